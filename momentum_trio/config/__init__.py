@@ -1,0 +1,1 @@
+"""F1: Momentum's configuration language: text in, values out."""

@@ -1,0 +1,139 @@
+"""The kinds of value an option can have (spec: config-language, section 2, scalar values)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from momentum_trio.config.option import Kind
+from momentum_trio.config.value import Array, Dictionary, Value, Word
+
+_TRUE = frozenset(("on", "true", "enabled", "1"))
+_FALSE = frozenset(("off", "false", "disabled", "0"))
+
+
+def word_of(value: Value, expected: str) -> str:
+    """The text of a single word. Raises ValueError with *expected* when the value is a list or a dictionary."""
+    if not isinstance(value, Word):
+        raise ValueError(f"expected {expected}, not {'a list' if isinstance(value, Array) else 'a dictionary'}")
+    return value.text
+
+
+def words_of(value: Value, expected: str) -> tuple[str, ...]:
+    """The texts of a list; a single word is a list of one."""
+    if isinstance(value, Dictionary):
+        raise ValueError(f"expected {expected}, not a dictionary")
+    return (value.text,) if isinstance(value, Word) else tuple(item.text for item in value.items)
+
+
+def quoted(text: str) -> str:
+    """*text* as a double-quoted string of the language."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'
+
+
+def _boolean(value: Value) -> bool:
+    text = word_of(value, expected := "on or off, true or false, enabled or disabled, 1 or 0").lower()
+    if text not in _TRUE and text not in _FALSE:
+        raise ValueError(f"expected {expected}")
+    return text in _TRUE
+
+
+def integer_between(low: int, high: int, name: str = "integer") -> Kind[int]:
+    """Whole numbers from *low* to *high*."""
+    expected = f"a whole number from {low} to {high}"
+
+    def parse(value: Value) -> int:
+        text = word_of(value, expected)
+        digits = text.removeprefix("-")
+        if not digits.isascii() or not digits.isdigit() or len(digits) > 20 or not low <= int(text) <= high:
+            raise ValueError(f"expected {expected}")
+        return int(text)
+
+    return Kind(name, parse, str)
+
+
+def _seconds(value: Value) -> float:
+    return float(_COUNT_OF_SECONDS.parse(value))
+
+
+def _number(value: Value) -> float:
+    text = word_of(value, expected := "a number such as 1.5")
+    whole, _, part = text.removeprefix("-").partition(".")
+    if not (whole + part).isdigit() or not text.isascii() or len(text) > 40:
+        raise ValueError(f"expected {expected}")
+    return float(text)
+
+
+def _mode(value: Value) -> int:
+    text = word_of(value, expected := "an octal mode such as 0660")
+    if not 1 <= len(text) <= 6 or not set(text) <= set("01234567") or int(text, 8) > 0o7777:
+        raise ValueError(f"expected {expected}")
+    return int(text, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """At most *count* events in *seconds* seconds."""
+
+    count: int
+    seconds: int
+
+
+def _throttle(value: Value) -> Throttle | None:
+    text = word_of(value, expected := "a throttle, N or N/W: N events in W seconds")
+    count, slash, window = text.partition("/")
+    if not count.isdigit() or not text.isascii() or (slash and not window.isdigit()) or window == "0" or len(text) > 24:
+        raise ValueError(f"expected {expected}")
+    return Throttle(int(count), int(window or 1)) if int(count) else None
+
+
+def _show_throttle(throttle: Throttle | None) -> str:
+    return "0" if throttle is None else quoted(f"{throttle.count}/{throttle.seconds}")
+
+
+def one_of(*words: str) -> Kind[str]:
+    """One of *words*, in any case; the value is the word as spelt here."""
+    expected = f"one of {', '.join(words)}"
+    known = {word.lower(): word for word in words}
+
+    def parse(value: Value) -> str:
+        try:
+            return known[word_of(value, expected).lower()]
+        except KeyError:
+            raise ValueError(f"expected {expected}") from None
+
+    return Kind(f"enum({'|'.join(words)})", parse, quoted)
+
+
+def _dictionary(value: Value) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Dictionary):
+        raise ValueError("expected a dictionary [ key = value ... ]")
+    return tuple((key, word.text) for key, word in value.pairs)
+
+
+def _show_list(items: tuple[str, ...]) -> str:
+    return "(\n" + "".join(f"  {quoted(item)}\n" for item in items) + ")"
+
+
+def _show_dictionary(pairs: tuple[tuple[str, str], ...]) -> str:
+    return "[\n" + "".join(f"  {key} = {quoted(text)}\n" for key, text in pairs) + "]"
+
+
+INTEGER_MAX = 2**63 - 1
+_COUNT_OF_SECONDS = integer_between(0, 2**32 - 1, "time-seconds")
+
+BOOLEAN = Kind("boolean", _boolean, lambda truth: "true" if truth else "false")
+INTEGER = integer_between(-INTEGER_MAX, INTEGER_MAX)
+COUNT = integer_between(0, INTEGER_MAX)
+OCTETS = integer_between(0, INTEGER_MAX, "size-bytes")
+PORT = integer_between(1, 65535, "port")
+SECONDS: Kind[float] = Kind("time-seconds", _seconds, lambda seconds: str(int(seconds)))
+NUMBER: Kind[float] = Kind("number", _number, str)
+MODE = Kind("octal-mode", _mode, lambda mode: f"{mode:04o}")
+THROTTLE: Kind[Throttle | None] = Kind("throttle", _throttle, _show_throttle)
+STRING = Kind("string", lambda value: word_of(value, "a word or a quoted string"), quoted)
+PATH = Kind("path", lambda value: word_of(value, "a path"), quoted)
+HOSTNAME = Kind("hostname", lambda value: word_of(value, "a host name"), quoted)
+STRINGS = Kind("string-list", lambda value: words_of(value, "a list ( a b ... )"), _show_list)
+DOMAINS = Kind("domain-list", lambda value: tuple(w.lower() for w in words_of(value, "a list of domains")), _show_list)
+DICTIONARY = Kind("dictionary", _dictionary, _show_dictionary)

@@ -1,0 +1,1 @@
+"""F3: console sessions: who may say what, and who answers."""

@@ -1,0 +1,1 @@
+"""F4: the edges that hand mail on, one file a method."""

@@ -1,0 +1,1 @@
+"""F3: counters and ceilings shared by sessions."""

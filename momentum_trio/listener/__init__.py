@@ -1,0 +1,1 @@
+"""F4: the edges that accept connections, one file a listener."""

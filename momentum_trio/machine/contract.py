@@ -1,0 +1,152 @@
+"""The other parts of the machine as contracts: clock, entropy, work, TLS, names, sockets handed in, processes, addresses."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The host's wall clock, which may step. For waiting and for deadlines use trio's own clock."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+
+class Entropy(Protocol):
+    """Randomness."""
+
+    def octets(self, count: int) -> bytes:
+        """*count* octets nobody can guess."""
+        ...
+
+    def fraction(self) -> float:
+        """A number from 0 up to but not including 1, for jitter and spreading; not for secrets."""
+        ...
+
+
+class Work(Protocol):
+    """Blocking work that is not disk work (password hashing, name service look-ups)."""
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run *function* in a worker, within the limiter of this part. Cancellation: waits for *function* to end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TlsTerms:
+    """What a TLS context is made from: paths of PEM files and the words of the TLS_* options."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+    ciphers: str = "DEFAULT"
+    protocols: str = "+ALL"
+    verify: str = ""
+
+
+class Tls(Protocol):
+    """Makes TLS contexts; the only importer of ``ssl.SSLContext``."""
+
+    async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
+        """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
+        ...
+
+
+class Nameservers(Protocol):
+    """Which DNS servers this host asks; one resolver per node is made from them."""
+
+    def addresses(self) -> Sequence[str]:
+        """IP addresses, the preferred one first."""
+        ...
+
+
+class Adopted(Protocol):
+    """Listening sockets somebody opened for us (systemd, a parent that hands over)."""
+
+    def listeners(self) -> Mapping[str, Sequence[trio.socket.SocketType]]:
+        """The sockets by the name they were given; each is taken once, a second call finds none."""
+        ...
+
+
+class ProcessLink(Protocol):
+    """The two ends of a conversation between two processes of one host."""
+
+    async def send(self, octets: bytes, sockets: Sequence[trio.socket.SocketType] = ()) -> None:
+        """Hand over one message and descriptors with it."""
+        ...
+
+    async def receive(self) -> tuple[bytes, Sequence[trio.socket.SocketType]]:
+        """The next message; EndOfChannel when the other end is gone."""
+        ...
+
+
+class Spawn(Protocol):
+    """Starts another process life of this program on the same host."""
+
+    async def __call__(self, role: str, sockets: Sequence[trio.socket.SocketType]) -> ProcessLink:
+        """Start it in *role* with *sockets*."""
+        ...
+
+
+class Addresses(Protocol):
+    """Plumbing of addresses on interfaces (DuraVIP)."""
+
+    async def add(self, address: str, interface: str) -> None:
+        """Bring *address* up on *interface*."""
+        ...
+
+    async def remove(self, address: str, interface: str) -> None:
+        """Take *address* down."""
+        ...
+
+
+class Process(Protocol):
+    """Facts about the process, and what only a process can do."""
+
+    @property
+    def hostname(self) -> str:
+        """The host's name, as gethostname() gives it."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables it was started with."""
+        ...
+
+    def descriptors_max(self) -> int:
+        """How many descriptors it may have open (RLIMIT_NOFILE)."""
+        ...
+
+    def raise_descriptors_max(self, wanted: int) -> int:
+        """Ask for *wanted* descriptors; returns what was granted."""
+        ...
+
+    def user_name(self, uid: int) -> str:
+        """The login name of *uid*, or its decimal digits when it has none."""
+        ...
+
+    def umask(self, mask: int) -> AbstractContextManager[None]:
+        """Hold the file mode creation mask at *mask* for the block."""
+        ...
+
+    def signals(self, *names: str) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Receive the named signals (``SIGTERM``) as they come, instead of what they would do by themselves."""
+        ...
+
+    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
+        """Become *user* for good. Raises OSError or LookupError; then nothing has changed."""
+        ...

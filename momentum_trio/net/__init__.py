@@ -1,0 +1,1 @@
+"""F0: words of the network: endpoints and netblocks, values only."""

@@ -1,0 +1,1 @@
+"""F5: the whole host: tables, supervisor, reconciliation."""

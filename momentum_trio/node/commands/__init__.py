@@ -1,0 +1,1 @@
+"""F5: console commands, one a file."""

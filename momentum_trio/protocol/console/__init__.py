@@ -1,0 +1,1 @@
+"""F1: the console's conversation, sans-IO (docs/protocols/console.md)."""

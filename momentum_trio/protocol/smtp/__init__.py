@@ -1,0 +1,1 @@
+"""F1: the SMTP server's conversation, sans-IO (RFC 5321)."""

@@ -1,0 +1,1 @@
+"""F3: the one door by which mail enters."""

@@ -1,0 +1,1 @@
+"""F3: durable custody of accepted mail."""
