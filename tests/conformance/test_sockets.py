@@ -383,7 +383,13 @@ async def bind_twice(folder: str) -> object:
 async def names_of_unbound(folder: str) -> object:
     four, six, unix = (trio.socket.socket(family) for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX))
     with closing(four, six, unix):
-        return (four.getsockname(), six.getsockname(), unix.getsockname(), told(four.getpeername), told(unix.getpeername))
+        return (
+            four.getsockname(),
+            six.getsockname(),
+            unix.getsockname(),
+            told(four.getpeername),
+            told(unix.getpeername),
+        )
 
 
 async def listen_without_bind(folder: str) -> object:
