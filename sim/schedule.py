@@ -88,7 +88,7 @@ def somebody_waits_for_idle() -> bool:
 def lift_shields() -> None:
     """End every shield of the run, so that a cancellation of it all reaches tasks that would wait for ever in one."""
     for task in list(trio._core._run.GLOBAL_RUN_CONTEXT.runner.tasks):
-        status = task._cancel_status
+        status: Any = task._cancel_status
         while status is not None:
             if status._scope.shield:
                 status._scope.shield = False

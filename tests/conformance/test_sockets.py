@@ -268,7 +268,7 @@ async def reuseport_shares(folder: str) -> object:
         counts = [0, 0]
         for _ in range(60):
             with closing(await dial(port_of(one))):
-                while not (one.is_readable() or two.is_readable()):
+                while not (one.is_readable() or two.is_readable()):  # noqa: ASYNC110  no event tells of either
                     await trio.sleep(0.001)
                 which = 0 if one.is_readable() else 1
                 counts[which] += 1
@@ -422,7 +422,7 @@ async def connect_a_listener(folder: str) -> object:
 
 
 async def use_after_close(folder: str) -> object:
-    async with pair() as (client, server):
+    async with pair() as (client, _):
         client.close()
         client.close()
         return (
@@ -444,7 +444,7 @@ async def accept_after_close(folder: str) -> object:
 
 
 async def closed_under_a_waiter(folder: str) -> object:
-    async with pair() as (client, server):
+    async with pair() as (client, _):
         listener = await tcp()
         seen: list[object] = []
 
@@ -755,8 +755,17 @@ BEHAVIOURS: tuple[tuple[Behaviour, object], ...] = (
     (readable, [False, True, True, b""]),
     (
         options,
-        ([1, 0], [1, 0], 8192, 0, True, errno.errorcode[errno.EOPNOTSUPP], "ENOPROTOOPT", True)
-        + ((socket.AF_INET, socket.SOCK_STREAM, socket.AF_UNIX),),
+        (
+            [1, 0],
+            [1, 0],
+            8192,
+            0,
+            True,
+            errno.errorcode[errno.EOPNOTSUPP],
+            "ENOPROTOOPT",
+            True,
+            (socket.AF_INET, socket.SOCK_STREAM, socket.AF_UNIX),
+        ),
     ),
     (unix_echo, (b"hello", b"there", ("", "", True), True)),
     (unix_peer_credentials, (True, True, True)),

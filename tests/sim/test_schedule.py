@@ -24,7 +24,7 @@ def test_a_missing_name_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trio, "__version__", "0.99.0")
-    with pytest.raises(schedule.SchedulerChanged, match="0.99"):
+    with pytest.raises(schedule.SchedulerChanged, match=r"0\.99"):
         schedule.check()
 
 
