@@ -111,7 +111,7 @@ class Administration(Protocol):
         ...
 
     async def reload(self) -> None:
-        """Read the configuration files again and put them into effect. Raises as ``apply``; OSError for the main file."""
+        """Read the configuration files again and put them into effect. Raises as ``apply``, and OSError."""
         ...
 
     def listeners(self) -> Sequence[ListenReport]:

@@ -16,7 +16,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer of a throttle. admitted: it was counted. after_seconds: when asking again may succeed; 0 if admitted."""
+    """The answer of a throttle. admitted: it was counted. after_seconds: until asking again may succeed."""
 
     admitted: bool
     after_seconds: float = 0.0

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from types import TracebackType
+from typing import Self
 
 import trio
 
@@ -36,7 +37,7 @@ class Deadline:
         self._armed = math.inf
         self._scope = trio.CancelScope()
 
-    def __enter__(self) -> Deadline:
+    def __enter__(self) -> Self:
         self._scope.__enter__()
         self.touch()
         return self

@@ -35,7 +35,7 @@ class Generation:
 
 
 class Generations:
-    """The generation that holds now. A session compares ``current.number`` with the one it resolved its options from."""
+    """The generation that holds now. A session compares ``current.number`` with that of its own options."""
 
     __slots__ = ("current",)
 
@@ -65,7 +65,7 @@ class Connection:
     listen: the endpoint as configured. listener: lower-case scope name. peer_address: unmapped; 127.0.0.1 for a Unix
     peer. peer: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``, or empty for a Unix peer. local: the same of our end, or the
     path. peer_uid: of a Unix peer. draining: set when the node drains: finish the transaction, then 421 and close.
-    on_drain: set by the conversation if it wants to be told: called once, synchronously, right after *draining* was set.
+    on_drain: set by the conversation if it wants to be told: called once, synchronously, after *draining* was set.
     octets_received, octets_sent: of this connection; accept.py adds them to *counters* when it ends (so a conversation
         counts here and only here). why: for SessionEnded (``quit``, ``closed``, ``idle``, ``drain``, ``fault``).
     """
