@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, HOSTNAME, STRING, one_of
-from momentum_trio.config.option import Option, Options
+from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOSTNAME, STRING, STRINGS, one_of
+from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
-from momentum_trio.reception.domains import DOMAIN_GLOBS, NO_DOMAINS
-from momentum_trio.reception.hosts import ADDRESS_BLOCKS, NO_HOSTS
+from momentum_trio.mail.domain_globs import DomainGlobs
+from momentum_trio.net.address_list import AddressList
+
+DOMAIN_GLOBS: Kind[DomainGlobs] = Kind(
+    "domain-list",
+    lambda value: DomainGlobs(*DOMAINS.parse(value)),
+    lambda globs: DOMAINS.show(globs.items),
+)
+ADDRESS_LIST: Kind[AddressList] = Kind(
+    "address-list",
+    lambda value: AddressList(*STRINGS.parse(value)),
+    lambda addresses: STRINGS.show(addresses.items),
+)
+NO_DOMAINS = DomainGlobs()
+NO_HOSTS = AddressList()
 
 # Max_Recipients_Per_Connection has outbound scopes as well, where it limits RCPT TO per outbound connection; it is not
 # valid in a pathway.
@@ -32,7 +45,7 @@ class ReceptionOptions(Options):
     )
     relay_hosts = Option(
         "Relay_Hosts",
-        ADDRESS_BLOCKS,
+        ADDRESS_LIST,
         NO_HOSTS,
         INBOUND_SMTP_AND_GLOBAL,
         "Clients that may send to any domain. A Unix peer is never one: use Open_Relay in its Listen.",
