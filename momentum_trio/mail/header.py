@@ -25,11 +25,13 @@ _FIELD_END = re.compile(rb"\n(?![ \t])")
 class Scan:
     """What a header section holds.
 
-    begins_with_field: the first line is a field; otherwise there is no header section here at all.
+    section_octets: its length.
+    begins_with_field: the first line is a field; otherwise there is no header section here at all, and no fields.
     well_formed: every line begins or continues a field.
     return_paths: spans (begin, end) of Return-Path fields, end after their last CRLF.
     """
 
+    section_octets: int
     begins_with_field: bool
     well_formed: bool
     received_count: int
@@ -60,6 +62,8 @@ def section_end(octets: bytes, begin: int = 0) -> int:
 
 def scan(section: bytes) -> Scan:
     """Look through a header *section*: whole lines ended by CRLF, without the empty line."""
+    if _FIELD_NAME.match(section) is None:
+        return Scan(len(section), False, False, 0, False, False, ())
     received_count, well_formed, has_date, has_message_id = 0, True, False, False
     return_paths: list[tuple[int, int]] = []
     octets = b"\n" + section  # so that every line follows a line end
@@ -78,5 +82,4 @@ def scan(section: bytes) -> Scan:
         else:
             end = _FIELD_END.search(octets, match.end())
             return_paths.append((match.start(), end.start() if end else len(section)))
-    begins = _FIELD_NAME.match(section) is not None
-    return Scan(begins, well_formed, received_count, has_date, has_message_id, tuple(return_paths))
+    return Scan(len(section), True, well_formed, received_count, has_date, has_message_id, tuple(return_paths))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from momentum_trio.mail.envelope import domain_of, is_literal
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Recipient, Transaction
 
 MODULE = "address"
-NULL_SENDER = Refused(Reply.of("550 5.7.1 null envelope sender not accepted"), MODULE)
-SENDER_LITERAL = Refused(Reply.of("550 5.1.8 address literals not accepted in envelope sender"), MODULE)
+NULL_SENDER = Refused(replies.NULL_REVERSE_PATH, MODULE)
+LITERAL = Refused(replies.IP_LITERAL, MODULE)
 SENDER_UNQUALIFIED = Refused(Reply.of("550 5.1.7 envelope sender has no domain"), MODULE)
-RECIPIENT_LITERAL = Refused(Reply.of("550 5.1.2 address literals not accepted in recipient"), MODULE)
 RECIPIENT_UNQUALIFIED = Refused(Reply.of("550 5.1.3 recipient has no domain"), MODULE)
 
 
@@ -33,11 +33,11 @@ def sender(transaction: Transaction) -> Decision:
     domain = transaction.sender_domain
     if not domain:
         return SENDER_UNQUALIFIED
-    return SENDER_LITERAL if is_literal(domain) and not transaction.rules.options.allow_ip_literal else ACCEPTED
+    return LITERAL if is_literal(domain) and not transaction.rules.options.allow_ip_literal else ACCEPTED
 
 
 def recipient(transaction: Transaction, asked: Recipient) -> Decision:
     """Allow_IP_Literal, and a domain for all but postmaster (RFC 5321 section 4.5.1), at RCPT."""
     if not asked.domain:
         return ACCEPTED if asked.path.lower() == "postmaster" else RECIPIENT_UNQUALIFIED
-    return RECIPIENT_LITERAL if is_literal(asked.domain) and not transaction.rules.options.allow_ip_literal else ACCEPTED
+    return LITERAL if is_literal(asked.domain) and not transaction.rules.options.allow_ip_literal else ACCEPTED

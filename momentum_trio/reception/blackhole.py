@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Recipient, Transaction
 
-BLACKHOLED = Refused(Reply.of("551 5.7.1 recipient blackholed"), "blackhole")
+BLACKHOLED = Refused(replies.BLACKHOLED, "blackhole")
 INLINE = frozenset(("true", "inline"))
 
 

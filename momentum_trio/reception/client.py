@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
@@ -13,7 +13,7 @@ class Client:
     """One client's connection, whatever its protocol.
 
     peer_address: unmapped; a Unix peer's is 127.0.0.1, which is_unix qualifies: it gives no relay right by itself.
-    peer, local: ``address:port`` or the path of a Unix socket, as the rejectlog prints them.
+    peer_text: the same as text. peer, local: ``address:port`` or the path of a Unix socket, as the rejectlog has them.
     protocol: the mainlog's word (``esmtp``, ``ecstream``, ``rest``).
     hello_domain, hello_line: what the client called itself; empty before it did. extended: it said EHLO, not HELO.
     """
@@ -27,3 +27,7 @@ class Client:
     hello_domain: str = ""
     hello_line: str = ""
     extended: bool = True
+    peer_text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.peer_text = str(self.peer_address)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from momentum_trio.mail.header import Scan
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Transaction
 
 MODULE = "rfc2822"
-NO_HEADERS = Refused(Reply.of("550 5.6.0 Required headers not found (see RFC2822 section 3.6)"), MODULE)
-INVALID_HEADER = Refused(Reply.of("550 5.6.0 Invalid header found (see RFC2822 section 3.6)"), MODULE)
-NO_DATE = Refused(
-    Reply.of("550 5.6.0 Missing required RFC2822 Date field (see RFC2822 section 3.6)"), MODULE
-)
+NO_HEADERS = Refused(replies.HEADERS_MISSING, MODULE)
+INVALID_HEADER = Refused(replies.HEADER_INVALID, MODULE)
+NO_DATE = Refused(replies.DATE_MISSING, MODULE)
 HEADER_TOO_LONG = Refused(Reply.of("552 5.3.4 message header size limit exceeded"), MODULE)
 
 

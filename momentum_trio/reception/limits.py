@@ -5,18 +5,14 @@ The size of a message is limited where its octets are read, in the protocol's ow
 
 from __future__ import annotations
 
-from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.transaction import Recipient, Transaction
 
 MODULE = "limits"
-RECEPTIONS = Deferred(Reply.of("452 4.5.3 Service unavailable, batch limit reached"), MODULE)
-RECIPIENTS_PER_MESSAGE = Deferred(
-    Reply.of("452 4.5.3 Service unavailable, recipients per message limit reached"), MODULE
-)
-RECIPIENTS_PER_CONNECTION = Deferred(
-    Reply.of("452 4.5.3 Service unavailable, recipients per connection limit reached"), MODULE
-)
+RECEPTIONS = Deferred(replies.RECEPTIONS_PER_CONNECTION, MODULE)
+RECIPIENTS_PER_MESSAGE = Deferred(replies.RECIPIENTS_PER_MESSAGE, MODULE)
+RECIPIENTS_PER_CONNECTION = Deferred(replies.RECIPIENTS_PER_CONNECTION, MODULE)
 
 
 def receptions_per_connection(transaction: Transaction) -> Decision:

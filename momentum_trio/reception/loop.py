@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from momentum_trio.mail.header import Scan
-from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Transaction
 
 RECEIVED_MAX = 20
-LOOPING = Refused(Reply.of("554 5.4.6 mail loop: too many Received headers"), "mail_loop")
+LOOPING = Refused(replies.MAIL_LOOP, "mail_loop")
 
 
 def loop(transaction: Transaction, scan: Scan) -> Decision:

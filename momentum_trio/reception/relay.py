@@ -10,11 +10,11 @@
 
 from __future__ import annotations
 
-from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Recipient, Transaction
 
-DENIED = Refused(Reply.of("550 5.7.1 relaying denied"), "relay")
+DENIED = Refused(replies.RELAYING_DENIED, "relay")
 
 
 def relay(transaction: Transaction, recipient: Recipient) -> Decision:

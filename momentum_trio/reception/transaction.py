@@ -17,11 +17,25 @@ class Tally:
     recipients: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A forward-path the client asks us to take.
+
+    path: completed; given: as the client gave it; line: his command. domain: of *path*, empty for a bare postmaster.
+    """
+
+    path: str
+    given: str
+    line: str
+    domain: str
+
+
 @dataclass(slots=True)
 class Transaction:
     """From MAIL to the end of its content.
 
-    reverse_path: completed; what the client wrote is in reverse_path_given. forward_paths: those accepted so far.
+    reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
+    forward_paths: those accepted so far. asked: the last one asked about.
     """
 
     client: Client
@@ -29,7 +43,9 @@ class Transaction:
     tally: Tally
     reverse_path: str
     reverse_path_given: str
+    line: str
     forward_paths: list[str] = field(default_factory=list)
+    asked: Recipient | None = None
 
     @property
     def sender_domain(self) -> str:
@@ -40,15 +56,3 @@ class Transaction:
     def is_null(self) -> bool:
         """Whether the reverse-path is the null one: a bounce."""
         return self.reverse_path == NULL_REVERSE_PATH
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """A forward-path the client asks us to take.
-
-    path: completed; given: as written, lower-case domain. domain: of *path*, empty for the bare postmaster.
-    """
-
-    path: str
-    given: str
-    domain: str
