@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, scan, section_end
-from momentum_trio.machine import Machine
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
@@ -29,6 +29,7 @@ class Incoming:
 
     __slots__ = (
         "_batch_id",
+        "_checks",
         "_dates",
         "_decision",
         "_entry",
@@ -36,10 +37,9 @@ class Incoming:
         "_machine",
         "_octets",
         "_opening",
+        "_received_at",
         "_spool",
         "_transaction",
-        "_checks",
-        "_received_at",
     )
 
     def __init__(

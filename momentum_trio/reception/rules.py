@@ -48,6 +48,6 @@ class Rules:
 
 
 def _pathway(chain: Chain) -> tuple[str, str]:
-    """The pathway and its group that continue *chain*; ``default`` where there is none (spec/listeners.md section 8)."""
+    """The pathway and its group that continue *chain*; ``default`` where there is none (listeners.md section 8)."""
     named = {scope.kind: scope.instance for scope in reversed(chain.scopes)}
     return named.get("pathway", "default"), named.get("pathway_group", "default")
