@@ -60,6 +60,6 @@ class Terms:
         object.__setattr__(self, "offered", frozenset(line.partition(" ")[0].upper() for line in self.extensions))
 
     def hello(self, verb: str) -> Reply:
-        """The reply to an accepted EHLO or HELO (RFC 5321 section 4.1.1.1), without enhanced codes (RFC 2034 section 3)."""
+        """The reply to an accepted EHLO or HELO (RFC 5321 section 4.1.1.1), no enhanced codes in it (RFC 2034)."""
         first = f"{self.host} says {verb} to {self.peer_text}".rstrip()
         return Reply(250, "", (first, *self.extensions) if verb == "EHLO" else (first,))
