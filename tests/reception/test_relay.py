@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from given import client, rules, scope
+from reception_given import client, rules, scope
 
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.reception.decision import ACCEPTED
