@@ -127,7 +127,7 @@ class Listen:
             with self._accepting:
                 try:
                     await self._accept_from_socket(conversing)
-                except* Exception as faults:  # noqa: BLE001: whatever it is, this Listen alone suffers
+                except* Exception as faults:  # noqa: BLE001 (whatever it is, this Listen alone suffers)
                     self._panic(Level.CRITICAL, f"accepting at {self.endpoint} failed", faults)
             if self.accepts:
                 if trio.current_time() - began > REOPEN_SECONDS_MAX:
@@ -259,7 +259,7 @@ class Listen:
             await converse(connection, self._house.services)
         except* (ConnectionError, TimeoutError, trio.BrokenResourceError):
             connection.why = "closed"  # the peer's, or the network's
-        except* Exception as faults:  # noqa: BLE001: ours; this conversation ends, the node lives
+        except* Exception as faults:  # noqa: BLE001 (ours: this conversation ends, the node lives)
             connection.why = "fault"
             self._panic(Level.CRITICAL, f"{self.kind.service} {connection.connection_id} {connection.peer}", faults)
             await self._say_and_close(connection.socket, self.kind.fault)
