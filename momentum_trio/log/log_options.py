@@ -12,7 +12,7 @@ LOG_FORMAT = one_of("text", "json")
 
 
 class LoggerOptions(Options):
-    """What one ``ec_logger`` writes, and where to: a path or a ``file://`` URI; where it is empty nothing is written."""
+    """What one ``ec_logger`` writes, and where to: a path or a ``file://`` URI; empty writes nothing."""
 
     enabled = Option("enabled", BOOLEAN, True, EC_LOGGER, "Whether this logger writes anything.")
     debug_level = Option("debug_level", DEBUG_LEVEL, "ERROR", EC_LOGGER, "The lightest event the paniclog takes.")
