@@ -61,7 +61,8 @@ def unique_name(message_id: str, origin: str, host: str) -> str:
     """The name of a message in any Maildir, ``1700000000.P481Q1R9f86d081.mx.example``.
 
     It is made from the message id alone, so that a delivery repeated after a crash replaces the first rather than
-    standing beside it. *origin* tells apart the spools of one host, since ids are unique within a spool only. *host* is a component already.
+    standing beside it. *origin* tells apart the spools of one host, since ids are unique within a spool only. *host* is
+    a component already.
     """
     counter, incarnation, _ = message_id.split("-")
     count = int(counter.replace("/", "")[::-1], 16)

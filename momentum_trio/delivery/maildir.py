@@ -240,7 +240,7 @@ class Maildir:
         return Delivered()
 
     async def _ways(self, job: Sequence[Parcel]) -> tuple[list[Step[Any]], list[Step[Any]]]:
-        """Steps that make the mailboxes of *job* not seen before, and those that make the names leading there durable."""
+        """Steps that make the mailboxes of *job* not seen before, and those that make the names there durable."""
         fresh = {parcel.mailbox: parcel.base for parcel in job if parcel.mailbox not in self._known}
         for place in dict.fromkeys(fresh.values()):
             await self._make_base(place)
