@@ -37,6 +37,7 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
+from momentum_trio.spool.fault import ContentDamaged, SpoolFault
 
 JOB_OCTETS_MAX = 4 * 1024 * 1024
 STREAMED_OCTETS_MIN = 1024 * 1024
@@ -47,7 +48,6 @@ DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
 NO_PATH = "451 4.3.5 [internal] Maildir_Path is not set"
-NO_CONTENT = "451 4.3.0 [internal] message body missing"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -134,10 +134,8 @@ class Maildir:
         if (body := bodies.get(batch_id)) is None:
             try:
                 content = await self._contents.content(batch_id)
-            except OSError as error:
-                return deferred(error, "spool")
-            except LookupError:
-                return Deferred(NO_CONTENT)
+            except (KeyError, SpoolFault) as fault:
+                return unreadable(fault)
             body = bodies[batch_id] = to_lf(content)
         return body
 
@@ -184,8 +182,8 @@ class Maildir:
     async def _stream(self, parcel: Parcel) -> Outcome:
         try:
             return await self._outcome_of(self._write_parts, [parcel])
-        except LookupError:
-            return Deferred(NO_CONTENT)
+        except (KeyError, SpoolFault) as fault:
+            return unreadable(fault)
 
     async def _write_parts(self, job: Sequence[Parcel]) -> None:
         """Write one message in parts of CHUNK_OCTETS. However it ends early, nothing of it is left in ``tmp``."""
@@ -202,7 +200,7 @@ class Maildir:
                 await self._disk.perform([Write(parcel.file, written, [octets])])
                 written += len(octets)
             if offset != batch.octets:
-                raise OSError(errno.EIO, f"the spool gave {offset} of {batch.octets} octets")
+                raise ContentDamaged(f"{offset} of {batch.octets} octets")
             await self._disk.perform(
                 [
                     Write(parcel.file, written, [ends.rest()]),
@@ -236,7 +234,7 @@ class Maildir:
         except OSError as error:
             self._known.discard(path)
             self._bases.discard(job[0].base)
-            return deferred(error, "mailbox")
+            return deferred(error)
         return Delivered()
 
     async def _ways(self, job: Sequence[Parcel]) -> tuple[list[Step[Any]], list[Step[Any]]]:
@@ -299,10 +297,16 @@ def return_path(reverse_path: str) -> bytes:
     return f"Return-Path: <{harmless}>\n".encode()
 
 
-def deferred(error: OSError, part: str) -> Deferred:
+def deferred(error: OSError) -> Deferred:
     """What an error of the disk comes to: the machine's fault, and not for ever."""
     code = "452 4.3.1" if error.errno in _FULL else "451 4.3.0"
-    return Deferred(f"{code} [internal] {part}: {error.strerror or error}", Stage.SENDING_BODY)
+    return Deferred(f"{code} [internal] mailbox: {error.strerror or error}", Stage.SENDING_BODY)
+
+
+def unreadable(fault: KeyError | SpoolFault) -> Deferred:
+    """What content that the spool does not give comes to. Not a bounce: the operator may yet save it."""
+    what = "message body missing" if isinstance(fault, KeyError) else f"spool: {fault}"
+    return Deferred(f"451 4.3.0 [internal] {what}", Stage.UNKNOWN)
 
 
 def _begin(parcel: Parcel) -> list[Step[Any]]:

@@ -22,12 +22,11 @@ from momentum_trio.delivery.retry import EXPIRED, lives_on, wait_seconds
 from momentum_trio.delivery.route import OutboundTree, Route, Routes
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
-from momentum_trio.spool.message import Batch, Conclusion, Message
+from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
 
 TURN_MESSAGES = 16
 """How many messages a lane gives at its turn, while other lanes wait."""
 
-CONCLUDE_RETRY_SECONDS = 5.0
 RECOVERY_STRIDE = 1000
 SWEEP_MAX = 1000
 """Due messages made ready, and recovered batches taken, between two checkpoints."""
@@ -35,6 +34,7 @@ SWEEP_MAX = 1000
 FAULT = "451 4.3.0 [internal] fault in delivery"
 
 LaneKey = tuple[str, str, str]
+Conclusions = dict[str, list[tuple[str, Conclusion]]]
 
 
 class Generation(Protocol):
@@ -120,8 +120,7 @@ class Queue:
     def take(self, batch: Batch) -> None:
         """Take over *batch*, which the spool holds durably. Never blocks, never raises."""
         for message in batch.messages:
-            domain = message.forward_path.rpartition("@")[2] if "@" in message.forward_path else ""
-            self._make_ready(Work(batch, message, self._lane((batch.binding_group, batch.binding, domain))))
+            self._make_ready(self._work(batch, message))
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver until cancelled.
@@ -135,7 +134,7 @@ class Queue:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 for count, batch in enumerate(self._spool.recovered):
-                    self.take(batch)
+                    self._recover(batch)
                     if count % RECOVERY_STRIDE == 0:
                         await trio.lowlevel.checkpoint()
                 for side in self._sides.values():
@@ -173,6 +172,11 @@ class Queue:
         if lane is None:
             lane = self._lanes[key] = Lane(key)
         return lane
+
+    def _work(self, batch: Batch, message: Message) -> Work:
+        _, at, domain = message.forward_path.rpartition("@")
+        key = (batch.binding_group, batch.binding, domain if at else "")
+        return Work(batch, message, self._lanes.get(key) or self._lane(key))
 
     def _route(self, lane: Lane) -> Route:
         generation = self._generations.current
@@ -276,7 +280,8 @@ class Queue:
         """Have *method* try *group*; publish and record what came of it."""
         outcomes = await self._attempt(method, [_attempt_of(work) for work in group])
         now = self._machine.clock.now()
-        concluded: dict[str, list[tuple[str, Conclusion]]] = {}
+        concluded: Conclusions = {}
+        postponed: dict[str, list[tuple[str, Retry]]] = {}
         for work, outcome in zip(group, outcomes, strict=True):
             self.active -= 1
             if isinstance(outcome, Delivered):
@@ -287,12 +292,18 @@ class Queue:
                 self._machine.events.publish(_failed(work, outcome, now, permanent=True))
             else:
                 self._machine.events.publish(_failed(work, outcome, now, permanent=False))
-                self._delay(work, now)
+                retry = self._delay(work, now)
+                postponed.setdefault(work.batch.batch_id, []).append((work.message.message_id, retry))
                 continue
             conclusion = Conclusion.DELIVERED if isinstance(outcome, Delivered) else Conclusion.FAILED
             concluded.setdefault(work.batch.batch_id, []).append((work.message.message_id, conclusion))
-        if concluded:
-            await self._conclude(concluded)
+        await self._conclude(concluded)
+        for batch_id, retries in postponed.items():
+            await self._spool.postpone(batch_id, retries)
+
+    async def _conclude(self, concluded: Conclusions) -> None:
+        for batch_id, outcomes in concluded.items():
+            await self._spool.conclude(batch_id, outcomes)
 
     async def _attempt(self, method: Method, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         try:
@@ -303,33 +314,35 @@ class Queue:
             return [Deferred(FAULT, Stage.UNKNOWN)] * len(attempts)
         return outcomes
 
-    async def _conclude(self, concluded: dict[str, list[tuple[str, Conclusion]]]) -> None:
-        """Record it in the spool, however long that takes: while it cannot be, this runner delivers nothing else."""
-        said = False
-        while True:
-            try:
-                for batch_id, outcomes in tuple(concluded.items()):
-                    await self._spool.conclude(batch_id, outcomes)
-                    del concluded[batch_id]
-                return
-            except OSError as error:
-                if not said:
-                    said = True
-                    self._panic(f"outcomes of {len(concluded)} batches are not recorded yet: {error}")
-            await trio.sleep(CONCLUDE_RETRY_SECONDS)
-
     # Retries
 
-    def _delay(self, work: Work, now: float) -> None:
+    def _delay(self, work: Work, now: float) -> Retry:
         """Let *work* wait for its next attempt, or for its end if that comes sooner."""
         options = self._route(work.lane).options
         left = lives_on(options, now - work.batch.received_at)
-        due = trio.current_time() + min(wait_seconds(options, work.retries), max(left, 0.0))
+        wait = min(wait_seconds(options, work.retries), max(left, 0.0))
         work.retries += 1
+        self._wait(work, wait)
+        return Retry(work.retries, now + wait)
+
+    def _wait(self, work: Work, seconds: float) -> None:
         self._delays += 1
-        heapq.heappush(self._delayed, (due, self._delays, work))
+        heapq.heappush(self._delayed, (trio.current_time() + seconds, self._delays, work))
         if self._delayed[0][2] is work:
             self._sooner.set()
+
+    def _recover(self, batch: Batch) -> None:
+        """Take *batch* where an earlier life left it."""
+        now = self._machine.clock.now()
+        for message in batch.messages:
+            work = self._work(batch, message)
+            if (retry := self._spool.retry_of(message.message_id)) is None:
+                self._make_ready(work)
+                continue
+            work.retries = retry.attempts
+            # The wall clock may have stepped since: never longer than the wait would be if it began now.
+            wait = wait_seconds(self._route(work.lane).options, max(work.retries - 1, 0))
+            self._wait(work, min(max(retry.next_attempt_at - now, 0.0), wait))
 
     async def _sweep(self) -> None:
         """Make delayed messages ready when they are due; fail those whose time is over."""
@@ -351,13 +364,12 @@ class Queue:
             await self._expire(expired, wall)
 
     async def _expire(self, expired: list[Work], now: float) -> None:
-        concluded: dict[str, list[tuple[str, Conclusion]]] = {}
+        concluded: Conclusions = {}
         for work in expired:
             self.failed += 1
             self._machine.events.publish(_failed(work, Bounced(EXPIRED), now, permanent=True))
             concluded.setdefault(work.batch.batch_id, []).append((work.message.message_id, Conclusion.FAILED))
-        if concluded:
-            await self._conclude(concluded)
+        await self._conclude(concluded)
 
     def _panic(self, text: str) -> None:
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))
