@@ -44,8 +44,8 @@ class Deadline:
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return self._scope.__exit__(kind, fault, trace)
+    ) -> bool:
+        return bool(self._scope.__exit__(kind, fault, trace))
 
     def touch(self, tolerance_seconds: float | None = None) -> None:
         """The peer has just been heard of (or a phase begins in which *tolerance_seconds* of silence are right)."""

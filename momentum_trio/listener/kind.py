@@ -58,7 +58,7 @@ class Counters:
     octets_sent: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
     """One accepted connection. Whoever converses adds to *counters* and sets *why*; closing the socket is not his.
 
@@ -125,6 +125,7 @@ class ListenerKind:
     converse: None says «not built yet»: it loads, is not bound, one line says so, and ``--strict`` refuses it.
         It returns when the conversation is over, or raises; the socket is closed by accept.py either way.
     refusal: octets said to a connection that is over a ceiling, before it is closed; empty: closed in silence.
+    fault: octets said when our own code failed, before the connection is closed.
     """
 
     scope: str
@@ -132,6 +133,7 @@ class ListenerKind:
     plane: Plane
     converse: Converse | None
     refusal: bytes = b""
+    fault: bytes = b""
 
     @property
     def key(self) -> str:
