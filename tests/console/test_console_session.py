@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import trio
+from console_host import NOW, console_host
 from trio.testing import MockClock
 
-from console_host import NOW, console_host
 from momentum_trio.console.command import Answer, Command, Request
 from momentum_trio.mail.record import Authenticated, Authorized
 from momentum_trio.node.commands import COMMANDS

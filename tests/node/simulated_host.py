@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import trio
-from sim.disk import SimDisk
-from sim.host import Host
-from sim.world import World
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Write
 from momentum_trio.node.node import run_node
+from sim.host import Host
+from sim.world import World
 
 T = TypeVar("T")
 
