@@ -70,7 +70,8 @@ def test_start_waits_for_the_program_and_keeps_its_value() -> None:
 
     async def main(world: World) -> None:
         life = await world.host("mx").start(server, 2525)
-        assert (life.started, trio.current_time()) == (2525, pytest.approx(3, abs=0.01))
+        assert life.started == 2525
+        assert trio.current_time() == pytest.approx(3, abs=0.01)
 
     run(main)
 
@@ -202,6 +203,7 @@ def test_power_loss_is_silent_and_forgets_what_was_not_synced() -> None:
     async def main(world: World) -> None:
         mx = world.host("mx")
         await mx.boot(server)
+        await trio.sleep(1)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(world.host("outside").call, client)
             await trio.sleep(10)
@@ -296,11 +298,11 @@ def test_descriptors_run_out() -> None:
     async def hoard(machine: Machine) -> None:
         assert machine.process.raise_descriptors_max(0) == machine.process.descriptors_max()
         kept = []
+        for _ in range(machine.process.descriptors_max() - 3):
+            kept.append(trio.socket.socket())  # noqa: PERF401  the last one is the last that works
         with pytest.raises(OSError, match="Too many open files") as caught:
-            while True:
-                kept.append(trio.socket.socket())
+            trio.socket.socket()
         assert caught.value.errno == errno.EMFILE
-        assert len(kept) == machine.process.descriptors_max() - 3
         number = kept[5].fileno()
         kept[5].close()
         assert trio.socket.socket().fileno() == number
@@ -491,8 +493,12 @@ def test_unknown_addresses_fail_as_on_a_real_link() -> None:
 
     async def main(world: World) -> None:
         mx = world.host("mx")
-        assert await mx.call(connect, socket.AF_INET, "192.0.2.1") == ("EHOSTUNREACH", pytest.approx(3))
-        assert await mx.call(connect, socket.AF_INET6, "fd00::99") == ("ENETUNREACH", pytest.approx(0))
+        answers = [
+            await mx.call(connect, family, address)
+            for family, address in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "fd00::99"))
+        ]
+        assert [word for word, _ in answers] == ["EHOSTUNREACH", "ENETUNREACH"]
+        assert [seconds for _, seconds in answers] == pytest.approx([3, 0])
 
     run(main)
 
