@@ -1,8 +1,8 @@
-"""A host with one ESMTP listener on loopback: the real conversation, door and configuration, without the node around."""
+"""A host with one ESMTP listener on loopback: the real conversation, door and configuration, no node around them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -14,7 +14,6 @@ from momentum_trio.config.load import load_text
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.contract import SharedState
-from momentum_trio.listener.deadline import Deadline
 from momentum_trio.listener.esmtp import converse
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
@@ -74,12 +73,16 @@ class MemoryEntry(Entry):
 
 
 class MemorySpool(Spool):
-    """Custody in memory. fault: raised by every commit. gate: commits wait for it, as for a slow disk."""
+    """Custody in memory.
+
+    fault: raised by every commit. gate: commits wait for it, as for a slow disk; the first to come sets *arrived*.
+    """
 
     def __init__(self) -> None:
         self.kept: list[tuple[Batch, bytes]] = []
         self.fault: Exception | None = None
         self.gate: trio.Event | None = None
+        self.arrived = trio.Event()
         self._identifiers = Identifiers(7, 0)
 
     def next_id(self) -> str:
@@ -91,6 +94,7 @@ class MemorySpool(Spool):
     async def commit(self, entry: Entry, batch: Batch) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
+        self.arrived.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.fault is not None:
@@ -133,6 +137,7 @@ class Talk:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
+        self.patience_seconds = 5.0
         self._held = b""
 
     async def say(self, octets: bytes | str) -> None:
@@ -140,7 +145,7 @@ class Talk:
 
     async def line(self) -> str:
         """The next line; empty at the end of the stream."""
-        with trio.fail_after(5):
+        with trio.fail_after(self.patience_seconds):
             while b"\n" not in self._held:
                 octets = await self.stream.receive_some(65536)
                 if not octets:

@@ -166,7 +166,10 @@ async def test_no_250_without_custody(fault: Exception, reply: str) -> None:
 
 
 async def test_the_rejectlog_names_phase_and_module() -> None:
-    async with conversation(BASIC.replace("Relay_Domains", "Allow_NULL_Envelope_Sender = off\nRelay_Domains")) as (at, talk):
+    async with conversation(BASIC.replace("Relay_Domains", "Allow_NULL_Envelope_Sender = off\nRelay_Domains")) as (
+        at,
+        talk,
+    ):
         for said in (
             "NONSENSE", "EHLO client.example", "RCPT TO:<c@d.example>", "MAIL FROM:<>", "MAIL FROM:<a@b.example>",
             "RCPT TO:<c@e.example>", "RCPT TO:<c@d.example>", "DATA", "no header\r\n.",
