@@ -9,7 +9,8 @@ from difflib import get_close_matches
 
 import msgspec
 
-from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.error import ConfigError, ConfigErrors
+from momentum_trio.config.tree import CONSOLE
 from momentum_trio.console.command import Answer, Command, Operator, Request, failure
 from momentum_trio.console.facade import Administration, ApplyError
 from momentum_trio.console.word import Word, words
@@ -53,10 +54,10 @@ class Output:
 class Dispatch:
     """The commands there are, and the node they act on. secrets: lower-case names of the options whose values are."""
 
-    def __init__(
-        self, commands: tuple[Command, ...], administration: Administration, secrets: frozenset[str] = frozenset()
-    ) -> None:
-        self.commands, self.administration, self.secrets = commands, administration, secrets
+    def __init__(self, commands: tuple[Command, ...], administration: Administration) -> None:
+        self.commands, self.administration = commands, administration
+        options = administration.tree.schema.options.values()
+        self.secrets = frozenset(entry.key for entry in options if entry.is_secret)
 
     def call(self, operator: Operator, line: str, form: Form = "text") -> Call:
         """Understand *line*: the longest run of words that is a command; the rest is the command's own."""
@@ -93,7 +94,7 @@ class Dispatch:
         try:
             return await call.command.run(call.request)
         except ConfigErrors as errors:
-            return failure(errors.render().rstrip("\n"))
+            return failure("\n".join(map(_sentence, errors.errors)) if _typed_here(errors) else errors.render())
         except ApplyError as error:
             return failure("\n".join(error.problems))
 
@@ -136,6 +137,15 @@ def written(answer: Answer, form: Form) -> Output:
         return Output(msgspec.json.format(msgspec.json.encode(answer.data), indent=2).decode() + "\n", answer.failed)
     text = answer.text if not answer.text or answer.text.endswith("\n") else answer.text + "\n"
     return Output(text, answer.failed)
+
+
+def _typed_here(errors: ConfigErrors) -> bool:
+    """Whether all are about the command itself, and no text needs to be pointed at."""
+    return not errors.texts and all(error.at.file == CONSOLE for error in errors.errors)
+
+
+def _sentence(error: ConfigError) -> str:
+    return (f"{error.option}: " if error.option else "") + error.problem + (f" ({error.hint})" if error.hint else "")
 
 
 def _first(line: str) -> str:
