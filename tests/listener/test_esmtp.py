@@ -126,7 +126,7 @@ def with_listener(*options: str) -> str:
         (with_listener("Open_Relay = on"), [("", "220"), ("MAIL FROM:<>", "250"), ("RCPT TO:<a@any.example>", "250")]),
         # a Peer of the Listen before the Listen before the listener
         (
-            BASIC.replace("{}", '{ Peer "127.0.0.0/8" { Banner_Hostname = "p.example" } Banner_Hostname = "l.example" }'),
+            BASIC.replace("{}", '{ Peer "127.0.0.0/8" { Banner_Hostname = "p.example" } Banner_Hostname = "l" }'),
             [("", "220 p.example")],
         ),
     ],
