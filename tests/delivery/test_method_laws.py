@@ -37,6 +37,7 @@ METHODS: dict[str, Make] = {
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 TREE = Tree({"": {"Maildir_Path": "/mail/%d/%l"}})
 SMALL, LARGE = b"Subject: a\r\n\r\nb\r\n", b"0123456789abcd\r\n" * (STREAMED_OCTETS_MIN // 16)
+LARGE_LF = LARGE.replace(b"\r\n", b"\n")
 
 
 @dataclass
@@ -106,7 +107,8 @@ def mailbox_of(attempt: Attempt) -> str:
 
 
 def whole(spool: MemorySpool, attempt: Attempt) -> bytes:
-    return b"Return-Path: <ann@example.net>\n" + spool.contents[attempt.batch.batch_id].replace(b"\r\n", b"\n")
+    content = spool.contents[attempt.batch.batch_id]
+    return b"Return-Path: <ann@example.net>\n" + (LARGE_LF if content is LARGE else content.replace(b"\r\n", b"\n"))
 
 
 MAIL = [("a@one b@one", SMALL), ("a@one", b"other\r\n"), ("c@two", LARGE), ("c@two", SMALL)]
@@ -126,7 +128,7 @@ async def test_each_message_has_one_outcome(make: Make) -> None:
     assert await world.method.attempt([]) == []
 
 
-NUMBERS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE, errno.EROFS, errno.ENOENT]
+NUMBERS = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.ENOENT]
 
 
 @every_method
