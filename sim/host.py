@@ -277,14 +277,22 @@ class Life:
         try:
             with self._scope:
                 await main(self.machine, *args, **kwargs)
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
             if self.alive:
                 self.error = error
                 raise
-            self.host.trace("zombie", life=self, error=type(error).__name__)  # the dead say what they like
+            self._ignore(error)
         finally:
             self.die(silently=False)
             self.ended.set()
+
+    def _ignore(self, error: BaseException) -> None:
+        """The dead may raise what they like, but for cancellation of more than them, and escapes."""
+        ordinary, rest = error.split(Exception) if isinstance(error, BaseExceptionGroup) else (error, None)
+        if ordinary is not None:
+            self.host.trace("zombie", life=self, error=type(ordinary).__name__)
+        if rest is not None:
+            raise rest from None
 
     async def wait(self) -> None:
         """Wait until its tasks are gone."""

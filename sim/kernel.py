@@ -20,6 +20,7 @@ import trio
 from . import schedule
 
 STILL_PASSES_MAX = 20_000  # passes of trio's loop, and events, at one virtual instant: more is a livelock
+STOPS_MAX = 3  # how often a run that goes nowhere is cancelled, before trio's loop is broken
 PREFIX_EVENTS = 1_000  # a prefix digest is kept after each so many trace lines
 
 
@@ -88,6 +89,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self._still_passes = 0
         self._fail: Callable[[], object] | None = None
         self._doomed: SimulationFailure | None = None
+        self._stops = 0
 
     # -- time
 
@@ -201,12 +203,16 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
             self._stop(Livelock(f"time stands still at {self.now:.9f}; running: {names}\n" + task_tree()))
 
     def _stop(self, failure: SimulationFailure) -> None:
-        """Cancel the run; if it was cancelled already and still does not end, break trio's loop."""
-        if self.failure is None and self._fail is not None:
-            self.failure = failure
+        """Cancel the run; if it does not end, its shields too; if it still does not, break trio's loop."""
+        self._stops += 1
+        self.failure = self.failure or failure
+        if self._stops == 1 and self._fail is not None:
             self._fail()
+        elif self._stops <= STOPS_MAX and self._fail is not None:
+            schedule.lift_shields()
         else:
-            self._doomed = self.failure or failure
+            schedule.bury()
+            self._doomed = self.failure
 
 
 def task_tree(annotate: Callable[[trio.lowlevel.Task], str] | None = None) -> str:

@@ -85,6 +85,24 @@ def somebody_waits_for_idle() -> bool:
     return bool(trio._core._run.GLOBAL_RUN_CONTEXT.runner.waiting_for_idle)
 
 
+def lift_shields() -> None:
+    """End every shield of the run, so that a cancellation of it all reaches tasks that would wait for ever in one."""
+    for task in list(trio._core._run.GLOBAL_RUN_CONTEXT.runner.tasks):
+        status: Any = task._cancel_status
+        while status is not None:
+            if status._scope.shield:
+                status._scope.shield = False
+            status = status._parent
+
+
+def bury() -> None:
+    """Keep the tasks of a run whose loop is about to be broken: were they collected, their ends would run anywhere."""
+    _BURIED.append(trio._core._run.GLOBAL_RUN_CONTEXT.runner)
+
+
+_BURIED: list[object] = []  # grows by one for each run that ignored its cancellation, which fails its test anyway
+
+
 @contextmanager
 def no_worker_threads(escape: Callable[[str], NoReturn]) -> Iterator[None]:
     """Call *escape* where trio would hand a job to a worker thread, new or idle."""

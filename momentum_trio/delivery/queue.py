@@ -356,8 +356,8 @@ class Queue:
                 if not self._delayed or self._delayed[0][0] > now:
                     break
                 work = heapq.heappop(self._delayed)[2]
-                work.lane = self._lane(work.lane.key)
                 if lives_on(self._route(work.lane).options, wall - work.batch.received_at) > 0:
+                    work.lane = self._lane(work.lane.key)  # the one of then may have been empty and forgotten
                     self._make_ready(work)
                 else:
                     expired.append(work)

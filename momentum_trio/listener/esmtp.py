@@ -110,7 +110,7 @@ class Session:
         server.begin(replies.SHUTTING_DOWN if connection.draining.is_set() else None)
         await self._send()
         while not server.closed:
-            if connection.draining.is_set() and not self.reception.underway:
+            if connection.draining.is_set() and not server.in_transaction:
                 self._end(replies.SHUTTING_DOWN, "drain")
                 await self._send()
                 break
@@ -147,7 +147,7 @@ class Session:
         """Answer everything the core has understood so far; the replies wait in it for one send."""
         server, reception, generations = self._server, self.reception, self._connection.generations
         while True:
-            if generations.current is not self._generation and not reception.underway:
+            if generations.current is not self._generation and not server.in_transaction:
                 self._renew()
             event = server.next_event()
             if event is None:
@@ -155,11 +155,11 @@ class Session:
             match event:
                 case Rcpt():
                     decision = reception.recipient(event.forward_path, event.line)
-                    self._answer(decision, replies.RCPT_ACCEPTED, Phase.AWAITING_RCPTTO)
+                    self._answer(decision, Phase.AWAITING_RCPTTO)
                 case Mail():
                     await self._mail(event)
                 case Data():
-                    server.answer(replies.CONTINUE)
+                    server.answer()
                 case ContentEnd():
                     await self._content_end(event)
                 case ContentPart():
@@ -173,7 +173,7 @@ class Session:
                     if self._stale:
                         self._ask_to_come_again()
                 case Refusal():
-                    reception.rejected(server.phase.words, event.reply, "smtp")
+                    reception.rejected(server.awaiting.words, event.reply, "smtp")
                 case Quit():
                     self._connection.why = "quit"
                 case _:
@@ -186,21 +186,21 @@ class Session:
         self.reception.hello(event.domain, event.line, extended=extended)
         self._offered = server.terms.extensions if extended else None
         self._stale = self._taken_back()
-        server.answer(server.terms.hello(event.verb))
+        server.answer()
 
     async def _mail(self, event: Mail) -> None:
         if self._stale:
             self._ask_to_come_again()
             return
         decision = self.reception.mail(event.reverse_path, event.line)
-        if not self._answer(decision, replies.MAIL_ACCEPTED, Phase.AWAITING_MAILFROM):
+        if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 
     async def _content_end(self, event: ContentEnd) -> None:
         reception, server = self.reception, self._server
         if event.fault is not None:
             reception.rejected(Phase.READING_BODY.words, event.fault, "smtp")
-            server.answer(event.fault)
+            server.answer()
             await reception.abandon()
             return
         self.deadline.park()
@@ -209,14 +209,13 @@ class Session:
         if isinstance(taken, Receipt):
             server.answer(final_reply(taken))
             return
-        self._answer(taken, None, Phase.READING_BODY)
+        self._answer(taken, Phase.READING_BODY)
         await reception.abandon()
 
-    def _answer(self, decision: Decision, accepted: Reply | None, phase: Phase) -> bool:
+    def _answer(self, decision: Decision, phase: Phase) -> bool:
         """Tell the client what reception decided, and the rejectlog if it was not yes. Returns whether it was."""
         if isinstance(decision, Accepted):
-            assert accepted is not None
-            self._server.answer(accepted)
+            self._server.answer()
             return True
         self.reception.rejected(phase.words, decision.reply, decision.module)
         self._server.answer(decision.reply)
@@ -260,7 +259,7 @@ class Session:
 
     def _drain(self) -> None:
         """The node drains: a session at rest between mail transactions ends now, others at the end of theirs."""
-        if self._resting and not self.reception.underway:
+        if self._resting and not self._server.in_transaction:
             self.deadline.expire()
 
     # Generations.

@@ -51,12 +51,6 @@ class SessionOptions(Options):
     message_octets_max = Option(
         "Max_Message_Size", OCTETS, 0, INBOUND_SMTP, "Largest message in octets; larger ones are answered 552. 0: any."
     )
-    listener_sessions = Option(
-        "Listener_Sessions", COUNT, 0, INBOUND_SMTP, "Sessions at once on this listener; more are answered 421. 0: any."
-    )
-    service_sessions = Option(
-        "Service_Sessions", COUNT, 0, INBOUND_SMTP, "Sessions at once of this service; more are answered 421. 0: any."
-    )
     require_ehlo = Option(
         "Require_EHLO", BOOLEAN, False, INBOUND_SMTP_AND_GLOBAL, "Refuse MAIL FROM before EHLO or HELO."
     )

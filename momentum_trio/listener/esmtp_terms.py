@@ -18,11 +18,10 @@ def terms_of(options: SessionOptions, host: str, peer_text: str, unqualified: tu
     host: our name in greeting and replies. unqualified: whether reverse-paths, forward-paths without a domain can be
     completed. now: the time in the greeting.
     """
+    banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date_text(int(now))}"
     return Terms(
         host=host,
-        greeting=Reply.of(
-            options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date_text(int(now))}"
-        ),
+        greeting=Reply.of(banner),
         extensions=extensions(options),
         message_octets_max=options.message_octets_max,
         require_ehlo=options.require_ehlo,
@@ -39,7 +38,7 @@ def terms_of(options: SessionOptions, host: str, peer_text: str, unqualified: tu
 def extensions(options: SessionOptions) -> tuple[str, ...]:
     """The EHLO lines after the first (spec/listeners.md section 2.1): SIZE only with a limit, or when it is listed."""
     listed = {word.upper() for word in options.smtp_extensions}
-    size = (
-        (f"SIZE {options.message_octets_max}",) if options.message_octets_max else ("SIZE",) if "SIZE" in listed else ()
-    )
+    size: tuple[str, ...] = ("SIZE",) if "SIZE" in listed else ()
+    if options.message_octets_max:
+        size = (f"SIZE {options.message_octets_max}",)
     return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed))

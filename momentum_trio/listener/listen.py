@@ -51,6 +51,7 @@ class Listen:
     """One Listen of the configuration, from bound to closed.
 
     listening: its socket. counters: survive it (a Listen that is enabled again goes on counting).
+    is_open: whether somebody who connects now is accepted.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Listen:
         self._closing = False
         self._closed = trio.Event()
         self._replaced = False
+        self.is_open = False
         self._somebody_came = trio.Event()
 
     @property
@@ -312,10 +314,12 @@ class Listen:
     # records
 
     def _publish_opened(self) -> None:
+        self.is_open = True
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))
 
     def _publish_closed(self) -> None:
+        self.is_open = False
         now = self._machine.clock.now()
         self._machine.events.publish(ListenClosed(now, self.kind.scope, str(self.listening.bound)))
 

@@ -38,7 +38,7 @@ def json_line(record: Record) -> str:
         elif isinstance(value, tuple):
             value = dict(value)
         pairs[name] = value
-    return json.dumps(pairs, separators=(",", ":"))
+    return json.dumps(pairs, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 
 def heartbeat(now: float) -> str:

@@ -30,7 +30,7 @@ class Prepared:
 
 
 class Supervisor:
-    """The listeners of one node. houses: what the Listens of each plane share."""
+    """The listeners of one node. houses: what the Listens of each plane share. over: ``run`` has ended by itself."""
 
     def __init__(self, machine: Machine, kinds: Sequence[ListenerKind], houses: Mapping[Plane, House]) -> None:
         self._machine = machine
@@ -41,7 +41,8 @@ class Supervisor:
         self._terms: dict[Place, SocketTerms] = {}
         self._ending: dict[Place, list[Listen]] = {}  # closed, their last conversations not over
         self._counters: dict[Place, Counters] = {}
-        self._over = trio.Event()
+        self._closing = trio.Event()
+        self.over = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold the nurseries; returns when ``close`` was called and the last conversation is over."""
@@ -49,11 +50,12 @@ class Supervisor:
             for key in self._kinds:
                 self._nurseries[key] = await listeners.start(self._run_listener)
             task_status.started()
+        self.over.set()
 
     async def _run_listener(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
         async with trio.open_nursery() as nursery:
             task_status.started(nursery)
-            await self._over.wait()
+            await self._closing.wait()
 
     async def prepare(self, wanted: Mapping[Place, SocketTerms]) -> Prepared:
         """Open what *wanted* has and we have not. Raises ApplyError with every address that cannot be had.
@@ -141,9 +143,9 @@ class Supervisor:
         await listen.close(replaced=step.replaced)
 
     def bound(self, place: Place) -> Endpoint | None:
-        """Where *place* is bound; None when it is not open."""
+        """Where *place* is bound; None when it is not open (any more, or until it could be opened again)."""
         listen = self._open.get(place)
-        return None if listen is None else listen.listening.bound
+        return listen.listening.bound if listen is not None and listen.is_open else None
 
     def counted(self, place: Place) -> Counters:
         """What *place* counts, open conversations included."""
@@ -164,7 +166,7 @@ class Supervisor:
         await self.settle(Prepared(steps(self._terms, {}), {}))
         for listen in everybody:
             listen.drain()
-        self._over.set()
+        self._closing.set()
 
 
 def _problem(place: Place, fault: OSError) -> str:

@@ -67,11 +67,6 @@ class Reception:
         self._incoming: Incoming | None = None
         self._opening = received_opening(client)
 
-    @property
-    def underway(self) -> bool:
-        """Whether a mail transaction is open: a drain waits for its end."""
-        return self._transaction is not None
-
     def hello(self, domain: str, line: str, *, extended: bool) -> None:
         """The client has introduced itself: by EHLO (*extended*) or by HELO."""
         client = self.client

@@ -35,7 +35,6 @@ class Incoming:
         "_entry",
         "_head",
         "_machine",
-        "_octets",
         "_opening",
         "_received_at",
         "_spool",
@@ -58,7 +57,6 @@ class Incoming:
         self._decision: Decision = ACCEPTED
         self._batch_id = ""
         self._received_at = 0.0
-        self._octets = 0
 
     async def write(self, octets: bytes) -> None:
         """Some of the content; more will come. Cancellation: the caller discards what there is."""
@@ -74,17 +72,17 @@ class Incoming:
         if not isinstance(self._decision, Accepted):
             await self.discard()
             return self._decision
-        entry, self._entry = self._entry, None
+        entry = self._entry
         assert entry is not None
         try:
-            return await self._spool.commit(entry, self._batch())
+            return await self._spool.commit(entry, self._batch(entry.octets))
         except SpoolFull:
             return SPOOL_FULL
         except SpoolSick:
             return SPOOL_SICK
 
     async def discard(self) -> None:
-        """Keep nothing of it."""
+        """Keep nothing of it, unless it was committed."""
         self._head = b""
         entry, self._entry = self._entry, None
         if entry is not None:
@@ -102,11 +100,11 @@ class Incoming:
                 if len(head) > HEADER_OCTETS_MAX:
                     self._decision, self._head = HEADER_TOO_LONG, b""
                 return
-            octets, self._head = self._with_fields(head, end if end >= 0 else len(head)), b""
-            if not isinstance(self._decision, Accepted):
+            self._head = b""
+            completed = self._with_fields(head, end if end >= 0 else len(head))
+            if completed is None:
                 return
-            self._entry = self._spool.begin()
-        self._octets += len(octets)
+            octets, self._entry = completed, self._spool.begin()
         try:
             await self._entry.write(octets)
         except SpoolFull:
@@ -114,20 +112,20 @@ class Incoming:
         except SpoolSick:
             self._decision = SPOOL_SICK
 
-    def _with_fields(self, head: bytes, end: int) -> bytes:
-        """*head*, whose header section ends at *end*, with our fields in front; or a decision against it."""
+    def _with_fields(self, head: bytes, end: int) -> bytes | None:
+        """*head*, whose header section ends at *end*, with our fields in front; None: a check decided against it."""
         seen = scan(head[:end])
         for check in self._checks.content:
-            self._decision = check(self._transaction, seen)
-            if self._decision is not ACCEPTED:
-                return b""
+            if (decision := check(self._transaction, seen)) is not ACCEPTED:
+                self._decision = decision
+                return None
         self._received_at = now = self._machine.clock.now()
         self._batch_id = self._spool.next_id()
         if seen.return_paths and self._transaction.rules.options.trace_headers:
             head = seen.without_return_paths(head)
         return added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now)) + head
 
-    def _batch(self) -> Batch:
+    def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""
         paths = self._transaction.forward_paths
         assert paths
@@ -140,7 +138,7 @@ class Incoming:
             received_at=self._received_at,
             reverse_path=self._transaction.reverse_path,
             messages=tuple(messages),
-            octets=self._octets,
+            octets=octets,
             peer_address=client.peer_text,
             protocol=client.protocol,
         )

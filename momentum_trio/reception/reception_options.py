@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOSTNAME, STRING, STRINGS, one_of
+from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOSTNAME, STRING, STRINGS, one_of, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
+from momentum_trio.config.value import Value
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.net.address_list import AddressList
 
@@ -18,6 +19,28 @@ ADDRESS_LIST: Kind[AddressList] = Kind(
     lambda value: AddressList(*STRINGS.parse(value)),
     lambda addresses: STRINGS.show(addresses.items),
 )
+_BLACKHOLE_WORDS = {
+    "0": "false",
+    "off": "false",
+    "disabled": "false",
+    "1": "true",
+    "on": "true",
+    "enabled": "true",
+    "false": "false",
+    "true": "true",
+    "inline": "inline",
+    "internal": "internal",
+}
+
+
+def _blackhole(value: Value) -> str:
+    word = word_of(value, expected := "false, true, inline or internal").lower()
+    if word not in _BLACKHOLE_WORDS:
+        raise ValueError(f"expected {expected}")
+    return _BLACKHOLE_WORDS[word]
+
+
+BLACKHOLE = Kind("enum(false|true|inline|internal)", _blackhole, quoted)
 NO_DOMAINS = DomainGlobs()
 NO_HOSTS = AddressList()
 
@@ -162,7 +185,7 @@ class BlackholeOptions(Options):
 
     blackhole = Option(
         "Blackhole",
-        one_of("false", "true", "inline", "internal"),
+        BLACKHOLE,
         "false",
         OUTBOUND,
         "Drop mail of the scope: refused at RCPT TO (inline, true), or taken and failed (internal).",

@@ -116,6 +116,8 @@ class StreamSocket(trio.socket.SocketType):
         self._end: End | None = None
         self._attempt: Attempt | None = None
         self._connect_error = 0
+        self._was_refused = False
+        self._reconnects = False
         self._read_shut = self._write_shut = False
         self._inheritable = False
         self._reader: trio.lowlevel.Task | None = None
@@ -180,7 +182,7 @@ class StreamSocket(trio.socket.SocketType):
     def getsockname(self) -> Any:
         self._check_open()
         if self._unix:
-            return self._unix_name
+            return self._unix_name if self._end is None else self._end.local
         if self._end is not None:
             assert isinstance(self._end.local, Name)
             return self._end.local.shown(self._family)
@@ -420,7 +422,10 @@ class StreamSocket(trio.socket.SocketType):
         if self._phase is Phase.CONNECTING:
             raise failure(errno.EALREADY)
         if self._phase is Phase.CONNECTED:
-            raise failure(errno.EISCONN)
+            if not self._reconnects:
+                raise failure(errno.EISCONN)
+            self._reconnects = False  # Linux: the first call after a connect that did not block says done
+            return False
         if self._phase is Phase.LISTENING:
             raise failure(errno.EINVAL if self._unix else errno.EISCONN)
         if self._unix:
@@ -447,9 +452,11 @@ class StreamSocket(trio.socket.SocketType):
         self._attempt = None
         if end is not None:
             self._connected(end)
+            self._reconnects = True
         else:
             self._phase = Phase.NEW
             self._connect_error = code
+            self._was_refused = True
             if self._binding is not None:
                 self._host.ports.release(self._binding)
                 self._binding = None
@@ -495,6 +502,8 @@ class StreamSocket(trio.socket.SocketType):
         if count < 0:
             raise ValueError("negative buffersize in recv")
         if self._end is None:
+            if self._was_refused:
+                return b""
             raise failure(self._take_error() or (errno.EINVAL if self._unix else errno.ENOTCONN))
         if self._read_shut and not self._end.arrived:
             return b""
@@ -569,6 +578,8 @@ class StreamSocket(trio.socket.SocketType):
             raise failure(errno.EINVAL)
         if self._phase is Phase.LISTENING:
             self._shut_listening(flag)
+            return
+        if self._end is None and self._unix:
             return
         if self._end is None or (self._end.dead and self._end.tcp):
             raise failure(errno.ENOTCONN)

@@ -58,11 +58,12 @@ class Content:
         this is not to be called again."""
         assert self._end is None
         window = self._held + octets
-        at = window.find(TERMINATOR)
+        dotted = window.find(STUFFED)  # a terminator begins like a stuffed line: mostly this is the only search
+        at = window.find(TERMINATOR, dotted) if dotted >= 0 else -1
         end = at + 2 if at >= 0 else len(window) - _beginning(window)
         text = window[:end]
         self._held = window[end:]
-        if STUFFED in text:
+        if 0 <= dotted < end - 2:
             text = text.replace(STUFFED, b"\r\n")
         if self._skip and text:
             text = text[self._skip :]
