@@ -50,6 +50,7 @@ class Listeners:
         self.generations = Generations(Generation(1, self.tree(text)))
         numbers = count(1)
         self.draining = trio.Event()
+        self.clients: list[trio.SocketStream] = []
         self.ceilings = Ceilings(LocalState("here"), sessions_max)
         house = House(
             Services(machine, LocalState("here")),
@@ -70,6 +71,11 @@ class Listeners:
         prepared = await self.supervisor.prepare(wanted(tree, self.kinds))
         self.generations.advance(tree)
         await self.supervisor.settle(prepared)
+
+    async def connect(self, port: int, host: str = "127.0.0.1") -> trio.SocketStream:
+        """A client that stays until the end."""
+        self.clients.append(await connected(port, host))
+        return self.clients[-1]
 
     def port(self, text: str, listener: str = "esmtp_listener") -> int:
         """Where the Listen *text* is bound."""
@@ -94,7 +100,11 @@ async def listeners(text: str, *, sessions_max: int = 100, machine: Machine | No
     async with trio.open_nursery() as nursery:
         await nursery.start(made.supervisor.run)
         await made.configure(text)
-        yield made
+        try:
+            yield made
+        finally:
+            for client in made.clients:
+                client.socket.close()
         nursery.cancel_scope.cancel()
 
 

@@ -33,7 +33,7 @@ async def test_a_fault_ends_its_conversation_alone_and_is_in_the_paniclog() -> N
 
 async def test_a_reset_is_no_fault() -> None:
     async with listeners(listen(HERE)) as house:
-        client = await connected(house.port(HERE))
+        client = await house.connect(house.port(HERE))
         await asked(client, b"hello")
         client.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.socket.close()
@@ -69,7 +69,7 @@ async def test_listener_sessions_are_refused_above_the_ceiling(where: str) -> No
         "peer": f'ESMTP_Listener {{ Listen "{HERE}" {{ Peer 127.0.0.0/8 {{ {option} }} }} }}',
     }[where]
     async with listeners(text) as house:
-        clients = [await connected(house.port(HERE)) for _ in range(2)]
+        clients = [await house.connect(house.port(HERE)) for _ in range(2)]
         for client in clients:
             await asked(client, b"hello")
         async with await connected(house.port(HERE)) as refused:
@@ -86,21 +86,21 @@ async def test_listener_sessions_are_refused_above_the_ceiling(where: str) -> No
 async def test_the_ceiling_of_a_peer_counts_that_peer_alone() -> None:
     text = f'ESMTP_Listener {{ Listen "{HERE}" {{ Peer 127.0.0.1 {{ Listener_Sessions = 1 }} }} }}'
     async with listeners(text) as house:
-        one = await connected(house.port(HERE))
+        one = await house.connect(house.port(HERE))
         await asked(one, b"hello")
         async with await connected(house.port(HERE)) as refused:
             assert await refused.receive_some(100) == b"421 full\r\n"
         other = trio.socket.socket()
         await other.bind(("127.0.0.9", 0))
         await other.connect(("127.0.0.1", house.port(HERE)))
-        await other.send(b"hello")
-        assert await other.recv(10) == b"hello"
+        async with trio.SocketStream(other) as neighbour:
+            assert await asked(neighbour, b"hello") == b"hello"
 
 
 async def test_service_sessions_count_over_all_listens() -> None:
     text = f'ESMTP_Listener {{ Service_Sessions = 1 Listen "{HERE}" {{ }} Listen "[::1]:0" {{ }} }}'
     async with listeners(text) as house:
-        client = await connected(house.port(HERE))
+        client = await house.connect(house.port(HERE))
         await asked(client, b"hello")
         async with await connected(house.port("[::1]:0"), "::1") as refused:
             assert await refused.receive_some(100) == b"421 full\r\n"
@@ -108,7 +108,7 @@ async def test_service_sessions_count_over_all_listens() -> None:
 
 async def test_a_ceiling_set_at_run_time_holds_for_the_next_connection() -> None:
     async with listeners(listen(HERE)) as house:
-        client = await connected(house.port(HERE))
+        client = await house.connect(house.port(HERE))
         await asked(client, b"hello")
         await house.configure(f'ESMTP_Listener {{ Listener_Sessions = 1 Listen "{HERE}" {{ }} }}')
         async with await connected(house.port(HERE)) as refused:
@@ -118,7 +118,7 @@ async def test_a_ceiling_set_at_run_time_holds_for_the_next_connection() -> None
 
 async def test_descriptors_are_a_ceiling_too() -> None:
     async with listeners(listen(HERE), sessions_max=1) as house:
-        client = await connected(house.port(HERE))
+        client = await house.connect(house.port(HERE))
         await asked(client, b"hello")
         async with await connected(house.port(HERE)) as refused:
             assert await refused.receive_some(100) == b"421 full\r\n"
@@ -131,7 +131,7 @@ async def test_enable_false_closes_at_once_while_sessions_go_on_and_true_opens_a
     port = free_port()
     text = f'ESMTP_Listener {{ Listen "127.0.0.1:{port}" {{ Enable = WORD }} Listen "{HERE}" {{ }} }}'
     async with listeners(text.replace("WORD", "true")) as house:
-        client = await connected(port)
+        client = await house.connect(port)
         assert await asked(client, b"before") == b"before"
         await house.configure(text.replace("WORD", "false"))
         assert not house.is_open(f"127.0.0.1:{port}")
@@ -172,6 +172,7 @@ async def test_a_unix_path_moves_from_one_listener_to_another(tmp_path: Path) ->
     path = tmp_path / "s"
     async with listeners(listen(str(path))) as house:
         old = await trio.open_unix_socket(path)
+        house.clients.append(old)
         await asked(old, b"x")
         await house.configure(f'Control_Listener {{ Listen "{path}" {{ }} }}')
         async with await trio.open_unix_socket(path) as new:
@@ -196,7 +197,7 @@ async def test_a_change_that_cannot_be_had_changes_nothing(tmp_path: Path) -> No
         async with await connected(port) as client:
             assert await asked(client, b"x") == b"x"
         with pytest.raises(OSError, match="all attempts"):
-            await connected(int(new.partition(":")[2]))
+            await house.connect(int(new.partition(":")[2]))
 
 
 async def test_between_wildcard_and_specific_no_client_is_lost() -> None:
@@ -228,7 +229,7 @@ async def test_between_wildcard_and_specific_no_client_is_lost() -> None:
 
 async def test_the_supervisor_ends_when_the_last_conversation_is_over() -> None:
     async with listeners(listen(HERE)) as house:
-        client = await connected(house.port(HERE))
+        client = await house.connect(house.port(HERE))
         await asked(client, b"hello")
         house.draining.set()
         await house.supervisor.close()

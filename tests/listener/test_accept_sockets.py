@@ -76,7 +76,7 @@ async def test_buffers_are_set_only_when_asked_for_and_no_delay_unless_refused()
 
 async def test_several_accepting_tasks_share_a_socket() -> None:
     async with listeners(listen("127.0.0.1:0", options="Concurrency = 4")) as house:
-        clients = [await connected(house.port("127.0.0.1:0")) for _ in range(20)]
+        clients = [await house.connect(house.port("127.0.0.1:0")) for _ in range(20)]
         assert [await asked(client, b"x") for client in clients] == [b"x"] * 20
         assert house.sessions("127.0.0.1:0") == 20
 
