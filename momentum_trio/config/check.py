@@ -1,4 +1,5 @@
-"""Whether a tree says only what can be said: names known, in their place, values right (spec: config-language, section 4).
+"""Whether a tree says only what can be said: names known, in their place, values right (spec: config-language,
+section 4).
 
 Everything wrong is said at once. Names that belong to parts of the original outside this host load with a warning.
 """
@@ -39,7 +40,9 @@ def check(tree: ConfigTree) -> list[ConfigError]:
 
 
 def check_setting(tree: ConfigTree, path: ScopePath, setting: Setting) -> list[ConfigError]:
-    """What is wrong with *tree* because of *setting*, just made at *path*, and with the scopes made for it. No warnings."""
+    """What is wrong with *tree* because of *setting*, just made at *path*, and with the scopes made for it. No
+    warnings.
+    """
     return [error for error in _Check(tree).of_setting(path, setting) if not error.warning]
 
 

@@ -1,7 +1,8 @@
 """The grammar of leaf statements (spec: config-language, section 3).
 
-The prescan has found where a leaf begins and ends; what it is, is said here. Leaves are few and fat: a list is one regular
-expression for the whole and one for its items, because a node of the parse tree costs more than the octets it covers.
+The prescan has found where a leaf begins and ends; what it is, is said here. Leaves are few and fat: a list is one
+regular expression for the whole and one for its items, because a node of the parse tree costs more than the octets it
+covers.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ class NotALeaf(Exception):
 
 
 def leaf(text: str, start: int, end: int) -> ParsedLeaf:
-    """The leaf statement that is ``text[start:end]``. A directive is a leaf whose name is its keyword. Raises NotALeaf."""
+    """The leaf statement that is ``text[start:end]``. A directive is a leaf whose name is its keyword. Raises
+    NotALeaf.
+    """
     try:
         node = LEAF.parse(text[start:end]).children[0]
     except ParseError as error:
@@ -117,7 +120,9 @@ def leaf(text: str, start: int, end: int) -> ParsedLeaf:
 
 
 def head(text: str, start: int, brace: int) -> tuple[str, Word | None, int]:
-    """The head of the scope whose ``{`` is at *brace*: its name, its instance, where the instance begins. Raises NotALeaf."""
+    """The head of the scope whose ``{`` is at *brace*: its name, its instance, where the instance begins. Raises
+    NotALeaf.
+    """
     try:
         name, _, chosen = HEAD.parse(text[start:brace]).children
     except ParseError as error:

@@ -1,7 +1,8 @@
 """Reading a configuration of many files without touching one (spec: config-language, section 11, Include).
 
-The Loader says which paths it wants; whoever feeds it (the node through the machine, a tool with blocking reads, a fuzzer from a dict)
-supplies octets, the names in a directory, or why there are none. When it wants nothing more, ``finish`` gives the tree.
+The Loader says which paths it wants; whoever feeds it (the node through the machine, a tool with blocking reads, a
+fuzzer from a dict) supplies octets, the names in a directory, or why there are none. When it wants nothing more,
+``finish`` gives the tree.
 
     loader = Loader("etc/ecelerity.conf", schema)
     while wanted := loader.wanted():
@@ -19,7 +20,7 @@ from momentum_trio.config.error import ERRORS_MAX, ConfigError, ConfigErrors, in
 from momentum_trio.config.merge import Merge
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import Source
-from momentum_trio.config.syntax import Document, Include, Leaf, parse
+from momentum_trio.config.syntax import Block, Document, Include, Leaf, parse
 from momentum_trio.config.tree import ConfigTree, File
 from momentum_trio.config.value import Position, Word
 
@@ -52,7 +53,9 @@ class NoConfiguration(ConfigErrors):
 
 @dataclass(slots=True)
 class _Wish:
-    """A file that an include asks for. candidates: where it may be, the next to try last. place: where the include stands."""
+    """A file that an include asks for. candidates: where it may be, the next to try last. place: where the include
+    stands.
+    """
 
     place: tuple[str, int]
     at: Position
@@ -146,9 +149,8 @@ class Loader:
         self._errors.extend(found)
         if path == self._main and not self._nodename:
             self._nodename = _nodename_in(document)
-        for node in document.nodes():
-            if isinstance(node, Include):
-                self._want(node, source)
+        for include in document.includes:
+            self._want(include, source)
 
     def _want(self, include: Include, source: Source) -> None:
         """Ask for the file of *include* in the first place where it may be."""
@@ -164,7 +166,7 @@ class Loader:
             return
         place = (source.name, include.start)
         self._targets[place] = []
-        candidates = [path for path in self._candidates(file, source.name)]
+        candidates = self._candidates(file, source.name)
         if include.is_readonly:
             self._readonly.update(candidates)
         self._next(_Wish(place, at, file, candidates[::-1]))
@@ -207,9 +209,9 @@ class Loader:
             self._next(wish)
 
     def _one_of_directory(self, wish: _Wish, path: str) -> None:
-        if wish.place[0] in ("",):
+        if not wish.place[0]:  # the main file, or that of local changes, is no directory
             return
-        if any(path in self._readonly for path in (wish.tried[-1],)):
+        if wish.tried[-1] in self._readonly:
             self._readonly.add(path)
         self._targets[wish.place].append(path)
         if path not in self._documents and path not in self._known:
@@ -261,7 +263,9 @@ def _mentions(documents: dict[str, Document], key: str) -> bool:
 
 def _nodename_in(document: Document) -> str:
     """The Nodename that the main file sets in its cluster scope, if it does."""
-    for node in document.nodes():
-        if isinstance(node, Leaf) and node.name.lower() == "nodename" and isinstance(node.value, Word):
-            return node.value.text
+    for block in document.body:
+        if isinstance(block, Block) and block.name.lower() == "cluster":
+            for leaf in block.body:
+                if isinstance(leaf, Leaf) and leaf.name.lower() == "nodename" and isinstance(leaf.value, Word):
+                    return leaf.value.text
     return ""

@@ -1,6 +1,7 @@
 """Names of scope instances: when two spellings name the same scope (spec: config-language, sections 2.8, 6, 9).
 
-``:25`` and ``*:25`` are one Listen, ``10.0.0.1/8`` and ``10.0.0.0/8`` one Peer, ``Example.COM`` and ``example.com`` one Domain.
+``:25`` and ``*:25`` are one Listen, ``10.0.0.1/8`` and ``10.0.0.0/8`` one Peer, ``Example.COM`` and ``example.com``
+one Domain.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def one_of(*words: str) -> Kind[str]:
     known = {word.lower(): word for word in words}
 
     if "true" in known and "false" in known:  # also says what a boolean says: Blackhole = 0
-        known |= {word: known["true"] for word in _TRUE} | {word: known["false"] for word in _FALSE}
+        known |= dict.fromkeys(_TRUE, known["true"]) | dict.fromkeys(_FALSE, known["false"])
 
     def parse(value: Value) -> str:
         try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 WHITE = r"[ \t\r\n\f\v]"
 BLANKS = r"(?:[ \t\r\n\f\v]++|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+"
 
-# Marks that stand in documents and never in files: typographic quotes, the guillemet of a wrap for print, no-break space.
+# Marks that stand in documents and never in files: typographic quotes, the guillemet of a wrap for print, no-break
+# space.
 FOREIGN = "\u2018\u2019\u201c\u201d\u00ab\u00bb\u00a0"
 _NEVER = r" \t\r\n\f\v\"'={}\[\]()\#\x00-\x08\x0e-\x1f\x7f" + FOREIGN
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from momentum_trio.config.check import check
-from momentum_trio.config.error import ConfigErrors, in_order
+from momentum_trio.config.error import ConfigError, ConfigErrors, in_order
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.option import Option
 from momentum_trio.config.schema import Schema
@@ -24,7 +24,8 @@ def load_text(
 ) -> ConfigTree:
     """The tree of *files*, texts by path (or the text of *main* alone).
 
-    declared: the options that code declares; when given, names and values are checked as well. schema: one already loaded.
+    declared: the options that code declares; when given, names and values are checked as well. schema: one already
+    loaded.
     Raises ConfigErrors with everything that is wrong.
     """
     if isinstance(files, bytes | str):
@@ -39,7 +40,7 @@ def load_text(
     return checked(tree, errors) if declared is not None else _without(tree, errors)
 
 
-def checked(tree: ConfigTree, errors: Sequence[Any] = ()) -> ConfigTree:
+def checked(tree: ConfigTree, errors: Sequence[ConfigError] = ()) -> ConfigTree:
     """*tree* when it is good, with its warnings. errors: what its text is already known to have wrong.
 
     Raises ConfigErrors: all of them together, in the order of the files.
@@ -52,7 +53,7 @@ def checked(tree: ConfigTree, errors: Sequence[Any] = ()) -> ConfigTree:
     return ConfigTree(tree.root, tree.schema, tree.main, tree.files, tuple(warnings))
 
 
-def _without(tree: ConfigTree, errors: Sequence[Any]) -> ConfigTree:
+def _without(tree: ConfigTree, errors: Sequence[ConfigError]) -> ConfigTree:
     if errors:
         raise ConfigErrors(errors, tree.sources())
     return tree

@@ -1,7 +1,7 @@
 """Documents become one tree of scopes (spec: config-language, section 5).
 
-The main file from its top, includes at their place, Local_Changes_File last. The same scope twice: bodies merge. The same option
-twice in one scope: the later reading holds whole; lists are never joined.
+The main file from its top, includes at their place, Local_Changes_File last. The same scope twice: bodies merge. The
+same option twice in one scope: the later reading holds whole; lists are never joined.
 """
 
 from __future__ import annotations

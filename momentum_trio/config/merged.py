@@ -19,7 +19,8 @@ class Scope:
 
     kind: lower-case name, ``global`` for the file level. name: canonical. instance: as first written, else empty.
     key: the instance's canonical spelling, by which it is found. settings: by lower-case option name.
-    members: the scopes in it by (kind, key), in the order in which they were first opened. at: where it was first opened;
+    members: the scopes in it by (kind, key), in the order in which they were first opened. at: where it was first
+    opened;
     openings: every such place.
     """
 
@@ -53,7 +54,9 @@ class Scope:
         return Netblock.parse(self.key)
 
     def child(self, kind: str, instance: str = "") -> Scope | None:
-        """The scope *kind* (any case) in it whose instance is *instance*, however that is spelt; None when there is none."""
+        """The scope *kind* (any case) in it whose instance is *instance*, however that is spelt; None when there is
+        none.
+        """
         kind = kind.lower()
         found = self.members.get((kind, instance))
         if found is None and instance:

@@ -1,7 +1,7 @@
 """Patterns from people: regex domain instances and options that hold patterns, on RE2 (SECURITY.md, Patterns).
 
-RE2 matches in linear time whatever the pattern. What it lacks of PCRE (lookaround, back references, atomic groups, possessive
-repeats, repeats over 1,000) is refused by name.
+RE2 matches in linear time whatever the pattern. What it lacks of PCRE (lookaround, back references, atomic groups,
+possessive repeats, repeats over 1,000) is refused by name.
 """
 
 from __future__ import annotations

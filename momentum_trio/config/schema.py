@@ -1,7 +1,7 @@
 """Every name of the language: the table options.json, overlaid by the options that code declares.
 
-options.json (spec: config-language, section 12) says of every option and scope where it is valid and what type it has. Where code
-declares an option its declaration holds instead: its kind, its default, its meaning.
+options.json (spec: config-language, section 12) says of every option and scope where it is valid and what type it
+has. Where code declares an option its declaration holds instead: its kind, its default, its meaning.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _BRACKETED: Mapping[str, Kind[Any]] = {"gateway": REMOTE, "routes": REMOTES}
 class ScopeEntry:
     """A scope. containers: lower-case names of the scopes it may stand in.
 
-    is_named: it carries an instance. is_opaque: an extension module of the original: any content, with or without instance.
+    is_named: it carries an instance. is_opaque: an extension module of the original: any content, with or without
+    instance.
     """
 
     name: str
@@ -56,7 +57,8 @@ class ScopeEntry:
 class OptionEntry:
     """An option in some scopes (one name may mean other things in other scopes).
 
-    default: of the table, a JSON value; when option is set, the declaration's typed one. option: the declaration by code, if any.
+    default: of the table, a JSON value; when option is set, the declaration's typed one. option: the declaration by
+    code, if any.
     """
 
     name: str
@@ -83,7 +85,7 @@ class OptionEntry:
     @property
     def is_stringlike(self) -> bool:
         """Whether a single word of it is printed in quotes."""
-        return self.kind.name in _STRINGLIKE or self.kind.name.startswith("enum(") and "true" not in self.kind.name
+        return self.kind.name in _STRINGLIKE or (self.kind.name.startswith("enum(") and "true" not in self.kind.name)
 
     def default_in(self, kind: str, instance: str) -> Any:
         """The default in a scope *kind* (lower case) of that instance."""

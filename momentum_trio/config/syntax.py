@@ -60,10 +60,11 @@ Node = Leaf | Include | Block
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file, parsed."""
+    """One file, parsed. includes: the directives in it, at any depth."""
 
     source: Source
     body: tuple[Node, ...]
+    includes: tuple[Include, ...] = ()
 
     def nodes(self) -> Iterator[Node]:
         """Every node, a scope before what it holds."""
@@ -166,6 +167,7 @@ def parse(source: Source, errors: list[ConfigError]) -> Document:
     body: list[Node] = []
     opened: list[_Open] = []
     into = body
+    includes: list[Include] = []
     names: dict[str, str] = {}  # one str for all statements of one name
     for shape, start, end in spans(source, errors):
         try:
@@ -173,7 +175,8 @@ def parse(source: Source, errors: list[ConfigError]) -> Document:
                 parsed = grammar.leaf(text, start, end)
                 name = names.setdefault(parsed.name, parsed.name)
                 if name.lower() in DIRECTIVES:
-                    into.append(_include(name, parsed.value, start, parsed.value_start, end))
+                    includes.append(_include(name, parsed.value, start, parsed.value_start, end))
+                    into.append(includes[-1])
                 else:
                     into.append(Leaf(name, parsed.value, start, parsed.value_start, end))
                 if parsed.has_semicolon:
@@ -199,7 +202,7 @@ def parse(source: Source, errors: list[ConfigError]) -> Document:
         block = opened.pop().closed(len(text))
         into = opened[-1].body if opened else body
         into.append(block)
-    return Document(source, tuple(body))
+    return Document(source, tuple(body), tuple(includes))
 
 
 def _include(keyword: str, value: Value, start: int, value_start: int, end: int) -> Include:

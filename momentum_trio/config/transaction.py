@@ -1,7 +1,7 @@
 """Changes to a tree by scope path, as the console makes them (spec: console, section 6; config-language, section 11).
 
-A transaction belongs to one console session: its changes are made on a tree of its own, and ``commit`` replays them on the tree that
-runs by then, unless that one has changed meanwhile.
+A transaction belongs to one console session: its changes are made on a tree of its own, and ``commit`` replays them
+on the tree that runs by then, unless that one has changed meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The configuration as it holds: merged scopes, and the chains of scopes that answer for an option.
 
-A tree is one generation. It never changes; an edit makes another (transaction.py). What it remembers of chains and tables is
-only a memory of what it would work out again.
+A tree is one generation. It never changes; an edit makes another (transaction.py). What it remembers of chains and
+tables is only a memory of what it would work out again.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class ConfigTree:
     ) -> Chain:
         """Who answers for a connection from *peer* to *listen* of scope *listener*: the order of section 7.2.
 
-        peer: a Unix peer is given as 127.0.0.1; None matches no Peer. pathway: chosen for one message; None takes the one that
-        the configuration chooses.
+        peer: a Unix peer is given as 127.0.0.1; None matches no Peer. pathway: chosen for one message; None takes the
+        one that the configuration chooses.
         """
         return self._inbound((listener.lower(), listen, peer, pathway))
 
@@ -243,7 +243,9 @@ class ConfigTree:
     # what the console asks and changes (spec: console, section 6)
 
     def get(self, path: ScopePath, option: str) -> Setting | None:
-        """What the scope at *path* itself sets; None when it does not, or is not there. Raises ConfigErrors: no such option."""
+        """What the scope at *path* itself sets; None when it does not, or is not there. Raises ConfigErrors: no such
+        option.
+        """
         self.entry(path, option)
         scope = self.scope(path)
         return None if scope is None else scope.settings.get(option.lower())
@@ -280,7 +282,8 @@ class ConfigTree:
     def set(self, path: ScopePath, option: str, value_text: str) -> ConfigTree:
         """A new tree in which *option* has the value *value_text*, in file syntax, at *path*; this one does not change.
 
-        A leading ``=`` is allowed. Raises ConfigErrors: no such scope or option, a value it does not take, a tree that is wrong.
+        A leading ``=`` is allowed. Raises ConfigErrors: no such scope or option, a value it does not take, a tree
+        that is wrong.
         """
         entry = self.entry(path, option)
         text = value_text.strip()

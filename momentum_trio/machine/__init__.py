@@ -13,6 +13,7 @@ from momentum_trio.machine.contract import (
     Adopted,
     Clock,
     Entropy,
+    Gate,
     Nameservers,
     Process,
     Spawn,
@@ -38,3 +39,4 @@ class Machine:
     nameservers: Nameservers | None = None
     spawn: Spawn | None = None
     addresses: Addresses | None = None
+    gate: Gate | None = None

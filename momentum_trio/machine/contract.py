@@ -97,6 +97,14 @@ class Spawn(Protocol):
         ...
 
 
+class Gate(Protocol):
+    """Closes a listening TCP socket to newcomers while those in its queue are still accepted (DESIGN.md, walk 3)."""
+
+    def shut(self, listening: trio.socket.SocketType) -> bool:
+        """Let nothing new reach *listening*; whether this host can. A client held off tries again after a second."""
+        ...
+
+
 class Addresses(Protocol):
     """Plumbing of addresses on interfaces (DuraVIP)."""
 
