@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Disk, Step
+from momentum_trio.machine.disk import Step
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 
+from .disk import PowerCut
 from .sockets.address import failure
 from .sockets.credentials import Credentials
 
@@ -88,15 +89,21 @@ class SimWork:
 
 
 class LifeDisk:
-    """The host's disk as one life sees it: after the life's death nothing reaches it."""
+    """The host's disk as one life sees it: after the life's death nothing reaches it (``PowerCut``).
+
+    When the store's own ``cut_after`` cuts the power in the middle of a list, the whole host loses it.
+    """
 
     def __init__(self, life: Life) -> None:
         self._life = life
 
     async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        disk: Disk = self._life.host.disk
-        return await disk.perform(steps)
+        try:
+            return await self._life.disk.perform(steps)
+        except PowerCut:
+            if self._life.alive:
+                self._life.host.power_loss()
+            raise
 
 
 class SimProcess:

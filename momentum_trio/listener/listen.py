@@ -125,7 +125,6 @@ class Listen:
         pause = REOPEN_SECONDS_MIN
         while self.accepts:
             began = trio.current_time()
-            self._publish_opened()
             with self._accepting:
                 try:
                     await self._accept_from_socket(conversing)
@@ -208,6 +207,7 @@ class Listen:
                 pause = min(pause * 2, REOPEN_SECONDS_MAX)
                 try:
                     self.listening = await open_listening(self._machine, self.endpoint, self._terms)
+                    self.announce()
                     break
                 except OSError as fault:
                     self._say(Level.CRITICAL, f"{self.endpoint} cannot be opened again: {fault}")
@@ -313,7 +313,8 @@ class Listen:
 
     # records
 
-    def _publish_opened(self) -> None:
+    def announce(self) -> None:
+        """The socket listens: let it be known."""
         self.is_open = True
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))

@@ -119,6 +119,7 @@ class Supervisor:
         listen = Listen(kind, listening, terms, counters, self._houses[kind.plane])
         self._open[place] = listen
         self._terms[place] = terms
+        listen.announce()
         self._nurseries[place.listener].start_soon(self._run_listen, place, listen)
 
     async def _run_listen(self, place: Place, listen: Listen) -> None:

@@ -106,7 +106,9 @@ class Host:
 
 
 @contextmanager
-def running(folder: Path, config: str = "", *, port: int = 0, more: str = "", wrapper: tuple[str, ...] = ()) -> Iterator[Host]:
+def running(
+    folder: Path, config: str = "", *, port: int = 0, more: str = "", wrapper: tuple[str, ...] = ()
+) -> Iterator[Host]:
     """A host for the block; killed at its end if the block did not stop it."""
     text = config or CONFIG.format(folder=folder, port=port, more=more)
     host = Host(folder, text, wrapper)

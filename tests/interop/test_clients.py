@@ -58,7 +58,13 @@ def send_curl(port: int, to: str, message: bytes, file: Path) -> None:
 
 
 def send_s_nail(port: int, to: str, message: bytes, file: Path) -> None:
-    settings = ["v15-compat", f"mta=smtp://127.0.0.1:{port}", "smtp-auth=none", "from=ann@client.example", "hostname=client.example"]
+    settings = [
+        "v15-compat",
+        f"mta=smtp://127.0.0.1:{port}",
+        "smtp-auth=none",
+        "from=ann@client.example",
+        "hostname=client.example",
+    ]
     settings += ["smtp-hostname=client.example", "ttycharset=utf-8"]
     command = [program("s-nail"), "-:/", *(f"-S{setting}" for setting in settings), "-s", "nail", f"{to}@example.com"]
     body = message.partition(b"\n\n")[2]

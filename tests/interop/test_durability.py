@@ -26,7 +26,18 @@ SESSIONS = 50
 
 def test_smtp_source_load_arrives_once_each(tmp_path: Path) -> None:
     with running(tmp_path) as host:
-        command = [program("smtp-source"), "-4", "-N", "-d", "-s", str(SESSIONS), "-m", str(LOAD_MESSAGES), "-l", "1024"]
+        command = [
+            program("smtp-source"),
+            "-4",
+            "-N",
+            "-d",
+            "-s",
+            str(SESSIONS),
+            "-m",
+            str(LOAD_MESSAGES),
+            "-l",
+            "1024",
+        ]
         command += ["-f", "load@client.example", "-t", "load@example.com", f"inet:127.0.0.1:{host.port}"]
         # -N makes each recipient address different: 1load@example.com, 2load@example.com, ...
         subprocess.run([*command], check=True, capture_output=True, timeout=300, env=environment())
@@ -95,7 +106,9 @@ def test_kill_9_loses_nothing_that_was_answered_250(tmp_path: Path) -> None:
     assert accepted
     with running(tmp_path) as host:
         names = _names_when_settled(host, len(accepted))
-    assert accepted <= names, f"seed {seed}: {len(accepted - names)} of {len(accepted)} lost, such as {sorted(accepted - names)[:3]}"
+    assert accepted <= names, (
+        f"seed {seed}: {len(accepted - names)} of {len(accepted)} lost, such as {sorted(accepted - names)[:3]}"
+    )
 
 
 def _names_when_settled(host: Host, at_least: int) -> set[str]:
@@ -128,7 +141,11 @@ def test_a_sync_returns_before_each_250(tmp_path: Path) -> None:
                     replies.readline()
                 session.sendall(f"Subject: {count}\r\n\r\nbody\r\n.\r\n".encode())
                 assert replies.readline().startswith(b"250")
-        pid = int(subprocess.run(["pgrep", "-P", str(host.process.pid)], capture_output=True, text=True, check=True).stdout.split()[0])
+        pid = int(
+            subprocess.run(
+                ["pgrep", "-P", str(host.process.pid)], capture_output=True, text=True, check=True
+            ).stdout.split()[0]
+        )
         os.kill(pid, signal.SIGTERM)
         host.process.wait(20)
     lines = trace.read_text().splitlines()

@@ -64,7 +64,9 @@ def test_basic_listener(tmp_path: Path) -> None:
 
 def test_a_peer_inside_a_listen_overrides_the_netblock_of_the_listener(tmp_path: Path) -> None:
     port = free_port()
-    config = BASE.format(folder=tmp_path) + f"""
+    config = (
+        BASE.format(folder=tmp_path)
+        + f"""
 ESMTP_Listener {{
   Peer "127.0.0.0/16" {{
     # general options for this netblock here
@@ -78,6 +80,7 @@ ESMTP_Listener {{
   }}
 }}
 """
+    )
     with running(tmp_path, config):
         inner = ehlo("127.0.0.1", port, "127.0.0.1")
         assert "ENHANCEDSTATUSCODES" in inner
@@ -91,7 +94,9 @@ ESMTP_Listener {{
 
 def test_enable_false_is_not_bound_and_is_toggled_live(tmp_path: Path) -> None:
     first, second = free_port(), free_port()
-    config = BASE.format(folder=tmp_path) + f"""
+    config = (
+        BASE.format(folder=tmp_path)
+        + f"""
 ESMTP_Listener {{
   Listen "*:{first}" {{
   }}
@@ -100,6 +105,7 @@ ESMTP_Listener {{
   }}
 }}
 """
+    )
     with running(tmp_path, config) as host:
         assert refused("127.0.0.1", second)
         with smtplib.SMTP("127.0.0.1", first, timeout=10) as session:
@@ -110,19 +116,26 @@ ESMTP_Listener {{
         assert not refused("127.0.0.1", first)
         host.console("config", "set", "esmtp_listener", "listen", f"*:{second}", "enable", "true")
         assert not refused("127.0.0.1", second)
-        assert host.console("config", "get", "esmtp_listener", "listen", f":{second}", "enable").split() == ["Enable", "=", "true"]
+        assert host.console("config", "get", "esmtp_listener", "listen", f":{second}", "enable").split() == [
+            "Enable",
+            "=",
+            "true",
+        ]
 
 
 @needs_ipv6
 def test_wildcard_specific_and_ipv6_on_one_port(tmp_path: Path) -> None:
     port = free_port()
-    config = BASE.format(folder=tmp_path) + f"""
+    config = (
+        BASE.format(folder=tmp_path)
+        + f"""
 ESMTP_Listener {{
   Listen "*:{port}" {{ Banner_Hostname = "any.example" }}
   Listen "127.0.0.1:{port}" {{ Banner_Hostname = "loopback.example" }}
   Listen "[*]:{port}" {{ Banner_Hostname = "six.example" }}
 }}
 """
+    )
     with running(tmp_path, config):
         for address, host_name in (("127.0.0.1", "loopback"), ("127.0.0.2", "any"), ("::1", "six")):
             with socket.create_connection((address, port), timeout=10) as session:
@@ -148,17 +161,22 @@ Control_Listener {{
         assert row[3] == "500"
 
 
-SPELLINGS = """2001:db8:0:0:1:0:0:1 2001:DB8:0:0:1:0:0:1 2001:0DB8:0:0:1:0:0:1 2001:db8::1:0:0:1 2001:db8::0:1:0:0:1
-2001:0db8::1:0:0:1 2001:db8:0:0:1::1 2001:db8:0000:0:1::1 2001:DB8:0:0:1::1""".split()
+SPELLINGS = ["2001:db8:0:0:1:0:0:1", "2001:DB8:0:0:1:0:0:1", "2001:0DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1", "2001:db8::0:1:0:0:1", "2001:0db8::1:0:0:1", "2001:db8:0:0:1::1", "2001:db8:0000:0:1::1", "2001:DB8:0:0:1::1"]
 
 
 def test_nine_spellings_are_one_listen(tmp_path: Path) -> None:
     """The Listen is not enabled, since no machine has the address; the console finds it under every spelling."""
-    config = BASE.format(folder=tmp_path) + f'ESMTP_Listener {{ Listen "[{SPELLINGS[0]}]:587" {{ Enable = false Idle_Time = 77 }} }}\n'
+    config = (
+        BASE.format(folder=tmp_path)
+        + f'ESMTP_Listener {{ Listen "[{SPELLINGS[0]}]:587" {{ Enable = false Idle_Time = 77 }} }}\n'
+    )
     assert len(SPELLINGS) == 9
     with running(tmp_path, config) as host:
         for spelling in SPELLINGS:
-            assert host.console("config", "get", "esmtp_listener", "listen", f"[{spelling}]:587", "idle_time").split()[-1] == "77"
+            assert (
+                host.console("config", "get", "esmtp_listener", "listen", f"[{spelling}]:587", "idle_time").split()[-1]
+                == "77"
+            )
 
 
 @needs_ipv6
@@ -181,7 +199,9 @@ def test_ipv6_wildcards(tmp_path: Path, spelling: str) -> None:
 def test_listen_needs_brackets_address_and_port(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "bad.conf"
     file.write_text(text)
-    run = subprocess.run([sys.executable, "-m", "momentum_trio.cli.validate_config", str(file)], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "momentum_trio.cli.validate_config", str(file)], capture_output=True, text=True
+    )
     assert run.returncode == 2
     assert said in run.stderr
 
@@ -192,5 +212,7 @@ def test_brackets_are_optional_in_peer_and_relay_hosts(tmp_path: Path) -> None:
         'Relay_Hosts = ( "2001:db8::1" "[2001:db8::2]" 10.0.0.0/8 )\n'
         'ESMTP_Listener { Peer "2001:db8::/32" {} Peer "[2001:db8:1::]/48" {} }\n'
     )
-    run = subprocess.run([sys.executable, "-m", "momentum_trio.cli.validate_config", str(file)], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", "momentum_trio.cli.validate_config", str(file)], capture_output=True, text=True
+    )
     assert (run.returncode, run.stdout.strip().endswith("Configuration valid")) == (0, True), run.stderr

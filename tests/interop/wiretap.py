@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from types import TracebackType
+from typing import Self
 
 
 class Wiretap:
@@ -17,12 +18,14 @@ class Wiretap:
         self.sent: list[bytearray] = []
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Wiretap:
+    def __enter__(self) -> Self:
         self._acceptor = threading.Thread(target=self._accept)
         self._acceptor.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join()
@@ -59,6 +62,7 @@ class Wiretap:
         (conversation,) = (bytes(kept) for kept in self.sent if b"DATA\r\n" in kept)
         _, data, rest = conversation.partition(b"DATA\r\n")
         stuffed, end, _ = rest.partition(b"\r\n.\r\n")
-        assert data and end
+        assert data
+        assert end
         lines = (stuffed + b"\r\n").split(b"\r\n")
         return b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)

@@ -6,17 +6,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import trio
-from sim.disk import SimDisk
-from sim.host import Host
-from sim.world import World
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Write
 from momentum_trio.node.node import run_node
+from momentum_trio.protocol.console.client import Client
+from momentum_trio.protocol.console.frame import End, Part
+from sim.host import Host
+from sim.world import World
 
 T = TypeVar("T")
 
 CONFIG_PATH = "/etc/ecelerity.conf"
+CONTROL = "/run/control"
 MX, CLIENT = "10.0.0.25", "10.0.0.7"
 REPLY_SECONDS = 30
 
@@ -33,11 +35,15 @@ class Site:
         """Boot the node, tell the *story*, end. What the story returns is returned."""
 
         async def main() -> T:
-            await self.mx.call(write_file, CONFIG_PATH, config.encode())
+            await self.configure(config)
             await self.boot(strict=strict)
             return await story(self)
 
         return self.world.run(main)
+
+    async def configure(self, config: str) -> None:
+        """Write the configuration the next life will read."""
+        await self.mx.call(write_file, CONFIG_PATH, config.encode())
 
     async def boot(self, *, strict: bool = False) -> None:
         """A new life of the node on the mx; returns when its Listens are bound."""
@@ -93,3 +99,23 @@ async def read_reply(socket: trio.socket.SocketType) -> str:
             break
         octets += received
     return octets.decode("ascii").replace("\r\n", "\n").rstrip("\n")
+
+
+async def console(machine: Machine, line: str) -> str:
+    """Run one console command on this host's control socket; its text. AssertionError if the command failed."""
+    client = Client("test")
+    with trio.fail_after(REPLY_SECONDS), trio.socket.socket(trio.socket.AF_UNIX) as socket:
+        await socket.connect(CONTROL)
+        text, asked = "", False
+        while True:
+            while (event := client.next_event()) is None:
+                client.receive(await socket.recv(65536))
+            if isinstance(event, Part):
+                text += event.text
+            elif isinstance(event, End):
+                assert event.status == "ok", text
+                return text
+            if not asked:
+                client.command(line)
+                asked = True
+            await socket.send(client.octets_to_send())

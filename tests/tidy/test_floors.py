@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 
 import pytest
-
 from source import FLOORS, PRODUCT, Module, modules
 
 MODULES = modules()
@@ -29,6 +28,7 @@ WORLD = {
 }  # fmt: skip
 SSL_CONTRACT = {"momentum_trio.machine.contract"}
 
+MUTABLE = {"list", "dict", "set", "deque", "defaultdict", "Counter", "ContextVar"}
 MUTATORS = {"append", "add", "clear", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update", "discard"}
 
 
@@ -98,28 +98,31 @@ def test_no_module_level_mutable_state(module: Module) -> None:
     """A module-level list, dict or set is a constant table: upper case, and nothing in its module changes it."""
     wrong, tables = [], set()
     for node in module.tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        value = node.value
         mutable = isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp) or (
-            isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] in ("list", "dict", "set", "deque", "defaultdict", "Counter", "ContextVar")
-        )  # fmt: skip
+            isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] in MUTABLE
+        )
         for target in targets:
             name = ast.unparse(target)
             if mutable and name != "__all__":
                 tables.add(name)
                 if not name.lstrip("_").isupper():
                     wrong.append(f"{module.path}:{node.lineno}: {name} is mutable and not a constant")
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Global):
-            wrong.append(f"{module.path}:{node.lineno}: global {', '.join(node.names)}")
+    for part in ast.walk(module.tree):
+        if isinstance(part, ast.Global):
+            wrong.append(f"{module.path}:{part.lineno}: global {', '.join(part.names)}")
         changed = None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
-            changed = node.func.value
-        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-            changed = node.value
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATORS:
+            changed = part.func.value
+        elif isinstance(part, ast.Subscript) and isinstance(part.ctx, ast.Store | ast.Del):
+            changed = part.value
         if isinstance(changed, ast.Name) and changed.id in tables:
-            wrong.append(f"{module.path}:{node.lineno}: {changed.id} is changed")
-    wrong += [f"{module.path}:{line}: {name}" for name, line in module.imports() if name in ("functools.cache", "functools.lru_cache")]
+            wrong.append(f"{module.path}:{part.lineno}: {changed.id} is changed")
+    cached = ("functools.cache", "functools.lru_cache")
+    wrong += [f"{module.path}:{line}: {name}" for name, line in module.imports() if name in cached]
     assert not wrong, "\n".join(wrong)
 
 
