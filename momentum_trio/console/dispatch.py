@@ -110,7 +110,7 @@ class Dispatch:
             return "No command given. Try 'help'."
         names = {command.name: command for command in self.commands}
         asked = tuple(line.lower().split())
-        if begun := [name for name, command in names.items() if command.words[: len(asked)] == asked]:
+        if begun := sorted(name for name, command in names.items() if command.words[: len(asked)] == asked):
             return f"'{line}' begins several commands: {', '.join(begun)}"
         longest = max(len(command.words) for command in self.commands)
         for count in range(min(len(asked), longest), 0, -1):

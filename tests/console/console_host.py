@@ -26,7 +26,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 from momentum_trio.net.endpoint import Endpoint
-from momentum_trio.node.commands import COMMANDS
+from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import Completions, End, Farewell, Form, Part, ServerFrames
 

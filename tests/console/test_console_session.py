@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from momentum_trio.console.command import Answer, Command, Request
 from momentum_trio.mail.record import Authenticated, Authorized
-from momentum_trio.node.commands import COMMANDS
+from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.frame import Banner, End, Farewell, Part
 
 SOCKET = "control"

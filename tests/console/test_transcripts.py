@@ -27,8 +27,8 @@ Unknown command 'sumary'. Did you mean 'summary'?
 ! config sett blackhole on
 Unknown command 'config sett blackhole on'. Did you mean 'config set'?
 ! config
-'config' begins several commands: config get, config eval, config set, config unset, config show, config showrecurse, \
-config reload
+'config' begins several commands: config eval, config get, config reload, config set, config show, config showrecurse, \
+config unset
 ! frobnicate
 Unknown command 'frobnicate'. Try 'help'.
 ! pid 1
@@ -326,13 +326,13 @@ Reconfigured.
 """,
     "help": """
 > help
-config get          Show what an option is set to in one scope.
 config eval         Show the value of an option that holds in a scope.
+config get          Show what an option is set to in one scope.
+config reload       Read the configuration files again, and let them hold.
 config set          Set an option in a scope, at once.
-config unset        Remove an option from a scope, or a scope with all in it.
 config show         Show a scope, the scopes in it collapsed.
 config showrecurse  Show a scope and all in it.
-config reload       Read the configuration files again, and let them hold.
+config unset        Remove an option from a scope, or a scope with all in it.
 help                List the commands, or tell more of one.
 listeners           Show each Listen: its state, its sessions and the octets they moved.
 pid                 Show the process id of the server.
