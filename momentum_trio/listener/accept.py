@@ -113,7 +113,7 @@ async def _bind_tcp(socket: trio.socket.SocketType, endpoint: Endpoint, terms: S
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEPORT, 1)
     _set_v6_only(socket, endpoint)
-    _set_buffers(socket, terms)
+    _tune(socket, endpoint, terms)
     await socket.bind(_address(endpoint))
     socket.listen(terms.backlog)
     return Listening(endpoint, socket, replace(endpoint, port=socket.getsockname()[1]))
@@ -166,7 +166,7 @@ async def _require_free(machine: Machine, path: str, owner: int) -> None:
 async def retune(machine: Machine, listening: Listening, terms: SocketTerms) -> None:
     """Apply *terms* to a socket that listens already; new connections get them."""
     listening.socket.listen(terms.backlog)
-    _set_buffers(listening.socket, terms)
+    _tune(listening.socket, listening.endpoint, terms)
     if listening.endpoint.family is Family.UNIX:
         await machine.disk.perform([ChangeMode(listening.endpoint.path, terms.file_mode)])
 
@@ -215,12 +215,6 @@ def address_text(address: IPv4Address | IPv6Address, port: int) -> str:
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
-def tune_accepted(socket: trio.socket.SocketType, listening: Listening, terms: SocketTerms) -> None:
-    """What an accepted socket does not inherit. Raises OSError if the peer is gone already."""
-    if terms.no_delay and listening.endpoint.family is not Family.UNIX:
-        socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-
-
 def _peer_uid(socket: trio.socket.SocketType) -> int | None:
     """The user at the other end of a Unix socket when it connected (unix(7), SO_PEERCRED)."""
     try:
@@ -244,8 +238,15 @@ def _set_v6_only(socket: trio.socket.SocketType, endpoint: Endpoint) -> None:
         socket.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
 
 
+def _tune(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> None:
+    """Accepted sockets inherit what the listening one has (Linux), so that none of it costs a call per connection."""
+    _set_buffers(socket, terms)
+    if endpoint.family is not Family.UNIX:
+        socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, int(terms.no_delay))
+
+
 def _set_buffers(socket: trio.socket.SocketType, terms: SocketTerms) -> None:
-    """Only when somebody set them (accepted sockets inherit them): kernels tune by themselves otherwise."""
+    """Only when somebody set them: kernels tune by themselves otherwise."""
     if terms.send_buffer_octets:
         socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, terms.send_buffer_octets)
     if terms.receive_buffer_octets:

@@ -89,6 +89,12 @@ class Listeners:
     def sessions(self, text: str, listener: str = "esmtp_listener") -> int:
         return self.supervisor.counted(Place(listener, Endpoint.parse(text))).sessions
 
+    async def until_sessions(self, text: str, count: int) -> None:
+        """Wait until the Listen *text* has *count* sessions."""
+        with trio.fail_after(5):
+            while self.sessions(text) != count:  # noqa: ASYNC110 (nothing announces it)
+                await trio.sleep(0.01)
+
     def said(self, kind: type[Record]) -> Iterable[Record]:
         return [record for record in self.records if isinstance(record, kind)]
 

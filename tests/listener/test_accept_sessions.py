@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import trio
-
 from house import asked, connected, listeners
+from test_accept_sockets import free_port, listen
+
 from momentum_trio.console.facade import ApplyError
 from momentum_trio.mail.record import ListenClosed, ListenOpened, Panic, SessionBegan, SessionEnded
-from test_accept_sockets import free_port, listen
 
 HERE = "127.0.0.1:0"
 
@@ -37,9 +37,7 @@ async def test_a_reset_is_no_fault() -> None:
         await asked(client, b"hello")
         client.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.socket.close()
-        with trio.fail_after(5):
-            while house.sessions(HERE):
-                await trio.sleep(0.01)
+        await house.until_sessions(HERE, 0)
         assert not house.said(Panic)
 
 
@@ -47,9 +45,7 @@ async def test_counts_and_records() -> None:
     async with listeners(listen(HERE)) as house:
         async with await connected(house.port(HERE)) as client:
             await asked(client, b"four")
-        with trio.fail_after(5):
-            while house.sessions(HERE):
-                await trio.sleep(0.01)
+        await house.until_sessions(HERE, 0)
         counted = house.supervisor.counted(next(iter(house.supervisor._open)))
         assert (counted.sessions, counted.sessions_total) == (0, 1)
         assert (counted.octets_received, counted.octets_sent) == (4, 4)
@@ -76,9 +72,7 @@ async def test_listener_sessions_are_refused_above_the_ceiling(where: str) -> No
             assert await refused.receive_some(100) == b"421 full\r\n"
             assert await refused.receive_some(100) == b""
         await clients[0].aclose()
-        with trio.fail_after(5):
-            while house.sessions(HERE) > 1:
-                await trio.sleep(0.01)
+        await house.until_sessions(HERE, 1)
         async with await connected(house.port(HERE)) as again:
             assert await asked(again, b"hello") == b"hello"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import trio
-
 from house import asked, connected, listeners
+
 from momentum_trio.console.facade import ApplyError
 
 
@@ -34,7 +34,12 @@ async def test_a_tcp_socket_on_a_port_of_the_kernels_choice() -> None:
 async def test_wildcard_and_specific_and_ipv6_side_by_side() -> None:
     port = free_port()
     async with listeners(listen(f"*:{port}", f"127.0.0.1:{port}", f"[::]:{port}", f"127.0.0.2:{port}")) as house:
-        for host, answered in (("127.0.0.1", "127.0.0.1"), ("127.0.0.3", "*"), ("::1", "[::]"), ("127.0.0.2", "127.0.0.2")):
+        for host, answered in (
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.3", "*"),
+            ("::1", "[::]"),
+            ("127.0.0.2", "127.0.0.2"),
+        ):
             async with await connected(port, host) as client:
                 await asked(client, b"hello")
                 assert house.sessions(f"{answered}:{port}") == 1, host
@@ -51,11 +56,7 @@ async def test_the_peer_is_told_and_unmapped() -> None:
 
 
 async def test_buffers_are_set_only_when_asked_for_and_no_delay_unless_refused() -> None:
-    seen: dict[str, tuple[int, int]] = {}
-
-    def facts(house: object, port: int) -> None: ...
-
-    text = listen("127.0.0.1:0") + ""
+    text = listen("127.0.0.1:0")
     async with listeners(text) as house:
         place = next(iter(house.supervisor._open))
         plain = house.supervisor._open[place].listening.socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
@@ -148,3 +149,16 @@ async def test_a_socket_of_somebody_else_is_not_removed(tmp_path: Path) -> None:
         async with listeners(listen(str(path))):
             pass
     assert path.exists()
+
+
+async def test_accepting_tasks_change_at_run_time() -> None:
+    async with listeners(listen("127.0.0.1:0")) as house:
+        port = house.port("127.0.0.1:0")
+        first = await house.connect(port)
+        await asked(first, b"x")
+        for count in (3, 1):
+            await house.configure(listen("127.0.0.1:0", options=f"Concurrency = {count}"))
+            clients = [await house.connect(port) for _ in range(5)]
+            assert [await asked(client, b"y") for client in clients] == [b"y"] * 5
+        assert house.port("127.0.0.1:0") == port
+        assert await asked(first, b"x") == b"x"

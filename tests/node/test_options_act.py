@@ -202,9 +202,7 @@ PROBES: dict[str, Probe] = {
     "Idle_Time": Probe("7", True, cut_when_silent),
     "Banner_Hostname": Probe("banner.example", "banner.example", lambda site: _name(site)),
     "Static_Banner": Probe('"220 static.example"', "220 static.example", greeting),
-    "SMTP_Extensions": Probe(
-        "( ENHANCEDSTATUSCODES )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"}, hello
-    ),
+    "SMTP_Extensions": Probe("( ENHANCEDSTATUSCODES )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"}, hello),
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
     "Service_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
