@@ -11,6 +11,7 @@ from momentum_trio.console.session import Session, banner
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.machine import Machine
+from momentum_trio.protocol.console.frame import Farewell, encode
 from momentum_trio.protocol.console.server import Server
 
 PRODUCT = "ecelerity"
@@ -59,4 +60,10 @@ async def _user(connection: Connection, machine: Machine) -> str:
     return await machine.work.run(partial(machine.process.user_name, connection.peer_uid))
 
 
-KIND = ListenerKind("Control_Listener", "Control", Plane.CONTROL, converse)
+KIND = ListenerKind(
+    "Control_Listener",
+    "Control",
+    Plane.CONTROL,
+    converse,
+    refusal=encode(Farewell("there are too many sessions", broken=True)),
+)

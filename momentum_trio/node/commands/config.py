@@ -295,4 +295,3 @@ RELOAD = Command(
     _reload,
     help="All or nothing: what is wrong is said, and the running configuration stays. Changes made here are dropped.",
 )
-COMMANDS = (GET, EVAL, SET, UNSET, SHOW, SHOWRECURSE, RELOAD)
