@@ -99,6 +99,7 @@ class Host:
         self.skew_seconds = 0.0
         self.clock_rate = 1.0
         self.users: dict[int, str] = {0: "root"}
+        self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
         self.unix_names = UnixNames(store)
@@ -231,7 +232,7 @@ class Life:
         self.started: Any = None
         self.error: BaseException | None = None
         self.umask = DEFAULT_UMASK
-        self.environment: dict[str, str] = {}
+        self.environment = dict(host.environment)
         self.descriptors_max = DESCRIPTORS_MAX
         self.descriptors_hard_max = DESCRIPTORS_HARD_MAX
         self.credentials = Credentials(FIRST_PID + number, 0, 0)

@@ -16,6 +16,7 @@ from momentum_trio.mail.record import Record
 from .disk import PowerCut
 from .sockets.address import failure
 from .sockets.credentials import Credentials
+from .sockets.stream import SO_ATTACH_FILTER
 
 if TYPE_CHECKING:
     from .host import Life
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 WORK_SECONDS = 0.002  # what a job takes in a worker
 SIGNALS_MAX = 16
+DROP_ALL = bytes(16)  # a struct sock_fprog; the simulated stack takes any for the program that drops all
 
 
 def build(life: Life) -> Machine:
@@ -37,6 +39,7 @@ def build(life: Life) -> Machine:
         work=SimWork(life),
         process=SimProcess(life),
         events=events,
+        gate=SimGate(),
     )
 
 
@@ -104,6 +107,14 @@ class LifeDisk:
             if self._life.alive:
                 self._life.host.power_loss()
             raise
+
+
+class SimGate:
+    """Lets no SYN through to a listening socket: each is dropped, and its client tries again a second later."""
+
+    def shut(self, listening: trio.socket.SocketType) -> bool:
+        listening.setsockopt(trio.socket.SOL_SOCKET, SO_ATTACH_FILTER, DROP_ALL)
+        return True
 
 
 class SimProcess:

@@ -53,6 +53,7 @@ class End:
         self.number = number
         self.local = local
         self.remote = remote
+        self.label = str(local)  # for the trace
         self.peer: End = self
         self.peer_credentials: Credentials = NOBODY
         self.binding: Binding | None = None
@@ -115,7 +116,7 @@ class End:
             raise BlockingIOError(errno.EAGAIN, "no room")
         count = self.host.network.cut(self.path, count)
         self._put(bytes(octets[:count]), count)
-        self.host.trace("send", conn=self.number, end=self.local, octets=count)
+        self.host.trace("send", conn=self.number, end=self.label, octets=count)
         return count
 
     def receive(self, count: int, *, peek: bool = False) -> bytes:
@@ -145,7 +146,7 @@ class End:
         if not self.fin_sent and not self.dead:
             self.fin_sent = True
             self._put(Mark.FIN, 0)
-            self.host.trace("fin", conn=self.number, end=self.local)
+            self.host.trace("fin", conn=self.number, end=self.label)
             self._wake_writer()
 
     def close(self, *, linger_none: bool = False) -> None:
@@ -222,7 +223,7 @@ class End:
         now = self.host.kernel.now
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
-            self.host.trace("timeout", conn=self.number, end=self.local)
+            self.host.trace("timeout", conn=self.number, end=self.label)
             self._die(errno.ETIMEDOUT)
             return
         self._schedule(now + self._retry_seconds)
@@ -255,7 +256,7 @@ class End:
         return True
 
     def _send_reset(self) -> None:
-        self.host.trace("reset", conn=self.number, end=self.local)
+        self.host.trace("reset", conn=self.number, end=self.label)
         if self.host.up and not self.path.blocked:
             kernel = self.host.kernel
             kernel.at(self.path.arrival(kernel.now, 0), self.peer.reset_came, ties=self.path.draws)

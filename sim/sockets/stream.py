@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MSG_PEEK = int(socket.MSG_PEEK)  # as a plain number: enum arithmetic is slow
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # asm-generic/socket.h; the socket module does not have them
 UNIX_PATH_OCTETS_MAX = 107
 LOWEST_FREE_PORT = 1024  # below it root alone may bind
@@ -509,7 +510,7 @@ class StreamSocket(trio.socket.SocketType):
             return b""
         if count == 0:
             return b""
-        return self._end.receive(count, peek=bool(flags & socket.MSG_PEEK))
+        return self._end.receive(count, peek=bool(flags & MSG_PEEK))
 
     async def send(self, bytes: Buffer, flags: int = 0, /) -> int:  # noqa: A002  trio's name
         with memoryview(bytes).cast("B") as octets:
