@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import struct
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import trio
 
@@ -61,11 +61,15 @@ class SocketTerms:
 
 @dataclass(slots=True)
 class Listening:
-    """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included."""
+    """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included.
+
+    owns_path: whether a Unix path goes when the socket closes; not that of somebody who handed the socket over.
+    """
 
     endpoint: Endpoint
     socket: trio.socket.SocketType
     bound: Endpoint
+    owns_path: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,23 @@ async def open_listening(machine: Machine, endpoint: Endpoint, terms: SocketTerm
     except BaseException:
         socket.close()
         raise
+
+
+def adopt_listening(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
+    """Take over a *socket* that listens at *endpoint* already (systemd, a parent that hands over)."""
+    socket.listen(terms.backlog)
+    _tune(socket, endpoint, terms)
+    return Listening(endpoint, socket, endpoint, owns_path=False)
+
+
+def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
+    """Where a socket handed over listens; None when that is nothing a Listen can name."""
+    name = socket.getsockname()
+    if socket.family == trio.socket.AF_UNIX:
+        return Endpoint.parse(name) if isinstance(name, str) and name.startswith("/") else None
+    if socket.family not in (trio.socket.AF_INET, trio.socket.AF_INET6):
+        return None
+    return Endpoint.parse(address_text(ip_address(name[0].partition("%")[0]), name[1]))
 
 
 async def _bind_tcp(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
@@ -167,14 +188,14 @@ async def retune(machine: Machine, listening: Listening, terms: SocketTerms) -> 
     """Apply *terms* to a socket that listens already; new connections get them."""
     listening.socket.listen(terms.backlog)
     _tune(listening.socket, listening.endpoint, terms)
-    if listening.endpoint.family is Family.UNIX:
+    if listening.endpoint.family is Family.UNIX and listening.owns_path:
         await machine.disk.perform([ChangeMode(listening.endpoint.path, terms.file_mode)])
 
 
 async def close_listening(machine: Machine, listening: Listening, *, replaced: bool = False) -> None:
     """Close the socket and remove its path, unless it was *replaced* there. Never raises for a path that is gone."""
     listening.socket.close()
-    if listening.endpoint.family is Family.UNIX and not replaced:
+    if listening.endpoint.family is Family.UNIX and listening.owns_path and not replaced:
         await machine.disk.perform([Unlink(listening.endpoint.path, missing_ok=True)])
 
 

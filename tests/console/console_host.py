@@ -20,13 +20,13 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener import control
-from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 from momentum_trio.net.endpoint import Endpoint
-from momentum_trio.node.commands import COMMANDS
+from momentum_trio.node.schema import DECLARED
+from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import Completions, End, Farewell, Form, Part, ServerFrames
 
@@ -63,7 +63,19 @@ Control_Listener {
 """
 
 
-COUNTS = Summary(4, 90, 3, 12, 3, 120, 12, 1, 137, 75.2, 7500.9)
+COUNTS = Summary(
+    inbound_concurrency=90,
+    outbound_concurrency=4,
+    active_domains=3,
+    active_queue=12,
+    delayed_queue=3,
+    delivered=120,
+    failed=12,
+    rejected=1,
+    received=137,
+    since_reset_seconds=75.2,
+    uptime_seconds=7500.9,
+)
 
 
 @dataclass
@@ -133,7 +145,10 @@ class PlainClock:
 
 @dataclass
 class Host:
-    """What a test sees. endpoint: what ec_console is given; records: all that was published."""
+    """What a test sees.
+
+    endpoint: what ec_console is given. records: all that was published. ended: set when a session is over.
+    """
 
     endpoint: str
     administration: PlainAdministration
@@ -143,6 +158,7 @@ class Host:
     faults: list[BaseException]
     dispatch: Dispatch
     consoles: ExitStack
+    ended: trio.Event
 
     async def connect(self) -> Console:
         if "/" in self.endpoint:
@@ -229,7 +245,7 @@ def plain_machine(records: list[Record]) -> Machine:
 
 
 def administration(config: str, reports: Sequence[ListenReport] = ()) -> PlainAdministration:
-    tree = load_text(config, declared=ControlOptions.declared)
+    tree = load_text(config, declared=DECLARED)
     return PlainAdministration(Generations(Generation(1, tree)), reports=reports)
 
 
@@ -263,7 +279,7 @@ async def console_host(
     limits: SharedState = None  # type: ignore[assignment]
     dispatch = Dispatch(COMMANDS, node)
     services = Services(plain_machine(records), limits, administration=node, console=dispatch)
-    host = Host(endpoint, node, records, [], trio.Event(), [], dispatch, ExitStack())
+    host = Host(endpoint, node, records, [], trio.Event(), [], dispatch, ExitStack(), trio.Event())
 
     async def serve(accepted: trio.socket.SocketType) -> None:
         uid = None if tcp else struct.unpack("3i", accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
@@ -287,6 +303,8 @@ async def console_host(
                 await control.converse(connection, services)
             except (AssertionError, ZeroDivisionError) as fault:
                 host.faults.append(fault)
+            finally:
+                host.ended.set()
 
     with listening, host.consoles:
         async with trio.open_nursery() as nursery:

@@ -1,7 +1,7 @@
-"""Every command, as an operator sees it: what is typed and the exact text of the answer (spec/console.md sections 5 to 8).
+"""Every command as an operator sees it: what is typed, and the exact text of the answer (spec/console.md).
 
-The conversations run over a real Unix socket against a real configuration tree; a line that begins with ``> `` is typed,
-``! `` as well where the command fails, the lines up to the next one are the answer.
+The conversations run over a real Unix socket against a real configuration tree. A line that begins with ``> `` is
+typed, ``! `` as well where the command fails; the lines up to the next one are the answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ Unknown command 'sumary'. Did you mean 'summary'?
 ! config sett blackhole on
 Unknown command 'config sett blackhole on'. Did you mean 'config set'?
 ! config
-Unknown command 'config'. Try 'help'.
+'config' begins several commands: config eval, config get, config reload, config set, config show, config showrecurse, \
+config unset
 ! frobnicate
 Unknown command 'frobnicate'. Try 'help'.
 ! pid 1
@@ -208,10 +209,10 @@ ESMTP_Listener {
     Enable = false
   }
 }
-> config unset esmtp_listener listen :2526
-Scope "ESMTP_Listener Listen :2526" has been unset.
-! config show esmtp_listener listen :2526
-ESMTP_Listener Listen :2526: there is no such scope
+> config unset esmtp_listener listen 127.0.0.1:2526
+Scope "ESMTP_Listener Listen 127.0.0.1:2526" has been unset.
+! config show esmtp_listener listen 127.0.0.1:2526
+ESMTP_Listener Listen 127.0.0.1:2526: there is no such scope
 ! config unset
 usage: config unset [SCOPE [INSTANCE]] ... [OPTION]
 ! config show nonsense
@@ -237,21 +238,27 @@ enabel: no such option in Listen (did you mean Enable?)
 ! config set esmtp_listener listen
 Listen: the scope needs an instance
 ! config set esmtp_listener listen "*:2525 enable false
-a quote stays open: "*:2525 enable false
+a quote stays open, or ends within a word
+! config set suspend_delivery 'on'x
+a quote stays open, or ends within a word
 ! config set esmtp_listener listen :70000 enable false
-ESMTP_Listener Listen :70000: the port of ':70000' is not between 0 and 65535
+ESMTP_Listener Listen :70000: expected a port from 1 to 65535, not '70000'
 ! config set esmtp_listener listen :2525 enable perhaps
 Enable: expected on or off, true or false, enabled or disabled, 1 or 0
 ! config set suspend_delivery ( a b
-console:1:6: Suspend_Delivery: expected ')'
+console:1:1: Suspend_Delivery: expected NAME = VALUE
     ( a b
-         ^
+    ^
 """,
     "secrets": """
 > config set http_basic_auth ann:s3cret
 HTTP_Basic_Auth = ***
 > config get http_basic_auth
 HTTP_Basic_Auth = ***
+! confg set http_basic_auth = s3cret
+Unknown command 'confg set http_basic_auth ***'. Did you mean 'config set'?
+! config set http_basic_auth ( a s3cret
+HTTP_Basic_Auth: expected NAME = VALUE
 > config eval http_basic_auth
 HTTP_Basic_Auth = ***
 > json config get http_basic_auth
@@ -283,7 +290,7 @@ HTTP_Basic_Auth = ***
   "option": "Blackhole",
   "scope": "",
   "set": false,
-  "value": false
+  "value": "false"
 }
 > json config eval control_listener file_mode
 {
@@ -299,11 +306,11 @@ HTTP_Basic_Auth = ***
   "set": false,
   "value": null
 }
-! json config set blackhole perhaps
+! json config set suspend_delivery perhaps
 {
-  "error": "Blackhole: expected on or off, true or false, enabled or disabled, 1 or 0"
+  "error": "Suspend_Delivery: expected on or off, true or false, enabled or disabled, 1 or 0"
 }
-> json config show esmtp_listener listen :2526
+> json config show esmtp_listener listen 127.0.0.1:2526
 {
   "scope": "Listen",
   "instance": "127.0.0.1:2526",
@@ -319,13 +326,13 @@ Reconfigured.
 """,
     "help": """
 > help
-config get          Show what an option is set to in one scope.
 config eval         Show the value of an option that holds in a scope.
+config get          Show what an option is set to in one scope.
+config reload       Read the configuration files again, and let them hold.
 config set          Set an option in a scope, at once.
-config unset        Remove an option from a scope, or a scope with all in it.
 config show         Show a scope, the scopes in it collapsed.
 config showrecurse  Show a scope and all in it.
-config reload       Read the configuration files again, and let them hold.
+config unset        Remove an option from a scope, or a scope with all in it.
 help                List the commands, or tell more of one.
 listeners           Show each Listen: its state, its sessions and the octets they moved.
 pid                 Show the process id of the server.

@@ -190,6 +190,8 @@ def _plain(entry: OptionEntry, typed: Any) -> Data:
     match typed:
         case int() if entry.kind.name == "octal-mode":
             return str(entry.kind.show(typed))
+        case float() if entry.kind.name == "time-seconds":
+            return int(typed)
         case None | bool() | int() | float() | str():
             return typed
         case tuple() if entry.kind.name == "dictionary":
@@ -295,4 +297,3 @@ RELOAD = Command(
     _reload,
     help="All or nothing: what is wrong is said, and the running configuration stays. Changes made here are dropped.",
 )
-COMMANDS = (GET, EVAL, SET, UNSET, SHOW, SHOWRECURSE, RELOAD)
