@@ -53,6 +53,7 @@ def test_reverse_paths(text: str, canonical: str) -> None:
         "",
         "a@b",
         "<a@b",
+        f"<{'@a' * 200}>",
         "a@b>",
         "< >",
         "<a>",

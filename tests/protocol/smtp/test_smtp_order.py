@@ -335,3 +335,18 @@ def test_phases(dialogue: bytes, awaiting: int, phase: int) -> None:
     server, _ = outstanding(dialogue)
     assert (server.awaiting, server.phase) == (awaiting, phase)
     assert server.phase.words.startswith(("sending", "data"))
+
+
+def test_new_terms_before_the_hello_may_require_it() -> None:
+    server = rehearse([b"NOOP\r\n"], TERMS).server
+    server.terms = replace(server.terms, require_ehlo=True)
+    server.receive(M)
+    assert server.next_event() == Refusal("MAIL FROM:<>", replies.HELLO_NEEDED)
+    server.terms = replace(server.terms, require_ehlo=False)
+    server.receive(M)
+    assert isinstance(server.next_event(), Mail)
+
+
+def test_the_operator_words_a_reconfiguration() -> None:
+    # Reconfig_Message, its default
+    assert replies.reconfiguration("4.3.2 Reconfiguration in progress") == replies.RECONFIGURATION
