@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from momentum_trio.console.authority import Terms, refusal
@@ -50,7 +51,9 @@ def _terms(connection: Connection) -> Terms:
     """The options that hold for this peer now."""
     tree = connection.generations.current.tree
     options = ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
-    return Terms(options.timeout, options.enable_authentication, options.enable_authorization, options.always_deny)
+    return Terms(
+        options.timeout or math.inf, options.enable_authentication, options.enable_authorization, options.always_deny
+    )
 
 
 async def _user(connection: Connection, machine: Machine) -> str:

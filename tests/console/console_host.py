@@ -20,12 +20,12 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener import control
-from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import Completions, End, Farewell, Form, Part, ServerFrames
@@ -245,7 +245,7 @@ def plain_machine(records: list[Record]) -> Machine:
 
 
 def administration(config: str, reports: Sequence[ListenReport] = ()) -> PlainAdministration:
-    tree = load_text(config, declared=ControlOptions.declared)
+    tree = load_text(config, declared=DECLARED)
     return PlainAdministration(Generations(Generation(1, tree)), reports=reports)
 
 

@@ -106,6 +106,17 @@ async def test_silence_ends_the_session_and_talk_does_not(tmp_path: Path, autoju
         assert host.connections[0].why == "idle"
 
 
+async def test_no_timeout_is_no_limit(tmp_path: Path, autojump_clock: MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    async with console_host(tmp_path / SOCKET, "Timeout = 0") as host:
+        console = await host.connect()
+        banner = await console.greet()
+        assert isinstance(banner, Banner)
+        assert banner.idle_seconds == 0.0
+        await trio.sleep(80_000)
+        assert await console.ask("pid") == ("ok", "4711\n")
+
+
 async def test_a_client_that_does_not_read_is_dropped(tmp_path: Path, autojump_clock: MockClock) -> None:
     autojump_clock.autojump_threshold = 0.05
     async with console_host(tmp_path / SOCKET, "Timeout = 30") as host:

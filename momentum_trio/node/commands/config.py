@@ -190,6 +190,8 @@ def _plain(entry: OptionEntry, typed: Any) -> Data:
     match typed:
         case int() if entry.kind.name == "octal-mode":
             return str(entry.kind.show(typed))
+        case float() if entry.kind.name == "time-seconds":
+            return int(typed)
         case None | bool() | int() | float() | str():
             return typed
         case tuple() if entry.kind.name == "dictionary":
