@@ -178,6 +178,7 @@ def by_line(octets: bytes) -> tuple[bytes, bytes] | None:
     return None
 
 
+@settings(max_examples=500)
 @given(hostile_contents, cuts)
 def test_the_searches_agree_with_reading_by_line(octets: bytes, sizes: list[int]) -> None:
     terms = replace(IGNORING, nul_in_content=True)

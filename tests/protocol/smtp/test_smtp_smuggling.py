@@ -22,6 +22,7 @@ LENIENT = replace(TERMS, lone_line_ends_in_body=LoneLineEnds.IGNORE, nul_in_cont
 
 OUTER = b"EHLO a\r\nMAIL FROM:<outer@a>\r\nRCPT TO:<b@c>\r\nDATA\r\n"
 TEXT = b"Subject: outer\r\n\r\nouter"
+DOTTED = b"Subject: outer\r\n\r\n..outer\r\n.outer"  # what is searched for differs behind a stuffed line
 HIDDEN = b"MAIL FROM:<hidden@a>\r\nRCPT TO:<victim@c>\r\nDATA\r\nSubject: hidden\r\n\r\nhidden"
 END = b"\r\n.\r\n"
 AFTER = b"RSET\r\nQUIT\r\n"
@@ -33,8 +34,14 @@ def named(variant: bytes) -> str:
 
 def assert_one_message(variant: bytes, fault: Reply | None) -> None:
     """One message results, the hidden commands are its content, and the conversation goes on behind it."""
-    octets = OUTER + TEXT + variant + HIDDEN + END + AFTER
-    around = len(OUTER + TEXT)
+    for text in (TEXT, DOTTED):
+        assert_one_message_behind(text, variant, fault)
+
+
+def assert_one_message_behind(text: bytes, variant: bytes, fault: Reply | None) -> None:
+    octets = OUTER + text + variant + HIDDEN + END + AFTER
+    around = len(OUTER + text)
+    content = (text + variant + HIDDEN + b"\r\n").replace(b"\r\n.", b"\r\n")
     cuts: list[list[int]] = [[], [1] * len(octets)]
     cuts += [[around + at] for at in range(-2, len(variant) + 2)]
     cuts += [[around, 1, 1, 1]]
@@ -50,15 +57,16 @@ def assert_one_message(variant: bytes, fault: Reply | None) -> None:
         assert end.fault == fault
         assert len(rehearsed.events) == 7
         assert rehearsed.codes == [220, 250, 250, 250, 354, fault.code if fault else 250, 250, 221]
-        assert rehearsed.messages == (() if fault else (TEXT + variant.replace(b"\r\n.", b"\r\n") + HIDDEN + b"\r\n",))
+        assert rehearsed.messages == (() if fault else (content,))
 
 
 def assert_never_an_end(variant: bytes) -> None:
     """Where the operator lets such content through, it still is one message."""
-    rehearsed = rehearse([OUTER + TEXT + variant + HIDDEN + END + AFTER], LENIENT)
-    assert len(rehearsed.messages) == 1
-    assert rehearsed.messages[0].endswith(HIDDEN + b"\r\n")
-    assert sum(isinstance(event, Mail) for event in rehearsed.events) == 1
+    for text in (TEXT, DOTTED):
+        rehearsed = rehearse([OUTER + text + variant + HIDDEN + END + AFTER], LENIENT)
+        assert len(rehearsed.messages) == 1
+        assert rehearsed.messages[0].endswith(HIDDEN + b"\r\n")
+        assert sum(isinstance(event, Mail) for event in rehearsed.events) == 1
 
 
 @pytest.mark.parametrize("variant", [b"\n.\r\n", b"\n.\n"], ids=named)
