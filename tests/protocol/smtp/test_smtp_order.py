@@ -301,6 +301,7 @@ def test_terms_change_between_transactions() -> None:
     server.answer()
     server.receive(b"RSET\r\nMAIL FROM:<> BODY=7BIT\r\n")
     server.next_event()
+    server.answer()
     assert isinstance(refusal := server.next_event(), Refusal)
     assert refusal.reply is replies.PARAMETER_UNKNOWN
 
