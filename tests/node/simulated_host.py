@@ -50,6 +50,10 @@ class Site:
         """A new life of the node on the mx; returns when its Listens are bound."""
         self.life = await self.mx.start(run_node, CONFIG_PATH, strict=strict)
 
+    async def moment(self) -> None:
+        """Let a little virtual time pass."""
+        await trio.sleep(0.05)
+
     async def talk(self, *lines: str, port: int = 25, source: Host | None = None) -> list[str]:
         """A conversation from the client's host: the greeting and the reply to each line, whole."""
         return await (source or self.client).call(_talk, port, lines)

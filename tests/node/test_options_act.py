@@ -93,7 +93,7 @@ async def received_field(site: Site) -> bool:
     messages: list[bytes] = []
     with trio.fail_after(60):
         while not messages:
-            await trio.sleep(0.1)
+            await site.moment()
             messages = await site.mailbox("bob")
     return b"by received.example " in messages[0]
 
