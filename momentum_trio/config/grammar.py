@@ -8,6 +8,7 @@ covers.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from parsimonious.exceptions import ParseError
@@ -160,14 +161,22 @@ def _value(node: Node) -> tuple[Value, bool]:
     if kind in ("string", "literal"):
         return _word(text), False
     if kind == "array":
-        return Array(tuple(_item(match) for match in _ITEM.finditer(text, 1))), False
+        return Array(tuple(map(_item, _each(_ITEM, text)))), False
     pairs: dict[str, Word] = {}
     has_semicolon = False
-    for match in _PAIR.finditer(text, 1):
+    for match in _each(_PAIR, text):
         separator, key, held = match.groups()
         has_semicolon = has_semicolon or separator == ";"
         pairs[_word(key).text] = _word(held)  # of equal keys the last one counts
     return Dictionary(tuple(pairs.items())), has_semicolon
+
+
+def _each(part: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The parts of a list or dictionary, one behind the other: what looks like one in a comment is none."""
+    at = 1
+    while (match := part.match(text, at)) is not None:
+        yield match
+        at = match.end()
 
 
 def _item(match: re.Match[str]) -> Word:

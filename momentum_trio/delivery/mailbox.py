@@ -7,7 +7,7 @@ ones never make the same.
 from __future__ import annotations
 
 import hashlib
-import os.path
+import posixpath
 import re
 
 from momentum_trio.mail.identifier import second_of
@@ -46,7 +46,7 @@ class Mailboxes:
     def __init__(self, template: str) -> None:
         self._template = template
         head, varies, _ = _PLACE.sub(lambda match: "%" if match[0] == "%%" else "\0", template).partition("\0")
-        self.base = os.path.normpath(os.path.dirname(head if varies else f"{head}/") or ".")
+        self.base = posixpath.normpath(posixpath.dirname(head if varies else f"{head}/") or ".")
 
     def path(self, forward_path: str) -> str:
         """The Maildir of *forward_path*; of one without a domain (``postmaster``) the domain counts as empty."""
@@ -54,7 +54,7 @@ class Mailboxes:
         if not at:
             local_part, domain = domain, ""
         parts = {"%d": component(domain.lower()), "%l": component(local_part), "%%": "%"}
-        return os.path.normpath(_PLACE.sub(lambda match: parts[match[0]], self._template))
+        return posixpath.normpath(_PLACE.sub(lambda match: parts[match[0]], self._template))
 
 
 def unique_name(message_id: str, origin: str, host: str) -> str:

@@ -11,7 +11,7 @@ that lead to it are synced, up to the fixed part of ``Maildir_Path`` and, as far
 from __future__ import annotations
 
 import errno
-import os.path
+import posixpath
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -253,13 +253,13 @@ class Maildir:
         if place in self._bases:
             return
         await self._disk.perform([MakeDirectory(place, DIRECTORY_MODE)])
-        above = os.path.dirname(place) or "."
+        above = posixpath.dirname(place) or "."
         while True:
             try:
                 await self._disk.perform([SyncDirectory(above)])
             except PermissionError:
                 pass  # we may not look into it, so we did not make it
-            if (higher := os.path.dirname(above) or ".") == above or above == ".":
+            if (higher := posixpath.dirname(above) or ".") == above or above == ".":
                 break
             above = higher
         if len(self._bases) >= KNOWN_TEMPLATES_MAX:
@@ -285,7 +285,7 @@ def way(path: str, top: str) -> list[str]:
     """The directories whose names lead from *top* to *path*, both included."""
     places = [path]
     while places[-1] != top and len(places[-1]) > len(top):
-        places.append(os.path.dirname(places[-1]) or ".")
+        places.append(posixpath.dirname(places[-1]) or ".")
     return places
 
 

@@ -11,6 +11,7 @@ from momentum_trio.delivery.blackhole import Blackholed
 from momentum_trio.delivery.delivery_options import METHOD_WORDS, DeliveryOptions
 from momentum_trio.delivery.method import Method
 from momentum_trio.delivery.unbuilt import Unbuilt
+from momentum_trio.reception.reception_options import BlackholeOptions
 
 
 class OutboundTree(Protocol):
@@ -47,5 +48,6 @@ class Routes:
         """The route of *domain* for mail of that binding."""
         chain = tree.chain_outbound(binding_group, binding, domain)
         options = DeliveryOptions.resolve(chain)
-        method = self._methods[options.method] if options.blackhole == "false" else self._blackholed
+        dropped = BlackholeOptions.resolve(chain).blackhole != "false"
+        method = self._blackholed if dropped else self._methods[options.method]
         return Route(method, options, chain)

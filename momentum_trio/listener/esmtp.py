@@ -169,9 +169,7 @@ class Session:
                 case Hello():
                     await self._hello(event)
                 case Reset():
-                    await reception.abandon()
-                    if self._stale:
-                        self._ask_to_come_again()
+                    await self._reset()
                 case Refusal():
                     reception.rejected(server.awaiting.words, event.reply, "smtp")
                 case Quit():
@@ -187,6 +185,13 @@ class Session:
         self._offered = server.terms.extensions if extended else None
         self._stale = self._taken_back()
         server.answer()
+
+    async def _reset(self) -> None:
+        await self.reception.abandon()
+        if self._stale:
+            self._ask_to_come_again()
+        else:
+            self._server.answer()
 
     async def _mail(self, event: Mail) -> None:
         if self._stale:

@@ -5,7 +5,7 @@ Log files are rotated from outside: somebody renames the file and asks for it to
 
 from __future__ import annotations
 
-import os.path
+import posixpath
 from typing import Any
 
 from momentum_trio.machine.disk import Append, Close, Disk, File, MakeDirectory, Open, Size, Step, Truncate
@@ -92,7 +92,7 @@ class Destination:
         try:
             _, size = await disk.perform(steps)
         except FileNotFoundError:
-            _, _, size = await disk.perform([MakeDirectory(os.path.dirname(self.path)), *steps])
+            _, _, size = await disk.perform([MakeDirectory(posixpath.dirname(self.path)), *steps])
         self._file, self._size = file, size
         return file
 

@@ -197,6 +197,13 @@ def test_rejections_are_read_back(r: Rejected) -> None:
     assert whole[12] == r.text
 
 
+def paired(value: object) -> object:
+    """*value* with lone surrogates that happen to stand together made the one character that JSON takes them for."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return {paired(k): paired(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
 @given(records)
 def test_json_is_read_back(record: Record) -> None:
     read = json.loads(json_line(record))
@@ -204,9 +211,8 @@ def test_json_is_read_back(record: Record) -> None:
     assert read.pop("type") in {"R", "D", "T", "P", "N", "Z", "reject", "panic"}
     for name, value in read.items():
         known = getattr(record, name)
-        assert value == (
-            known.value if isinstance(known, Level) else dict(known) if isinstance(known, tuple) else known
-        )
+        expected = known.value if isinstance(known, Level) else dict(known) if isinstance(known, tuple) else known
+        assert paired(value) == paired(expected)
 
 
 @given(st.text())
