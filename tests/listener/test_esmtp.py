@@ -25,7 +25,7 @@ async def test_a_message_is_kept_and_named_in_the_250() -> None:
         ((batch, content),) = at.spool.kept
         assert final == f"250 2.0.0 OK {batch.batch_id}"
         assert at.accepted == [batch]
-        assert content.startswith(b"Return-Path: <a@b.example>\r\nReceived: from [127.0.0.1] ([127.0.0.1:")
+        assert content.startswith(b"Received: from [127.0.0.1] ([127.0.0.1:")
         assert b" helo=client.example)\r\n\tby mx.example (envelope-from <a@b.example>)\r\n" in content
         assert b") with ESMTP\r\n" in content
         assert content.endswith(MESSAGE)
