@@ -36,6 +36,7 @@ from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.spool import Receipt
 
 RECEIVE_OCTETS = 64 * 1024
+EVENTS_PER_TURN = 100  # answered at a stretch, before other sessions get their turn
 FAREWELL_SECONDS = 1.0  # for a last reply, and for the client to take it before the socket is closed
 LINGER_OCTETS_MAX = 1024 * 1024
 
@@ -57,7 +58,14 @@ async def converse(connection: Connection, services: Services) -> None:
         await session.reception.abandon()
 
 
-KIND = ListenerKind("ESMTP_Listener", "SMTP", Plane.MAIL, converse, replies.CONCURRENCY.octets())
+KIND = ListenerKind(
+    "ESMTP_Listener",
+    "SMTP",
+    Plane.MAIL,
+    converse,
+    refusal=replies.CONCURRENCY.octets(),
+    fault=replies.INTERNAL_FAULT.octets(),
+)
 
 
 class Session:
@@ -144,9 +152,17 @@ class Session:
             await self._linger()
 
     async def _answer_all(self) -> None:
-        """Answer everything the core has understood so far; the replies wait in it for one send."""
+        """Answer everything the core has understood so far; the replies wait in it for one send.
+
+        A client that pipelines without end gets its replies every so many commands, and the others their turn.
+        """
         server, reception, generations = self._server, self.reception, self._connection.generations
+        left = EVENTS_PER_TURN
         while True:
+            left -= 1
+            if not left:
+                await self._send()
+                left = EVENTS_PER_TURN
             if generations.current is not self._generation and not server.in_transaction:
                 self._renew()
             event = server.next_event()
