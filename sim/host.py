@@ -376,6 +376,10 @@ class Life:
         self._descriptors[number] = descriptor
         return number
 
+    def descriptors(self) -> list[Descriptor]:
+        """What it has open, besides files, in order of number."""
+        return [self._descriptors[number] for number in sorted(self._descriptors)]
+
     def close_descriptor(self, descriptor: Descriptor) -> None:
         """Its number is free again; a second call does nothing."""
         for number, other in self._descriptors.items():

@@ -64,7 +64,7 @@ class Open(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Write(Step[None]):
-    """Write *chunks* one after the other at *offset*, all of them: short writes are repeated here, once for everyone."""
+    """Write *chunks* one after the other at *offset*, all of them: short writes are repeated here, once for all."""
 
     file: File
     offset: int
@@ -119,7 +119,7 @@ class Truncate(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Lock(Step[None]):
-    """Take the file's exclusive lock, held until ``Close`` or the end of the process. BlockingIOError if another has it."""
+    """Take the file's exclusive lock, held until ``Close`` or the process ends. BlockingIOError if another has it."""
 
     file: File
 

@@ -203,6 +203,11 @@ class StreamSocket(trio.socket.SocketType):
     def _unbound(self) -> Name:
         return Name(ANY_4 if self._family == socket.AF_INET else ANY_6, 0)
 
+    @property
+    def backlog(self) -> int:
+        """What it listens with; 0 where it does not."""
+        return 0 if self._queue is None else self._queue.backlog
+
     # -- options
 
     @overload

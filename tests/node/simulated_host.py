@@ -12,7 +12,7 @@ from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory
 from momentum_trio.node.node import run_node
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import End, Part
-from sim.host import Host
+from sim.host import Host, Life
 from sim.world import World
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ class Site:
         self.world = World(seed, **world)
         self.mx = self.world.host("mx", MX, "127.0.0.1")
         self.client = self.world.host("client", CLIENT)
+        self.life: Life
 
     def run(self, config: str, story: Callable[[Site], Awaitable[T]], *, strict: bool = False) -> T:
         """Boot the node, tell the *story*, end. What the story returns is returned."""
@@ -48,6 +49,10 @@ class Site:
     async def boot(self, *, strict: bool = False) -> None:
         """A new life of the node on the mx; returns when its Listens are bound."""
         self.life = await self.mx.start(run_node, CONFIG_PATH, strict=strict)
+
+    async def moment(self) -> None:
+        """Let a little virtual time pass."""
+        await trio.sleep(0.05)
 
     async def talk(self, *lines: str, port: int = 25, source: Host | None = None) -> list[str]:
         """A conversation from the client's host: the greeting and the reply to each line, whole."""
