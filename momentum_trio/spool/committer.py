@@ -30,8 +30,6 @@ RETRY_SECONDS_MAX = 64.0  # a failing disk is tried again for the lazy records: 
 COMPACTION_PAUSE_SECONDS = 10.0  # after a failure of the disk while copying forward
 DOUBTFUL_IN_A_LINE_MAX = 32
 
-NOTHING = outcome.Value(None)
-
 
 class Phase(Enum):
     """Where a request stands."""
@@ -202,7 +200,7 @@ class Committer:
                 for request, place in zip(firm, appended.places, strict=False):
                     if request.kept is not None:
                         request.kept(appended.segment, place)
-                    answer(request, NOTHING)
+                    answer(request)
             else:
                 await log.sync()
         except SpoolFault as fault:
@@ -216,7 +214,7 @@ class Committer:
         else:
             self._went_well()
         for request in lazy:
-            answer(request, NOTHING)
+            answer(request)
         if not log.unsynced_octets and not log.carried:
             await self._files.remove_retired()
 
@@ -266,9 +264,9 @@ class Committer:
         await self._log.close()
 
 
-def answer(request: Request, result: outcome.Outcome[None]) -> None:
-    """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
+def answer(request: Request, fault: outcome.Error | None = None) -> None:
+    """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends): done, or the *fault*."""
     assert request.phase in (Phase.HANDED, Phase.QUEUED)
     assert request.task is not None
     request.phase = Phase.DONE
-    trio.lowlevel.reschedule(request.task, result)
+    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else fault)
