@@ -132,7 +132,7 @@ class Committer:
         finally:
             self._ended = True
             for request in [request for request in self._queue if request.phase is Phase.QUEUED]:
-                answer(request, outcome.Error(SpoolSick("the spool is closed")))
+                answer(request, SpoolSick("the spool is closed"))
             self._queue.clear()
 
     def _wake(self) -> None:
@@ -178,7 +178,7 @@ class Committer:
             if not group_done:  # power is gone, or a fault of ours: nobody may wait for ever
                 for request in group:
                     if request.phase is Phase.HANDED:
-                        answer(request, outcome.Error(SpoolSick("the committer failed")))
+                        answer(request, SpoolSick("the committer failed"))
         try:
             await self._log.drop_dead_segments()
             if self._compaction_due():
@@ -206,7 +206,7 @@ class Committer:
         except SpoolFault as fault:
             self._tell_failure(fault, firm)
             for request in firm:
-                answer(request, outcome.Error(type(fault)(str(fault))))
+                answer(request, type(fault)(str(fault)))
             self._lazy_due = trio.current_time() + self._lazy_delay
             self._lazy_delay = min(2 * self._lazy_delay, RETRY_SECONDS_MAX)
             if isinstance(fault, SpoolFull):
@@ -264,9 +264,9 @@ class Committer:
         await self._log.close()
 
 
-def answer(request: Request, fault: outcome.Error | None = None) -> None:
-    """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends): done, or the *fault*."""
+def answer(request: Request, fault: SpoolFault | None = None) -> None:
+    """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
     assert request.phase in (Phase.HANDED, Phase.QUEUED)
     assert request.task is not None
     request.phase = Phase.DONE
-    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else fault)
+    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else outcome.Error(fault))

@@ -16,7 +16,17 @@ from dataclasses import dataclass, replace
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, Lock, MakeDirectory, Open, Read, SyncDirectory
+from momentum_trio.machine.disk import (
+    Close,
+    Disk,
+    File,
+    Lock,
+    MakeDirectory,
+    Open,
+    Read,
+    SyncDirectory,
+    make_durable_directory,
+)
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.spool.committer import Committer, Request
@@ -352,22 +362,22 @@ async def open_spool(machine: Machine, terms: SpoolTerms) -> AsyncIterator[Spool
             await machine.disk.perform([Close(lock)])
 
 
+async def _make_directories(disk: Disk, base: str) -> None:
+    """Make what is not there, every name that leads to it durable. Raises OSError."""
+    await make_durable_directory(disk, base, DIRECTORY_MODE)
+    made = [MakeDirectory(f"{base}/{name}", DIRECTORY_MODE) for name in (LOG, CONTENT, QUARANTINE)]
+    await disk.perform([*made, SyncDirectory(base)])
+
+
 async def _opened(machine: Machine, terms: SpoolTerms, lock: File) -> Spool:
     disk, base = machine.disk, terms.base
-    parent = base.rstrip("/").rpartition("/")[0] or "/"
 
     def report(level: Level, text: str) -> None:
         machine.events.publish(Panic(machine.clock.now(), level, text))
 
     try:
-        await disk.perform(
-            [
-                *(MakeDirectory(f"{base}/{name}", DIRECTORY_MODE) for name in (LOG, CONTENT, QUARANTINE)),
-                SyncDirectory(base),
-                SyncDirectory(parent),
-                Open(lock, writable=True, create=terms.mode),
-            ]
-        )
+        await _make_directories(disk, base)
+        await disk.perform([Open(lock, writable=True, create=terms.mode)])
         try:
             await disk.perform([Lock(lock)])
         except BlockingIOError as error:
