@@ -140,15 +140,6 @@ def head(text: str, start: int, brace: int) -> tuple[str, Word | None, int]:
     return name.text, word, start + int(alternative.start)
 
 
-def value_of(text: str) -> Value:
-    """The value that is the whole of *text*, as behind ``config set NAME``; blanks around it. Raises NotALeaf."""
-    try:
-        parsed = leaf(f"x={text.strip()}", 0, len(text.strip()) + 2)
-    except NotALeaf as wrong:
-        raise NotALeaf(max(0, wrong.offset - 2), wrong.expected) from None
-    return parsed.value
-
-
 def unescaped(text: str) -> str:
     """The inside of a double-quoted string: ``\\n \\r \\t \\\\ \\"`` mean something, any other backslash stays."""
     return _ESCAPE.sub(lambda match: _UNESCAPED[match.group(1)], text) if "\\" in text else text

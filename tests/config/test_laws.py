@@ -18,7 +18,7 @@ from momentum_trio.config.syntax import Block, Include, Leaf, Node, parse
 from momentum_trio.config.tree import ConfigTree
 
 SCHEMA = Schema.load()
-lawful = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+lawful = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def said(node: Node) -> Given:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,12 +84,8 @@ def test_nine_spellings_are_one_endpoint() -> None:
     ],
 )
 def test_refused(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=re.escape(said)):
         Endpoint.parse(text)
-    try:
-        Endpoint.parse(text)
-    except ValueError as error:
-        assert said in str(error)  # noqa: PT017 - the text is the operator's help
 
 
 @pytest.mark.parametrize(
@@ -128,6 +126,6 @@ def test_any_text_is_an_endpoint_or_a_value_error(text: str) -> None:
     try:
         endpoint = Endpoint.parse(text)
     except ValueError as error:
-        assert str(error)
+        assert str(error)  # noqa: PT017 - the other outcome is right as well
     else:
         assert Endpoint.parse(str(endpoint)) == endpoint
