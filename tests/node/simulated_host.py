@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Write
+from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Truncate, Write
 from momentum_trio.node.node import run_node
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import End, Part
@@ -67,7 +67,7 @@ async def write_file(machine: Machine, path: str, octets: bytes) -> None:
     """Write a file, durably."""
     file = File(path)
     await machine.disk.perform([MakeDirectory(path.rpartition("/")[0] or "/"), Open(file, writable=True, create=0o644)])
-    await machine.disk.perform([Write(file, 0, [octets]), Sync(file), Close(file)])
+    await machine.disk.perform([Truncate(file, 0), Write(file, 0, [octets]), Sync(file), Close(file)])
 
 
 async def read_folder(machine: Machine, path: str) -> list[bytes]:

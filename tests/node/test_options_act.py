@@ -195,7 +195,7 @@ PROBES: dict[str, Probe] = {
     "Enable": Probe("false", False, reachable),
     "File_Mode": Probe("0604", 0o604, socket_mode, listen=SMTP_SOCKET),
     "Listen_Backlog": Probe("7", 7, backlog),
-    "TCP_Recv_Buffer_Size": Probe("65536", 2 * 65536, socket_option(names.SOL_SOCKET, names.SO_RCVBUF)),
+    "TCP_Recv_Buffer_Size": Probe("32768", 2 * 32768, socket_option(names.SOL_SOCKET, names.SO_RCVBUF)),
     "TCP_Send_Buffer_Size": Probe("65536", 2 * 65536, socket_option(names.SOL_SOCKET, names.SO_SNDBUF)),
     "Disable_Nagle_Algorithm": Probe("false", 0, socket_option(names.IPPROTO_TCP, names.TCP_NODELAY)),
     "Concurrency": Probe("3", 3, accepting_tasks),
