@@ -28,7 +28,7 @@ class Custody(Contents, Protocol):
         """Batches found when the spool was opened, with their undelivered messages."""
         ...
 
-    def retry_of(self, message_id: str) -> Retry | None:
+    def retry_of(self, batch_id: str, message_id: str) -> Retry | None:
         """Where a recovered message stood."""
         ...
 

@@ -336,7 +336,7 @@ class Queue:
         now = self._machine.clock.now()
         for message in batch.messages:
             work = self._work(batch, message)
-            if (retry := self._spool.retry_of(message.message_id)) is None:
+            if (retry := self._spool.retry_of(batch.batch_id, message.message_id)) is None:
                 self._make_ready(work)
                 continue
             work.retries = retry.attempts

@@ -5,6 +5,8 @@ The rules of SMTP are in ``protocol/smtp``, those of policy in ``reception``; he
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 from momentum_trio.config.chain import Chain
@@ -108,14 +110,18 @@ class Session:
         self._stale = False  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part
-        self.deadline = Deadline(self._options.idle_time)
+        self.deadline = Deadline(self._silence_seconds)
         connection.on_drain = self._drain
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
         server, connection, deadline = self._server, self._connection, self.deadline
         receive = self._socket.recv
-        server.begin(replies.SHUTTING_DOWN if connection.draining.is_set() else None)
+        if connection.draining.is_set():
+            server.begin(replies.SHUTTING_DOWN)
+            connection.why = "drain"
+        else:
+            server.begin()
         await self._send()
         while not server.closed:
             if connection.draining.is_set() and not server.in_transaction:
@@ -283,6 +289,11 @@ class Session:
         if self._resting and not self._server.in_transaction:
             self.deadline.expire()
 
+    @property
+    def _silence_seconds(self) -> float:
+        """How long a client may be silent; Idle_Time = 0 lets it be so for ever."""
+        return self._options.idle_time or math.inf
+
     # Generations.
 
     def _taken_back(self) -> bool:
@@ -306,7 +317,7 @@ class Session:
         self._options = SessionOptions.resolve(chain)
         self._server.terms = self._terms(chain, reception.rules)
         self._stale = self._taken_back()
-        self.deadline.touch(self._options.idle_time)
+        self.deadline.touch(self._silence_seconds)
 
     def _chain(self) -> Chain:
         connection = self._connection

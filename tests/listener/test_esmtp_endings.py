@@ -35,6 +35,12 @@ async def test_silence_is_answered_421(jumping_clock: MockClock) -> None:
         assert at.connections[0].why == "idle"
 
 
+async def test_no_idle_time_is_no_limit(jumping_clock: MockClock) -> None:
+    async with conversation(SHORT.replace("= 20", "= 0")) as (_, talk):
+        await trio.sleep(80_000)
+        assert await talk.ask("NOOP") == "250 2.0.0 OK"
+
+
 async def test_a_client_that_speaks_is_not_silent(jumping_clock: MockClock) -> None:
     async with conversation(SHORT) as (_, talk):
         for _ in range(10):
@@ -129,6 +135,7 @@ async def test_a_drained_host_does_not_greet() -> None:
         async with talk_to(at, greeting=False) as talk:
             assert await talk.reply() == SHUT
             assert await talk.line() == ""
+        assert at.connections[0].why == "drain"
 
 
 async def test_our_last_words_outlive_what_the_client_still_sends() -> None:
