@@ -30,8 +30,6 @@ RETRY_SECONDS_MAX = 64.0  # a failing disk is tried again for the lazy records: 
 COMPACTION_PAUSE_SECONDS = 10.0  # after a failure of the disk while copying forward
 DOUBTFUL_IN_A_LINE_MAX = 32
 
-NOTHING = outcome.Value(None)
-
 
 class Phase(Enum):
     """Where a request stands."""
@@ -134,7 +132,7 @@ class Committer:
         finally:
             self._ended = True
             for request in [request for request in self._queue if request.phase is Phase.QUEUED]:
-                answer(request, outcome.Error(SpoolSick("the spool is closed")))
+                answer(request, SpoolSick("the spool is closed"))
             self._queue.clear()
 
     def _wake(self) -> None:
@@ -180,7 +178,7 @@ class Committer:
             if not group_done:  # power is gone, or a fault of ours: nobody may wait for ever
                 for request in group:
                     if request.phase is Phase.HANDED:
-                        answer(request, outcome.Error(SpoolSick("the committer failed")))
+                        answer(request, SpoolSick("the committer failed"))
         try:
             await self._log.drop_dead_segments()
             if self._compaction_due():
@@ -202,13 +200,13 @@ class Committer:
                 for request, place in zip(firm, appended.places, strict=False):
                     if request.kept is not None:
                         request.kept(appended.segment, place)
-                    answer(request, NOTHING)
+                    answer(request)
             else:
                 await log.sync()
         except SpoolFault as fault:
             self._tell_failure(fault, firm)
             for request in firm:
-                answer(request, outcome.Error(type(fault)(str(fault))))
+                answer(request, type(fault)(str(fault)))
             self._lazy_due = trio.current_time() + self._lazy_delay
             self._lazy_delay = min(2 * self._lazy_delay, RETRY_SECONDS_MAX)
             if isinstance(fault, SpoolFull):
@@ -216,7 +214,7 @@ class Committer:
         else:
             self._went_well()
         for request in lazy:
-            answer(request, NOTHING)
+            answer(request)
         if not log.unsynced_octets and not log.carried:
             await self._files.remove_retired()
 
@@ -266,9 +264,9 @@ class Committer:
         await self._log.close()
 
 
-def answer(request: Request, result: outcome.Outcome[None]) -> None:
+def answer(request: Request, fault: SpoolFault | None = None) -> None:
     """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
     assert request.phase in (Phase.HANDED, Phase.QUEUED)
     assert request.task is not None
     request.phase = Phase.DONE
-    trio.lowlevel.reschedule(request.task, result)
+    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else outcome.Error(fault))

@@ -22,7 +22,8 @@ from momentum_trio.spool.frame import (
 from momentum_trio.spool.ledger import Ledger, Segment, segment_name
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-LAZY_OCTETS_MAX = 1024 * 1024  # written but not synced; more than that is synced with its group
+LAZY_OCTETS_MAX = 1024 * 1024  # of lazy frames not synced; more than that is synced with its group
+CARRIED_OCTETS_MAX = 16 * 1024 * 1024  # of lazy frames a failing disk could not take; the oldest go first
 
 Report = Callable[[str], None]  # one line of the paniclog
 
@@ -71,8 +72,8 @@ class Log:
         self._file: File | None = None  # the active segment; None: the next group begins one
         self._segment: Segment | None = None
         self._group = 0
-        self._lazy: list[Frame] = []
-        self._synced_length = 0
+        self._lazy: list[Frame] = []  # in the active segment, not synced yet
+        self._lazy_octets = 0
         self._trusted_length = 0
 
     @property
@@ -111,7 +112,7 @@ class Log:
             raise
         self._segment = Segment(number, salt, path, SEGMENT_HEADER_OCTETS)
         self._file, self._group = file, 0
-        self._synced_length = self._trusted_length = SEGMENT_HEADER_OCTETS
+        self._trusted_length = SEGMENT_HEADER_OCTETS
         self.ledger.segments.append(self._segment)
 
     async def append(self, frames: Sequence[Frame], lazy: Sequence[Frame], *, sync: bool) -> Appended:
@@ -124,8 +125,7 @@ class Log:
         try:
             appended = await self._append(frames, lazy, sync=sync)
         except OSError as error:
-            self.carried = [*self._lazy, *lazy]
-            self._lazy = []
+            self._carry([*self._lazy, *lazy])
             raise await self._sealed(error, len(frames)) from error
         self.carried = []
         return appended
@@ -150,11 +150,12 @@ class Log:
         marker = Marker(segment.number, self._group + 1, len(places), self.incarnation, self._high_water())
         chunks.extend(segment.salt.chunks(segment.salt.marker(marker), place))
         place += MARKER_OCTETS
-        sync = sync or self.unsynced_octets + octets > LAZY_OCTETS_MAX
+        sync = sync or self._lazy_octets + sum(frame.octets for frame in lazy) > LAZY_OCTETS_MAX
         write = Write(file, segment.length, chunks)
         await self._disk.perform([write, Datasync(file)] if sync else [write])
         self._group += 1
         self._lazy.extend(lazy)
+        self._lazy_octets += sum(frame.octets for frame in lazy)
         self.unsynced_octets += octets
         segment.length = place
         if frames:
@@ -170,15 +171,25 @@ class Log:
         try:
             await self._disk.perform([Datasync(self._file)])
         except OSError as error:
-            self.carried = [*self._lazy, *self.carried]
-            self._lazy = []
+            self._carry([*self._lazy, *self.carried])
             raise await self._sealed(error, 0) from error
         self._now_synced()
 
+    def _carry(self, frames: list[Frame]) -> None:
+        octets = sum(frame.octets for frame in frames)
+        first = 0
+        while octets > CARRIED_OCTETS_MAX:
+            octets -= frames[first].octets
+            first += 1
+        if first:
+            self._report(f"spool: {first} outcomes could not be written; after a crash they may be delivered twice")
+        self.carried = frames[first:]
+        self._lazy, self._lazy_octets = [], 0
+
     def _now_synced(self) -> None:
         assert self._segment is not None
-        self._synced_length = self._trusted_length = self._segment.length
-        self._lazy = []
+        self._trusted_length = self._segment.length
+        self._lazy, self._lazy_octets = [], 0
         self.unsynced_octets = 0
 
     async def finish_segment(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, Lock, MakeDirectory, Open, Read, SyncDirectory
+from momentum_trio.machine.disk import Close, Disk, File, Lock, MakeDirectory, Open, Read, Stat, SyncDirectory
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.spool.committer import Committer, Request
@@ -352,22 +352,30 @@ async def open_spool(machine: Machine, terms: SpoolTerms) -> AsyncIterator[Spool
             await machine.disk.perform([Close(lock)])
 
 
+async def _make_directories(disk: Disk, base: str) -> None:
+    """Make what is not there, durable up to the first ancestor that was. Raises OSError."""
+    lacking = [base.rstrip("/")]  # synced in any case: an earlier life may have died before it could
+    while lacking[-1]:
+        try:
+            await disk.perform([Stat(lacking[-1])])
+        except FileNotFoundError:
+            lacking.append(lacking[-1].rpartition("/")[0])
+        else:
+            break
+    made = [MakeDirectory(f"{base}/{name}", DIRECTORY_MODE) for name in (LOG, CONTENT, QUARANTINE)]
+    parent = lacking[0].rpartition("/")[0]
+    await disk.perform([*made, *(SyncDirectory(path or "/") for path in dict.fromkeys([parent, *reversed(lacking)]))])
+
+
 async def _opened(machine: Machine, terms: SpoolTerms, lock: File) -> Spool:
     disk, base = machine.disk, terms.base
-    parent = base.rstrip("/").rpartition("/")[0] or "/"
 
     def report(level: Level, text: str) -> None:
         machine.events.publish(Panic(machine.clock.now(), level, text))
 
     try:
-        await disk.perform(
-            [
-                *(MakeDirectory(f"{base}/{name}", DIRECTORY_MODE) for name in (LOG, CONTENT, QUARANTINE)),
-                SyncDirectory(base),
-                SyncDirectory(parent),
-                Open(lock, writable=True, create=terms.mode),
-            ]
-        )
+        await _make_directories(disk, base)
+        await disk.perform([Open(lock, writable=True, create=terms.mode)])
         try:
             await disk.perform([Lock(lock)])
         except BlockingIOError as error:
