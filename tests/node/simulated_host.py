@@ -8,7 +8,18 @@ from typing import Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Truncate, Write
+from momentum_trio.machine.disk import (
+    Close,
+    File,
+    ListDirectory,
+    MakeDirectory,
+    Open,
+    Read,
+    Size,
+    Sync,
+    Truncate,
+    Write,
+)
 from momentum_trio.node.node import run_node
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import End, Part
