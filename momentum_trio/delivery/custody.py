@@ -21,7 +21,7 @@ class Contents(Protocol):
 
 
 class Custody(Contents, Protocol):
-    """What the queue asks. Recording raises no fault of the disk: the spool itself sees to it."""
+    """What the queue asks. The spool sees to faults of the disk: recording raises SpoolSick only when it is closed."""
 
     @property
     def recovered(self) -> Iterator[Batch]:

@@ -43,7 +43,7 @@ class Nothing:
     environment: Mapping[str, str] = {}
 
     def octets(self, count: int) -> bytes:
-        raise AssertionError
+        return b"\1" * count
 
     def fraction(self) -> float:
         raise AssertionError
