@@ -33,7 +33,10 @@ _FORBIDDEN = frozenset(
             f"os.{name}"
             for name in ("rename", "remove", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown")
         ),
-        *("subprocess.Popen", "_thread.start_new_thread", "time.sleep"),
+        *(
+            "subprocess.Popen",
+            "_thread.start_new_thread",
+        ),  # the latter from Python 3.12 on; Thread.start is replaced too
         *("shutil.copyfile", "shutil.move", "shutil.rmtree", "tempfile.mkstemp", "tempfile.mkdtemp"),
     }
 )
@@ -110,6 +113,8 @@ class Guard:
             (time, "localtime", lambda seconds=None: localtime(wall() if seconds is None else seconds)),
             (time, "ctime", lambda seconds=None: ctime(wall() if seconds is None else seconds)),
             (time, "strftime", lambda form, when=None: strftime(form, localtime(wall()) if when is None else when)),
+            (time, "sleep", lambda seconds: self.escape(f"time.sleep({seconds!r})")),
+            (threading.Thread, "start", lambda thread: self.escape(f"start of {thread.name}")),
             (os, "urandom", self._octets),
             (random, "_urandom", self._octets),
         ]

@@ -9,13 +9,16 @@ nothing) and only then cancelled. A new life does not wait for the tasks of the 
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import trio
 
+from momentum_trio.machine.disk import Datasync, FileKind, Step, Sync, SyncDirectory
+
+from .disk import PowerCut, SimDisk, SimStore
 from .kernel import SimulationFailure
 from .sockets.address import IPAddress, failure
 from .sockets.credentials import Credentials
@@ -24,7 +27,6 @@ from .sockets.unix import UnixNames
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
-    from momentum_trio.machine.disk import Disk
 
     from .kernel import Kernel
     from .sockets.connection import End
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
+DISK_SECONDS, SYNC_SECONDS = 0.0001, 0.002  # a job in a worker; each sync in it
+DIRECTORIES = ("tmp", "run", "var", "etc")  # what every host's disk has
 DESCRIPTORS_MAX, DESCRIPTORS_HARD_MAX = 1024, 1_048_576
 FIRST_DESCRIPTOR = 3  # after stdin, stdout and stderr
 FIRST_PID = 1000
@@ -82,25 +86,34 @@ class Host:
     wall clock: ``epoch + skew_seconds + rate * virtual time``; both may be changed while it runs.
     """
 
-    def __init__(self, world: World, name: str, addresses: tuple[str, ...], disk: Disk, *, ipv6: bool = True) -> None:
+    def __init__(
+        self, world: World, name: str, addresses: tuple[str, ...], store: SimStore, *, ipv6: bool = True
+    ) -> None:
         self.world = world
         self.name = name
         self.kernel: Kernel = world.kernel
         self.network: Network = world.network
-        self.disk = disk
+        self.store = store
         self.ipv6 = ipv6
         self.up = True
         self.skew_seconds = 0.0
         self.clock_rate = 1.0
         self.users: dict[int, str] = {0: "root"}
+        self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
-        self.unix_names = UnixNames(disk)
+        self.unix_names = UnixNames(store)
         self.ends: dict[End, None] = {}
         self.lives: list[Life] = []
         self._life_count = 0
         for text in addresses:
             self.add_address(text)
+        store.clock = self.wall
+        store.shuffle = self.kernel.rng(f"listdir/{name}")
+        store.latency = self._disk_latency
+        for directory in DIRECTORIES:
+            made = store.root.names.setdefault(directory, store.make_inode(FileKind.DIRECTORY, 0o755))
+            store.root.durable_names.setdefault(directory, made)
 
     def __repr__(self) -> str:
         return f"<Host {self.name}>"
@@ -126,6 +139,11 @@ class Host:
         ip = ip_address(text)
         self.network.remove_address(self, ip)
         self.addresses.remove(ip)
+
+    async def _disk_latency(self, steps: Sequence[Step[Any]]) -> None:
+        """A job for the disk takes time; one that syncs, more."""
+        syncs = sum(isinstance(step, (Sync, Datasync, SyncDirectory)) for step in steps)
+        await trio.sleep(DISK_SECONDS + syncs * SYNC_SECONDS)
 
     # -- lives
 
@@ -198,9 +216,7 @@ class Host:
             end.vanish()
         self.ends.clear()
         self.ports.clear()
-        lose = getattr(self.disk, "power_loss", None)
-        if lose is not None:
-            lose()
+        self.store.power_loss(self.kernel.rng(f"disk/{self.name}"))
 
 
 class Life:
@@ -216,13 +232,14 @@ class Life:
         self.started: Any = None
         self.error: BaseException | None = None
         self.umask = DEFAULT_UMASK
-        self.environment: dict[str, str] = {}
+        self.environment = dict(host.environment)
         self.descriptors_max = DESCRIPTORS_MAX
         self.descriptors_hard_max = DESCRIPTORS_HARD_MAX
         self.credentials = Credentials(FIRST_PID + number, 0, 0)
         self.inboxes: dict[str, list[trio.MemorySendChannel[str]]] = {}
         self._scope = trio.CancelScope()
         self._descriptors: dict[int, Descriptor] = {}
+        self.disk: SimDisk = host.store.mount()
         self.machine = build(self)
 
     def __str__(self) -> str:
@@ -277,7 +294,7 @@ class Life:
         try:
             with self._scope:
                 await main(self.machine, *args, **kwargs)
-        except (Exception, BaseExceptionGroup) as error:
+        except (Exception, BaseExceptionGroup, PowerCut) as error:
             if self.alive:
                 self.error = error
                 raise
@@ -288,7 +305,7 @@ class Life:
 
     def _ignore(self, error: BaseException) -> None:
         """The dead may raise what they like, but for cancellation of more than them, and escapes."""
-        ordinary, rest = error.split(Exception) if isinstance(error, BaseExceptionGroup) else (error, None)
+        ordinary, rest = error.split((Exception, PowerCut)) if isinstance(error, BaseExceptionGroup) else (error, None)
         if ordinary is not None:
             self.host.trace("zombie", life=self, error=type(ordinary).__name__)
         if rest is not None:
@@ -337,6 +354,7 @@ class Life:
             else:
                 descriptor.kernel_close()
         self._descriptors.clear()
+        self.disk.die()
         self.host.trace("end", life=self)
         self._scope.cancel()
 
@@ -357,6 +375,10 @@ class Life:
             number += 1
         self._descriptors[number] = descriptor
         return number
+
+    def descriptors(self) -> list[Descriptor]:
+        """What it has open, besides files, in order of number."""
+        return [self._descriptors[number] for number in sorted(self._descriptors)]
 
     def close_descriptor(self, descriptor: Descriptor) -> None:
         """Its number is free again; a second call does nothing."""

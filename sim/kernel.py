@@ -60,7 +60,7 @@ class TraceLine:
     fields: tuple[tuple[str, object], ...] = field(default=())
 
     def __str__(self) -> str:
-        said = "".join(f" {name}={value}" for name, value in self.fields)
+        said = "".join([f" {name}={value}" for name, value in self.fields])
         return f"{self.time:.9f} {self.host or '-'} {self.kind}{said}"
 
 

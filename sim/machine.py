@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Disk, Step
+from momentum_trio.machine.disk import Step
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 
+from .disk import PowerCut
 from .sockets.address import failure
 from .sockets.credentials import Credentials
+from .sockets.stream import SO_ATTACH_FILTER
 
 if TYPE_CHECKING:
     from .host import Life
@@ -23,6 +25,7 @@ T = TypeVar("T")
 
 WORK_SECONDS = 0.002  # what a job takes in a worker
 SIGNALS_MAX = 16
+DROP_ALL = bytes(16)  # a struct sock_fprog; the simulated stack takes any for the program that drops all
 
 
 def build(life: Life) -> Machine:
@@ -36,6 +39,7 @@ def build(life: Life) -> Machine:
         work=SimWork(life),
         process=SimProcess(life),
         events=events,
+        gate=SimGate(),
     )
 
 
@@ -88,15 +92,29 @@ class SimWork:
 
 
 class LifeDisk:
-    """The host's disk as one life sees it: after the life's death nothing reaches it."""
+    """The host's disk as one life sees it: after the life's death nothing reaches it (``PowerCut``).
+
+    When the store's own ``cut_after`` cuts the power in the middle of a list, the whole host loses it.
+    """
 
     def __init__(self, life: Life) -> None:
         self._life = life
 
     async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        disk: Disk = self._life.host.disk
-        return await disk.perform(steps)
+        try:
+            return await self._life.disk.perform(steps)
+        except PowerCut:
+            if self._life.alive:
+                self._life.host.power_loss()
+            raise
+
+
+class SimGate:
+    """Lets no SYN through to a listening socket: each is dropped, and its client tries again a second later."""
+
+    def shut(self, listening: trio.socket.SocketType) -> bool:
+        listening.setsockopt(trio.socket.SOL_SOCKET, SO_ATTACH_FILTER, DROP_ALL)
+        return True
 
 
 class SimProcess:

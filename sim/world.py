@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import trio
 
-from momentum_trio.machine.disk import Disk
 from momentum_trio.mail.record import Record
 
 from . import schedule
+from .disk import SimStore
 from .hermetic import Guard
 from .host import Host, Life
 from .kernel import STILL_PASSES_MAX, Kernel, SimulationFailure, TraceLine
@@ -60,18 +60,15 @@ class World:
 
     # -- what there is
 
-    def host(self, name: str, *addresses: str, disk: Disk | None = None, ipv6: bool = True) -> Host:
+    def host(self, name: str, *addresses: str, store: SimStore | None = None, ipv6: bool = True) -> Host:
         """A new host with *addresses*; without them, the host of that name."""
         if name in self.hosts and not addresses:
             return self.hosts[name]
         assert name not in self.hosts, f"there is a host {name} already"
-        host = Host(self, name, addresses, disk if disk is not None else self._new_disk(name), ipv6=ipv6)
+        host = Host(self, name, addresses, store if store is not None else SimStore(), ipv6=ipv6)
         self.hosts[name] = host
         self.names.add(name, host.addresses)
         return host
-
-    def _new_disk(self, name: str) -> Disk:
-        return NoDisk()
 
     def link(self, one: Host, other: Host) -> tuple[Path, Path]:
         """Both directions between two hosts; change latency, jitter, bandwidth or ``blocked`` on them at any time."""
@@ -164,11 +161,3 @@ class World:
                 raise Never(f"not within {within_seconds:g} s")
             await trio.sleep(min(pause, left))
             pause = min(pause * 2, LOOK_MAX_SECONDS)
-
-
-class NoDisk:
-    """A host without a disk."""
-
-    async def perform(self, steps: object) -> list[object]:
-        """Nothing can be done on it."""
-        raise AssertionError("this host has no disk")

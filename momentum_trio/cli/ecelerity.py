@@ -32,25 +32,23 @@ GOOD, FAILED, WRONG = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program. Returns its exit status."""
     chosen = _parser().parse_args(arguments)
+    status = FAILED
     try:
-        if chosen.check_config:
-            return trio.run(_check, chosen.config, chosen.strict)
-        return trio.run(_run, chosen.config, chosen.strict)
+        status = trio.run(_check if chosen.check_config else _run, chosen.config, chosen.strict)
     except* ConfigErrors as faults:
         for fault in _leaves(faults):
             assert isinstance(fault, ConfigErrors)
             _complain(fault.render())
-        return WRONG
+        status = WRONG
     except* ApplyError as faults:
         for fault in _leaves(faults):
             assert isinstance(fault, ApplyError)
             for problem in fault.problems:
                 _complain(f"ecelerity: {problem}")
-        return FAILED
     except* SpoolFault as faults:
         for fault in _leaves(faults):
             _complain(f"ecelerity: spool: {fault}")
-        return FAILED
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,7 +108,7 @@ def _first(listens: Sequence[ListenReport], listener: str) -> Endpoint | None:
 def _domain(started: Started) -> str:
     """A domain that mail is taken for from anybody."""
     options = ReceptionOptions.resolve(started.administration.tree.chain_for("esmtp_listener", None, None))
-    return next((str(domain) for domain in options.relay_domains if "*" not in str(domain)), "example.com")
+    return next((domain for domain in options.relay_domains.items if "*" not in domain), "example.com")
 
 
 def _sending(endpoint: Endpoint, domain: str) -> str:

@@ -101,7 +101,7 @@ class _Check:
             yield self._unknown(scope.at, scope.name, kinds, "scope")
             return
         if kinds[-1] not in entry.containers:
-            places = _listed(self._schema.scope_name(kind) for kind in sorted(entry.containers))
+            places = self._places(entry.containers)
             problem = f"scope {entry.name} does not stand in {container}"
             yield ConfigError(scope.at, entry.name, problem, f"it stands in {places}")
             return
@@ -133,7 +133,7 @@ class _Check:
         try:
             entry.kind.parse(setting.value)
         except ValueError as wrong:
-            yield ConfigError(self._value_at(setting.at), entry.name, str(wrong))
+            yield ConfigError(self._value_at(setting.at), entry.name, str(wrong), is_secret=entry.is_secret)
             return
         yield from self._particular(setting, entry)
 
@@ -163,22 +163,26 @@ class _Check:
         near = self._near(kinds, key)
         elsewhere = schema.by_option.get(key, ()) if what == "option" else ()
         if elsewhere:
-            places = frozenset().union(*(entry.scopes for entry in elsewhere))
-            names = _listed(schema.scope_name(kind) for kind in sorted(places))
+            names = self._places(frozenset().union(*(entry.scopes for entry in elsewhere)))
             close = near and difflib.SequenceMatcher(None, near.lower(), key).ratio() >= _SURELY_MEANT
             hint = f"did you mean {near}?" if close else ""
-            return ConfigError(at, elsewhere[0].name, f"not valid in {container}; it is valid in {names}", hint)
+            return ConfigError(at, name, f"not valid in {container}; it is valid in {names}", hint)
         if what == "option" and key in schema.scopes:
-            return ConfigError(
-                at, name, f"{schema.scopes[key].name} is a scope", f"expected {schema.scopes[key].name} {{ ... }}"
-            )
+            return ConfigError(at, name, "a scope, not an option", f"expected {schema.scopes[key].name} {{ ... }}")
         if what == "scope" and key in schema.by_option:
             option = schema.by_option[key][0].name
-            return ConfigError(at, name, f"{option} is an option", f"expected {option} = VALUE")
+            return ConfigError(at, name, "an option, not a scope", f"expected {option} = VALUE")
         if not near and self._hints <= HINTS_MAX:
             near = schema.nearest_anywhere(key)
         hint = f"did you mean {near}?" if near else ""
         return ConfigError(at, name, f"no such {what} in {container}", hint)
+
+    def _places(self, kinds: frozenset[str]) -> str:
+        """*kinds* as a list for people, those that mean nothing on this host left out."""
+        entries = {kind: self._schema.scopes.get(kind) for kind in sorted(kinds)}
+        ours = [kind for kind, entry in entries.items() if entry is None or not entry.is_out_of_scope]
+        names = ("every module" if kind == "module" else self._schema.scope_name(kind) for kind in ours or entries)
+        return ", ".join(names)
 
     def _near(self, kinds: tuple[str, ...], key: str) -> str:
         self._hints += 1
@@ -209,12 +213,14 @@ class _Check:
     def _same_socket(self) -> Iterator[ConfigError]:
         """Two listeners on one socket would each get some of the connections."""
         taken: dict[str, Scope] = {}
-        for kind in LISTENER_KINDS:
-            for listen in self._tree.listens(kind):
-                other = taken.setdefault(listen.key, listen)
-                if other is not listen and self._is_enabled(kind, listen):
-                    problem = f"{listen.key} is already listened on at {other.at}"
-                    yield ConfigError(listen.at, "Listen", problem, "each socket belongs to one listener")
+        listens = [(kind, listen) for kind in LISTENER_KINDS for listen in self._tree.listens(kind)]
+        for kind, listen in sorted(listens, key=lambda found: (found[1].at.file, found[1].at.line, found[1].at.column)):
+            if not self._is_enabled(kind, listen):
+                continue
+            other = taken.setdefault(listen.key, listen)
+            if other is not listen:
+                problem = f"{listen.key} is already listened on at {other.at}"
+                yield ConfigError(listen.at, "Listen", problem, "each socket belongs to one listener")
 
     def _is_enabled(self, listener: str, listen: Scope) -> bool:
         setting = self._tree.chain_path(((listener, ""), ("listen", listen.key))).find(
@@ -224,7 +230,3 @@ class _Check:
             return setting is None or BOOLEAN.parse(setting.value)
         except ValueError:
             return True
-
-
-def _listed(names: Iterator[str]) -> str:
-    return ", ".join(names)

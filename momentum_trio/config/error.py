@@ -35,11 +35,24 @@ class ConfigError(Exception):
     """One thing wrong with the text.
 
     option: the name it is about, or empty. hint: what would be right, or empty. warning: the text loads all the same.
+    is_structural: where scopes begin and end is in doubt, so what else seems wrong with the file may not be.
+    is_secret: the line it stands in is not to be shown.
     """
 
-    def __init__(self, at: Position, option: str, problem: str, hint: str = "", *, warning: bool = False) -> None:
+    def __init__(
+        self,
+        at: Position,
+        option: str,
+        problem: str,
+        hint: str = "",
+        *,
+        warning: bool = False,
+        is_structural: bool = False,
+        is_secret: bool = False,
+    ) -> None:
         super().__init__(f"{at}: " + (f"{option}: " if option else "") + problem + (f" ({hint})" if hint else ""))
         self.at, self.option, self.problem, self.hint, self.warning = at, option, problem, hint, warning
+        self.is_structural, self.is_secret = is_structural, is_secret
 
     def fields(self) -> ErrorFields:
         """The error as plain values."""
@@ -57,7 +70,7 @@ class ConfigError(Exception):
         """The error with *line*, the text it stands in, and a caret below the place."""
         head = f"{self.at}: " + ("warning: " if self.warning else "") + (f"{self.option}: " if self.option else "")
         parts = [head + self.problem]
-        if line is not None:
+        if line is not None and not self.is_secret:
             shown, caret = _window(line, self.at.column)
             parts += [f"    {shown}".rstrip(), f"    {caret}"]
         if self.hint:

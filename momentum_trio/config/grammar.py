@@ -8,6 +8,7 @@ covers.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from parsimonious.exceptions import ParseError
@@ -139,15 +140,6 @@ def head(text: str, start: int, brace: int) -> tuple[str, Word | None, int]:
     return name.text, word, start + int(alternative.start)
 
 
-def value_of(text: str) -> Value:
-    """The value that is the whole of *text*, as behind ``config set NAME``; blanks around it. Raises NotALeaf."""
-    try:
-        parsed = leaf(f"x={text.strip()}", 0, len(text.strip()) + 2)
-    except NotALeaf as wrong:
-        raise NotALeaf(max(0, wrong.offset - 2), wrong.expected) from None
-    return parsed.value
-
-
 def unescaped(text: str) -> str:
     """The inside of a double-quoted string: ``\\n \\r \\t \\\\ \\"`` mean something, any other backslash stays."""
     return _ESCAPE.sub(lambda match: _UNESCAPED[match.group(1)], text) if "\\" in text else text
@@ -160,14 +152,22 @@ def _value(node: Node) -> tuple[Value, bool]:
     if kind in ("string", "literal"):
         return _word(text), False
     if kind == "array":
-        return Array(tuple(_item(match) for match in _ITEM.finditer(text, 1))), False
+        return Array(tuple(map(_item, _each(_ITEM, text)))), False
     pairs: dict[str, Word] = {}
     has_semicolon = False
-    for match in _PAIR.finditer(text, 1):
+    for match in _each(_PAIR, text):
         separator, key, held = match.groups()
         has_semicolon = has_semicolon or separator == ";"
         pairs[_word(key).text] = _word(held)  # of equal keys the last one counts
     return Dictionary(tuple(pairs.items())), has_semicolon
+
+
+def _each(part: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The parts of a list or dictionary, one behind the other: what looks like one in a comment is none."""
+    at = 1
+    while (match := part.match(text, at)) is not None:
+        yield match
+        at = match.end()
 
 
 def _item(match: re.Match[str]) -> Word:

@@ -47,9 +47,15 @@ def _boolean(value: Value) -> bool:
     return text in _TRUE
 
 
-def integer_between(low: int, high: int, name: str = "integer") -> Kind[int]:
-    """Whole numbers from *low* to *high*."""
-    expected = f"a whole number from {low} to {high}"
+INTEGER_MAX = 2**63 - 1
+SECONDS_MAX = 2**32 - 1
+
+
+def integer_between(low: int, high: int, name: str = "integer", unit: str = "") -> Kind[int]:
+    """Whole numbers from *low* to *high*. unit: what it counts, for the text of an error."""
+    expected = f"a whole number of {unit}" if unit else "a whole number"
+    if low > -INTEGER_MAX:
+        expected += f" from {low} to {high}" if high < INTEGER_MAX else f", {low} or more"
 
     def parse(value: Value) -> int:
         text = word_of(value, expected)
@@ -131,13 +137,13 @@ def _show_dictionary(pairs: tuple[tuple[str, str], ...]) -> str:
     return "[\n" + "".join(f"  {key} = {quoted(text)}\n" for key, text in pairs) + "]"
 
 
-INTEGER_MAX = 2**63 - 1
-_COUNT_OF_SECONDS = integer_between(0, 2**32 - 1, "time-seconds")
+_UNIT = "seconds"
+_COUNT_OF_SECONDS = integer_between(0, SECONDS_MAX, "time-seconds", _UNIT)
 
 BOOLEAN = Kind("boolean", _boolean, lambda truth: "true" if truth else "false")
 INTEGER = integer_between(-INTEGER_MAX, INTEGER_MAX)
 COUNT = integer_between(0, INTEGER_MAX)
-OCTETS = integer_between(0, INTEGER_MAX, "size-bytes")
+OCTETS = integer_between(0, INTEGER_MAX, "size-bytes", "octets")
 PORT = integer_between(1, 65535, "port")
 SECONDS: Kind[float] = Kind("time-seconds", _seconds, lambda seconds: str(int(seconds)))
 NUMBER: Kind[float] = Kind("number", _number, str)
@@ -200,7 +206,7 @@ NETBLOCKS: Kind[tuple[Netblock, ...]] = Kind("address-list", _netblocks, _show_n
 PATTERN = Kind("regex", _pattern, quoted)
 PATTERNS = Kind("regex-list", _patterns, _show_list)
 PERCENT = integer_between(0, 100, "percent")
-MILLISECONDS = integer_between(0, 2**32 - 1, "time-milliseconds")
+MILLISECONDS = integer_between(0, SECONDS_MAX, "time-milliseconds", "milliseconds")
 REMOTE: Kind[str] = Kind("string", lambda value: _remote(word_of(value, "a host, an address or [IPv6]")), quoted)
 REMOTES: Kind[tuple[str, ...]] = Kind(
     "string-list", lambda value: tuple(_remote(text) for text in words_of(value, "a list of hosts")), _show_list
@@ -209,9 +215,9 @@ REMOTES: Kind[tuple[str, ...]] = Kind(
 _GENERIC: tuple[Kind[Any], ...] = (
     BOOLEAN,
     INTEGER,
-    integer_between(-1, INTEGER_MAX, "size-bytes"),
+    integer_between(-1, INTEGER_MAX, "size-bytes", "octets"),
     PORT,
-    integer_between(-1, 2**32 - 1, "time-seconds"),
+    integer_between(-1, SECONDS_MAX, "time-seconds", _UNIT),
     NUMBER,
     MODE,
     THROTTLE,

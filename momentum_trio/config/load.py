@@ -45,7 +45,8 @@ def checked(tree: ConfigTree, errors: Sequence[ConfigError] = ()) -> ConfigTree:
 
     Raises ConfigErrors: all of them together, in the order of the files.
     """
-    said = check(tree)
+    in_doubt = {error.at.file for error in errors if error.is_structural}
+    said = [error for error in check(tree) if error.at.file not in in_doubt]
     wrong = in_order((*errors, *(error for error in said if not error.warning)), tree.files)
     warnings = in_order((*tree.warnings, *(error for error in said if error.warning)), tree.files)
     if wrong:

@@ -62,7 +62,7 @@ _END_OF_TEXT = "the end of the file"
 
 
 class _Wrong(Exception):
-    """What is wrong at *offset*; scanning goes on on the line after *resume*."""
+    """What is wrong at *offset*; scanning goes on on the line after *resume*, at the end of the text not at all."""
 
     def __init__(self, offset: int, problem: str, hint: str = "", resume: int | None = None) -> None:
         super().__init__(problem)
@@ -105,7 +105,8 @@ class _Scan:
                     continue
                 shape, last = self._statement(pos)
             except _Wrong as wrong:
-                self._report(wrong.offset, wrong.problem, wrong.hint)
+                is_structural = text.startswith("}", wrong.offset) or wrong.resume >= end
+                self._report(wrong.offset, wrong.problem, wrong.hint, is_structural)
                 skipped = self._resume(wrong.resume)
                 if text[skipped : skipped + 1] == "{":
                     opened.append((pos, skipped))
@@ -126,8 +127,8 @@ class _Scan:
                 pos = last
         self._left_open()
 
-    def _report(self, offset: int, problem: str, hint: str = "", name: str = "") -> None:
-        self.errors.append(ConfigError(self.source.at(offset), name, problem, hint))
+    def _report(self, offset: int, problem: str, hint: str = "", is_structural: bool = True) -> None:
+        self.errors.append(ConfigError(self.source.at(offset), "", problem, hint, is_structural=is_structural))
 
     # statements
 
@@ -267,8 +268,10 @@ class _Scan:
                     )
                 if c in "{})]" or (c == "=" and is_list):
                     inside = "list" if is_list else "dictionary"
+                    hint = f"is its '{closing}' missing?"
+                    line_start = text.rfind("\n", 0, pos)  # the statement that is not swallowed begins on its own line
                     return _Wrong(
-                        bracket, f"'{c}' inside the {inside} that begins here", f"is its '{closing}' missing?", bracket
+                        bracket, f"'{c}' inside the {inside} that begins here", hint, max(bracket, line_start)
                     )
                 if c == "=":
                     if expected != "=":

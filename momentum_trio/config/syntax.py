@@ -5,12 +5,13 @@ Nothing is ever reprinted: an edit replaces one span of the text (``Document.rep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from momentum_trio.config import grammar
 from momentum_trio.config.error import ConfigError
-from momentum_trio.config.lexis import DIRECTIVES
+from momentum_trio.config.lexis import BLANKS, DIRECTIVES, NAME
 from momentum_trio.config.prescan import Shape, spans
 from momentum_trio.config.source import Source
 from momentum_trio.config.value import Value, Word
@@ -56,6 +57,8 @@ class Block:
 
 
 Node = Leaf | Include | Block
+
+_assigned = re.compile(f"{NAME}{BLANKS}=").match
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,9 @@ class Document:
     def replaced(self, leaf: Leaf, value_text: str) -> str:
         """The text with another value for *leaf*; all else stays to the letter."""
         text = self.source.text
-        if leaf.value_start == leaf.end:  # the bare form has no value to replace
-            return f"{text[: leaf.end]} = {value_text}{text[leaf.end :]}"
-        return text[: leaf.value_start] + value_text + text[leaf.end :]
+        equals = "" if _assigned(text, leaf.start) else " = "  # the bare form, or a list without '='
+        apart = "" if text[leaf.end : leaf.end + 1] in " \t\r\n}#" else " "
+        return f"{text[: leaf.value_start]}{equals}{value_text}{apart}{text[leaf.end :]}"
 
     def inserted(self, block: Block | None, statement: str) -> str:
         """The text with *statement* as the last of *block*, or of the file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from momentum_trio.config import grammar
+from momentum_trio.config.assignment import CONSOLE, value_of
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.check import check, check_setting
 from momentum_trio.config.error import ConfigError, ConfigErrors
@@ -27,15 +27,13 @@ from momentum_trio.config.show import (
     value_lines,
 )
 from momentum_trio.config.syntax import Document
-from momentum_trio.config.value import Position, Setting, Value, Word
+from momentum_trio.config.value import Position, Setting, Word
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.netblock import Address, Netblock, NetblockTable
 
-__all__ = ["CHAINS_MAX", "ConfigTree", "File", "Scope", "ScopePath"]
+__all__ = ["CHAINS_MAX", "CONSOLE", "ConfigTree", "File", "Scope", "ScopePath"]
 
 CHAINS_MAX = 16384  # remembered per generation (the default of Match_Cache_Size)
-
-CONSOLE = "console"  # the file of positions of what was set at run time
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +284,7 @@ class ConfigTree:
         that is wrong.
         """
         entry = self.entry(path, option)
-        text = value_text.strip()
-        value = _parsed(entry.name, text[1:].lstrip() if text.startswith("=") else text)
+        value = value_of(entry.name, value_text, is_secret=entry.is_secret)
         setting = Setting(entry.name, value, Position(CONSOLE, 1, 1))
         names = {kind: self.schema.scope_name(kind) for kind, _ in path}
         try:
@@ -397,11 +394,3 @@ def _indent(path: ScopePath) -> str:
 
 def _refused(option: str, problem: str, hint: str = "") -> ConfigErrors:
     return ConfigErrors([ConfigError(Position(CONSOLE, 1, 1), option, problem, hint)])
-
-
-def _parsed(name: str, text: str) -> Value:
-    try:
-        return grammar.value_of(text)
-    except grammar.NotALeaf as wrong:
-        at = Position(CONSOLE, 1, wrong.offset + 1)
-        raise ConfigErrors([ConfigError(at, name, wrong.expected)], {CONSOLE: text}) from None

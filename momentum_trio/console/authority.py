@@ -17,7 +17,7 @@ NOT_AUTHORIZED = "Not Authorized for this command"
 class Terms:
     """What one console session depends on; read again for every command, since the configuration may change.
 
-    timeout_seconds: silence tolerated. The others: the options of these names.
+    timeout_seconds: silence tolerated, infinite where the option is 0. The others: the options of these names.
     """
 
     timeout_seconds: float = 60.0

@@ -18,10 +18,7 @@ from momentum_trio.protocol.console.frame import Form
 
 JSON_PREFIX = "json"
 """``json summary`` on any connection is ``summary`` in the other form (the original has ``xml`` in this place)."""
-
-
 MASK = "***"
-_SPACED = re.compile(r"\S++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +49,13 @@ class Output:
 
 
 class Dispatch:
-    """The commands there are, and the node they act on. secrets: lower-case names of the options whose values are."""
+    """The commands there are, and the node they act on."""
 
     def __init__(self, commands: tuple[Command, ...], administration: Administration) -> None:
         self.commands, self.administration = commands, administration
-        options = administration.tree.schema.options.values()
-        self.secrets = frozenset(entry.key for entry in options if entry.is_secret)
+        secrets = {re.escape(entry.key) for entry in administration.tree.schema.options.values() if entry.is_secret}
+        names = "|".join(sorted(secrets)) or "(?!)"
+        self._secret = re.compile(rf"(?<![A-Za-z0-9_])(?:{names})(?![A-Za-z0-9_])", re.IGNORECASE)
 
     def call(self, operator: Operator, line: str, form: Form = "text") -> Call:
         """Understand *line*: the longest run of words that is a command; the rest is the command's own."""
@@ -88,13 +86,14 @@ class Dispatch:
 
     async def _answer(self, call: Call) -> Answer:
         if call.command is None:
-            return failure(self._unknown(call.line))
+            return failure(self._unknown(call.masked))
         if call.request.rest and not call.command.arguments:
             return failure(f"{call.command.name} takes no arguments")
         try:
             return await call.command.run(call.request)
         except ConfigErrors as errors:
-            return failure("\n".join(map(_sentence, errors.errors)) if _typed_here(errors) else errors.render())
+            short = call.confidential or _typed_here(errors)
+            return failure("\n".join(map(_sentence, errors.errors)) if short else errors.render())
         except ApplyError as error:
             return failure("\n".join(error.problems))
 
@@ -103,28 +102,27 @@ class Dispatch:
 
     def _masked(self, line: str) -> str:
         """*line* without what follows the name of a secret option, whatever the command is, also a mistyped one."""
-        for word in _SPACED.finditer(line):
-            name, equals, value = word[0].partition("=")
-            if name.strip("\"'").lower() in self.secrets and (value or line[word.end() :].strip(" =")):
-                return f"{line[: word.start()]}{name}{equals or ' '}{MASK}"
-        return line
+        found = self._secret.search(line)
+        return f"{line[: found.end()]} {MASK}" if found and line[found.end() :].strip(" \t=\"'") else line
 
     def _unknown(self, line: str) -> str:
         if not line:
             return "No command given. Try 'help'."
         names = {command.name: command for command in self.commands}
+        asked = tuple(line.lower().split())
+        if begun := sorted(name for name, command in names.items() if command.words[: len(asked)] == asked):
+            return f"'{line}' begins several commands: {', '.join(begun)}"
         longest = max(len(command.words) for command in self.commands)
-        asked = line.lower().split()[:longest]
-        for count in range(len(asked), 0, -1):
+        for count in range(min(len(asked), longest), 0, -1):
             if near := get_close_matches(" ".join(asked[:count]), names, n=1, cutoff=0.7):
                 return f"Unknown command '{line}'. Did you mean '{near[0]}'?"
         return f"Unknown command '{line}'. Try 'help'."
 
     def _next_words(self, before: str) -> Sequence[str]:
         known = tuple(before.lower().split())
-        return [
-            c.words[len(known)] for c in self.commands if len(c.words) > len(known) and c.words[: len(known)] == known
-        ]
+        known = known[1:] if known[:1] == (JSON_PREFIX,) else known
+        fitting = [command.words for command in self.commands if command.words[: len(known)] == known]
+        return [names[len(known)] for names in fitting if len(names) > len(known)]
 
     def _arguments(self, operator: Operator, before: str) -> Sequence[str]:
         call = self.call(operator, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,7 +21,8 @@ RECEIVE_OCTETS = 64 * 1024
 FAREWELL_SECONDS = 1.0
 """How long a client that is told goodbye may take to read it."""
 SEND_OCTETS = 64 * 1024
-"""A reply goes out in pieces of this size; for each the client has the session's timeout."""
+"""A reply goes out in pieces of this size; for each the client has the session's timeout, but not more than"""
+SEND_SECONDS_MAX = 600.0
 
 
 NOTICE = ("Copyright (c) the momentum-trio authors", "Licensed under the Apache License, Version 2.0")
@@ -130,7 +132,7 @@ class Session:
     async def _send(self) -> bool:
         """Send all that is to be sent; False when the client did not take it in time, or is gone."""
         octets = memoryview(self.server.octets_to_send())
-        seconds = FAREWELL_SECONDS if self.server.closed else self.terms().timeout_seconds
+        seconds = FAREWELL_SECONDS if self.server.closed else min(self.terms().timeout_seconds, SEND_SECONDS_MAX)
         while octets:
             sent = 0
             with trio.move_on_after(seconds):
@@ -159,4 +161,5 @@ class Session:
 
 def banner(product: str, version: str, node: str, user: str, terms: Terms) -> Banner:
     """What a server of ours says first."""
-    return Banner(PROTOCOLS, product, version, NOTICE, printable(node), printable(user), (), terms.timeout_seconds)
+    idle = terms.timeout_seconds if math.isfinite(terms.timeout_seconds) else 0.0
+    return Banner(PROTOCOLS, product, version, NOTICE, printable(node), printable(user), (), idle)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_WORD = re.compile(r"\s*+(?:\"((?:[^\"\\]++|\\.)*+)\"|'([^']*+)'|([^\s\"']\S*+))", re.DOTALL)
+_WORD = re.compile(r"\s*+(?:(?:\"((?:[^\"\\]++|\\.)*+)\"|'([^']*+)')(?!\S)|([^\s\"']\S*+))", re.DOTALL)
 _ESCAPE = re.compile(r"\\([nrt\\\"])")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"'}
 
@@ -26,11 +26,11 @@ class Word:
 
 
 def words(line: str) -> Iterator[Word]:
-    """The words of *line*, one by one. Raises ValueError where a quote stays open."""
+    """The words of *line*, one by one. Raises ValueError where a quote stays open, or ends within a word."""
     at, end = 0, len(line.rstrip())
     while at < end:
         if (found := _WORD.match(line, at)) is None:
-            raise ValueError(f"a quote stays open: {line[at:].strip()}")
+            raise ValueError("a quote stays open, or ends within a word")
         double, single, bare = found.groups()
         quoted, start = bare is None, found.start() + len(found[0]) - len(found[0].lstrip())
         text = bare if bare is not None else single if single is not None else _unescaped(double)
@@ -39,7 +39,7 @@ def words(line: str) -> Iterator[Word]:
 
 
 def split(line: str) -> tuple[str, ...]:
-    """The words' texts. Raises ValueError where a quote stays open."""
+    """The words' texts. Raises ValueError where a quote stays open, or ends within a word."""
     return tuple(word.text for word in words(line))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import struct
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import trio
 
@@ -61,11 +61,15 @@ class SocketTerms:
 
 @dataclass(slots=True)
 class Listening:
-    """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included."""
+    """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included.
+
+    owns_path: whether a Unix path goes when the socket closes; not that of somebody who handed the socket over.
+    """
 
     endpoint: Endpoint
     socket: trio.socket.SocketType
     bound: Endpoint
+    owns_path: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,28 @@ async def open_listening(machine: Machine, endpoint: Endpoint, terms: SocketTerm
         raise
 
 
+def adopt_listening(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
+    """Take over a *socket* that listens at *endpoint* already (systemd, a parent that hands over)."""
+    socket.listen(terms.backlog)
+    _tune(socket, endpoint, terms)
+    return Listening(endpoint, socket, endpoint, owns_path=False)
+
+
+def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
+    """Where a socket handed over listens; None when that is nothing a Listen can name."""
+    name = socket.getsockname()
+    if socket.family == trio.socket.AF_UNIX:
+        return Endpoint.parse(name) if isinstance(name, str) and name.startswith("/") else None
+    if socket.family not in (trio.socket.AF_INET, trio.socket.AF_INET6):
+        return None
+    return Endpoint.parse(address_text(ip_address(name[0].partition("%")[0]), name[1]))
+
+
 async def _bind_tcp(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEPORT, 1)
     _set_v6_only(socket, endpoint)
-    _set_buffers(socket, terms)
+    _tune(socket, endpoint, terms)
     await socket.bind(_address(endpoint))
     socket.listen(terms.backlog)
     return Listening(endpoint, socket, replace(endpoint, port=socket.getsockname()[1]))
@@ -166,15 +187,15 @@ async def _require_free(machine: Machine, path: str, owner: int) -> None:
 async def retune(machine: Machine, listening: Listening, terms: SocketTerms) -> None:
     """Apply *terms* to a socket that listens already; new connections get them."""
     listening.socket.listen(terms.backlog)
-    _set_buffers(listening.socket, terms)
-    if listening.endpoint.family is Family.UNIX:
+    _tune(listening.socket, listening.endpoint, terms)
+    if listening.endpoint.family is Family.UNIX and listening.owns_path:
         await machine.disk.perform([ChangeMode(listening.endpoint.path, terms.file_mode)])
 
 
 async def close_listening(machine: Machine, listening: Listening, *, replaced: bool = False) -> None:
     """Close the socket and remove its path, unless it was *replaced* there. Never raises for a path that is gone."""
     listening.socket.close()
-    if listening.endpoint.family is Family.UNIX and not replaced:
+    if listening.endpoint.family is Family.UNIX and listening.owns_path and not replaced:
         await machine.disk.perform([Unlink(listening.endpoint.path, missing_ok=True)])
 
 
@@ -215,12 +236,6 @@ def address_text(address: IPv4Address | IPv6Address, port: int) -> str:
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
-def tune_accepted(socket: trio.socket.SocketType, listening: Listening, terms: SocketTerms) -> None:
-    """What an accepted socket does not inherit. Raises OSError if the peer is gone already."""
-    if terms.no_delay and listening.endpoint.family is not Family.UNIX:
-        socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-
-
 def _peer_uid(socket: trio.socket.SocketType) -> int | None:
     """The user at the other end of a Unix socket when it connected (unix(7), SO_PEERCRED)."""
     try:
@@ -244,8 +259,15 @@ def _set_v6_only(socket: trio.socket.SocketType, endpoint: Endpoint) -> None:
         socket.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
 
 
+def _tune(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> None:
+    """Accepted sockets inherit what the listening one has (Linux), so that none of it costs a call per connection."""
+    _set_buffers(socket, terms)
+    if endpoint.family is not Family.UNIX:
+        socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, int(terms.no_delay))
+
+
 def _set_buffers(socket: trio.socket.SocketType, terms: SocketTerms) -> None:
-    """Only when somebody set them (accepted sockets inherit them): kernels tune by themselves otherwise."""
+    """Only when somebody set them: kernels tune by themselves otherwise."""
     if terms.send_buffer_octets:
         socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, terms.send_buffer_octets)
     if terms.receive_buffer_octets:

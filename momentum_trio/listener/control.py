@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from momentum_trio.console.authority import Terms, refusal
@@ -11,6 +12,7 @@ from momentum_trio.console.session import Session, banner
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.machine import Machine
+from momentum_trio.protocol.console.frame import Farewell, encode
 from momentum_trio.protocol.console.server import Server
 
 PRODUCT = "ecelerity"
@@ -49,7 +51,9 @@ def _terms(connection: Connection) -> Terms:
     """The options that hold for this peer now."""
     tree = connection.generations.current.tree
     options = ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
-    return Terms(options.timeout, options.enable_authentication, options.enable_authorization, options.always_deny)
+    return Terms(
+        options.timeout or math.inf, options.enable_authentication, options.enable_authorization, options.always_deny
+    )
 
 
 async def _user(connection: Connection, machine: Machine) -> str:
@@ -59,4 +63,10 @@ async def _user(connection: Connection, machine: Machine) -> str:
     return await machine.work.run(partial(machine.process.user_name, connection.peer_uid))
 
 
-KIND = ListenerKind("Control_Listener", "Control", Plane.CONTROL, converse)
+KIND = ListenerKind(
+    "Control_Listener",
+    "Control",
+    Plane.CONTROL,
+    converse,
+    refusal=encode(Farewell("there are too many sessions", broken=True)),
+)

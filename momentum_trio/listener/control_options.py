@@ -16,7 +16,11 @@ class ControlOptions(Options):
     """What a console session reads."""
 
     timeout = Option(
-        "Timeout", SECONDS, 60.0, scopes("control_listener"), "Silence after which a console connection is dropped."
+        "Timeout",
+        SECONDS,
+        60.0,
+        scopes("control_listener"),
+        "Silence after which a console connection is dropped; 0 is no limit.",
     )
     enable_authentication = Option(
         "Enable_Authentication",

@@ -1,4 +1,4 @@
-"""ECCluster_Listener: conversations between the nodes of a cluster. Not built yet: it loads, is not bound, and says so in one line."""
+"""ECCluster_Listener: from node to node. Not built yet: it loads, is not bound, and says so in one line."""
 
 from __future__ import annotations
 

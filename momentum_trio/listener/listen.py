@@ -23,7 +23,6 @@ from momentum_trio.listener.accept import (
     next_in_queue,
     open_listening,
     retune,
-    tune_accepted,
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
@@ -103,7 +102,10 @@ class Listen:
     async def retune(self, terms: SocketTerms) -> None:
         """Let *terms* hold for what comes; conversations that are open keep what they have."""
         await retune(self._machine, self.listening, terms)
+        restart = terms.accept_tasks != self._terms.accept_tasks and self.is_open
         self._terms = terms
+        if restart:
+            self._accepting.cancel()
 
     async def close(self, *, replaced: bool = False) -> None:
         """Stop accepting; returns when the socket is closed. replaced: another socket of ours took its Unix path."""
@@ -124,14 +126,15 @@ class Listen:
     async def _accept_until_closed(self, conversing: trio.Nursery) -> None:
         pause = REOPEN_SECONDS_MIN
         while self.accepts:
-            began = trio.current_time()
-            self._publish_opened()
-            with self._accepting:
+            began, failed = trio.current_time(), False
+            self._accepting = trio.CancelScope()
+            with self._accepting:  # left by ``close``, and by ``retune`` to begin anew
                 try:
                     await self._accept_from_socket(conversing)
                 except* Exception as faults:  # noqa: BLE001 (whatever it is, this Listen alone suffers)
+                    failed = True
                     self._panic(Level.CRITICAL, f"accepting at {self.endpoint} failed", faults)
-            if self.accepts:
+            if failed and self.accepts:
                 if trio.current_time() - began > REOPEN_SECONDS_MAX:
                     pause = REOPEN_SECONDS_MIN
                 pause = await self._reopen(pause)
@@ -140,7 +143,7 @@ class Listen:
     async def _accept_from_socket(self, conversing: trio.Nursery) -> None:
         async with trio.open_nursery() as accepting:
             for _ in range(self._terms.accept_tasks):
-                accepting.start_soon(self._accept, conversing)
+                accepting.start_soon(self._accept, conversing, name=f"{self.endpoint} accepts")
 
     async def _accept(self, conversing: trio.Nursery) -> None:
         """One accepting task. It holds a spare descriptor, to be able to say no when there is none left."""
@@ -208,10 +211,10 @@ class Listen:
                 pause = min(pause * 2, REOPEN_SECONDS_MAX)
                 try:
                     self.listening = await open_listening(self._machine, self.endpoint, self._terms)
+                    self.announce()
                     break
                 except OSError as fault:
                     self._say(Level.CRITICAL, f"{self.endpoint} cannot be opened again: {fault}")
-        self._accepting = trio.CancelScope()
         return pause
 
     async def _serve_the_rest(self, conversing: trio.Nursery) -> None:
@@ -227,12 +230,11 @@ class Listen:
         """Begin a conversation, or refuse it while it has no task yet."""
         try:
             who = caller(socket, address, self.listening)
-            tune_accepted(socket, self.listening, self._terms)
         except OSError:
             socket.close()  # gone before it was here
             return
         chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
-        seat = None if self._house.draining.is_set() else self._house.ceilings.admit(self.kind, chain)
+        seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
             await self._say_and_close(socket, self.kind.refusal)
             return
@@ -306,14 +308,15 @@ class Listen:
             with trio.move_on_after(LAST_WORD_SECONDS):
                 if octets:
                     await socket.send(octets)
-        except OSError:
+        except (OSError, trio.ClosedResourceError):
             pass
         finally:
             socket.close()
 
     # records
 
-    def _publish_opened(self) -> None:
+    def announce(self) -> None:
+        """The socket listens: let it be known."""
         self.is_open = True
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))

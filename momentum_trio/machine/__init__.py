@@ -26,7 +26,7 @@ from momentum_trio.machine.events import Events
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One host's world. A part that is None is one this machine cannot do (yet); whoever needs it says so and refuses."""
+    """One host's world. A part that is None is one this machine cannot do (yet); who needs it says so and refuses."""
 
     clock: Clock
     disk: Disk

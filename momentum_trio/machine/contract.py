@@ -1,4 +1,4 @@
-"""The other parts of the machine as contracts: clock, entropy, work, TLS, names, sockets handed in, processes, addresses."""
+"""The other parts of the machine as contracts: clock, entropy, work, TLS, nameservers, adopted sockets, processes."""
 
 from __future__ import annotations
 

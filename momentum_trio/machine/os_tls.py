@@ -57,7 +57,7 @@ def excluded(protocols: str) -> ssl.Options:
             continue
         named = set(PROTOCOLS) if name == "ALL" else {name}
         if not named <= set(PROTOCOLS):
-            raise ValueError(f"TLS_Protocols: no such protocol: {word}")
+            raise ValueError(f"TLS_Protocols: no such protocol: {name}")
         allowed = allowed | named if sign == "+" else allowed - named
     options = ssl.Options(0)
     for name, option in PROTOCOLS.items():

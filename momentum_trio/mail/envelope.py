@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from momentum_trio.mail.path import split
+
 NULL_REVERSE_PATH = ""
 
 
 def domain_of(path: str) -> str:
-    """The domain of ``local-part@domain``; empty for the null reverse-path and for an address without one.
-
-    A quoted local-part may hold an at-sign, a domain cannot: the last one divides.
-    """
-    local_part, at, domain = path.rpartition("@")
-    return domain if at and local_part else ""
+    """The domain of a canonical path; empty for the null reverse-path and for an address without one."""
+    return split(path)[1]
 
 
 def local_part_of(path: str) -> str:
     """What stands before the domain; the whole of an address without one."""
-    local_part, at, domain = path.rpartition("@")
-    return local_part if at else domain
+    return split(path)[0]
 
 
 def is_literal(domain: str) -> bool:

@@ -42,12 +42,12 @@ _SOURCE_ROUTE = re.compile(rf"@(?P<first>{_DOMAIN})(?:,@{_DOMAIN})*+:")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _SPECIAL = re.compile(r'(["\\])')
 
-_INSIDE = r'((?:[^"\[<>\\ \t]|"(?:[^"\\]|\\.)*+"|\[[^\[\]\\]*+\])*+)'
+_INSIDE = r'((?:[^"\[<>\\ ]|"(?:[^"\\]|\\.)*+"|\[[^\[\]\\]*+\])*+)'
 
 BRACKETED = re.compile(rf"<{_INSIDE}>")
 """Where a path ends in a command line: the bracket that closes it is in no quoted string and in no literal."""
 
-BRACKETED_LOOSELY = re.compile(rf"[ \t]*<[ \t]*{_INSIDE}[ \t]*>")
+BRACKETED_LOOSELY = re.compile(rf" *< *{_INSIDE} *>")
 """The same, with blanks around the brackets overlooked."""
 
 

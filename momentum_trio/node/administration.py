@@ -11,6 +11,7 @@ from momentum_trio.config.load import checked
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
+from momentum_trio.listener.accept import endpoint_of
 from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
@@ -69,9 +70,20 @@ class NodeAdministration:
         return self._machine.process.pid
 
     async def open_first(self) -> None:
-        """Open the sockets of the first generation. Raises ApplyError."""
+        """Open the sockets of the first generation, those handed over included. Raises ApplyError."""
         kinds = tuple(self._kinds.values())
-        await self._supervisor.settle(await self._supervisor.prepare(wanted(self.tree, kinds)))
+        supervisor, adopted = self._supervisor, self._machine.adopted
+        handed = () if adopted is None else [socket for group in adopted.listeners().values() for socket in group]
+        for socket in handed:
+            if (endpoint := endpoint_of(socket)) is not None:
+                supervisor.adopted[endpoint] = socket
+        try:
+            await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds)))
+        finally:
+            for endpoint, socket in supervisor.adopted.items():
+                self._say(f"a socket was handed over at {endpoint}, but no Listen wants it: closed")
+                socket.close()
+            supervisor.adopted.clear()
 
     async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
         """As ``console.facade.Administration`` has it."""
@@ -87,9 +99,10 @@ class NodeAdministration:
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
         """Let *tree*, which is good, hold: what can fail first, then what cannot, to its end."""
         prepared = await self._supervisor.prepare(wanted(tree, tuple(self._kinds.values())))
+        held_back = _held_back(self.tree, tree)
         with trio.CancelScope(shield=True):
             await self._settle(tree, prepared)
-            for option in _held_back(self.tree, tree):
+            for option in held_back:
                 self._say(f"{option.name} has changed: the new value holds from the next start on")
             self._machine.events.publish(Reconfigured(self._machine.clock.now(), self.generation, description))
 

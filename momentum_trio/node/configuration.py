@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.accept import SocketTerms
 from momentum_trio.listener.control_options import ControlOptions
@@ -18,7 +19,6 @@ from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Place
 
 SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
-FILE_OCTETS_MAX = 64 * 1024 * 1024
 _OTHERS_WRITE = 0o002
 
 
@@ -39,16 +39,18 @@ async def _fetch(machine: Machine, path: str) -> Supply:
         facts = (await machine.disk.perform([Stat(path)]))[0]
         if facts.kind is FileKind.DIRECTORY:
             return await _list(machine, path)
-        return await _read(machine, path, facts.size)
+        if facts.kind is not FileKind.FILE:
+            return ErrorOfReading("not a plain file", is_missing=False)
+        if facts.size > FILE_OCTETS_MAX:
+            return ErrorOfReading(f"larger than {FILE_OCTETS_MAX} octets", is_missing=False)
+        return await _read(machine, path)
     except (FileNotFoundError, NotADirectoryError):
         return ErrorOfReading()
     except OSError as fault:
         return ErrorOfReading(fault.strerror or str(fault), is_missing=False)
 
 
-async def _read(machine: Machine, path: str, size: int) -> Supply:
-    if size > FILE_OCTETS_MAX:
-        return ErrorOfReading(f"more than {FILE_OCTETS_MAX} octets", is_missing=False)
+async def _read(machine: Machine, path: str) -> Supply:
     file = File(path)
     try:
         octets: bytes = (await machine.disk.perform([Open(file), Read(file, 0, FILE_OCTETS_MAX)]))[1]

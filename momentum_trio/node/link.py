@@ -67,9 +67,11 @@ class ControlEnd:
         Cancellation: while others are asking, at once; once asked, the answer is awaited (it comes without waiting).
         """
         async with self._turn:
-            with trio.CancelScope(shield=True):
+            with trio.CancelScope() as scope:
+                scope.shield = True
                 await self._out.send(question)
-                return await self._back.receive()
+                answer = await self._back.receive()
+        return answer
 
     def tell(self, order: Order) -> None:
         """Something that needs no answer. Lost when WAITING_MAX of them wait, or nobody is there."""

@@ -111,7 +111,7 @@ async def _run_planes(
         supervisor = Supervisor(machine, LISTENERS, houses)
         administration = NodeAdministration(machine, config_path, LISTENERS, generations, supervisor, control_end)
         control.administration = administration
-        control.console = Dispatch(COMMANDS, administration, secrets())
+        control.console = Dispatch(COMMANDS, administration)
         background.start_soon(_obey_signals, machine, administration, everything)
         ended = await _serve(generations, supervisor, administration, draining, mail, task_status)
         control_end.close()
@@ -151,8 +151,3 @@ async def _obey_signals(machine: Machine, administration: NodeAdministration, ev
             if administration.shutdown.is_set():
                 everything.cancel()
             administration.request_shutdown()
-
-
-def secrets() -> frozenset[str]:
-    """The lower-case names of options whose values are never shown."""
-    return frozenset(option.key for option in DECLARED if option.secret)

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import trio
 
 from momentum_trio.console.facade import ApplyError
-from momentum_trio.listener.accept import Listening, SocketTerms, close_listening, open_listening, probe
+from momentum_trio.listener.accept import (
+    Listening,
+    SocketTerms,
+    adopt_listening,
+    close_listening,
+    open_listening,
+    probe,
+)
 from momentum_trio.listener.kind import Counters, ListenerKind, Plane
 from momentum_trio.listener.listen import House, Listen
 from momentum_trio.machine import Machine
@@ -30,13 +37,17 @@ class Prepared:
 
 
 class Supervisor:
-    """The listeners of one node. houses: what the Listens of each plane share. over: ``run`` has ended by itself."""
+    """The listeners of one node. houses: what the Listens of each plane share. over: ``run`` has ended by itself.
+
+    adopted: sockets that were open before us, by where they listen; the first Listen that wants one there takes it.
+    """
 
     def __init__(self, machine: Machine, kinds: Sequence[ListenerKind], houses: Mapping[Plane, House]) -> None:
         self._machine = machine
         self._kinds = {kind.key: kind for kind in kinds}
         self._houses = houses
         self._nurseries: dict[str, trio.Nursery] = {}
+        self.adopted: dict[Endpoint, trio.socket.SocketType] = {}
         self._open: dict[Place, Listen] = {}
         self._terms: dict[Place, SocketTerms] = {}
         self._ending: dict[Place, list[Listen]] = {}  # closed, their last conversations not over
@@ -84,7 +95,7 @@ class Supervisor:
         """SO_REUSEPORT would let us share a port with a stranger: ask first, where nothing of ours holds it."""
         problems = []
         for step in plan:
-            if isinstance(step, Open) and not step.beside:
+            if isinstance(step, Open) and not step.beside and step.place.endpoint not in self.adopted:
                 try:
                     await probe(step.place.endpoint)
                 except OSError as fault:
@@ -92,6 +103,9 @@ class Supervisor:
         return problems
 
     async def _open_socket(self, step: Open) -> Listening:
+        adopted = self.adopted.pop(step.place.endpoint, None)
+        if adopted is not None:
+            return adopt_listening(adopted, step.place.endpoint, step.terms)
         ours = any(place.endpoint == step.place.endpoint for place in step.beside)
         return await open_listening(self._machine, step.place.endpoint, step.terms, ours=ours)
 
@@ -119,6 +133,7 @@ class Supervisor:
         listen = Listen(kind, listening, terms, counters, self._houses[kind.plane])
         self._open[place] = listen
         self._terms[place] = terms
+        listen.announce()
         self._nurseries[place.listener].start_soon(self._run_listen, place, listen)
 
     async def _run_listen(self, place: Place, listen: Listen) -> None:

@@ -8,6 +8,7 @@ from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.method import Method
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.machine import Machine
+from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.pid import PID
@@ -18,7 +19,22 @@ from momentum_trio.node.commands.version import VERSION
 
 LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
 
-COMMANDS = (HELP, LISTENERS_COMMAND, PID, QUIT, SHUTDOWN, SUMMARY, VERSION)
+COMMANDS = (
+    EVAL,
+    GET,
+    HELP,
+    LISTENERS_COMMAND,
+    PID,
+    QUIT,
+    RELOAD,
+    SET,
+    SHOW,
+    SHOWRECURSE,
+    SHUTDOWN,
+    SUMMARY,
+    UNSET,
+    VERSION,
+)
 
 
 def methods(machine: Machine, contents: Contents, spool_place: str) -> tuple[Method, ...]:

@@ -39,5 +39,5 @@ def sender(transaction: Transaction) -> Decision:
 def recipient(transaction: Transaction, asked: Recipient) -> Decision:
     """Allow_IP_Literal, and a domain for all but postmaster (RFC 5321 section 4.5.1), at RCPT."""
     if not asked.domain:
-        return ACCEPTED if asked.path.lower() == "postmaster" else RECIPIENT_UNQUALIFIED
+        return ACCEPTED if asked.is_postmaster else RECIPIENT_UNQUALIFIED
     return LITERAL if is_literal(asked.domain) and not transaction.rules.options.allow_ip_literal else ACCEPTED

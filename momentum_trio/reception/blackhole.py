@@ -12,4 +12,5 @@ INLINE = frozenset(("true", "inline"))
 
 def blackhole(transaction: Transaction, recipient: Recipient) -> Decision:
     """Is the recipient's domain one whose mail is refused at RCPT TO?"""
-    return BLACKHOLED if transaction.rules.blackhole(recipient.domain) in INLINE else ACCEPTED
+    word = transaction.rules.blackhole
+    return BLACKHOLED if word is not None and word(recipient.domain) in INLINE else ACCEPTED

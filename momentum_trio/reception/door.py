@@ -23,7 +23,7 @@ from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.incoming import Incoming
-from momentum_trio.reception.rules import Rules, Tree
+from momentum_trio.reception.rules import Rules, Tree, blackholes
 from momentum_trio.reception.trace import received_opening
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction
 from momentum_trio.spool.message import Batch
@@ -42,10 +42,13 @@ class Door:
     ) -> None:
         self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
         self.dates = DateOfSecond()
+        self._blackholes: tuple[Tree, Callable[[str], str] | None] | None = None  # of the tree asked about last
 
     def rules(self, tree: Tree, chain: Chain, client: Client) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him."""
-        return Rules.of(tree, chain, client, self.machine.process.hostname)
+        if self._blackholes is None or self._blackholes[0] is not tree:
+            self._blackholes = (tree, blackholes(tree))
+        return Rules.of(chain, client, self.machine.process.hostname, self._blackholes[1])
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""

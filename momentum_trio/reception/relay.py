@@ -26,6 +26,6 @@ def relay(transaction: Transaction, recipient: Recipient) -> Decision:
         or recipient.domain in options.bounce_domains
         or rules.client_may_relay
         or transaction.sender_domain in options.relay_for_sending_domains
-        or not recipient.domain
+        or recipient.is_postmaster
     )
     return ACCEPTED if permitted else DENIED

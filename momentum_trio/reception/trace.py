@@ -1,4 +1,4 @@
-"""Fields we put in front of content: Return-Path and Received (RFC 5321 section 4.4), Date and Message-ID.
+"""Fields we put in front of content: Received (RFC 5321 section 4.4), Date and Message-ID; Return-Path is delivery's.
 
 Received has the original's shape (spec/listeners.md section 2.5):
 
@@ -51,7 +51,6 @@ def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: s
     if rules.options.trace_headers:
         path = transaction.reverse_path_given
         fields = (
-            f"Return-Path: <{path}>\r\n"
             f"{opening}{rules.received_hostname} (envelope-from <{in_comment(path)}>)\r\n"
             f"\t({PRODUCT}) with {'ESMTP' if transaction.client.extended else 'SMTP'}\r\n"
             f"\tid {batch_id}; {date}\r\n"

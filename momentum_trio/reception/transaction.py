@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from momentum_trio.mail.envelope import NULL_REVERSE_PATH, domain_of
+from momentum_trio.mail.path import POSTMASTER
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
 
@@ -28,6 +29,11 @@ class Recipient:
     given: str
     line: str
     domain: str
+
+    @property
+    def is_postmaster(self) -> bool:
+        """Whether it is the bare ``postmaster``: this host's own, whatever else it takes (RFC 5321 section 4.5.1)."""
+        return self.path == POSTMASTER
 
 
 @dataclass(slots=True)

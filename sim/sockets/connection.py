@@ -53,6 +53,7 @@ class End:
         self.number = number
         self.local = local
         self.remote = remote
+        self.label = str(local)  # for the trace
         self.peer: End = self
         self.peer_credentials: Credentials = NOBODY
         self.binding: Binding | None = None
@@ -60,6 +61,7 @@ class End:
         self.send_octets, self.receive_octets = SEND_OCTETS, RECEIVE_OCTETS
         self.arrived = bytearray()
         self.fin_sent = self.fin_arrived = False
+        self.read_shut = False  # by shutdown()
         self.closed = False  # no descriptor refers to it any more
         self.dead = False  # reset, given up or vanished: nothing goes out any more
         self.error = 0
@@ -87,9 +89,19 @@ class End:
         return self.send_octets + self.peer.receive_octets
 
     @property
+    def over(self) -> bool:
+        """Whether Linux would call a TCP connection's state CLOSE: reset, or both ends' FIN have arrived."""
+        return self.dead or (self.fin_sent and self.fin_arrived and self.peer.fin_arrived)
+
+    @property
     def room(self) -> int:
         """Octets a send would take now."""
         return self.capacity - self._in_flight - len(self.peer.arrived)
+
+    def shut_reading(self) -> None:
+        """shutdown() for reading."""
+        self.read_shut = True
+        self._wake_reader()
 
     @property
     def can_write(self) -> bool:
@@ -99,7 +111,7 @@ class End:
     @property
     def can_read(self) -> bool:
         """Whether a receive would not block."""
-        return bool(self.arrived) or self.fin_arrived or self.dead
+        return bool(self.arrived) or self.fin_arrived or self.dead or self.read_shut
 
     def send(self, octets: memoryview) -> int:
         """Take what there is room for; BlockingIOError if that is nothing."""
@@ -115,7 +127,7 @@ class End:
             raise BlockingIOError(errno.EAGAIN, "no room")
         count = self.host.network.cut(self.path, count)
         self._put(bytes(octets[:count]), count)
-        self.host.trace("send", conn=self.number, end=self.local, octets=count)
+        self.host.trace("send", conn=self.number, end=self.label, octets=count)
         return count
 
     def receive(self, count: int, *, peek: bool = False) -> bytes:
@@ -128,6 +140,8 @@ class End:
                 self._tell_room()
             return octets
         if self.fin_arrived:
+            return b""
+        if self.read_shut and not self.error:
             return b""
         if self.error:
             raise failure(self.take_error())
@@ -145,7 +159,7 @@ class End:
         if not self.fin_sent and not self.dead:
             self.fin_sent = True
             self._put(Mark.FIN, 0)
-            self.host.trace("fin", conn=self.number, end=self.local)
+            self.host.trace("fin", conn=self.number, end=self.label)
             self._wake_writer()
 
     def close(self, *, linger_none: bool = False) -> None:
@@ -156,7 +170,7 @@ class End:
         self.readable = self.writable = None
         if self.dead:
             self.forget()
-        elif self.arrived or linger_none:
+        elif (self.arrived or linger_none) and not self.over:
             self.abort()
         else:
             active = not self.fin_arrived
@@ -222,7 +236,7 @@ class End:
         now = self.host.kernel.now
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
-            self.host.trace("timeout", conn=self.number, end=self.local)
+            self.host.trace("timeout", conn=self.number, end=self.label)
             self._die(errno.ETIMEDOUT)
             return
         self._schedule(now + self._retry_seconds)
@@ -233,6 +247,10 @@ class End:
         if self.dead or (self.closed and isinstance(item, bytes)):
             self._die(0)
             self.forget()
+            self._send_reset()
+            return False
+        if self.read_shut and self.fin_sent and self.tcp and isinstance(item, bytes):  # RFC 1122 4.2.2.13
+            self._die(errno.EPIPE if self.fin_arrived else errno.ECONNRESET)
             self._send_reset()
             return False
         if item is Mark.ESTABLISHED:
@@ -255,7 +273,7 @@ class End:
         return True
 
     def _send_reset(self) -> None:
-        self.host.trace("reset", conn=self.number, end=self.local)
+        self.host.trace("reset", conn=self.number, end=self.label)
         if self.host.up and not self.path.blocked:
             kernel = self.host.kernel
             kernel.at(self.path.arrival(kernel.now, 0), self.peer.reset_came, ties=self.path.draws)
@@ -313,8 +331,16 @@ class UnixEnd(End):
         """Octets that may be unread."""
         return self.send_octets
 
+    def shut_reading(self) -> None:
+        super().shut_reading()
+        self.peer._wake_writer()
+
+    @property
+    def can_write(self) -> bool:
+        return self.peer.closed or self.peer.read_shut or super().can_write
+
     def send(self, octets: memoryview) -> int:
-        if self.peer.closed and not self.error:
+        if self.peer.closed or self.peer.read_shut:  # said first; a pending ECONNRESET stays for a receive
             raise failure(errno.EPIPE)
         return super().send(octets)
 

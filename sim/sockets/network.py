@@ -41,7 +41,9 @@ class Network(trio.abc.SocketFactory):
     # -- topology
 
     def add_address(self, host: Host, ip: IPAddress) -> None:
-        """Bring *ip* up on *host*. EADDRINUSE if another host has it."""
+        """Bring *ip* up on *host* (every host has the loopback). EADDRINUSE if another host has it."""
+        if ip.is_loopback:
+            return
         if self.hosts.get(ip, host) is not host:
             raise failure(errno.EADDRINUSE, ip)
         self.hosts[ip] = host

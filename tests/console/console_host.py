@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,13 +20,13 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener import control
-from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 from momentum_trio.net.endpoint import Endpoint
-from momentum_trio.node.commands import COMMANDS
+from momentum_trio.node.schema import DECLARED
+from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import Completions, End, Farewell, Form, Part, ServerFrames
 
@@ -64,6 +63,21 @@ Control_Listener {
 """
 
 
+COUNTS = Summary(
+    inbound_concurrency=90,
+    outbound_concurrency=4,
+    active_domains=3,
+    active_queue=12,
+    delayed_queue=3,
+    delivered=120,
+    failed=12,
+    rejected=1,
+    received=137,
+    since_reset_seconds=75.2,
+    uptime_seconds=7500.9,
+)
+
+
 @dataclass
 class PlainAdministration:
     """A node without sockets: changes act on its tree, and what was done is written down."""
@@ -71,7 +85,7 @@ class PlainAdministration:
     generations: Generations
     descriptions: list[tuple[str, ...]] = field(default_factory=list)
     reports: Sequence[ListenReport] = ()
-    counts: Summary = Summary(4, 90, 3, 12, 3, 120, 12, 1, 137, 75.2, 7500.9)
+    counts: Summary = COUNTS
     problem: Exception | None = None
     shutting_down: bool = False
     version: str = "0.1.0"
@@ -131,7 +145,10 @@ class PlainClock:
 
 @dataclass
 class Host:
-    """What a test sees. endpoint: what ec_console is given; records: all that was published."""
+    """What a test sees.
+
+    endpoint: what ec_console is given. records: all that was published. ended: set when a session is over.
+    """
 
     endpoint: str
     administration: PlainAdministration
@@ -140,6 +157,8 @@ class Host:
     draining: trio.Event
     faults: list[BaseException]
     dispatch: Dispatch
+    consoles: ExitStack
+    ended: trio.Event
 
     async def connect(self) -> Console:
         if "/" in self.endpoint:
@@ -149,7 +168,7 @@ class Host:
             address, _, port = self.endpoint.rpartition(":")
             opened = trio.socket.socket()
             await opened.connect((address, int(port)))
-        return Console(opened)
+        return Console(self.consoles.enter_context(opened))
 
     async def ask(self, line: str, form: Form = "text") -> tuple[str, str]:
         """What *line* is answered on a connection of its own: status and text."""
@@ -226,7 +245,7 @@ def plain_machine(records: list[Record]) -> Machine:
 
 
 def administration(config: str, reports: Sequence[ListenReport] = ()) -> PlainAdministration:
-    tree = load_text(config, declared=ControlOptions.declared)
+    tree = load_text(config, declared=DECLARED)
     return PlainAdministration(Generations(Generation(1, tree)), reports=reports)
 
 
@@ -242,7 +261,10 @@ REPORTS = (
 async def console_host(
     path: Path, options: str = "", *, tcp: bool = False, more: str = "", peer: str = "127.0.0.1"
 ) -> AsyncIterator[Host]:
-    """A console on a Unix socket at *path* (or on a loopback port), for the block. peer: whom a TCP peer is taken for."""
+    """A console on a Unix socket at *path* (or on a loopback port), for the block.
+
+    options, more: text for the Control_Listener scope, and for the end of the file. peer: whom a TCP peer is taken for.
+    """
     if tcp:
         listening = trio.socket.socket()
         await listening.bind(("127.0.0.1", 0))
@@ -257,7 +279,7 @@ async def console_host(
     limits: SharedState = None  # type: ignore[assignment]
     dispatch = Dispatch(COMMANDS, node)
     services = Services(plain_machine(records), limits, administration=node, console=dispatch)
-    host = Host(endpoint, node, records, [], trio.Event(), [], dispatch)
+    host = Host(endpoint, node, records, [], trio.Event(), [], dispatch, ExitStack(), trio.Event())
 
     async def serve(accepted: trio.socket.SocketType) -> None:
         uid = None if tcp else struct.unpack("3i", accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
@@ -281,18 +303,20 @@ async def console_host(
                 await control.converse(connection, services)
             except (AssertionError, ZeroDivisionError) as fault:
                 host.faults.append(fault)
+            finally:
+                host.ended.set()
 
-    async with trio.open_nursery() as nursery:
+    with listening, host.consoles:
+        async with trio.open_nursery() as nursery:
 
-        async def accept() -> None:
-            while True:
-                accepted, _ = await listening.accept()
-                nursery.start_soon(serve, accepted)
+            async def accept() -> None:
+                while True:
+                    accepted, _ = await listening.accept()
+                    nursery.start_soon(serve, accepted)
 
-        nursery.start_soon(accept)
-        with contextlib.closing(listening):
+            nursery.start_soon(accept)
             yield host
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
 
 
 __all__ = ["ConfigErrors", "Console", "Host", "console_host"]

@@ -16,7 +16,10 @@ import pytest
 from host import running
 from peers import program
 
-BASE = 'Hostname = "mail.example.com"\nSpoolBase = "{folder}/spool"\nControl_Listener {{ Listen "{folder}/control" {{}} }}\n'
+BASE = """Hostname = "mail.example.com"
+SpoolBase = "{folder}/spool"
+Control_Listener {{ Listen "{folder}/control" {{}} }}
+"""
 
 
 def free_port() -> int:
@@ -161,7 +164,17 @@ Control_Listener {{
         assert row[3] == "500"
 
 
-SPELLINGS = ["2001:db8:0:0:1:0:0:1", "2001:DB8:0:0:1:0:0:1", "2001:0DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1", "2001:db8::0:1:0:0:1", "2001:0db8::1:0:0:1", "2001:db8:0:0:1::1", "2001:db8:0000:0:1::1", "2001:DB8:0:0:1::1"]
+SPELLINGS = (
+    "2001:db8:0:0:1:0:0:1",
+    "2001:DB8:0:0:1:0:0:1",
+    "2001:0DB8:0:0:1:0:0:1",
+    "2001:db8::1:0:0:1",
+    "2001:db8::0:1:0:0:1",
+    "2001:0db8::1:0:0:1",
+    "2001:db8:0:0:1::1",
+    "2001:db8:0000:0:1::1",
+    "2001:DB8:0:0:1::1",
+)
 
 
 def test_nine_spellings_are_one_listen(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_reverse_paths(text: str, canonical: str) -> None:
         "",
         "a@b",
         "<a@b",
+        f"<{'@a' * 200}>",
         "a@b>",
         "< >",
         "<a>",
@@ -103,7 +104,7 @@ def test_reverse_paths(text: str, canonical: str) -> None:
     ],
 )
 def test_what_is_no_path(text: str) -> None:
-    with pytest.raises(ValueError, match="^an? "):
+    with pytest.raises(ValueError, match=r"^an? "):
         path.reverse_path(text)
 
 
@@ -115,7 +116,7 @@ def test_postmaster_needs_no_domain(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["<>", "<postmaste>", "postmaster", '<"postmaster">'])
 def test_nothing_else_goes_without(text: str) -> None:
-    with pytest.raises(ValueError, match="^an? "):
+    with pytest.raises(ValueError, match=r"^an? "):
         path.forward_path(text)
 
 
@@ -131,7 +132,7 @@ def test_tolerant_local_parts(text: str, canonical: str) -> None:
 
 @pytest.mark.parametrize("text", ["<.ab@x>", "<a b@x>", "<a@x..y>", "<@x>"])
 def test_tolerance_has_its_bounds(text: str) -> None:
-    with pytest.raises(ValueError, match="^an? "):
+    with pytest.raises(ValueError, match=r"^an? "):
         path.reverse_path(text, pedantic=False)
 
 

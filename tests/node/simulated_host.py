@@ -8,11 +8,22 @@ from typing import Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Write
+from momentum_trio.machine.disk import (
+    Close,
+    File,
+    ListDirectory,
+    MakeDirectory,
+    Open,
+    Read,
+    Size,
+    Sync,
+    Truncate,
+    Write,
+)
 from momentum_trio.node.node import run_node
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import End, Part
-from sim.host import Host
+from sim.host import Host, Life
 from sim.world import World
 
 T = TypeVar("T")
@@ -30,6 +41,7 @@ class Site:
         self.world = World(seed, **world)
         self.mx = self.world.host("mx", MX, "127.0.0.1")
         self.client = self.world.host("client", CLIENT)
+        self.life: Life
 
     def run(self, config: str, story: Callable[[Site], Awaitable[T]], *, strict: bool = False) -> T:
         """Boot the node, tell the *story*, end. What the story returns is returned."""
@@ -49,6 +61,10 @@ class Site:
         """A new life of the node on the mx; returns when its Listens are bound."""
         self.life = await self.mx.start(run_node, CONFIG_PATH, strict=strict)
 
+    async def moment(self) -> None:
+        """Let a little virtual time pass."""
+        await trio.sleep(0.05)
+
     async def talk(self, *lines: str, port: int = 25, source: Host | None = None) -> list[str]:
         """A conversation from the client's host: the greeting and the reply to each line, whole."""
         return await (source or self.client).call(_talk, port, lines)
@@ -62,7 +78,7 @@ async def write_file(machine: Machine, path: str, octets: bytes) -> None:
     """Write a file, durably."""
     file = File(path)
     await machine.disk.perform([MakeDirectory(path.rpartition("/")[0] or "/"), Open(file, writable=True, create=0o644)])
-    await machine.disk.perform([Write(file, 0, [octets]), Sync(file), Close(file)])
+    await machine.disk.perform([Truncate(file, 0), Write(file, 0, [octets]), Sync(file), Close(file)])
 
 
 async def read_folder(machine: Machine, path: str) -> list[bytes]:
@@ -85,9 +101,15 @@ async def _talk(machine: Machine, port: int, lines: Sequence[str]) -> list[str]:
         await socket.connect((MX, port))
         replies = [await read_reply(socket)]
         for line in lines:
-            await socket.send(line.encode() + b"\r\n")
+            await send_all(socket, line.encode() + b"\r\n")
             replies.append(await read_reply(socket))
         return replies
+
+
+async def send_all(socket: trio.socket.SocketType, octets: bytes) -> None:
+    """All of *octets*: a send may be short."""
+    while octets:
+        octets = octets[await socket.send(octets) :]
 
 
 async def read_reply(socket: trio.socket.SocketType) -> str:

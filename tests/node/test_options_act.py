@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import trio
-from sim.sockets.stream import StreamSocket
 from simulated_host import CLIENT, CONTROL, MX, Site, console, read_reply
 
 from momentum_trio.config.option import Option
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Stat
 from momentum_trio.node.schema import DECLARED
+from sim.sockets.stream import StreamSocket
 
 EHLO, MAIL, RCPT = "EHLO client.example", "MAIL FROM:<ann@client.example>", "RCPT TO:<bob@example.com>"
 CONTENT = "From: <ann@client.example>\r\nSubject: x\r\n\r\nbody\r\n."
@@ -93,7 +93,7 @@ async def received_field(site: Site) -> bool:
     messages: list[bytes] = []
     with trio.fail_after(60):
         while not messages:
-            await trio.sleep(0.1)
+            await site.moment()
             messages = await site.mailbox("bob")
     return b"by received.example " in messages[0]
 
@@ -135,8 +135,8 @@ async def socket_mode(site: Site) -> int:
 
 def listening(site: Site) -> StreamSocket:
     """The node's listening socket of port 25."""
-    sockets = [d for d in site.life.open_sockets() if d.getsockopt(names.SOL_SOCKET, names.SO_ACCEPTCONN)]
-    (found,) = (s for s in sockets if s.family == names.AF_INET and s.getsockname()[1] == 25)
+    sockets = [d for d in site.life.descriptors() if isinstance(d, StreamSocket) and d.family == names.AF_INET]
+    (found,) = (s for s in sockets if s.getsockopt(names.SOL_SOCKET, names.SO_ACCEPTCONN) and s.getsockname()[1] == 25)
     return found
 
 
@@ -195,16 +195,14 @@ PROBES: dict[str, Probe] = {
     "Enable": Probe("false", False, reachable),
     "File_Mode": Probe("0604", 0o604, socket_mode, listen=SMTP_SOCKET),
     "Listen_Backlog": Probe("7", 7, backlog),
-    "TCP_Recv_Buffer_Size": Probe("65536", 2 * 65536, socket_option(names.SOL_SOCKET, names.SO_RCVBUF)),
-    "TCP_Send_Buffer_Size": Probe("65536", 2 * 65536, socket_option(names.SOL_SOCKET, names.SO_SNDBUF)),
+    "TCP_Recv_Buffer_Size": Probe("40000", 2 * 40000, socket_option(names.SOL_SOCKET, names.SO_RCVBUF)),
+    "TCP_Send_Buffer_Size": Probe("40000", 2 * 40000, socket_option(names.SOL_SOCKET, names.SO_SNDBUF)),
     "Disable_Nagle_Algorithm": Probe("false", 0, socket_option(names.IPPROTO_TCP, names.TCP_NODELAY)),
     "Concurrency": Probe("3", 3, accepting_tasks),
     "Idle_Time": Probe("7", True, cut_when_silent),
     "Banner_Hostname": Probe("banner.example", "banner.example", lambda site: _name(site)),
     "Static_Banner": Probe('"220 static.example"', "220 static.example", greeting),
-    "SMTP_Extensions": Probe(
-        "( ENHANCEDSTATUSCODES )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"}, hello
-    ),
+    "SMTP_Extensions": Probe("( ENHANCEDSTATUSCODES )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"}, hello),
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
     "Service_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
@@ -274,9 +272,7 @@ def configuration(probe: Probe, placement: str, setting: str) -> str:
 
 def console_path(probe: Probe, placement: str) -> str:
     parts = [probe.listener.lower()]
-    if placement.startswith("listen "):
-        parts.append(f"listen {probe.listen}")
-    elif placement == "listen":
+    if placement.startswith("listen ") or placement == "listen":
         parts.append(f"listen {probe.listen}")
     if placement.endswith("peer"):
         parts.append("peer 10.0.0.0/8")

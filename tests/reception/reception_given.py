@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import cast
@@ -38,16 +38,6 @@ class Scope:
     settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
-@dataclass
-class OutboundTree:
-    """A tree that knows one chain for each domain."""
-
-    domains: Mapping[str, Chain] = field(default_factory=dict)
-
-    def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
-        return self.domains.get(domain, Chain(()))
-
-
 def value(given: object) -> Value:
     """A list as an array, anything else as a word."""
     if isinstance(given, list):
@@ -65,10 +55,9 @@ def client(address: str = "192.0.2.7", *, is_unix: bool = False) -> Client:
     return Client("00/01-00000-00000000", ip_address(address), f"{address}:4711", "198.51.100.1:25", is_unix)
 
 
-def rules(of: Client, *scopes: Scope, blackholes: Mapping[str, str] | None = None) -> Rules:
+def rules(of: Client, *scopes: Scope, blackhole: Callable[[str], str] | None = None) -> Rules:
     """The rules of *scopes*, the most specific first."""
-    domains = {domain: Chain((scope("domain", Blackhole=word),)) for domain, word in (blackholes or {}).items()}
-    return Rules.of(OutboundTree(domains), Chain(scopes), of, SYSTEM_HOSTNAME)
+    return Rules.of(Chain(scopes), of, SYSTEM_HOSTNAME, blackhole)
 
 
 class FixedClock:
@@ -134,7 +123,9 @@ class MemorySpool(Spool):
 class Entrance:
     """A door with a memory spool, a client, and what came of his mail."""
 
-    def __init__(self, *scopes: Scope, who: Client | None = None, blackholes: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *scopes: Scope, who: Client | None = None, blackhole: Callable[[str], str] | None = None
+    ) -> None:
         self.spool = MemorySpool()
         self.records: list[Record] = []
         self.accepted: list[Batch] = []
@@ -150,7 +141,7 @@ class Entrance:
         )
         self.client = who or client()
         door = Door(machine, self.spool, self.accepted.append)
-        self.reception = door.reception(self.client, rules(self.client, *scopes, blackholes=blackholes))
+        self.reception = door.reception(self.client, rules(self.client, *scopes, blackhole=blackhole))
 
     def mail(self, reverse_path: str = "a@b.example") -> Decision:
         return self.reception.mail(reverse_path, f"MAIL FROM:<{reverse_path}>")

@@ -6,6 +6,7 @@ import pytest
 from reception_given import client, rules, scope
 
 from momentum_trio.mail.domain_globs import DomainGlobs
+from momentum_trio.mail.envelope import domain_of
 from momentum_trio.reception.decision import ACCEPTED
 from momentum_trio.reception.relay import DENIED, relay
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction
@@ -14,7 +15,7 @@ SENDER = "sender@from.example"
 
 
 def asked(path: str) -> Recipient:
-    return Recipient(path, path, f"RCPT TO:<{path}>", path.rpartition("@")[2] if "@" in path else "")
+    return Recipient(path, path, f"RCPT TO:<{path}>", domain_of(path))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,9 @@ LISTENER = "esmtp_listener"
         # a source route or a percent hack is no way around: the domain is what stands last
         ([scope("global", Relay_Domains=["x.example"])], "192.0.2.7", SENDER, "a%y.example@x.example", True),
         ([scope("global", Relay_Domains=["x.example"])], "192.0.2.7", SENDER, '"a@x.example"@y.example', False),
+        ([scope("global", Relay_Domains=["x.example"])], "192.0.2.7", SENDER, "a@[tag:b@x.example]", False),
+        ([scope("global", Relay_Domains=["*]"])], "192.0.2.7", SENDER, "a@[tag:b@x.example]", True),
+        ([scope("global", Relay_Domains=["*"])], "192.0.2.7", SENDER, '"a@x.example"', False),
         # 2. the client
         ([scope("global", Relay_Hosts=["192.0.2.0/24"])], "192.0.2.7", SENDER, "a@y.example", True),
         ([scope("global", Relay_Hosts=["192.0.2.0/24"])], "198.51.100.7", SENDER, "a@y.example", False),
@@ -98,7 +102,7 @@ LISTENER = "esmtp_listener"
             "192.0.2.7", SENDER, "a@y.example", True,
         ),
         # postmaster without a domain is this host's (RFC 5321 section 4.5.1)
-        ([], "192.0.2.7", SENDER, "Postmaster", True),
+        ([], "192.0.2.7", SENDER, "postmaster", True),
         ([], "192.0.2.7", SENDER, "postmaster@y.example", False),
         # address literals are domains like others
         ([scope("global", Relay_Domains=["[192.0.2.1]"])], "192.0.2.7", SENDER, "a@[192.0.2.1]", True),

@@ -120,7 +120,7 @@ def test_no_module_level_mutable_state(module: Module) -> None:
         elif isinstance(part, ast.Subscript) and isinstance(part.ctx, ast.Store | ast.Del):
             changed = part.value
         if isinstance(changed, ast.Name) and changed.id in tables:
-            wrong.append(f"{module.path}:{part.lineno}: {changed.id} is changed")
+            wrong.append(f"{module.path}: {changed.id} is changed: {ast.unparse(part)}")
     cached = ("functools.cache", "functools.lru_cache")
     wrong += [f"{module.path}:{line}: {name}" for name, line in module.imports() if name in cached]
     assert not wrong, "\n".join(wrong)

@@ -150,7 +150,8 @@ async def _change(request: Request, change: Change) -> None:
 def _fields(tree: ConfigTree, asked: Asked, value: Value | None) -> dict[str, Data]:
     entry = tree.entry(asked.path, asked.option)
     scope = tree.path_text(asked.path)
-    return {"option": entry.name, "scope": scope, "set": value is not None, "value": value and _data(entry, value)}
+    data = None if value is None else _data(entry, value)
+    return {"option": entry.name, "scope": scope, "set": value is not None, "value": data}
 
 
 def _effective(tree: ConfigTree, asked: Asked) -> Data:
@@ -189,6 +190,8 @@ def _plain(entry: OptionEntry, typed: Any) -> Data:
     match typed:
         case int() if entry.kind.name == "octal-mode":
             return str(entry.kind.show(typed))
+        case float() if entry.kind.name == "time-seconds":
+            return int(typed)
         case None | bool() | int() | float() | str():
             return typed
         case tuple() if entry.kind.name == "dictionary":
@@ -204,14 +207,11 @@ def _scope_fields(scope: Scope, schema: Schema, *, recurse: bool) -> dict[str, D
         schema.option_name(scope.kind, key): _data(schema.options.get((scope.kind, key)), setting.value)
         for key, setting in scope.settings.items()
     }
-    return {"scope": scope.name, "instance": scope.instance, "options": options} | {
-        "scopes": [
-            _scope_fields(member, schema, recurse=True)
-            if recurse
-            else {"scope": member.name, "instance": member.instance}
-            for member in scope.children
-        ]
-    }
+    inner: list[Data] = [
+        _scope_fields(member, schema, recurse=True) if recurse else {"scope": member.name, "instance": member.instance}
+        for member in scope.children
+    ]
+    return {"scope": scope.name, "instance": scope.instance, "options": options, "scopes": inner}
 
 
 # completion
@@ -246,7 +246,7 @@ GET = Command(
     "Show what an option is set to in one scope.",
     _get,
     arguments=f"{_SCOPES} OPTION",
-    help=f"Only the scope named is asked; 'config eval' falls back to those around it and to the default.\n{_ABOUT_SCOPES}",
+    help=f"'config eval' falls back to the scopes around it and to the default; this does not.\n{_ABOUT_SCOPES}",
     candidates=_names,
 )
 EVAL = Command(
@@ -297,4 +297,3 @@ RELOAD = Command(
     _reload,
     help="All or nothing: what is wrong is said, and the running configuration stays. Changes made here are dropped.",
 )
-COMMANDS = (GET, EVAL, SET, UNSET, SHOW, SHOWRECURSE, RELOAD)

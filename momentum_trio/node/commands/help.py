@@ -9,7 +9,7 @@ from momentum_trio.console.command import Answer, Command, Data, Request, failur
 
 async def _help(request: Request) -> Answer:
     asked = tuple(request.rest.lower().split())
-    found = [command for command in request.commands if command.words[: len(asked)] == asked]
+    found = sorted((c for c in request.commands if c.words[: len(asked)] == asked), key=lambda command: command.words)
     if not found:
         return failure(f"There is no command '{request.rest}'. 'help' lists those there are.")
     exact = [command for command in found if command.words == asked]

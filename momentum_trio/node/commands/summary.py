@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.command import Answer, Command, Data, Request, failure
 from momentum_trio.console.facade import Summary
 
 
@@ -12,7 +12,7 @@ async def _summary(request: Request) -> Answer:
     match request.rest.lower():
         case "" | "with-mobile":
             summary = await request.administration.summary()
-            return Answer(_text(summary), {name: value for _, name, _, value in _rows(summary)} | _warnings(summary))
+            return Answer(_text(summary), _fields(summary))
         case "reset":
             request.administration.reset_statistics()
             return Answer("statistics cleared.", {"reset": True})
@@ -24,8 +24,9 @@ def _text(summary: Summary) -> str:
     return "\n".join(["Summary Statistics", *lines, *(f"Warning: {warning}" for warning in summary.warnings)])
 
 
-def _warnings(summary: Summary) -> dict[str, Sequence[str]]:
-    return {"warnings": summary.warnings} if summary.warnings else {}
+def _fields(summary: Summary) -> Data:
+    counts: dict[str, Data] = {name: value for _, name, _, value in _rows(summary)}
+    return {**counts, "warnings": summary.warnings}
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, str, str, int | float]]:

@@ -94,7 +94,12 @@ class ContentEnd(Event):
 
 @dataclass(frozen=True, slots=True)
 class Reset(Event):
-    """``RSET``: the mail transaction, if any, is dropped (RFC 5321 section 4.1.1.5)."""
+    """``RSET``: the mail transaction, if any, is dropped (RFC 5321 section 4.1.1.5).
+
+    Answered 250, or 421 when what the client was told at the beginning no longer holds (spec/listeners.md section 2.3).
+    """
+
+    needs_answer: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,11 +223,11 @@ class Server:
         if not line.isascii():
             return self._refuse(_shown(line), replies.INVALID_OCTETS)
         text = line.decode("ascii")
-        if not text.isprintable() and not text.replace("\t", " ").isprintable():
-            return self._refuse(_shown(line), replies.INVALID_OCTETS)
         terms = self._terms
         if terms.trailing_whitespace:
-            text = text.rstrip()
+            text = text.rstrip(" \t")
+        if not text.isprintable():
+            return self._refuse(_shown(line), replies.INVALID_OCTETS)
         verb, _, argument = text.partition(" ")
         command = COMMANDS.get(verb.upper())
         if command is None:

@@ -207,7 +207,8 @@ def rehearse(
     parts: list[bytes] = []
     sent = [server.octets_to_send()]
     decide = iter(decisions)
-    for piece in (*pieces, b"") if leave else pieces:
+    pieces = [piece for piece in pieces if piece]
+    for piece in [*pieces, b""] if leave else pieces:
         server.receive(piece)
         while (event := server.next_event()) is not None:
             events.append(event)

@@ -153,6 +153,7 @@ ANSWERING: Final[Mapping[type[Event], Phase]] = MappingProxyType(
         Mail: Phase.SENDING_MAILFROM_RESPONSE,
         Rcpt: Phase.SENDING_RCPTTO_RESPONSE,
         Data: Phase.DATA_PHASE,
+        Reset: Phase.AWAITING_MAILFROM,
         ContentEnd: Phase.SENDING_BODY_RESPONSE,
     }
 )
