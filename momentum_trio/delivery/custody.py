@@ -21,14 +21,14 @@ class Contents(Protocol):
 
 
 class Custody(Contents, Protocol):
-    """What the queue asks. Recording raises no fault of the disk: the spool itself sees to it."""
+    """What the queue asks. The spool sees to faults of the disk: recording raises SpoolSick only when it is closed."""
 
     @property
     def recovered(self) -> Iterator[Batch]:
         """Batches found when the spool was opened, with their undelivered messages."""
         ...
 
-    def retry_of(self, message_id: str) -> Retry | None:
+    def retry_of(self, batch_id: str, message_id: str) -> Retry | None:
         """Where a recovered message stood."""
         ...
 

@@ -36,6 +36,7 @@ from momentum_trio.machine.disk import (
     SyncDirectory,
     Unlink,
     Write,
+    make_durable_directory,
 )
 from momentum_trio.spool.fault import ContentDamaged, SpoolFault
 
@@ -252,16 +253,7 @@ class Maildir:
         """See once that the fixed part of ``Maildir_Path`` is there, durably as far as we may read what is above it."""
         if place in self._bases:
             return
-        await self._disk.perform([MakeDirectory(place, DIRECTORY_MODE)])
-        above = posixpath.dirname(place) or "."
-        while True:
-            try:
-                await self._disk.perform([SyncDirectory(above)])
-            except PermissionError:
-                pass  # we may not look into it, so we did not make it
-            if (higher := posixpath.dirname(above) or ".") == above or above == ".":
-                break
-            above = higher
+        await make_durable_directory(self._disk, place, DIRECTORY_MODE)
         if len(self._bases) >= KNOWN_TEMPLATES_MAX:
             self._bases.clear()
         self._bases.add(place)

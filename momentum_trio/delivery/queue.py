@@ -22,6 +22,7 @@ from momentum_trio.delivery.retry import EXPIRED, lives_on, wait_seconds
 from momentum_trio.delivery.route import OutboundTree, Route, Routes
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
+from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
 
 TURN_MESSAGES = 16
@@ -35,6 +36,7 @@ FAULT = "451 4.3.0 [internal] fault in delivery"
 
 LaneKey = tuple[str, str, str]
 Conclusions = dict[str, list[tuple[str, Conclusion]]]
+Retries = dict[str, list[tuple[str, Retry]]]
 
 
 class Generation(Protocol):
@@ -281,7 +283,7 @@ class Queue:
         outcomes = await self._attempt(method, [_attempt_of(work) for work in group])
         now = self._machine.clock.now()
         concluded: Conclusions = {}
-        postponed: dict[str, list[tuple[str, Retry]]] = {}
+        postponed: Retries = {}
         for work, outcome in zip(group, outcomes, strict=True):
             self.active -= 1
             if isinstance(outcome, Delivered):
@@ -297,13 +299,27 @@ class Queue:
                 continue
             conclusion = Conclusion.DELIVERED if isinstance(outcome, Delivered) else Conclusion.FAILED
             concluded.setdefault(work.batch.batch_id, []).append((work.message.message_id, conclusion))
-        await self._conclude(concluded)
-        for batch_id, retries in postponed.items():
-            await self._spool.postpone(batch_id, retries)
+        await self._record(concluded, postponed)
 
-    async def _conclude(self, concluded: Conclusions) -> None:
-        for batch_id, outcomes in concluded.items():
+    async def _record(self, concluded: Conclusions, postponed: Retries) -> None:
+        """Have the spool remember it. All is handed over at once, so that it goes into one group of the spool's log."""
+        async with trio.open_nursery() as nursery:
+            for batch_id, outcomes in concluded.items():
+                nursery.start_soon(self._conclude, batch_id, outcomes)
+            for batch_id, retries in postponed.items():
+                nursery.start_soon(self._postpone, batch_id, retries)
+
+    async def _conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
+        try:
             await self._spool.conclude(batch_id, outcomes)
+        except SpoolSick:
+            pass  # it is closed: owed again at the next start
+
+    async def _postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
+        try:
+            await self._spool.postpone(batch_id, retries)
+        except SpoolSick:
+            pass  # it is closed: the message stays, its attempts are forgotten
 
     async def _attempt(self, method: Method, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         try:
@@ -336,7 +352,7 @@ class Queue:
         now = self._machine.clock.now()
         for message in batch.messages:
             work = self._work(batch, message)
-            if (retry := self._spool.retry_of(message.message_id)) is None:
+            if (retry := self._spool.retry_of(batch.batch_id, message.message_id)) is None:
                 self._make_ready(work)
                 continue
             work.retries = retry.attempts
@@ -369,7 +385,7 @@ class Queue:
             self.failed += 1
             self._machine.events.publish(_failed(work, Bounced(EXPIRED), now, permanent=True))
             concluded.setdefault(work.batch.batch_id, []).append((work.message.message_id, Conclusion.FAILED))
-        await self._conclude(concluded)
+        await self._record(concluded, {})
 
     def _panic(self, text: str) -> None:
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))

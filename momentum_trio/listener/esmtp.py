@@ -5,6 +5,8 @@ The rules of SMTP are in ``protocol/smtp``, those of policy in ``reception``; he
 
 from __future__ import annotations
 
+import math
+
 import trio
 
 from momentum_trio.config.chain import Chain
@@ -36,6 +38,7 @@ from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.spool import Receipt
 
 RECEIVE_OCTETS = 64 * 1024
+EVENTS_PER_TURN = 100  # answered at a stretch, before other sessions get their turn
 FAREWELL_SECONDS = 1.0  # for a last reply, and for the client to take it before the socket is closed
 LINGER_OCTETS_MAX = 1024 * 1024
 
@@ -57,7 +60,14 @@ async def converse(connection: Connection, services: Services) -> None:
         await session.reception.abandon()
 
 
-KIND = ListenerKind("ESMTP_Listener", "SMTP", Plane.MAIL, converse, replies.CONCURRENCY.octets())
+KIND = ListenerKind(
+    "ESMTP_Listener",
+    "SMTP",
+    Plane.MAIL,
+    converse,
+    refusal=replies.CONCURRENCY.octets(),
+    fault=replies.INTERNAL_FAULT.octets(),
+)
 
 
 class Session:
@@ -100,14 +110,18 @@ class Session:
         self._stale = False  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part
-        self.deadline = Deadline(self._options.idle_time)
+        self.deadline = Deadline(self._silence_seconds)
         connection.on_drain = self._drain
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
         server, connection, deadline = self._server, self._connection, self.deadline
         receive = self._socket.recv
-        server.begin(replies.SHUTTING_DOWN if connection.draining.is_set() else None)
+        if connection.draining.is_set():
+            server.begin(replies.SHUTTING_DOWN)
+            connection.why = "drain"
+        else:
+            server.begin()
         await self._send()
         while not server.closed:
             if connection.draining.is_set() and not server.in_transaction:
@@ -144,9 +158,17 @@ class Session:
             await self._linger()
 
     async def _answer_all(self) -> None:
-        """Answer everything the core has understood so far; the replies wait in it for one send."""
+        """Answer everything the core has understood so far; the replies wait in it for one send.
+
+        A client that pipelines without end gets its replies every so many commands, and the others their turn.
+        """
         server, reception, generations = self._server, self.reception, self._connection.generations
+        left = EVENTS_PER_TURN
         while True:
+            left -= 1
+            if not left:
+                await self._send()
+                left = EVENTS_PER_TURN
             if generations.current is not self._generation and not server.in_transaction:
                 self._renew()
             event = server.next_event()
@@ -267,6 +289,11 @@ class Session:
         if self._resting and not self._server.in_transaction:
             self.deadline.expire()
 
+    @property
+    def _silence_seconds(self) -> float:
+        """How long a client may be silent; Idle_Time = 0 lets it be so for ever."""
+        return self._options.idle_time or math.inf
+
     # Generations.
 
     def _taken_back(self) -> bool:
@@ -290,7 +317,7 @@ class Session:
         self._options = SessionOptions.resolve(chain)
         self._server.terms = self._terms(chain, reception.rules)
         self._stale = self._taken_back()
-        self.deadline.touch(self._options.idle_time)
+        self.deadline.touch(self._silence_seconds)
 
     def _chain(self) -> Chain:
         connection = self._connection

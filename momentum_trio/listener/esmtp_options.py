@@ -34,7 +34,7 @@ REPLY_TEXT = Kind("string", _reply_text, STRING.show)
 class SessionOptions(Options):
     """What one SMTP session depends on, resolved along the chain of its listener, Listen and peer."""
 
-    idle_time = Option("Idle_Time", SECONDS, 300.0, IDLE_TIME_SCOPES, "Silence tolerated before 421 and close.")
+    idle_time = Option("Idle_Time", SECONDS, 300.0, IDLE_TIME_SCOPES, "Silence tolerated before 421 and close; 0: any.")
     banner_hostname = Option(
         "Banner_Hostname", HOSTNAME, "", INBOUND_SMTP, "Host name in greeting and replies; without it Hostname."
     )

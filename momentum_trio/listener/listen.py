@@ -234,7 +234,7 @@ class Listen:
             socket.close()  # gone before it was here
             return
         chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
-        seat = None if self._house.draining.is_set() else self._house.ceilings.admit(self.kind, chain)
+        seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
             await self._say_and_close(socket, self.kind.refusal)
             return
@@ -308,7 +308,7 @@ class Listen:
             with trio.move_on_after(LAST_WORD_SECONDS):
                 if octets:
                     await socket.send(octets)
-        except OSError:
+        except (OSError, trio.ClosedResourceError):
             pass
         finally:
             socket.close()

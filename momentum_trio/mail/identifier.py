@@ -1,13 +1,18 @@
 """Identifiers of messages, batches and connections: ``CC/CC-PPPPP-SSSSSSSS`` (spec/logs.md section 2).
 
 SSSSSSSS is the creation second as eight upper-case hexadecimal digits written backwards, PPPPP five decimals (here the
-incarnation of the spool rather than a process id), CC/CC a counter within the second, four hexadecimal digits backwards.
+incarnation of the spool rather than a process id), CC/CC a counter within the second, four hexadecimal digits
+backwards.
 """
 
 from __future__ import annotations
 
+import re
+
+FORM = re.compile(r"[0-9A-F]{2}/[0-9A-F]{2}-[0-9]{5}-([0-9A-F]{8})", re.ASCII)
 NONE = "00/00-00000-00000000"
 PER_SECOND_MAX = 0x10000
+SECOND_MAX = 0xFFFFFFFF  # in 2106
 INCARNATION_MAX = 99_999
 
 
@@ -19,10 +24,9 @@ def identifier(second: int, incarnation: int, count: int) -> str:
 
 def second_of(text: str) -> int:
     """The creation second an identifier carries. Raises ValueError when *text* is no identifier."""
-    counter, incarnation, slot = text.split("-")
-    if len(text) != len(NONE) or len(slot) != 8 or not incarnation.isdigit() or counter[2] != "/":
+    if (match := FORM.fullmatch(text)) is None:
         raise ValueError(f"not an identifier: {text!r}")
-    return int(slot[::-1], 16)
+    return int(match[1][::-1], 16)
 
 
 class Identifiers:
@@ -39,7 +43,7 @@ class Identifiers:
 
     def next(self, now: float) -> str:
         """A new identifier for the wall-clock time *now*; borrows the next second when one is used up."""
-        if (second := int(now)) > self.second:
+        if (second := min(int(now), SECOND_MAX)) > self.second:
             self.second, self._count = second, 0
         elif self._count == PER_SECOND_MAX:
             self.second, self._count = self.second + 1, 0

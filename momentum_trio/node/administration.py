@@ -99,9 +99,10 @@ class NodeAdministration:
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
         """Let *tree*, which is good, hold: what can fail first, then what cannot, to its end."""
         prepared = await self._supervisor.prepare(wanted(tree, tuple(self._kinds.values())))
+        held_back = _held_back(self.tree, tree)
         with trio.CancelScope(shield=True):
             await self._settle(tree, prepared)
-            for option in _held_back(self.tree, tree):
+            for option in held_back:
                 self._say(f"{option.name} has changed: the new value holds from the next start on")
             self._machine.events.publish(Reconfigured(self._machine.clock.now(), self.generation, description))
 

@@ -95,13 +95,15 @@ class Incoming:
             looked_at = len(self._head)
             head = self._head + octets if self._head else octets
             end = section_end(head, looked_at)
+            section_octets = end if end >= 0 else len(head)
+            self._head = b""
+            if section_octets > HEADER_OCTETS_MAX:
+                self._decision = HEADER_TOO_LONG
+                return
             if end < 0 and not last:
                 self._head = head
-                if len(head) > HEADER_OCTETS_MAX:
-                    self._decision, self._head = HEADER_TOO_LONG, b""
                 return
-            self._head = b""
-            completed = self._with_fields(head, end if end >= 0 else len(head))
+            completed = self._with_fields(head, section_octets)
             if completed is None:
                 return
             octets, self._entry = completed, self._spool.begin()

@@ -136,7 +136,11 @@ class ReceptionOptions(Options):
         "Received_Hostname", HOSTNAME, "", INBOUND_SMTP, "Host name in the Received field; without it Hostname."
     )
     trace_headers = Option(
-        "RFC2822_Trace_Headers", BOOLEAN, True, CONTENT, "Add a Received field, and set or replace Return-Path."
+        "RFC2822_Trace_Headers",
+        BOOLEAN,
+        True,
+        CONTENT,
+        "Add a Received field; remove a Return-Path that came (final delivery sets it).",
     )
     date_header = Option(
         "RFC2822_Date_Header",

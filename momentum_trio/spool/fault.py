@@ -1,10 +1,12 @@
-"""The machine's faults as the spool tells them. In each case custody stays with the peer: 452 or 451, never a Receipt."""
+"""The machine's faults as the spool tells them. Custody stays with the peer: 452 or 451, never a Receipt."""
 
 from __future__ import annotations
 
 
 class SpoolFault(Exception):
-    """The spool could not do it."""
+    """The spool could not do it. doubtful: what was refused may yet be found in the log after a crash."""
+
+    doubtful = False
 
 
 class SpoolFull(SpoolFault):

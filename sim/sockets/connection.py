@@ -61,6 +61,7 @@ class End:
         self.send_octets, self.receive_octets = SEND_OCTETS, RECEIVE_OCTETS
         self.arrived = bytearray()
         self.fin_sent = self.fin_arrived = False
+        self.read_shut = False  # by shutdown()
         self.closed = False  # no descriptor refers to it any more
         self.dead = False  # reset, given up or vanished: nothing goes out any more
         self.error = 0
@@ -88,9 +89,19 @@ class End:
         return self.send_octets + self.peer.receive_octets
 
     @property
+    def over(self) -> bool:
+        """Whether Linux would call a TCP connection's state CLOSE: reset, or both ends' FIN have arrived."""
+        return self.dead or (self.fin_sent and self.fin_arrived and self.peer.fin_arrived)
+
+    @property
     def room(self) -> int:
         """Octets a send would take now."""
         return self.capacity - self._in_flight - len(self.peer.arrived)
+
+    def shut_reading(self) -> None:
+        """shutdown() for reading."""
+        self.read_shut = True
+        self._wake_reader()
 
     @property
     def can_write(self) -> bool:
@@ -100,7 +111,7 @@ class End:
     @property
     def can_read(self) -> bool:
         """Whether a receive would not block."""
-        return bool(self.arrived) or self.fin_arrived or self.dead
+        return bool(self.arrived) or self.fin_arrived or self.dead or self.read_shut
 
     def send(self, octets: memoryview) -> int:
         """Take what there is room for; BlockingIOError if that is nothing."""
@@ -130,6 +141,8 @@ class End:
             return octets
         if self.fin_arrived:
             return b""
+        if self.read_shut and not self.error:
+            return b""
         if self.error:
             raise failure(self.take_error())
         if self.dead:
@@ -157,7 +170,7 @@ class End:
         self.readable = self.writable = None
         if self.dead:
             self.forget()
-        elif self.arrived or linger_none:
+        elif (self.arrived or linger_none) and not self.over:
             self.abort()
         else:
             active = not self.fin_arrived
@@ -234,6 +247,10 @@ class End:
         if self.dead or (self.closed and isinstance(item, bytes)):
             self._die(0)
             self.forget()
+            self._send_reset()
+            return False
+        if self.read_shut and self.fin_sent and self.tcp and isinstance(item, bytes):  # RFC 1122 4.2.2.13
+            self._die(errno.EPIPE if self.fin_arrived else errno.ECONNRESET)
             self._send_reset()
             return False
         if item is Mark.ESTABLISHED:
@@ -314,8 +331,16 @@ class UnixEnd(End):
         """Octets that may be unread."""
         return self.send_octets
 
+    def shut_reading(self) -> None:
+        super().shut_reading()
+        self.peer._wake_writer()
+
+    @property
+    def can_write(self) -> bool:
+        return self.peer.closed or self.peer.read_shut or super().can_write
+
     def send(self, octets: memoryview) -> int:
-        if self.peer.closed and not self.error:
+        if self.peer.closed or self.peer.read_shut:  # said first; a pending ECONNRESET stays for a receive
             raise failure(errno.EPIPE)
         return super().send(octets)
 

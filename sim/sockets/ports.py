@@ -1,5 +1,8 @@
 """A host's TCP ports: who may bind what (Linux's rules), who answers a SYN, which port is given when 0 is asked for.
 
+Known to differ: Linux remembers in a port's bucket that all its sockets could share (fastreuse, fastreuseport) and then
+sometimes allows what its own rules forbid; here the rules hold.
+
 Source: inet_csk_bind_conflict() and the listener look-up of Linux; ip(7), ipv6(7), socket(7).
 """
 
@@ -128,10 +131,11 @@ class Ports:
 
 
 def _score(binding: Binding, ip: IPAddress) -> int:
-    """0: not for it; the specific address wins over the wildcard, the IPv4 wildcard over the dual IPv6 one."""
+    """0: not for it; the specific address wins over the wildcard, among equals an IPv4 socket over an IPv6 one."""
     claimed = binding.covers(ip.version)
+    native = int(ip.version == 6 or binding.family == socket.AF_INET)
     if claimed == ip:
-        return 3
+        return 3 + native
     if claimed == (ANY_4 if ip.version == 4 else ANY_6):
-        return 2 if binding.name.ip.version == ip.version else 1
+        return 1 + native
     return 0

@@ -119,7 +119,7 @@ class StreamSocket(trio.socket.SocketType):
         self._connect_error = 0
         self._was_refused = False
         self._reconnects = False
-        self._read_shut = self._write_shut = False
+        self._write_shut = False
         self._inheritable = False
         self._reader: trio.lowlevel.Task | None = None
         self._writer: trio.lowlevel.Task | None = None
@@ -192,7 +192,7 @@ class StreamSocket(trio.socket.SocketType):
 
     def getpeername(self) -> Any:
         self._check_open()
-        if self._end is None or (self._end.dead and self._end.tcp):
+        if self._end is None or (self._end.over and self._end.tcp):
             raise failure(errno.ENOTCONN)
         if self._unix:
             return self._end.remote
@@ -300,6 +300,10 @@ class StreamSocket(trio.socket.SocketType):
             self._binding.reuse_port = bool(self._option(socket.SOL_SOCKET, socket.SO_REUSEPORT))
 
     @property
+    def _v6_only(self) -> bool:
+        return self._family == socket.AF_INET6 and bool(self._option(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+
+    @property
     def _lingers_not(self) -> bool:
         blob = self._blobs.get((socket.SOL_SOCKET, socket.SO_LINGER))
         return blob is not None and struct.unpack("ii", blob) == (1, 0)
@@ -321,6 +325,8 @@ class StreamSocket(trio.socket.SocketType):
     def _bind_port(self, name: Name) -> None:
         if self._binding is not None or self._end is not None:
             raise failure(errno.EINVAL)
+        if self._v6_only and name.ip.version == 4:
+            raise failure(errno.EINVAL, name)
         if not self._host.network.owns(self._host, name.ip):
             raise failure(errno.EADDRNOTAVAIL, name)
         if 0 < name.port < LOWEST_FREE_PORT and self._life.credentials.uid != 0:
@@ -334,7 +340,7 @@ class StreamSocket(trio.socket.SocketType):
             name,
             reuse_address=bool(self._option(socket.SOL_SOCKET, socket.SO_REUSEADDR)),
             reuse_port=bool(self._option(socket.SOL_SOCKET, socket.SO_REUSEPORT)),
-            v6_only=self._family == socket.AF_INET6 and bool(self._option(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)),
+            v6_only=self._v6_only,
             uid=self._life.credentials.uid,
         )
         self._host.ports.claim(binding)
@@ -441,6 +447,8 @@ class StreamSocket(trio.socket.SocketType):
 
     def _connect_tcp(self, target: Name) -> None:
         network = self._host.network
+        if self._v6_only and target.ip.version == 4:
+            raise failure(errno.ENETUNREACH, target)
         if target.ip.is_unspecified:
             target = Name(network.source(self._host, target.ip), target.port)
         ip = self._binding.name.ip if self._binding is not None else ANY_4
@@ -511,8 +519,6 @@ class StreamSocket(trio.socket.SocketType):
             if self._was_refused:
                 return b""
             raise failure(self._take_error() or (errno.EINVAL if self._unix else errno.ENOTCONN))
-        if self._read_shut and not self._end.arrived:
-            return b""
         if count == 0:
             return b""
         return self._end.receive(count, peek=bool(flags & MSG_PEEK))
@@ -558,7 +564,7 @@ class StreamSocket(trio.socket.SocketType):
     def is_readable(self) -> bool:
         if self._queue is not None:
             return len(self._queue) > 0 or self._queue.closed
-        return self._end is None or self._end.can_read or self._read_shut
+        return self._end is None or self._end.can_read
 
     def _can_write(self) -> bool:
         if self._phase in (Phase.CONNECTING, Phase.LISTENING):
@@ -570,7 +576,8 @@ class StreamSocket(trio.socket.SocketType):
 
     async def wait_writable(self) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._check_open_for_waiting()
+        if self._phase is Phase.CLOSED:
+            raise ValueError("file descriptor cannot be a negative integer (-1)")
         if self._can_write():
             await trio.lowlevel.cancel_shielded_checkpoint()
         else:
@@ -587,22 +594,19 @@ class StreamSocket(trio.socket.SocketType):
             return
         if self._end is None and self._unix:
             return
-        if self._end is None or (self._end.dead and self._end.tcp):
+        if self._end is None or (self._end.over and self._end.tcp):
             raise failure(errno.ENOTCONN)
         if flag in (socket.SHUT_WR, socket.SHUT_RDWR):
             self._write_shut = True
             self._end.finish()
         if flag in (socket.SHUT_RD, socket.SHUT_RDWR):
-            self._read_shut = True
-            self._wake_reader()
+            self._end.shut_reading()
 
     def _shut_listening(self, flag: int) -> None:
         """Linux: shutting a listening TCP socket for reading ends the listening."""
         assert self._queue is not None
         if flag == socket.SHUT_WR:
             return
-        if self._unix:
-            self._read_shut = True
         self._queue.close()
         if self._binding is not None:
             self._binding.use, self._binding.queue = Use.BOUND, None

@@ -43,7 +43,7 @@ class Nothing:
     environment: Mapping[str, str] = {}
 
     def octets(self, count: int) -> bytes:
-        raise AssertionError
+        return b"\1" * count
 
     def fraction(self) -> float:
         raise AssertionError
@@ -159,7 +159,7 @@ class MemorySpool:
         while self.batches:
             yield self.batches.pop(0)
 
-    def retry_of(self, message_id: str) -> Retry | None:
+    def retry_of(self, batch_id: str, message_id: str) -> Retry | None:
         return self.retries.get(message_id)
 
     async def content(self, batch_id: str) -> bytes:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from types import TracebackType
 from typing import Self
+
+DATA = re.compile(rb"(?im)^DATA\r\n")
 
 
 class Wiretap:
@@ -38,13 +41,18 @@ class Wiretap:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", self._target))
-            kept = bytearray()
-            self.sent.append(kept)
-            for source, sink, keep in ((client, server, kept), (server, client, None)):
-                thread = threading.Thread(target=self._pass_on, args=(source, sink, keep))
-                self._threads.append(thread)
-                thread.start()
+            thread = threading.Thread(target=self._relay, args=(client,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _relay(self, client: socket.socket) -> None:
+        kept = bytearray()
+        self.sent.append(kept)
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            back = threading.Thread(target=self._pass_on, args=(server, client, None))
+            back.start()
+            self._pass_on(client, server, kept)
+            back.join()
 
     @staticmethod
     def _pass_on(source: socket.socket, sink: socket.socket, keep: bytearray | None) -> None:
@@ -55,14 +63,12 @@ class Wiretap:
                 sink.sendall(octets)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
-            source.close()
+            return  # one side is gone; the other direction ends by that
 
     def content(self) -> bytes:
         """The content of the one message sent, as the client meant it: between DATA and the dot, dots unstuffed."""
-        (conversation,) = (bytes(kept) for kept in self.sent if b"DATA\r\n" in kept)
-        _, data, rest = conversation.partition(b"DATA\r\n")
-        stuffed, end, _ = rest.partition(b"\r\n.\r\n")
-        assert data
+        (parts,) = (found for kept in self.sent if len(found := DATA.split(bytes(kept), maxsplit=1)) == 2)
+        stuffed, end, _ = parts[1].partition(b"\r\n.\r\n")
         assert end
         lines = (stuffed + b"\r\n").split(b"\r\n")
         return b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)

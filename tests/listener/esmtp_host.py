@@ -18,7 +18,7 @@ from momentum_trio.listener.esmtp import converse
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import Clock, Entropy, Process, Work
+from momentum_trio.machine.contract import Entropy, Process, Work
 from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_clock import OsClock
@@ -177,23 +177,31 @@ class Talk:
         return await self.ask(content + b".\r\n")
 
 
-@asynccontextmanager
-async def host(
-    text: str = BASIC, *, clock: Clock | None = None, connected_as: str = "127.0.0.1", listen: str = LISTEN
-) -> AsyncIterator[Host]:
-    """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*."""
-    events = Events()
-    machine = Machine(
-        clock=clock or OsClock(),
+def machine_with(events: Events) -> Machine:
+    """A machine of which only the clock, the host's name and *events* can be used."""
+    return Machine(
+        clock=OsClock(),
         disk=cast("Disk", None),
         entropy=cast("Entropy", None),
         work=cast("Work", None),
         process=cast("Process", SystemName()),
         events=events,
     )
+
+
+@asynccontextmanager
+async def host(
+    text: str = BASIC, *, connected_as: str = "127.0.0.1", listen: str = LISTEN, real: Spool | None = None
+) -> AsyncIterator[Host]:
+    """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*.
+
+    real: a spool on disk that is used instead of the one in memory.
+    """
+    events = Events()
+    machine = machine_with(events)
     spool = MemorySpool()
     accepted: list[Batch] = []
-    door = Door(machine, spool, accepted.append)
+    door = Door(machine, real or spool, accepted.append)
     services = Services(machine, cast("SharedState", None), door=door)
     socket = trio.socket.socket()
     await socket.bind(("127.0.0.1", 0))
@@ -228,11 +236,11 @@ async def host(
             accepted_socket, address = await socket.accept()
             nursery.start_soon(session, accepted_socket, f"{connected_as}:{address[1]}")
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(accept, nursery)
-        yield self
-        nursery.cancel_scope.cancel()
-    socket.close()
+    with socket:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(accept, nursery)
+            yield self
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager

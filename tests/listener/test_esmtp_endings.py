@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from esmtp_host import BASIC, MESSAGE, conversation, host, talk_to
+from esmtp_host import BASIC, MESSAGE, Talk, conversation, host, talk_to
 from trio.testing import MockClock
 
 from momentum_trio.listener.deadline import SLACK_SECONDS
@@ -35,6 +35,12 @@ async def test_silence_is_answered_421(jumping_clock: MockClock) -> None:
         assert at.connections[0].why == "idle"
 
 
+async def test_no_idle_time_is_no_limit(jumping_clock: MockClock) -> None:
+    async with conversation(SHORT.replace("= 20", "= 0")) as (_, talk):
+        await trio.sleep(80_000)
+        assert await talk.ask("NOOP") == "250 2.0.0 OK"
+
+
 async def test_a_client_that_speaks_is_not_silent(jumping_clock: MockClock) -> None:
     async with conversation(SHORT) as (_, talk):
         for _ in range(10):
@@ -52,6 +58,32 @@ async def test_a_slow_disk_is_not_the_clients_silence(jumping_clock: MockClock) 
         at.spool.gate.set()
         assert (await talk.reply())[:12] == "250 2.0.0 OK"
         assert await talk.ask("NOOP") == "250 2.0.0 OK"
+
+
+async def test_a_client_that_does_not_read_is_let_go(jumping_clock: MockClock) -> None:
+    async with host(SHORT) as at, talk_to(at) as talk, trio.open_nursery() as nursery:
+        nursery.start_soon(push, talk, b"HELP\r\n" * 2_000_000)
+        await trio.sleep(60)
+        assert at.connections[0].why == "idle"
+        assert at.connections[0].octets_sent > 0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_flood_of_commands_does_not_keep_others_waiting() -> None:
+    async with host() as at, talk_to(at) as flood, talk_to(at) as talk, trio.open_nursery() as nursery:
+        nursery.start_soon(push, flood, b"NOOP\r\n" * 20_000)
+        await flood.reply()
+        assert await talk.ask("NOOP") == "250 2.0.0 OK"
+        assert at.connections[0].octets_sent < 20_000 * len("250 2.0.0 OK\r\n")
+        for _ in range(19_999):
+            assert await flood.reply() == "250 2.0.0 OK"
+
+
+async def push(talk: Talk, octets: bytes) -> None:
+    try:
+        await talk.say(octets)
+    except trio.BrokenResourceError:
+        return
 
 
 async def test_silence_in_mid_message(jumping_clock: MockClock) -> None:
@@ -103,6 +135,7 @@ async def test_a_drained_host_does_not_greet() -> None:
         async with talk_to(at, greeting=False) as talk:
             assert await talk.reply() == SHUT
             assert await talk.line() == ""
+        assert at.connections[0].why == "drain"
 
 
 async def test_our_last_words_outlive_what_the_client_still_sends() -> None:

@@ -8,7 +8,18 @@ from typing import Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, ListDirectory, MakeDirectory, Open, Read, Size, Sync, Write
+from momentum_trio.machine.disk import (
+    Close,
+    File,
+    ListDirectory,
+    MakeDirectory,
+    Open,
+    Read,
+    Size,
+    Sync,
+    Truncate,
+    Write,
+)
 from momentum_trio.node.node import run_node
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import End, Part
@@ -67,7 +78,7 @@ async def write_file(machine: Machine, path: str, octets: bytes) -> None:
     """Write a file, durably."""
     file = File(path)
     await machine.disk.perform([MakeDirectory(path.rpartition("/")[0] or "/"), Open(file, writable=True, create=0o644)])
-    await machine.disk.perform([Write(file, 0, [octets]), Sync(file), Close(file)])
+    await machine.disk.perform([Truncate(file, 0), Write(file, 0, [octets]), Sync(file), Close(file)])
 
 
 async def read_folder(machine: Machine, path: str) -> list[bytes]:
@@ -90,9 +101,15 @@ async def _talk(machine: Machine, port: int, lines: Sequence[str]) -> list[str]:
         await socket.connect((MX, port))
         replies = [await read_reply(socket)]
         for line in lines:
-            await socket.send(line.encode() + b"\r\n")
+            await send_all(socket, line.encode() + b"\r\n")
             replies.append(await read_reply(socket))
         return replies
+
+
+async def send_all(socket: trio.socket.SocketType, octets: bytes) -> None:
+    """All of *octets*: a send may be short."""
+    while octets:
+        octets = octets[await socket.send(octets) :]
 
 
 async def read_reply(socket: trio.socket.SocketType) -> str:

@@ -147,7 +147,7 @@ def test_a_wrong_configuration_is_told_with_its_place(tmp_path: Path) -> None:
     for arguments in (["--check-config"], []):
         run = ecelerity("-c", str(config), *arguments)
         assert run.returncode == 2
-        assert "ecelerity.conf:2:26: enabled: not valid in Listen" in run.stderr
+        assert "ecelerity.conf:2:26: Enabled: not valid in Listen" in run.stderr
         assert "did you mean Enable?" in run.stderr
         assert "ecelerity.conf:3:" in run.stderr
     assert ecelerity("-c", str(tmp_path / "none.conf")).returncode == 2

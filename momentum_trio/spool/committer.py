@@ -1,0 +1,272 @@
+"""The committer: one task per spool that makes groups of what waits, and one worker job of each group.
+
+Cancellation. A request is QUEUED, WITHDRAWN, HANDED or DONE. A caller cancelled while QUEUED withdraws: as if it had
+never called. Once HANDED it waits for its outcome, since a record in a group cannot be recalled; it meets Cancelled at
+its next checkpoint. The decision is made in the abort function, so it is atomic, and nothing catches Cancelled.
+Disk work is shielded: a committer cancelled with a group in hand still answers it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+import outcome
+import trio
+
+from momentum_trio.spool.compaction import Compaction
+from momentum_trio.spool.content_files import ContentFiles
+from momentum_trio.spool.fault import SpoolFault, SpoolFull, SpoolSick
+from momentum_trio.spool.frame import MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame
+from momentum_trio.spool.ledger import Segment
+from momentum_trio.spool.log import Log, Report
+
+GROUP_OCTETS_MAX = 4 * 1024 * 1024
+GROUP_COUNT_MAX = 1024
+LAZY_SYNC_SECONDS = 1.0  # what was written but not synced waits about as long for its sync
+RETRY_SECONDS_MAX = 64.0  # a failing disk is tried again for the lazy records: after 1, 2, 4 ... seconds
+COMPACTION_PAUSE_SECONDS = 10.0  # after a failure of the disk while copying forward
+DOUBTFUL_IN_A_LINE_MAX = 32
+
+
+class Phase(Enum):
+    """Where a request stands."""
+
+    QUEUED = 1
+    WITHDRAWN = 2
+    HANDED = 3
+    DONE = 4
+
+
+class Request:
+    """One record on its way into the log.
+
+    name: what a report calls it. demands_sync: its caller is told when it is durable, or that it is not kept; the
+    others are lazy. handed: called when it goes into a group. kept: called with its place when it is in the log.
+    """
+
+    __slots__ = ("demands_sync", "frame", "handed", "kept", "name", "phase", "task")
+
+    def __init__(
+        self,
+        name: str,
+        frame: Frame,
+        *,
+        demands_sync: bool,
+        handed: Callable[[], None] | None = None,
+        kept: Callable[[Segment, int], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.frame = frame
+        self.demands_sync = demands_sync
+        self.handed = handed
+        self.kept = kept
+        self.phase = Phase.QUEUED
+        self.task: trio.lowlevel.Task | None = None
+
+
+class Committer:
+    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it."""
+
+    def __init__(
+        self,
+        log: Log,
+        compaction: Compaction,
+        files: ContentFiles,
+        report: Report,
+        *,
+        force_fsync: bool,
+    ) -> None:
+        self._log, self._compaction, self._files, self._report = log, compaction, files, report
+        self._force_fsync = force_fsync
+        self._group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
+        self._queue: deque[Request] = deque()
+        self._parked: trio.lowlevel.Task | None = None
+        self._closing = self._ended = False
+        self._sick = False
+        self._lazy_due = math.inf  # when the lazy records are synced, or written again
+        self._lazy_delay = LAZY_SYNC_SECONDS
+        self._compact_after = -math.inf
+
+    async def put(self, request: Request) -> None:
+        """Have *request* written. Raises SpoolFull, SpoolSick if it demands a sync; a lazy one is carried instead.
+
+        Cancellation: before hand-over, as if never called; after it, waits for the outcome.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._ended:
+            raise SpoolSick("the spool is closed")
+        request.task = trio.lowlevel.current_task()
+        self._queue.append(request)
+        self._wake()
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            if request.phase is Phase.QUEUED:
+                request.phase = Phase.WITHDRAWN
+                return trio.lowlevel.Abort.SUCCEEDED
+            return trio.lowlevel.Abort.FAILED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def close(self) -> None:
+        """Write what is queued, sync, then end ``run``."""
+        self._closing = True
+        self._wake()
+
+    async def run(self) -> None:
+        """Write groups until ``close``. Cancellation: the group in hand and what is queued are written first."""
+        try:
+            while True:
+                group = self._take()
+                if group or self._compaction_due() or trio.current_time() >= self._lazy_due:
+                    with trio.CancelScope(shield=True):
+                        await self._turn(group)
+                elif self._closing:
+                    break
+                else:
+                    await self._idle()
+            with trio.CancelScope(shield=True):
+                await self._finish()
+        finally:
+            self._ended = True
+            for request in [request for request in self._queue if request.phase is Phase.QUEUED]:
+                answer(request, SpoolSick("the spool is closed"))
+            self._queue.clear()
+
+    def _wake(self) -> None:
+        if self._parked is not None:
+            task, self._parked = self._parked, None
+            trio.lowlevel.reschedule(task)
+
+    async def _idle(self) -> None:
+        """Until there is something to do."""
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._parked = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        with trio.move_on_at(self._lazy_due):
+            self._parked = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def _take(self) -> list[Request]:
+        """The next group: within the bounds, or one request alone. Taken requests are HANDED."""
+        queue, group, octets = self._queue, list[Request](), 0
+        while queue and len(group) < GROUP_COUNT_MAX:
+            request = queue[0]
+            if request.phase is Phase.QUEUED:
+                octets += request.frame.octets
+                if group and octets > self._group_octets_max:
+                    break
+                request.phase = Phase.HANDED
+                group.append(request)
+                if request.handed is not None:
+                    request.handed()
+            queue.popleft()
+        return group
+
+    async def _turn(self, group: list[Request]) -> None:
+        """Write one group and do what has become due."""
+        group_done = False
+        try:
+            if group or trio.current_time() >= self._lazy_due:
+                await self._write(group)
+            group_done = True
+        finally:
+            if not group_done:  # power is gone, or a fault of ours: nobody may wait for ever
+                for request in group:
+                    if request.phase is Phase.HANDED:
+                        answer(request, SpoolSick("the committer failed"))
+        try:
+            await self._log.drop_dead_segments()
+            if self._compaction_due():
+                await self._compact()
+        except (OSError, SpoolFault) as error:
+            self._compact_after = trio.current_time() + COMPACTION_PAUSE_SECONDS
+            self._report(f"spool: compaction pauses: {error}")
+
+    async def _write(self, group: list[Request]) -> None:
+        log = self._log
+        firm = [request for request in group if request.demands_sync]
+        lazy = [request for request in group if not request.demands_sync]
+        due = trio.current_time() >= self._lazy_due
+        try:
+            if group or log.carried:
+                frames, lazy_frames = [request.frame for request in firm], [request.frame for request in lazy]
+                sync = due or (bool(firm) and self._force_fsync)
+                appended = await log.append(frames, lazy_frames, sync=sync)
+                for request, place in zip(firm, appended.places, strict=False):
+                    if request.kept is not None:
+                        request.kept(appended.segment, place)
+                    answer(request)
+            else:
+                await log.sync()
+        except SpoolFault as fault:
+            self._tell_failure(fault, firm)
+            for request in firm:
+                answer(request, type(fault)(str(fault)))
+            self._lazy_due = trio.current_time() + self._lazy_delay
+            self._lazy_delay = min(2 * self._lazy_delay, RETRY_SECONDS_MAX)
+            if isinstance(fault, SpoolFull):
+                await self._files.empty_retired()
+        else:
+            self._went_well()
+        for request in lazy:
+            answer(request)
+        if not log.unsynced_octets and not log.carried:
+            await self._files.remove_retired()
+
+    def _went_well(self) -> None:
+        self._lazy_delay = LAZY_SYNC_SECONDS
+        if not self._log.unsynced_octets:
+            self._lazy_due = math.inf
+        elif self._lazy_due == math.inf:
+            self._lazy_due = trio.current_time() + LAZY_SYNC_SECONDS
+        if self._sick:
+            self._sick = False
+            self._report("spool: writes again")
+
+    def _tell_failure(self, fault: SpoolFault, firm: Sequence[Request]) -> None:
+        if not self._sick:
+            self._sick = True
+            self._report(f"spool: cannot write: {fault}")
+        if fault.doubtful:
+            for first in range(0, len(firm), DOUBTFUL_IN_A_LINE_MAX):
+                names = " ".join(request.name for request in firm[first : first + DOUBTFUL_IN_A_LINE_MAX])
+                self._report(f"spool: refused after a failed sync, may appear twice: {names}")
+
+    def _compaction_due(self) -> bool:
+        return self._compaction.due(self._log.active) and trio.current_time() >= self._compact_after
+
+    async def _compact(self) -> None:
+        """Copy some of the oldest segment forward, in a durable group of its own."""
+        copies = await self._compaction.copies()
+        if copies:
+            appended = await self._log.append([copy.frame for copy in copies], [], sync=True)
+            for copy, place in zip(copies, appended.places, strict=False):
+                self._compaction.moved(copy, appended.segment, place)
+            self._went_well()
+        await self._log.drop_dead_segments()
+
+    async def _finish(self) -> None:
+        """The last sync. What fails here costs duplicates after power loss at most."""
+        try:
+            if self._log.carried:
+                await self._log.append([], [], sync=True)
+            else:
+                await self._log.sync()
+        except SpoolFault as fault:
+            self._report(f"spool: the last sync failed: {fault}")
+        else:
+            await self._files.remove_retired()
+        await self._log.close()
+
+
+def answer(request: Request, fault: SpoolFault | None = None) -> None:
+    """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
+    assert request.phase in (Phase.HANDED, Phase.QUEUED)
+    assert request.task is not None
+    request.phase = Phase.DONE
+    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else outcome.Error(fault))

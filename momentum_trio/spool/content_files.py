@@ -1,0 +1,56 @@
+"""Large content: one file a batch, under ``content/``, durable with its directory before a record names it."""
+
+from __future__ import annotations
+
+from momentum_trio.machine.disk import Close, Disk, File, Open, Step, Sync, Truncate, Unlink
+from momentum_trio.spool.log import Report
+
+REMOVED_AT_ONCE_MAX = 256
+
+
+class ContentFiles:
+    """Names and ends of the files. A retired one belongs to a concluded batch whose outcome may not be durable yet."""
+
+    def __init__(self, disk: Disk, directory: str, report: Report, incarnation: int) -> None:
+        self.directory = directory
+        self.live_octets = 0
+        self._disk, self._report = disk, report
+        self._incarnation, self._count = incarnation, 0
+        self._retired: list[str] = []
+        self._emptied = 0
+
+    def new_name(self) -> str:
+        """A name no file has."""
+        self._count += 1
+        return f"{self._incarnation:x}-{self._count:x}"
+
+    def path(self, name: str) -> str:
+        """Where the file *name* lies."""
+        return f"{self.directory}/{name}"
+
+    def retire(self, name: str) -> None:
+        """*name* is to be removed once the outcome that ended its batch is durable."""
+        self._retired.append(name)
+
+    async def remove_retired(self) -> None:
+        """The outcomes are durable: remove the files. A failure leaves them to the next recovery."""
+        while self._retired:
+            names = self._retired[:REMOVED_AT_ONCE_MAX]
+            del self._retired[:REMOVED_AT_ONCE_MAX]
+            self._emptied = max(0, self._emptied - len(names))
+            try:
+                await self._disk.perform([Unlink(self.path(name), missing_ok=True) for name in names])
+            except OSError as error:
+                self._report(f"spool: content of concluded batches is left behind: {error}")
+
+    async def empty_retired(self) -> None:
+        """The disk is full, outcomes cannot be written: give room back. An empty file says its batch is concluded."""
+        for name in self._retired[self._emptied :]:
+            file = File(self.path(name))
+            steps: list[Step[None]] = [Open(file, writable=True), Truncate(file, 0), Sync(file)]
+            try:
+                await self._disk.perform(steps)
+            except OSError as error:
+                self._report(f"spool: content of concluded batches is left behind: {error}")
+            await self._disk.perform([Close(file)])
+        self._emptied = len(self._retired)

@@ -1,0 +1,125 @@
+"""Content on its way in: in memory while small, in a file of its own once large."""
+
+from __future__ import annotations
+
+import zlib
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+import trio
+
+from momentum_trio.machine.disk import Close, Create, Disk, File, Sync, SyncDirectory, Unlink, Write
+from momentum_trio.spool.content_files import ContentFiles
+from momentum_trio.spool.log import spool_fault
+
+PIECE_OCTETS = 256 * 1024  # large content goes to its file in pieces of about this length
+
+
+class EntryState(Enum):
+    """Where an entry stands."""
+
+    OPEN = 1
+    COMMITTED = 2
+    DISCARDED = 3
+
+
+class Entry:
+    """Made by ``Spool.begin``. As ``async with spool.begin() as entry`` it is discarded at the end unless committed.
+
+    octets: length so far. file: name of its file once it is large, else empty. check: CRC-32 of what is in the file.
+    """
+
+    __slots__ = (
+        "_disk",
+        "_file",
+        "_files",
+        "_finished",
+        "_inline_octets_max",
+        "_mode",
+        "_parts",
+        "_pending",
+        "check",
+        "octets",
+        "state",
+    )
+
+    def __init__(self, disk: Disk, files: ContentFiles, inline_octets_max: int, mode: int) -> None:
+        self.octets = 0
+        self.check = 0
+        self.state = EntryState.OPEN
+        self._disk, self._files, self._mode = disk, files, mode
+        self._inline_octets_max = inline_octets_max
+        self._parts: list[bytes] = []
+        self._pending = 0
+        self._finished = False
+        self._file: File | None = None
+
+    @property
+    def file(self) -> str:
+        """The name of its file, or empty."""
+        return self._file.path.rpartition("/")[2] if self._file is not None else ""
+
+    async def write(self, octets: bytes | bytearray | memoryview) -> None:
+        """Add to the content.
+
+        Raises: SpoolFull, SpoolSick: discard the entry then.
+        Cancellation: the entry is fit only to be discarded. No checkpoint as long as the content is small.
+        """
+        assert self.state is EntryState.OPEN
+        self._parts.append(bytes(octets))
+        self.octets += len(octets)
+        self._pending += len(octets)
+        if self.octets > self._inline_octets_max and (self._file is None or self._pending >= PIECE_OCTETS):
+            await self._spill()
+
+    async def _spill(self, *, last: bool = False) -> None:
+        steps: list[Create | Write | Sync | Close | SyncDirectory] = []
+        if self._file is None:
+            self._file = File(self._files.path(self._files.new_name()))
+            steps.append(Create(self._file, self._mode))
+        file = self._file
+        steps.append(Write(file, self.octets - self._pending, self._parts))
+        if last:
+            steps += [Sync(file), Close(file), SyncDirectory(self._files.directory)]
+        try:
+            await self._disk.perform(steps)
+        except OSError as error:
+            raise spool_fault(error) from error
+        for part in self._parts:
+            self.check = zlib.crc32(part, self.check)
+        self._parts, self._pending = [], 0
+
+    async def finish(self) -> bytes:
+        """The content if small; if large, make its file durable and return nothing. Raises as ``write``."""
+        assert self.state is EntryState.OPEN
+        if self._file is not None:
+            if not self._finished:
+                await self._spill(last=True)
+                self._finished = True
+            return b""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    async def discard(self) -> None:
+        """Forget the content. Does nothing after a commit or a second time, so that clean-up can always call it.
+
+        Cancellation: shielded while its file is removed. A failure to remove it leaves it to the next recovery.
+        """
+        if self.state is not EntryState.OPEN:
+            return
+        self.state = EntryState.DISCARDED
+        self._parts = []
+        if self._file is not None:
+            with trio.CancelScope(shield=True):
+                try:
+                    await self._disk.perform([Close(self._file), Unlink(self._file.path, missing_ok=True)])
+                except OSError:
+                    return
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.discard()

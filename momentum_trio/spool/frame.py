@@ -1,0 +1,179 @@
+"""The binary form of the log: segment headers, frames, markers (docs/protocols/spool.md). Pure; every length bounded.
+
+All integers big-endian. A frame is a header of 24 octets, an envelope (msgpack, or a marker's fields) and inline
+content. The header's CRC is salted with segment number, the segment's random salt and the frame's place, so that
+neither octets from another segment, nor a copy, nor content that imitates the format is ever taken for a frame.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+VERSION = 1
+SEGMENT_MAGIC = b"MTSPOOL\n"
+FRAME_MAGIC = b"\x9aMt\xf1"
+
+ENVELOPE_OCTETS_MAX = 16 * 1024 * 1024
+INLINE_OCTETS_MAX = 16 * 1024 * 1024
+
+_SEGMENT = struct.Struct(
+    ">8sHHIQIQQQ"
+)  # magic version zero salt number incarnation high_water previous previous_length
+_CHECK = struct.Struct(">I")
+_FRAME = struct.Struct(">4sBBHIII")  # magic kind zero zero envelope_octets content_octets payload_check
+_MARKER = struct.Struct(">QQIIQ")  # segment group count incarnation high_water
+_PLACE = struct.Struct(">Q")
+_SALT = struct.Struct(">QI")
+
+SEGMENT_HEADER_OCTETS = _SEGMENT.size + _CHECK.size
+FRAME_HEADER_OCTETS = _FRAME.size + _CHECK.size
+MARKER_OCTETS = FRAME_HEADER_OCTETS + _MARKER.size
+
+
+class NotOurs(ValueError):
+    """A segment of another version: it is left alone, and the spool is not opened."""
+
+
+class Kind(IntEnum):
+    """What a frame holds."""
+
+    BATCH = 1
+    CONCLUDED = 2
+    POSTPONED = 3
+    MARKER = 4
+
+
+KINDS = {int(kind): kind for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """What stands first in a segment.
+
+    incarnation: life of the spool that began it. high_water: no identifier before it had a later second.
+    previous, previous_length: the segment before it and how many octets of that one count (0, 0: there was none).
+    """
+
+    number: int
+    salt: int
+    incarnation: int
+    high_water: int
+    previous: int = 0
+    previous_length: int = 0
+
+    def octets(self) -> bytes:
+        """As written."""
+        head = _SEGMENT.pack(
+            SEGMENT_MAGIC,
+            VERSION,
+            0,
+            self.salt,
+            self.number,
+            self.incarnation,
+            self.high_water,
+            self.previous,
+            self.previous_length,
+        )
+        return head + _CHECK.pack(zlib.crc32(head))
+
+
+def parse_segment_header(octets: bytes) -> SegmentHeader | None:
+    """The header, or None when it is damaged or incomplete. Raises NotOurs for a whole header of another version."""
+    if len(octets) != SEGMENT_HEADER_OCTETS:
+        return None
+    head = octets[: _SEGMENT.size]
+    magic, version, _, salt, number, incarnation, high_water, previous, length = _SEGMENT.unpack(head)
+    if magic != SEGMENT_MAGIC or _CHECK.unpack_from(octets, _SEGMENT.size)[0] != zlib.crc32(head):
+        return None
+    if version != VERSION:
+        raise NotOurs(f"spool format {version}, this program writes {VERSION}")
+    return SegmentHeader(number, salt, incarnation, high_water, previous, length)
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The end of a group. count: records since the marker before. incarnation, high_water: as in SegmentHeader."""
+
+    segment: int
+    group: int
+    count: int
+    incarnation: int
+    high_water: int
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One record before it has a place. check: CRC-32 of envelope and content."""
+
+    kind: Kind
+    envelope: bytes
+    content: bytes
+    check: int
+
+    @classmethod
+    def of(cls, kind: Kind, envelope: bytes, content: bytes = b"") -> Frame:
+        """Computes the check."""
+        return cls(kind, envelope, content, zlib.crc32(content, zlib.crc32(envelope)))
+
+    @property
+    def octets(self) -> int:
+        """Its length in the log."""
+        return FRAME_HEADER_OCTETS + len(self.envelope) + len(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """A valid header that was read."""
+
+    kind: Kind
+    envelope_octets: int
+    content_octets: int
+    check: int
+
+    @property
+    def octets(self) -> int:
+        """Length of the whole frame."""
+        return FRAME_HEADER_OCTETS + self.envelope_octets + self.content_octets
+
+
+class Salt:
+    """Makes and checks frame headers of one segment."""
+
+    __slots__ = ("_seed", "number")
+
+    def __init__(self, number: int, salt: int) -> None:
+        self.number = number
+        self._seed = zlib.crc32(_SALT.pack(number, salt))
+
+    def chunks(self, frame: Frame, place: int) -> tuple[bytes, bytes]:
+        """*frame* as it stands at *place*: header with envelope, and content (not copied)."""
+        head = _FRAME.pack(FRAME_MAGIC, frame.kind, 0, 0, len(frame.envelope), len(frame.content), frame.check)
+        check = zlib.crc32(head + _PLACE.pack(place), self._seed)
+        return b"".join((head, _CHECK.pack(check), frame.envelope)), frame.content
+
+    def header(self, octets: bytes, place: int) -> FrameHeader | None:
+        """The header in the first octets of *octets*, or None when there is no valid one for *place*."""
+        if len(octets) < FRAME_HEADER_OCTETS or octets[:4] != FRAME_MAGIC:
+            return None
+        head = octets[: _FRAME.size]
+        if _CHECK.unpack_from(octets, _FRAME.size)[0] != zlib.crc32(head + _PLACE.pack(place), self._seed):
+            return None
+        _, kind, _, _, envelope_octets, content_octets, check = _FRAME.unpack(head)
+        if kind not in KINDS or envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
+            return None
+        return FrameHeader(KINDS[kind], envelope_octets, content_octets, check)
+
+    def marker(self, marker: Marker) -> Frame:
+        """*marker* as a frame."""
+        fields = _MARKER.pack(marker.segment, marker.group, marker.count, marker.incarnation, marker.high_water)
+        return Frame.of(Kind.MARKER, fields)
+
+    def parse_marker(self, envelope: bytes) -> Marker | None:
+        """The marker in *envelope*, or None when it is none of this segment."""
+        if len(envelope) != _MARKER.size:
+            return None
+        marker = Marker(*_MARKER.unpack(envelope))
+        return marker if marker.segment == self.number else None

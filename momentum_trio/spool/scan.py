@@ -1,0 +1,136 @@
+"""Reads a segment: which groups are whole, what is damaged, where the tail begins. Sans-IO.
+
+The rule (docs/protocols/spool.md): records count when a valid marker follows them. What is invalid and has a valid
+marker after it is damage; what is invalid and has none is the tail.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from momentum_trio.spool.frame import (
+    FRAME_HEADER_OCTETS,
+    FRAME_MAGIC,
+    SEGMENT_HEADER_OCTETS,
+    FrameHeader,
+    Kind,
+    Marker,
+    Salt,
+)
+
+WINDOW_OCTETS = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Asks for *size* octets at *offset*; fewer are taken for the end of the file."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A valid record. place: offset of its frame."""
+
+    place: int
+    header: FrameHeader
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Octets from *first* up to *after* that hold no valid record."""
+
+    first: int
+    after: int
+
+
+@dataclass(slots=True)
+class Group:
+    """What stands before one valid marker (and after the one before). after: the offset behind the marker."""
+
+    marker: Marker | None
+    records: list[Found] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
+    after: int = 0
+
+
+Scan = Generator[Want | Group, bytes, None]
+
+
+def scan(salt: Salt) -> Scan:
+    """Yields Want (to be sent octets) and Group values; the last Group has no marker and is the tail."""
+    return _Scanner(salt).groups()
+
+
+class _Scanner:
+    def __init__(self, salt: Salt) -> None:
+        self._salt = salt
+        self._first = 0
+        self._window = b""
+
+    def groups(self) -> Scan:
+        place = SEGMENT_HEADER_OCTETS
+        group = Group(None, after=place)
+        while True:
+            header = self._salt.header((yield from self._octets(place, FRAME_HEADER_OCTETS)), place)
+            if header is None:
+                following = yield from self._next_frame(place + 1)
+                if following is None:
+                    break
+                group.damages.append(Damage(place, following))
+                place = following
+                continue
+            envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
+            whole = yield from self._whole(place, header, envelope)
+            if whole is None:
+                break
+            after = place + header.octets
+            marker = self._salt.parse_marker(envelope) if whole and header.kind is Kind.MARKER else None
+            if marker is not None:
+                group.marker, group.after = marker, after
+                yield group
+                group = Group(None, after=after)
+            elif whole and header.kind is not Kind.MARKER:
+                group.records.append(Found(place, header, envelope))
+            else:
+                group.damages.append(Damage(place, after))
+            place = after
+        yield group
+
+    def _whole(self, place: int, header: FrameHeader, envelope: bytes) -> Generator[Want, bytes, bool | None]:
+        """Whether the frame's check is right; None when the file ends within it."""
+        if len(envelope) < header.envelope_octets:
+            return None
+        check = zlib.crc32(envelope)
+        at, left = place + FRAME_HEADER_OCTETS + header.envelope_octets, header.content_octets
+        while left:
+            part = yield from self._octets(at, min(left, WINDOW_OCTETS))
+            if not part:
+                return None
+            check = zlib.crc32(part, check)
+            at, left = at + len(part), left - len(part)
+        return check == header.check
+
+    def _next_frame(self, place: int) -> Generator[Want, bytes, int | None]:
+        """Offset of the next valid header at or after *place*."""
+        while True:
+            octets = yield from self._octets(place, WINDOW_OCTETS)
+            if len(octets) < FRAME_HEADER_OCTETS:
+                return None
+            at = octets.find(FRAME_MAGIC)
+            while 0 <= at <= len(octets) - FRAME_HEADER_OCTETS:
+                if self._salt.header(octets[at : at + FRAME_HEADER_OCTETS], place + at) is not None:
+                    return place + at
+                at = octets.find(FRAME_MAGIC, at + 1)
+            place += len(octets) - FRAME_HEADER_OCTETS + 1
+
+    def _octets(self, place: int, size: int) -> Generator[Want, bytes, bytes]:
+        start = place - self._first
+        if start < 0 or start + size > len(self._window):
+            self._window = yield Want(place, max(size, WINDOW_OCTETS))
+            self._first, start = place, 0
+        return self._window[start : start + size]
