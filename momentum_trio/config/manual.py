@@ -30,17 +30,24 @@ restart only.
 """
 
 
-def state(entry: OptionEntry) -> str:
-    """Whether the option acts."""
+def state(entry: OptionEntry, schema: Schema) -> str:
+    """Whether the option acts. A declaration whose meaning begins with "Stored only" says that it does not, and why."""
     if entry.option is not None:
-        return ACTS
-    return OUT_OF_SCOPE_TEXT if entry.is_out_of_scope else STORED_ONLY
+        return STORED_ONLY if entry.meaning.lower().startswith(STORED_ONLY) else ACTS
+    places = [schema.scopes.get(kind) for kind in _places(entry, schema)]
+    elsewhere = bool(places) and all(scope is not None and scope.is_out_of_scope for scope in places)
+    return OUT_OF_SCOPE_TEXT if entry.is_out_of_scope or elsewhere else STORED_ONLY
+
+
+def _places(entry: OptionEntry, schema: Schema) -> list[str]:
+    """The scopes in which this very entry holds: of its own, those that no declaration took."""
+    return sorted(kind for kind in entry.scopes if schema.options[kind, entry.key] is entry)
 
 
 def entries(schema: Schema) -> list[OptionEntry]:
     """Every option of *schema*, each meaning once, by name; where a declaration took some scopes, both."""
     found = [entry for meanings in schema.by_option.values() for entry in meanings]
-    return sorted(found, key=lambda entry: (entry.key, sorted(entry.scopes), state(entry)))
+    return sorted(found, key=lambda entry: (entry.key, _places(entry, schema)))
 
 
 def options_md(schema: Schema) -> str:
@@ -49,7 +56,7 @@ def options_md(schema: Schema) -> str:
 
 
 def _counts(schema: Schema) -> Iterator[str]:
-    states = [state(entry) for entry in entries(schema)]
+    states = [state(entry, schema) for entry in entries(schema)]
     yield "| state | options |\n| --- | --- |"
     for of_state in (ACTS, STORED_ONLY, OUT_OF_SCOPE_TEXT):
         yield f"| {of_state} | {states.count(of_state)} |"
@@ -59,9 +66,8 @@ def _counts(schema: Schema) -> Iterator[str]:
 def _options(schema: Schema) -> Iterator[str]:
     yield "## Options by name\n"
     for entry in entries(schema):
-        held = {key: kinds for key, kinds in schema.options.items() if kinds is entry}
-        places = ", ".join(f"`{schema.scope_name(kind)}`" for kind, _ in sorted(held))
-        marks = [state(entry), *(["ours"] if entry.is_ours else []), *([] if entry.is_dynamic else ["restart"])]
+        places = ", ".join(f"`{schema.scope_name(kind)}`" for kind in _places(entry, schema))
+        marks = [state(entry, schema), *(["ours"] if entry.is_ours else []), *([] if entry.is_dynamic else ["restart"])]
         marks += ["secret"] if entry.is_secret else []
         yield f"### {entry.name}\n"
         yield f"*{', '.join(marks)}* · {_plain(entry.kind.name)} · default {_default(entry)} · in {places}\n"
