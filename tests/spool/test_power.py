@@ -10,7 +10,7 @@ import pytest
 import trio
 from spool_world import BASE, CountingEntropy, World, batch_for, deliver, terms
 
-from momentum_trio.spool.spool import Spool, open_spool
+from momentum_trio.spool.spool import Batch, Spool, open_spool
 from sim.disk import PowerCut, SimStore
 
 TERMS = terms(segment_octets=2048, large_message_octets=500)
@@ -29,7 +29,7 @@ class Seen:
 
 async def play(spool: Spool, seen: Seen) -> None:
     """The script."""
-    batches = {}
+    batches: dict[str, Batch] = {}
     for word in SCRIPT:
         if word.startswith("-"):
             seen.concluding.add(word[1:])
