@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from momentum_trio.config.option import Kind
+from momentum_trio.config.pattern import check_pattern
 from momentum_trio.config.value import Array, Dictionary, Value, Word
+from momentum_trio.net.netblock import Netblock, parse_address
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 _TRUE = frozenset(("on", "true", "enabled", "1"))
 _FALSE = frozenset(("off", "false", "disabled", "0"))
+
+_TO_ESCAPE = re.compile(r'["\n\r]|\\(?=[nrt\\"\n\r]|\Z)')
+_ESCAPED = {'"': '\\"', "\n": "\\n", "\r": "\\r", "\\": "\\\\"}
 
 
 def word_of(value: Value, expected: str) -> str:
@@ -26,9 +36,8 @@ def words_of(value: Value, expected: str) -> tuple[str, ...]:
 
 
 def quoted(text: str) -> str:
-    """*text* as a double-quoted string of the language."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return f'"{escaped}"'
+    """*text* as a double-quoted string of the language; a backslash is doubled only where it would mean something."""
+    return f'"{_TO_ESCAPE.sub(lambda match: _ESCAPED[match.group()], text)}"'
 
 
 def _boolean(value: Value) -> bool:
@@ -38,9 +47,15 @@ def _boolean(value: Value) -> bool:
     return text in _TRUE
 
 
-def integer_between(low: int, high: int, name: str = "integer") -> Kind[int]:
-    """Whole numbers from *low* to *high*."""
-    expected = f"a whole number from {low} to {high}"
+INTEGER_MAX = 2**63 - 1
+SECONDS_MAX = 2**32 - 1
+
+
+def integer_between(low: int, high: int, name: str = "integer", unit: str = "") -> Kind[int]:
+    """Whole numbers from *low* to *high*. unit: what it counts, for the text of an error."""
+    expected = f"a whole number of {unit}" if unit else "a whole number"
+    if low > -INTEGER_MAX:
+        expected += f" from {low} to {high}" if high < INTEGER_MAX else f", {low} or more"
 
     def parse(value: Value) -> int:
         text = word_of(value, expected)
@@ -96,6 +111,9 @@ def one_of(*words: str) -> Kind[str]:
     expected = f"one of {', '.join(words)}"
     known = {word.lower(): word for word in words}
 
+    if "true" in known and "false" in known:  # also says what a boolean says: Blackhole = 0
+        known |= dict.fromkeys(_TRUE, known["true"]) | dict.fromkeys(_FALSE, known["false"])
+
     def parse(value: Value) -> str:
         try:
             return known[word_of(value, expected).lower()]
@@ -119,13 +137,13 @@ def _show_dictionary(pairs: tuple[tuple[str, str], ...]) -> str:
     return "[\n" + "".join(f"  {key} = {quoted(text)}\n" for key, text in pairs) + "]"
 
 
-INTEGER_MAX = 2**63 - 1
-_COUNT_OF_SECONDS = integer_between(0, 2**32 - 1, "time-seconds")
+_UNIT = "seconds"
+_COUNT_OF_SECONDS = integer_between(0, SECONDS_MAX, "time-seconds", _UNIT)
 
 BOOLEAN = Kind("boolean", _boolean, lambda truth: "true" if truth else "false")
 INTEGER = integer_between(-INTEGER_MAX, INTEGER_MAX)
 COUNT = integer_between(0, INTEGER_MAX)
-OCTETS = integer_between(0, INTEGER_MAX, "size-bytes")
+OCTETS = integer_between(0, INTEGER_MAX, "size-bytes", "octets")
 PORT = integer_between(1, 65535, "port")
 SECONDS: Kind[float] = Kind("time-seconds", _seconds, lambda seconds: str(int(seconds)))
 NUMBER: Kind[float] = Kind("number", _number, str)
@@ -137,3 +155,95 @@ HOSTNAME = Kind("hostname", lambda value: word_of(value, "a host name"), quoted)
 STRINGS = Kind("string-list", lambda value: words_of(value, "a list ( a b ... )"), _show_list)
 DOMAINS = Kind("domain-list", lambda value: tuple(w.lower() for w in words_of(value, "a list of domains")), _show_list)
 DICTIONARY = Kind("dictionary", _dictionary, _show_dictionary)
+
+
+def _netblocks(value: Value) -> tuple[Netblock, ...]:
+    return tuple(Netblock.parse(text) for text in words_of(value, "a list of addresses and blocks such as 10.0.0.0/8"))
+
+
+def _show_netblocks(blocks: tuple[Netblock, ...]) -> str:
+    return _show_list(tuple(str(block) for block in blocks))
+
+
+def _pattern(value: Value) -> str:
+    check_pattern(text := word_of(value, "a pattern"))
+    return text
+
+
+def _patterns(value: Value) -> tuple[str, ...]:
+    for text in (texts := words_of(value, "a list of patterns")):
+        check_pattern(text)
+    return texts
+
+
+def _remote(text: str) -> str:
+    """An IPv6 address stands in brackets where a name may stand too (section 10)."""
+    try:
+        is_bare = parse_address(text).version == 6 and not text.startswith("[")
+    except ValueError:
+        return text
+    if is_bare:
+        raise ValueError(f"an IPv6 address stands in brackets here: [{text}]")
+    return text
+
+
+def either(first: Kind[T], second: Kind[U]) -> Kind[T | U]:
+    """What *first* takes, else what *second* takes."""
+
+    def parse(value: Value) -> T | U:
+        try:
+            return first.parse(value)
+        except ValueError as wrong:
+            try:
+                return second.parse(value)
+            except ValueError as also:
+                raise ValueError(f"{wrong}, or {str(also).removeprefix('expected ')}") from None
+
+    return Kind(f"union({first.name}, {second.name})", parse, lambda held: str(held))
+
+
+NETBLOCKS: Kind[tuple[Netblock, ...]] = Kind("address-list", _netblocks, _show_netblocks)
+PATTERN = Kind("regex", _pattern, quoted)
+PATTERNS = Kind("regex-list", _patterns, _show_list)
+PERCENT = integer_between(0, 100, "percent")
+MILLISECONDS = integer_between(0, SECONDS_MAX, "time-milliseconds", "milliseconds")
+REMOTE: Kind[str] = Kind("string", lambda value: _remote(word_of(value, "a host, an address or [IPv6]")), quoted)
+REMOTES: Kind[tuple[str, ...]] = Kind(
+    "string-list", lambda value: tuple(_remote(text) for text in words_of(value, "a list of hosts")), _show_list
+)
+
+_GENERIC: tuple[Kind[Any], ...] = (
+    BOOLEAN,
+    INTEGER,
+    integer_between(-1, INTEGER_MAX, "size-bytes", "octets"),
+    PORT,
+    integer_between(-1, SECONDS_MAX, "time-seconds", _UNIT),
+    NUMBER,
+    MODE,
+    THROTTLE,
+    STRING,
+    PATH,
+    HOSTNAME,
+    Kind("ip-address", lambda value: word_of(value, "an address"), quoted),
+    STRINGS,
+    DOMAINS,
+    DICTIONARY,
+    NETBLOCKS,
+    PATTERN,
+    PATTERNS,
+    PERCENT,
+    MILLISECONDS,
+)
+
+
+def generic(name: str) -> Kind[Any]:
+    """The kind that *name*, a type of options.json, stands for. Raises KeyError when it stands for none."""
+    if name.startswith("union("):
+        first, _, second = name.removeprefix("union(").removesuffix(")").rpartition(", ")
+        return either(generic(first), generic(second))
+    if name.startswith("enum("):
+        return one_of(*name.removeprefix("enum(").removesuffix(")").split("|"))
+    for kind in _GENERIC:
+        if kind.name == name:
+            return kind
+    raise KeyError(name)

@@ -13,6 +13,7 @@ from momentum_trio.machine.contract import (
     Adopted,
     Clock,
     Entropy,
+    Gate,
     Nameservers,
     Process,
     Spawn,
@@ -25,7 +26,7 @@ from momentum_trio.machine.events import Events
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One host's world. A part that is None is one this machine cannot do (yet); whoever needs it says so and refuses."""
+    """One host's world. A part that is None is one this machine cannot do (yet); who needs it says so and refuses."""
 
     clock: Clock
     disk: Disk
@@ -38,3 +39,4 @@ class Machine:
     nameservers: Nameservers | None = None
     spawn: Spawn | None = None
     addresses: Addresses | None = None
+    gate: Gate | None = None

@@ -1,4 +1,4 @@
-"""The other parts of the machine as contracts: clock, entropy, work, TLS, names, sockets handed in, processes, addresses."""
+"""The other parts of the machine as contracts: clock, entropy, work, TLS, nameservers, adopted sockets, processes."""
 
 from __future__ import annotations
 
@@ -94,6 +94,14 @@ class Spawn(Protocol):
 
     async def __call__(self, role: str, sockets: Sequence[trio.socket.SocketType]) -> ProcessLink:
         """Start it in *role* with *sockets*."""
+        ...
+
+
+class Gate(Protocol):
+    """Closes a listening TCP socket to newcomers while those in its queue are still accepted (DESIGN.md, walk 3)."""
+
+    def shut(self, listening: trio.socket.SocketType) -> bool:
+        """Let nothing new reach *listening*; whether this host can. A client held off tries again after a second."""
         ...
 
 

@@ -7,6 +7,7 @@ place. Two forms exist, ``os_disk.OsDisk`` and ``sim.disk.SimDisk``, and ``tests
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -64,7 +65,7 @@ class Open(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Write(Step[None]):
-    """Write *chunks* one after the other at *offset*, all of them: short writes are repeated here, once for everyone."""
+    """Write *chunks* one after the other at *offset*, all of them: short writes are repeated here, once for all."""
 
     file: File
     offset: int
@@ -119,7 +120,7 @@ class Truncate(Step[None]):
 
 @dataclass(frozen=True, slots=True)
 class Lock(Step[None]):
-    """Take the file's exclusive lock, held until ``Close`` or the end of the process. BlockingIOError if another has it."""
+    """Take the file's exclusive lock, held until ``Close`` or the process ends. BlockingIOError if another has it."""
 
     file: File
 
@@ -232,3 +233,18 @@ class Disk(Protocol):
         Cancellation: looked for before the first step; once begun the list is carried out to its end.
         """
         ...
+
+
+async def make_durable_directory(disk: Disk, path: str, mode: int = 0o750) -> None:
+    """Make a directory, its parents too, and every name that leads to it durable, as far as we may read those folders.
+
+    A folder we may not read is one we did not make. Raises: OSError. Cancellation: between two of the folders.
+    """
+    await disk.perform([MakeDirectory(path, mode), SyncDirectory(path)])
+    place = path
+    while (above := posixpath.dirname(place.rstrip("/")) or ("/" if place.startswith("/") else ".")) != place:
+        try:
+            await disk.perform([SyncDirectory(above)])
+        except PermissionError:
+            pass
+        place = above

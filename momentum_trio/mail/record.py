@@ -138,7 +138,10 @@ class SessionBegan(Record):
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded(Record):
-    """A connection is over; octets each way, and why in a word (``quit``, ``closed``, ``idle``, ``drain``, ``fault``)."""
+    """A connection is over; octets each way, and why in a word.
+
+    The words: ``quit``, ``closed``, ``idle``, ``drain``, ``fault``.
+    """
 
     service: str
     connection_id: str

@@ -40,10 +40,13 @@ class Reply:
 
     def octets(self) -> bytes:
         """The reply as sent, CRLF included (RFC 5321 section 4.2.1)."""
+        lines = self.lines
         prefix = f"{self.enhanced} " if self.enhanced else ""
-        last = len(self.lines) - 1
+        if len(lines) == 1:
+            return f"{self.code} {prefix}{lines[0]}\r\n".encode("ascii", "replace")
+        last = len(lines) - 1
         return "".join(
-            f"{self.code}{' ' if n == last else '-'}{prefix}{line}\r\n" for n, line in enumerate(self.lines)
+            f"{self.code}{' ' if n == last else '-'}{prefix}{line}\r\n" for n, line in enumerate(lines)
         ).encode("ascii", "replace")
 
     def __str__(self) -> str:

@@ -16,7 +16,17 @@ from dataclasses import dataclass, replace
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, Disk, File, Lock, MakeDirectory, Open, Read, Stat, SyncDirectory
+from momentum_trio.machine.disk import (
+    Close,
+    Disk,
+    File,
+    Lock,
+    MakeDirectory,
+    Open,
+    Read,
+    SyncDirectory,
+    make_durable_directory,
+)
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.spool.committer import Committer, Request
@@ -353,18 +363,10 @@ async def open_spool(machine: Machine, terms: SpoolTerms) -> AsyncIterator[Spool
 
 
 async def _make_directories(disk: Disk, base: str) -> None:
-    """Make what is not there, durable up to the first ancestor that was. Raises OSError."""
-    lacking = [base.rstrip("/")]  # synced in any case: an earlier life may have died before it could
-    while lacking[-1]:
-        try:
-            await disk.perform([Stat(lacking[-1])])
-        except FileNotFoundError:
-            lacking.append(lacking[-1].rpartition("/")[0])
-        else:
-            break
+    """Make what is not there, every name that leads to it durable. Raises OSError."""
+    await make_durable_directory(disk, base, DIRECTORY_MODE)
     made = [MakeDirectory(f"{base}/{name}", DIRECTORY_MODE) for name in (LOG, CONTENT, QUARANTINE)]
-    parent = lacking[0].rpartition("/")[0]
-    await disk.perform([*made, *(SyncDirectory(path or "/") for path in dict.fromkeys([parent, *reversed(lacking)]))])
+    await disk.perform([*made, SyncDirectory(base)])
 
 
 async def _opened(machine: Machine, terms: SpoolTerms, lock: File) -> Spool:

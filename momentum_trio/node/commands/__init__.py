@@ -1,1 +1,1 @@
-"""F5: console commands, one a file."""
+"""The console's commands, one file each; ``node/tables.py`` lists them."""

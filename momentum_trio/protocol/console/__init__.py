@@ -1,1 +1,1 @@
-"""F1: the console's conversation, sans-IO (docs/protocols/console.md)."""
+"""F1: the console protocol without I/O: frames, the server's and the client's side (docs/protocols/console.md)."""

@@ -1,0 +1,146 @@
+"""A console connection for tools: blocking sockets around the protocol's client; no trio, so that it starts fast."""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from momentum_trio import __version__
+from momentum_trio.protocol.console.client import Client
+from momentum_trio.protocol.console.frame import (
+    Banner,
+    Completions,
+    End,
+    Farewell,
+    Form,
+    Part,
+    RemoteProtocolError,
+    ServerFrames,
+)
+
+RECEIVE_OCTETS = 256 * 1024
+DEFAULT_ENDPOINT = "/tmp/2025"
+_TCP = re.compile(r"(?:\[(?P<v6>[^\[\]@/]+)\]|(?P<host>[^\[\]@/:]*)):(?P<port>[0-9]{1,5})")
+
+E = TypeVar("E")
+
+
+class Gone(Exception):
+    """The server said farewell; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a console listens, as people write it. path: of a Unix socket; else host and port. user: for the prompt."""
+
+    text: str
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """``[user@]/path``, ``[user@]host:port``, ``[user@][v6]:port``. Raises ValueError saying what was expected."""
+        _, at, place = text.rpartition("@")
+        if "/" in place:
+            return cls(text, path=place)
+        if (found := _TCP.fullmatch(place)) is None or not 1 <= int(found["port"]) <= 65535 or (at and text[0] == "@"):
+            raise ValueError(f"{text!r} is no endpoint: expected /path, address:port, host:port or [v6]:port")
+        return cls(text, host=found["v6"] or found["host"] or "127.0.0.1", port=int(found["port"]))
+
+    @staticmethod
+    def looks_like_one(word: str) -> bool:
+        """Whether *word*, first on a command line, is an endpoint rather than a command."""
+        return "/" in word or "@" in word or _TCP.fullmatch(word) is not None
+
+    def connect(self, seconds: float) -> socket.socket:
+        """A connected socket on which every wait is limited to *seconds*. Raises OSError."""
+        if not self.path:
+            return socket.create_connection((self.host, self.port), timeout=seconds)
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(seconds)
+            connected.connect(self.path)
+        except OSError:
+            connected.close()
+            raise
+        return connected
+
+
+class Link:
+    """One connection, opened on construction; ``banner`` is what the server said first.
+
+    Every call may raise OSError (TimeoutError after *seconds* of silence), Gone, or RemoteProtocolError; then the link
+    is of no more use.
+    """
+
+    def __init__(self, endpoint: Endpoint, seconds: float) -> None:
+        self._client = Client(f"ec_console {__version__}")
+        self._socket = endpoint.connect(seconds)
+        try:
+            self.banner = self._await(Banner)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def command(self, line: str, form: Form, write: Callable[[str], object]) -> End:
+        """Run *line*; hand the reply to *write* as it comes. Raises ValueError when the line cannot be sent."""
+        self._client.command(line, form)
+        while True:
+            match event := self._next():
+                case Part():
+                    write(event.text)
+                case End():
+                    return event
+
+    def complete(self, line: str) -> Completions:
+        """What could follow *line*. Raises ValueError when the line cannot be sent."""
+        self._client.complete(line)
+        return self._await(Completions)
+
+    def alive(self) -> bool:
+        """Whether it is open and the server has said nothing since, such as farewell."""
+        return self._socket.fileno() >= 0 and not select.select([self._socket], [], [], 0)[0]
+
+    def close(self) -> None:
+        """Say goodbye and close; never fails."""
+        self._client.bye()
+        try:
+            self._flush()
+        except OSError:
+            pass
+        self._socket.close()
+
+    def _await(self, kind: type[E]) -> E:
+        event = self._next()
+        assert isinstance(event, kind), event  # the client's table lets nothing else through
+        return event
+
+    def _next(self) -> ServerFrames:
+        self._flush()
+        while (event := self._client.next_event()) is None:
+            self._client.receive(self._receive())
+        self._flush()
+        if isinstance(event, Farewell):
+            raise Gone(event.why)
+        return event
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(RECEIVE_OCTETS)
+        except TimeoutError:
+            raise TimeoutError(f"the server said nothing for {self._socket.gettimeout():g} seconds") from None
+
+    def _flush(self) -> None:
+        if octets := self._client.octets_to_send():
+            try:
+                self._socket.sendall(octets)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it closed; what it said before, its farewell, is still to be read
+
+
+__all__ = ["DEFAULT_ENDPOINT", "Endpoint", "Gone", "Link", "RemoteProtocolError"]

@@ -1,0 +1,54 @@
+"""``ec_dump_config``: the configuration as it holds, includes resolved and scopes merged.
+
+The original prints XML whose element names are documented nowhere; ours prints the language itself, or JSON.
+``--origin`` adds the place of every value. Secrets are not printed. Exit status 0 good, 2 when the configuration is
+not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, schema
+from momentum_trio.config.dump import as_conf, as_json
+from momentum_trio.config.error import ConfigErrors, render
+from momentum_trio.config.load import checked
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="ec_dump_config", description="Print the configuration as it holds.")
+    parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
+    parser.add_argument("-e", dest="extensions", metavar="DIR", help="taken for compatibility, without effect")
+    parser.add_argument("-f", dest="out", metavar="OUT", help="write there instead of to stdout")
+    parser.add_argument("--origin", action="store_true", help="say where each value was written")
+    parser.add_argument("--format", choices=("conf", "json"), default="conf")
+    asked = parser.parse_args(arguments)
+    try:
+        tree = checked(*load(asked.file, schema()))
+    except ConfigErrors as wrong:
+        print(wrong.render(), file=sys.stderr)
+        return EXIT_BAD_CONFIGURATION
+    if tree.warnings:
+        print(render(tree.warnings, tree.sources()), file=sys.stderr)
+    if asked.format == "json":
+        text = json.dumps(as_json(tree, origin=asked.origin), indent=1) + "\n"
+    else:
+        text = as_conf(tree, origin=asked.origin)
+    if asked.out is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        with open(asked.out, "w", encoding="utf-8") as out:
+            out.write(text)
+    except OSError as error:
+        print(f"{asked.out}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,236 @@
+"""Whether a tree says only what can be said: names known, in their place, values right (spec: config-language,
+section 4).
+
+Everything wrong is said at once. Names that belong to parts of the original outside this host load with a warning.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from momentum_trio.config.error import ERRORS_MAX, ConfigError
+from momentum_trio.config.kind import BOOLEAN
+from momentum_trio.config.merged import Scope, ScopePath
+from momentum_trio.config.schema import OptionEntry
+from momentum_trio.config.syntax import Leaf
+from momentum_trio.config.value import Array, Dictionary, Position, Setting, Word
+
+if TYPE_CHECKING:
+    from momentum_trio.config.tree import ConfigTree
+
+HINTS_MAX = 50  # looking for the nearest name is slow; behind these it is not done
+
+_SURELY_MEANT = 0.85
+
+LISTENER_KINDS = (
+    "control_listener",
+    "eccluster_listener",
+    "ecstream_listener",
+    "esmtp_listener",
+    "http_listener",
+    "msgcserver_listener",
+)
+
+
+def check(tree: ConfigTree) -> list[ConfigError]:
+    """What is wrong with *tree*, and warnings."""
+    return list(_Check(tree).run())
+
+
+def check_setting(tree: ConfigTree, path: ScopePath, setting: Setting) -> list[ConfigError]:
+    """What is wrong with *tree* because of *setting*, just made at *path*, and with the scopes made for it. No
+    warnings.
+    """
+    return [error for error in _Check(tree).of_setting(path, setting) if not error.warning]
+
+
+class _Check:
+    """One check of one tree."""
+
+    def __init__(self, tree: ConfigTree) -> None:
+        self._tree, self._schema = tree, tree.schema
+        self._pathways = tree.pathways()
+        self._errors = self._hints = 0
+
+    def run(self) -> Iterator[ConfigError]:
+        for error in self._all():
+            self._errors += not error.warning
+            yield error
+            if self._errors > ERRORS_MAX:
+                return
+
+    def of_setting(self, path: ScopePath, setting: Setting) -> Iterator[ConfigError]:
+        kinds: tuple[str, ...] = ("global",)
+        for depth, (kind, _) in enumerate(path):
+            scope = self._tree.scope(path[: depth + 1])
+            assert scope is not None
+            yield from self._head(scope, kinds)
+            kinds = (*kinds, kind)
+        yield from self._setting(setting, setting.name.lower(), kinds)
+        yield from self._local_changes()
+        yield from self._same_socket()
+
+    def _all(self) -> Iterator[ConfigError]:
+        yield from self._scope(self._tree.root, ("global",))
+        yield from self._local_changes()
+        yield from self._same_socket()
+
+    def _scope(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
+        for key, setting in scope.settings.items():
+            yield from self._setting(setting, key, kinds)
+        for member in scope.members.values():
+            yield from self._member(member, kinds)
+
+    # scopes
+
+    def _member(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
+        yield from self._head(scope, kinds)
+        entry = self._schema.scopes.get(scope.kind)
+        if entry is not None and kinds[-1] in entry.containers and not entry.is_opaque and not entry.is_out_of_scope:
+            yield from self._scope(scope, (*kinds, scope.kind))
+
+    def _head(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
+        """Whether the scope may stand here, with the instance it has."""
+        entry = self._schema.scopes.get(scope.kind)
+        container = self._schema.scope_name(kinds[-1])
+        if entry is None:
+            if self._schema.is_opaque(kinds[-1]):
+                return
+            yield self._unknown(scope.at, scope.name, kinds, "scope")
+            return
+        if kinds[-1] not in entry.containers:
+            places = self._places(entry.containers)
+            problem = f"scope {entry.name} does not stand in {container}"
+            yield ConfigError(scope.at, entry.name, problem, f"it stands in {places}")
+            return
+        if entry.is_opaque or entry.is_out_of_scope:
+            problem = "not a part of this host: kept, without effect"
+            yield ConfigError(scope.at, entry.name, problem, warning=True)
+            return
+        if entry.is_named and not scope.key and not self._is_module(scope.kind):
+            yield ConfigError(scope.at, entry.name, "the scope needs an instance", f'expected {entry.name} "..." {{')
+        elif not entry.is_named and scope.key:
+            problem = f"the scope takes no instance, not '{scope.instance}'"
+            yield ConfigError(scope.at, entry.name, problem, f"expected {entry.name} {{")
+
+    def _is_module(self, kind: str) -> bool:
+        return (kind, "enabled") in self._schema.options
+
+    # options
+
+    def _setting(self, setting: Setting, key: str, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
+        entry = self._schema.option(kinds, key)
+        if entry is None:
+            if not self._schema.is_opaque(kinds[-1]):
+                yield self._unknown(setting.at, setting.name, kinds, "option")
+            return
+        if entry.is_out_of_scope:
+            problem = "not a part of this host: kept, without effect"
+            yield ConfigError(setting.at, entry.name, problem, warning=True)
+            return
+        try:
+            entry.kind.parse(setting.value)
+        except ValueError as wrong:
+            yield ConfigError(self._value_at(setting.at), entry.name, str(wrong), is_secret=entry.is_secret)
+            return
+        yield from self._particular(setting, entry)
+
+    def _particular(self, setting: Setting, entry: OptionEntry) -> Iterator[ConfigError]:
+        """What no type says."""
+        key, value = entry.key, setting.value
+        if key == "pathway" and isinstance(value, Word) and value.text not in self._pathways:
+            near = difflib.get_close_matches(value.text, self._pathways, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f'write Pathway "{value.text}" {{ ... }}'
+            yield ConfigError(self._value_at(setting.at), entry.name, f"there is no Pathway '{value.text}'", hint)
+        elif key == "match_cache_size" and isinstance(value, Word) and int(value.text) <= 0:
+            yield ConfigError(self._value_at(setting.at), entry.name, "expected a number above 0")
+        elif key == "relay_for_sending_domains" and isinstance(value, Array) and not value.items:
+            problem, hint = (
+                "an empty list permits nothing",
+                "Open_Relay = true opens relaying to every client of the scope",
+            )
+            yield ConfigError(setting.at, entry.name, problem, hint, warning=True)
+        elif key == "peers" and isinstance(value, Dictionary):
+            for name in (name for name, _ in value.pairs if name != name.lower()):
+                problem = f"'{name}' is not in lower case: msgc would not start"
+                yield ConfigError(self._value_at(setting.at), entry.name, problem, f"write {name.lower()}")
+        elif entry.kind.name == "octal-mode" and isinstance(value, Word) and not value.text.startswith("0"):
+            problem = f"taken as octal: 0{value.text}"
+            yield ConfigError(self._value_at(setting.at), entry.name, problem, "write the leading 0", warning=True)
+
+    def _unknown(self, at: Position, name: str, kinds: tuple[str, ...], what: str) -> ConfigError:
+        """A name that is not valid here: known elsewhere, or nowhere."""
+        schema, key = self._schema, name.lower()
+        container = schema.scope_name(kinds[-1])
+        near = self._near(kinds, key)
+        elsewhere = schema.by_option.get(key, ()) if what == "option" else ()
+        if elsewhere:
+            names = self._places(frozenset().union(*(entry.scopes for entry in elsewhere)))
+            close = near and difflib.SequenceMatcher(None, near.lower(), key).ratio() >= _SURELY_MEANT
+            hint = f"did you mean {near}?" if close else ""
+            return ConfigError(at, name, f"not valid in {container}; it is valid in {names}", hint)
+        if what == "option" and key in schema.scopes:
+            return ConfigError(at, name, "a scope, not an option", f"expected {schema.scopes[key].name} {{ ... }}")
+        if what == "scope" and key in schema.by_option:
+            option = schema.by_option[key][0].name
+            return ConfigError(at, name, "an option, not a scope", f"expected {option} = VALUE")
+        if not near and self._hints <= HINTS_MAX:
+            near = schema.nearest_anywhere(key)
+        hint = f"did you mean {near}?" if near else ""
+        return ConfigError(at, name, f"no such {what} in {container}", hint)
+
+    def _places(self, kinds: frozenset[str]) -> str:
+        """*kinds* as a list for people, those that mean nothing on this host left out."""
+        entries = {kind: self._schema.scopes.get(kind) for kind in sorted(kinds)}
+        ours = [kind for kind, entry in entries.items() if entry is None or not entry.is_out_of_scope]
+        names = ("every module" if kind == "module" else self._schema.scope_name(kind) for kind in ours or entries)
+        return ", ".join(names)
+
+    def _near(self, kinds: tuple[str, ...], key: str) -> str:
+        self._hints += 1
+        return self._schema.nearest(kinds, key) if self._hints <= HINTS_MAX else ""
+
+    def _value_at(self, at: Position) -> Position:
+        """Where the value of the statement at *at* begins."""
+        file = self._tree.files.get(at.file)
+        if file is None:
+            return at
+        source = file.document.source
+        node = file.document.node_at(source.offset(at))
+        return source.at(node.value_start) if isinstance(node, Leaf) else at
+
+    # across scopes
+
+    def _local_changes(self) -> Iterator[ConfigError]:
+        settings = self._tree.root.settings
+        only = settings.get("local_changes_only")
+        if only is not None and "local_changes_file" not in settings:
+            try:
+                is_only = BOOLEAN.parse(only.value)
+            except ValueError:
+                return
+            if is_only:
+                yield ConfigError(only.at, "Local_Changes_Only", "Local_Changes_File is not set", "set it as well")
+
+    def _same_socket(self) -> Iterator[ConfigError]:
+        """Two listeners on one socket would each get some of the connections."""
+        taken: dict[str, Scope] = {}
+        listens = [(kind, listen) for kind in LISTENER_KINDS for listen in self._tree.listens(kind)]
+        for kind, listen in sorted(listens, key=lambda found: (found[1].at.file, found[1].at.line, found[1].at.column)):
+            if not self._is_enabled(kind, listen):
+                continue
+            other = taken.setdefault(listen.key, listen)
+            if other is not listen:
+                problem = f"{listen.key} is already listened on at {other.at}"
+                yield ConfigError(listen.at, "Listen", problem, "each socket belongs to one listener")
+
+    def _is_enabled(self, listener: str, listen: Scope) -> bool:
+        setting = self._tree.chain_path(((listener, ""), ("listen", listen.key))).find(
+            "enable", frozenset(("listen", listener))
+        )
+        try:
+            return setting is None or BOOLEAN.parse(setting.value)
+        except ValueError:
+            return True

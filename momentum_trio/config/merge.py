@@ -1,0 +1,129 @@
+"""Documents become one tree of scopes (spec: config-language, section 5).
+
+The main file from its top, includes at their place, Local_Changes_File last. The same scope twice: bodies merge. The
+same option twice in one scope: the later reading holds whole; lists are never joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from momentum_trio.config.error import ConfigError
+from momentum_trio.config.instance import instance_key
+from momentum_trio.config.merged import Scope
+from momentum_trio.config.prescan import DEPTH_MAX
+from momentum_trio.config.schema import Schema
+from momentum_trio.config.source import Source
+from momentum_trio.config.syntax import Block, Document, Include, Leaf, Node
+from momentum_trio.config.value import Position, Setting
+
+EXPANSIONS_MAX = 10_000  # includes followed, each as often as it is met
+NODES_MAX = 4_000_000  # statements merged, counted as often as they are included
+
+Targets = Mapping[tuple[str, int], Sequence[str]]  # (file, offset of the include) -> the files it stands for
+
+
+class _Growing:
+    """A scope while its bodies merge."""
+
+    __slots__ = ("instance", "key", "kind", "leaves", "members", "name", "openings")
+
+    def __init__(self, kind: str, name: str, instance: str, key: str) -> None:
+        self.kind, self.name, self.instance, self.key = kind, name, instance, key
+        self.openings: list[Position] = []
+        self.leaves: dict[str, tuple[Leaf, Source]] = {}
+        self.members: dict[tuple[str, str], _Growing] = {}
+
+    def grown(self) -> Scope:
+        settings = {
+            key: Setting(leaf.name, leaf.value, source.at(leaf.start)) for key, (leaf, source) in self.leaves.items()
+        }
+        members = {key: member.grown() for key, member in self.members.items()}
+        return Scope(self.kind, self.name, self.instance, self.key, settings, members, tuple(self.openings))
+
+
+class Merge:
+    """One merging. What is wrong is appended to *errors*. reading: the files in the order in which they were met."""
+
+    def __init__(
+        self, documents: Mapping[str, Document], targets: Targets, schema: Schema, errors: list[ConfigError]
+    ) -> None:
+        self._documents, self._targets, self._schema, self._errors = documents, targets, schema, errors
+        self._root = _Growing("global", "Global", "", "")
+        self._including: list[str] = []
+        self._expansions = self._nodes = 0
+        self._is_full = False
+        self.reading: dict[str, int] = {}
+
+    def read(self, path: str) -> None:
+        """The file *path*, known, at the file level."""
+        document = self._documents[path]
+        self._root.openings.append(document.source.at(0))
+        self._file(path, self._root, 0)
+
+    def root(self) -> Scope:
+        """All that was read."""
+        return self._root.grown()
+
+    def _file(self, path: str, into: _Growing, depth: int) -> None:
+        document = self._documents[path]
+        self.reading[path] = self.reading.get(path, 0) + 1
+        self._including.append(path)
+        self._body(document.body, document.source, into, depth)
+        self._including.pop()
+
+    def _body(self, body: tuple[Node, ...], source: Source, into: _Growing, depth: int) -> None:
+        self._nodes += len(body)
+        if self._nodes > NODES_MAX:
+            if not self._is_full:
+                self._error(source, 0, "", f"more than {NODES_MAX} statements, counted as often as they are included")
+            self._is_full = True
+            return
+        leaves = into.leaves
+        for node in body:
+            if type(node) is Leaf:
+                leaves[node.name.lower()] = (node, source)
+            elif isinstance(node, Block):
+                self._block(node, source, into, depth + 1)
+            elif isinstance(node, Include):
+                self._include(node, source, into, depth)
+
+    def _block(self, block: Block, source: Source, into: _Growing, depth: int) -> None:
+        if block.is_broken:
+            return
+        if depth > DEPTH_MAX:
+            self._error(source, block.start, block.name, f"scopes are nested more than {DEPTH_MAX} deep")
+            return
+        kind = block.name.lower()
+        instance = "" if block.instance is None else block.instance.text
+        entry = self._schema.scopes.get(kind)
+        name = block.name if entry is None else entry.name
+        kind = kind if entry is None else entry.key
+        key = ""
+        if block.instance is not None:
+            try:
+                key = instance_key(kind, instance)
+            except ValueError as wrong:
+                self._error(source, block.instance_start, name, str(wrong))
+                return
+        scope = into.members.get((kind, key))
+        if scope is None:
+            scope = into.members[kind, key] = _Growing(kind, name, instance, key)
+        scope.openings.append(source.at(block.start))
+        self._body(block.body, source, scope, depth)
+
+    def _include(self, include: Include, source: Source, into: _Growing, depth: int) -> None:
+        for path in self._targets.get((source.name, include.start), ()):
+            self._expansions += 1
+            if self._expansions > EXPANSIONS_MAX:
+                if self._expansions == EXPANSIONS_MAX + 1:
+                    self._error(source, include.start, "include", f"more than {EXPANSIONS_MAX} files are included")
+                return
+            if path in self._including:
+                circle = " -> ".join((*self._including[self._including.index(path) :], path))
+                self._error(source, include.start, "include", "the file includes itself", circle)
+                continue
+            self._file(path, into, depth)
+
+    def _error(self, source: Source, offset: int, name: str, problem: str, hint: str = "") -> None:
+        self._errors.append(ConfigError(source.at(offset), name, problem, hint))

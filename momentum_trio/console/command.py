@@ -1,0 +1,82 @@
+"""A console command: its declaration, what it is asked, what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from momentum_trio.console.facade import Administration
+
+Data = None | bool | int | float | str | Sequence["Data"] | Mapping[str, "Data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who asks, and from where.
+
+    user: login name of a Unix peer, empty when nobody in particular. endpoint: the Listen as configured.
+    peer: ``127.0.0.1:4711``, empty for a Unix peer (spec/logs.md section 6).
+    """
+
+    user: str
+    endpoint: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answers, in both forms.
+
+    text: for people and scripts, lines as spec/console.md has them; the LF of the last line may be left out.
+    data: the same as values, for ``--json``. failed: the command did not do what it says.
+    """
+
+    text: str
+    data: Data = None
+    failed: bool = False
+
+
+def failure(problem: str) -> Answer:
+    """The answer of a command that could not do what it says."""
+    return Answer(problem, {"error": problem}, failed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command asked for. rest: the line after the command's own words; commands: the table it was found in."""
+
+    operator: Operator
+    rest: str
+    administration: Administration
+    commands: tuple[Command, ...]
+
+
+def _nothing(request: Request) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The declaration of a command: one row of the table, and all that help and completion know.
+
+    words: what calls it, lower case. arguments: what may follow, as the synopsis shows it; empty: nothing may.
+    meaning: one line. help: what more there is to say. run: does it; raises nothing but what dispatch.py names.
+    candidates: what the next word could be, where ``request.rest`` holds the whole words before it.
+    """
+
+    words: tuple[str, ...]
+    meaning: str
+    run: Callable[[Request], Awaitable[Answer]]
+    arguments: str = ""
+    help: str = ""
+    candidates: Callable[[Request], Sequence[str]] = field(default=_nothing)
+
+    @property
+    def name(self) -> str:
+        """``config set``."""
+        return " ".join(self.words)
+
+    @property
+    def synopsis(self) -> str:
+        """``config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE``."""
+        return f"{self.name} {self.arguments}".rstrip()

@@ -1,0 +1,130 @@
+"""The node as the console sees it: reports as values, and what an operator may ask for.
+
+Commands are written against ``Administration``; ``node/administration.py`` is the real one, tests make their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from momentum_trio.config.tree import ConfigTree
+
+
+class ListenState(Enum):
+    """What becomes of a Listen."""
+
+    OPEN = "open"
+    DISABLED = "disabled"
+    NOT_BUILT = "not built"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenReport:
+    """One Listen. listener: ``ESMTP_Listener``. endpoint: as configured; bound: as bound (port 0), empty if it is not.
+
+    sessions: open now (a disabled Listen may still have some); the others count since the node started.
+    """
+
+    listener: str
+    endpoint: str
+    bound: str
+    state: ListenState
+    sessions: int
+    sessions_total: int
+    octets_received: int
+    octets_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``summary`` prints (spec/console.md section 8); messages count since the last reset.
+
+    warnings: sentences the operator should see (a world-writable control socket without authorization).
+    """
+
+    inbound_concurrency: int
+    outbound_concurrency: int
+    active_domains: int
+    active_queue: int
+    delayed_queue: int
+    delivered: int
+    failed: int
+    rejected: int
+    received: int
+    since_reset_seconds: float
+    uptime_seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+class ApplyError(Exception):
+    """A checked configuration could not be put into effect (an address that cannot be bound). Nothing was changed.
+
+    problems: one sentence each.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class Administration(Protocol):
+    """What the console may ask of the node it is in."""
+
+    @property
+    def tree(self) -> ConfigTree:
+        """The configuration that holds now."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Its number, from 1."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """``0.1.0``."""
+        ...
+
+    @property
+    def hostname(self) -> str:
+        """The host's name as Hostname or the machine has it."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        ...
+
+    async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
+        """Replace the configuration by ``change(current)``, all or nothing; sockets are opened and closed on return.
+
+        description: the set and unset lines, secrets masked, for the record of it.
+        Raises: ConfigErrors, from *change* or because the new tree does not pass the checks; ApplyError. The running
+            configuration then stays. Changes are made one after the other.
+        Cancellation: before the change begins as if never asked; after that it is carried out to its end.
+        """
+        ...
+
+    async def reload(self) -> None:
+        """Read the configuration files again and put them into effect. Raises as ``apply``, and OSError."""
+        ...
+
+    def listeners(self) -> Sequence[ListenReport]:
+        """All Listens of the running configuration, by listener and in the order of the text."""
+        ...
+
+    async def summary(self) -> Summary:
+        """Counts of both planes, asked over the link."""
+        ...
+
+    def reset_statistics(self) -> None:
+        """Count from zero again in ``summary``."""
+        ...
+
+    def request_shutdown(self) -> None:
+        """Begin the drain a SIGTERM begins, and return at once."""
+        ...

@@ -1,0 +1,47 @@
+"""How an attempt to deliver one message ended. Deferrals and bounces are values; nothing is raised.
+
+reason: a reply of the other side, or ``451 4.3.0 [internal] ...`` where the words are ours (spec/logs.md section 9).
+stage: where the conversation stood, by the numbers of that section.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Stage(IntEnum):
+    """Connection stages of spec/logs.md section 9 that methods name so far."""
+
+    NOT_CONNECTED = 0
+    SENDING_BODY = 8
+    READING_CONFIRMATION = 9
+    UNKNOWN = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Somebody else has custody now, durably. peer_address: who; empty when it is this host."""
+
+    peer_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now: the message stays in the spool and is tried again."""
+
+    reason: str
+    stage: int = Stage.NOT_CONNECTED
+    peer_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """Never: the message is given up."""
+
+    reason: str
+    stage: int = Stage.NOT_CONNECTED
+    peer_address: str = ""
+
+
+Outcome = Delivered | Deferred | Bounced

@@ -1,0 +1,53 @@
+"""Which method delivers mail for a routing domain, and with what options. Resolved once per domain and generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from momentum_trio.config.chain import Chain
+from momentum_trio.delivery.blackhole import Blackholed
+from momentum_trio.delivery.delivery_options import METHOD_WORDS, DeliveryOptions
+from momentum_trio.delivery.method import Method
+from momentum_trio.delivery.unbuilt import Unbuilt
+from momentum_trio.reception.reception_options import BlackholeOptions
+
+
+class OutboundTree(Protocol):
+    """What the queue asks of a configuration tree."""
+
+    def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
+        """The scopes that answer for mail to *domain* (spec: config-language, section 7.1)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How mail of one routing domain goes out."""
+
+    method: Method
+    options: DeliveryOptions
+    chain: Chain
+
+
+class Routes:
+    """Chooses routes: the methods that exist, by their word."""
+
+    def __init__(self, methods: Sequence[Method]) -> None:
+        built: Mapping[str, Method] = {method.word: method for method in methods}
+        self._methods: Mapping[str, Method] = {word: built.get(word) or Unbuilt(word) for word in METHOD_WORDS}
+        self._blackholed = Blackholed()
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Every method a route can have."""
+        return (*self._methods.values(), self._blackholed)
+
+    def choose(self, tree: OutboundTree, binding_group: str, binding: str, domain: str) -> Route:
+        """The route of *domain* for mail of that binding."""
+        chain = tree.chain_outbound(binding_group, binding, domain)
+        options = DeliveryOptions.resolve(chain)
+        dropped = BlackholeOptions.resolve(chain).blackhole != "false"
+        method = self._blackholed if dropped else self._methods[options.method]
+        return Route(method, options, chain)

@@ -1,0 +1,274 @@
+"""Listening sockets: the one place that makes them, tunes them, accepts from them and closes them.
+
+TCP sockets have SO_REUSEPORT, so that ``*:25`` and ``127.0.0.1:25`` can stand beside each other and a successor can be
+bound before its predecessor closes. That also lets a stranger of the same user share the port unseen; hence ``probe``.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import trio
+
+from momentum_trio.listener.listen_options import ACCEPT_TASKS_MAX, ListenOptions
+from momentum_trio.machine import Machine
+from momentum_trio.machine.disk import ChangeMode, FileFacts, FileKind, Rename, Stat, Unlink
+from momentum_trio.net.endpoint import Endpoint, Family
+from momentum_trio.net.netblock import LOOPBACK, parse_address
+
+PRIVATE_UMASK = 0o177
+REST_SECONDS = 0.05  # how long a closing socket waits for one more connection of its queue
+STRANGER_SECONDS = 2.0  # how long an old Unix socket may take to show that it is alive
+
+# accept(2): the connection is gone, or the network was; the socket is good (the manual page lists them for Linux).
+PASSING = frozenset(
+    (
+        errno.ECONNABORTED, errno.EPERM, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
+        errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.ETIMEDOUT,
+    )
+)  # fmt: skip
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+_PEER_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+
+
+@dataclass(frozen=True, slots=True)
+class SocketTerms:
+    """What a listening socket is tuned with; a change of it does not need a new socket."""
+
+    backlog: int
+    file_mode: int
+    send_buffer_octets: int
+    receive_buffer_octets: int
+    no_delay: bool
+    accept_tasks: int
+
+    @classmethod
+    def of(cls, options: ListenOptions) -> SocketTerms:
+        """The terms that *options* ask for."""
+        return cls(
+            options.backlog,
+            options.file_mode,
+            options.send_buffer_octets,
+            options.receive_buffer_octets,
+            options.disable_nagle,
+            max(1, min(options.concurrency, ACCEPT_TASKS_MAX)),
+        )
+
+
+@dataclass(slots=True)
+class Listening:
+    """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included.
+
+    owns_path: whether a Unix path goes when the socket closes; not that of somebody who handed the socket over.
+    """
+
+    endpoint: Endpoint
+    socket: trio.socket.SocketType
+    bound: Endpoint
+    owns_path: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who connected. address: unmapped, 127.0.0.1 for a Unix peer. peer, local: as ``kind.Connection`` has them."""
+
+    address: IPv4Address | IPv6Address
+    peer: str
+    local: str
+    uid: int | None
+
+
+async def probe(endpoint: Endpoint) -> None:
+    """Raise OSError (EADDRINUSE) if somebody listens at a TCP *endpoint*; ask only when none of ours overlaps it."""
+    if endpoint.family is Family.UNIX or endpoint.port == 0:
+        return
+    socket = trio.socket.socket(_family(endpoint), trio.socket.SOCK_STREAM)
+    try:
+        socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+        _set_v6_only(socket, endpoint)
+        await socket.bind(_address(endpoint))
+    finally:
+        socket.close()
+
+
+async def open_listening(machine: Machine, endpoint: Endpoint, terms: SocketTerms, *, ours: bool = False) -> Listening:
+    """Bind *endpoint* and listen. ours: a Unix socket of ours stands there and is to be replaced.
+
+    Raises: OSError: EADDRINUSE, EACCES, EADDRNOTAVAIL; EEXIST when a Unix path is taken by something else than a dead
+        socket of ours. Nothing is left behind then.
+    """
+    family = trio.socket.AF_UNIX if endpoint.family is Family.UNIX else _family(endpoint)
+    socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
+    try:
+        if endpoint.family is Family.UNIX:
+            await _bind_unix(machine, socket, endpoint.path, terms, ours=ours)
+            return Listening(endpoint, socket, endpoint)
+        return await _bind_tcp(socket, endpoint, terms)
+    except BaseException:
+        socket.close()
+        raise
+
+
+def adopt_listening(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
+    """Take over a *socket* that listens at *endpoint* already (systemd, a parent that hands over)."""
+    socket.listen(terms.backlog)
+    _tune(socket, endpoint, terms)
+    return Listening(endpoint, socket, endpoint, owns_path=False)
+
+
+def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
+    """Where a socket handed over listens; None when that is nothing a Listen can name."""
+    name = socket.getsockname()
+    if socket.family == trio.socket.AF_UNIX:
+        return Endpoint.parse(name) if isinstance(name, str) and name.startswith("/") else None
+    if socket.family not in (trio.socket.AF_INET, trio.socket.AF_INET6):
+        return None
+    return Endpoint.parse(address_text(ip_address(name[0].partition("%")[0]), name[1]))
+
+
+async def _bind_tcp(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
+    socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+    socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEPORT, 1)
+    _set_v6_only(socket, endpoint)
+    _tune(socket, endpoint, terms)
+    await socket.bind(_address(endpoint))
+    socket.listen(terms.backlog)
+    return Listening(endpoint, socket, replace(endpoint, port=socket.getsockname()[1]))
+
+
+async def _bind_unix(
+    machine: Machine, socket: trio.socket.SocketType, path: str, terms: SocketTerms, *, ours: bool
+) -> None:
+    """Bound where nobody looks, given its mode, listening, and only then moved to its name (SECURITY.md)."""
+    directory = path.rpartition("/")[0]
+    private = f"{directory}/.{machine.entropy.octets(4).hex()}"
+    _set_buffers(socket, terms)
+    with machine.process.umask(PRIVATE_UMASK):
+        await socket.bind(private)
+    try:
+        facts: FileFacts = (
+            await machine.disk.perform([ChangeMode(private, terms.file_mode), Stat(private, follow=False)])
+        )[1]
+        if not ours:
+            await _require_free(machine, path, facts.owner)
+        socket.listen(terms.backlog)
+        await machine.disk.perform([Rename(private, path)])
+    except BaseException:
+        with trio.CancelScope(shield=True):
+            await machine.disk.perform([Unlink(private, missing_ok=True)])
+        raise
+
+
+async def _require_free(machine: Machine, path: str, owner: int) -> None:
+    """Return if nothing is at *path*, or a dead socket of *owner*, which may be replaced; raise OSError otherwise."""
+    try:
+        facts: FileFacts = (await machine.disk.perform([Stat(path, follow=False)]))[0]
+    except FileNotFoundError:
+        return
+    if facts.kind is not FileKind.SOCKET:
+        raise FileExistsError(errno.EEXIST, "something that is no socket is there", path)
+    if facts.owner != owner:
+        raise PermissionError(errno.EACCES, "the socket there belongs to another user", path)
+    stranger = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+    try:
+        with trio.move_on_after(STRANGER_SECONDS):
+            await stranger.connect(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return
+    finally:
+        stranger.close()
+    raise OSError(errno.EADDRINUSE, "somebody listens there", path)
+
+
+async def retune(machine: Machine, listening: Listening, terms: SocketTerms) -> None:
+    """Apply *terms* to a socket that listens already; new connections get them."""
+    listening.socket.listen(terms.backlog)
+    _tune(listening.socket, listening.endpoint, terms)
+    if listening.endpoint.family is Family.UNIX and listening.owns_path:
+        await machine.disk.perform([ChangeMode(listening.endpoint.path, terms.file_mode)])
+
+
+async def close_listening(machine: Machine, listening: Listening, *, replaced: bool = False) -> None:
+    """Close the socket and remove its path, unless it was *replaced* there. Never raises for a path that is gone."""
+    listening.socket.close()
+    if listening.endpoint.family is Family.UNIX and listening.owns_path and not replaced:
+        await machine.disk.perform([Unlink(listening.endpoint.path, missing_ok=True)])
+
+
+def hold_off(machine: Machine, listening: Listening) -> bool:
+    """Let no newcomer reach a socket about to be closed, so that ``next_in_queue`` finds an end; whether that is so.
+
+    A queued connection on a closed TCP listener would get a reset. Without a gate in the machine the queue would have
+    no end, and the resets are the lesser evil. Measured: DESIGN.md, walk 3.
+    """
+    if machine.gate is None or listening.endpoint.family is Family.UNIX:
+        return False
+    return machine.gate.shut(listening.socket)
+
+
+async def next_in_queue(listening: Listening) -> tuple[trio.socket.SocketType, object] | None:
+    """A connection that waits in the queue of a socket that is held off; None when there is none."""
+    with trio.move_on_after(REST_SECONDS):
+        try:
+            return await listening.socket.accept()
+        except OSError:
+            return None
+    return None
+
+
+def caller(socket: trio.socket.SocketType, address: object, listening: Listening) -> Caller:
+    """Who is at the other end of a *socket* just accepted, *address* being what accept() said."""
+    if listening.endpoint.family is Family.UNIX:
+        return Caller(LOOPBACK, "", listening.endpoint.path, _peer_uid(socket))
+    assert isinstance(address, tuple)
+    peer = parse_address(address[0].partition("%")[0])
+    ours = socket.getsockname()
+    local = parse_address(ours[0].partition("%")[0])
+    return Caller(peer, address_text(peer, address[1]), address_text(local, ours[1]), None)
+
+
+def address_text(address: IPv4Address | IPv6Address, port: int) -> str:
+    """``192.0.2.1:25`` or ``[2001:db8::1]:25``."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def _peer_uid(socket: trio.socket.SocketType) -> int | None:
+    """The user at the other end of a Unix socket when it connected (unix(7), SO_PEERCRED)."""
+    try:
+        credentials = socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+    except OSError:
+        return None
+    uid: int = _PEER_CREDENTIALS.unpack(credentials)[1]
+    return uid
+
+
+def _family(endpoint: Endpoint) -> int:
+    return trio.socket.AF_INET6 if endpoint.family is Family.INET6 else trio.socket.AF_INET
+
+
+def _address(endpoint: Endpoint) -> tuple[str, int]:
+    return ("0.0.0.0" if endpoint.address == "*" else endpoint.address, endpoint.port)
+
+
+def _set_v6_only(socket: trio.socket.SocketType, endpoint: Endpoint) -> None:
+    if endpoint.family is Family.INET6:
+        socket.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
+
+
+def _tune(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> None:
+    """Accepted sockets inherit what the listening one has (Linux), so that none of it costs a call per connection."""
+    _set_buffers(socket, terms)
+    if endpoint.family is not Family.UNIX:
+        socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, int(terms.no_delay))
+
+
+def _set_buffers(socket: trio.socket.SocketType, terms: SocketTerms) -> None:
+    """Only when somebody set them: kernels tune by themselves otherwise."""
+    if terms.send_buffer_octets:
+        socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, terms.send_buffer_octets)
+    if terms.receive_buffer_octets:
+        socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, terms.receive_buffer_octets)

@@ -1,0 +1,91 @@
+"""Ceilings: how many conversations may be open at once, checked before a connection gets a task."""
+
+from __future__ import annotations
+
+import trio
+
+from momentum_trio.config.chain import Chain
+from momentum_trio.limits.contract import Key, SharedState
+from momentum_trio.listener.kind import ListenerKind
+from momentum_trio.listener.listen_options import CeilingOptions
+
+DESCRIPTORS_RESERVE = 64  # spool segments, logs, listening sockets, delivery, the resolver, the libraries
+DESCRIPTORS_RESERVE_PART = 8  # ... but at least an eighth of them all, for large hosts deliver much
+
+
+def sessions_max(descriptors_max: int) -> int:
+    """How many sessions fit into *descriptors_max* descriptors less the reserve; at least one."""
+    return max(1, descriptors_max - max(DESCRIPTORS_RESERVE, descriptors_max // DESCRIPTORS_RESERVE_PART))
+
+
+class Seat:
+    """The right of one connection to be there; given back once."""
+
+    __slots__ = ("_ceilings", "_keys")
+
+    def __init__(self, ceilings: Ceilings, keys: tuple[Key, ...]) -> None:
+        self._ceilings, self._keys = ceilings, keys
+
+    def leave(self) -> None:
+        """Give the seat back."""
+        self._ceilings.vacate(self._keys)
+        self._keys = ()
+
+
+class Ceilings:
+    """Counts sessions of the whole node against descriptors, and by listener and service in the shared state."""
+
+    def __init__(self, limits: SharedState, sessions_max: int) -> None:
+        self._limits = limits
+        self._sessions_max = sessions_max
+        self._sessions = 0
+        self._left = trio.Event()
+
+    @property
+    def sessions(self) -> int:
+        """Sessions open now, all listeners together."""
+        return self._sessions
+
+    def admit(self, kind: ListenerKind, chain: Chain) -> Seat | None:
+        """A seat for one more connection whose options are *chain*'s; None if a ceiling is reached."""
+        if self._sessions >= self._sessions_max:
+            return None
+        options = CeilingOptions.resolve(chain)
+        listener = listener_key(kind, chain)
+        service = ("service_sessions", kind.service)
+        for key, limit in ((listener, options.listener_sessions_max), (service, options.service_sessions_max)):
+            if limit and self._limits.gauge(key) >= limit:
+                return None
+        self._sessions += 1
+        for key in (listener, service):
+            self._limits.gauge_add(key, self._limits.node, 1)
+        return Seat(self, (listener, service))
+
+    def vacate(self, keys: tuple[Key, ...]) -> None:
+        """A seat is given back: whoever waits for one is told."""
+        assert keys, "a seat is given back once"
+        self._sessions -= 1
+        assert self._sessions >= 0
+        for key in keys:
+            self._limits.gauge_add(key, self._limits.node, -1)
+        self._left.set()
+        self._left = trio.Event()
+
+    async def session_ended(self) -> None:
+        """Wait until some session has ended."""
+        await self._left.wait()
+
+
+def listener_key(kind: ListenerKind, chain: Chain) -> Key:
+    """Which sessions Listener_Sessions counts together: those of the scope that sets it.
+
+    Set nowhere or in the listener: all of the listener. In a Listen, or in a Peer: those alone. In a pathway: those
+    that use it. The path holds no generation, so counts survive a new one.
+    """
+    option = CeilingOptions.listener_sessions_max
+    owner = chain.owner(option.key, option.scopes)
+    path: list[str] = []
+    if owner is not None and owner.kind != kind.key:
+        within = chain.scopes[chain.scopes.index(owner) + 1 :] if owner.kind == "peer" else ()
+        path = [owner.kind, owner.instance, *(scope.instance for scope in within if scope.kind == "listen")]
+    return ("listener_sessions", kind.key, *path)

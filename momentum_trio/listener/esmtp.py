@@ -1,0 +1,335 @@
+"""ESMTP_Listener: SMTP sessions. Octets between a socket and the core, the core's events to reception, nothing more.
+
+The rules of SMTP are in ``protocol/smtp``, those of policy in ``reception``; here is when to read, send, wait and end.
+"""
+
+from __future__ import annotations
+
+import math
+
+import trio
+
+from momentum_trio.config.chain import Chain
+from momentum_trio.listener.deadline import Deadline
+from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.esmtp_terms import terms_of
+from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.event import (
+    ContentEnd,
+    ContentPart,
+    Data,
+    Hello,
+    Mail,
+    Quit,
+    Rcpt,
+    Refusal,
+    Reset,
+)
+from momentum_trio.protocol.smtp.phase import Phase
+from momentum_trio.protocol.smtp.server import Server
+from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.reception.client import Client
+from momentum_trio.reception.decision import Accepted, Decision
+from momentum_trio.reception.door import Door
+from momentum_trio.reception.reception_options import NameOptions
+from momentum_trio.reception.rules import Rules
+from momentum_trio.spool.spool import Receipt
+
+RECEIVE_OCTETS = 64 * 1024
+EVENTS_PER_TURN = 100  # answered at a stretch, before other sessions get their turn
+FAREWELL_SECONDS = 1.0  # for a last reply, and for the client to take it before the socket is closed
+LINGER_OCTETS_MAX = 1024 * 1024
+
+
+async def converse(connection: Connection, services: Services) -> None:
+    """One SMTP session, from the greeting to its end; the caller closes the socket and records the end.
+
+    Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
+    """
+    assert isinstance(services.door, Door)
+    session = Session(connection, services.door)
+    try:
+        with session.deadline:
+            await session.talk()
+        if session.deadline.fired:
+            await session.farewell()
+    finally:
+        connection.on_drain = None
+        await session.reception.abandon()
+
+
+KIND = ListenerKind(
+    "ESMTP_Listener",
+    "SMTP",
+    Plane.MAIL,
+    converse,
+    refusal=replies.CONCURRENCY.octets(),
+    fault=replies.INTERNAL_FAULT.octets(),
+)
+
+
+class Session:
+    """One client's conversation: the core, reception, the options that hold, and when we last heard of him.
+
+    The options of one generation hold until, between two mail transactions, a newer one is seen. What the client was
+    told already (the greeting, the offer of EHLO) cannot be taken back: if that changed, he is asked to come again.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_door",
+        "_generation",
+        "_greeted_as",
+        "_offered",
+        "_options",
+        "_resting",
+        "_server",
+        "_socket",
+        "_stale",
+        "_torn",
+        "deadline",
+        "reception",
+    )
+
+    def __init__(self, connection: Connection, door: Door) -> None:
+        self._connection, self._door, self._socket = connection, door, connection.socket
+        self._generation = connection.generations.current
+        client = Client(
+            connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
+        )
+        chain = self._chain()
+        rules = door.rules(self._generation.tree, chain, client)
+        self._options = SessionOptions.resolve(chain)
+        self.reception = door.reception(client, rules)
+        terms = self._terms(chain, rules)
+        self._server = Server(terms)
+        self._greeted_as = (terms.host, self._options.static_banner)
+        self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
+        self._stale = False  # what the client was told no longer holds
+        self._resting = False  # nothing but the client is waited for
+        self._torn = False  # a reply was sent in part
+        self.deadline = Deadline(self._silence_seconds)
+        connection.on_drain = self._drain
+
+    async def talk(self) -> None:
+        """Converse until one of the two is done, or the deadline cuts it."""
+        server, connection, deadline = self._server, self._connection, self.deadline
+        receive = self._socket.recv
+        if connection.draining.is_set():
+            server.begin(replies.SHUTTING_DOWN)
+            connection.why = "drain"
+        else:
+            server.begin()
+        await self._send()
+        while not server.closed:
+            if connection.draining.is_set() and not server.in_transaction:
+                self._end(replies.SHUTTING_DOWN, "drain")
+                await self._send()
+                break
+            self._resting = True
+            try:
+                octets = await receive(RECEIVE_OCTETS)
+            except OSError:  # a reset: an end like any other
+                return
+            self._resting = False
+            deadline.touch()
+            connection.octets_received += len(octets)
+            server.receive(octets)
+            await self._answer_all()
+            await self._send()
+            if not octets:
+                return
+        if connection.why != "quit":
+            with trio.move_on_after(FAREWELL_SECONDS):
+                await self._linger()
+
+    async def farewell(self) -> None:
+        """The deadline has cut the conversation: say why, if the client still listens."""
+        if self._connection.draining.is_set():
+            self._end(replies.SHUTTING_DOWN, "drain")
+        else:
+            self._end(replies.idle_timeout(self._server.terms.host), "idle")
+        if self._torn:
+            return  # nothing can be said in the middle of a reply
+        with trio.move_on_after(FAREWELL_SECONDS):
+            await self._send()
+            await self._linger()
+
+    async def _answer_all(self) -> None:
+        """Answer everything the core has understood so far; the replies wait in it for one send.
+
+        A client that pipelines without end gets its replies every so many commands, and the others their turn.
+        """
+        server, reception, generations = self._server, self.reception, self._connection.generations
+        left = EVENTS_PER_TURN
+        while True:
+            left -= 1
+            if not left:
+                await self._send()
+                left = EVENTS_PER_TURN
+            if generations.current is not self._generation and not server.in_transaction:
+                self._renew()
+            event = server.next_event()
+            if event is None:
+                return
+            match event:
+                case Rcpt():
+                    decision = reception.recipient(event.forward_path, event.line)
+                    self._answer(decision, Phase.AWAITING_RCPTTO)
+                case Mail():
+                    await self._mail(event)
+                case Data():
+                    server.answer()
+                case ContentEnd():
+                    await self._content_end(event)
+                case ContentPart():
+                    self.deadline.park()
+                    await reception.write(event.octets)
+                    self.deadline.touch()
+                case Hello():
+                    await self._hello(event)
+                case Reset():
+                    await self._reset()
+                case Refusal():
+                    reception.rejected(server.awaiting.words, event.reply, "smtp")
+                case Quit():
+                    self._connection.why = "quit"
+                case _:
+                    assert not event.needs_answer, event
+
+    async def _hello(self, event: Hello) -> None:
+        await self.reception.abandon()
+        server = self._server
+        extended = event.verb == "EHLO"
+        self.reception.hello(event.domain, event.line, extended=extended)
+        self._offered = server.terms.extensions if extended else None
+        self._stale = self._taken_back()
+        server.answer()
+
+    async def _reset(self) -> None:
+        await self.reception.abandon()
+        if self._stale:
+            self._ask_to_come_again()
+        else:
+            self._server.answer()
+
+    async def _mail(self, event: Mail) -> None:
+        if self._stale:
+            self._ask_to_come_again()
+            return
+        decision = self.reception.mail(event.reverse_path, event.line)
+        if not self._answer(decision, Phase.AWAITING_MAILFROM):
+            await self.reception.abandon()
+
+    async def _content_end(self, event: ContentEnd) -> None:
+        reception, server = self.reception, self._server
+        if event.fault is not None:
+            reception.rejected(Phase.READING_BODY.words, event.fault, "smtp")
+            server.answer()
+            await reception.abandon()
+            return
+        self.deadline.park()
+        taken = await reception.finish(event.octets)
+        self.deadline.touch()
+        if isinstance(taken, Receipt):
+            server.answer(final_reply(taken))
+            return
+        self._answer(taken, Phase.READING_BODY)
+        await reception.abandon()
+
+    def _answer(self, decision: Decision, phase: Phase) -> bool:
+        """Tell the client what reception decided, and the rejectlog if it was not yes. Returns whether it was."""
+        if isinstance(decision, Accepted):
+            self._server.answer()
+            return True
+        self.reception.rejected(phase.words, decision.reply, decision.module)
+        self._server.answer(decision.reply)
+        return False
+
+    def _end(self, reply: Reply, why: str) -> None:
+        """The last reply of this session."""
+        self._server.abort(reply)
+        self._connection.why = why
+
+    async def _send(self) -> None:
+        """All replies that wait, in one send. A client that is gone is found out by the next recv."""
+        octets = self._server.octets_to_send()
+        if not octets:
+            return
+        try:
+            sent = await self._socket.send(octets)
+            self._connection.octets_sent += sent
+            if sent < len(octets):
+                await self._send_rest(memoryview(octets)[sent:])
+        except OSError:
+            return
+
+    async def _send_rest(self, rest: memoryview) -> None:
+        self._torn = True
+        while rest:
+            sent = await self._socket.send(rest)
+            self._connection.octets_sent += sent
+            rest = rest[sent:]
+        self._torn = False
+
+    async def _linger(self) -> None:
+        """Let the client read our last reply: a close with octets of his unread would reset the connection under it."""
+        try:
+            self._socket.shutdown(trio.socket.SHUT_WR)
+            left = LINGER_OCTETS_MAX
+            while left > 0 and (octets := await self._socket.recv(RECEIVE_OCTETS)):
+                left -= len(octets)
+        except OSError:
+            return
+
+    def _drain(self) -> None:
+        """The node drains: a session at rest between mail transactions ends now, others at the end of theirs."""
+        if self._resting and not self._server.in_transaction:
+            self.deadline.expire()
+
+    @property
+    def _silence_seconds(self) -> float:
+        """How long a client may be silent; Idle_Time = 0 lets it be so for ever."""
+        return self._options.idle_time or math.inf
+
+    # Generations.
+
+    def _taken_back(self) -> bool:
+        """Whether something the client was told no longer holds."""
+        terms = self._server.terms
+        return (terms.host, self._options.static_banner) != self._greeted_as or (
+            self._offered is not None and self._offered != terms.extensions
+        )
+
+    def _ask_to_come_again(self) -> None:
+        reply = replies.reconfiguration(self._options.reconfig_message)
+        self.reception.rejected(Phase.AWAITING_MAILFROM.words, reply, "esmtp")
+        self._end(reply, "reconfigured")
+
+    def _renew(self) -> None:
+        """Let the newest generation hold, from the next mail transaction on."""
+        self._generation = self._connection.generations.current
+        chain = self._chain()
+        reception = self.reception
+        reception.rules = self._door.rules(self._generation.tree, chain, reception.client)
+        self._options = SessionOptions.resolve(chain)
+        self._server.terms = self._terms(chain, reception.rules)
+        self._stale = self._taken_back()
+        self.deadline.touch(self._silence_seconds)
+
+    def _chain(self) -> Chain:
+        connection = self._connection
+        return self._generation.tree.chain_for(connection.listener, connection.listen, connection.peer_address)
+
+    def _terms(self, chain: Chain, rules: Rules) -> Terms:
+        machine, mail, options = self._door.machine, rules.options, self._options
+        host = options.banner_hostname or NameOptions.resolve(chain).hostname or machine.process.hostname
+        unqualified = (bool(mail.domain_for_unqualified_senders), bool(mail.domain_for_unqualified_recipients))
+        return terms_of(options, host, str(self._connection.peer_address), unqualified, machine.clock.now())
+
+
+def final_reply(receipt: Receipt) -> Reply:
+    """The final 250: made from proof of custody alone (RFC 5321 section 6.1)."""
+    return Reply(250, "2.0.0", (f"OK {receipt.batch.batch_id}",))

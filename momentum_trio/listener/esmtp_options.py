@@ -1,0 +1,99 @@
+"""The options of SMTP sessions (spec/listeners.md section 2); those of mail itself are in reception_options.py."""
+
+from __future__ import annotations
+
+from momentum_trio.config.kind import BOOLEAN, COUNT, HOSTNAME, OCTETS, SECONDS, STRING, STRINGS, one_of
+from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.scope import CONTENT, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, scopes
+from momentum_trio.config.value import Value
+
+# Also http_listener's and xmpp_listener's, with the same default.
+IDLE_TIME_SCOPES = INBOUND_SMTP | scopes("http_listener", "xmpp_listener")
+
+
+def _banner(value: Value) -> str:
+    text = STRING.parse(value)
+    if text and (
+        not text.startswith("220") or text[3:4] not in ("", " ") or not text.isascii() or not text.isprintable()
+    ):
+        raise ValueError("expected a complete greeting line that begins with 220, in printable ASCII")
+    return text
+
+
+def _reply_text(value: Value) -> str:
+    text = STRING.parse(value)
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("expected the text of a reply, in printable ASCII")
+    return text
+
+
+BANNER = Kind("string", _banner, STRING.show)
+REPLY_TEXT = Kind("string", _reply_text, STRING.show)
+
+
+class SessionOptions(Options):
+    """What one SMTP session depends on, resolved along the chain of its listener, Listen and peer."""
+
+    idle_time = Option("Idle_Time", SECONDS, 300.0, IDLE_TIME_SCOPES, "Silence tolerated before 421 and close; 0: any.")
+    banner_hostname = Option(
+        "Banner_Hostname", HOSTNAME, "", INBOUND_SMTP, "Host name in greeting and replies; without it Hostname."
+    )
+    static_banner = Option(
+        "Static_Banner", BANNER, "", INBOUND_SMTP, "The whole greeting line, 220 included, instead of ours."
+    )
+    smtp_extensions = Option(
+        "SMTP_Extensions",
+        STRINGS,
+        (),
+        INBOUND_SMTP,
+        "EHLO extensions beside PIPELINING, 8BITMIME and SIZE. A more specific scope replaces the whole list.",
+    )
+    message_octets_max = Option(
+        "Max_Message_Size", OCTETS, 0, INBOUND_SMTP, "Largest message in octets; larger ones are answered 552. 0: any."
+    )
+    require_ehlo = Option(
+        "Require_EHLO", BOOLEAN, False, INBOUND_SMTP_AND_GLOBAL, "Refuse MAIL FROM before EHLO or HELO."
+    )
+    reconfig_message = Option(
+        "Reconfig_Message",
+        REPLY_TEXT,
+        "4.3.2 Reconfiguration in progress",
+        scopes("esmtp_listener"),
+        "Text behind 421, said to a session whose greeting or offer no longer holds.",
+    )
+    trailing_whitespace = Option(
+        "Allow_Trailing_Whitespace_In_Commands",
+        BOOLEAN,
+        False,
+        INBOUND_SMTP_AND_GLOBAL,
+        "Overlook blanks at the end of commands and inside the brackets of paths.",
+    )
+    whitespace_in_envelope = Option(
+        "RFC2821_Allow_Whitespace_In_Envelope",
+        BOOLEAN,
+        False,
+        CONTENT,
+        "Overlook blanks before the end of MAIL FROM and RCPT TO.",
+    )
+    pedantic_addresses = Option(
+        "RFC2821_Pedantic_Address_Rules",
+        BOOLEAN,
+        True,
+        CONTENT,
+        "Keep addresses to RFC 2821; otherwise a..b@x and ab.@x are taken too.",
+    )
+    lone_lf_in_body = Option(
+        "RFC2822_Lone_LF_In_Body",
+        one_of("ignore", "pedantic", "fix"),
+        "pedantic",
+        CONTENT,
+        "CR without LF or LF without CR in a body: refused; ignore takes it as it is. fix is not built: it refuses.",
+    )
+    bad_commands_max = Option(
+        "Max_Bad_Commands",
+        COUNT,
+        20,
+        INBOUND_SMTP_AND_GLOBAL,
+        "Commands wrong in syntax or order before 421 and close. 0: any number.",
+        ours=True,
+    )

@@ -1,0 +1,44 @@
+"""From options to the terms of an SMTP conversation."""
+
+from __future__ import annotations
+
+from momentum_trio import __version__
+from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.mail.date import date_text
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+
+# What SMTP_Extensions may list and is offered; its other words (STARTTLS, AUTH ...) belong to parts not built yet.
+OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES",)
+
+
+def terms_of(options: SessionOptions, host: str, peer_text: str, unqualified: tuple[bool, bool], now: float) -> Terms:
+    """The terms *options* make for one client.
+
+    host: our name in greeting and replies. unqualified: whether reverse-paths, forward-paths without a domain can be
+    completed. now: the time in the greeting.
+    """
+    banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date_text(int(now))}"
+    return Terms(
+        host=host,
+        greeting=Reply.of(banner),
+        extensions=extensions(options),
+        message_octets_max=options.message_octets_max,
+        require_ehlo=options.require_ehlo,
+        pedantic_addresses=options.pedantic_addresses,
+        trailing_whitespace=options.trailing_whitespace or options.whitespace_in_envelope,
+        bad_commands_max=options.bad_commands_max,
+        peer_text=peer_text,
+        unqualified_reverse_path=unqualified[0],
+        unqualified_forward_path=unqualified[1],
+        lone_line_ends_in_body=(LoneLineEnds.IGNORE if options.lone_lf_in_body == "ignore" else LoneLineEnds.PEDANTIC),
+    )
+
+
+def extensions(options: SessionOptions) -> tuple[str, ...]:
+    """The EHLO lines after the first (spec/listeners.md section 2.1): SIZE only with a limit, or when it is listed."""
+    listed = {word.upper() for word in options.smtp_extensions}
+    size: tuple[str, ...] = ("SIZE",) if "SIZE" in listed else ()
+    if options.message_octets_max:
+        size = (f"SIZE {options.message_octets_max}",)
+    return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed))

@@ -1,0 +1,140 @@
+"""What a listener is: a row of ``node/tables.LISTENERS``, and what its conversations are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+
+import trio
+
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.dispatch import Dispatch
+from momentum_trio.console.facade import Administration
+from momentum_trio.limits.contract import SharedState
+from momentum_trio.machine import Machine
+from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.reception.door import Door
+
+
+class Plane(Enum):
+    """Which half of the node a listener's conversations belong to (DESIGN.md, walk 6)."""
+
+    CONTROL = "control"
+    MAIL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One configuration, whole and checked. number counts from 1."""
+
+    number: int
+    tree: ConfigTree
+
+
+class Generations:
+    """The generation that holds now. A session compares ``current.number`` with that of its own options."""
+
+    __slots__ = ("current",)
+
+    def __init__(self, current: Generation) -> None:
+        self.current = current
+
+    def advance(self, tree: ConfigTree) -> Generation:
+        """Let *tree* hold from now on."""
+        self.current = Generation(self.current.number + 1, tree)
+        return self.current
+
+
+@dataclass(slots=True)
+class Counters:
+    """What one Listen counts. sessions: open now; sessions_total: since it was first opened; octets as on the wire."""
+
+    sessions: int = 0
+    sessions_total: int = 0
+    octets_received: int = 0
+    octets_sent: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One accepted connection. Whoever converses adds to *counters* and sets *why*; closing the socket is not his.
+
+    listen: the endpoint as configured. listener: lower-case scope name. peer_address: unmapped; 127.0.0.1 for a Unix
+    peer. peer: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``, or empty for a Unix peer. local: the same of our end, or the
+    path. peer_uid: of a Unix peer. draining: set when the node drains: finish the transaction, then 421 and close.
+    on_drain: set by the conversation if it wants to be told: called once, synchronously, after *draining* was set.
+    octets_received, octets_sent: of this connection; accept.py adds them to *counters* when it ends (so a conversation
+        counts here and only here). why: for SessionEnded (``quit``, ``closed``, ``idle``, ``drain``, ``fault``).
+    """
+
+    socket: trio.socket.SocketType
+    listen: Endpoint
+    listener: str
+    connection_id: str
+    peer_address: IPv4Address | IPv6Address
+    peer: str
+    local: str
+    is_unix: bool
+    peer_uid: int | None
+    generations: Generations
+    counters: Counters
+    draining: trio.Event
+    why: str = "closed"
+    octets_received: int = 0
+    octets_sent: int = 0
+    on_drain: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What the mail plane counts for ``summary``; plain ints, never reset (the console subtracts)."""
+
+    received: int = 0
+    rejected: int = 0
+    delivered: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Services:
+    """What conversations may use beside their connection. A part that belongs to the other plane is None.
+
+    door: reception's Door (mail plane). administration: the console's view of the node (control plane).
+    console: what answers a console line (control plane).
+    """
+
+    machine: Machine
+    limits: SharedState
+    statistics: Statistics = field(default_factory=Statistics)
+    door: Door | None = None
+    administration: Administration | None = None
+    console: Dispatch | None = None
+
+
+Converse = Callable[[Connection, Services], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerKind:
+    """A listener as ``node/tables.py`` lists it.
+
+    scope: ``ESMTP_Listener``. service: ``SMTP``, case-sensitive where it is an argument.
+    converse: None says «not built yet»: it loads, is not bound, one line says so, and ``--strict`` refuses it.
+        It returns when the conversation is over, or raises; the socket is closed by accept.py either way.
+    refusal: octets said to a connection that is over a ceiling, before it is closed; empty: closed in silence.
+    fault: octets said when our own code failed, before the connection is closed.
+    """
+
+    scope: str
+    service: str
+    plane: Plane
+    converse: Converse | None
+    refusal: bytes = b""
+    fault: bytes = b""
+
+    @property
+    def key(self) -> str:
+        """The scope's name in lower case, as trees and chains know it."""
+        return self.scope.lower()

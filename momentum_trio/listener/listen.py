@@ -1,0 +1,353 @@
+"""One Listen at work: accepting tasks in one nursery, conversations in another around it.
+
+Ending the first (Enable = false, a reload that drops it) closes the socket; conversations go on until they are over.
+A fault in a conversation ends that conversation; a fault in accepting reopens the socket, after a pause that grows.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from momentum_trio.listener.accept import (
+    EXHAUSTED,
+    PASSING,
+    Caller,
+    Listening,
+    SocketTerms,
+    caller,
+    close_listening,
+    hold_off,
+    next_in_queue,
+    open_listening,
+    retune,
+)
+from momentum_trio.listener.ceiling import Ceilings, Seat
+from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
+from momentum_trio.mail.identifier import NONE
+from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
+from momentum_trio.net.endpoint import Endpoint, Family
+
+LAST_WORD_SECONDS = 1.0  # for a refusal, or for 421 after a fault of ours
+REOPEN_SECONDS_MIN = 1.0
+REOPEN_SECONDS_MAX = 60.0
+ALONE_SECONDS = 1.0  # descriptors are exhausted though no session is open: nobody's end can be waited for
+
+MODULE = "listener"
+CEILING_PHASE = "concurrency limit"
+DEFAULT = "default"  # pathway and group of a client that has not been given one
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all Listens of a node share. next_id: connection ids. draining: set when the node drains."""
+
+    services: Services
+    generations: Generations
+    ceilings: Ceilings
+    next_id: Callable[[], str]
+    draining: trio.Event
+
+
+class Listen:
+    """One Listen of the configuration, from bound to closed.
+
+    listening: its socket. counters: survive it (a Listen that is enabled again goes on counting).
+    is_open: whether somebody who connects now is accepted.
+    """
+
+    def __init__(
+        self, kind: ListenerKind, listening: Listening, terms: SocketTerms, counters: Counters, house: House
+    ) -> None:
+        self.kind, self.listening, self.counters = kind, listening, counters
+        self._terms = terms
+        self._house = house
+        self._machine = house.services.machine
+        self._connections: set[Connection] = set()
+        self._accepting = trio.CancelScope()
+        self._closing = False
+        self._closed = trio.Event()
+        self._replaced = False
+        self.is_open = False
+        self._somebody_came = trio.Event()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """As configured."""
+        return self.listening.endpoint
+
+    @property
+    def accepts(self) -> bool:
+        """Whether its socket is (to be) open."""
+        return not self._closing
+
+    @property
+    def octets_received(self) -> int:
+        """By the conversations that are open; *counters* has those that are over."""
+        return sum(connection.octets_received for connection in self._connections)
+
+    @property
+    def octets_sent(self) -> int:
+        """By the conversations that are open; *counters* has those that are over."""
+        return sum(connection.octets_sent for connection in self._connections)
+
+    async def run(self) -> None:
+        """Accept until ``close``, and return when the last conversation is over. Cancellation ends everything."""
+        async with trio.open_nursery() as conversing:
+            try:
+                await self._accept_until_closed(conversing)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await close_listening(self._machine, self.listening, replaced=self._replaced)
+                self._closed.set()
+                self._publish_closed()
+
+    async def retune(self, terms: SocketTerms) -> None:
+        """Let *terms* hold for what comes; conversations that are open keep what they have."""
+        await retune(self._machine, self.listening, terms)
+        restart = terms.accept_tasks != self._terms.accept_tasks and self.is_open
+        self._terms = terms
+        if restart:
+            self._accepting.cancel()
+
+    async def close(self, *, replaced: bool = False) -> None:
+        """Stop accepting; returns when the socket is closed. replaced: another socket of ours took its Unix path."""
+        self._replaced = replaced
+        self._closing = True
+        self._accepting.cancel()
+        await self._closed.wait()
+
+    def drain(self) -> None:
+        """Tell the conversations that the node drains; the event they share is set already."""
+        assert self._house.draining.is_set()
+        for connection in tuple(self._connections):
+            if connection.on_drain is not None:
+                connection.on_drain()
+
+    # accepting
+
+    async def _accept_until_closed(self, conversing: trio.Nursery) -> None:
+        pause = REOPEN_SECONDS_MIN
+        while self.accepts:
+            began, failed = trio.current_time(), False
+            self._accepting = trio.CancelScope()
+            with self._accepting:  # left by ``close``, and by ``retune`` to begin anew
+                try:
+                    await self._accept_from_socket(conversing)
+                except* Exception as faults:  # noqa: BLE001 (whatever it is, this Listen alone suffers)
+                    failed = True
+                    self._panic(Level.CRITICAL, f"accepting at {self.endpoint} failed", faults)
+            if failed and self.accepts:
+                if trio.current_time() - began > REOPEN_SECONDS_MAX:
+                    pause = REOPEN_SECONDS_MIN
+                pause = await self._reopen(pause)
+        await self._serve_the_rest(conversing)
+
+    async def _accept_from_socket(self, conversing: trio.Nursery) -> None:
+        async with trio.open_nursery() as accepting:
+            for _ in range(self._terms.accept_tasks):
+                accepting.start_soon(self._accept, conversing, name=f"{self.endpoint} accepts")
+
+    async def _accept(self, conversing: trio.Nursery) -> None:
+        """One accepting task. It holds a spare descriptor, to be able to say no when there is none left."""
+        spare = trio.socket.socket()
+        try:
+            while True:
+                try:
+                    socket, address = await self._next()
+                except OSError as fault:
+                    if fault.errno in EXHAUSTED:
+                        spare.close()
+                        await self._refuse_with_spare()
+                        spare = await self._spare_again()
+                    elif fault.errno not in PASSING:
+                        raise
+                else:
+                    await self._admit(socket, address, conversing)
+        finally:
+            spare.close()
+
+    async def _next(self) -> tuple[trio.socket.SocketType, object]:
+        """The next connection. trio lets one task wait for a socket; the others wait for him to find somebody."""
+        while True:
+            try:
+                accepted = await self.listening.socket.accept()
+            except trio.BusyResourceError:
+                await self._somebody_came.wait()
+            else:
+                self._somebody_came.set()
+                self._somebody_came = trio.Event()
+                return accepted
+
+    async def _refuse_with_spare(self) -> None:
+        """Accept one connection with the descriptor just given up, say no, and wait for a session to end."""
+        with trio.move_on_after(LAST_WORD_SECONDS):
+            try:
+                socket, _ = await self.listening.socket.accept()
+            except OSError:
+                pass  # gone, or somebody else was quicker to take the descriptor
+            else:
+                await self._say_and_close(socket, self.kind.refusal)
+        self._say(Level.ERROR, f"no descriptor left for a connection at {self.endpoint}")
+
+    async def _spare_again(self) -> trio.socket.SocketType:
+        """Wait until a descriptor can be had, then keep one as the spare."""
+        while True:
+            if self._house.ceilings.sessions:
+                await self._house.ceilings.session_ended()
+            else:
+                await trio.sleep(ALONE_SECONDS)
+            try:
+                return trio.socket.socket()
+            except OSError:
+                pass
+
+    async def _reopen(self, pause: float) -> float:
+        """Open the socket again after *pause* seconds, longer each time it fails; the pause to begin with next."""
+        with trio.CancelScope(shield=True):
+            await close_listening(self._machine, self.listening)
+        self._publish_closed()
+        self._accepting = trio.CancelScope()
+        with self._accepting:
+            while True:
+                await trio.sleep(pause)
+                pause = min(pause * 2, REOPEN_SECONDS_MAX)
+                try:
+                    self.listening = await open_listening(self._machine, self.endpoint, self._terms)
+                    self.announce()
+                    break
+                except OSError as fault:
+                    self._say(Level.CRITICAL, f"{self.endpoint} cannot be opened again: {fault}")
+        return pause
+
+    async def _serve_the_rest(self, conversing: trio.Nursery) -> None:
+        """Those who connected before the socket closes have their conversation yet."""
+        if not hold_off(self._machine, self.listening):
+            return
+        while (accepted := await next_in_queue(self.listening)) is not None:
+            await self._admit(*accepted, conversing)
+
+    # one connection
+
+    async def _admit(self, socket: trio.socket.SocketType, address: object, conversing: trio.Nursery) -> None:
+        """Begin a conversation, or refuse it while it has no task yet."""
+        try:
+            who = caller(socket, address, self.listening)
+        except OSError:
+            socket.close()  # gone before it was here
+            return
+        chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
+        seat = self._house.ceilings.admit(self.kind, chain)
+        if seat is None:
+            self._publish_refused(who)
+            await self._say_and_close(socket, self.kind.refusal)
+            return
+        conversing.start_soon(self._converse, self._connection(socket, who), seat)
+
+    def _connection(self, socket: trio.socket.SocketType, who: Caller) -> Connection:
+        return Connection(
+            socket=socket,
+            listen=self.endpoint,
+            listener=self.kind.key,
+            connection_id=self._house.next_id(),
+            peer_address=who.address,
+            peer=who.peer,
+            local=who.local,
+            is_unix=self.endpoint.family is Family.UNIX,
+            peer_uid=who.uid,
+            generations=self._house.generations,
+            counters=self.counters,
+            draining=self._house.draining,
+        )
+
+    async def _converse(self, connection: Connection, seat: Seat) -> None:
+        """One conversation: here, and nowhere else, its faults are caught."""
+        self._begin(connection)
+        converse = self.kind.converse
+        assert converse is not None
+        try:
+            await converse(connection, self._house.services)
+        except* (ConnectionError, TimeoutError, trio.BrokenResourceError):
+            connection.why = "closed"  # the peer's, or the network's
+        except* Exception as faults:  # noqa: BLE001 (ours: this conversation ends, the node lives)
+            connection.why = "fault"
+            self._panic(Level.CRITICAL, f"{self.kind.service} {connection.connection_id} {connection.peer}", faults)
+            await self._say_and_close(connection.socket, self.kind.fault)
+        finally:
+            connection.socket.close()
+            self._end(connection, seat)
+
+    def _begin(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self.counters.sessions += 1
+        self.counters.sessions_total += 1
+        self._machine.events.publish(
+            SessionBegan(
+                self._machine.clock.now(),
+                self.kind.service,
+                connection.connection_id,
+                str(self.endpoint),
+                connection.peer,
+            )
+        )
+
+    def _end(self, connection: Connection, seat: Seat) -> None:
+        self._connections.discard(connection)
+        self.counters.sessions -= 1
+        self.counters.octets_received += connection.octets_received
+        self.counters.octets_sent += connection.octets_sent
+        seat.leave()
+        self._machine.events.publish(
+            SessionEnded(
+                self._machine.clock.now(),
+                self.kind.service,
+                connection.connection_id,
+                connection.octets_received,
+                connection.octets_sent,
+                connection.why,
+            )
+        )
+
+    async def _say_and_close(self, socket: trio.socket.SocketType, octets: bytes) -> None:
+        """A last word: it fits into any socket's buffer, and whether it arrives is the peer's luck."""
+        try:
+            with trio.move_on_after(LAST_WORD_SECONDS):
+                if octets:
+                    await socket.send(octets)
+        except (OSError, trio.ClosedResourceError):
+            pass
+        finally:
+            socket.close()
+
+    # records
+
+    def announce(self) -> None:
+        """The socket listens: let it be known."""
+        self.is_open = True
+        now = self._machine.clock.now()
+        self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))
+
+    def _publish_refused(self, who: Caller) -> None:
+        """For the rejectlog: somebody was over a ceiling and had no session (spec/console.md section 7, phase 18)."""
+        if self.kind.refusal:
+            code, _, text = self.kind.refusal.decode("ascii").rstrip("\r\n").partition(" ")
+            now = self._machine.clock.now()
+            self._machine.events.publish(
+                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, CEILING_PHASE, int(code), MODULE, text)
+            )
+
+    def _publish_closed(self) -> None:
+        if not self.is_open:
+            return  # it failed, and could not be opened again
+        self.is_open = False
+        now = self._machine.clock.now()
+        self._machine.events.publish(ListenClosed(now, self.kind.scope, str(self.listening.bound)))
+
+    def _say(self, level: Level, text: str) -> None:
+        self._machine.events.publish(Panic(self._machine.clock.now(), level, text))
+
+    def _panic(self, level: Level, text: str, faults: BaseExceptionGroup[BaseException]) -> None:
+        self._say(level, f"{text}\n{''.join(traceback.format_exception(faults))}")

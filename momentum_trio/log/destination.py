@@ -1,0 +1,114 @@
+"""One log file: lines wait in memory, within a bound, and are appended in batches.
+
+Log files are rotated from outside: somebody renames the file and asks for it to be opened again.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from momentum_trio.machine.disk import Append, Close, Disk, File, MakeDirectory, Open, Size, Step, Truncate
+
+PENDING_OCTETS_MAX = 16 * 1024 * 1024
+FLUSH_LINES_MAX = 8192
+
+
+class Destination:
+    """A file and the lines on their way to it.
+
+    lost: lines dropped since the last ``take_lost``, because the disk would not take them fast enough or at all.
+    """
+
+    def __init__(self, path: str, mode: int) -> None:
+        self.path, self.mode = path, mode
+        self.lost = 0
+        self.pending_octets = 0  # counted in characters: a bound, not an account
+        self._lines: list[str] = []
+        self._file: File | None = None
+        self._size = 0
+        self._reopen = False
+        self._torn = False
+
+    def put(self, line: str) -> bool:
+        """Queue *line*, which has no line end. False: it was dropped, the bound is reached."""
+        if self.pending_octets + len(line) > PENDING_OCTETS_MAX:
+            self.lost += 1
+            return False
+        self._lines.append(line)
+        self.pending_octets += len(line) + 1
+        return True
+
+    def reopen(self) -> None:
+        """Let the next flush open the path anew: the file was renamed."""
+        self._reopen = True
+
+    def take_lost(self) -> int:
+        """How many lines were lost since somebody last asked."""
+        lost, self.lost = self.lost, 0
+        return lost
+
+    @property
+    def waiting(self) -> bool:
+        """Whether lines wait."""
+        return bool(self._lines)
+
+    async def flush(self, disk: Disk) -> None:
+        """Append what waits, at most FLUSH_LINES_MAX lines: one disk job once the file is open.
+
+        Raises: OSError. The lines stay queued, and what the disk took of them is cut off again, so that the next flush
+            repeats nothing.
+        Cancellation: before the job nothing has happened; afterwards the lines are written.
+        """
+        if self._reopen:
+            await self.close(disk)
+            self._reopen = False
+        if not self._lines:
+            return
+        file = self._file or await self._open(disk)
+        count = min(len(self._lines), FLUSH_LINES_MAX)
+        octets = "\n".join((*self._lines[:count], "")).encode("utf-8", "backslashreplace")
+        if self._torn:
+            octets = b"\n" + octets
+        try:
+            await disk.perform([Append(file, [octets])])
+        except OSError:
+            await self._cut_back(disk, file)
+            raise
+        self._size += len(octets)
+        self._torn = False
+        self.pending_octets -= sum(map(len, self._lines[:count])) + count
+        del self._lines[:count]
+
+    async def close(self, disk: Disk) -> None:
+        """Give the descriptor back; what waits stays queued."""
+        if (file := self._file) is not None:
+            self._file = None
+            await _close(disk, file)
+
+    async def _open(self, disk: Disk) -> File:
+        file = File(self.path)
+        steps: list[Step[Any]] = [Open(file, writable=True, create=self.mode), Size(file)]
+        try:
+            _, size = await disk.perform(steps)
+        except FileNotFoundError:
+            _, _, size = await disk.perform([MakeDirectory(posixpath.dirname(self.path)), *steps])
+        self._file, self._size = file, size
+        return file
+
+    async def _cut_back(self, disk: Disk, file: File) -> None:
+        """Remove the part of a failed append that did reach the file."""
+        try:
+            (size,) = await disk.perform([Size(file)])
+            await disk.perform([Truncate(file, min(size, self._size))])
+        except OSError:
+            self._torn = True  # a line may be half there: the next one begins after a line end
+        self._file = None
+        await _close(disk, file)
+
+
+async def _close(disk: Disk, file: File) -> None:
+    try:
+        await disk.perform([Close(file)])
+    except OSError:
+        pass  # the descriptor is gone either way, and what was appended was never promised to be durable

@@ -1,0 +1,42 @@
+"""Options of the ``ec_logger`` scopes (spec/logs.md section 11)."""
+
+from __future__ import annotations
+
+from momentum_trio.config.kind import BOOLEAN, MODE, SECONDS, STRING, one_of
+from momentum_trio.config.option import Option, Options
+from momentum_trio.config.scope import scopes
+
+EC_LOGGER = scopes("ec_logger")
+DEBUG_LEVEL = one_of("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
+LOG_FORMAT = one_of("text", "json")
+
+
+class LoggerOptions(Options):
+    """What one ``ec_logger`` writes, and where to: a path or a ``file://`` URI; empty writes nothing."""
+
+    enabled = Option("enabled", BOOLEAN, True, EC_LOGGER, "Whether this logger writes anything.")
+    debug_level = Option("debug_level", DEBUG_LEVEL, "ERROR", EC_LOGGER, "The lightest event the paniclog takes.")
+    mainlog = Option("mainlog", STRING, "/var/log/ecelerity/mainlog.ec", EC_LOGGER, "Destination of the mainlog.")
+    rejectlog = Option("rejectlog", STRING, "/var/log/ecelerity/rejectlog.ec", EC_LOGGER, "Of the rejectlog.")
+    paniclog = Option("paniclog", STRING, "/var/log/ecelerity/paniclog.ec", EC_LOGGER, "Of the paniclog.")
+    acctlog = Option("acctlog", STRING, "/var/log/ecelerity/acctlog.ec", EC_LOGGER, "Of the acctlog.")
+    mainlog_mode = Option("mainlog_mode", MODE, 0o644, EC_LOGGER, "Permission bits the mainlog is made with.")
+    rejectlog_mode = Option("rejectlog_mode", MODE, 0o644, EC_LOGGER, "Permission bits of the rejectlog.")
+    paniclog_mode = Option("paniclog_mode", MODE, 0o644, EC_LOGGER, "Permission bits of the paniclog.")
+    acctlog_mode = Option("acctlog_mode", MODE, 0o644, EC_LOGGER, "Permission bits of the acctlog.")
+    acctlog_log_mode = Option("acctlog_log_mode", MODE, 0o644, EC_LOGGER, "Another spelling of acctlog_mode.")
+    heartbeat = Option("heartbeat", SECONDS, 60.0, EC_LOGGER, "Seconds between heartbeat lines; 0 writes none.")
+    log_receptions = Option("log_receptions", BOOLEAN, True, EC_LOGGER, "Write R records.")
+    log_deliveries = Option("log_deliveries", BOOLEAN, True, EC_LOGGER, "Write D records.")
+    log_transient_failures = Option("log_transient_failures", BOOLEAN, True, EC_LOGGER, "Write T records.")
+    log_permanent_failures = Option("log_permanent_failures", BOOLEAN, True, EC_LOGGER, "Write P records.")
+    log_rejections = Option("log_rejections", BOOLEAN, True, EC_LOGGER, "Write the rejectlog.")
+    log_errors = Option("log_errors", BOOLEAN, True, EC_LOGGER, "Write the paniclog.")
+    log_format = Option(
+        "log_format", LOG_FORMAT, "text", EC_LOGGER, "The documented formats, or JSON lines.", ours=True
+    )
+
+    @property
+    def acctlog_bits(self) -> int:
+        """The mode of the acctlog, under whichever of its two names it was set."""
+        return self.acctlog_mode if self.acctlog_mode != 0o644 else self.acctlog_log_mode

@@ -1,0 +1,29 @@
+"""The real machine."""
+
+from __future__ import annotations
+
+from momentum_trio.machine import Machine
+from momentum_trio.machine.events import Events
+from momentum_trio.machine.os_adopted import OsAdopted
+from momentum_trio.machine.os_clock import OsClock
+from momentum_trio.machine.os_disk import OsDisk
+from momentum_trio.machine.os_entropy import OsEntropy
+from momentum_trio.machine.os_gate import OsGate
+from momentum_trio.machine.os_process import OsProcess
+from momentum_trio.machine.os_tls import OsTls
+from momentum_trio.machine.os_work import OsWork
+
+
+def os_machine() -> Machine:
+    """This host's world. Make one per node; its parts hold what belongs to the process (workers, adopted sockets)."""
+    return Machine(
+        clock=OsClock(),
+        disk=OsDisk(),
+        entropy=OsEntropy(),
+        work=OsWork(),
+        process=OsProcess(),
+        events=Events(),
+        adopted=OsAdopted(),
+        tls=OsTls(),
+        gate=OsGate(),
+    )

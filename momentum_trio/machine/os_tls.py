@@ -1,0 +1,66 @@
+"""TLS contexts: the one importer of ``ssl.SSLContext``."""
+
+from __future__ import annotations
+
+import ssl
+from functools import partial
+
+import trio
+
+from momentum_trio.machine.contract import TlsTerms
+
+PROTOCOLS = {
+    "TLSV1": ssl.OP_NO_TLSv1,
+    "TLSV1.1": ssl.OP_NO_TLSv1_1,
+    "TLSV1.2": ssl.OP_NO_TLSv1_2,
+    "TLSV1.3": ssl.OP_NO_TLSv1_3,
+}
+NEVER = frozenset(("SSLV2", "SSLV3"))  # named in old files; no library of today speaks them
+VERIFY = {"": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE, "require": ssl.CERT_REQUIRED}
+
+
+class OsTls:
+    """``machine.contract.Tls``. The files are read in a worker thread."""
+
+    __slots__ = ()
+
+    async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
+        """A context for the server's side.
+
+        Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.
+        """
+        return await trio.to_thread.run_sync(partial(make_context, terms))
+
+
+def make_context(terms: TlsTerms) -> ssl.SSLContext:
+    """The context of *terms*, reading its files here and now."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(terms.certificate, terms.key or None)
+    if terms.ciphers and terms.ciphers != "DEFAULT":
+        context.set_ciphers(terms.ciphers)
+    context.options |= excluded(terms.protocols)
+    if terms.verify.lower() not in VERIFY:
+        raise ValueError(f"TLS_Verify_Mode: expected none or require, not '{terms.verify}'")
+    if terms.client_ca:
+        context.load_verify_locations(terms.client_ca)
+        context.verify_mode = VERIFY[terms.verify.lower()]
+    return context
+
+
+def excluded(protocols: str) -> ssl.Options:
+    """The OP_NO_ options of TLS_Protocols: ``+ALL``, ``+ALL:-TLSv1:-TLSv1.1`` (blank, comma or colon between words)."""
+    allowed: set[str] = set()
+    for word in protocols.replace(":", " ").replace(",", " ").split():
+        sign, name = (word[0], word[1:]) if word[0] in "+-" else ("+", word)
+        name = name.upper()
+        if name in NEVER:
+            continue
+        named = set(PROTOCOLS) if name == "ALL" else {name}
+        if not named <= set(PROTOCOLS):
+            raise ValueError(f"TLS_Protocols: no such protocol: {name}")
+        allowed = allowed | named if sign == "+" else allowed - named
+    options = ssl.Options(0)
+    for name, option in PROTOCOLS.items():
+        if name not in allowed:
+            options |= option
+    return options

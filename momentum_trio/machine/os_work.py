@@ -1,0 +1,28 @@
+"""Blocking work in worker threads, within a limiter of its own so that it never starves the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+WORKERS_MAX = 4
+
+
+class OsWork:
+    """``machine.contract.Work``."""
+
+    __slots__ = ("_limiter",)
+
+    def __init__(self, workers_max: int = WORKERS_MAX) -> None:
+        self._limiter = trio.CapacityLimiter(workers_max)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Run *function* in a worker thread.
+
+        Cancellation: while waiting for a worker, at once; later it waits for *function* to end.
+        """
+        return await trio.to_thread.run_sync(function, limiter=self._limiter)

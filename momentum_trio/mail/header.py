@@ -1,0 +1,85 @@
+"""The header section of a message seen from outside (RFC 5322 section 2.2): found and scanned as octets, never parsed.
+
+One pass of one expression tells all that reception asks: is it a header section at all, how often was the message
+received, has it a Date and a Message-ID, where do Return-Path fields stand. Values stay unread.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+HEADER_OCTETS_MAX = 256 * 1024  # a header section longer than this is refused: it has to be held in memory
+
+# A line begins a field (printable octets but the colon, then a colon), or continues one (blank first), or is wrong.
+# Fields nobody asks about fail both alternatives and cost one step each.
+_LINE = re.compile(
+    rb"\n(?:(return-path|received|date|message-id)[ \t]*:|(?![ \t]|[!-9;-~]++[ \t]*+:)([^\n]))",
+    re.IGNORECASE,
+)
+_FIELD_NAME = re.compile(rb"[!-9;-~]++[ \t]*+:")
+_FIELD_END = re.compile(rb"\n(?![ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a header section holds.
+
+    section_octets: its length.
+    begins_with_field: the first line is a field; otherwise there is no header section here at all, and no fields.
+    well_formed: every line begins or continues a field.
+    return_paths: spans (begin, end) of Return-Path fields, end after their last CRLF.
+    """
+
+    section_octets: int
+    begins_with_field: bool
+    well_formed: bool
+    received_count: int
+    has_date: bool
+    has_message_id: bool
+    return_paths: tuple[tuple[int, int], ...]
+
+    def without_return_paths(self, octets: bytes) -> bytes:
+        """*octets*, which begin with the scanned section, without the Return-Path fields."""
+        kept, begin = [], 0
+        for first, end in self.return_paths:
+            kept.append(octets[begin:first])
+            begin = end
+        kept.append(octets[begin:])
+        return b"".join(kept)
+
+
+def section_end(octets: bytes, begin: int = 0) -> int:
+    """Where the header section ends: the offset of the empty line, or -1 while none has been seen.
+
+    begin: how far an earlier call has looked. A message that begins with the empty line has a section of no octets.
+    """
+    if begin == 0 and octets[:2] == b"\r\n":
+        return 0
+    found = octets.find(b"\r\n\r\n", max(0, begin - 3))
+    return found + 2 if found >= 0 else -1
+
+
+def scan(section: bytes) -> Scan:
+    """Look through a header *section*: whole lines ended by CRLF, without the empty line."""
+    if _FIELD_NAME.match(section) is None:
+        return Scan(len(section), False, False, 0, False, False, ())
+    received_count, well_formed, has_date, has_message_id = 0, True, False, False
+    return_paths: list[tuple[int, int]] = []
+    octets = b"\n" + section  # so that every line follows a line end
+    for match in _LINE.finditer(octets):
+        name = match[1]
+        if name is None:
+            well_formed = False
+            continue
+        length = len(name)  # the four names differ in length
+        if length == 8:
+            received_count += 1
+        elif length == 4:
+            has_date = True
+        elif length == 10:
+            has_message_id = True
+        else:
+            end = _FIELD_END.search(octets, match.end())
+            return_paths.append((match.start(), end.start() if end else len(section)))
+    return Scan(len(section), True, well_formed, received_count, has_date, has_message_id, tuple(return_paths))

@@ -1,0 +1,188 @@
+"""The node as its console sees it: ``console.facade.Administration``, and how one generation follows another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from momentum_trio import __version__
+from momentum_trio.config.load import checked
+from momentum_trio.config.option import Option
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.facade import ListenReport, ListenState, Summary
+from momentum_trio.listener.accept import endpoint_of
+from momentum_trio.listener.kind import Generations, ListenerKind, Plane
+from momentum_trio.machine import Machine
+from momentum_trio.mail.record import Level, Panic, Reconfigured
+from momentum_trio.node.configuration import listens, read_configuration, wanted, warnings
+from momentum_trio.node.link import Adopt, ControlEnd, Count, Counted, CountFromZero
+from momentum_trio.node.reconcile import Place
+from momentum_trio.node.schema import DECLARED
+from momentum_trio.node.supervisor import Prepared, Supervisor
+from momentum_trio.reception.reception_options import NameOptions
+
+
+class NodeAdministration:
+    """One node's.
+
+    generations: of the control plane. draining: set by ``request_shutdown``, awaited by the node.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        config_path: str,
+        kinds: Sequence[ListenerKind],
+        generations: Generations,
+        supervisor: Supervisor,
+        link: ControlEnd,
+    ) -> None:
+        self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
+        self._generations, self._supervisor, self._link = generations, supervisor, link
+        self._changing = trio.Lock()
+        self._began = self._reset = trio.current_time()
+        self.shutdown = trio.Event()
+
+    @property
+    def tree(self) -> ConfigTree:
+        """The configuration that holds now."""
+        return self._generations.current.tree
+
+    @property
+    def generation(self) -> int:
+        """Its number."""
+        return self._generations.current.number
+
+    @property
+    def version(self) -> str:
+        """Of this program."""
+        return __version__
+
+    @property
+    def hostname(self) -> str:
+        """Hostname, or the system's."""
+        return NameOptions.resolve(self.tree.chain_global()).hostname or self._machine.process.hostname
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._machine.process.pid
+
+    async def open_first(self) -> None:
+        """Open the sockets of the first generation, those handed over included. Raises ApplyError."""
+        kinds = tuple(self._kinds.values())
+        supervisor, adopted = self._supervisor, self._machine.adopted
+        handed = () if adopted is None else [socket for group in adopted.listeners().values() for socket in group]
+        for socket in handed:
+            if (endpoint := endpoint_of(socket)) is not None:
+                supervisor.adopted[endpoint] = socket
+        try:
+            await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds)))
+        finally:
+            for endpoint, socket in supervisor.adopted.items():
+                self._say(f"a socket was handed over at {endpoint}, but no Listen wants it: closed")
+                socket.close()
+            supervisor.adopted.clear()
+
+    async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
+        """As ``console.facade.Administration`` has it."""
+        async with self._changing:
+            await self._adopt(checked(change(self.tree)), description)
+
+    async def reload(self) -> None:
+        """As ``console.facade.Administration`` has it."""
+        async with self._changing:
+            tree = await read_configuration(self._machine, self._config_path, self.tree.schema)
+            await self._adopt(tree, ("reload",))
+
+    async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
+        """Let *tree*, which is good, hold: what can fail first, then what cannot, to its end."""
+        prepared = await self._supervisor.prepare(wanted(tree, tuple(self._kinds.values())))
+        held_back = _held_back(self.tree, tree)
+        with trio.CancelScope(shield=True):
+            await self._settle(tree, prepared)
+            for option in held_back:
+                self._say(f"{option.name} has changed: the new value holds from the next start on")
+            self._machine.events.publish(Reconfigured(self._machine.clock.now(), self.generation, description))
+
+    async def _settle(self, tree: ConfigTree, prepared: Prepared) -> None:
+        generation = self._generations.advance(tree)
+        await self._link.ask(Adopt(generation))
+        await self._supervisor.settle(prepared)
+
+    def listeners(self) -> Sequence[ListenReport]:
+        """As ``console.facade.Administration`` has it."""
+        kinds = tuple(self._kinds.values())
+        return [self._report(place, enabled=options.enable) for place, options in listens(self.tree, kinds).items()]
+
+    def _report(self, place: Place, *, enabled: bool) -> ListenReport:
+        kind, counted, bound = (
+            self._kinds[place.listener],
+            self._supervisor.counted(place),
+            self._supervisor.bound(place),
+        )
+        if kind.converse is None:
+            state = ListenState.NOT_BUILT
+        elif not enabled:
+            state = ListenState.DISABLED
+        else:
+            state = ListenState.FAILED if bound is None else ListenState.OPEN
+        return ListenReport(
+            kind.scope,
+            str(place.endpoint),
+            "" if bound is None else str(bound),
+            state,
+            counted.sessions,
+            counted.sessions_total,
+            counted.octets_received,
+            counted.octets_sent,
+        )
+
+    async def summary(self) -> Summary:
+        """As ``console.facade.Administration`` has it."""
+        counted = await self._link.ask(Count())
+        assert isinstance(counted, Counted)
+        now = trio.current_time()
+        return Summary(
+            inbound_concurrency=self._inbound(),
+            outbound_concurrency=0,  # nothing is delivered by connection yet
+            active_domains=0,
+            active_queue=counted.active_queue,
+            delayed_queue=counted.delayed_queue,
+            delivered=counted.delivered,
+            failed=counted.failed,
+            rejected=counted.rejected,
+            received=counted.received,
+            since_reset_seconds=now - self._reset,
+            uptime_seconds=now - self._began,
+            warnings=warnings(self.tree),
+        )
+
+    def _inbound(self) -> int:
+        """Sessions that bring mail."""
+        return sum(
+            report.sessions for report in self.listeners() if self._kinds[report.listener.lower()].plane is Plane.MAIL
+        )
+
+    def reset_statistics(self) -> None:
+        """As ``console.facade.Administration`` has it."""
+        self._reset = trio.current_time()
+        self._link.tell(CountFromZero())
+
+    def request_shutdown(self) -> None:
+        """As ``console.facade.Administration`` has it."""
+        self.shutdown.set()
+
+    def _say(self, text: str) -> None:
+        self._machine.events.publish(Panic(self._machine.clock.now(), Level.NOTICE, text))
+
+
+def _held_back(old: ConfigTree, new: ConfigTree) -> list[Option[object]]:
+    """The options whose change needs a restart and that differ at the file level."""
+    was, is_now = old.chain_global(), new.chain_global()
+    return [
+        option
+        for option in DECLARED
+        if not option.dynamic and "global" in option.scopes and option.resolve(was) != option.resolve(is_now)
+    ]

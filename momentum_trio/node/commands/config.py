@@ -1,0 +1,299 @@
+"""``config``: ask for options, change them, show scopes (spec/console.md section 6).
+
+The formats are the configuration's own (config/show.py); here are the words of the commands, and the same as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.merged import Scope
+from momentum_trio.config.schema import OptionEntry, Schema
+from momentum_trio.config.show import SECRET, value_of_json
+from momentum_trio.config.transaction import Change, ScopePath, parse_path
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.config.value import Array, Dictionary, Value, Word
+from momentum_trio.console.command import Answer, Command, Data, Request, failure
+from momentum_trio.console.word import split, words
+
+_SCOPES = "[SCOPE [INSTANCE]] ..."
+_ABOUT_SCOPES = (
+    "Scopes are named from the file level inwards: a named scope with its instance, as in\n"
+    "'esmtp_listener listen :25', others by themselves. Names are taken in any case."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The words of a command. path: the scope they begin with; option: the word after it, or empty; value: the rest."""
+
+    path: ScopePath
+    option: str
+    value: str
+
+
+def _asked(request: Request) -> Asked:
+    """Raises ValueError: a quote stays open. Raises ConfigErrors: a named scope lacks its instance."""
+    known = tuple(words(request.rest))
+    path, rest = parse_path([word.text for word in known], request.administration.tree)
+    if not rest:
+        return Asked(path, "", "")
+    name = known[-len(rest)]
+    option, equals, _ = ("", "", "") if name.quoted else name.text.partition("=")
+    end = name.start + len(option) if equals and option else name.end
+    return Asked(path, option or name.text, request.rest[end:].strip())
+
+
+async def _get(request: Request) -> Answer:
+    try:
+        asked = _one_option(request)
+    except ValueError as error:
+        return failure(str(error))
+    tree = request.administration.tree
+    setting = tree.get(asked.path, asked.option)
+    text = tree.get_text(asked.path, asked.option)
+    return Answer(text, _fields(tree, asked, None if setting is None else setting.value), failed=setting is None)
+
+
+async def _eval(request: Request) -> Answer:
+    try:
+        asked = _one_option(request)
+    except ValueError as error:
+        return failure(str(error))
+    tree = request.administration.tree
+    return Answer(tree.eval(asked.path, asked.option), _effective(tree, asked))
+
+
+async def _set(request: Request) -> Answer:
+    try:
+        asked = _asked(request)
+    except ValueError as error:
+        return failure(str(error))
+    if not asked.option or not asked.value:
+        return failure(f"usage: {SET.synopsis}")
+    await _change(request, Change(asked.path, asked.option, asked.value))
+    tree = request.administration.tree
+    echo = tree.echo(asked.path, asked.option)
+    if not tree.entry(asked.path, asked.option).is_dynamic:
+        echo += "\n(takes effect with the next start)"
+    return Answer(echo, _effective(tree, asked))
+
+
+async def _unset(request: Request) -> Answer:
+    try:
+        asked = _asked(request)
+    except ValueError as error:
+        return failure(str(error))
+    if asked.value or not (asked.option or asked.path):
+        return failure(f"usage: {UNSET.synopsis}")
+    await _change(request, Change(asked.path, asked.option or None, None))
+    tree = request.administration.tree
+    if not asked.option:
+        text = tree.path_text(asked.path)
+        return Answer(f'Scope "{text}" has been unset.', {"scope": text, "unset": True})
+    return Answer(tree.unset_text(asked.path, asked.option), _effective(tree, asked))
+
+
+async def _show(request: Request) -> Answer:
+    return _shown(request, recurse=False)
+
+
+async def _showrecurse(request: Request) -> Answer:
+    return _shown(request, recurse=True)
+
+
+def _shown(request: Request, *, recurse: bool) -> Answer:
+    tree = request.administration.tree
+    try:
+        path, rest = parse_path(split(request.rest), tree)
+    except ValueError as error:
+        return failure(str(error))
+    if rest:
+        return failure(f"there is no scope '{rest[0]}' in {tree.path_text(path) or 'the file level'}")
+    text = tree.show(path, recurse)
+    scope = tree.scope(path)
+    assert scope is not None
+    return Answer(text, _scope_fields(scope, tree.schema, recurse=recurse))
+
+
+async def _reload(request: Request) -> Answer:
+    try:
+        await request.administration.reload()
+    except ConfigErrors as errors:
+        return failure(f"{errors.render()}\nReconfigure failed")
+    except OSError as error:
+        return failure(f"{error}\nReconfigure failed")
+    return Answer("Reconfigured.", {"generation": request.administration.generation})
+
+
+def _one_option(request: Request) -> Asked:
+    """The words of a command that takes one option and nothing after it. Raises as ``_asked``."""
+    asked = _asked(request)
+    if not asked.option:
+        raise ValueError("an option is missing")
+    if asked.value:
+        raise ValueError(f"'{asked.value}' is too much: one option is asked for, and '{asked.option}' is it")
+    return asked
+
+
+async def _change(request: Request, change: Change) -> None:
+    """Have the node make *change*. Raises ConfigErrors and ApplyError, which dispatch answers."""
+    await request.administration.apply(change.on, (change.command(request.administration.tree),))
+
+
+# the same as data
+
+
+def _fields(tree: ConfigTree, asked: Asked, value: Value | None) -> dict[str, Data]:
+    entry = tree.entry(asked.path, asked.option)
+    scope = tree.path_text(asked.path)
+    data = None if value is None else _data(entry, value)
+    return {"option": entry.name, "scope": scope, "set": value is not None, "value": data}
+
+
+def _effective(tree: ConfigTree, asked: Asked) -> Data:
+    entry = tree.entry(asked.path, asked.option)
+    if (found := tree.effective(asked.path, asked.option)) is not None:
+        setting, _ = found
+        return _fields(tree, asked, setting.value) | {"at": str(setting.at)}
+    kind, instance = asked.path[-1] if asked.path else ("global", "")
+    default = entry.default_in(kind, instance)
+    if default is not None and entry.option is None:
+        value: Data = _data(entry, value_of_json(default))
+    else:
+        value = default if default is None else _plain(entry, default)
+    return _fields(tree, asked, None) | {"value": value}
+
+
+def _data(entry: OptionEntry | None, value: Value) -> Data:
+    """*value* as its option's type has it; as the text has it where that is unknown."""
+    if entry is not None and entry.is_secret:
+        return SECRET
+    if entry is not None:
+        try:
+            return _plain(entry, entry.kind.parse(value))
+        except ValueError:
+            pass  # a default of the table that is described rather than written
+    match value:
+        case Word():
+            return value.text
+        case Array():
+            return [word.text for word in value.items]
+        case Dictionary():
+            return {key: word.text for key, word in value.pairs}
+
+
+def _plain(entry: OptionEntry, typed: Any) -> Data:
+    match typed:
+        case int() if entry.kind.name == "octal-mode":
+            return str(entry.kind.show(typed))
+        case float() if entry.kind.name == "time-seconds":
+            return int(typed)
+        case None | bool() | int() | float() | str():
+            return typed
+        case tuple() if entry.kind.name == "dictionary":
+            return dict(typed)
+        case tuple() if all(isinstance(item, str) for item in typed):
+            return list(typed)
+        case _:
+            return str(entry.kind.show(typed))
+
+
+def _scope_fields(scope: Scope, schema: Schema, *, recurse: bool) -> dict[str, Data]:
+    options = {
+        schema.option_name(scope.kind, key): _data(schema.options.get((scope.kind, key)), setting.value)
+        for key, setting in scope.settings.items()
+    }
+    inner: list[Data] = [
+        _scope_fields(member, schema, recurse=True) if recurse else {"scope": member.name, "instance": member.instance}
+        for member in scope.children
+    ]
+    return {"scope": scope.name, "instance": scope.instance, "options": options, "scopes": inner}
+
+
+# completion
+
+
+def _names(request: Request) -> Sequence[str]:
+    """What the next word of a path could be: instances that are configured, or scopes and options valid there."""
+    tree, known = request.administration.tree, split(request.rest)
+    try:
+        path, rest = parse_path(known, tree)
+    except ConfigErrors:  # the last word is a named scope that lacks its instance
+        path, _ = parse_path(known[:-1], tree)
+        scope = tree.scope(path)
+        return () if scope is None else [_written(member.instance) for member in scope.all(known[-1])]
+    return () if rest else tuple(tree.schema.names_in(("global", *(kind for kind, _ in path))).values())
+
+
+def _scope_names(request: Request) -> Sequence[str]:
+    """As ``_names``, without options."""
+    scopes = request.administration.tree.schema.scopes
+    kinds = split(request.rest)[-1:]
+    is_instance = bool(kinds) and kinds[0].lower() in scopes and scopes[kinds[0].lower()].is_named
+    return [name for name in _names(request) if is_instance or name.lower() in scopes]
+
+
+def _written(instance: str) -> str:
+    return f'"{instance}"' if any(c.isspace() for c in instance) else instance
+
+
+GET = Command(
+    ("config", "get"),
+    "Show what an option is set to in one scope.",
+    _get,
+    arguments=f"{_SCOPES} OPTION",
+    help=f"'config eval' falls back to the scopes around it and to the default; this does not.\n{_ABOUT_SCOPES}",
+    candidates=_names,
+)
+EVAL = Command(
+    ("config", "eval"),
+    "Show the value of an option that holds in a scope.",
+    _eval,
+    arguments=f"{_SCOPES} OPTION",
+    help=f"Where the scope does not set it, those around it are asked, then the default holds.\n{_ABOUT_SCOPES}",
+    candidates=_names,
+)
+SET = Command(
+    ("config", "set"),
+    "Set an option in a scope, at once.",
+    _set,
+    arguments=f"{_SCOPES} OPTION [=] VALUE",
+    help="The value is written as in a configuration file: ( a b ) is a list, and what holds blanks or # is quoted.\n"
+    "The change is in memory, and checked before it holds: sockets are opened and closed when the answer comes.\n"
+    f"{_ABOUT_SCOPES}",
+    candidates=_names,
+)
+UNSET = Command(
+    ("config", "unset"),
+    "Remove an option from a scope, or a scope with all in it.",
+    _unset,
+    arguments=f"{_SCOPES} [OPTION]",
+    help=f"The file level as a whole cannot be removed.\n{_ABOUT_SCOPES}",
+    candidates=_names,
+)
+SHOW = Command(
+    ("config", "show"),
+    "Show a scope, the scopes in it collapsed.",
+    _show,
+    arguments=_SCOPES,
+    help=_ABOUT_SCOPES,
+    candidates=_scope_names,
+)
+SHOWRECURSE = Command(
+    ("config", "showrecurse"),
+    "Show a scope and all in it.",
+    _showrecurse,
+    arguments=_SCOPES,
+    help=_ABOUT_SCOPES,
+    candidates=_scope_names,
+)
+RELOAD = Command(
+    ("config", "reload"),
+    "Read the configuration files again, and let them hold.",
+    _reload,
+    help="All or nothing: what is wrong is said, and the running configuration stays. Changes made here are dropped.",
+)

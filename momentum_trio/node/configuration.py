@@ -1,0 +1,118 @@
+"""The configuration of a node: its files read through the machine, and what follows from it for sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
+from momentum_trio.config.load import checked
+from momentum_trio.config.schema import Schema
+from momentum_trio.config.source import FILE_OCTETS_MAX
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.listener.accept import SocketTerms
+from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.kind import ListenerKind
+from momentum_trio.listener.listen_options import ListenOptions
+from momentum_trio.machine import Machine
+from momentum_trio.machine.disk import Close, File, FileKind, ListDirectory, Open, Read, Stat
+from momentum_trio.net.endpoint import Endpoint, Family
+from momentum_trio.node.reconcile import Place
+
+SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
+_OTHERS_WRITE = 0o002
+
+
+async def read_configuration(machine: Machine, path: str, schema: Schema) -> ConfigTree:
+    """The configuration at *path* with all it includes, checked. Raises ConfigErrors with everything that is wrong."""
+    environment = machine.process.environment
+    searched = tuple(filter(None, environment.get("EC_CONF_SEARCH_PATH", "").split(":"))) or SEARCH_PATH
+    nodename = environment.get("EC_NODE_NAME") or machine.process.hostname.partition(".")[0]
+    loader = Loader(path, schema, search_path=searched, nodename=nodename)
+    while wanted := loader.wanted():
+        for name in wanted:
+            loader.supply(name, await _fetch(machine, name))
+    return checked(*loader.outcome())
+
+
+async def _fetch(machine: Machine, path: str) -> Supply:
+    try:
+        facts = (await machine.disk.perform([Stat(path)]))[0]
+        if facts.kind is FileKind.DIRECTORY:
+            return await _list(machine, path)
+        if facts.kind is not FileKind.FILE:
+            return ErrorOfReading("not a plain file", is_missing=False)
+        if facts.size > FILE_OCTETS_MAX:
+            return ErrorOfReading(f"larger than {FILE_OCTETS_MAX} octets", is_missing=False)
+        return await _read(machine, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return ErrorOfReading()
+    except OSError as fault:
+        return ErrorOfReading(fault.strerror or str(fault), is_missing=False)
+
+
+async def _read(machine: Machine, path: str) -> Supply:
+    file = File(path)
+    try:
+        octets: bytes = (await machine.disk.perform([Open(file), Read(file, 0, FILE_OCTETS_MAX)]))[1]
+    finally:
+        await machine.disk.perform([Close(file)])
+    return octets
+
+
+async def _list(machine: Machine, path: str) -> Supply:
+    names: list[str] = (await machine.disk.perform([ListDirectory(path)]))[0]
+    plain = []
+    for name in names:
+        try:
+            facts = (await machine.disk.perform([Stat(f"{path}/{name}")]))[0]
+        except FileNotFoundError:
+            continue  # gone since it was listed
+        if facts.kind is FileKind.FILE:
+            plain.append(name)
+    return DirectoryListing(plain)
+
+
+def listens(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, ListenOptions]:
+    """Every Listen of *tree*, enabled or not, by listener and in the order of the text."""
+    found = {}
+    for kind in kinds:
+        for scope in tree.listens(kind.key):
+            endpoint = scope.endpoint
+            found[Place(kind.key, endpoint)] = ListenOptions.resolve(tree.chain_for(kind.key, endpoint, None))
+    return found
+
+
+def wanted(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, SocketTerms]:
+    """The sockets that *tree* wants open: those of listeners that are built, unless they are disabled."""
+    built = {kind.key for kind in kinds if kind.converse is not None}
+    return {
+        place: SocketTerms.of(options)
+        for place, options in listens(tree, kinds).items()
+        if options.enable and place.listener in built
+    }
+
+
+def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:
+    """One sentence for each listener of *tree* that is known but not built yet."""
+    return [
+        f"{kind.scope} is not built yet: it loads, its {len(scope.all('listen'))} Listen scope(s) are not bound"
+        for kind in kinds
+        if kind.converse is None and (scope := tree.root.child(kind.key)) is not None
+    ]
+
+
+def warnings(tree: ConfigTree) -> tuple[str, ...]:
+    """What an operator should know: console sockets that anybody on the host may use (SECURITY.md)."""
+    said = []
+    for scope in tree.listens("control_listener"):
+        chain = tree.chain_for("control_listener", scope.endpoint, None)
+        options = ListenOptions.resolve(chain)
+        if not options.enable or ControlOptions.resolve(chain).enable_authorization:
+            continue
+        if scope.endpoint.family is Family.UNIX and options.file_mode & _OTHERS_WRITE:
+            said.append(_open_to_all(scope.endpoint, options.file_mode))
+    return tuple(said)
+
+
+def _open_to_all(endpoint: Endpoint, mode: int) -> str:
+    return f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: every user of this host commands the node"

@@ -1,0 +1,115 @@
+"""Between the planes: values only, over a bounded pair of channels.
+
+The control plane asks, the mail plane answers, one question at a time. Both may live in one process, as here; nothing
+crosses but these values, so that the mail plane can move into a process of its own (DESIGN.md, walk 6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import trio
+
+from momentum_trio.listener.kind import Generation
+
+WAITING_MAX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Let this generation hold. Answered by Done when every session that asks will see it."""
+
+    generation: Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Say what there is to count. Answered by Counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountFromZero:
+    """What is counted counts from zero again. Not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was asked is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Messages since the last reset, queues as they are."""
+
+    received: int
+    rejected: int
+    delivered: int
+    failed: int
+    active_queue: int
+    delayed_queue: int
+
+
+Question = Adopt | Count
+Order = CountFromZero
+Answer = Done | Counted
+
+
+class ControlEnd:
+    """The control plane's end."""
+
+    def __init__(self, out: trio.MemorySendChannel[Question | Order], back: trio.MemoryReceiveChannel[Answer]) -> None:
+        self._out, self._back = out, back
+        self._turn = trio.Lock()
+
+    async def ask(self, question: Question) -> Answer:
+        """The mail plane's answer. Raises trio.BrokenResourceError or EndOfChannel when it is gone.
+
+        Cancellation: while others are asking, at once; once asked, the answer is awaited (it comes without waiting).
+        """
+        async with self._turn:
+            with trio.CancelScope() as scope:
+                scope.shield = True
+                await self._out.send(question)
+                answer = await self._back.receive()
+        return answer
+
+    def tell(self, order: Order) -> None:
+        """Something that needs no answer. Lost when WAITING_MAX of them wait, or nobody is there."""
+        try:
+            self._out.send_nowait(order)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            pass
+
+    def close(self) -> None:
+        """Nothing more will be asked."""
+        self._out.close()
+        self._back.close()
+
+
+class MailEnd:
+    """The mail plane's end."""
+
+    def __init__(
+        self, asked: trio.MemoryReceiveChannel[Question | Order], back: trio.MemorySendChannel[Answer]
+    ) -> None:
+        self._asked, self._back = asked, back
+
+    async def receive(self) -> Question | Order:
+        """What is asked next. Raises trio.EndOfChannel when the control plane is gone."""
+        return await self._asked.receive()
+
+    async def answer(self, answer: Answer) -> None:
+        """The answer to the question last received."""
+        await self._back.send(answer)
+
+    def close(self) -> None:
+        """Nothing more will be answered."""
+        self._asked.close()
+        self._back.close()
+
+
+def pair() -> tuple[ControlEnd, MailEnd]:
+    """Both ends, in memory."""
+    asked_out, asked_in = trio.open_memory_channel[Question | Order](WAITING_MAX)
+    back_out, back_in = trio.open_memory_channel[Answer](1)
+    return ControlEnd(asked_out, back_in), MailEnd(asked_in, back_out)

@@ -1,0 +1,116 @@
+"""The mail plane: spool, reception and delivery, and what sessions use of them; told of generations over the link."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import trio
+
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.queue import Queue
+from momentum_trio.limits.contract import SharedState
+from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
+from momentum_trio.machine import Machine
+from momentum_trio.mail.record import Received, Record, Rejected
+from momentum_trio.node.link import Adopt, Count, Counted, CountFromZero, Done, MailEnd
+from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.tables import methods
+from momentum_trio.reception.door import Door
+from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
+
+
+class MailPlane:
+    """The mail half of a node.
+
+    generations: those of this plane, moved on by the control plane. services: for conversations of this plane.
+    drain_until: trio's time up to which, at the end, deliveries under way are waited for.
+    """
+
+    def __init__(self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation) -> None:
+        self.generations = Generations(generation)
+        self.spool = spool
+        place = SpoolOptions.resolve(generation.tree.chain_global()).base
+        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place))
+        door = Door(machine, spool, self.queue.take)
+        self.services = Services(machine, limits, Statistics(), door=door)
+        self.drain_until = trio.current_time()
+        self._since = Counted(0, 0, 0, 0, 0, 0)
+
+    async def answer(self, link: MailEnd) -> None:
+        """Answer the control plane until it is gone."""
+        while True:
+            try:
+                asked = await link.receive()
+            except trio.EndOfChannel:
+                return
+            match asked:
+                case Adopt():
+                    self.generations.current = asked.generation
+                    self.queue.reconfigured()
+                    await link.answer(Done())
+                case Count():
+                    await link.answer(self._counted())
+                case CountFromZero():
+                    self._since = self._all()
+
+    def take(self, record: Record) -> None:
+        """Count *record*; a subscriber of the machine's events."""
+        statistics = self.services.statistics
+        if isinstance(record, Received):
+            statistics.received += 1
+        elif isinstance(record, Rejected):
+            statistics.rejected += 1
+
+    def _all(self) -> Counted:
+        statistics, queue = self.services.statistics, self.queue
+        return Counted(
+            statistics.received, statistics.rejected, queue.delivered, queue.failed, queue.active, queue.delayed
+        )
+
+    def _counted(self) -> Counted:
+        now, since = self._all(), self._since
+        return replace(
+            now,
+            received=now.received - since.received,
+            rejected=now.rejected - since.rejected,
+            delivered=now.delivered - since.delivered,
+            failed=now.failed - since.failed,
+        )
+
+
+def spool_terms(tree: ConfigTree) -> SpoolTerms:
+    """What the spool depends on, as *tree* has it."""
+    options = SpoolOptions.resolve(tree.chain_global())
+    return SpoolTerms(
+        options.base,
+        large_message_octets=options.large_message_octets,
+        force_fsync=options.force_fsync,
+        mode=options.mode,
+    )
+
+
+@asynccontextmanager
+async def open_mail_plane(
+    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd
+) -> AsyncIterator[MailPlane]:
+    """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
+
+    At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
+    committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
+    """
+    async with open_spool(machine, spool_terms(generation.tree)) as spool:
+        plane = MailPlane(machine, limits, spool, generation)
+        machine.events.subscribe(plane.take)
+        try:
+            async with trio.open_nursery() as delivery:
+                await delivery.start(plane.queue.run)
+                delivery.start_soon(plane.answer, link)
+                yield plane
+                with trio.move_on_at(plane.drain_until):
+                    await plane.queue.drain()
+                delivery.cancel_scope.cancel()
+        finally:
+            machine.events.unsubscribe(plane.take)
+            link.close()

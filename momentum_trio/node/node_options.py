@@ -1,0 +1,53 @@
+"""Options that the node itself reads: its spool, its limits, how it ends."""
+
+from __future__ import annotations
+
+from momentum_trio.config.kind import BOOLEAN, MODE, OCTETS, PATH, SECONDS, integer_between
+from momentum_trio.config.option import Option, Options
+from momentum_trio.config.scope import GLOBAL
+
+DESCRIPTORS_WANTED_MAX = 10_000_000
+
+
+class NodeOptions(Options):
+    """What the process needs before there is any listener."""
+
+    descriptors = Option(
+        "Server_Max_File_Descriptors",
+        integer_between(64, DESCRIPTORS_WANTED_MAX),
+        3_000_000,
+        GLOBAL,
+        "Descriptors wanted (RLIMIT_NOFILE), as far as the system grants them; sessions are capped below it.",
+        dynamic=False,
+    )
+    drain_timeout = Option(
+        "Drain_Timeout",
+        SECONDS,
+        30.0,
+        GLOBAL,
+        "How long a shutdown waits for mail transactions that are open and deliveries that have begun.",
+        ours=True,
+    )
+
+
+class SpoolOptions(Options):
+    """Where and how accepted mail is kept."""
+
+    base = Option("SpoolBase", PATH, "/var/spool/ecelerity", GLOBAL, "Directory of the spool.", dynamic=False)
+    mode = Option("Spool_Mode", MODE, 0o640, GLOBAL, "Mode of its files.", dynamic=False)
+    force_fsync = Option(
+        "Force_Fsync",
+        BOOLEAN,
+        True,
+        GLOBAL,
+        "Whether 250 waits until the message is synced. On unless switched off: the original's default is off.",
+        dynamic=False,
+    )
+    large_message_octets = Option(
+        "Large_Message_Threshold",
+        OCTETS,
+        131072,
+        GLOBAL,
+        "Content above it is streamed to a file of its own; smaller content goes into the log.",
+        dynamic=False,
+    )

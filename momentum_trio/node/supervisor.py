@@ -1,0 +1,188 @@
+"""Keeps the Listens of a node as the configuration wants them: a nursery per listener, in it each Listen with its two.
+
+A change has two halves. ``prepare`` opens what is new, all of it or nothing, while the old goes on; ``settle`` cannot
+fail: the new sockets accept, tuned ones are tuned, and those no longer wanted are closed when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from momentum_trio.console.facade import ApplyError
+from momentum_trio.listener.accept import (
+    Listening,
+    SocketTerms,
+    adopt_listening,
+    close_listening,
+    open_listening,
+    probe,
+)
+from momentum_trio.listener.kind import Counters, ListenerKind, Plane
+from momentum_trio.listener.listen import House, Listen
+from momentum_trio.machine import Machine
+from momentum_trio.mail.record import Level, Panic
+from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.reconcile import Close, Open, Place, Retune, Step, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The first half of a change, done: the steps, and the sockets of those that open."""
+
+    steps: tuple[Step, ...]
+    opened: Mapping[Place, Listening]
+
+
+class Supervisor:
+    """The listeners of one node. houses: what the Listens of each plane share. over: ``run`` has ended by itself.
+
+    adopted: sockets that were open before us, by where they listen; the first Listen that wants one there takes it.
+    """
+
+    def __init__(self, machine: Machine, kinds: Sequence[ListenerKind], houses: Mapping[Plane, House]) -> None:
+        self._machine = machine
+        self._kinds = {kind.key: kind for kind in kinds}
+        self._houses = houses
+        self._nurseries: dict[str, trio.Nursery] = {}
+        self.adopted: dict[Endpoint, trio.socket.SocketType] = {}
+        self._open: dict[Place, Listen] = {}
+        self._terms: dict[Place, SocketTerms] = {}
+        self._ending: dict[Place, list[Listen]] = {}  # closed, their last conversations not over
+        self._counters: dict[Place, Counters] = {}
+        self._closing = trio.Event()
+        self.over = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the nurseries; returns when ``close`` was called and the last conversation is over."""
+        async with trio.open_nursery() as listeners:
+            for key in self._kinds:
+                self._nurseries[key] = await listeners.start(self._run_listener)
+            task_status.started()
+        self.over.set()
+
+    async def _run_listener(self, *, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        async with trio.open_nursery() as nursery:
+            task_status.started(nursery)
+            await self._closing.wait()
+
+    async def prepare(self, wanted: Mapping[Place, SocketTerms]) -> Prepared:
+        """Open what *wanted* has and we have not. Raises ApplyError with every address that cannot be had.
+
+        Cancellation: as on failure, what was opened is closed again.
+        """
+        plan = steps(self._terms, wanted)
+        opened: dict[Place, Listening] = {}
+        problems = await self._probe(plan)
+        try:
+            for step in plan:
+                if isinstance(step, Open) and not problems:
+                    try:
+                        opened[step.place] = await self._open_socket(step)
+                    except OSError as fault:
+                        problems.append(_problem(step.place, fault))
+            if problems:
+                raise ApplyError(problems)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self.abandon(Prepared(plan, opened))
+            raise
+        return Prepared(plan, opened)
+
+    async def _probe(self, plan: Sequence[Step]) -> list[str]:
+        """SO_REUSEPORT would let us share a port with a stranger: ask first, where nothing of ours holds it."""
+        problems = []
+        for step in plan:
+            if isinstance(step, Open) and not step.beside and step.place.endpoint not in self.adopted:
+                try:
+                    await probe(step.place.endpoint)
+                except OSError as fault:
+                    problems.append(_problem(step.place, fault))
+        return problems
+
+    async def _open_socket(self, step: Open) -> Listening:
+        adopted = self.adopted.pop(step.place.endpoint, None)
+        if adopted is not None:
+            return adopt_listening(adopted, step.place.endpoint, step.terms)
+        ours = any(place.endpoint == step.place.endpoint for place in step.beside)
+        return await open_listening(self._machine, step.place.endpoint, step.terms, ours=ours)
+
+    async def abandon(self, prepared: Prepared) -> None:
+        """The change does not take place: close what was opened for it."""
+        for listening in prepared.opened.values():
+            await close_listening(self._machine, listening)
+
+    async def settle(self, prepared: Prepared) -> None:
+        """The second half. Cancellation: none; it is shielded, for half a change is none."""
+        with trio.CancelScope(shield=True):
+            for step in prepared.steps:
+                if isinstance(step, Open):
+                    self._begin(step.place, step.terms, prepared.opened[step.place])
+                elif isinstance(step, Retune):
+                    await self._retune(step)
+            async with trio.open_nursery() as closing:
+                for step in prepared.steps:
+                    if isinstance(step, Close):
+                        closing.start_soon(self._close, step)
+
+    def _begin(self, place: Place, terms: SocketTerms, listening: Listening) -> None:
+        kind = self._kinds[place.listener]
+        counters = self._counters.setdefault(place, Counters())
+        listen = Listen(kind, listening, terms, counters, self._houses[kind.plane])
+        self._open[place] = listen
+        self._terms[place] = terms
+        listen.announce()
+        self._nurseries[place.listener].start_soon(self._run_listen, place, listen)
+
+    async def _run_listen(self, place: Place, listen: Listen) -> None:
+        await listen.run()
+        if listen in (ending := self._ending.get(place, [])):
+            ending.remove(listen)
+        if place in self._ending and not ending:
+            del self._ending[place]
+
+    async def _retune(self, step: Retune) -> None:
+        try:
+            await self._open[step.place].retune(step.terms)
+        except OSError as fault:  # a socket that takes no such buffer goes on as it was
+            text = f"{_problem(step.place, fault)}: the socket stays as it was"
+            self._machine.events.publish(Panic(self._machine.clock.now(), Level.ERROR, text))
+        self._terms[step.place] = step.terms
+
+    async def _close(self, step: Close) -> None:
+        listen = self._open.pop(step.place)
+        del self._terms[step.place]
+        self._ending.setdefault(step.place, []).append(listen)
+        await listen.close(replaced=step.replaced)
+
+    def bound(self, place: Place) -> Endpoint | None:
+        """Where *place* is bound; None when it is not open (any more, or until it could be opened again)."""
+        listen = self._open.get(place)
+        return listen.listening.bound if listen is not None and listen.is_open else None
+
+    def counted(self, place: Place) -> Counters:
+        """What *place* counts, open conversations included."""
+        counters = self._counters.get(place, Counters())
+        received, sent = counters.octets_received, counters.octets_sent
+        for listen in self._listens(place):
+            received += listen.octets_received
+            sent += listen.octets_sent
+        return Counters(counters.sessions, counters.sessions_total, received, sent)
+
+    def _listens(self, place: Place) -> list[Listen]:
+        current = self._open.get(place)
+        return [*self._ending.get(place, ()), *([current] if current is not None else ())]
+
+    async def close(self) -> None:
+        """The node drains: close all sockets, tell all conversations; ``run`` returns when the last is over."""
+        everybody = [listen for place in {*self._open, *self._ending} for listen in self._listens(place)]
+        await self.settle(Prepared(steps(self._terms, {}), {}))
+        for listen in everybody:
+            listen.drain()
+        self._closing.set()
+
+
+def _problem(place: Place, fault: OSError) -> str:
+    return f'{place.listener} Listen "{place.endpoint}": {fault.strerror or fault}'

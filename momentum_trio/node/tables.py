@@ -1,0 +1,42 @@
+"""What exists: the listeners, the ways of delivery, the console's commands. One screen, no registries."""
+
+from __future__ import annotations
+
+from momentum_trio.delivery.blackhole import Blackhole
+from momentum_trio.delivery.custody import Contents
+from momentum_trio.delivery.maildir import Maildir
+from momentum_trio.delivery.method import Method
+from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
+from momentum_trio.machine import Machine
+from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.help import HELP
+from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
+from momentum_trio.node.commands.pid import PID
+from momentum_trio.node.commands.quit import QUIT
+from momentum_trio.node.commands.shutdown import SHUTDOWN
+from momentum_trio.node.commands.summary import SUMMARY
+from momentum_trio.node.commands.version import VERSION
+
+LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
+
+COMMANDS = (
+    EVAL,
+    GET,
+    HELP,
+    LISTENERS_COMMAND,
+    PID,
+    QUIT,
+    RELOAD,
+    SET,
+    SHOW,
+    SHOWRECURSE,
+    SHUTDOWN,
+    SUMMARY,
+    UNSET,
+    VERSION,
+)
+
+
+def methods(machine: Machine, contents: Contents, spool_place: str) -> tuple[Method, ...]:
+    """The ways of delivery, made for one node. spool_place: where its spool is."""
+    return (Blackhole(), Maildir(machine, contents, spool_place))

@@ -1,0 +1,223 @@
+"""Command lines to events (RFC 5321 section 4.1.1): each verb, its type of event, its grammar, its refusals.
+
+MAIL and RCPT of the usual form go through one compiled expression; whatever that does not take goes through the full
+grammar of ``mail/path.py``. A law in the tests says that the two agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from momentum_trio.mail import path
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.event import (
+    Data,
+    Event,
+    Expn,
+    Hello,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Reset,
+    Vrfy,
+)
+from momentum_trio.protocol.smtp.terms import Terms
+
+COMMAND_OCTETS_MAX: Final = 2048
+"""Longest command line, CRLF included: 512 (RFC 5321 section 4.5.3.1.4) and room for extensions' parameters."""
+
+Parameters = Mapping[str, str | None]
+Parse = Callable[[str, str, Terms], Event | Reply]
+"""From a line in printable ASCII, its argument and the terms to the event, or to the refusal."""
+
+NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One verb. event: what it becomes, which is what the table of transitions asks about before anything is parsed."""
+
+    event: type[Event]
+    parse: Parse
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One ESMTP parameter. extension: the EHLO keyword that offers it; value: its grammar."""
+
+    extension: str
+    value: re.Pattern[str]
+
+    def takes(self, value: str | None) -> bool:
+        """Whether *value* (None: the keyword stood alone) is of the grammar."""
+        return value is not None and self.value.fullmatch(value) is not None
+
+
+_XTEXT = r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})"  # RFC 3461 section 4
+
+MAIL_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        "SIZE": Parameter("SIZE", re.compile(r"[0-9]{1,20}")),  # RFC 1870 section 5
+        "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME", re.IGNORECASE)),  # RFC 6152 section 3
+        "RET": Parameter("DSN", re.compile(r"FULL|HDRS", re.IGNORECASE)),  # RFC 3461 section 4.3
+        "ENVID": Parameter("DSN", re.compile(rf"{_XTEXT}{{1,100}}")),  # RFC 3461 section 4.4
+    }
+)
+RCPT_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        "NOTIFY": Parameter(  # RFC 3461 section 4.1
+            "DSN", re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}", re.IGNORECASE)
+        ),
+        "ORCPT": Parameter("DSN", re.compile(rf"[A-Za-z0-9-]{{1,60}};{_XTEXT}{{1,500}}")),  # RFC 3461 section 4.2
+    }
+)
+
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~]+))?")  # RFC 5321 section 4.1.2
+_HELLO_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,254})")
+_FROM = re.compile("from:", re.IGNORECASE)
+_TO = re.compile("to:", re.IGNORECASE)
+
+# What nearly every client sends: a dot-string, a domain name, brackets close around them.
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
+_USUAL = rf"<({_ATEXT}++(?:\.{_ATEXT}++)*+)@({_LABEL}(?:\.{_LABEL})*+)>(?: (.+))?"
+_USUAL_MAIL = re.compile(rf"[Ff][Rr][Oo][Mm]:{_USUAL}")
+_USUAL_RCPT = re.compile(rf"[Tt][Oo]:{_USUAL}")
+
+
+def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
+    if (match := _USUAL_MAIL.fullmatch(argument)) and (usual := _usual_path(match)):
+        reverse_path, rest = usual, match[3]
+    elif found := _path_and_rest(argument, _FROM, terms):
+        text, rest = found
+        try:
+            reverse_path = path.reverse_path(
+                text, pedantic=terms.pedantic_addresses, unqualified=terms.unqualified_reverse_path
+            )
+        except ValueError:
+            return replies.MAIL_SYNTAX
+    else:
+        return replies.MAIL_SYNTAX
+    if not rest:
+        return Mail(reverse_path, NO_PARAMETERS, None, "", line)
+    parameters = _parameters(rest, MAIL_PARAMETERS, terms)
+    if isinstance(parameters, Reply):
+        return parameters
+    declared = parameters.get("SIZE")
+    size = None if declared is None else int(declared)
+    if size is not None and 0 < terms.message_octets_max < size:
+        return replies.MESSAGE_TOO_LARGE  # RFC 1870 section 6.1
+    return Mail(reverse_path, parameters, size, (parameters.get("BODY") or "").upper(), line)
+
+
+def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
+    if (match := _USUAL_RCPT.fullmatch(argument)) and (usual := _usual_path(match)):
+        forward_path, rest = usual, match[3]
+    elif found := _path_and_rest(argument, _TO, terms):
+        text, rest = found
+        try:
+            forward_path = path.forward_path(
+                text, pedantic=terms.pedantic_addresses, unqualified=terms.unqualified_forward_path
+            )
+        except ValueError:
+            return replies.RCPT_SYNTAX
+    else:
+        return replies.RCPT_SYNTAX
+    if not rest:
+        return Rcpt(forward_path, NO_PARAMETERS, line)
+    parameters = _parameters(rest, RCPT_PARAMETERS, terms)
+    return parameters if isinstance(parameters, Reply) else Rcpt(forward_path, parameters, line)
+
+
+def _usual_path(match: re.Match[str]) -> str | None:
+    """The canonical path of a usual argument; None when only the full grammar can tell whether it is short enough."""
+    local, domain = match.group(1, 2)
+    if len(local) > path.LOCAL_PART_OCTETS_MAX or len(domain) > path.LABEL_OCTETS_MAX:
+        return None
+    return f"{local}@{domain.lower()}"
+
+
+def _path_and_rest(argument: str, keyword: re.Pattern[str], terms: Terms) -> tuple[str, str] | None:
+    """The path with its brackets, and the parameters after it; None when the argument has not this shape."""
+    if not (begun := keyword.match(argument)):
+        return None
+    brackets = path.BRACKETED_LOOSELY if terms.trailing_whitespace else path.BRACKETED
+    if not (match := brackets.match(argument, begun.end())):
+        return None
+    rest = argument[match.end() :]
+    if rest and (rest[0] != " " or len(rest) == 1):
+        return None
+    return f"<{match[1]}>", rest[1:]
+
+
+def _parameters(text: str, known: Mapping[str, Parameter], terms: Terms) -> Parameters | Reply:
+    """Keyword in upper case to value, of *text* after a path; or the refusal (RFC 5321 section 4.1.1.11)."""
+    found: dict[str, str | None] = {}
+    for word in text.split(" "):
+        if not (match := _PARAMETER.fullmatch(word)):
+            return replies.PARAMETER_MALFORMED
+        keyword, value = match[1].upper(), match[2]
+        parameter = known.get(keyword)
+        if parameter is None or parameter.extension not in terms.offered:
+            return replies.PARAMETER_UNKNOWN
+        if keyword in found or not parameter.takes(value):
+            return replies.PARAMETER_MALFORMED
+        found[keyword] = value
+    return found
+
+
+def _hello(line: str, argument: str, terms: Terms) -> Event | Reply:
+    verb = line[:4].upper()
+    refusal = replies.INVALID_EHLO if verb == "EHLO" else replies.INVALID_HELO
+    if argument.startswith("["):
+        try:
+            path.domain(argument)
+        except ValueError:
+            return refusal
+    elif not _HELLO_NAME.fullmatch(argument):
+        return refusal
+    return Hello(verb, argument, line)
+
+
+def _bare(event: Event, refusal: Reply) -> Parse:
+    """The grammar of a verb that stands alone."""
+
+    def parse(line: str, argument: str, terms: Terms) -> Event | Reply:
+        return event if len(line) == VERB_OCTETS else refusal
+
+    return parse
+
+
+def _with_argument(event: Callable[[str], Event]) -> Parse:
+    """The grammar of a verb with one argument, a string."""
+
+    def parse(line: str, argument: str, terms: Terms) -> Event | Reply:
+        return event(argument) if argument.strip() else replies.ARGUMENT_MISSING
+
+    return parse
+
+
+VERB_OCTETS: Final = 4
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "EHLO": Command(Hello, _hello),
+        "HELO": Command(Hello, _hello),
+        "MAIL": Command(Mail, _mail),
+        "RCPT": Command(Rcpt, _rcpt),
+        "DATA": Command(Data, _bare(Data(), replies.DATA_ARGUMENT)),
+        "RSET": Command(Reset, _bare(Reset(), replies.RSET_ARGUMENT)),
+        "NOOP": Command(Noop, lambda line, argument, terms: Noop(argument)),
+        "VRFY": Command(Vrfy, _with_argument(Vrfy)),
+        "EXPN": Command(Expn, _with_argument(Expn)),
+        "HELP": Command(Help, lambda line, argument, terms: Help(argument)),
+        "QUIT": Command(Quit, _bare(Quit(), replies.NO_PARAMETERS)),
+    }
+)

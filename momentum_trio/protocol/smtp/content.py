@@ -1,0 +1,163 @@
+"""Content of one message: its end, its dots, its line ends (RFC 5321 sections 4.1.1.4 and 4.5.2).
+
+Only CRLF "." CRLF ends content, where the first CRLF may be the one that ended DATA. A CR or LF alone is no line end:
+it cannot end content, cannot stand beside the dot that does, and makes the whole message one that is refused (SMTP
+smuggling: CVE-2023-51764, CVE-2023-51765, CVE-2023-51766, CVE-2024-27305). Everything here is done by searches and
+counts over whole buffers, never by line.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart
+from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+
+CONTENT_PART_OCTETS: Final = 64 * 1024
+"""Content up to this size comes whole; a larger one in parts of this size."""
+
+TERMINATOR: Final = b"\r\n.\r\n"
+STUFFED: Final = b"\r\n."
+
+_LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+
+
+def stuffed(content: bytes) -> bytes:
+    """*content* as a client sends it, terminator included (RFC 5321 section 4.5.2). It must end in CRLF or be empty."""
+    assert not content or content.endswith(b"\r\n")
+    return (b"\r\n" + content).replace(STUFFED, b"\r\n..")[2:] + b".\r\n"
+
+
+class Content:
+    """Octets after DATA in; ContentPart and ContentEnd out.
+
+    How the octets were cut does not show in the events. At most CONTENT_PART_OCTETS and what was received since
+    ``next_event`` last returned None is held.
+    """
+
+    __slots__ = ("_end", "_fault", "_header", "_held", "_kept", "_parts", "_passed", "_skip", "_terms")
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._held = (
+            b"\r\n"  # the CRLF that ended DATA, then each time a beginning of a terminator or of a stuffed line
+        )
+        self._skip = 2  # how many of the next octets are DATA's
+        self._kept = bytearray()  # unstuffed, not yet a part
+        self._parts: list[ContentPart] = []  # in reverse order
+        self._end: ContentEnd | None = None
+        self._fault: Reply | None = None
+        self._passed = 0  # octets in parts
+        self._header = b"\r\n"  # last octets of the header section so far; empty once it has ended
+
+    def receive(self, octets: bytes) -> bytes:
+        """Take what the client sent, cut anywhere. Returns what stands behind the terminator, if that was found: then
+        this is not to be called again."""
+        assert self._end is None
+        window = self._held + octets
+        dotted = window.find(STUFFED)  # a terminator begins like a stuffed line: mostly this is the only search
+        at = window.find(TERMINATOR, dotted) if dotted >= 0 else -1
+        end = at + 2 if at >= 0 else len(window) - _beginning(window)
+        text = window[:end]
+        self._held = window[end:]
+        if 0 <= dotted < end - 2:
+            text = text.replace(STUFFED, b"\r\n")
+        if self._skip and text:
+            text = text[self._skip :]
+            self._skip = 0
+        if at >= 0:
+            self._held = b""
+            self._finish(text)
+            return window[at + len(TERMINATOR) :]
+        if self._fault is None:
+            self._keep(text)
+        return b""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the terminator was found."""
+        return self._end is not None
+
+    @property
+    def drained(self) -> bool:
+        """Whether ``next_event`` has nothing to give."""
+        return not self._parts and self._end is None
+
+    def next_event(self) -> ContentPart | ContentEnd | None:
+        """The next event, or None when more octets are needed. ContentEnd is the last."""
+        return self._parts.pop() if self._parts else self._end
+
+    def _keep(self, text: bytes) -> None:
+        """Add to the content, and make parts of it while there is more than one."""
+        kept = self._kept
+        kept += text
+        if len(kept) <= CONTENT_PART_OCTETS:
+            return
+        whole = bytes(kept)
+        parts: list[ContentPart] = []
+        at = 0
+        while self._fault is None and len(whole) - at > CONTENT_PART_OCTETS:
+            end = at + CONTENT_PART_OCTETS
+            if whole[end - 1] == 13:  # never between CR and LF
+                end -= 1
+            part = whole[at:end]
+            self._fault = self._fault_of(part)
+            if self._fault is None:
+                parts.append(ContentPart(part))
+                self._pass(part)
+                at = end
+        parts.reverse()
+        self._parts[:0] = parts
+        if self._fault is None:
+            del kept[:at]
+        else:
+            kept.clear()
+
+    def _finish(self, text: bytes) -> None:
+        if self._fault is None and (self._kept or len(text) > CONTENT_PART_OCTETS):
+            self._keep(text)
+            text = bytes(self._kept)
+        fault = self._fault or self._fault_of(text)
+        self._end = ContentEnd(b"" if fault else text, fault)
+
+    def _fault_of(self, text: bytes) -> Reply | None:
+        """Why *text*, the next of the content, cannot be taken, or None."""
+        terms = self._terms
+        if terms.message_octets_max and self._passed + len(text) > terms.message_octets_max:
+            return replies.MESSAGE_TOO_LARGE
+        if 0 in text and not terms.nul_in_content:
+            return replies.NUL_IN_CONTENT
+        pairs = text.count(b"\r\n")
+        if text.count(b"\n") == pairs == text.count(b"\r"):
+            return None
+        match = _LONE.search(text)
+        assert match
+        if match.start() < self._header_octets(text):
+            return replies.LONE_IN_HEADERS
+        return replies.LONE_IN_BODY if terms.lone_line_ends_in_body is LoneLineEnds.PEDANTIC else None
+
+    def _header_octets(self, text: bytes) -> int:
+        """How many octets of *text*, the next of the content, belong to the header section."""
+        if not self._header:
+            return 0
+        at = (self._header + text).find(b"\r\n\r\n")
+        return len(text) if at < 0 else at + 4 - len(self._header)
+
+    def _pass(self, part: bytes) -> None:
+        """Count *part* as gone, and note whether the header section went with it."""
+        self._passed += len(part)
+        if self._header:
+            seam = self._header + part
+            self._header = b"" if b"\r\n\r\n" in seam else seam[-2:]
+
+
+def _beginning(window: bytes) -> int:
+    """How many of the last octets of *window* may turn out to begin a terminator or a stuffed line."""
+    if window.endswith(b"\r"):
+        return 4 if window.endswith(b"\r\n.\r") else 1
+    if window.endswith(b"\n"):
+        return 2 if window.endswith(b"\r\n") else 0
+    return 3 if window.endswith(STUFFED) else 0

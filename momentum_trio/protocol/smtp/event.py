@@ -1,0 +1,143 @@
+"""What a client said, as values: the events of an SMTP server conversation.
+
+An event whose ``needs_answer`` is true is outstanding until ``Server.answer``; the core has answered the others itself.
+``line`` is the command line as received, without its CRLF, with octets outside printable ASCII written as ``\\xNN``.
+Paths are canonical ``local-part@domain`` (``mail/path.py``); the null reverse-path is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from momentum_trio.mail.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+    needs_answer: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Event):
+    """``EHLO`` or ``HELO`` (RFC 5321 section 4.1.1.1). Accepted, it also drops a mail transaction (section 4.1.4).
+
+    verb: ``EHLO`` or ``HELO``. domain: the argument as the client spelled it.
+    """
+
+    verb: str
+    domain: str
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mail(Event):
+    """``MAIL FROM``: begins a mail transaction (RFC 5321 section 4.1.1.2).
+
+    reverse_path: where bounces go; empty for the null reverse-path (section 4.5.5); without ``@`` when the client
+        gave no domain and the terms allow that.
+    parameters: keyword in upper case to value as sent; None where the keyword stood alone.
+    size: octets the client declared with SIZE (RFC 1870 section 6), or None. Within the limit of the terms.
+    body: ``7BIT``, ``8BITMIME``, or empty when the client did not say (RFC 6152). Nothing is refused because of it:
+        8-bit content that was not declared is taken as it is.
+    """
+
+    reverse_path: str
+    parameters: Mapping[str, str | None]
+    size: int | None
+    body: str
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt(Event):
+    """``RCPT TO``: one more forward-path (RFC 5321 section 4.1.1.3). ``postmaster`` may stand without a domain."""
+
+    forward_path: str
+    parameters: Mapping[str, str | None]
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Event):
+    """``DATA``: asks to send content (RFC 5321 section 4.1.1.4); answered with 354, or refused. Never without a
+    forward-path that was accepted."""
+
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class ContentPart(Event):
+    """Some of a large content: at most CONTENT_PART_OCTETS, unstuffed; it never ends between CR and LF."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentEnd(Event):
+    """The end of content, and the last of its octets: all of them, when no ContentPart came before.
+
+    fault: None, or why the content cannot be taken; then *octets* is empty, earlier parts are void, and the answer
+        must be a refusal (``answer()`` gives this one).
+    """
+
+    octets: bytes
+    fault: Reply | None = None
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Event):
+    """``RSET``: the mail transaction, if any, is dropped (RFC 5321 section 4.1.1.5).
+
+    Answered 250, or 421 when what the client was told at the beginning no longer holds (spec/listeners.md section 2.3).
+    """
+
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(Event):
+    """``NOOP``; its argument means nothing (RFC 5321 section 4.1.1.9)."""
+
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy(Event):
+    """``VRFY``: answered 252, whoever was asked about (RFC 5321 section 3.5.3)."""
+
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expn(Event):
+    """``EXPN``: answered 502; there are no lists here (RFC 5321 section 3.5.2)."""
+
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help(Event):
+    """``HELP``: answered with the list of commands (RFC 5321 section 4.1.1.8)."""
+
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit(Event):
+    """``QUIT``: 221 is on its way and the conversation is closed (RFC 5321 section 4.1.1.10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Event):
+    """A command the core refused by itself: syntax, order, declared size, too many bad commands. For the rejectlog."""
+
+    line: str
+    reply: Reply

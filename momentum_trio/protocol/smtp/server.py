@@ -1,0 +1,316 @@
+"""The server's side of an SMTP conversation, without I/O (RFC 5321; RFC 2920 for PIPELINING)."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.lines import Lines, TooLong
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS
+from momentum_trio.protocol.smtp.content import Content
+from momentum_trio.protocol.smtp.event import ContentEnd, Event, Hello, Quit, Refusal
+from momentum_trio.protocol.smtp.phase import Phase
+from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.protocol.smtp.transitions import (
+    ANSWERING,
+    ANSWERS,
+    AWAITING,
+    BETWEEN_TRANSACTIONS,
+    TRANSITIONS,
+    State,
+    Step,
+)
+
+_UNPRINTABLE: Final = re.compile(rb"[^ -~]")
+
+
+class Ending(Enum):
+    """Why a conversation is over."""
+
+    QUIT = "quit"  # the client said so
+    LEFT = "left"  # the client's octets ended without it
+    UNAVAILABLE = "unavailable"  # we said 421 to a command, or refused instead of greeting
+    BAD_COMMANDS = "bad commands"  # too many of them, or a line without end
+    ABORTED = "aborted"  # the shell ended it
+
+
+class Server:
+    """One conversation: octets and answers in, events and octets out.
+
+        server.begin()
+        send(server.octets_to_send())
+        while not server.closed:
+            server.receive(octets)                                   # empty: the client's octets have ended
+            while (event := server.next_event()) is not None:
+                if event.needs_answer:
+                    server.answer(reply)                             # or server.answer(): taken, in the usual words
+            send(server.octets_to_send())
+
+    Octets may be cut anywhere; cuts do not show in what comes out. Between two calls of ``receive`` events are drawn
+    until there is none: then at most one command line and CONTENT_PART_OCTETS of content are held. Nothing the client
+    sends raises; AssertionError means that the shell broke a promise.
+    """
+
+    __slots__ = (
+        "_bad_commands",
+        "_content",
+        "_ended",
+        "_left_in",
+        "_lines",
+        "_outstanding",
+        "_row",
+        "_send",
+        "_state",
+        "_step",
+        "_terms",
+        "ending",
+    )
+
+    def __init__(self, terms: Terms) -> None:
+        self.ending: Ending | None = None
+        self._terms = terms
+        self._lines = Lines(COMMAND_OCTETS_MAX)
+        self._content: Content | None = None
+        self._send: list[bytes] = []
+        self._outstanding: Event | None = None
+        self._step: Step | None = None  # where the answer to it leads
+        self._state = State.CONNECTED
+        self._row = TRANSITIONS[State.CONNECTED]
+        self._bad_commands = 0
+        self._ended = False
+        self._left_in = State.CLOSED
+
+    @property
+    def terms(self) -> Terms:
+        """What this host offers in this conversation. May be replaced between mail transactions, so also while MAIL is
+        outstanding; the next command is the first to be judged by the new ones."""
+        return self._terms
+
+    @terms.setter
+    def terms(self, terms: Terms) -> None:
+        assert self._state in BETWEEN_TRANSACTIONS
+        self._terms = terms
+        if self._state in (State.HELLO_REQUIRED, State.FRESH) and self._outstanding is None:
+            self._enter(self._first_state())
+
+    @property
+    def closed(self) -> bool:
+        """Whether the conversation is over: send what is left in ``octets_to_send``, then close."""
+        return self._state is State.CLOSED
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the client left in the middle of a mail transaction (spec/listeners.md section 2.9)."""
+        return self.ending is Ending.LEFT and self._left_in not in BETWEEN_TRANSACTIONS
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether MAIL was accepted and its transaction is not over."""
+        return self._state not in BETWEEN_TRANSACTIONS
+
+    @property
+    def phase(self) -> Phase:
+        """What the session is doing, as ``show inbound`` has it."""
+        return self.awaiting if self._outstanding is None else ANSWERING[type(self._outstanding)]
+
+    @property
+    def awaiting(self) -> Phase:
+        """The phase that waited for the command at hand: what the rejectlog puts a refusal under."""
+        return AWAITING[self._left_in if self._state is State.CLOSED else self._state]
+
+    def begin(self, refusal: Reply | None = None) -> None:
+        """Greet the client; or say *refusal* (421, 554) instead and close (RFC 5321 section 3.1)."""
+        assert self._state is State.CONNECTED
+        if refusal is None:
+            self._say(self._terms.greeting)
+            self._enter(self._first_state())
+        else:
+            assert refusal.code >= 400
+            self._say(refusal)
+            self._close(Ending.UNAVAILABLE)
+
+    def receive(self, octets: bytes) -> None:
+        """Take what the client sent; empty *octets*: there will be no more."""
+        assert not self._ended
+        if self._state is State.CLOSED:
+            return
+        if octets:
+            self._take(octets)
+            return
+        self._ended = True
+        if self._outstanding is None and self._lines.drained and (self._content is None or self._content.drained):
+            self._close(Ending.LEFT)
+
+    def next_event(self) -> Event | None:
+        """What the client said next, or None when more octets are needed or the conversation is over.
+
+        Not to be asked while an event is outstanding. Commands the core can judge are answered here already.
+        """
+        assert self._outstanding is None, "the last event has not been answered"
+        if self._content is not None:
+            event = self._content.next_event()
+            if event is None:
+                self._nothing()
+            elif event.needs_answer:
+                self._end_of_content(event)
+            return event
+        if self._state is State.CLOSED or self._state is State.CONNECTED:
+            return None
+        line = self._lines.line()
+        if line is None:
+            self._nothing()
+            return None
+        return self._too_long(line) if isinstance(line, TooLong) else self._command(line)
+
+    def answer(self, reply: Reply | None = None) -> None:
+        """Answer the outstanding event, and let the conversation go on as *reply* says: 421 ends it.
+
+        Without *reply*: taken, in the usual words; content that has a fault is refused with that. Sound content must be
+        answered explicitly.
+        """
+        event, step = self._outstanding, self._step
+        assert event is not None
+        assert step is not None
+        if reply is None:
+            reply = self._usual_answer(event)
+        code = reply.code
+        self._outstanding = None
+        self._say(reply)
+        if code >= 400:
+            if code == 421:
+                self._close(Ending.UNAVAILABLE)
+            else:
+                self._enter(step.refused)
+            return
+        assert (code == 354) is (step.accepted is State.CONTENT), "354 asks for content, and nothing else does"
+        assert not (isinstance(event, ContentEnd) and event.fault), "content with a fault is refused"
+        self._enter(step.accepted)
+        if code == 354:
+            self._content = Content(self._terms)
+            if held := self._lines.take():
+                self._take(held)
+
+    def abort(self, reply: Reply) -> None:
+        """End the conversation from outside (silence, shutdown, fault) with *reply*, whatever was going on."""
+        if self._state is not State.CLOSED:
+            self._say(reply)
+            self._close(Ending.ABORTED)
+
+    def octets_to_send(self) -> bytes:
+        """Everything to be sent to the client since the last time."""
+        send = self._send
+        if not send:
+            return b""
+        octets = send[0] if len(send) == 1 else b"".join(send)
+        send.clear()
+        return octets
+
+    # ---- what the client says
+
+    def _take(self, octets: bytes) -> None:
+        """Give *octets* to whoever reads now; what stands behind a content's terminator is commands again."""
+        content = self._content
+        if content is None or content.ended:
+            self._lines.receive(octets)
+            return
+        if rest := content.receive(octets):
+            self._lines.receive(rest)
+
+    def _command(self, line: bytes) -> Event:
+        if not line.isascii():
+            return self._refuse(_shown(line), replies.INVALID_OCTETS)
+        text = line.decode("ascii")
+        terms = self._terms
+        if terms.trailing_whitespace:
+            text = text.rstrip(" \t")
+        if not text.isprintable():
+            return self._refuse(_shown(line), replies.INVALID_OCTETS)
+        verb, _, argument = text.partition(" ")
+        command = COMMANDS.get(verb.upper())
+        if command is None:
+            return self._refuse(text, replies.UNRECOGNIZED)
+        step = self._row[command.event]
+        if isinstance(step, Reply):
+            return self._refuse(text, step)
+        event = command.parse(text, argument, terms)
+        if isinstance(event, Reply):
+            return self._refuse(text, event)
+        if event.needs_answer:
+            self._outstanding = event
+            self._step = step
+        else:
+            self._say(self._usual_answer(event))
+            if isinstance(event, Quit):
+                self._close(Ending.QUIT)
+            else:
+                self._enter(step.accepted)
+        return event
+
+    def _too_long(self, line: TooLong) -> Event:
+        if line.endless:
+            self._say(replies.TOO_MANY_BAD_COMMANDS)
+            self._close(Ending.BAD_COMMANDS)
+            return Refusal("", replies.TOO_MANY_BAD_COMMANDS)
+        return self._refuse(_shown(line.start), replies.LINE_TOO_LONG)
+
+    def _refuse(self, line: str, reply: Reply) -> Refusal:
+        """Answer a bad command ourselves; the one too many ends the conversation."""
+        if reply is not replies.MESSAGE_TOO_LARGE:
+            self._bad_commands += 1
+            if 0 < self._terms.bad_commands_max < self._bad_commands:
+                self._say(replies.TOO_MANY_BAD_COMMANDS)
+                self._close(Ending.BAD_COMMANDS)
+                return Refusal(line, replies.TOO_MANY_BAD_COMMANDS)
+        self._say(reply)
+        return Refusal(line, reply)
+
+    def _end_of_content(self, event: Event) -> None:
+        step = self._row[ContentEnd]
+        assert isinstance(step, Step)
+        self._content = None
+        self._outstanding = event
+        self._step = step
+
+    def _nothing(self) -> None:
+        """No event can be made of what was received; if that was all, the client has left."""
+        if self._ended:
+            self._close(Ending.LEFT)
+
+    # ---- what we say, and where that leads
+
+    def _usual_answer(self, event: Event) -> Reply:
+        if isinstance(event, Hello):
+            return self._terms.hello(event.verb)
+        if isinstance(event, Quit):
+            return replies.closing(self._terms.host)
+        if isinstance(event, ContentEnd):
+            assert event.fault is not None, "custody must be promised by whoever took it"
+            return event.fault
+        return ANSWERS[type(event)]
+
+    def _say(self, reply: Reply) -> None:
+        octets = reply.octets()
+        assert octets.count(b"\n") == len(reply.lines), "a reply's line holds no line end"
+        self._send.append(octets)
+
+    def _first_state(self) -> State:
+        return State.HELLO_REQUIRED if self._terms.require_ehlo else State.FRESH
+
+    def _enter(self, state: State) -> None:
+        self._state = state
+        self._row = TRANSITIONS[state]
+
+    def _close(self, ending: Ending) -> None:
+        self.ending = ending
+        self._left_in = self._state
+        self._outstanding = None
+        self._content = None
+        self._enter(State.CLOSED)
+
+
+def _shown(line: bytes) -> str:
+    """*line* in printable ASCII."""
+    return _UNPRINTABLE.sub(lambda match: b"\\x%02x" % match[0][0], line).decode("ascii")

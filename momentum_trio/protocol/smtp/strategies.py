@@ -1,0 +1,235 @@
+"""Strategies for SMTP: paths, commands, contents and whole dialogues, well-formed and hostile, and ways to cut them.
+
+For tests, fuzzing and simulation only: this file imports hypothesis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.content import stuffed
+from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Data, Event
+from momentum_trio.protocol.smtp.server import Server
+from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+
+_ATEXT = "abcXYZ019!#$%&'*+-/=?^_`{|}~"
+_QTEXT = "ab.,:;<>@[]()! "
+
+# ---- paths (RFC 5321 sections 4.1.2 and 4.1.3)
+
+atoms = st.text(_ATEXT, min_size=1, max_size=8)
+dot_strings = st.lists(atoms, min_size=1, max_size=3).map(".".join)
+quoted_strings = st.lists(
+    st.sampled_from(_QTEXT) | st.sampled_from('"\\ab@>').map(lambda character: "\\" + character), max_size=8
+).map(lambda characters: f'"{"".join(characters)}"')
+local_parts = dot_strings | quoted_strings
+labels = st.from_regex(r"[A-Za-z0-9]{1,4}(-{1,2}[A-Za-z0-9]{1,3})?", fullmatch=True)
+domain_names = st.lists(labels, min_size=1, max_size=4).map(".".join)
+literals = (
+    st.ip_addresses(v=4).map(lambda address: f"[{address}]")
+    | st.ip_addresses(v=6).map(lambda address: f"[IPv6:{address}]")
+    | st.sampled_from(["[x-tag:some>content@here]", '[a:"]'])
+)
+domains = domain_names | domain_names | literals
+mailboxes = st.builds("{}@{}".format, local_parts, domains)
+source_routes = st.just("") | st.lists(domain_names, min_size=1, max_size=3).map(
+    lambda hops: ",".join(f"@{hop}" for hop in hops) + ":"
+)
+paths = st.builds("<{}{}>".format, source_routes, mailboxes)
+reverse_paths = paths | st.just("<>")
+forward_paths = paths | st.sampled_from(["<postmaster>", "<Postmaster>"])
+nearly_paths = st.builds(
+    "<{}{}{}>".format,
+    st.text(_ATEXT + '.@",:[]<>\\ ', max_size=6),
+    mailboxes | st.sampled_from(["a..b@x", "ab.@x", ".a@b", "a@b.", "a@-b", "a@[1.2.3.256]", "a@b_c", "a", ""]),
+    st.text('.@">] ', max_size=2),
+)
+
+# ---- commands (RFC 5321 section 4.1.1)
+
+parameters = st.lists(
+    st.sampled_from(
+        [
+            "SIZE=0",
+            "SIZE=1000",
+            "size=99999999",
+            "SIZE=x",
+            "SIZE=",
+            "BODY=8BITMIME",
+            "body=7bit",
+            "BODY=X",
+            "RET=FULL",
+            "NOTIFY=NEVER",
+            "X",
+            "X=y",
+            "=",
+            "SMTPUTF8",
+            "AUTH=<>",
+            "ENVID=a+2Bb",
+        ]
+    ),
+    max_size=3,
+).map(lambda words: "".join(f" {word}" for word in words))
+mails = st.builds("{}{}{}".format, st.sampled_from(["MAIL FROM:", "mail from:"]), reverse_paths, parameters)
+rcpts = st.builds("{}{}{}".format, st.sampled_from(["RCPT TO:", "rcpt to:"]), forward_paths, parameters)
+nearly_mails = st.builds(
+    "{}{}".format, st.sampled_from(["MAIL FROM:", "RCPT TO:", "MAIL FROM: ", "MAIL"]), nearly_paths
+)
+simple_commands = st.sampled_from(
+    [
+        "EHLO there",
+        "HELO there",
+        "EHLO [192.0.2.1]",
+        "EHLO",
+        "EHLO a b",
+        "DATA",
+        "data",
+        "DATA x",
+        "RSET",
+        "RSET x",
+        "NOOP",
+        "NOOP x",
+        "VRFY a",
+        "VRFY",
+        "EXPN list",
+        "HELP",
+        "HELP MAIL",
+        "",
+        " ",
+        "FOO",
+        "EHLO \t",
+    ]
+)
+quits = st.sampled_from(["QUIT", "QUIT x"])
+commands = simple_commands | mails | rcpts | rcpts | nearly_mails
+hostile_lines = (
+    st.binary(max_size=20)
+    | st.sampled_from([b"EHLO \x80", b"RCPT TO:<a\x00@b>", b"MAIL FROM:<a@b>\rRSET", b"NOOP\nRSET", b"x" * 2047])
+    | st.sampled_from([b"x" * 2046, b"NOOP " + b"y" * 2041, b"NOOP " + b"y" * 2042, b"z" * 5000 + b"\r"])
+)
+
+# ---- content (RFC 5321 sections 2.3.8 and 4.5.2)
+
+line_texts = st.sampled_from([b"", b".", b"..", b".x", b"text", b"Subject: x", b"\xc3\xa9\x80", b"RCPT TO:<a@b>"])
+line_ends = st.sampled_from(
+    [b"\r\n"] * 6 + [b"\n", b"\r", b"\n\r", b"\r\r\n", b"\r\n\r", b"\r\n\n", b"\r\x00\n", b"\0"]
+)
+clean_contents = st.lists(line_texts, max_size=8).map(lambda texts: b"".join(text + b"\r\n" for text in texts))
+large_contents = st.builds(
+    lambda text, times, tail: (text + b"\r\n") * times + tail,
+    st.sampled_from([b"x" * 70, b".", b".." + b"y" * 1000, b"z" * 9000]),
+    st.sampled_from([7, 30, 200]),
+    clean_contents,
+)
+hostile_contents = st.lists(st.tuples(line_texts, line_ends).map(b"".join), max_size=8).map(b"".join)
+
+transactions = st.builds(
+    lambda mail, rcpt, content: b"%s\r\n%s\r\nDATA\r\n%s" % (mail.encode(), rcpt.encode(), content),
+    mails,
+    rcpts,
+    clean_contents.map(stuffed) | hostile_contents.map(lambda octets: octets + b"\r\n.\r\n"),
+)
+dialogues = st.lists(
+    transactions
+    | commands.map(lambda line: line.encode() + b"\r\n")
+    | st.tuples(hostile_lines, line_ends).map(b"".join)
+    | st.sampled_from(
+        [b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n", b"DATA\r\n", b"\r\n.\r\n", b".\r\n", b"QUIT\r\n"]
+    ),
+    max_size=8,
+).map(b"".join)
+
+# ---- how it arrives, and what is said to it
+
+cuts = st.lists(st.integers(0, 400), max_size=12) | st.just([1] * 400)
+"""Sizes of the pieces the first octets come in; the rest comes at once."""
+
+all_terms = st.builds(
+    Terms,
+    host=st.just("mx.example"),
+    greeting=st.just(Reply.of("220 mx.example ESMTP")),
+    extensions=st.sampled_from([(), ("PIPELINING", "8BITMIME", "SIZE 1000", "ENHANCEDSTATUSCODES"), ("SIZE 1", "DSN")]),
+    message_octets_max=st.sampled_from([0, 20, 1000, 70_000]),
+    require_ehlo=st.booleans(),
+    pedantic_addresses=st.booleans(),
+    trailing_whitespace=st.booleans(),
+    bad_commands_max=st.sampled_from([0, 2, 20]),
+    peer_text=st.just("192.0.2.7"),
+    unqualified_reverse_path=st.booleans(),
+    unqualified_forward_path=st.booleans(),
+    lone_line_ends_in_body=st.sampled_from(LoneLineEnds),
+    nul_in_content=st.booleans(),
+)
+
+decisions = st.lists(st.sampled_from([True] * 6 + [False]), max_size=12)
+"""What reception says to each outstanding event in turn; then it accepts."""
+
+
+def cut(octets: bytes, sizes: Iterable[int]) -> list[bytes]:
+    """*octets* in pieces of *sizes*, then the rest; no piece is empty."""
+    pieces = []
+    at = 0
+    for size in sizes:
+        pieces.append(octets[at : at + size])
+        at += size
+    return [piece for piece in (*pieces, octets[at:]) if piece]
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """All that can be seen of a conversation. messages: the content of each transaction that was accepted."""
+
+    events: tuple[Event, ...]
+    octets: bytes
+    messages: tuple[bytes, ...]
+    server: Server
+
+    @property
+    def codes(self) -> list[int]:
+        """The code of each reply sent, the greeting's first."""
+        lines = self.octets.split(b"\r\n")[:-1]
+        return [int(line[:3]) for line in lines if line[3:4] == b" "]
+
+
+def rehearse(
+    pieces: Iterable[bytes], terms: Terms, decisions: Sequence[bool] = (), *, leave: bool = False
+) -> Rehearsed:
+    """Play a conversation with a reception that takes *decisions*. leave: the client closes at the end."""
+    server = Server(terms)
+    server.begin()
+    events: list[Event] = []
+    messages: list[bytes] = []
+    parts: list[bytes] = []
+    sent = [server.octets_to_send()]
+    decide = iter(decisions)
+    pieces = [piece for piece in pieces if piece]
+    for piece in [*pieces, b""] if leave else pieces:
+        server.receive(piece)
+        while (event := server.next_event()) is not None:
+            events.append(event)
+            if isinstance(event, ContentPart):
+                parts.append(event.octets)
+            if event.needs_answer:
+                accepted = next(decide, True)
+                if isinstance(event, ContentEnd):
+                    if accepted and event.fault is None:
+                        messages.append(b"".join(parts) + event.octets)
+                    parts.clear()
+                server.answer(_reply(event, accepted))
+        sent.append(server.octets_to_send())
+        if server.closed:
+            break
+    return Rehearsed(tuple(events), b"".join(sent), tuple(messages), server)
+
+
+def _reply(event: Event, accepted: bool) -> Reply | None:
+    if isinstance(event, ContentEnd) and event.fault is None:
+        return replies.OK if accepted else replies.TRANSACTION_FAILED
+    if accepted or isinstance(event, ContentEnd):
+        return None
+    return replies.TRANSACTION_FAILED if isinstance(event, Data) else replies.RELAYING_DENIED

@@ -1,0 +1,44 @@
+"""The connection and message contexts as the rejectlog prints them (spec/listeners.md section 2.8)."""
+
+from __future__ import annotations
+
+from momentum_trio.mail.envelope import domain_of, local_part_of
+from momentum_trio.reception.client import Client
+from momentum_trio.reception.rules import Rules
+from momentum_trio.reception.transaction import Tally, Transaction
+
+Context = tuple[tuple[str, str], ...]
+
+
+def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
+    """What is known of the connection."""
+    pairs = [("pathway", rules.pathway)]
+    if client.hello_line:
+        pairs += [("ehlo_string", client.hello_line), ("ehlo_domain", client.hello_domain)]
+    if tally.receptions:
+        pairs.append(("connection_message_count", str(tally.receptions)))
+    if tally.recipients:
+        pairs.append(("connection_rcpt_count", str(tally.recipients)))
+    if rules.client_may_relay:
+        pairs.append(("can_relay", "true"))
+    return tuple(pairs)
+
+
+def message_context(transaction: Transaction | None) -> Context:
+    """What is known of the mail transaction; nothing when there is none."""
+    if transaction is None:
+        return ()
+    pairs = [
+        ("mailfrom_domain", domain_of(transaction.reverse_path)),
+        ("mailfrom_string", transaction.line),
+        ("mailfrom_localpart", local_part_of(transaction.reverse_path)),
+    ]
+    if (asked := transaction.asked) is not None:
+        pairs += [
+            ("rcptto_domain", asked.domain),
+            ("rcptto_string", asked.line),
+            ("rcptto_localpart", local_part_of(asked.path)),
+        ]
+    if transaction.forward_paths:
+        pairs.append(("message_rcpt_count", str(len(transaction.forward_paths))))
+    return tuple(pairs)

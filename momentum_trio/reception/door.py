@@ -1,0 +1,177 @@
+"""The one door for mail: whatever protocol brought it comes in here, and is acknowledged with a Receipt or not at all.
+
+reception = door.reception(client, rules)          # one per connection
+reception.mail(reverse_path, line)                 # each step returns a Decision
+reception.recipient(forward_path, line)
+await reception.write(octets)                      # only for content that does not come whole
+await reception.finish(octets)                     # a Receipt: custody is taken; or Refused, or Deferred
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from momentum_trio.config.chain import Chain
+from momentum_trio.machine import Machine
+from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.envelope import domain_of
+from momentum_trio.mail.record import Received, Rejected
+from momentum_trio.mail.reply import Reply
+from momentum_trio.reception.address import completed
+from momentum_trio.reception.checks import CHECKS, Checks
+from momentum_trio.reception.client import Client
+from momentum_trio.reception.context import connection_context, message_context
+from momentum_trio.reception.decision import ACCEPTED, Decision
+from momentum_trio.reception.incoming import Incoming
+from momentum_trio.reception.rules import Rules, Tree, blackholes
+from momentum_trio.reception.trace import received_opening
+from momentum_trio.reception.transaction import Recipient, Tally, Transaction
+from momentum_trio.spool.message import Batch
+from momentum_trio.spool.spool import Receipt, Spool
+
+
+class Door:
+    """Where the mail of all connections comes in.
+
+    accepted: told of each batch once custody is taken, before the client is; it neither blocks nor raises (it is the
+        delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
+    """
+
+    def __init__(
+        self, machine: Machine, spool: Spool, accepted: Callable[[Batch], None], checks: Checks = CHECKS
+    ) -> None:
+        self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
+        self.dates = DateOfSecond()
+        self._blackholes: tuple[Tree, Callable[[str], str] | None] | None = None  # of the tree asked about last
+
+    def rules(self, tree: Tree, chain: Chain, client: Client) -> Rules:
+        """What holds for *client* in one generation; *chain* is the one *tree* made for him."""
+        if self._blackholes is None or self._blackholes[0] is not tree:
+            self._blackholes = (tree, blackholes(tree))
+        return Rules.of(chain, client, self.machine.process.hostname, self._blackholes[1])
+
+    def reception(self, client: Client, rules: Rules) -> Reception:
+        """The mail of one connection."""
+        return Reception(self, client, rules)
+
+
+class Reception:
+    """The mail of one connection: mail transactions one after the other.
+
+    rules: the next transaction follows them; replace them when the generation has changed.
+    """
+
+    __slots__ = ("_door", "_incoming", "_opening", "_tally", "_transaction", "client", "rules")
+
+    def __init__(self, door: Door, client: Client, rules: Rules) -> None:
+        self._door, self.client, self.rules = door, client, rules
+        self._tally = Tally()
+        self._transaction: Transaction | None = None
+        self._incoming: Incoming | None = None
+        self._opening = received_opening(client)
+
+    def hello(self, domain: str, line: str, *, extended: bool) -> None:
+        """The client has introduced itself: by EHLO (*extended*) or by HELO."""
+        client = self.client
+        client.hello_domain, client.hello_line, client.extended = domain, line, extended
+        self._opening = received_opening(client)
+
+    def mail(self, reverse_path: str, line: str) -> Decision:
+        """Begin a mail transaction. A refused one is not begun, but its refusal can still be recorded."""
+        assert self._incoming is None
+        rules = self.rules
+        path = completed(reverse_path, rules.options.domain_for_unqualified_senders)
+        transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line)
+        self._transaction = transaction
+        for check in self._door.checks.mail:
+            if (decision := check(transaction)) is not ACCEPTED:
+                return decision
+        return ACCEPTED
+
+    def recipient(self, forward_path: str, line: str) -> Decision:
+        """One more forward-path for the open transaction."""
+        transaction = self._transaction
+        assert transaction is not None
+        path = completed(forward_path, transaction.rules.options.domain_for_unqualified_recipients)
+        asked = transaction.asked = Recipient(path, forward_path, line, domain_of(path))
+        for check in self._door.checks.recipient:
+            if (decision := check(transaction, asked)) is not ACCEPTED:
+                return decision
+        transaction.forward_paths.append(path)
+        self._tally.recipients += 1
+        return ACCEPTED
+
+    async def write(self, octets: bytes) -> None:
+        """Some of the content, when it does not come whole. What is decided about it ``finish`` tells."""
+        await self._content().write(octets)
+
+    async def finish(self, octets: bytes) -> Receipt | Decision:
+        """The content, or the rest of it: take custody.
+
+        Returns: a Receipt, from which alone a final 250 can be made (RFC 5321 section 6.1); else Refused or Deferred,
+            and custody stays with the client. The transaction stays open for ``rejected`` until ``abandon``.
+        Cancellation: before the commit is handed over nothing is kept; after it the message is kept and delivered.
+        """
+        answer = await self._content().commit(octets)
+        if isinstance(answer, Receipt):
+            self._taken(answer.batch)
+        return answer
+
+    async def abandon(self) -> None:
+        """End the transaction, if there is one, and keep nothing of it: RSET, a new EHLO, a refusal, a lost client."""
+        self._transaction = None
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            await incoming.discard()
+
+    def rejected(self, phase: str, reply: Reply, module: str) -> None:
+        """Record what the client was told. phase: in console.md section 7's words. module: who decided."""
+        machine, client, rules = self._door.machine, self.client, self.rules
+        machine.events.publish(
+            Rejected(
+                at=machine.clock.now(),
+                remote=client.peer,
+                local=client.local,
+                connection_id=client.connection_id,
+                pathway=rules.pathway,
+                pathway_group=rules.pathway_group,
+                phase=phase,
+                code=reply.code,
+                module=module,
+                text=reply.text,
+                connection_context=connection_context(client, rules, self._tally),
+                message_context=message_context(self._transaction),
+            )
+        )
+
+    def _content(self) -> Incoming:
+        if self._incoming is None:
+            transaction = self._transaction
+            assert transaction is not None
+            assert transaction.forward_paths  # DATA cannot be reached without one
+            door = self._door
+            self._incoming = Incoming(door.machine, door.spool, door.checks, door.dates, transaction, self._opening)
+        return self._incoming
+
+    def _taken(self, batch: Batch) -> None:
+        """Custody of *batch* is ours: tell delivery and whoever listens."""
+        self._transaction = self._incoming = None
+        self._tally.receptions += 1
+        publish = self._door.machine.events.publish
+        for message in batch.messages:
+            publish(
+                Received(
+                    at=batch.received_at,
+                    message_id=message.message_id,
+                    batch_id=batch.batch_id,
+                    connection_id=batch.connection_id,
+                    forward_path=message.forward_path,
+                    reverse_path=batch.reverse_path,
+                    binding_group=batch.binding_group,
+                    binding=batch.binding,
+                    peer_address=batch.peer_address,
+                    octets=batch.octets,
+                    protocol=batch.protocol,
+                )
+            )
+        self._door.accepted(batch)

@@ -1,0 +1,146 @@
+"""Content on its way into the spool: checked where its header section ends, with our fields put in front."""
+
+from __future__ import annotations
+
+from momentum_trio.machine import Machine
+from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.header import HEADER_OCTETS_MAX, scan, section_end
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.reception.checks import Checks
+from momentum_trio.reception.content import HEADER_TOO_LONG
+from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
+from momentum_trio.reception.trace import added_fields
+from momentum_trio.reception.transaction import Transaction
+from momentum_trio.spool.message import Batch, Message
+from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFull, SpoolSick
+
+SPOOL_FULL = Deferred(replies.SPOOL_FULL, "spool")
+SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
+
+
+class Incoming:
+    """The content of one mail transaction. Made when its first octets come; ends with ``commit`` or ``discard``.
+
+    The header section is held in memory until its end is seen, at most HEADER_OCTETS_MAX octets of it; what follows
+    goes to the spool's entry as it comes. Once a check or the spool has said no, further octets are let go.
+
+    opening: of the Received field, the client's part.
+    """
+
+    __slots__ = (
+        "_batch_id",
+        "_checks",
+        "_dates",
+        "_decision",
+        "_entry",
+        "_head",
+        "_machine",
+        "_opening",
+        "_received_at",
+        "_spool",
+        "_transaction",
+    )
+
+    def __init__(
+        self,
+        machine: Machine,
+        spool: Spool,
+        checks: Checks,
+        dates: DateOfSecond,
+        transaction: Transaction,
+        opening: str,
+    ) -> None:
+        self._machine, self._spool, self._checks, self._dates = machine, spool, checks, dates
+        self._transaction, self._opening = transaction, opening
+        self._head = b""  # of the header section, while its end has not come
+        self._entry: Entry | None = None  # from there on
+        self._decision: Decision = ACCEPTED
+        self._batch_id = ""
+        self._received_at = 0.0
+
+    async def write(self, octets: bytes) -> None:
+        """Some of the content; more will come. Cancellation: the caller discards what there is."""
+        await self._take(octets, last=False)
+
+    async def commit(self, octets: bytes) -> Receipt | Decision:
+        """The rest of the content: take custody of it all.
+
+        Returns: a Receipt; or what a check or the spool's state has decided, and nothing is kept.
+        Cancellation: as that of ``Spool.commit``; the caller discards what has not been committed.
+        """
+        await self._take(octets, last=True)
+        if not isinstance(self._decision, Accepted):
+            await self.discard()
+            return self._decision
+        entry = self._entry
+        assert entry is not None
+        try:
+            return await self._spool.commit(entry, self._batch(entry.octets))
+        except SpoolFull:
+            return SPOOL_FULL
+        except SpoolSick:
+            return SPOOL_SICK
+
+    async def discard(self) -> None:
+        """Keep nothing of it, unless it was committed."""
+        self._head = b""
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            await entry.discard()
+
+    async def _take(self, octets: bytes, *, last: bool) -> None:
+        if not isinstance(self._decision, Accepted):
+            return
+        if self._entry is None:
+            looked_at = len(self._head)
+            head = self._head + octets if self._head else octets
+            end = section_end(head, looked_at)
+            section_octets = end if end >= 0 else len(head)
+            self._head = b""
+            if section_octets > HEADER_OCTETS_MAX:
+                self._decision = HEADER_TOO_LONG
+                return
+            if end < 0 and not last:
+                self._head = head
+                return
+            completed = self._with_fields(head, section_octets)
+            if completed is None:
+                return
+            octets, self._entry = completed, self._spool.begin()
+        try:
+            await self._entry.write(octets)
+        except SpoolFull:
+            self._decision = SPOOL_FULL
+        except SpoolSick:
+            self._decision = SPOOL_SICK
+
+    def _with_fields(self, head: bytes, end: int) -> bytes | None:
+        """*head*, whose header section ends at *end*, with our fields in front; None: a check decided against it."""
+        seen = scan(head[:end])
+        for check in self._checks.content:
+            if (decision := check(self._transaction, seen)) is not ACCEPTED:
+                self._decision = decision
+                return None
+        self._received_at = now = self._machine.clock.now()
+        self._batch_id = self._spool.next_id()
+        if seen.return_paths and self._transaction.rules.options.trace_headers:
+            head = seen.without_return_paths(head)
+        return added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now)) + head
+
+    def _batch(self, octets: int) -> Batch:
+        """The batch of all recipients: the first message has the batch's own id."""
+        paths = self._transaction.forward_paths
+        assert paths
+        messages = [Message(self._batch_id, paths[0])]
+        messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
+        client = self._transaction.client
+        return Batch(
+            batch_id=self._batch_id,
+            connection_id=client.connection_id,
+            received_at=self._received_at,
+            reverse_path=self._transaction.reverse_path,
+            messages=tuple(messages),
+            octets=octets,
+            peer_address=client.peer_text,
+            protocol=client.protocol,
+        )

@@ -1,0 +1,79 @@
+"""What holds for one client in one generation of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from momentum_trio.config.chain import AnsweringScope, Chain
+from momentum_trio.reception.client import Client
+from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
+
+
+class Nested(AnsweringScope, Protocol):
+    """A scope with those inside it."""
+
+    @property
+    def children(self) -> Sequence[Nested]: ...
+
+
+class Tree(Protocol):
+    """The part of a configuration tree reception reads."""
+
+    @property
+    def root(self) -> Nested: ...
+
+    def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
+        """The scopes that answer for mail to *domain*."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Options resolved, and what follows from them for this client alone. Held until the generation changes.
+
+    client_may_relay: he stands in Relay_Hosts, or Open_Relay holds for his scope.
+    received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
+        no scope sets it.
+    """
+
+    options: ReceptionOptions
+    client_may_relay: bool
+    received_hostname: str
+    blackhole: Callable[[str], str] | None
+    pathway: str
+    pathway_group: str
+
+    @classmethod
+    def of(
+        cls, chain: Chain, client: Client, system_hostname: str, blackhole: Callable[[str], str] | None = None
+    ) -> Rules:
+        """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
+        options = ReceptionOptions.resolve(chain)
+        return cls(
+            options,
+            options.open_relay or (not client.is_unix and client.peer_address in options.relay_hosts),
+            options.received_hostname or NameOptions.resolve(chain).hostname or system_hostname,
+            blackhole,
+            *_pathway(chain),
+        )
+
+
+def blackholes(tree: Tree) -> Callable[[str], str] | None:
+    """What Blackhole says of a domain in *tree*; None when no scope sets it, as in most configurations."""
+
+    def word(domain: str) -> str:
+        return BlackholeOptions.resolve(tree.chain_outbound("default", "default", domain)).blackhole
+
+    return word if _set_within(tree.root, BlackholeOptions.blackhole.key) else None
+
+
+def _set_within(scope: Nested, key: str) -> bool:
+    return key in scope.settings or any(_set_within(child, key) for child in scope.children)
+
+
+def _pathway(chain: Chain) -> tuple[str, str]:
+    """The pathway and its group that continue *chain*; ``default`` where there is none (listeners.md section 8)."""
+    named = {scope.kind: scope.instance for scope in reversed(chain.scopes)}
+    return named.get("pathway", "default"), named.get("pathway_group", "default")

@@ -1,0 +1,64 @@
+"""Fields we put in front of content: Received (RFC 5321 section 4.4), Date and Message-ID; Return-Path is delivery's.
+
+Received has the original's shape (spec/listeners.md section 2.5):
+
+    Received: from [192.0.2.5] ([192.0.2.5:47780] helo=client)
+            by HOST (envelope-from <a@b>)
+            (momentum-trio 0.1.0) with ESMTP
+            id 00/00-02001-C6DD1CA4; Tue, 29 Sep 2009 10:11:56 +0000
+"""
+
+from __future__ import annotations
+
+import re
+
+from momentum_trio import __version__
+from momentum_trio.mail.header import Scan
+from momentum_trio.reception.client import Client
+from momentum_trio.reception.transaction import Transaction
+
+PRODUCT = f"momentum-trio {__version__}"
+HELLO_CHARACTERS_MAX = 255
+
+_NOT_PLAIN = re.compile(r"[^!-~]")
+_SPECIAL_IN_COMMENT = re.compile(r"[()\\]")
+
+
+def in_comment(text: str) -> str:
+    """*text* as it may stand in a comment (RFC 5322 section 3.2.2): one line, printable, parentheses escaped."""
+    return _SPECIAL_IN_COMMENT.sub(r"\\\g<0>", _NOT_PLAIN.sub("?", text))
+
+
+def received_opening(client: Client) -> str:
+    """The part of Received that is the same for all mail of *client*, up to ``by``."""
+    address = f"[IPv6:{client.peer_address}]" if client.peer_address.version == 6 else f"[{client.peer_address}]"
+    hello = in_comment(client.hello_domain[:HELLO_CHARACTERS_MAX])
+    named = f" helo={hello}" if hello else ""
+    return f"Received: from {address} ([{in_comment(client.peer or 'unix')}]{named})\r\n\tby "
+
+
+def message_id_field(batch_id: str, host: str) -> str:
+    """A Message-ID made from the batch id: ``<00.00.02001.C6DD1CA4@HOST>``."""
+    return f"Message-ID: <{batch_id.replace('/', '.').replace('-', '.')}@{host}>\r\n"
+
+
+def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: str, date: str) -> bytes:
+    """What goes in front of the content of *transaction*, whose header section *scan* has seen.
+
+    opening: ``received_opening`` of its client. date: the time of reception, as a Date field writes it.
+    """
+    rules, fields = transaction.rules, ""
+    if rules.options.trace_headers:
+        path = transaction.reverse_path_given
+        fields = (
+            f"{opening}{rules.received_hostname} (envelope-from <{in_comment(path)}>)\r\n"
+            f"\t({PRODUCT}) with {'ESMTP' if transaction.client.extended else 'SMTP'}\r\n"
+            f"\tid {batch_id}; {date}\r\n"
+        )
+    if not scan.has_date and rules.options.date_header == "ifneeded":
+        fields += f"Date: {date}\r\n"
+    if not scan.has_message_id and rules.options.message_id_header == "ifneeded":
+        fields += message_id_field(batch_id, rules.received_hostname)
+    if scan.section_octets and not scan.begins_with_field:
+        fields += "\r\n"  # all of the content is body, and the fields above are the header section
+    return fields.encode("utf-8", "replace")

@@ -1,0 +1,236 @@
+"""Virtual time, events, named random streams and the trace: trio's clock and the discrete-event engine in one.
+
+trio asks its clock how long to sleep only when no task can run. That is the moment to carry out the next event, and
+when there is none before the next deadline, to move time there at once. Nothing ever sleeps, no task pumps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import math
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import trio
+
+from . import schedule
+
+STILL_PASSES_MAX = 20_000  # passes of trio's loop, and events, at one virtual instant: more is a livelock
+STOPS_MAX = 3  # how often a run that goes nowhere is cancelled, before trio's loop is broken
+PREFIX_EVENTS = 1_000  # a prefix digest is kept after each so many trace lines
+
+
+class SimulationFailure(Exception):
+    """The run itself failed, whatever the test was about."""
+
+
+class Deadlock(SimulationFailure):
+    """No task can run, no deadline is set and no event is due: nothing will ever happen again."""
+
+
+class Livelock(SimulationFailure):
+    """Tasks keep running while time stands still."""
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """Something that will happen. ``cancel()`` takes it back; doing so after it happened does nothing."""
+
+    time: float
+    function: Callable[..., object] | None
+    arguments: tuple[Any, ...]
+
+    def cancel(self) -> None:
+        """Make it not happen."""
+        self.function = None
+        self.arguments = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One line of the trace. time: virtual seconds; host: empty for the world itself."""
+
+    time: float
+    host: str
+    kind: str
+    fields: tuple[tuple[str, object], ...] = field(default=())
+
+    def __str__(self) -> str:
+        said = "".join([f" {name}={value}" for name, value in self.fields])
+        return f"{self.time:.9f} {self.host or '-'} {self.kind}{said}"
+
+
+class Kernel(trio.abc.Clock, trio.abc.Instrument):
+    """The clock of a simulated run.
+
+    seed: everything random in the run comes from it, through ``rng``.
+    keep_trace: keep the lines; the digest covers them either way.
+    """
+
+    def __init__(self, seed: int, *, keep_trace: bool = True, still_passes_max: int = STILL_PASSES_MAX) -> None:
+        self.seed = seed
+        self.lines: list[TraceLine] = []
+        self.line_count = 0
+        self.prefix_digests: list[str] = []
+        self.failure: SimulationFailure | None = None
+        self.events_done = 0
+        self._keep_trace = keep_trace
+        self._still_passes_max = still_passes_max
+        self.now = 0.0  # for events; tasks and trio ask current_time()
+        self._heap: list[tuple[float, float, int, Event]] = []
+        self._sequence = count()
+        self._streams: dict[str, random.Random] = {}
+        self._ties = self.rng("tie")
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._still_passes = 0
+        self._fail: Callable[[], object] | None = None
+        self._doomed: SimulationFailure | None = None
+        self._stops = 0
+
+    # -- time
+
+    def start_clock(self) -> None:
+        """Nothing: virtual time starts at 0."""
+
+    def current_time(self) -> float:
+        """Virtual seconds since the run began. Sums of floats drift: never compare with ``==``."""
+        if self._doomed is not None:  # the run was cancelled and yet goes nowhere: break trio's loop
+            raise self._doomed
+        return self.now
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Called by trio when no task can run: carries out events and moves time. Never asks for a real sleep."""
+        if schedule.somebody_waits_for_idle():
+            # Time must stand still; but what is due at this very instant happens first.
+            self._carry_out(self.now)
+            return 0 if schedule.runnable() else math.inf
+        self._carry_out(deadline)
+        if schedule.runnable() or deadline <= self.now:
+            return 0
+        if deadline == math.inf:
+            self._stop(Deadlock("nothing can happen any more:\n" + task_tree()))
+            return 0
+        self._advance(deadline)
+        return 0
+
+    def _carry_out(self, until: float) -> None:
+        """Carry out events due up to *until*, the earliest first, until one makes a task runnable."""
+        heap = self._heap
+        while heap and heap[0][0] <= until:
+            time, _, _, event = heapq.heappop(heap)
+            if event.function is None:
+                continue
+            if time > self.now:
+                self._advance(time)
+            function, arguments = event.function, event.arguments
+            event.cancel()
+            self.events_done += 1
+            self._count_still_pass()
+            function(*arguments)
+            if schedule.runnable():
+                return
+
+    def _advance(self, time: float) -> None:
+        assert time >= self.now
+        self.now = time
+        self._still_passes = 0
+
+    # -- events
+
+    def at(
+        self, time: float, function: Callable[..., object], *arguments: Any, ties: random.Random | None = None
+    ) -> Event:
+        """Have ``function(*arguments)`` called at *time*, outside any task; it must not block and must not raise.
+
+        ties: the stream that orders it among events of the same instant; its owner's own stream keeps the draws of
+            others as they are.
+        """
+        event = Event(max(time, self.now), function, arguments)
+        heapq.heappush(self._heap, (event.time, (ties or self._ties).random(), next(self._sequence), event))
+        return event
+
+    def after(
+        self, seconds: float, function: Callable[..., object], *arguments: Any, ties: random.Random | None = None
+    ) -> Event:
+        """``at`` that many virtual seconds from now."""
+        return self.at(self.now + seconds, function, *arguments, ties=ties)
+
+    # -- randomness
+
+    def rng(self, name: str) -> random.Random:
+        """The random stream for one purpose and place (``link/a>b``, ``disk/mx``): independent of all others."""
+        stream = self._streams.get(name)
+        if stream is None:
+            octets = hashlib.blake2b(f"{self.seed}/{name}".encode(), digest_size=16).digest()
+            stream = self._streams[name] = random.Random(int.from_bytes(octets, "big"))
+        return stream
+
+    # -- trace
+
+    def trace(self, kind: str, host: str = "", **fields: object) -> None:
+        """Write one line. Values must print the same in every process: no addresses of objects, no sets."""
+        line = TraceLine(self.now, host, kind, tuple(fields.items()))
+        self._hash.update(f"{line}\n".encode())
+        self.line_count += 1
+        if self.line_count % PREFIX_EVENTS == 0:
+            self.prefix_digests.append(self.digest())
+        if self._keep_trace:
+            self.lines.append(line)
+
+    def digest(self) -> str:
+        """The digest of the trace so far."""
+        return self._hash.hexdigest()
+
+    # -- failures of the run itself
+
+    def on_failure(self, cancel: Callable[[], object]) -> None:
+        """Have *cancel* called once when the run deadlocks or livelocks; it must cancel the whole run."""
+        self._fail = cancel
+
+    def before_io_wait(self, timeout: float) -> None:
+        """trio's instrument, once per pass of its loop."""
+        self._count_still_pass()
+
+    def _count_still_pass(self) -> None:
+        self._still_passes += 1
+        if self._still_passes > self._still_passes_max:
+            self._still_passes = 0
+            names = ", ".join(task.name for task in schedule.runnable_tasks()[:10]) or "events only"
+            self._stop(Livelock(f"time stands still at {self.now:.9f}; running: {names}\n" + task_tree()))
+
+    def _stop(self, failure: SimulationFailure) -> None:
+        """Cancel the run; if it does not end, its shields too; if it still does not, break trio's loop."""
+        self._stops += 1
+        self.failure = self.failure or failure
+        if self._stops == 1 and self._fail is not None:
+            self._fail()
+        elif self._stops <= STOPS_MAX and self._fail is not None:
+            schedule.lift_shields()
+        else:
+            schedule.bury()
+            self._doomed = self.failure
+
+
+def task_tree(annotate: Callable[[trio.lowlevel.Task], str] | None = None) -> str:
+    """All tasks of the run, children below their parents, each with the innermost places it waits at."""
+    root = trio.lowlevel.current_root_task()
+    return "\n".join(_branches(root, "", annotate or _life_of)) if root is not None else "(no tasks)"
+
+
+def _branches(task: trio.lowlevel.Task, indent: str, annotate: Callable[[trio.lowlevel.Task], str]) -> Iterable[str]:
+    frames = [f"{frame.f_code.co_name}:{line}" for frame, line in task.iter_await_frames()]
+    yield f"{indent}{task.name} {annotate(task)}at {' > '.join(frames[-4:])}".rstrip()
+    for nursery in task.child_nurseries:
+        for child in sorted(nursery.child_tasks, key=schedule.age):
+            yield from _branches(child, indent + "  ", annotate)
+
+
+def _life_of(task: trio.lowlevel.Task) -> str:
+    for variable, value in task.context.items():
+        if variable.name == "sim_life":
+            return f"[{value}] "
+    return ""

@@ -1,0 +1,174 @@
+"""The machine of a simulated process: every part of ``momentum_trio.machine.Machine`` that exists so far."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+
+from momentum_trio.machine import Machine
+from momentum_trio.machine.disk import Step
+from momentum_trio.machine.events import Events
+from momentum_trio.mail.record import Record
+
+from .disk import PowerCut
+from .sockets.address import failure
+from .sockets.credentials import Credentials
+from .sockets.stream import SO_ATTACH_FILTER
+
+if TYPE_CHECKING:
+    from .host import Life
+
+T = TypeVar("T")
+
+WORK_SECONDS = 0.002  # what a job takes in a worker
+SIGNALS_MAX = 16
+DROP_ALL = bytes(16)  # a struct sock_fprog; the simulated stack takes any for the program that drops all
+
+
+def build(life: Life) -> Machine:
+    """The machine for *life*."""
+    events = Events()
+    events.subscribe(LifeTrace(life))
+    return Machine(
+        clock=SimClock(life),
+        disk=LifeDisk(life),
+        entropy=SimEntropy(life),
+        work=SimWork(life),
+        process=SimProcess(life),
+        events=events,
+        gate=SimGate(),
+    )
+
+
+class LifeTrace:
+    """Writes records into the trace, while the life is alive."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def __call__(self, record: Record) -> None:
+        if self._life.alive:
+            self._life.host.trace("event", life=self._life, record=record)
+            self._life.host.world.saw(self._life, record)
+
+
+class SimClock:
+    """The host's wall clock."""
+
+    def __init__(self, life: Life) -> None:
+        self._host = life.host
+
+    def now(self) -> float:
+        return self._host.wall()
+
+
+class SimEntropy:
+    """Seeded: one stream for each life."""
+
+    def __init__(self, life: Life) -> None:
+        self._stream = life.host.kernel.rng(f"entropy/{life}")
+
+    def octets(self, count: int) -> bytes:
+        return self._stream.randbytes(count)
+
+    def fraction(self) -> float:
+        return self._stream.random()
+
+
+class SimWork:
+    """Work takes a little virtual time, then is done in place; as with a worker, cancellation waits for it."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    async def run(self, function: Callable[[], T]) -> T:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(WORK_SECONDS)
+        return function()
+
+
+class LifeDisk:
+    """The host's disk as one life sees it: after the life's death nothing reaches it (``PowerCut``).
+
+    When the store's own ``cut_after`` cuts the power in the middle of a list, the whole host loses it.
+    """
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
+        try:
+            return await self._life.disk.perform(steps)
+        except PowerCut:
+            if self._life.alive:
+                self._life.host.power_loss()
+            raise
+
+
+class SimGate:
+    """Lets no SYN through to a listening socket: each is dropped, and its client tries again a second later."""
+
+    def shut(self, listening: trio.socket.SocketType) -> bool:
+        listening.setsockopt(trio.socket.SOL_SOCKET, SO_ATTACH_FILTER, DROP_ALL)
+        return True
+
+
+class SimProcess:
+    """Facts about the life; signals come from ``Life.signal``."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    @property
+    def hostname(self) -> str:
+        return self._life.host.name
+
+    @property
+    def pid(self) -> int:
+        return self._life.credentials.pid
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return self._life.environment
+
+    def descriptors_max(self) -> int:
+        return self._life.descriptors_max
+
+    def raise_descriptors_max(self, wanted: int) -> int:
+        self._life.descriptors_max = max(self._life.descriptors_max, min(wanted, self._life.descriptors_hard_max))
+        return self._life.descriptors_max
+
+    def user_name(self, uid: int) -> str:
+        return self._life.host.users.get(uid, str(uid))
+
+    @contextmanager
+    def umask(self, mask: int) -> Iterator[None]:
+        before, self._life.umask = self._life.umask, mask
+        try:
+            yield
+        finally:
+            self._life.umask = before
+
+    @asynccontextmanager
+    async def signals(self, *names: str) -> AsyncIterator[AsyncIterator[str]]:
+        sender, receiver = trio.open_memory_channel[str](SIGNALS_MAX)
+        for name in names:
+            self._life.inboxes.setdefault(name, []).append(sender)
+        try:
+            yield receiver
+        finally:
+            for name in names:
+                self._life.inboxes[name].remove(sender)
+
+    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
+        await trio.lowlevel.checkpoint()
+        uids = {name: uid for uid, name in self._life.host.users.items()}
+        if user not in uids:
+            raise LookupError(f"no user {user}")
+        if self._life.credentials.uid != 0:
+            raise failure(1, "not root")
+        self._life.credentials = Credentials(self.pid, uids[user], uids[user])

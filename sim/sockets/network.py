@@ -1,0 +1,137 @@
+"""The network: which host has which address, the paths between hosts, and trio's socket factory."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from itertools import count
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..host import current_life
+from .address import LOOPBACK_4, LOOPBACK_6, IPAddress, failure, unmapped
+from .connection import End, UnixEnd
+from .link import Path
+
+if TYPE_CHECKING:
+    from ..host import Host
+    from ..kernel import Kernel
+
+LOOPBACK_SECONDS = 20e-6
+UNIX_SECONDS = 5e-6
+
+
+class Network(trio.abc.SocketFactory):
+    """All hosts and what lies between them.
+
+    latency_seconds: of a path nobody described. short: the share of reads and writes that are cut at a drawn place,
+    so that parsers meet many splits.
+    """
+
+    def __init__(self, kernel: Kernel, *, latency_seconds: float = 0.001, short: float = 0.0) -> None:
+        self.kernel = kernel
+        self.latency_seconds = latency_seconds
+        self.short = short
+        self.hosts: dict[IPAddress, Host] = {}
+        self._paths: dict[tuple[str, str], Path] = {}
+        self._numbers = count(1)
+        self._hashes = count(1)
+
+    # -- topology
+
+    def add_address(self, host: Host, ip: IPAddress) -> None:
+        """Bring *ip* up on *host* (every host has the loopback). EADDRINUSE if another host has it."""
+        if ip.is_loopback:
+            return
+        if self.hosts.get(ip, host) is not host:
+            raise failure(errno.EADDRINUSE, ip)
+        self.hosts[ip] = host
+
+    def remove_address(self, host: Host, ip: IPAddress) -> None:
+        """Take *ip* down again."""
+        if self.hosts.get(ip) is host:
+            del self.hosts[ip]
+
+    def path(self, source: Host, target: Host) -> Path:
+        """The direction from *source* to *target*; inside one host it is the loopback."""
+        return self._path(source.name, target.name, LOOPBACK_SECONDS if source is target else self.latency_seconds)
+
+    def unix_path(self, host: Host) -> Path:
+        """How long octets take through a Unix socket: next to nothing, yet time moves."""
+        return self._path(host.name, "(unix)", UNIX_SECONDS)
+
+    def _path(self, source: str, target: str, latency_seconds: float) -> Path:
+        path = self._paths.get((source, target))
+        if path is None:
+            name = f"{source}>{target}"
+            path = Path(name, self.kernel.rng(f"link/{name}"), latency_seconds)
+            self._paths[source, target] = path
+        return path
+
+    def holder(self, asking: Host, ip: IPAddress) -> Host | None:
+        """The host that packets from *asking* to *ip* reach."""
+        return asking if ip.is_loopback or ip.is_unspecified else self.hosts.get(ip)
+
+    def source(self, asking: Host, target: IPAddress) -> IPAddress:
+        """The address *asking* shows to *target* when it bound none. ENETUNREACH without one of that IP version."""
+        if target.is_unspecified or target.is_loopback:
+            return target if target.is_loopback else (LOOPBACK_4 if target.version == 4 else LOOPBACK_6)
+        if self.hosts.get(target) is asking:
+            return target
+        for ip in asking.addresses:
+            if ip.version == target.version:
+                return ip
+        raise failure(errno.ENETUNREACH, target)
+
+    def owns(self, host: Host, ip: IPAddress) -> bool:
+        """Whether *host* may bind *ip*."""
+        ip = unmapped(ip)
+        return ip.is_unspecified or ip.is_loopback or self.hosts.get(ip) is host
+
+    # -- connections
+
+    def number(self) -> int:
+        """The number of a new connection."""
+        return next(self._numbers)
+
+    def socket_number(self) -> int:
+        """The number of a new socket: its hash, so that sets of sockets have one order in every process."""
+        return next(self._hashes)
+
+    def cut(self, path: Path, octets: int) -> int:
+        """How many of *octets* one call moves: all, or by the share ``short`` fewer, but at least one."""
+        if self.short and octets > 1 and path.draws.random() < self.short:
+            return path.draws.randint(1, octets)
+        return octets
+
+    def unix_pair(self, host: Host, client: str, server: str) -> tuple[UnixEnd, UnixEnd]:
+        """The two ends of a new Unix connection: the client's and the server's."""
+        path, number = self.unix_path(host), self.number()
+        ends = UnixEnd(host, path, number, client, server), UnixEnd(host, path, number, server, client)
+        ends[0].join(ends[1])
+        return ends
+
+    # -- trio's seam
+
+    def socket(
+        self,
+        family: socket.AddressFamily | int | None = None,
+        type: socket.SocketKind | int | None = None,  # noqa: A002  trio's name
+        proto: int | None = None,
+    ) -> trio.socket.SocketType:
+        """A socket of the process that asks. Raises NoHost if no simulated process does."""
+        from .stream import StreamSocket
+
+        life = current_life()
+        kind = (socket.SOCK_STREAM if type is None else type) & ~(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        if family == socket.AF_INET6 and not life.host.ipv6:
+            raise failure(errno.EAFNOSUPPORT)
+        if family not in (None, socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+            raise failure(errno.EAFNOSUPPORT)
+        if kind != socket.SOCK_STREAM:
+            raise failure(errno.EPROTONOSUPPORT, "the simulated network has streams only, so far")
+        return StreamSocket(life, socket.AF_INET if family is None else family, proto or 0)
+
+
+__all__ = ["End", "Network"]

@@ -1,0 +1,141 @@
+"""A host's TCP ports: who may bind what (Linux's rules), who answers a SYN, which port is given when 0 is asked for.
+
+Known to differ: Linux remembers in a port's bucket that all its sockets could share (fastreuse, fastreuseport) and then
+sometimes allows what its own rules forbid; here the rules hold.
+
+Source: inet_csk_bind_conflict() and the listener look-up of Linux; ip(7), ipv6(7), socket(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .address import ANY_4, ANY_6, IPAddress, Name, failure
+
+if TYPE_CHECKING:
+    from .listening import Queue
+
+EPHEMERAL_FIRST, EPHEMERAL_LAST = 32768, 60999  # Linux's ip_local_port_range
+TIME_WAIT_SECONDS = 60.0
+
+
+class Use(Enum):
+    """What a bound port is used for."""
+
+    BOUND = "bound"
+    LISTENING = "listening"
+    CONNECTED = "connected"
+    TIME_WAIT = "time-wait"
+
+
+@dataclass(slots=True, eq=False)
+class Binding:
+    """A socket's claim to an address and a port."""
+
+    family: int
+    name: Name
+    reuse_address: bool = False
+    reuse_port: bool = False
+    v6_only: bool = False
+    uid: int = 0
+    use: Use = Use.BOUND
+    queue: Queue | None = None
+
+    def covers(self, version: int) -> IPAddress | None:
+        """The address of that IP version it claims (the wildcard for all), or None."""
+        ip = self.name.ip
+        if ip.version == version:
+            return ip
+        dual = ip == ANY_6 and self.family == socket.AF_INET6 and not self.v6_only
+        return ANY_4 if version == 4 and dual else None
+
+    def overlaps(self, other: Binding) -> bool:
+        """Whether some address belongs to both."""
+        for version, wildcard in ((4, ANY_4), (6, ANY_6)):
+            mine, theirs = self.covers(version), other.covers(version)
+            if mine is not None and theirs is not None and (mine == theirs or wildcard in (mine, theirs)):
+                return True
+        return False
+
+    def conflicts(self, other: Binding) -> bool:
+        """Whether *other*, already there, forbids this one."""
+        if not self.overlaps(other):
+            return False
+        if self.reuse_port and other.reuse_port and self.uid == other.uid:
+            return False
+        return not (self.reuse_address and other.reuse_address and other.use is not Use.LISTENING)
+
+
+class Ports:
+    """The ports of one host. draws: chooses ephemeral ports and among sockets that share one."""
+
+    def __init__(self, draws: random.Random) -> None:
+        self._draws = draws
+        self._bindings: dict[int, list[Binding]] = {}
+
+    def claim(self, binding: Binding) -> None:
+        """Take the port of *binding*, or choose one if it is 0. EADDRINUSE if another's claim forbids it."""
+        if binding.name.port == 0:
+            binding.name = Name(binding.name.ip, self._free_port(binding))
+        self.check(binding)
+        self._bindings.setdefault(binding.name.port, []).append(binding)
+
+    def adopt(self, binding: Binding) -> None:
+        """Add the claim of an accepted connection, which shares its listener's port by right."""
+        self._bindings.setdefault(binding.name.port, []).append(binding)
+
+    def check(self, binding: Binding) -> None:
+        """EADDRINUSE if some other claim forbids *binding* (also asked when it begins to listen)."""
+        for other in self._bindings.get(binding.name.port, ()):
+            if other is not binding and binding.conflicts(other):
+                raise failure(errno.EADDRINUSE, binding.name)
+
+    def release(self, binding: Binding) -> None:
+        """Give the port back; a second call does nothing."""
+        claims = self._bindings.get(binding.name.port, [])
+        if binding in claims:
+            claims.remove(binding)
+            if not claims:
+                del self._bindings[binding.name.port]
+
+    def clear(self) -> None:
+        """Forget everything: the machine lost power."""
+        self._bindings.clear()
+
+    def listening(self, target: Name) -> Queue | None:
+        """The queue that gets a SYN for *target*: the most specific claim; equals share by lot."""
+        best: list[Binding] = []
+        score = 0
+        for binding in self._bindings.get(target.port, ()):
+            if binding.use is Use.LISTENING and (mark := _score(binding, target.ip)) >= max(score, 1):
+                best = [*best, binding] if mark == score else [binding]
+                score = mark
+        if not best:
+            return None
+        return (best[0] if len(best) == 1 else self._draws.choice(best)).queue
+
+    def _free_port(self, binding: Binding) -> int:
+        span = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1
+        start = self._draws.randrange(span)
+        for step in range(span):
+            port = EPHEMERAL_FIRST + (start + step) % span
+            if all(other.use is Use.TIME_WAIT for other in self._bindings.get(port, ())):
+                self._bindings.pop(port, None)
+                return port
+        raise failure(errno.EADDRINUSE, binding.name)
+
+
+def _score(binding: Binding, ip: IPAddress) -> int:
+    """0: not for it; the specific address wins over the wildcard, among equals an IPv4 socket over an IPv6 one."""
+    claimed = binding.covers(ip.version)
+    native = int(ip.version == 6 or binding.family == socket.AF_INET)
+    if claimed == ip:
+        return 3 + native
+    if claimed == (ANY_4 if ip.version == 4 else ANY_6):
+        return 1 + native
+    return 0

@@ -1,0 +1,168 @@
+"""Laws over any line an operator may type: an answer always, a change whole or not at all, completions that fit."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+import trio
+from console_host import CONFIG, PlainAdministration, administration
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from momentum_trio.console.command import Operator
+from momentum_trio.console.dispatch import Dispatch, Output
+from momentum_trio.console.word import split, words
+from momentum_trio.listener.kind import Generation, Generations
+from momentum_trio.node.tables import COMMANDS
+from momentum_trio.protocol.console.frame import Form
+
+OPERATOR = Operator("ann", "/tmp/2025", "")
+NODE = CONFIG % ("", "/tmp/2025")
+TREE = administration(NODE).tree
+DISPATCH = Dispatch(COMMANDS, administration(NODE))
+
+verbs = st.sampled_from(
+    ["config get", "config eval", "config set", "config unset", "config show", "config showrecurse", "help", "summary"]
+)
+paths = st.sampled_from(
+    [
+        "",
+        "esmtp_listener",
+        "ESMTP_Listener Listen :2525",
+        'esmtp_listener listen "*:2525" peer 10.0.0.0/8',
+        "domain example.net",
+        'Domain "/.*[.]example$/"',
+        "binding_group a binding b domain c",
+        "control_listener listen /tmp/2025",
+        "ec_logger l",
+        "ac_auth x y",
+        "listen",
+        "peer ::1",
+        "pathway p",
+        "global",
+    ]
+)
+options = st.sampled_from(sorted({entry.name for entry in TREE.schema.options.values()})) | st.sampled_from(
+    ["blackhole", "enable", "enabel", "relay_hosts", "idle_time=", "http_basic_auth", '"Blackhole"', "listen", "{"]
+)
+values = st.sampled_from(
+    [
+        "",
+        "true",
+        "5",
+        "= 5",
+        "( a b )",
+        "()",
+        "( a",
+        "[ uri = x ]",
+        "[ a = ]",
+        '"x y"',
+        '"x',
+        "'x'",
+        "x # y",
+        "{ }",
+        "0666",
+    ]
+)
+pieces = st.one_of(verbs, paths, options, values, st.text(max_size=8), st.just("json"))
+lines = st.one_of(
+    st.tuples(verbs, paths, options, values).map(" ".join),
+    st.lists(pieces, max_size=6).map(" ".join),
+    st.text(max_size=30),
+)
+
+
+def performed(dispatch: Dispatch, line: str, form: Form) -> tuple[Output, str]:
+    async def perform() -> tuple[Output, str]:
+        call = dispatch.call(OPERATOR, line, form)
+        return await dispatch.perform(call), call.form
+
+    return trio.run(perform)
+
+
+@given(lines, st.sampled_from(["text", "json"]))
+@example("config set listen :25 blackhole true", "text")
+@example("config unset esmtp_listener", "json")
+def test_every_line_is_answered_and_a_failed_one_changes_nothing(line: str, form: Form) -> None:
+    node = PlainAdministration(Generations(Generation(1, TREE)))
+    output, written_as = performed(Dispatch(COMMANDS, node), line, form)
+    assert output.text.endswith("\n") or not output.text
+    if written_as == "json":
+        json.loads(output.text)
+    if output.failed:
+        assert node.generation == 1
+        assert not node.shutting_down
+
+
+@given(lines, st.integers(0, 60))
+def test_completions_fit_where_they_are_to_stand(line: str, end: int) -> None:
+    begun = line[:end]
+    start, candidates = DISPATCH.completions(OPERATOR, begun)
+    assert 0 <= start <= len(begun)
+    for candidate in candidates:
+        assert candidate.lower().startswith(begun[start:].strip("\"'").lower()) or begun[start:][:1] in ("'", '"')
+        assert "\n" not in candidate
+    assert list(candidates) == sorted(set(candidates))
+
+
+@pytest.mark.parametrize(
+    ("line", "start", "expected"),
+    [
+        ("", 0, ("config", "help", "listeners", "pid", "quit", "shutdown", "summary", "version")),
+        ("s", 0, ("shutdown", "summary")),
+        ("json s", 5, ("shutdown", "summary")),
+        ("config s", 7, ("set", "show", "showrecurse")),
+        ("config set", 7, ("set",)),
+        ("help config u", 12, ("unset",)),
+        ("summary ", 8, ("reset", "with-mobile")),
+        ("summary reset ", 14, ()),
+        ("config show esmtp_listener ", 27, ("Listen", "Pathway", "Peer")),
+        ("config set esmtp_listener listen ", 33, ("*:2525", "127.0.0.1:2526")),
+        ("config set esmtp_listener listen 127", 33, ("127.0.0.1:2526",)),
+        ("config get esmtp_listener listen :2525 enabl", 39, ("Enable", "Enable_Authentication", "Enable_Duravip")),
+        ("config show domain ", 19, ("example.net",)),
+        ("config get blackhole ", 21, ()),
+        ("pid ", 4, ()),
+        ("nonsense ", 9, ()),
+        ('config set "', 12, ()),
+    ],
+)
+def test_completions(line: str, start: int, expected: tuple[str, ...]) -> None:
+    assert DISPATCH.completions(OPERATOR, line) == (start, expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", ()),
+        ("  a  b ", ("a", "b")),
+        ('a "b c" d', ("a", "b c", "d")),
+        (r'"a\"b\\c\n\d"', ('a"b\\c\n\\d',)),
+        (r"'a\n'", ("a\\n",)),
+        ('""', ("",)),
+        ("a\"b c'd", ('a"b', "c'd")),
+        ("( a b )", ("(", "a", "b", ")")),
+        ("a\tb\nc", ("a", "b", "c")),
+    ],
+)
+def test_words(line: str, expected: tuple[str, ...]) -> None:
+    assert split(line) == expected
+
+
+@pytest.mark.parametrize("line", ['"', "'", 'a "b', '"a"b', "'a'\"b\"", '"a\\"'])
+def test_a_quote_that_is_wrong(line: str) -> None:
+    with pytest.raises(ValueError, match="a quote"):
+        split(line)
+
+
+@given(st.text(alphabet="ab \"'\\\t", max_size=20))
+def test_words_stand_where_they_say(line: str) -> None:
+    try:
+        found = list(words(line))
+    except ValueError:
+        return
+    for word in found:
+        assert split(line[word.start : word.end]) == (word.text,)
+    assert "".join(line[a.end : b.start] for a, b in pairwise(found)).strip() == ""

@@ -1,0 +1,388 @@
+"""Every command as an operator sees it: what is typed, and the exact text of the answer (spec/console.md).
+
+The conversations run over a real Unix socket against a real configuration tree. A line that begins with ``> `` is
+typed, ``! `` as well where the command fails; the lines up to the next one are the answer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from console_host import console_host
+
+CONVERSATIONS = {
+    "general": """
+> version
+ecelerity version: 0.1.0
+> pid
+4711
+> shutdown
+Shutting down.
+> quit
+""",
+    "nearest": """
+! sumary
+Unknown command 'sumary'. Did you mean 'summary'?
+! config sett blackhole on
+Unknown command 'config sett blackhole on'. Did you mean 'config set'?
+! config
+'config' begins several commands: config eval, config get, config reload, config set, config show, config showrecurse, \
+config unset
+! frobnicate
+Unknown command 'frobnicate'. Try 'help'.
+! pid 1
+pid takes no arguments
+! VERSIO
+Unknown command 'VERSIO'. Did you mean 'version'?
+> VERSION
+ecelerity version: 0.1.0
+""",
+    "summary": """
+> summary
+Summary Statistics
+        Outbound Concurrency:       4
+        Inbound Concurrency:      90
+        Active Domains:       3
+        Active Queue Size:     12
+        Delayed Queue Size:      3
+        Destaged Queue Size:      0
+        Total Queue Size:     15
+        DNS A Queries:      0
+        DNS MX Queries:      0
+        Pending DNS Queries: 0
+        Query Rate:   0.00 queries/second
+        Successfully Delivered Messages:    120
+        Failed Messages:     12
+        Rejected Messages:      1
+        Received Messages:    137
+        Delivery Rate:   1.76 messages/second
+        Reception Rate:   1.82 messages/second
+        Statistics Last Reset:     75 seconds
+        Uptime:   7500 seconds
+> summary reset
+statistics cleared.
+> summary with-mobile
+Summary Statistics
+        Outbound Concurrency:       4
+        Inbound Concurrency:      90
+        Active Domains:       3
+        Active Queue Size:     12
+        Delayed Queue Size:      3
+        Destaged Queue Size:      0
+        Total Queue Size:     15
+        DNS A Queries:      0
+        DNS MX Queries:      0
+        Pending DNS Queries: 0
+        Query Rate:   0.00 queries/second
+        Successfully Delivered Messages:      0
+        Failed Messages:      0
+        Rejected Messages:      0
+        Received Messages:      0
+        Delivery Rate:   0.00 messages/second
+        Reception Rate:   0.00 messages/second
+        Statistics Last Reset:      0 seconds
+        Uptime:   7500 seconds
+! summary everything
+usage: summary [reset|with-mobile]
+""",
+    "listeners": """
+> listeners
+Listener        Listen                         State      Sessions  Total  Received  Sent
+ESMTP_Listener  *:2525                         open             12   4711   1234567    89
+ESMTP_Listener  127.0.0.1:0 = 127.0.0.1:40001  open              0      0         0     0
+ESMTP_Listener  127.0.0.1:2526                 disabled          1      1        10    20
+HTTP_Listener   [::1]:8080                     not built         0      0         0     0
+> json listeners
+[
+  {
+    "listener": "ESMTP_Listener",
+    "listen": "*:2525",
+    "bound": "*:2525",
+    "state": "open",
+    "sessions": 12,
+    "sessions_total": 4711,
+    "octets_received": 1234567,
+    "octets_sent": 89
+  },
+  {
+    "listener": "ESMTP_Listener",
+    "listen": "127.0.0.1:0",
+    "bound": "127.0.0.1:40001",
+    "state": "open",
+    "sessions": 0,
+    "sessions_total": 0,
+    "octets_received": 0,
+    "octets_sent": 0
+  },
+  {
+    "listener": "ESMTP_Listener",
+    "listen": "127.0.0.1:2526",
+    "bound": "",
+    "state": "disabled",
+    "sessions": 1,
+    "sessions_total": 1,
+    "octets_received": 10,
+    "octets_sent": 20
+  },
+  {
+    "listener": "HTTP_Listener",
+    "listen": "[::1]:8080",
+    "bound": "",
+    "state": "not built",
+    "sessions": 0,
+    "sessions_total": 0,
+    "octets_received": 0,
+    "octets_sent": 0
+  }
+]
+""",
+    # the examples of section 6, in their order
+    "config of the manual": """
+! config get blackhole
+Option 'Blackhole' is not set in scope ''.
+> config eval blackhole
+Blackhole = 0
+> config set suspend_delivery on
+Suspend_Delivery = on
+> config get message_expiration
+Message_Expiration = 86400
+> config get domain example.net message_expiration
+        Message_Expiration = 900
+> config unset domain example.net message_expiration
+"Message_Expiration" has been unset. Effective value is now:
+        Message_Expiration = 86400
+> config set Relay_Hosts ( 10.0.0.1 10.0.0.2 )
+Relay_Hosts = (
+  10.0.0.1
+  10.0.0.2
+  )
+> config get relay_hosts
+Relay_Hosts = (
+  10.0.0.1
+  10.0.0.2
+)
+""",
+    "a socket is switched off and on": """
+> config set esmtp_listener listen :2525 enable false
+        Enable = false
+> config get ESMTP_Listener Listen *:2525 Enable
+        Enable = false
+> config set esmtp_listener listen :2525 enable = true
+        Enable = true
+> config set esmtp_listener listen :2525 enable=false
+        Enable = false
+> config unset esmtp_listener listen :2525 enable
+"Enable" has been unset. Effective value is now:
+        Enable = 1
+""",
+    "fallback": """
+> config eval esmtp_listener listen :2525 banner_hostname
+        Banner_Hostname = "mx1"
+! config get esmtp_listener listen :2525 banner_hostname
+Option 'Banner_Hostname' is not set in scope 'ESMTP_Listener Listen :2525'.
+> config eval esmtp_listener listen :2525 peer 10.1.2.3 smtp_extensions
+        SMTP_Extensions = (
+          "ENHANCEDSTATUSCODES"
+        )
+> config eval domain nowhere.example message_expiration
+        Message_Expiration = 86400
+""",
+    "scopes": """
+> config show esmtp_listener
+ESMTP_Listener {
+  Banner_Hostname = "mx1"
+  Listen "*:2525" { ... }
+  Listen "127.0.0.1:2526" { ... }
+}
+> config showrecurse esmtp_listener
+ESMTP_Listener {
+  Banner_Hostname = "mx1"
+  Listen "*:2525" {
+    Peer "10.0.0.0/8" {
+      SMTP_Extensions = (
+        "ENHANCEDSTATUSCODES"
+      )
+    }
+  }
+  Listen "127.0.0.1:2526" {
+    Enable = false
+  }
+}
+> config unset esmtp_listener listen 127.0.0.1:2526
+Scope "ESMTP_Listener Listen 127.0.0.1:2526" has been unset.
+! config show esmtp_listener listen 127.0.0.1:2526
+ESMTP_Listener Listen 127.0.0.1:2526: there is no such scope
+! config unset
+usage: config unset [SCOPE [INSTANCE]] ... [OPTION]
+! config show nonsense
+there is no scope 'nonsense' in the file level
+> config set esmtp_listener listen :2527 peer 192.0.2.0/24 idle_time 5
+        Idle_Time = 5
+> config show esmtp_listener listen :2527
+Listen ":2527" {
+  Peer "192.0.2.0/24" { ... }
+}
+""",
+    "what is wrong": """
+! config set
+usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
+! config set blackhole
+usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
+! config get
+an option is missing
+! config get blackhole x
+'x' is too much: one option is asked for, and 'blackhole' is it
+! config set esmtp_listener listen :2525 enabel false
+enabel: no such option in Listen (did you mean Enable?)
+! config set esmtp_listener listen
+Listen: the scope needs an instance
+! config set esmtp_listener listen "*:2525 enable false
+a quote stays open, or ends within a word
+! config set suspend_delivery 'on'x
+a quote stays open, or ends within a word
+! config set esmtp_listener listen :70000 enable false
+ESMTP_Listener Listen :70000: expected a port from 1 to 65535, not '70000'
+! config set esmtp_listener listen :2525 enable perhaps
+Enable: expected on or off, true or false, enabled or disabled, 1 or 0
+! config set suspend_delivery ( a b
+console:1:20: '(' is never closed
+    Suspend_Delivery = ( a b
+                       ^
+  expected ')'
+""",
+    "secrets": """
+> config set http_basic_auth ann:s3cret
+HTTP_Basic_Auth = ***
+> config get http_basic_auth
+HTTP_Basic_Auth = ***
+! confg set http_basic_auth = s3cret
+Unknown command 'confg set http_basic_auth ***'. Did you mean 'config set'?
+! config set http_basic_auth ( a s3cret
+HTTP_Basic_Auth: expected one value (quote it)
+> config eval http_basic_auth
+HTTP_Basic_Auth = ***
+> json config get http_basic_auth
+{
+  "option": "HTTP_Basic_Auth",
+  "scope": "",
+  "set": true,
+  "value": "***"
+}
+""",
+    "config as data": """
+> json config get domain example.net message_expiration
+{
+  "option": "Message_Expiration",
+  "scope": "Domain example.net",
+  "set": true,
+  "value": 900
+}
+> json config eval message_expiration
+{
+  "option": "Message_Expiration",
+  "scope": "",
+  "set": true,
+  "value": 86400,
+  "at": "ecelerity.conf:3:1"
+}
+> json config eval blackhole
+{
+  "option": "Blackhole",
+  "scope": "",
+  "set": false,
+  "value": "false"
+}
+> json config eval control_listener file_mode
+{
+  "option": "File_Mode",
+  "scope": "Control_Listener",
+  "set": false,
+  "value": "0660"
+}
+! json config get blackhole
+{
+  "option": "Blackhole",
+  "scope": "",
+  "set": false,
+  "value": null
+}
+! json config set suspend_delivery perhaps
+{
+  "error": "Suspend_Delivery: expected on or off, true or false, enabled or disabled, 1 or 0"
+}
+> json config show esmtp_listener listen 127.0.0.1:2526
+{
+  "scope": "Listen",
+  "instance": "127.0.0.1:2526",
+  "options": {
+    "Enable": false
+  },
+  "scopes": []
+}
+""",
+    "reload": """
+> config reload
+Reconfigured.
+""",
+    "help": """
+> help
+config eval         Show the value of an option that holds in a scope.
+config get          Show what an option is set to in one scope.
+config reload       Read the configuration files again, and let them hold.
+config set          Set an option in a scope, at once.
+config show         Show a scope, the scopes in it collapsed.
+config showrecurse  Show a scope and all in it.
+config unset        Remove an option from a scope, or a scope with all in it.
+help                List the commands, or tell more of one.
+listeners           Show each Listen: its state, its sessions and the octets they moved.
+pid                 Show the process id of the server.
+quit                End this session.
+shutdown            Stop accepting at once, finish what is being received, and end.
+summary             Show statistics of the whole node, or count from zero again.
+version             Show the product and its version.
+> help summary
+summary [reset|with-mobile]
+	Show statistics of the whole node, or count from zero again.
+
+The delivery rate counts successes and failures. 'received' are messages accepted for delivery.
+'with-mobile' is taken and adds nothing.
+> help config show
+config show [SCOPE [INSTANCE]] ...
+	Show a scope, the scopes in it collapsed.
+
+Scopes are named from the file level inwards: a named scope with its instance, as in
+'esmtp_listener listen :25', others by themselves. Names are taken in any case.
+! help frobnicate
+There is no command 'frobnicate'. 'help' lists those there are.
+> json help pid
+{
+  "command": "pid",
+  "synopsis": "pid",
+  "meaning": "Show the process id of the server.",
+  "help": ""
+}
+""",
+}
+
+
+def exchanges(conversation: str) -> list[tuple[str, str, str]]:
+    """Mark, line and answer of each exchange."""
+    found: list[tuple[str, str, str]] = []
+    for line in conversation.strip("\n").split("\n"):
+        if line[:2] in ("> ", "! "):
+            found.append((line[0], line[2:], ""))
+        else:
+            mark, typed, answer = found[-1]
+            found[-1] = (mark, typed, f"{answer}{line}\n")
+    return found
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=list(CONVERSATIONS))
+async def test_transcript(conversation: str, tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control") as host:
+        console = await host.connect()
+        for mark, typed, answer in exchanges(conversation):
+            status, text = await console.ask(typed)
+            assert text == answer, typed
+            assert status == {">": "ok", "!": "error"}[mark], typed

@@ -1,0 +1,227 @@
+r"""Laws of the log formats: one record is one line, and its fields can be read back (spec/logs.md sections 1 and 3)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from momentum_trio.log import acctlog, escaping, mainlog, paniclog, rejectlog
+from momentum_trio.log.jsonlines import json_line
+from momentum_trio.mail.record import (
+    Authenticated,
+    Authorized,
+    Delivered,
+    Failed,
+    Level,
+    Panic,
+    Received,
+    Record,
+    Rejected,
+)
+
+# What an attacker would try, what breaks naive readers, and anything else.
+texts = st.lists(
+    st.sampled_from(
+        ["@", "\\", "\n", "\r", '"', " ", "x41", "\\x0A", "\x7f", "\x85", "\u2028", "\ud800", "\udcff", "a", "]", "="]
+    )
+    | st.characters()
+    | st.text(max_size=3),
+    max_size=8,
+).map("".join)
+paths = st.just("") | st.just("postmaster") | st.just("bob@example.com") | st.tuples(texts, texts).map("@".join)
+times = st.floats(0, 4e9)
+ages = st.floats(0, 1e7)
+counts = st.integers(0, 2**40)
+
+messages = (times, texts, texts, texts, paths, paths, texts, texts)
+receptions = st.builds(Received, *messages, texts, counts, texts)
+deliveries = st.builds(Delivered, *messages, texts, counts, counts, ages, texts)
+failures = st.builds(Failed, *messages, st.booleans(), texts, counts, counts, counts, ages, texts, texts)
+contexts = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
+rejections = st.builds(Rejected, times, *[texts] * 6, st.integers(200, 599), texts, texts, contexts, contexts)
+panics = st.builds(Panic, times, st.sampled_from(Level), texts)
+authentications = st.builds(Authenticated, times, texts, texts, texts, st.booleans())
+authorizations = st.builds(Authorized, times, texts, texts, texts, st.booleans(), texts, texts)
+records = st.one_of(receptions, deliveries, failures, rejections, panics, authentications, authorizations)
+
+FORMS = {
+    Received: mainlog.received,
+    Delivered: mainlog.delivered,
+    Failed: mainlog.failed,
+    Rejected: rejectlog.rejected,
+    Panic: paniclog.panic,
+    Authenticated: acctlog.authenticated,
+    Authorized: acctlog.authorized,
+}
+
+SAMPLE = ("10/00-00481-001F3556", "10/00-00481-001F3556", "00/00-00481-001F3556")
+BOB = "bob@example.com"
+INFO = "info@example.net"
+REJECTION_SAMPLE = (
+    '1700000000: R="192.0.2.7:42601" L="192.0.2.1:25" C="10/00-07149-001F3556" PATH="default" PATH_GRP="default" '
+    'P="awaiting mailfrom" E=550 M=scriptlet CTXCONN=[pathway=default,ehlo_string="EHLO x",ehlo_domain=x] '
+    'CTXMESS=[mailfrom_domain=,mailfrom_string="MAIL FROM:<>",mailfrom_localpart=] relaying denied'
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (
+            Received(1700000000.9, *SAMPLE, BOB, INFO, "default", "default", "192.0.2.1", 201, "esmtp"),
+            f"1700000000@{'@'.join(SAMPLE)}@R@bob@example.com@info@example.net@192.0.2.1@201@esmtp@default@default",
+        ),
+        (
+            Received(1700000000, "m", "b", "c", '"a@b\nc"@example.com', "", "g", "b", "192.0.2.1", 1, "esmtp"),
+            r'1700000000@m@b@c@R@"a\@b\x0Ac"@example.com@@@192.0.2.1@1@esmtp@g@b',
+        ),
+        (
+            Delivered(1700000000, "m", "b", "c", BOB, INFO, "default", "default", "example.com", 201, 0, 0.3926, ""),
+            "1700000000@m@b@c@D@example.com@201@default@default@0@0.393@",
+        ),
+        (
+            Failed(
+                1, "m", "b", "c", BOB, INFO, "g", "b", False, "example.com", 0, 4, 2, 7.126, "192.0.2.9", "450 <a@b> no"
+            ),
+            "1@m@b@c@T@example.com@0@g@b@4@2@7.13@192.0.2.9@450 <a@b> no",
+        ),
+        (
+            Rejected(
+                1700000000,
+                "192.0.2.7:42601",
+                "192.0.2.1:25",
+                "10/00-07149-001F3556",
+                "default",
+                "default",
+                "awaiting mailfrom",
+                550,
+                "scriptlet",
+                "relaying denied",
+                (("pathway", "default"), ("ehlo_string", "EHLO x"), ("ehlo_domain", "x")),
+                (("mailfrom_domain", ""), ("mailfrom_string", "MAIL FROM:<>"), ("mailfrom_localpart", "")),
+            ),
+            REJECTION_SAMPLE,
+        ),
+        (Panic(1251465322, Level.ERROR, "scriptlet: no\nusable"), r"1251465322:scriptlet: no\x0Ausable"),
+        (Authenticated(5, "*:2025", "192.0.2.1:4711", "ann", True), "5@N@*:2025@192.0.2.1:4711@ann@1"),
+        (Authorized(5, "/tmp/2025", "", "ann", True, "shutdown", "admin"), "5@Z@/tmp/2025@@ann@1@shutdown@admin"),
+        (Authorized(5, "/tmp/2025", "", "ann", False, "config set a@b"), r"5@Z@/tmp/2025@@ann@0@config set a\@b"),
+    ],
+)
+def test_lines_of_the_documentation(record: Record, line: str) -> None:
+    assert FORMS[type(record)](record) == line  # type: ignore[operator]
+
+
+def test_heartbeats() -> None:
+    assert mainlog.heartbeat(1700000060.7) == "1700000060@@@@M1"
+    assert rejectlog.heartbeat(1700000060.7) == "1700000060: Marker 1"
+
+
+@given(records)
+def test_a_record_is_one_line_of_printable_text(record: Record) -> None:
+    for line in (FORMS[type(record)](record), json_line(record)):  # type: ignore[operator]
+        assert line.isprintable()  # no CR, LF, other control characters or line separators
+        assert len(line.splitlines()) == 1
+        assert line.encode("utf-8").decode("utf-8") == line
+
+
+def mailbox(path: str) -> list[str]:
+    local_part, at, domain = path.rpartition("@")
+    return [local_part, domain] if at else [path, ""]
+
+
+@given(receptions)
+def test_receptions_are_read_back(r: Received) -> None:
+    head = [str(int(r.at)), r.message_id, r.batch_id, r.connection_id, "R"]
+    tail = [r.peer_address, str(r.octets), r.protocol, r.binding_group, r.binding]
+    assert escaping.fields(mainlog.received(r)) == [*head, *mailbox(r.forward_path), *mailbox(r.reverse_path), *tail]
+
+
+@given(deliveries)
+def test_deliveries_are_read_back(r: Delivered) -> None:
+    head = [str(int(r.at)), r.message_id, r.batch_id, r.connection_id, "D", r.routing_domain]
+    tail = [str(r.octets), r.binding_group, r.binding, str(r.retries), f"{r.age_seconds:.3f}", r.peer_address]
+    assert escaping.fields(mainlog.delivered(r)) == [*head, *tail]
+
+
+@given(failures)
+def test_failures_are_read_back(r: Failed) -> None:
+    head = [str(int(r.at)), r.message_id, r.batch_id, r.connection_id, "P" if r.permanent else "T", r.routing_domain]
+    numbers = [str(r.stage), str(r.retries), f"{r.age_seconds:.2f}"]
+    tail = [str(r.octets), r.binding_group, r.binding, *numbers, r.peer_address, r.reason]
+    assert escaping.fields(mainlog.failed(r), 14) == [*head, *tail]
+
+
+@given(authorizations)
+def test_authorizations_are_read_back(r: Authorized) -> None:
+    role = [r.role] if r.accepted and r.role else []
+    known = [str(int(r.at)), "Z", r.endpoint, r.peer, r.user, str(int(r.accepted)), r.command, *role]
+    assert escaping.fields(acctlog.authorized(r)) == known
+
+
+QUOTED = r'"((?:[^"\\]|\\.)*)"'
+REJECTION = re.compile(
+    rf"(\d+): R={QUOTED} L={QUOTED} C={QUOTED} PATH={QUOTED} PATH_GRP={QUOTED} P={QUOTED} E=(\d+) M=(?:{QUOTED}|(\S*))"
+    r' CTXCONN=\[((?:"(?:[^"\\]|\\.)*"|[^\]"])*)\] CTXMESS=\[((?:"(?:[^"\\]|\\.)*"|[^\]"])*)\] (.*)'
+)
+WORD = r'(?:"((?:[^"\\]|\\.)*)"|([^",=\]]*))'
+PAIR = re.compile(rf"{WORD}={WORD}(?:,|$)")
+
+
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((escaping.unescaped(a or b), escaping.unescaped(c or d)) for a, b, c, d in PAIR.findall(text))
+
+
+@given(rejections)
+def test_rejections_are_read_back(r: Rejected) -> None:
+    match = REJECTION.fullmatch(rejectlog.rejected(r))
+    assert match is not None
+    whole = [escaping.unescaped(group or "") for group in match.groups()]
+    assert whole[:8] == [
+        str(int(r.at)),
+        r.remote,
+        r.local,
+        r.connection_id,
+        r.pathway,
+        r.pathway_group,
+        r.phase,
+        str(r.code),
+    ]
+    assert whole[8] + whole[9] == r.module
+    assert pairs(match[11]) == r.connection_context
+    assert pairs(match[12]) == r.message_context
+    assert whole[12] == r.text
+
+
+def paired(value: object) -> object:
+    """*value* with lone surrogates that happen to stand together made the one character that JSON takes them for."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return {paired(k): paired(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+@given(records)
+def test_json_is_read_back(record: Record) -> None:
+    read = json.loads(json_line(record))
+    assert read.pop("time") == record.at
+    assert read.pop("type") in {"R", "D", "T", "P", "N", "Z", "reject", "panic"}
+    for name, value in read.items():
+        known = getattr(record, name)
+        expected = known.value if isinstance(known, Level) else dict(known) if isinstance(known, tuple) else known
+        assert paired(value) == paired(expected)
+
+
+@given(st.text())
+def test_any_line_can_be_taken_apart(line: str) -> None:
+    assert escaping.fields(line)
+    assert len(escaping.fields(line, 3)) <= 3
+    escaping.unescaped(line)
+
+
+def test_panics_stay_readable_on_a_terminal() -> None:
+    record = Panic(1, Level.ERROR, "one\ntwo\x1b[31m")
+    assert paniclog.readable(record) == "ERROR: one\n    two\\x1B[31m"
