@@ -166,10 +166,12 @@ class Recovery:
         if claim is not None:
             groups = [group for group in groups if group.after <= claim]
         after = groups[-1].after if groups else SEGMENT_HEADER_OCTETS
+        synced = claim
+        if synced is None:
+            synced = max((group.marker.synced for group in groups if group.marker is not None), default=0)
         for group in groups:
-            certain = group is not groups[-1] or claim is not None
             for damage in group.damages:
-                await self._keep(segment, file, damage, certain=certain)
+                await self._keep(segment, file, damage, certain=damage.after <= synced)
             await self._take(segment, file, group)
         segment.length = after
         if claim is not None and claim > after:  # no tail: the next segment was begun after this was durable
