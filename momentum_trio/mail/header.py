@@ -54,7 +54,7 @@ def section_end(octets: bytes, begin: int = 0) -> int:
 
     begin: how far an earlier call has looked. A message that begins with the empty line has a section of no octets.
     """
-    if begin == 0 and octets[:2] == b"\r\n":
+    if begin < 2 and octets[:2] == b"\r\n":
         return 0
     found = octets.find(b"\r\n\r\n", max(0, begin - 3))
     return found + 2 if found >= 0 else -1
