@@ -11,6 +11,7 @@ import posixpath
 import re
 
 from momentum_trio.mail.identifier import second_of
+from momentum_trio.mail.path import split
 
 COMPONENT_OCTETS_MAX = 200
 _HASH_OCTETS = 16
@@ -50,9 +51,7 @@ class Mailboxes:
 
     def path(self, forward_path: str) -> str:
         """The Maildir of *forward_path*; of one without a domain (``postmaster``) the domain counts as empty."""
-        local_part, at, domain = forward_path.rpartition("@")
-        if not at:
-            local_part, domain = domain, ""
+        local_part, domain = split(forward_path)
         parts = {"%d": component(domain.lower()), "%l": component(local_part), "%%": "%"}
         return posixpath.normpath(_PLACE.sub(lambda match: parts[match[0]], self._template))
 
