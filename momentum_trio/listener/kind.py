@@ -6,19 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
 
 import trio
 
+from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
+from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.reception.door import Door
-
-if TYPE_CHECKING:
-    from momentum_trio.config.tree import ConfigTree
-    from momentum_trio.net.endpoint import Endpoint
 
 
 class Plane(Enum):
@@ -104,7 +101,7 @@ class Statistics:
 class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
-    door: where mail comes in (mail plane). administration: the console's view of the node (control plane).
+    door: reception's Door (mail plane). administration: the console's view of the node (control plane).
     console: what answers a console line (control plane).
     """
 

@@ -246,9 +246,10 @@ ESMTP_Listener Listen :70000: expected a port from 1 to 65535, not '70000'
 ! config set esmtp_listener listen :2525 enable perhaps
 Enable: expected on or off, true or false, enabled or disabled, 1 or 0
 ! config set suspend_delivery ( a b
-console:1:1: Suspend_Delivery: expected NAME = VALUE
-    ( a b
-    ^
+console:1:20: '(' is never closed
+    Suspend_Delivery = ( a b
+                       ^
+  expected ')'
 """,
     "secrets": """
 > config set http_basic_auth ann:s3cret
@@ -258,7 +259,7 @@ HTTP_Basic_Auth = ***
 ! confg set http_basic_auth = s3cret
 Unknown command 'confg set http_basic_auth ***'. Did you mean 'config set'?
 ! config set http_basic_auth ( a s3cret
-HTTP_Basic_Auth: expected NAME = VALUE
+HTTP_Basic_Auth: expected one value (quote it)
 > config eval http_basic_auth
 HTTP_Basic_Auth = ***
 > json config get http_basic_auth
