@@ -127,7 +127,7 @@ async def test_when_mail_has_taken_all_seats_the_console_can_still_be_reached(tm
         async with await connected(house.port(HERE)) as refused:
             assert await refused.receive_some(100) == b"421 full\r\n"
         async with await trio.open_unix_socket(control) as operator:
-            assert await asked(operator, b"hello") == b"hello"  # type: ignore[arg-type]
+            assert await asked(operator, b"hello") == b"hello"
 
 
 # Enable
