@@ -60,9 +60,14 @@ def section_end(octets: bytes, begin: int = 0) -> int:
     return found + 2 if found >= 0 else -1
 
 
+def begins_with_field(octets: bytes) -> bool:
+    """Whether what *octets* begin is a header section at all."""
+    return _FIELD_NAME.match(octets) is not None
+
+
 def scan(section: bytes) -> Scan:
     """Look through a header *section*: whole lines ended by CRLF, without the empty line."""
-    if _FIELD_NAME.match(section) is None:
+    if not begins_with_field(section):
         return Scan(len(section), False, False, 0, False, False, ())
     received_count, well_formed, has_date, has_message_id = 0, True, False, False
     return_paths: list[tuple[int, int]] = []
