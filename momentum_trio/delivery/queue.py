@@ -136,16 +136,18 @@ class Queue:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                for count, batch in enumerate(self._spool.recovered):
-                    self._recover(batch)
-                    if count % RECOVERY_STRIDE == 0:
-                        await trio.lowlevel.checkpoint()
-                for side in self._sides.values():
-                    self._start(side)
-                task_status.started()
-                await self._sweep()
+                try:
+                    for count, batch in enumerate(self._spool.recovered):
+                        self._recover(batch)
+                        if count % RECOVERY_STRIDE == 0:
+                            await trio.lowlevel.checkpoint()
+                    for side in self._sides.values():
+                        self._start(side)
+                    task_status.started()
+                    await self._sweep()
+                finally:
+                    self._nursery = None  # mail may still come while attempts end: it stays in the spool
         finally:
-            self._nursery = None
             self._machine.events.unsubscribe(self._watch)
 
     async def drain(self) -> None:

@@ -293,6 +293,31 @@ async def test_drain_of_an_idle_queue_returns_at_once() -> None:
             await h.queue.drain()
 
 
+async def test_mail_that_comes_while_the_last_attempts_end_stays_in_the_spool() -> None:
+    """A commit that was handed over outlives the cancellation of its session, and is told of after that of the queue."""
+    gate = trio.Event()
+
+    async def shielded(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        with trio.CancelScope(shield=True):
+            await gate.wait()
+        return [Delivered()] * len(attempts)
+
+    method = Told(shielded)
+    machine, _ = machine_with()
+    spool = MemorySpool()
+    queue = Queue(machine, spool, generations({"": {"Delivery_Method": "MAILDIR"}}), [method])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(queue.run)
+        queue.take(spool.accept("a@one.example"))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+        queue.take(spool.accept("late@one.example"))
+        gate.set()
+    assert method.groups == [["a@one.example"]]
+
+
 async def test_recovered_mail_goes_on_where_it_was(autojump_clock: object) -> None:
     spool = MemorySpool()
     fresh, waiting = spool.accept("fresh@one.example"), spool.accept("waiting@one.example")
