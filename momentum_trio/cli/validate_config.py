@@ -58,7 +58,7 @@ def _syntax(file: str) -> Verdict:
     found = read(file)
     if not isinstance(found, bytes):
         problem = found.problem if isinstance(found, ErrorOfReading) else "a directory, not a file"
-        raise NoConfiguration([ConfigError(Position(file, 1, 1), "", problem)])
+        raise NoConfiguration([ConfigError(Position(file, 0, 0), "", problem)])
     source = Source.decode(file, found)
     said: list[ConfigError] = []
     parse(source, said)

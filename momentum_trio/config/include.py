@@ -114,7 +114,7 @@ class Loader:
         known = self._known.get(self._main)
         if self._main not in self._documents and known is not None:
             problem = known.problem if isinstance(known, ErrorOfReading) else "a directory, not a file"
-            raise NoConfiguration([ConfigError(Position(self._main, 1, 1), "", problem)])
+            raise NoConfiguration([ConfigError(Position(self._main, 0, 0), "", problem)])
         errors = list(self._errors)
         merge = Merge(self._documents, self._targets, self._schema, errors)
         for path in (self._main, self._local):

@@ -95,9 +95,11 @@ def wanted(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, So
 def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:
     """One sentence for each listener of *tree* that is known but not built yet."""
     return [
-        f"{kind.scope} is not built yet: it loads, its {len(scope.all('listen'))} Listen scope(s) are not bound"
+        f"{kind.scope} is not built yet: it loads, and "
+        + (", ".join(str(listen.endpoint) for listen in tree.listens(kind.key)) or "nothing")
+        + " is not bound"
         for kind in kinds
-        if kind.converse is None and (scope := tree.root.child(kind.key)) is not None
+        if kind.converse is None and tree.root.child(kind.key) is not None
     ]
 
 
@@ -115,4 +117,7 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
 
 
 def _open_to_all(endpoint: Endpoint, mode: int) -> str:
-    return f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: every user of this host commands the node"
+    return (
+        f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: "
+        "every user of this host may command the node"
+    )

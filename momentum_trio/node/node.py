@@ -8,6 +8,7 @@ from enum import Enum
 
 import trio
 
+from momentum_trio.config.error import render
 from momentum_trio.config.schema import Schema
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
@@ -34,7 +35,8 @@ Say = Callable[[str], None]
 class Started:
     """What ``run_node`` reports when every socket is bound.
 
-    listens: as the console's ``listeners`` shows them. notes: sentences for the operator (what is not built, warnings).
+    listens: as the console's ``listeners`` shows them. notes: for the operator's terminal: what is not built, warnings
+    with their lines.
     """
 
     listens: tuple[ListenReport, ...]
@@ -131,7 +133,8 @@ async def _serve(
         await serving.start(supervisor.run)
         await administration.open_first()
         tree = generations.current.tree
-        notes = (*unbuilt(tree, LISTENERS), *warnings(tree), *map(str, tree.warnings))
+        told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
+        notes = (*(f"warning: {note}" for note in (*unbuilt(tree, LISTENERS), *warnings(tree))), *told)
         task_status.started(Started(tuple(administration.listeners()), notes, administration))
         await administration.shutdown.wait()
         seconds = NodeOptions.resolve(generations.current.tree.chain_global()).drain_timeout

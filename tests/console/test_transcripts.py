@@ -230,7 +230,7 @@ usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
 ! config set blackhole
 usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
 ! config get
-an option is missing
+usage: config get [SCOPE [INSTANCE]] ... OPTION
 ! config get blackhole x
 'x' is too much: one option is asked for, and 'blackhole' is it
 ! config set esmtp_listener listen :2525 enabel false
@@ -246,9 +246,13 @@ ESMTP_Listener Listen :70000: expected a port from 1 to 65535, not '70000'
 ! config set esmtp_listener listen :2525 enable perhaps
 Enable: expected on or off, true or false, enabled or disabled, 1 or 0
 ! config set suspend_delivery ( a b
-console:1:1: Suspend_Delivery: expected NAME = VALUE
-    ( a b
-    ^
+Suspend_Delivery: expected one value (a list is written ( a b ), words with blanks in quotes)
+! config set idle_time 30
+idle_time: not valid in Global; it is valid in ESMTP_Listener, HTTP_Listener, Listen, Pathway, Pathway_Group, Peer
+! config set esmtp_listener enabled false
+@@
+! config set esmtp_listener listen 127.0.0.1:99 enable = off
+@@
 """,
     "secrets": """
 > config set http_basic_auth ann:s3cret
