@@ -135,7 +135,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="ask for replies as JSON")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="silence tolerated (60)")
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="silence tolerated (60)"
+    )
     parser.add_argument("--version", action="version", version=f"ec_console {__version__}")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="endpoint, command", help=argparse.SUPPRESS)
     return parser

@@ -1,8 +1,8 @@
 """ecelerity -c FILE [--strict] [--check-config] [--version]: the host, in the foreground.
 
 Prints one line per Listen when all are bound (what is not bound, and why, too), then a command that sends a first
-message and the one that opens the console, in words that can be pasted. Exit status: 0 after a drain (or for a good configuration with --check-config), 1 when it could not run or was
-cut short, 2 when the configuration is wrong.
+message and the one that opens the console, in words that can be pasted. Exit status: 0 after a drain (or for a good
+configuration with --check-config), 1 when it could not run or was cut short, 2 when the configuration is wrong.
 """
 
 from __future__ import annotations

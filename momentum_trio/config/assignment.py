@@ -10,8 +10,6 @@ from momentum_trio.config.value import Value
 
 CONSOLE = "console"  # the file of positions of what was set at run time
 VALUE_TEXT_MAX = 64 * 1024
-ONE_VALUE = "expected one value"
-HOW_VALUES_ARE_WRITTEN = "a list is written ( a b ), words with blanks in quotes"
 
 
 def value_of(name: str, text: str, *, is_secret: bool = False) -> Value:
@@ -30,15 +28,12 @@ def value_of(name: str, text: str, *, is_secret: bool = False) -> Value:
     found = [] if errors else list(spans(source, errors))
     if found and (errors or len(found) > 1 or found[0][0] is not Shape.LEAF):
         at = errors[0].at if errors else source.at(found[1][1] if len(found) > 1 else 0)
-        errors = [ConfigError(at, name, ONE_VALUE, HOW_VALUES_ARE_WRITTEN)]
+        errors = [ConfigError(at, name, "expected one value", "a list is written ( a b ), words with blanks in quotes")]
     if not errors:
         try:
             return grammar.leaf(source.text, found[0][1], found[0][2]).value
         except grammar.NotALeaf as wrong:
-            if wrong.offset > len(name):
-                errors.append(ConfigError(source.at(wrong.offset), name, wrong.expected))
-            else:  # it is the whole that makes no sense: an open bracket, a lone brace
-                raise ConfigErrors([ConfigError(source.at(0), name, ONE_VALUE, HOW_VALUES_ARE_WRITTEN)]) from None
+            errors.append(ConfigError(source.at(wrong.offset), name, wrong.expected))
     if is_secret:
-        errors = [ConfigError(source.at(0), name, ONE_VALUE, "quote it", is_secret=True)]
+        errors = [ConfigError(source.at(0), name, "expected one value", "quote it", is_secret=True)]
     raise ConfigErrors(errors, {CONSOLE: source.text})

@@ -15,7 +15,7 @@ from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.merged import Scope, ScopePath
 from momentum_trio.config.schema import OptionEntry, Schema
 from momentum_trio.config.syntax import Leaf
-from momentum_trio.config.value import Array, Position, Setting, Word
+from momentum_trio.config.value import Array, Dictionary, Position, Setting, Word
 
 if TYPE_CHECKING:
     from momentum_trio.config.tree import ConfigTree
@@ -152,6 +152,10 @@ class _Check:
                 "Open_Relay = true opens relaying to every client of the scope",
             )
             yield ConfigError(setting.at, entry.name, problem, hint, warning=True)
+        elif key == "peers" and isinstance(value, Dictionary):
+            for name in (name for name, _ in value.pairs if name != name.lower()):
+                problem = f"'{name}' is not in lower case: msgc would not start"
+                yield ConfigError(self._value_at(setting.at), entry.name, problem, f"write {name.lower()}")
         elif entry.kind.name == "octal-mode" and isinstance(value, Word) and not value.text.startswith("0"):
             problem = f"taken as octal: 0{value.text}"
             yield ConfigError(self._value_at(setting.at), entry.name, problem, "write the leading 0", warning=True)

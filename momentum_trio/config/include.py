@@ -61,6 +61,7 @@ class _Wish:
     at: Position
     asked: str
     candidates: list[str]
+    is_readonly: bool = False
     tried: list[str] = field(default_factory=list)
 
 
@@ -167,9 +168,7 @@ class Loader:
         place = (source.name, include.start)
         self._targets[place] = []
         candidates = self._candidates(file, source.name)
-        if include.is_readonly:
-            self._readonly.update(candidates)
-        self._next(_Wish(place, at, file, candidates[::-1]))
+        self._next(_Wish(place, at, file, candidates[::-1], include.is_readonly))
 
     def _candidates(self, file: str, including: str) -> list[str]:
         """Where a relative *file* may be: beside the including file, then along the search path."""
@@ -197,6 +196,7 @@ class Loader:
         if path in self._documents:
             if wish.place[0]:
                 self._targets[wish.place].append(path)
+                self._readonly.update([path] if wish.is_readonly else [])
             return
         found = self._known[path]
         if isinstance(found, DirectoryListing):
@@ -211,8 +211,7 @@ class Loader:
     def _one_of_directory(self, wish: _Wish, path: str) -> None:
         if not wish.place[0]:  # the main file, or that of local changes, is no directory
             return
-        if wish.tried[-1] in self._readonly:
-            self._readonly.add(path)
+        self._readonly.update([path] if wish.is_readonly else [])
         self._targets[wish.place].append(path)
         if path not in self._documents and path not in self._known:
             self._waiting.setdefault(path, []).append(_Wish(("", 0), wish.at, path, []))

@@ -52,6 +52,7 @@ class Merge:
         self._root = _Growing("global", "Global", "", "")
         self._including: list[str] = []
         self._expansions = self._nodes = 0
+        self._is_full = False
         self.reading: dict[str, int] = {}
 
     def read(self, path: str) -> None:
@@ -74,6 +75,9 @@ class Merge:
     def _body(self, body: tuple[Node, ...], source: Source, into: _Growing, depth: int) -> None:
         self._nodes += len(body)
         if self._nodes > NODES_MAX:
+            if not self._is_full:
+                self._error(source, 0, "", f"more than {NODES_MAX} statements, counted as often as they are included")
+            self._is_full = True
             return
         leaves = into.leaves
         for node in body:

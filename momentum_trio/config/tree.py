@@ -33,6 +33,8 @@ from momentum_trio.net.netblock import Address, Netblock, NetblockTable
 
 __all__ = ["CHAINS_MAX", "CONSOLE", "ConfigTree", "File", "Scope", "ScopePath"]
 
+_NEVER_FALLS_BACK = frozenset((("host", "max_outbound_connections"),))  # section 7.1, exceptions
+
 CHAINS_MAX = 16384  # remembered per generation (the default of Match_Cache_Size)
 
 
@@ -178,13 +180,16 @@ class ConfigTree:
 
     def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
         """Who answers for mail to *domain* through *binding* of *binding_group*: the order of section 7.1."""
-        try:
-            destination = destination_key(domain) if domain else ""
+        try:  # a domain out of a message is a name, never a pattern
+            destination = destination_key(domain) if domain and not domain.startswith("/") else ""
         except ValueError:
             destination = domain.lower()
-        key = (binding_group, binding, destination)
+        return self._outbound((binding_group, binding, destination))
+
+    def _outbound(self, key: tuple[str, str, str]) -> Chain:
         known = self._memory.chains.get(key)
         if known is None:
+            binding_group, binding, destination = key
             group = self.root.members.get(("binding_group", binding_group))
             grouped = None if group is None else group.members.get(("binding", binding))
             alone = self.root.members.get(("binding", binding))
@@ -214,9 +219,10 @@ class ConfigTree:
             return self._shared(self._path_of_listener(path))
         if kinds and kinds[0] in ("binding_group", "binding", "domain"):
             named = dict(path)
-            return self.chain_outbound(
-                named.get("binding_group", ""), named.get("binding", ""), named.get("domain", "")
-            )
+            group, binding, domain = (named.get(kind, "") for kind in ("binding_group", "binding", "domain"))
+            if pattern_of(domain) is not None:  # a regex domain, named as an ordinary string
+                return self._outbound((group, binding, domain))
+            return self.chain_outbound(group, binding, domain)
         if kinds and kinds[-1] == "pathway":
             return self._shared((*self._pathway_scopes(path[-1][1]), self.root))
         found = [self.scope(path[:depth]) for depth in range(len(path), -1, -1)]
@@ -251,7 +257,10 @@ class ConfigTree:
     def effective(self, path: ScopePath, option: str) -> tuple[Setting, Scope] | None:
         """The setting that holds in the scope at *path*, and the scope it stands in; None when the default holds."""
         entry = self.entry(path, option)
-        owner = self.chain_path(path).owner(entry.key, entry.scopes)
+        chain = self.chain_path(path)
+        if path and (path[-1][0], entry.key) in _NEVER_FALLS_BACK:
+            chain = self._shared(tuple(filter(None, (self.scope(path),))))
+        owner = chain.owner(entry.key, entry.scopes)
         if owner is None:
             return None
         assert isinstance(owner, Scope)
@@ -270,8 +279,7 @@ class ConfigTree:
         entry = self.entry(path, option)
         if (found := self.effective(path, option)) is not None:
             return setting_text(entry.name, value_lines(found[0].value, entry), _indent(path))
-        kind, instance = path[-1] if path else ("global", "")
-        default = entry.default_in(kind, instance)
+        default = entry.default_at(path)
         lines = [] if default is None else default_lines(default, entry)
         if not lines:
             return f"Option '{entry.name}' is not set in scope '{self.path_text(path)}'."

@@ -18,7 +18,7 @@ INCARNATION_MAX = 99_999
 
 def identifier(second: int, incarnation: int, count: int) -> str:
     """The identifier number *count* of *second* in the life *incarnation*."""
-    counter, slot = f"{count:04X}"[::-1], f"{second:08X}"[::-1]
+    counter, slot = f"{count:04X}"[::-1], f"{second & SECOND_MAX:08X}"[::-1]
     return f"{counter[:2]}/{counter[2:]}-{incarnation:05d}-{slot}"
 
 

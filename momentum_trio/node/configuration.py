@@ -118,6 +118,5 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
 
 def _open_to_all(endpoint: Endpoint, mode: int) -> str:
     return (
-        f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: "
-        "every user of this host may command the node"
+        f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: every user of this host may command the node"
     )

@@ -49,6 +49,7 @@ STEPS_AT_ONCE_MAX = 256
 
 
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
+INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
 HIGH_WATER_MAX = 0xFFFFFFFF  # an identifier has eight hexadecimal digits for its second
 
 Report = Callable[[Level, str], None]  # one line of the paniclog
@@ -122,7 +123,8 @@ class Recovery:
             self._learn(header.incarnation, header.high_water)
 
     def _learn(self, incarnation: int, high_water: int) -> None:
-        self._found.incarnation = max(self._found.incarnation, incarnation)
+        if incarnation < INCARNATIONS_MAX:
+            self._found.incarnation = max(self._found.incarnation, incarnation)
         self._found.high_water = max(self._found.high_water, min(high_water, HIGH_WATER_MAX))
 
     def _settle_claims(self, segments: Sequence[Segment]) -> None:

@@ -96,6 +96,12 @@ def test_included_twice_is_readonly() -> None:
     assert [len(scope.settings) for scope in tree.root.all("domain")] == [1, 1]
 
 
+def test_only_the_file_that_was_read_is_readonly() -> None:
+    files = {"etc/main": "readonly_include a include p/a", "etc/a": "", "etc/p/a": ""}
+    writable = {path: file.is_writable for path, file in load(files, search_path=["etc/p"]).files.items()}
+    assert writable == {"etc/main": True, "etc/a": False, "etc/p/a": True}
+
+
 def test_write_back_example_of_section_11() -> None:
     files = {
         "etc/main": 'readonly_include "foo.conf"\ninclude "baz.conf"',
