@@ -26,7 +26,7 @@ from momentum_trio.console.facade import ApplyError, ListenReport, ListenState
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import parse_address
-from momentum_trio.node.configuration import read_configuration, unbuilt, warnings
+from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.node import Ended, Started, run_node
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import LISTENERS
@@ -82,7 +82,7 @@ async def _check(path: str, strict: bool) -> int:
         _complain(render(tree.warnings, tree.sources()))
     if strict and notes:
         raise ApplyError(notes)
-    for note in (*notes, *warnings(tree)):
+    for note in (*notes, *without_effect(tree), *warnings(tree)):
         _complain(f"warning: {note}")
     print("Configuration valid")
     return GOOD

@@ -20,7 +20,7 @@ from momentum_trio.log.log_options import LoggerOptions
 from momentum_trio.log.logs import run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.node.administration import NodeAdministration
-from momentum_trio.node.configuration import read_configuration, unbuilt, warnings
+from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
 from momentum_trio.node.node_options import NodeOptions
@@ -134,7 +134,10 @@ async def _serve(
         await administration.open_first()
         tree = generations.current.tree
         told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
-        notes = (*(f"warning: {note}" for note in (*unbuilt(tree, LISTENERS), *warnings(tree))), *told)
+        notes = (
+            *(f"warning: {note}" for note in (*unbuilt(tree, LISTENERS), *without_effect(tree), *warnings(tree))),
+            *told,
+        )
         task_status.started(Started(tuple(administration.listeners()), notes, administration))
         await administration.shutdown.wait()
         seconds = NodeOptions.resolve(generations.current.tree.chain_global()).drain_timeout
