@@ -69,7 +69,8 @@ class Loader:
     """The files of one configuration as they come in."""
 
     def __init__(self, main: str, schema: Schema, *, search_path: Sequence[str] = (), nodename: str = "") -> None:
-        """search_path: directories (EC_CONF_SEARCH_PATH); ``{NODENAME}`` in them and in includes becomes *nodename*."""
+        """search_path: directories (EC_CONF_SEARCH_PATH); ``{NODENAME}`` in them and in includes becomes the
+        Nodename the main file sets, else *nodename*."""
         self._main, self._schema, self._nodename = main, schema, nodename
         self._search_path = tuple(search_path)
         self._errors: list[ConfigError] = []
@@ -148,8 +149,8 @@ class Loader:
         found: list[ConfigError] = []
         document = self._documents[path] = parse(source, found)
         self._errors.extend(found)
-        if path == self._main and not self._nodename:
-            self._nodename = _nodename_in(document)
+        if path == self._main:
+            self._nodename = _nodename_in(document) or self._nodename
         for include in document.includes:
             self._want(include, source)
 

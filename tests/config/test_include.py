@@ -69,6 +69,11 @@ def test_beside_the_including_file_first_then_along_the_search_path() -> None:
     assert hostname(load(files, search_path=["q", "p"])) == "path"
 
 
+def test_the_nodename_of_the_main_file_comes_before_the_one_handed_over() -> None:
+    files = {"etc/main": 'cluster { Nodename = n2 } include "{NODENAME}"', "etc/n2": "Hostname = two"}
+    assert hostname(load(files, nodename="n1")) == "two"
+
+
 def test_nodename() -> None:
     files = {"etc/main": 'include "{NODENAME}.conf"', "conf/n1/n1.conf": "Hostname = n1"}
     assert hostname(load(files, search_path=["conf/{NODENAME}"], nodename="n1")) == "n1"

@@ -15,7 +15,11 @@ from sim.disk import PowerCut, SimStore
 
 TERMS = terms(segment_octets=2048, large_message_octets=500)
 CONTENTS = {"small": b"s" * 300, "large": b"L" * 1700, "other": b"o" * 490, "last": b"z" * 480}
-SCRIPT = ("small", "large", "-small", "other", "last", "-large")
+SCRIPTS = {
+    "plain": ("small", "large", "-small", "other", "last", "-large"),
+    # most of each segment dies, the first messages stay: they are copied forward, the oldest segments removed
+    "compacting": ("small", "large", *(f"{sign}m{n}" for n in range(9) for sign in ("", "-")), "-large", "last"),
+}
 
 
 @dataclass
@@ -27,16 +31,21 @@ class Seen:
     concluding: set[str] = field(default_factory=set)
 
 
-async def play(spool: Spool, seen: Seen) -> None:
-    """The script."""
+def content_of(word: str) -> bytes:
+    """What the message called *word* says."""
+    return CONTENTS.get(word, word.encode() * 230)
+
+
+async def play(spool: Spool, seen: Seen, script: str) -> None:
+    """One of the scripts."""
     batches: dict[str, Batch] = {}
-    for word in SCRIPT:
+    for word in SCRIPTS[script]:
         if word.startswith("-"):
             seen.concluding.add(word[1:])
             await deliver(spool, batches[word[1:]])
             continue
         async with spool.begin() as entry:
-            content = CONTENTS[word]
+            content = content_of(word)
             for first in range(0, len(content), 400):
                 await entry.write(content[first : first + 400])
             batch = batch_for(spool, f"{word}@x.example", "second@x.example")
@@ -52,12 +61,12 @@ def power_fails(error: BaseException) -> bool:
     return isinstance(error, PowerCut)
 
 
-def live(store: SimStore, cut_after: int | None, seen: Seen, entropy: CountingEntropy) -> bool:
+def live(store: SimStore, cut_after: int | None, seen: Seen, entropy: CountingEntropy, script: str = "plain") -> bool:
     """One life that plays the script; whether it came to its end."""
 
     async def life() -> None:
         async with open_spool(World(store.mount(), entropy=entropy).machine, TERMS) as spool:
-            await play(spool, seen)
+            await play(spool, seen, script)
 
     return survives(store, cut_after, life)
 
@@ -93,29 +102,31 @@ def check(seen: Seen, found: dict[str, bytes]) -> None:
     """Nothing promised is lost unless it was concluded; nothing is wrong; nothing is invented."""
     words = {seen.ids[batch_id]: content for batch_id, content in found.items()}
     for word, content in words.items():
-        assert content == CONTENTS[word]
+        assert content == content_of(word)
     assert seen.promised - seen.concluding <= words.keys()
 
 
-def cut_points() -> int:
+def cut_points(script: str) -> int:
+    """How many operations an undisturbed life takes."""
     store = SimStore()
-    assert live(store, None, Seen(), CountingEntropy())
+    assert live(store, None, Seen(), CountingEntropy(), script)
     return store.operations
 
 
 def losses() -> Iterator[int | None]:
     yield None
-    yield from range(4)
+    yield from range(3)
 
 
-POINTS = cut_points()
+POINTS = {script: cut_points(script) for script in SCRIPTS}
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("seed", list(losses()))
-def test_power_fails_at_every_operation(seed: int | None) -> None:
-    for point in range(POINTS):
+def test_power_fails_at_every_operation(seed: int | None, script: str) -> None:
+    for point in range(POINTS[script]):
         store, seen, entropy = SimStore(), Seen(), CountingEntropy()
-        assert not live(store, point, seen, entropy)
+        assert not live(store, point, seen, entropy, script)
         store.power_loss(None if seed is None else random.Random(seed * 1000 + point))
         result = look(store, None, entropy)
         assert result is not None
@@ -127,13 +138,14 @@ def test_power_fails_at_every_operation(seed: int | None) -> None:
         assert again[0] == found
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("seed", list(losses()))
-def test_recovery_is_cut_at_every_operation_and_repeated(seed: int | None) -> None:
-    for point in range(3, POINTS, 5):
+def test_recovery_is_cut_at_every_operation_and_repeated(seed: int | None, script: str) -> None:
+    for point in range(3, POINTS[script], POINTS[script] // 9):
         cut, done = 0, False
         while not done:
             store, seen, entropy = SimStore(), Seen(), CountingEntropy()
-            live(store, point, seen, entropy)
+            live(store, point, seen, entropy, script)
             store.power_loss(None if seed is None else random.Random(seed * 1000 + point))
             done = look(store, cut, entropy) is not None
             store.power_loss(None if seed is None else random.Random(seed * 1000 + point + cut))
@@ -141,14 +153,15 @@ def test_recovery_is_cut_at_every_operation_and_repeated(seed: int | None) -> No
             assert result is not None
             check(seen, result[0])
             assert result[1] == [], (point, cut)
-            cut += 3
+            cut += 1 if script == "plain" else 5
 
 
-def test_killed_lives_lose_nothing_and_cost_no_alarm() -> None:
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_killed_lives_lose_nothing_and_cost_no_alarm(script: str) -> None:
     """SIGKILL keeps the page cache, then power fails: what the second life read must have been made durable by it."""
-    for point in range(POINTS):
+    for point in range(POINTS[script]):
         store, seen, entropy = SimStore(), Seen(), CountingEntropy()
-        live(store, point, seen, entropy)
+        live(store, point, seen, entropy, script)
         store.end_lives()
         first = look(store, None, entropy)
         assert first is not None
@@ -161,7 +174,7 @@ def test_killed_lives_lose_nothing_and_cost_no_alarm() -> None:
 
 
 def test_no_orphan_survives_recovery() -> None:
-    for point in range(POINTS):
+    for point in range(POINTS["plain"]):
         store, entropy = SimStore(), CountingEntropy()
         live(store, point, Seen(), entropy)
         store.power_loss(random.Random(point))
