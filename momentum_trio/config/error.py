@@ -18,6 +18,7 @@ from momentum_trio.config.value import Position
 
 ERRORS_MAX = 200  # more than these nobody reads; the rest is counted
 LINE_SHOWN_MAX = 120
+CUT = "..."
 
 
 class ErrorFields(TypedDict):
@@ -128,6 +129,11 @@ def _window(line: str, column: int) -> tuple[str, str]:
         c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line[first:][:LINE_SHOWN_MAX]
     )
     before = shown[: column - 1 - first]
+    if first + LINE_SHOWN_MAX < len(line):
+        shown += CUT
+    if first:
+        shown, before = CUT + shown, " " * len(CUT) + before
+        first -= len(CUT)
     return shown, "".join(map(_blank, before)) + " " * (column - 1 - first - len(before)) + "^"
 
 

@@ -261,6 +261,7 @@ there is no Listen '127.0.0.1:99' in ESMTP_Listener; there is *:2525, 127.0.0.1:
     "secrets": """
 > config set http_basic_auth ann:s3cret
 HTTP_Basic_Auth = ***
+(without effect: nothing reads it yet)
 > config get http_basic_auth
 HTTP_Basic_Auth = ***
 ! confg set http_basic_auth = s3cret

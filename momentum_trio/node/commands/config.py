@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import OptionEntry, Schema
 from momentum_trio.config.show import SECRET, value_of_json
@@ -81,7 +82,10 @@ async def _set(request: Request) -> Answer:
     await _change(request, change)
     tree = request.administration.tree
     echo = tree.echo(asked.path, asked.option)
-    if not tree.entry(asked.path, asked.option).is_dynamic:
+    entry = tree.entry(asked.path, asked.option)
+    if state(entry, tree.schema) != ACTS:
+        echo += "\n(without effect: nothing reads it yet)"
+    elif not entry.is_dynamic:
         echo += "\n(takes effect with the next start)"
     return Answer(echo, _effective(tree, asked))
 
