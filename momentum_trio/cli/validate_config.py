@@ -10,8 +10,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, read, schema
+from momentum_trio.cli.output import for_readers
 from momentum_trio.config.error import ConfigError, ConfigErrors, render
 from momentum_trio.config.include import ErrorOfReading, NoConfiguration
 from momentum_trio.config.load import checked
@@ -73,6 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--syntax-only", action="store_true", help="stop after the grammar; follow no include")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     asked = parser.parse_args(arguments)
+    return for_readers(partial(_run, asked))
+
+
+def _run(asked: argparse.Namespace) -> int:
     files = asked.files or [default_file()]
     known = schema()
     verdicts = [verdict(file, known, syntax_only=asked.syntax_only) for file in files]

@@ -118,7 +118,7 @@ def in_order(errors: Iterable[ConfigError], files: Iterable[str] = ()) -> list[C
 
 def _lines(source: str | bytes) -> list[str]:
     text = source.decode("utf-8-sig", "replace") if isinstance(source, bytes) else source
-    return text.split("\n")
+    return text.removeprefix("\ufeff").split("\n")
 
 
 def _window(line: str, column: int) -> tuple[str, str]:
