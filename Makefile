@@ -33,7 +33,7 @@ fuzz: dev
 
 # the pages that are generated from declarations
 reference: dev
-	.venv/bin/python -m momentum_trio.config.manual > docs/options.md
+	.venv/bin/python -m momentum_trio.cli.reference > docs/options.md
 
 product:
 	@PYTHON=$(PYTHON) .ci/venv ""
