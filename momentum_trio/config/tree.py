@@ -100,6 +100,17 @@ class ConfigTree:
         scope = self.root.child(listener)
         return () if scope is None else scope.all("listen")
 
+    def listen_for(self, listener: str, listen: Endpoint, local: Endpoint) -> Endpoint | None:
+        """Which Listen speaks for a connection accepted at *listen*, *local* being the address the client reached.
+
+        That Listen while it stands in the tree; else the one that would accept the connection now; None if none would.
+        """
+        endpoints = [Endpoint.parse(scope.instance) for scope in self.listens(listener)]
+        for endpoint in (listen, local):
+            if endpoint in endpoints:
+                return endpoint
+        return next((endpoint for endpoint in endpoints if endpoint.is_wildcard and endpoint.overlaps(local)), None)
+
     def scope(self, path: ScopePath) -> Scope | None:
         """The scope at *path*; None when it is not there."""
         found: Scope | None = self.root

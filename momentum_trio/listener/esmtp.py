@@ -15,6 +15,7 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.event import (
     ContentEnd,
@@ -82,6 +83,7 @@ class Session:
         "_door",
         "_generation",
         "_greeted_as",
+        "_listen",
         "_offered",
         "_options",
         "_resting",
@@ -96,6 +98,9 @@ class Session:
     def __init__(self, connection: Connection, door: Door) -> None:
         self._connection, self._door, self._socket = connection, door, connection.socket
         self._generation = connection.generations.current
+        self._listen: Endpoint | None = (
+            connection.listen
+        )  # whose options hold; None: it is gone, and none took its place
         client = Client(
             connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
         )
@@ -303,8 +308,10 @@ class Session:
     def _taken_back(self) -> bool:
         """Whether something the client was told no longer holds."""
         terms = self._server.terms
-        return (terms.host, self._options.static_banner) != self._greeted_as or (
-            self._offered is not None and self._offered != terms.extensions
+        return (
+            self._listen is None
+            or (terms.host, self._options.static_banner) != self._greeted_as
+            or (self._offered is not None and self._offered != terms.extensions)
         )
 
     def _ask_to_come_again(self) -> None:
@@ -313,8 +320,18 @@ class Session:
         self._end(reply, "reconfigured")
 
     def _renew(self) -> None:
-        """Let the newest generation hold, from the next mail transaction on."""
-        self._generation = self._connection.generations.current
+        """Let the newest generation hold, from the next mail transaction on.
+
+        If it has no Listen any more that would take this client, the options that held stay until he is asked to come
+        again: those of the listener alone could be laxer.
+        """
+        connection = self._connection
+        self._generation = connection.generations.current
+        local = Endpoint.parse(connection.local)
+        self._listen = self._generation.tree.listen_for(connection.listener, connection.listen, local)
+        if self._listen is None:
+            self._stale = True
+            return
         chain = self._chain()
         reception = self.reception
         reception.rules = self._door.rules(self._generation.tree, chain, reception.client)
@@ -325,7 +342,7 @@ class Session:
 
     def _chain(self) -> Chain:
         connection = self._connection
-        return self._generation.tree.chain_for(connection.listener, connection.listen, connection.peer_address)
+        return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
     def _terms(self, chain: Chain, rules: Rules) -> Terms:
         machine, mail, options = self._door.machine, rules.options, self._options

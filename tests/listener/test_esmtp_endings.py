@@ -185,6 +185,10 @@ def changed(old: str, new: str, text: str = BASIC) -> str:
         (changed('"d.example"', '"other.example"'), True),
         (changed("SMTP_Extensions", "Idle_Time = 7\n  SMTP_Extensions"), True),
         (changed("SMTP_Extensions", 'Received_Hostname = "r.example"\n  SMTP_Extensions'), True),
+        (changed("127.0.0.1:2525", "*:2525"), True),
+        # there is no Listen any more that would take the client
+        (changed("127.0.0.1:2525", "127.0.0.1:2526"), False),
+        (changed('  Listen "127.0.0.1:2525" {}\n', ""), False),
         # what the client was told: name, banner, offer
         (changed('Hostname = "mx.example"', 'Hostname = "my.example"'), False),
         (changed("SMTP_Extensions", 'Static_Banner = "220 hello"\n  SMTP_Extensions'), False),
@@ -209,6 +213,18 @@ async def test_a_new_generation(after: str, survives: bool, verb: str) -> None:
     if not survives:
         assert at.connections[0].why == "reconfigured"
         assert [(r.code, r.module) for r in at.rejected] == [(421, "esmtp")]
+
+
+async def test_a_listen_that_goes_leaves_nobody_with_the_laxer_rules_of_its_listener() -> None:
+    strict = changed('"127.0.0.1:2525" {}', '"127.0.0.1:2525" { Open_Relay = false }')
+    before = changed("SMTP_Extensions", "Open_Relay = true\n  SMTP_Extensions", strict)
+    async with conversation(before) as (at, talk):
+        await talk.ask("EHLO client.example")
+        at.configure(changed('Listen "127.0.0.1:2525"', 'Listen "*:2525"', before))
+        await talk.ask("MAIL FROM:<a@x.example>")
+        assert await talk.ask("RCPT TO:<c@other.example>") == "550 5.7.1 relaying denied"
+        at.configure(changed("127.0.0.1:2525", "[*]:2525", before))
+        assert await talk.ask("RSET") == RECONFIGURED
 
 
 async def test_a_message_underway_is_finished_by_the_old_rules() -> None:

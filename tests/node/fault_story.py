@@ -32,7 +32,9 @@ LARGE_OCTETS = 2000
 LINES = 1000  # of content that differ; each has 40 octets
 SILENCE_SECONDS = 30.0  # after which a client believes that nobody is there
 DELIVERY_SECONDS = 600.0
-HEADER = "Subject: {0}\r\nFrom: <ann@client.example>\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\nMessage-ID: <{0}@c>\r\n"
+HEADER = (
+    "Subject: {0}\r\nFrom: <ann@client.example>\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\nMessage-ID: <{0}@c>\r\n"
+)
 
 CONFIG = f"""
 Hostname = "mail.example.com"
@@ -142,7 +144,9 @@ def ids_delivered(site: Site) -> list[tuple[str, str]]:
     for path, octets in in_new(site):
         domain, local_part = path.removeprefix(MAIL + "/").split("/")[:2]
         match = re.fullmatch(
-            rb"Return-Path: <ann@client\.example>\nReceived: from [^\n]*\n((?:[ \t][^\n]*\n)+)(Subject: .*)", octets, re.S
+            rb"Return-Path: <ann@client\.example>\nReceived: from [^\n]*\n((?:[ \t][^\n]*\n)+)(Subject: .*)",
+            octets,
+            re.S,
         )
         assert match, (path, octets[:300])
         subject = match[2].split(b"\n")[0].removeprefix(b"Subject: ").decode()

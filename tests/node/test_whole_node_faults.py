@@ -487,7 +487,9 @@ def test_identifiers_never_repeat_whatever_the_clock_does(seed: int) -> None:
         for life in range(6):
             await site.boot()
             for _ in range(3):
-                sent = [Letter(f"letter {count + place}", ("bob@example.com", "dave@example.com")) for place in range(3)]
+                sent = [
+                    Letter(f"letter {count + place}", ("bob@example.com", "dave@example.com")) for place in range(3)
+                ]
                 count += 3
                 told = await posted(site, sent)
                 assert len(told.accepted) == 3
