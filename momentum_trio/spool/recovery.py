@@ -87,6 +87,7 @@ class Recovery:
         self._settle_claims(segments)
         for segment in segments:
             await self._read(segment)
+        await self._remove_empty_segments()
         await self._check_content()
         for batch_id, slot in found.ledger.slots.items():
             batch = batch_of(self._custodies.pop(batch_id))
@@ -165,10 +166,12 @@ class Recovery:
         if claim is not None:
             groups = [group for group in groups if group.after <= claim]
         after = groups[-1].after if groups else SEGMENT_HEADER_OCTETS
+        synced = claim
+        if synced is None:
+            synced = max((group.marker.synced for group in groups if group.marker is not None), default=0)
         for group in groups:
-            certain = group is not groups[-1] or claim is not None
             for damage in group.damages:
-                await self._keep(segment, file, damage, certain=certain)
+                await self._keep(segment, file, damage, certain=damage.after <= synced)
             await self._take(segment, file, group)
         segment.length = after
         if claim is not None and claim > after:  # no tail: the next segment was begun after this was durable
@@ -180,6 +183,16 @@ class Recovery:
             await self._disk.perform([Truncate(file, segment.length), Datasync(file)])
         elif claim is None:  # a life that was killed may have left it in the page cache alone
             await self._disk.perform([Datasync(file)])
+
+    async def _remove_empty_segments(self) -> None:
+        """Of lives that took no mail, but for the last: it holds the highest incarnation."""
+        segments = self._found.ledger.segments
+        empty = [each for each in list(segments)[:-1] if each.length == SEGMENT_HEADER_OCTETS]
+        for some in slices([segment.path for segment in empty]):
+            unlinks = [Unlink(path, missing_ok=True) for path in some]
+            await self._disk.perform([*unlinks, SyncDirectory(f"{self._base}/{LOG}")])
+        for segment in empty:
+            segments.remove(segment)
 
     async def _scan(self, segment: Segment, file: File) -> list[Group]:
         """The groups and the tail."""

@@ -15,6 +15,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.schema import OUT_OF_SCOPE, Schema
 from momentum_trio.config.show import value_of_json
 from momentum_trio.config.value import Array, Value, Word
+from momentum_trio.node.schema import DECLARED
 
 SCHEMA = Schema.load()
 ROWS: list[dict[str, Any]] = json.loads(resources.files("momentum_trio.config").joinpath("options.json").read_bytes())

@@ -121,7 +121,7 @@ def frames(octets: bytes, lengths: list[int]) -> bytes:
         Frame.of(Kind.BATCH, wire.encode(custody), b"inline"),
         Frame.of(Kind.BATCH, outcome),
         Frame.of(Kind.MARKER, octets),
-        salt.marker(Marker(1, 1, 9, 2**32 - 1, 2**64 - 1)),
+        salt.marker(Marker(1, 1, 9, 2**32 - 1, 2**64 - 1, 2**64 - 1)),
     ]:
         parts.extend(salt.chunks(frame, place))
         place += frame.octets
