@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import select
 import socket
@@ -143,4 +144,17 @@ class Link:
                 pass  # it closed; what it said before, its farewell, is still to be read
 
 
-__all__ = ["DEFAULT_ENDPOINT", "Endpoint", "Gone", "Link", "RemoteProtocolError"]
+def reason(error: Exception, endpoint: Endpoint) -> str:
+    """Why there was no answer, and what to do about it where that can be told."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if endpoint.path and number == errno.ENOENT:
+        return f"{said}: is the host running, and does its Control_Listener listen there?"
+    if number == errno.ECONNREFUSED:
+        return f"{said}: nobody listens there; is the host running?"
+    if endpoint.path and number == errno.EACCES:
+        return f"{said}: File_Mode of the Listen decides who may connect"
+    return said
+
+
+__all__ = ["DEFAULT_ENDPOINT", "Endpoint", "Gone", "Link", "RemoteProtocolError", "reason"]

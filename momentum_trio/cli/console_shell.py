@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from momentum_trio.cli.console_link import Endpoint, Gone, Link
+from momentum_trio.cli.console_link import Endpoint, Gone, Link, reason
 from momentum_trio.protocol.console.frame import Banner, Form, RemoteProtocolError
 
 RULE = "#" * 46
@@ -79,7 +79,7 @@ class Shell:
         except Gone as farewell:
             print(f"The server closed the connection: {farewell}")
         except (OSError, RemoteProtocolError, ValueError) as error:
-            print(f"No answer: {error}")
+            print(f"No answer: {reason(error, self.endpoint)}")
             self.link.close()
         except KeyboardInterrupt:
             self.link.close()  # the rest of the reply would be taken for the next one's

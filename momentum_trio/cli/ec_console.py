@@ -9,13 +9,12 @@ input, one a line. 1 is also the status when there is no connection, 2 when the 
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
 
 from momentum_trio import __version__
-from momentum_trio.cli.console_link import DEFAULT_ENDPOINT, Endpoint, Gone, Link, RemoteProtocolError
+from momentum_trio.cli.console_link import DEFAULT_ENDPOINT, Endpoint, Gone, Link, RemoteProtocolError, reason
 from momentum_trio.protocol.console.frame import Form
 
 TIMEOUT_SECONDS = 60.0
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
         return 1
     except (OSError, Gone, RemoteProtocolError, ValueError) as error:
-        print(f"ec_console: {endpoint.text}: {_reason(error, endpoint)}", file=sys.stderr)
+        print(f"ec_console: {endpoint.text}: {reason(error, endpoint)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -80,19 +79,6 @@ def _open(endpoint: Endpoint, seconds: float) -> Link:
         link.close()
         raise Gone("Authorization required for console session; this ec_console knows no way to authenticate yet")
     return link
-
-
-def _reason(error: Exception, endpoint: Endpoint) -> str:
-    """Why there was no answer, and what to do about it where that can be told."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    number = error.errno if isinstance(error, OSError) else None
-    if endpoint.path and number == errno.ENOENT:
-        return f"{said}: is the host running, and does its Control_Listener listen there?"
-    if number == errno.ECONNREFUSED:
-        return f"{said}: nobody listens there; is the host running?"
-    if endpoint.path and number == errno.EACCES:
-        return f"{said}: File_Mode of the Listen decides who may connect"
-    return said
 
 
 def _run(link: Link, line: str, form: Form) -> int:

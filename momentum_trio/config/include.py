@@ -126,7 +126,10 @@ class Loader:
                 merge.read(path)
         files = {path: self._file(path, times) for path, times in merge.reading.items()}
         warnings = [error for error in errors if error.warning]
-        errors = in_order((error for error in errors if not error.warning), files)
+        if merge.too_deep is not None:  # whatever else is wrong is wrong many times over
+            errors = [merge.too_deep]
+        once = {str(error): error for error in errors if not error.warning}  # a file may be included more than once
+        errors = in_order(once.values(), files)
         tree = ConfigTree(merge.root(), self._schema, self._main, files, tuple(warnings))
         return tree, errors
 

@@ -129,6 +129,13 @@ def _dictionary(value: Value) -> tuple[tuple[str, str], ...]:
     return tuple((key, word.text) for key, word in value.pairs)
 
 
+def _host_name(value: Value) -> str:
+    text = word_of(value, expected := "a host name")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"expected {expected}: one word of ASCII")
+    return text
+
+
 def _show_list(items: tuple[str, ...]) -> str:
     return "(\n" + "".join(f"  {quoted(item)}\n" for item in items) + ")"
 
@@ -152,6 +159,7 @@ THROTTLE: Kind[Throttle | None] = Kind("throttle", _throttle, _show_throttle)
 STRING = Kind("string", lambda value: word_of(value, "a word or a quoted string"), quoted)
 PATH = Kind("path", lambda value: word_of(value, "a path"), quoted)
 HOSTNAME = Kind("hostname", lambda value: word_of(value, "a host name"), quoted)
+HOST_NAME = Kind("hostname", _host_name, quoted)  # one that goes out in greetings, replies and trace fields
 STRINGS = Kind("string-list", lambda value: words_of(value, "a list ( a b ... )"), _show_list)
 DOMAINS = Kind("domain-list", lambda value: tuple(w.lower() for w in words_of(value, "a list of domains")), _show_list)
 DICTIONARY = Kind("dictionary", _dictionary, _show_dictionary)

@@ -53,7 +53,8 @@ class Merge:
         self._root = _Growing("global", "Global", "", "")
         self._including: list[str] = []
         self._expansions = self._nodes = 0
-        self._is_full = self._is_deep = False
+        self._is_full = False
+        self.too_deep: ConfigError | None = None
         self.reading: dict[str, int] = {}
 
     def read(self, path: str) -> None:
@@ -115,13 +116,14 @@ class Merge:
 
     def _include(self, include: Include, source: Source, into: _Growing, depth: int) -> None:
         if len(self._including) > INCLUDES_DEEP_MAX:
-            if not self._is_deep:
-                ways = " -> ".join(("...", *self._including[-3:]))
-                hint = f"{ways}: does a file include itself under another name?"
-                self._error(source, include.start, "include", f"more than {INCLUDES_DEEP_MAX} files deep", hint)
-            self._is_deep = True
+            if self.too_deep is None:
+                problem = f"more than {INCLUDES_DEEP_MAX} files deep"
+                hint = "does a file include itself under another name?"
+                self.too_deep = ConfigError(source.at(include.start), "include", problem, hint)
             return
         for path in self._targets.get((source.name, include.start), ()):
+            if self.too_deep is not None:
+                return
             self._expansions += 1
             if self._expansions > EXPANSIONS_MAX:
                 if self._expansions == EXPANSIONS_MAX + 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, HOSTNAME, OCTETS, SECONDS, STRING, STRINGS, one_of
+from momentum_trio.config.kind import BOOLEAN, COUNT, HOST_NAME, OCTETS, SECONDS, STRING, STRINGS, one_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, scopes
 from momentum_trio.config.value import Value
@@ -36,7 +36,7 @@ class SessionOptions(Options):
 
     idle_time = Option("Idle_Time", SECONDS, 300.0, IDLE_TIME_SCOPES, "Silence tolerated before 421 and close; 0: any.")
     banner_hostname = Option(
-        "Banner_Hostname", HOSTNAME, "", INBOUND_SMTP, "Host name in greeting and replies; without it Hostname."
+        "Banner_Hostname", HOST_NAME, "", INBOUND_SMTP, "Host name in greeting and replies; without it Hostname."
     )
     static_banner = Option(
         "Static_Banner", BANNER, "", INBOUND_SMTP, "The whole greeting line, 220 included, instead of ours."

@@ -25,6 +25,8 @@ def received(record: Received) -> str:
     if (
         line.isprintable()
         and "\\" not in line
+        and '"' not in line  # a quoted local-part, or a literal, may hold the one @ there is
+        and "]" not in line
         and forward_path.count("@") == 1
         and reverse_path.count("@") == 1
         and line.count("@") == _RECEPTION_SEPARATORS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOSTNAME, STRING, STRINGS, one_of, quoted, word_of
+from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOST_NAME, STRING, STRINGS, one_of, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.value import Value
@@ -103,14 +103,14 @@ class ReceptionOptions(Options):
     )
     domain_for_unqualified_recipients = Option(
         "Domain_For_Unqualified_Recipient_Addresses",
-        HOSTNAME,
+        HOST_NAME,
         "",
         INBOUND_SMTP_AND_GLOBAL,
         "Domain put behind forward-paths that have none; without it only postmaster is taken.",
     )
     domain_for_unqualified_senders = Option(
         "Domain_For_Unqualified_Sender_Address",
-        HOSTNAME,
+        HOST_NAME,
         "",
         INBOUND_SMTP_AND_GLOBAL,
         "Domain put behind reverse-paths that have none.",
@@ -137,7 +137,7 @@ class ReceptionOptions(Options):
         "Messages taken from one connection; more are answered 452. 0: any.",
     )
     received_hostname = Option(
-        "Received_Hostname", HOSTNAME, "", INBOUND_SMTP, "Host name in the Received field; without it Hostname."
+        "Received_Hostname", HOST_NAME, "", INBOUND_SMTP, "Host name in the Received field; without it Hostname."
     )
     trace_headers = Option(
         "RFC2822_Trace_Headers",
@@ -181,7 +181,7 @@ class NameOptions(Options):
 
     hostname = Option(
         "Hostname",
-        HOSTNAME,
+        HOST_NAME,
         "",
         GLOBAL,
         "Name of this host in greeting, trace fields and replies; without it the system's.",

@@ -15,6 +15,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.schema import OUT_OF_SCOPE, Schema
 from momentum_trio.config.show import value_of_json
 from momentum_trio.config.value import Array, Value, Word
+from momentum_trio.node.schema import DECLARED
 
 SCHEMA = Schema.load()
 ROWS: list[dict[str, Any]] = json.loads(resources.files("momentum_trio.config").joinpath("options.json").read_bytes())
@@ -180,3 +181,13 @@ def test_no_other_kind_is_known() -> None:
 )
 def test_quoted(text: str, shown: str) -> None:
     assert quoted(text) == shown
+
+
+@pytest.mark.parametrize("name", ["a b", "a\\r\\nb", "a\tb", "bücher.example", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "option", ["Hostname", "ESMTP_Listener { Banner_Hostname", "ESMTP_Listener { Received_Hostname"]
+)
+def test_a_host_name_is_one_word(option: str, name: str) -> None:
+    """It goes out in greetings and trace fields, where a line end would be another line."""
+    with pytest.raises(ConfigErrors, match="one word of ASCII"):
+        load_text(f'{option} = "{name}"' + (" }" if "{" in option else ""), declared=DECLARED)

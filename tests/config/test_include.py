@@ -199,8 +199,7 @@ def test_a_file_that_includes_itself_under_another_name() -> None:
     assert supplied(loader) <= INCLUDES_DEEP_MAX + 1
     _, (error,) = loader.outcome()
     assert error.problem == "more than 32 files deep"
-    assert error.hint.endswith("does a file include itself under another name?")
-    assert "/../sub/a -> " in error.hint
+    assert error.hint == "does a file include itself under another name?"
 
 
 def test_a_long_way_round_is_as_deep() -> None:
@@ -209,7 +208,14 @@ def test_a_long_way_round_is_as_deep() -> None:
     files["etc/main"] = "\n".join(f"include {number}" for number in range(601))
     with pytest.raises(ConfigErrors) as raised:
         load(files)
-    assert "more than 32 files deep" in [error.problem for error in raised.value.errors]
+    assert [error.problem for error in raised.value.errors] == ["more than 32 files deep"]
+
+
+def test_what_is_wrong_with_a_file_is_said_once_however_often_it_is_included() -> None:
+    files = {"etc/main": "include b\ninclude b\nESMTP_Listener { include b }", "etc/b": 'Peer "10.0.0.0/33" { }'}
+    with pytest.raises(ConfigErrors) as raised:
+        load(files)
+    assert [str(error.at) for error in raised.value.errors] == ["etc/b:1:6"]
 
 
 def test_the_loader_itself() -> None:

@@ -305,8 +305,8 @@ async def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> N
         prompt = PROMPT.format(re.escape(host.endpoint))
         async with terminal(host, tmp_path, "--json") as screen:
             await screen.until(prompt)
-            await host.ask('config set hostname "a\x1b]0;owned\x07b"')
-            screen.type("config get hostname\n")
+            await host.ask('config set spoolbase "a\x1b]0;owned\x07b"')
+            screen.type("config get spoolbase\n")
             shown = await screen.until(prompt)
             assert "\x1b]0;" not in shown
             assert "owned" in shown

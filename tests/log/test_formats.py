@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from momentum_trio.log import acctlog, escaping, mainlog, paniclog, rejectlog
 from momentum_trio.log.jsonlines import json_line
+from momentum_trio.mail.path import split
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
@@ -80,6 +81,10 @@ REJECTION_SAMPLE = (
             r'1700000000@m@b@c@R@"a\@b\x0Ac"@example.com@@@192.0.2.1@1@esmtp@g@b',
         ),
         (
+            Received(1700000000, "m", "b", "c", '"a@b"', INFO, "g", "b", "192.0.2.1", 1, "esmtp"),
+            r'1700000000@m@b@c@R@"a\@b"@@info@example.net@192.0.2.1@1@esmtp@g@b',
+        ),
+        (
             Received(1700000000, "m", "b", "c", "a@[tag:b@x]", INFO, "g", "b", "192.0.2.1", 1, "esmtp"),
             r"1700000000@m@b@c@R@a@[tag:b\@x]@info@example.net@192.0.2.1@1@esmtp@g@b",
         ),
@@ -133,16 +138,11 @@ def test_a_record_is_one_line_of_printable_text(record: Record) -> None:
         assert line.encode("utf-8").decode("utf-8") == line
 
 
-def mailbox(path: str) -> list[str]:
-    local_part, at, domain = path.rpartition("@")
-    return [local_part, domain] if at else [path, ""]
-
-
 @given(receptions)
 def test_receptions_are_read_back(r: Received) -> None:
     head = [str(int(r.at)), r.message_id, r.batch_id, r.connection_id, "R"]
     tail = [r.peer_address, str(r.octets), r.protocol, r.binding_group, r.binding]
-    assert escaping.fields(mainlog.received(r)) == [*head, *mailbox(r.forward_path), *mailbox(r.reverse_path), *tail]
+    assert escaping.fields(mainlog.received(r)) == [*head, *split(r.forward_path), *split(r.reverse_path), *tail]
 
 
 @given(deliveries)
