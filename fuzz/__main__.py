@@ -67,16 +67,16 @@ def invariant(target: ModuleType) -> str:
 
 
 def fuzz(target: ModuleType, seconds: float, first_seed: int) -> Result:
-    """Run *target* for *seconds*, or until an input fails."""
+    """Run *target* for *seconds* (one input at least), or until an input fails."""
     began = time.monotonic()
     choice = random.Random(first_seed)
     runs = 0
     for octets in _inputs(target.strategy(), choice):
-        if time.monotonic() - began >= seconds:
-            break
         runs += 1
         if (failure := attempt(target.run, octets)) is not None:
             return Result(runs, time.monotonic() - began, failure)
+        if time.monotonic() - began >= seconds:
+            break
     return Result(runs, time.monotonic() - began, None)
 
 

@@ -78,6 +78,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self.prefix_digests: list[str] = []
         self.failure: SimulationFailure | None = None
         self.events_done = 0
+        self.watch: Callable[[], object] | None = None  # called before each event and each pass of trio's loop
         self._keep_trace = keep_trace
         self._still_passes_max = still_passes_max
         self.now = 0.0  # for events; tasks and trio ask current_time()
@@ -196,6 +197,8 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self._count_still_pass()
 
     def _count_still_pass(self) -> None:
+        if self.watch is not None:
+            self.watch()
         self._still_passes += 1
         if self._still_passes > self._still_passes_max:
             self._still_passes = 0

@@ -25,9 +25,20 @@ default, the scopes in which it may stand, and its state.
 - **stored only**: known, checked and shown, but nothing reads it yet.
 - **out of scope**: belongs to a part of the original that is not in this host; it loads with a warning.
 
+Why an option is stored only: its own text says so, or its part of the host is not built yet. {why}
+
 Options marked *ours* are not of the original (see `differences.md`); *restart* means that a change acts after a
 restart only.
 """
+
+_WHY_STORED = {
+    "TLS": "no listener speaks it yet",
+    "authentication and roles": "no mechanism is built yet, so whatever asks for one is refused",
+    "policy and throttles": "the checks built are those of relay, addresses, sizes, counts and content",
+    "HTTP, ECStream, ECCluster, msgc": "these listeners load and are not bound",
+    "outbound": "mail is delivered to a Maildir or a black hole alone",
+    "spool": "it keeps content on disk, not in memory, and has one format",
+}
 
 
 def state(entry: OptionEntry, schema: Schema) -> str:
@@ -52,7 +63,8 @@ def entries(schema: Schema) -> list[OptionEntry]:
 
 def options_md(schema: Schema) -> str:
     """The text of docs/options.md."""
-    return "\n".join((_HEAD, *_counts(schema), *_options(schema), *_scopes(schema)))
+    why = "; ".join(f"{role}: {text}" for role, text in _WHY_STORED.items())
+    return "\n".join((_HEAD.format(why=why), *_counts(schema), *_options(schema), *_scopes(schema)))
 
 
 def _counts(schema: Schema) -> Iterator[str]:

@@ -17,6 +17,7 @@ from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Include, Leaf, Node
 from momentum_trio.config.value import Position, Setting
 
+INCLUDES_DEEP_MAX = 32
 EXPANSIONS_MAX = 10_000  # includes followed, each as often as it is met
 NODES_MAX = 4_000_000  # statements merged, counted as often as they are included
 
@@ -52,7 +53,7 @@ class Merge:
         self._root = _Growing("global", "Global", "", "")
         self._including: list[str] = []
         self._expansions = self._nodes = 0
-        self._is_full = False
+        self._is_full = self._is_deep = False
         self.reading: dict[str, int] = {}
 
     def read(self, path: str) -> None:
@@ -113,6 +114,13 @@ class Merge:
         self._body(block.body, source, scope, depth)
 
     def _include(self, include: Include, source: Source, into: _Growing, depth: int) -> None:
+        if len(self._including) > INCLUDES_DEEP_MAX:
+            if not self._is_deep:
+                ways = " -> ".join(("...", *self._including[-3:]))
+                hint = f"{ways}: does a file include itself under another name?"
+                self._error(source, include.start, "include", f"more than {INCLUDES_DEEP_MAX} files deep", hint)
+            self._is_deep = True
+            return
         for path in self._targets.get((source.name, include.start), ()):
             self._expansions += 1
             if self._expansions > EXPANSIONS_MAX:

@@ -167,6 +167,12 @@ class Schema:
         """The scopes that may stand in scope *kind*."""
         return (entry for key, entry in self.scopes.items() if kind in entry.containers and entry.key == key)
 
+    def places(self, kinds: Iterable[str]) -> str:
+        """*kinds* as a list for people, those that mean nothing on this host left out."""
+        entries = {kind: self.scopes.get(kind) for kind in sorted(kinds)}
+        ours = [kind for kind, entry in entries.items() if entry is None or not entry.is_out_of_scope]
+        return ", ".join("every module" if kind == "module" else self.scope_name(kind) for kind in ours or entries)
+
     # options
 
     def option(self, kinds: tuple[str, ...], key: str) -> OptionEntry | None:

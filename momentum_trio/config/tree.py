@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from momentum_trio.config.assignment import CONSOLE, value_of
 from momentum_trio.config.chain import Chain
-from momentum_trio.config.check import check, check_setting
+from momentum_trio.config.check import check, check_setting, unknown_option
 from momentum_trio.config.error import ConfigError, ConfigErrors
 from momentum_trio.config.instance import destination_key, pattern_of
 from momentum_trio.config.merged import Scope, ScopePath
@@ -347,12 +347,7 @@ class ConfigTree:
         kinds = ("global", *(kind for kind, _ in path))
         found = self.schema.option(kinds, option.lower())
         if found is None:
-            near = self.schema.nearest(kinds, option.lower())
-            hint = f"did you mean {near}?" if near else ""
-            place = self.schema.scope_name(kinds[-1])
-            known = self.schema.by_option.get(option.lower())
-            problem = f"not valid in {place}" if known else f"no such option in {place}"
-            raise _refused(known[0].name if known else option, problem, hint)
+            raise ConfigErrors([unknown_option(self.schema, kinds, Position(CONSOLE, 1, 1), option)])
         return found
 
     def path_text(self, path: ScopePath) -> str:

@@ -16,6 +16,7 @@ import trio
 from momentum_trio.listener.listen_options import ACCEPT_TASKS_MAX, ListenOptions
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import ChangeMode, FileFacts, FileKind, Rename, Stat, Unlink
+from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import LOOPBACK, parse_address
 
@@ -193,10 +194,17 @@ async def retune(machine: Machine, listening: Listening, terms: SocketTerms) -> 
 
 
 async def close_listening(machine: Machine, listening: Listening, *, replaced: bool = False) -> None:
-    """Close the socket and remove its path, unless it was *replaced* there. Never raises for a path that is gone."""
+    """Close the socket and remove its path, unless it was *replaced* there.
+
+    A path that cannot be removed is said and left: nobody is lost by a dead socket, and the next start replaces it.
+    """
     listening.socket.close()
     if listening.endpoint.family is Family.UNIX and listening.owns_path and not replaced:
-        await machine.disk.perform([Unlink(listening.endpoint.path, missing_ok=True)])
+        try:
+            await machine.disk.perform([Unlink(listening.endpoint.path, missing_ok=True)])
+        except OSError as fault:
+            text = f"{listening.endpoint} is closed, but its path stays: {fault.strerror or fault}"
+            machine.events.publish(Panic(machine.clock.now(), Level.WARNING, text))
 
 
 def hold_off(machine: Machine, listening: Listening) -> bool:

@@ -100,10 +100,12 @@ class Listen:
             try:
                 await self._accept_until_closed(conversing)
             finally:
-                with trio.CancelScope(shield=True):
-                    await close_listening(self._machine, self.listening, replaced=self._replaced)
-                self._closed.set()
-                self._publish_closed()
+                try:
+                    with trio.CancelScope(shield=True):
+                        await close_listening(self._machine, self.listening, replaced=self._replaced)
+                finally:
+                    self._closed.set()  # somebody waits for it, whatever happened
+                    self._publish_closed()
 
     async def retune(self, terms: SocketTerms) -> None:
         """Let *terms* hold for what comes; conversations that are open keep what they have."""

@@ -30,7 +30,8 @@ Report = Callable[[str], None]  # one line of the paniclog
 
 def spool_fault(error: OSError) -> SpoolFault:
     """The fault to tell of *error*."""
-    return (SpoolFull if error.errno in NO_ROOM else SpoolSick)(str(error))
+    said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    return (SpoolFull if error.errno in NO_ROOM else SpoolSick)(said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,3 +132,16 @@ def test_without_trio(folder: Path, command: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["validate_config --format json", "ec_dump_config -c"])
+def test_a_reader_that_goes_away_is_no_trace(folder: Path, command: str) -> None:
+    (folder / "long.conf").write_text("Relay_Hosts = ( " + "10.0.0.0/8 " * 20_000 + ")\n")
+    text = f"{sys.executable} -m momentum_trio.cli.{command} long.conf | true; exit ${{PIPESTATUS[0]}}"
+    if "json" in command:
+        text = text.replace("long.conf", "bad.conf " * 2_000)
+    root = Path(validate_config.__file__).parents[2]
+    ran = subprocess.run(
+        ["bash", "-c", text], cwd=folder, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (1, b"")

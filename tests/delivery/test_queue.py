@@ -101,6 +101,15 @@ async def test_a_message_is_delivered_logged_and_concluded() -> None:
         assert (delivered.routing_domain, delivered.octets, delivered.batch_id) == ("one.example", 17, batch.batch_id)
 
 
+async def test_the_domain_of_an_address_literal_is_the_whole_of_it() -> None:
+    """Reception decides about this domain, so this is the one that delivery routes."""
+    async with house(Told()) as h:
+        h.queue.take(h.spool.accept("a@[tag:b@x.example]"))
+        await trio.testing.wait_all_tasks_blocked()
+        (delivered,) = (event for event in h.records if isinstance(event, record.Delivered))
+        assert delivered.routing_domain == "[tag:b@x.example]"
+
+
 async def test_what_is_ready_in_one_tick_goes_in_one_group() -> None:
     method = Told()
     async with house(method) as h:
@@ -282,6 +291,31 @@ async def test_drain_of_an_idle_queue_returns_at_once() -> None:
     async with house(Told()) as h:
         with trio.fail_after(1):
             await h.queue.drain()
+
+
+async def test_mail_that_comes_while_the_last_attempts_end_stays_in_the_spool() -> None:
+    """A commit that was handed over outlives the cancellation of its session, and is told of after that of the queue."""
+    gate = trio.Event()
+
+    async def shielded(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        with trio.CancelScope(shield=True):
+            await gate.wait()
+        return [Delivered()] * len(attempts)
+
+    method = Told(shielded)
+    machine, _ = machine_with()
+    spool = MemorySpool()
+    queue = Queue(machine, spool, generations({"": {"Delivery_Method": "MAILDIR"}}), [method])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(queue.run)
+        queue.take(spool.accept("a@one.example"))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+        queue.take(spool.accept("late@one.example"))
+        gate.set()
+    assert method.groups == [["a@one.example"]]
 
 
 async def test_recovered_mail_goes_on_where_it_was(autojump_clock: object) -> None:

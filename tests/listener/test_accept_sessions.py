@@ -119,6 +119,17 @@ async def test_descriptors_are_a_ceiling_too() -> None:
             assert await refused.receive_some(100) == b"421 full\r\n"
 
 
+async def test_when_mail_has_taken_all_seats_the_console_can_still_be_reached(tmp_path: Path) -> None:
+    control = f"{tmp_path}/control"
+    text = listen(HERE) + f'Control_Listener {{ Listen "{control}" {{ }} }}'
+    async with listeners(text, sessions_max=1) as house:
+        await asked(await house.connect(house.port(HERE)), b"hello")
+        async with await connected(house.port(HERE)) as refused:
+            assert await refused.receive_some(100) == b"421 full\r\n"
+        async with await trio.open_unix_socket(control) as operator:
+            assert await asked(operator, b"hello") == b"hello"
+
+
 # Enable
 
 

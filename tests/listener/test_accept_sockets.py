@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import os
 import socket
 import stat
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 from house import asked, connected, listeners
 
 from momentum_trio.console.facade import ApplyError
+from momentum_trio.machine.disk import Step, Unlink
+from momentum_trio.machine.os_machine import os_machine
+from momentum_trio.mail.record import Panic
 
 
 def free_port() -> int:
@@ -149,6 +156,29 @@ async def test_a_socket_of_somebody_else_is_not_removed(tmp_path: Path) -> None:
         async with listeners(listen(str(path))):
             pass
     assert path.exists()
+
+
+async def test_a_path_that_cannot_be_removed_is_said_and_left(tmp_path: Path) -> None:
+    """The other listeners never notice, and whoever waits for the socket to be closed is told that it is."""
+    machine = os_machine()
+    path = tmp_path / "control"
+
+    class NoUnlink:
+        async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
+            if any(isinstance(step, Unlink) for step in steps):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return await machine.disk.perform(steps)
+
+    async with listeners(
+        listen(str(path), "127.0.0.1:0"), machine=dataclasses.replace(machine, disk=NoUnlink())
+    ) as house:
+        with trio.fail_after(5):
+            await house.configure(listen("127.0.0.1:0"))
+        async with await connected(house.port("127.0.0.1:0")) as client:
+            assert await asked(client, b"hello") == b"hello"
+        assert not house.is_open(str(path))
+        (said,) = [record.text for record in house.records if isinstance(record, Panic)]
+        assert said == f"{path} is closed, but its path stays: Read-only file system"
 
 
 async def test_accepting_tasks_change_at_run_time() -> None:

@@ -17,6 +17,7 @@ from momentum_trio.machine.disk import (
     Read,
     Size,
     Sync,
+    SyncDirectory,
     Truncate,
     Write,
 )
@@ -76,9 +77,10 @@ class Site:
 
 async def write_file(machine: Machine, path: str, octets: bytes) -> None:
     """Write a file, durably."""
-    file = File(path)
-    await machine.disk.perform([MakeDirectory(path.rpartition("/")[0] or "/"), Open(file, writable=True, create=0o644)])
+    file, folder = File(path), path.rpartition("/")[0] or "/"
+    await machine.disk.perform([MakeDirectory(folder), Open(file, writable=True, create=0o644)])
     await machine.disk.perform([Truncate(file, 0), Write(file, 0, [octets]), Sync(file), Close(file)])
+    await machine.disk.perform([SyncDirectory(folder)])
 
 
 async def read_folder(machine: Machine, path: str) -> list[bytes]:

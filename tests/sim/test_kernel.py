@@ -31,6 +31,36 @@ def test_sleeping_is_instant() -> None:
     assert time.perf_counter() - began < 5
 
 
+def test_whoever_watches_may_act_at_each_step() -> None:
+    """A fault at step N meets the same run each time, and all that comes after it."""
+
+    def steps(cancelled_at: int) -> tuple[int, float]:
+        world, seen = World(1), 0
+
+        async def main() -> float:
+            scope = trio.CancelScope()
+
+            def watch() -> None:
+                nonlocal seen
+                seen += 1
+                if seen == cancelled_at:
+                    scope.cancel()
+
+            world.kernel.watch = watch
+            with scope:
+                for _ in range(10):
+                    await trio.sleep(1)
+            return trio.current_time()
+
+        ended = world.run(main)
+        return seen, ended
+
+    ended = [steps(step)[1] for step in range(1, steps(0)[0])]
+    assert ended == sorted(ended)
+    assert (ended[0], ended[-1]) == (pytest.approx(1), pytest.approx(10))
+    assert len(set(ended)) == 10
+
+
 def test_waiting_for_idleness_does_not_move_time() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
