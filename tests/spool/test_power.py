@@ -182,3 +182,49 @@ def test_no_orphan_survives_recovery() -> None:
         assert result is not None
         large = [content for content in result[0].values() if len(content) > 500]
         assert len(store.files(f"{BASE}/content")) == len(large)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_lives_each_cut_somewhere(seed: int) -> None:
+    """Each life checks what the earlier ones left, works on it, and dies: by power, torn or clean, or by SIGKILL."""
+    rng = random.Random(seed)
+    store, entropy = SimStore(), CountingEntropy()
+    contents: dict[str, bytes] = {}
+    promised: set[str] = set()
+    concluding: set[str] = set()
+
+    async def life() -> None:
+        world = World(store.mount(), entropy=entropy)
+        async with open_spool(world.machine, TERMS) as spool:
+            held = {batch.batch_id: batch for batch in spool.recovered}
+            assert world.errors() == []
+            assert promised - concluding <= held.keys() <= contents.keys()
+            for batch_id in held:
+                assert await spool.content(batch_id) == contents[batch_id]
+            async with trio.open_nursery() as sessions:
+                for _ in range(rng.randrange(8)):
+                    sessions.start_soon(session, spool, held)
+
+    async def session(spool: Spool, held: dict[str, Batch]) -> None:
+        for _ in range(rng.randrange(3)):
+            if held and rng.random() < 0.5:
+                batch = held.pop(rng.choice(sorted(held)))
+                concluding.add(batch.batch_id)
+                await deliver(spool, batch)
+            else:
+                async with spool.begin() as entry:
+                    batch = batch_for(spool)
+                    contents[batch.batch_id] = content = rng.randbytes(rng.choice((0, 90, 400, 499, 501, 1800)))
+                    await entry.write(content)
+                    held[batch.batch_id] = (await spool.commit(entry, batch)).batch
+                    promised.add(batch.batch_id)
+
+    for _ in range(25):
+        survives(store, rng.choice((None, rng.randrange(80))), life)
+        fate = rng.randrange(3)
+        if fate == 0:
+            store.end_lives()
+        else:
+            store.power_loss(rng if fate == 1 else None)
+    survives(store, None, life)
+    assert len(promised) > 50
