@@ -12,6 +12,9 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Setting
+from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.maildir import Maildir
+from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import ListenerKind
@@ -20,9 +23,14 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, File, FileKind, ListDirectory, Open, Read, Stat
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Place
+from momentum_trio.node.tables import METHODS
+from momentum_trio.reception.reception_options import ReceptionOptions
 
 SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
 UNREAD_SHOWN_MAX = 10
+DOMAINS_TRIED_MAX = 1000
+DOMAINS_SHOWN_MAX = 3
+DEFAULT = "default"  # the binding group and the binding of mail that none was chosen for
 _OTHERS_WRITE = 0o002
 
 
@@ -125,9 +133,30 @@ def _unread(scope: Scope, schema: Schema) -> Iterator[Setting]:
         yield from _unread(member, schema)
 
 
+def undelivered(tree: ConfigTree) -> tuple[str, ...]:
+    """A sentence for each reason why mail of a relay domain would be taken, kept and not delivered."""
+    built = {method.word for method in METHODS}
+    reasons: dict[str, list[str]] = {}
+    domains = ReceptionOptions.resolve(tree.chain_global()).relay_domains.items[:DOMAINS_TRIED_MAX]
+    for domain in domains:
+        if "*" in domain:
+            continue
+        chain = tree.chain_outbound(DEFAULT, DEFAULT, domain)
+        method = DeliveryOptions.resolve(chain).method
+        if method not in built:
+            reasons.setdefault(f"delivery by {method} is not built yet", []).append(domain)
+        elif method == Maildir.word and not MaildirOptions.resolve(chain).path:
+            reasons.setdefault("Maildir_Path is not set", []).append(domain)
+    return tuple(
+        f"mail for {', '.join(stuck[:DOMAINS_SHOWN_MAX])}{' and others' if len(stuck) > DOMAINS_SHOWN_MAX else ''}"
+        f" is taken and kept, not delivered: {reason}"
+        for reason, stuck in reasons.items()
+    )
+
+
 def warnings(tree: ConfigTree) -> tuple[str, ...]:
-    """What an operator should know: console sockets that anybody on the host may use (SECURITY.md)."""
-    said = []
+    """What an operator should know: mail that would stay, console sockets that anybody on the host may use (SECURITY.md)."""
+    said = list(undelivered(tree))
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)

@@ -37,6 +37,9 @@ COMMANDS = (
 )
 
 
+METHODS = (Blackhole, Maildir)
+
+
 def methods(machine: Machine, contents: Contents, spool_place: str) -> tuple[Method, ...]:
     """The ways of delivery, made for one node. spool_place: where its spool is."""
     return (Blackhole(), Maildir(machine, contents, spool_place))
