@@ -165,7 +165,7 @@ async def test_a_path_that_changes_hands_in_vain_is_given_back(tmp_path: Path) -
     text = f'Control_Listener {{ Listen "{path}" {{ }} }} ' + listen("192.0.2.1:25")
     async with listeners(before) as house:
         inode = path.stat().st_ino
-        with pytest.raises(ApplyError, match="192.0.2.1"):
+        with pytest.raises(ApplyError, match=r"192\.0\.2\.1"):
             await house.configure(text)
         assert (os.listdir(tmp_path), path.stat().st_ino) == (["socket"], inode)
         assert house.is_open(str(path))

@@ -70,7 +70,12 @@ async def sessions(site: Site) -> int:
 # Clients that go away
 
 LARGE = Letter("big", ("carol@example.com",), 9000)
-DIALOGUE = (b"EHLO c.example\r\n", b"MAIL FROM:<ann@client.example>\r\n", b"RCPT TO:<carol@example.com>\r\n", b"DATA\r\n")
+DIALOGUE = (
+    b"EHLO c.example\r\n",
+    b"MAIL FROM:<ann@client.example>\r\n",
+    b"RCPT TO:<carol@example.com>\r\n",
+    b"DATA\r\n",
+)
 STEPS = (
     *(b"".join(DIALOGUE[:count]) for count in range(len(DIALOGUE) + 1)),
     *(b"".join(DIALOGUE) + LARGE.stuffed[:cut] for cut in (1, 100, 5000, -5, -3, -2)),
@@ -178,6 +183,7 @@ def test_descriptors_run_out_and_come_back(seed: int) -> None:
 
     async def story(site: Site) -> None:
         for _ in range(3):
+            await trio.sleep(1)  # sessions have ended, spares are held
             site.life.descriptors_max = len(site.life.descriptors()) + 3 + 4
             greetings: list[str] = []
             leave = trio.Event()
@@ -230,7 +236,8 @@ def test_sessions_are_capped_below_the_descriptors() -> None:
 
 TWO_LISTENERS = (
     CONFIG
-    + 'ESMTP_Listener { Listen "10.0.0.25:587" { } Listen "/run/smtp" { } }\nControl_Listener { Listen "/run/other" {} }\n'
+    + 'ESMTP_Listener { Listen "10.0.0.25:587" { } Listen "/run/smtp" { } }\n'
+    + 'Control_Listener { Listen "/run/other" {} }\n'
 )
 
 
@@ -250,7 +257,7 @@ IMPOSSIBLE = (
     ("config set esmtp_listener listen /run/inway enable true", "no socket is there"),
     ("config set control_listener listen /nowhere/control enable true", "no such file"),
     ("config set esmtp_listener listen :4000 enable true", "in use"),
-    ("config set esmtp_listener listen :25 enable perhaps", "perhaps"),
+    ("config set esmtp_listener listen :25 enable perhaps", "expected on or off"),
 )
 
 
@@ -291,7 +298,7 @@ def test_a_reload_that_cannot_be_applied_changes_nothing(reload: str) -> None:
     async def story(site: Site) -> None:
         before = await state_of(site)
         await site.configure(RELOADS[reload])
-        with pytest.raises(AssertionError, match="9.9.9|Reconfigure failed"):
+        with pytest.raises(AssertionError, match=r"9\.9\.9|Reconfigure failed"):
             await site.mx.call(console, "config reload")
         assert await state_of(site) == before
         await site.configure(TWO_LISTENERS)
