@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types bench fuzz reference     what their names say
+# make lint types campaign bench fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -20,6 +20,10 @@ lint: dev
 types: dev
 	.venv/bin/mypy
 
+# the durability tests whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments
+campaign: dev peers
+	MOMENTUM_LOAD=20000 MOMENTUM_KILLS=20 .venv/bin/python -m pytest -q -s --timeout 600 tests/interop/test_durability.py
+
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
@@ -29,7 +33,7 @@ fuzz: dev
 
 # the pages that are generated from declarations
 reference: dev
-	.venv/bin/python -m momentum_trio.config.manual > docs/options.md
+	.venv/bin/python -m momentum_trio.cli.reference > docs/options.md
 
 product:
 	@PYTHON=$(PYTHON) .ci/venv ""
@@ -43,4 +47,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types bench fuzz reference product dev peers clean
+.PHONY: run test lint types campaign bench fuzz reference product dev peers clean

@@ -15,6 +15,7 @@ from momentum_trio.cli.console_link import Endpoint, Gone, Link
 from momentum_trio.protocol.console.frame import Banner, Form, RemoteProtocolError
 
 RULE = "#" * 46
+HINT = "'help' lists the commands, Tab completes, \\pager pages long output, 'quit' ends."
 HISTORY_LINES = 1000
 HISTORY_FILE = ".ec_console_history"
 
@@ -45,6 +46,7 @@ class Shell:
         """Converse until ``quit`` or end of input. Returns the exit status."""
         self._prepare()
         print(banner(self.link.banner))
+        print(HINT)
         try:
             while True:
                 try:

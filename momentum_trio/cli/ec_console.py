@@ -9,6 +9,7 @@ input, one a line. 1 is also the status when there is no connection, 2 when the 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,16 @@ from momentum_trio.protocol.console.frame import Form
 
 TIMEOUT_SECONDS = 60.0
 """Silence of the server after which we give up (Control_Client_Timeout of the original)."""
+EPILOG = """\
+endpoint: /path, address:port, host:port or [v6]:port; default: $CONTROL, else /tmp/2025
+command:  'help' lists them; without one, commands are read from standard input, one a line, or typed at a prompt
+
+exit status: 0 all done; 1 a command failed, or nobody answered; 2 wrong arguments
+
+  ec_console /tmp/2025 summary
+  ec_console /tmp/2025 config set esmtp_listener idle_time 60
+  ec_console --json /tmp/2025 listeners
+"""
 NEEDS_QUOTES = frozenset(" \t\r\n#\"'")
 
 
@@ -43,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
         return 1
     except (OSError, Gone, RemoteProtocolError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        print(f"ec_console: {endpoint.text}: {reason}", file=sys.stderr)
+        print(f"ec_console: {endpoint.text}: {_reason(error, endpoint)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -70,6 +80,19 @@ def _open(endpoint: Endpoint, seconds: float) -> Link:
         link.close()
         raise Gone("Authorization required for console session; this ec_console knows no way to authenticate yet")
     return link
+
+
+def _reason(error: Exception, endpoint: Endpoint) -> str:
+    """Why there was no answer, and what to do about it where that can be told."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if endpoint.path and number == errno.ENOENT:
+        return f"{said}: is the host running, and does its Control_Listener listen there?"
+    if number == errno.ECONNREFUSED:
+        return f"{said}: nobody listens there; is the host running?"
+    if endpoint.path and number == errno.EACCES:
+        return f"{said}: File_Mode of the Listen decides who may connect"
+    return said
 
 
 def _run(link: Link, line: str, form: Form) -> int:
@@ -104,11 +127,19 @@ def _quoted(word: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("ec_console", description="Speak to a Control_Listener.")
+    parser = argparse.ArgumentParser(
+        "ec_console",
+        usage="%(prog)s [--json] [--timeout SECONDS] [[user@]endpoint] [command ...]",
+        description="Speak to a Control_Listener: one command, or an interactive session without one.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--json", action="store_true", help="ask for replies as JSON")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="silence tolerated")
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="silence tolerated (60)"
+    )
     parser.add_argument("--version", action="version", version=f"ec_console {__version__}")
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="[[user@]endpoint] [command ...]")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="endpoint, command", help=argparse.SUPPRESS)
     return parser
 
 

@@ -11,8 +11,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, schema
+from momentum_trio.cli.output import for_readers
 from momentum_trio.config.dump import as_conf, as_json
 from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.load import checked
@@ -27,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--origin", action="store_true", help="say where each value was written")
     parser.add_argument("--format", choices=("conf", "json"), default="conf")
     asked = parser.parse_args(arguments)
+    return for_readers(partial(_run, asked))
+
+
+def _run(asked: argparse.Namespace) -> int:
     try:
         tree = checked(*load(asked.file, schema()))
     except ConfigErrors as wrong:

@@ -1,25 +1,32 @@
 """ecelerity -c FILE [--strict] [--check-config] [--version]: the host, in the foreground.
 
-Prints one line per Listen when all are bound, then a command that sends a first message and the one that opens the
-console. Exit status: 0 after a drain (or for a good configuration with --check-config), 1 when it could not run or was
-cut short, 2 when the configuration is wrong.
+Prints one line per Listen when all are bound (what is not bound, and why, too), then a command that sends a first
+message and the one that opens the console, in words that can be pasted. Exit status: 0 after a drain (or for a good
+configuration with --check-config), 1 when it could not run or was cut short, 2 when the configuration is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import trio
 
 from momentum_trio import __version__
-from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.schema import Schema
-from momentum_trio.console.facade import ApplyError, ListenReport
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.facade import ApplyError, ListenReport, ListenState
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint, Family
-from momentum_trio.node.configuration import read_configuration, unbuilt
+from momentum_trio.net.netblock import parse_address
+from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.node import Ended, Started, run_node
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import LISTENERS
@@ -27,6 +34,14 @@ from momentum_trio.reception.reception_options import ReceptionOptions
 from momentum_trio.spool.fault import SpoolFault
 
 GOOD, FAILED, WRONG = 0, 1, 2
+EXAMPLE = "example.com"
+WHY_NOT_BOUND = {
+    ListenState.DISABLED: "Enable = false",
+    ListenState.NOT_BUILT: "this listener is not built yet",
+    ListenState.FAILED: "it failed; the paniclog says why",
+}
+DESCRIPTION = "The host, in the foreground. SIGTERM or Ctrl-C drains and ends it, a second one ends it at once."
+EPILOG = "exit status: 0 ended in good order; 1 could not run, or was cut short; 2 the configuration is wrong"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ecelerity", description="The host, in the foreground.")
+    parser = argparse.ArgumentParser(prog="ecelerity", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration file")
     parser.add_argument("--strict", action="store_true", help="refuse listeners that are not built yet")
     parser.add_argument("--check-config", action="store_true", help="say what is wrong with the file, and end")
@@ -63,12 +78,12 @@ def _parser() -> argparse.ArgumentParser:
 async def _check(path: str, strict: bool) -> int:
     tree = await read_configuration(os_machine(), path, Schema.load(DECLARED))
     notes = unbuilt(tree, LISTENERS)
-    for warning in tree.warnings:
-        _complain(warning.render(None))
+    if tree.warnings:
+        _complain(render(tree.warnings, tree.sources()))
     if strict and notes:
         raise ApplyError(notes)
-    for note in notes:
-        _complain(note)
+    for note in (*notes, *without_effect(tree), *warnings(tree)):
+        _complain(f"warning: {note}")
     print("Configuration valid")
     return GOOD
 
@@ -90,14 +105,17 @@ def _announce(started: Started) -> None:
     """What an operator at a terminal needs to know first."""
     for note in started.notes:
         _complain(note)
-    width = max((len(report.listener) for report in started.listens), default=0)
+    name = max((len(report.listener) for report in started.listens), default=0)
+    place = max((len(report.bound or report.endpoint) for report in started.listens), default=0)
     for report in started.listens:
-        if report.bound:
-            print(f"{report.listener:<{width}}  {report.bound}")
+        why = f"  not bound: {WHY_NOT_BOUND[report.state]}" if not report.bound else ""
+        print(f"{report.listener:<{name}}  {report.bound or report.endpoint:<{place}}{why}".rstrip())
     if (smtp := _first(started.listens, "ESMTP_Listener")) is not None and smtp.family is not Family.UNIX:
-        print(f"To send a first message:  {_sending(smtp, _domain(started))}")
+        print(_first_message(started.administration.tree, smtp))
     if (control := _first(started.listens, "Control_Listener")) is not None:
-        print(f"To open the console:      ec_console {control}")
+        print(f"To open the console:      {_console()} {shlex.quote(_reachable(control))}")
+    else:
+        print("There is no console: no Listen of a Control_Listener is bound.")
     sys.stdout.flush()
 
 
@@ -105,19 +123,40 @@ def _first(listens: Sequence[ListenReport], listener: str) -> Endpoint | None:
     return next((Endpoint.parse(r.bound) for r in listens if r.listener == listener and r.bound), None)
 
 
-def _domain(started: Started) -> str:
-    """A domain that mail is taken for from anybody."""
-    options = ReceptionOptions.resolve(started.administration.tree.chain_for("esmtp_listener", None, None))
-    return next((domain for domain in options.relay_domains.items if "*" not in domain), "example.com")
-
-
-def _sending(endpoint: Endpoint, domain: str) -> str:
-    host = {"*": "127.0.0.1", "::": "::1"}.get(endpoint.address, endpoint.address)
+def _first_message(tree: ConfigTree, listen: Endpoint) -> str:
+    """How to send one from this host, or why it would be refused."""
+    host = _host(listen)
+    options = ReceptionOptions.resolve(tree.chain_for("esmtp_listener", listen, peer := parse_address(host)))
+    domain = next((domain for domain in options.relay_domains.items if "*" not in domain), "")
+    if not (domain or options.open_relay or peer in options.relay_hosts):
+        return f"No mail is taken from {host} yet: Relay_Domains and Relay_Hosts say for whom, and from whom."
     script = (
-        f"import smtplib; smtplib.SMTP('{host}', {endpoint.port}).sendmail("
-        f"'me@{domain}', ['you@{domain}'], 'Subject: first\\n\\nHello.\\n')"
+        f"import smtplib; smtplib.SMTP('{host}', {listen.port}).sendmail("
+        f"'me@{domain or EXAMPLE}', ['you@{domain or EXAMPLE}'], 'Subject: first\\n\\nHello.\\n')"
     )
-    return f'python3 -c "{script}"'
+    return f'To send a first message:  python3 -c "{script}"'
+
+
+def _host(endpoint: Endpoint) -> str:
+    """An address at which this host itself reaches *endpoint*."""
+    return {"*": "127.0.0.1", "::": "::1"}.get(endpoint.address, endpoint.address)
+
+
+def _reachable(endpoint: Endpoint) -> str:
+    return endpoint.path or str(replace(endpoint, address=_host(endpoint)))
+
+
+def _console() -> str:
+    """The console's command as it can be typed here: by its name if that is found, else as this program was."""
+    beside = [Path(program).with_name("ec_console") for program in (sys.argv[0], sys.executable)]
+    found = next((path for path in beside if os.access(path, os.X_OK)), None)
+    on_path = shutil.which("ec_console")
+    if on_path is not None and (found is None or Path(on_path).resolve() == found.resolve()):
+        return "ec_console"
+    if found is None:
+        return f"{shlex.quote(sys.executable)} -m momentum_trio.cli.ec_console"
+    here = Path.cwd()
+    return shlex.quote(str(found.relative_to(here) if found.is_relative_to(here) else found))
 
 
 def _complain(line: str) -> None:

@@ -10,8 +10,10 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, read, schema
+from momentum_trio.cli.output import for_readers
 from momentum_trio.config.error import ConfigError, ConfigErrors, render
 from momentum_trio.config.include import ErrorOfReading, NoConfiguration
 from momentum_trio.config.load import checked
@@ -58,7 +60,7 @@ def _syntax(file: str) -> Verdict:
     found = read(file)
     if not isinstance(found, bytes):
         problem = found.problem if isinstance(found, ErrorOfReading) else "a directory, not a file"
-        raise NoConfiguration([ConfigError(Position(file, 1, 1), "", problem)])
+        raise NoConfiguration([ConfigError(Position(file, 0, 0), "", problem)])
     source = Source.decode(file, found)
     said: list[ConfigError] = []
     parse(source, said)
@@ -73,6 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--syntax-only", action="store_true", help="stop after the grammar; follow no include")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     asked = parser.parse_args(arguments)
+    return for_readers(partial(_run, asked))
+
+
+def _run(asked: argparse.Namespace) -> int:
     files = asked.files or [default_file()]
     known = schema()
     verdicts = [verdict(file, known, syntax_only=asked.syntax_only) for file in files]

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from momentum_trio.config.error import ERRORS_MAX, ConfigError
 from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.merged import Scope, ScopePath
-from momentum_trio.config.schema import OptionEntry
+from momentum_trio.config.schema import OptionEntry, Schema
 from momentum_trio.config.syntax import Leaf
-from momentum_trio.config.value import Array, Position, Setting, Word
+from momentum_trio.config.value import Array, Dictionary, Position, Setting, Word
 
 if TYPE_CHECKING:
     from momentum_trio.config.tree import ConfigTree
 
 HINTS_MAX = 50  # looking for the nearest name is slow; behind these it is not done
 
-_SURELY_MEANT = 0.85
+_SURELY_MEANT = 0.9  # Enable for Enabled, but not Idle_Timeout for Idle_Time
 
 LISTENER_KINDS = (
     "control_listener",
@@ -101,7 +101,7 @@ class _Check:
             yield self._unknown(scope.at, scope.name, kinds, "scope")
             return
         if kinds[-1] not in entry.containers:
-            places = self._places(entry.containers)
+            places = self._schema.places(entry.containers)
             problem = f"scope {entry.name} does not stand in {container}"
             yield ConfigError(scope.at, entry.name, problem, f"it stands in {places}")
             return
@@ -152,6 +152,10 @@ class _Check:
                 "Open_Relay = true opens relaying to every client of the scope",
             )
             yield ConfigError(setting.at, entry.name, problem, hint, warning=True)
+        elif key == "peers" and isinstance(value, Dictionary):
+            for name in (name for name, _ in value.pairs if name != name.lower()):
+                problem = f"'{name}' is not in lower case: msgc would not start"
+                yield ConfigError(self._value_at(setting.at), entry.name, problem, f"write {name.lower()}")
         elif entry.kind.name == "octal-mode" and isinstance(value, Word) and not value.text.startswith("0"):
             problem = f"taken as octal: 0{value.text}"
             yield ConfigError(self._value_at(setting.at), entry.name, problem, "write the leading 0", warning=True)
@@ -161,12 +165,8 @@ class _Check:
         schema, key = self._schema, name.lower()
         container = schema.scope_name(kinds[-1])
         near = self._near(kinds, key)
-        elsewhere = schema.by_option.get(key, ()) if what == "option" else ()
-        if elsewhere:
-            names = self._places(frozenset().union(*(entry.scopes for entry in elsewhere)))
-            close = near and difflib.SequenceMatcher(None, near.lower(), key).ratio() >= _SURELY_MEANT
-            hint = f"did you mean {near}?" if close else ""
-            return ConfigError(at, name, f"not valid in {container}; it is valid in {names}", hint)
+        if what == "option" and key in schema.by_option:
+            return _misplaced(schema, kinds, at, name, near)
         if what == "option" and key in schema.scopes:
             return ConfigError(at, name, "a scope, not an option", f"expected {schema.scopes[key].name} {{ ... }}")
         if what == "scope" and key in schema.by_option:
@@ -176,13 +176,6 @@ class _Check:
             near = schema.nearest_anywhere(key)
         hint = f"did you mean {near}?" if near else ""
         return ConfigError(at, name, f"no such {what} in {container}", hint)
-
-    def _places(self, kinds: frozenset[str]) -> str:
-        """*kinds* as a list for people, those that mean nothing on this host left out."""
-        entries = {kind: self._schema.scopes.get(kind) for kind in sorted(kinds)}
-        ours = [kind for kind, entry in entries.items() if entry is None or not entry.is_out_of_scope]
-        names = ("every module" if kind == "module" else self._schema.scope_name(kind) for kind in ours or entries)
-        return ", ".join(names)
 
     def _near(self, kinds: tuple[str, ...], key: str) -> str:
         self._hints += 1
@@ -230,3 +223,21 @@ class _Check:
             return setting is None or BOOLEAN.parse(setting.value)
         except ValueError:
             return True
+
+
+def unknown_option(schema: Schema, kinds: tuple[str, ...], at: Position, name: str) -> ConfigError:
+    """What is to be said of *name*, which is no option in the innermost of *kinds*."""
+    near = schema.nearest(kinds, name.lower())
+    if name.lower() in schema.by_option:
+        return _misplaced(schema, kinds, at, name, near)
+    problem = f"no such option in {schema.scope_name(kinds[-1])}"
+    return ConfigError(at, name, problem, f"did you mean {near}?" if near else "")
+
+
+def _misplaced(schema: Schema, kinds: tuple[str, ...], at: Position, name: str, near: str) -> ConfigError:
+    """An option of other scopes; *near* is the name nearest to it that is valid here."""
+    known = schema.by_option[name.lower()]
+    names = schema.places(frozenset().union(*(entry.scopes for entry in known)))
+    close = near and difflib.SequenceMatcher(None, near.lower(), name.lower()).ratio() >= _SURELY_MEANT
+    problem = f"not valid in {schema.scope_name(kinds[-1])}; it is valid in {names}"
+    return ConfigError(at, name, problem, f"did you mean {near}?" if close else "")

@@ -10,6 +10,7 @@ All errors of all files are gathered and said together: ``ConfigErrors.render`` 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
@@ -17,6 +18,7 @@ from momentum_trio.config.value import Position
 
 ERRORS_MAX = 200  # more than these nobody reads; the rest is counted
 LINE_SHOWN_MAX = 120
+CUT = "..."
 
 
 class ErrorFields(TypedDict):
@@ -102,7 +104,7 @@ def render(errors: Iterable[ConfigError], sources: Mapping[str, str | bytes]) ->
         if error.at.file not in split:
             split[error.at.file] = _lines(sources[error.at.file]) if error.at.file in sources else []
         lines = split[error.at.file]
-        parts.append(error.render(lines[error.at.line - 1] if error.at.line <= len(lines) else None))
+        parts.append(error.render(lines[error.at.line - 1] if 0 < error.at.line <= len(lines) else None))
     if len(errors) > ERRORS_MAX:
         parts.append(f"and {len(errors) - ERRORS_MAX} more")
     return "\n".join(parts)
@@ -116,7 +118,7 @@ def in_order(errors: Iterable[ConfigError], files: Iterable[str] = ()) -> list[C
 
 def _lines(source: str | bytes) -> list[str]:
     text = source.decode("utf-8-sig", "replace") if isinstance(source, bytes) else source
-    return text.split("\n")
+    return text.removeprefix("\ufeff").split("\n")
 
 
 def _window(line: str, column: int) -> tuple[str, str]:
@@ -127,4 +129,18 @@ def _window(line: str, column: int) -> tuple[str, str]:
         c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line[first:][:LINE_SHOWN_MAX]
     )
     before = shown[: column - 1 - first]
-    return shown, "".join("\t" if c == "\t" else " " for c in before) + " " * (column - 1 - first - len(before)) + "^"
+    if first + LINE_SHOWN_MAX < len(line):
+        shown += CUT
+    if first:
+        shown, before = CUT + shown, " " * len(CUT) + before
+        first -= len(CUT)
+    return shown, "".join(map(_blank, before)) + " " * (column - 1 - first - len(before)) + "^"
+
+
+def _blank(c: str) -> str:
+    """What takes as much room on a terminal as *c* does."""
+    if c == "\t":
+        return c
+    if unicodedata.combining(c):
+        return ""
+    return "  " if unicodedata.east_asian_width(c) in "WF" else " "

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from momentum_trio.config.error import ERRORS_MAX, ConfigError, ConfigErrors, in_order
-from momentum_trio.config.merge import Merge
+from momentum_trio.config.merge import INCLUDES_DEEP_MAX, Merge
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Include, Leaf, parse
@@ -61,6 +61,7 @@ class _Wish:
     at: Position
     asked: str
     candidates: list[str]
+    is_readonly: bool = False
     tried: list[str] = field(default_factory=list)
 
 
@@ -68,7 +69,8 @@ class Loader:
     """The files of one configuration as they come in."""
 
     def __init__(self, main: str, schema: Schema, *, search_path: Sequence[str] = (), nodename: str = "") -> None:
-        """search_path: directories (EC_CONF_SEARCH_PATH); ``{NODENAME}`` in them and in includes becomes *nodename*."""
+        """search_path: directories (EC_CONF_SEARCH_PATH); ``{NODENAME}`` in them and in includes becomes the
+        Nodename the main file sets, else *nodename*."""
         self._main, self._schema, self._nodename = main, schema, nodename
         self._search_path = tuple(search_path)
         self._errors: list[ConfigError] = []
@@ -77,6 +79,7 @@ class Loader:
         self._readonly: set[str] = set()
         self._waiting: dict[str, list[_Wish]] = {main: [_Wish(("", 0), Position(main, 1, 1), main, [])]}
         self._known: dict[str, DirectoryListing | ErrorOfReading | None] = {}
+        self._depths: dict[str, int] = {}  # how deep each file is included, by the shortest way; the main file: 1
         self._octets = 0
         self._local: str | None = None
         self._asked_for_local = False
@@ -92,6 +95,7 @@ class Loader:
         """What was found at *path*, one of those wanted."""
         wishes = self._waiting.pop(path)
         if isinstance(found, bytes):
+            self._depths[path] = 1 + min(self._depths.get(wish.at.file, 0) for wish in wishes)
             self._read(path, found)
         else:
             self._known[path] = found
@@ -114,7 +118,7 @@ class Loader:
         known = self._known.get(self._main)
         if self._main not in self._documents and known is not None:
             problem = known.problem if isinstance(known, ErrorOfReading) else "a directory, not a file"
-            raise NoConfiguration([ConfigError(Position(self._main, 1, 1), "", problem)])
+            raise NoConfiguration([ConfigError(Position(self._main, 0, 0), "", problem)])
         errors = list(self._errors)
         merge = Merge(self._documents, self._targets, self._schema, errors)
         for path in (self._main, self._local):
@@ -147,10 +151,11 @@ class Loader:
         found: list[ConfigError] = []
         document = self._documents[path] = parse(source, found)
         self._errors.extend(found)
-        if path == self._main and not self._nodename:
-            self._nodename = _nodename_in(document)
-        for include in document.includes:
-            self._want(include, source)
+        if path == self._main:
+            self._nodename = _nodename_in(document) or self._nodename
+        if self._depths[path] <= INCLUDES_DEEP_MAX:  # behind it, Merge says so
+            for include in document.includes:
+                self._want(include, source)
 
     def _want(self, include: Include, source: Source) -> None:
         """Ask for the file of *include* in the first place where it may be."""
@@ -167,9 +172,7 @@ class Loader:
         place = (source.name, include.start)
         self._targets[place] = []
         candidates = self._candidates(file, source.name)
-        if include.is_readonly:
-            self._readonly.update(candidates)
-        self._next(_Wish(place, at, file, candidates[::-1]))
+        self._next(_Wish(place, at, file, candidates[::-1], include.is_readonly))
 
     def _candidates(self, file: str, including: str) -> list[str]:
         """Where a relative *file* may be: beside the including file, then along the search path."""
@@ -197,6 +200,7 @@ class Loader:
         if path in self._documents:
             if wish.place[0]:
                 self._targets[wish.place].append(path)
+                self._readonly.update([path] if wish.is_readonly else [])
             return
         found = self._known[path]
         if isinstance(found, DirectoryListing):
@@ -211,8 +215,7 @@ class Loader:
     def _one_of_directory(self, wish: _Wish, path: str) -> None:
         if not wish.place[0]:  # the main file, or that of local changes, is no directory
             return
-        if wish.tried[-1] in self._readonly:
-            self._readonly.add(path)
+        self._readonly.update([path] if wish.is_readonly else [])
         self._targets[wish.place].append(path)
         if path not in self._documents and path not in self._known:
             self._waiting.setdefault(path, []).append(_Wish(("", 0), wish.at, path, []))

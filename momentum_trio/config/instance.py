@@ -29,7 +29,17 @@ def instance_key(kind: str, instance: str) -> str:
         return destination_key(instance)
     if kind == "topology":
         return _block_if_any(instance)
+    if kind in ("binding", "binding_group"):
+        return _binding_key(kind, instance)
     return instance.lower() if kind in _ANY_CASE else instance
+
+
+def _binding_key(kind: str, instance: str) -> str:
+    if not instance or any(c.isspace() for c in instance):
+        raise ValueError("expected a name without blanks")
+    if kind == "binding" and ":" in instance:
+        raise ValueError("the name of a binding holds no ':'")
+    return instance
 
 
 def pattern_of(instance: str) -> str | None:

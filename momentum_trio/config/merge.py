@@ -17,6 +17,7 @@ from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Include, Leaf, Node
 from momentum_trio.config.value import Position, Setting
 
+INCLUDES_DEEP_MAX = 32
 EXPANSIONS_MAX = 10_000  # includes followed, each as often as it is met
 NODES_MAX = 4_000_000  # statements merged, counted as often as they are included
 
@@ -52,6 +53,7 @@ class Merge:
         self._root = _Growing("global", "Global", "", "")
         self._including: list[str] = []
         self._expansions = self._nodes = 0
+        self._is_full = self._is_deep = False
         self.reading: dict[str, int] = {}
 
     def read(self, path: str) -> None:
@@ -74,6 +76,9 @@ class Merge:
     def _body(self, body: tuple[Node, ...], source: Source, into: _Growing, depth: int) -> None:
         self._nodes += len(body)
         if self._nodes > NODES_MAX:
+            if not self._is_full:
+                self._error(source, 0, "", f"more than {NODES_MAX} statements, counted as often as they are included")
+            self._is_full = True
             return
         leaves = into.leaves
         for node in body:
@@ -109,6 +114,13 @@ class Merge:
         self._body(block.body, source, scope, depth)
 
     def _include(self, include: Include, source: Source, into: _Growing, depth: int) -> None:
+        if len(self._including) > INCLUDES_DEEP_MAX:
+            if not self._is_deep:
+                ways = " -> ".join(("...", *self._including[-3:]))
+                hint = f"{ways}: does a file include itself under another name?"
+                self._error(source, include.start, "include", f"more than {INCLUDES_DEEP_MAX} files deep", hint)
+            self._is_deep = True
+            return
         for path in self._targets.get((source.name, include.start), ()):
             self._expansions += 1
             if self._expansions > EXPANSIONS_MAX:

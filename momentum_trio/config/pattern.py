@@ -51,6 +51,8 @@ class PatternSet:
 
     def matching(self, text: str) -> list[int]:
         """The numbers of the patterns found in *text*, in the order in which they were given."""
+        if not text.isascii():  # what is no text at all cannot reach RE2
+            text = text.encode("utf-8", "replace").decode()
         return sorted(self._set.Match(text) or ()) if self._set is not None else []
 
 

@@ -143,7 +143,8 @@ class _Scan:
         c = text[pos : pos + 1]
         if name in DIRECTIVES:
             if c in ("=", "{", ""):
-                raise _Wrong(pos, f"{named.group()} takes the name of a file", f'write {named.group()} "FILE"')
+                hint = f'write {named.group()} "FILE"'
+                raise _Wrong(pos, f"{named.group()} takes the name of a file", hint, self.source.line_end(pos))
             return Shape.LEAF, self._word_or_string(pos)
         if c == "=":
             return self._after_equals(pos)

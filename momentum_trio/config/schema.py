@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
@@ -87,12 +87,18 @@ class OptionEntry:
         """Whether a single word of it is printed in quotes."""
         return self.kind.name in _STRINGLIKE or (self.kind.name.startswith("enum(") and "true" not in self.kind.name)
 
-    def default_in(self, kind: str, instance: str) -> Any:
-        """The default in a scope *kind* (lower case) of that instance."""
-        if self.option is not None:
-            return self.default
+    def default_at(self, path: Sequence[tuple[str, str]]) -> Any:
+        """The default in the scope at *path*: of (lower-case kind, instance) from the file level inwards."""
         by_scope = {place.lower(): default for place, default in self.default_by_scope.items()}
-        return by_scope.get(f"{kind}:{instance}".lower(), by_scope.get(kind, self.default))
+        for kind, instance in reversed(path):
+            for place in (f"{kind}:{instance}".lower(), kind):
+                if place in by_scope:
+                    return by_scope[place]
+        return self.default
+
+    def default_in(self, kind: str, instance: str) -> Any:
+        """The default in a scope *kind* (lower case) of that instance, whatever it stands in."""
+        return self.default_at(((kind, instance),))
 
 
 _STRINGLIKE = frozenset(("string", "path", "hostname", "ip-address", "regex"))
@@ -160,6 +166,12 @@ class Schema:
     def child_kinds(self, kind: str) -> Iterator[ScopeEntry]:
         """The scopes that may stand in scope *kind*."""
         return (entry for key, entry in self.scopes.items() if kind in entry.containers and entry.key == key)
+
+    def places(self, kinds: Iterable[str]) -> str:
+        """*kinds* as a list for people, those that mean nothing on this host left out."""
+        entries = {kind: self.scopes.get(kind) for kind in sorted(kinds)}
+        ours = [kind for kind, entry in entries.items() if entry is None or not entry.is_out_of_scope]
+        return ", ".join("every module" if kind == "module" else self.scope_name(kind) for kind in ours or entries)
 
     # options
 

@@ -208,6 +208,42 @@ token_soup: SearchStrategy[bytes] = st.lists(st.sampled_from(PIECES), max_size=4
 )
 
 
+_KNOWN = (  # statements that mean something, good and bad
+    "ESMTP_Listener {",
+    "Control_Listener {",
+    'Listen ":25" {',
+    "Listen [::]:25 {",
+    "Listen /tmp/2025 {",
+    "Peer 10.0.0.0/8 {",
+    'Peer "::ffff:10.0.0.1" {',
+    'Domain "/a(b|c)$/" {',
+    "Domain /x\\.(y)$/{",
+    "Binding b {",
+    "Pathway p {",
+    "cluster {",
+    "}",
+    "}",
+    "Enable = false",
+    "Enabled = false",
+    "Idle_Time = 5",
+    "Idle_Time = soon",
+    "Relay_Hosts = ( 10.0.0.0/8 fd82:: )",
+    'Pathway = "p"',
+    "Pathway = q",
+    "Gateway = fd82::1",
+    "Outbound_SMTP_AUTH_Pass = x",
+    "relay_for_sending_domains",
+    "include fuzzed.conf",
+    "include nowhere",
+    "Local_Changes_Only = 1",
+    "Local_Changes_File = local",
+    "Hostname = 'a' # b",
+    "Context = [ a = b ; c = d ]",
+)
+known_files: SearchStrategy[bytes] = st.lists(st.sampled_from(_KNOWN), max_size=12).map(
+    lambda lines: "\n".join(lines).encode()
+)
+
 # what the schema allows
 
 _VALUES: dict[str, SearchStrategy[Value]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from momentum_trio.config.assignment import CONSOLE, value_of
 from momentum_trio.config.chain import Chain
-from momentum_trio.config.check import check, check_setting
+from momentum_trio.config.check import check, check_setting, unknown_option
 from momentum_trio.config.error import ConfigError, ConfigErrors
 from momentum_trio.config.instance import destination_key, pattern_of
 from momentum_trio.config.merged import Scope, ScopePath
@@ -32,6 +32,8 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.netblock import Address, Netblock, NetblockTable
 
 __all__ = ["CHAINS_MAX", "CONSOLE", "ConfigTree", "File", "Scope", "ScopePath"]
+
+_NEVER_FALLS_BACK = frozenset((("host", "max_outbound_connections"),))  # section 7.1, exceptions
 
 CHAINS_MAX = 16384  # remembered per generation (the default of Match_Cache_Size)
 
@@ -178,13 +180,16 @@ class ConfigTree:
 
     def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
         """Who answers for mail to *domain* through *binding* of *binding_group*: the order of section 7.1."""
-        try:
-            destination = destination_key(domain) if domain else ""
+        try:  # a domain out of a message is a name, never a pattern
+            destination = destination_key(domain) if domain and not domain.startswith("/") else ""
         except ValueError:
             destination = domain.lower()
-        key = (binding_group, binding, destination)
+        return self._outbound((binding_group, binding, destination))
+
+    def _outbound(self, key: tuple[str, str, str]) -> Chain:
         known = self._memory.chains.get(key)
         if known is None:
+            binding_group, binding, destination = key
             group = self.root.members.get(("binding_group", binding_group))
             grouped = None if group is None else group.members.get(("binding", binding))
             alone = self.root.members.get(("binding", binding))
@@ -214,9 +219,10 @@ class ConfigTree:
             return self._shared(self._path_of_listener(path))
         if kinds and kinds[0] in ("binding_group", "binding", "domain"):
             named = dict(path)
-            return self.chain_outbound(
-                named.get("binding_group", ""), named.get("binding", ""), named.get("domain", "")
-            )
+            group, binding, domain = (named.get(kind, "") for kind in ("binding_group", "binding", "domain"))
+            if pattern_of(domain) is not None:  # a regex domain, named as an ordinary string
+                return self._outbound((group, binding, domain))
+            return self.chain_outbound(group, binding, domain)
         if kinds and kinds[-1] == "pathway":
             return self._shared((*self._pathway_scopes(path[-1][1]), self.root))
         found = [self.scope(path[:depth]) for depth in range(len(path), -1, -1)]
@@ -251,7 +257,10 @@ class ConfigTree:
     def effective(self, path: ScopePath, option: str) -> tuple[Setting, Scope] | None:
         """The setting that holds in the scope at *path*, and the scope it stands in; None when the default holds."""
         entry = self.entry(path, option)
-        owner = self.chain_path(path).owner(entry.key, entry.scopes)
+        chain = self.chain_path(path)
+        if path and (path[-1][0], entry.key) in _NEVER_FALLS_BACK:
+            chain = self._shared(tuple(filter(None, (self.scope(path),))))
+        owner = chain.owner(entry.key, entry.scopes)
         if owner is None:
             return None
         assert isinstance(owner, Scope)
@@ -270,8 +279,7 @@ class ConfigTree:
         entry = self.entry(path, option)
         if (found := self.effective(path, option)) is not None:
             return setting_text(entry.name, value_lines(found[0].value, entry), _indent(path))
-        kind, instance = path[-1] if path else ("global", "")
-        default = entry.default_in(kind, instance)
+        default = entry.default_at(path)
         lines = [] if default is None else default_lines(default, entry)
         if not lines:
             return f"Option '{entry.name}' is not set in scope '{self.path_text(path)}'."
@@ -339,12 +347,7 @@ class ConfigTree:
         kinds = ("global", *(kind for kind, _ in path))
         found = self.schema.option(kinds, option.lower())
         if found is None:
-            near = self.schema.nearest(kinds, option.lower())
-            hint = f"did you mean {near}?" if near else ""
-            place = self.schema.scope_name(kinds[-1])
-            known = self.schema.by_option.get(option.lower())
-            problem = f"not valid in {place}" if known else f"no such option in {place}"
-            raise _refused(known[0].name if known else option, problem, hint)
+            raise ConfigErrors([unknown_option(self.schema, kinds, Position(CONSOLE, 1, 1), option)])
         return found
 
     def path_text(self, path: ScopePath) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from momentum_trio.config.tree import ConfigTree
+from momentum_trio.config.tree import ConfigTree
 
 
 class ListenState(Enum):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 def to_lf(octets: bytes) -> bytes:
-    """*octets*, whole content, with LF line ends. The spool holds no bare CR or LF, so this can be undone."""
+    """*octets*, whole content, with LF line ends.
+
+    This can be undone: the spool holds no bare LF unless RFC2822_Lone_LF_In_Body = ignore let one in.
+    """
     return octets.replace(b"\r\n", b"\n")
 
 

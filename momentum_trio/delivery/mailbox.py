@@ -11,6 +11,7 @@ import posixpath
 import re
 
 from momentum_trio.mail.identifier import second_of
+from momentum_trio.mail.path import POSTMASTER, split
 
 COMPONENT_OCTETS_MAX = 200
 _HASH_OCTETS = 16
@@ -49,10 +50,13 @@ class Mailboxes:
         self.base = posixpath.normpath(posixpath.dirname(head if varies else f"{head}/") or ".")
 
     def path(self, forward_path: str) -> str:
-        """The Maildir of *forward_path*; of one without a domain (``postmaster``) the domain counts as empty."""
-        local_part, at, domain = forward_path.rpartition("@")
-        if not at:
-            local_part, domain = domain, ""
+        """The Maildir of *forward_path*; of one without a domain (``postmaster``) the domain counts as empty.
+
+        Local-parts that differ in case are different mailboxes, but for postmaster's (RFC 5321 section 4.5.1).
+        """
+        local_part, domain = split(forward_path)
+        if local_part.lower() == POSTMASTER:
+            local_part = POSTMASTER
         parts = {"%d": component(domain.lower()), "%l": component(local_part), "%%": "%"}
         return posixpath.normpath(_PLACE.sub(lambda match: parts[match[0]], self._template))
 

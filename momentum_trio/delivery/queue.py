@@ -22,6 +22,7 @@ from momentum_trio.delivery.retry import EXPIRED, lives_on, wait_seconds
 from momentum_trio.delivery.route import OutboundTree, Route, Routes
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
+from momentum_trio.mail.path import split
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
 
@@ -178,8 +179,7 @@ class Queue:
         return lane
 
     def _work(self, batch: Batch, message: Message) -> Work:
-        _, at, domain = message.forward_path.rpartition("@")
-        key = (batch.binding_group, batch.binding, domain if at else "")
+        key = (batch.binding_group, batch.binding, split(message.forward_path)[1])
         return Work(batch, message, self._lanes.get(key) or self._lane(key))
 
     def _route(self, lane: Lane) -> Route:

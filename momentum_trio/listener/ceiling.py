@@ -6,11 +6,12 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.limits.contract import Key, SharedState
-from momentum_trio.listener.kind import ListenerKind
+from momentum_trio.listener.kind import ListenerKind, Plane
 from momentum_trio.listener.listen_options import CeilingOptions
 
 DESCRIPTORS_RESERVE = 64  # spool segments, logs, listening sockets, delivery, the resolver, the libraries
 DESCRIPTORS_RESERVE_PART = 8  # ... but at least an eighth of them all, for large hosts deliver much
+CONTROL_SESSIONS_RESERVE = 16  # ... of which so many are for operators, when mail has taken all seats
 
 
 def sessions_max(descriptors_max: int) -> int:
@@ -33,7 +34,10 @@ class Seat:
 
 
 class Ceilings:
-    """Counts sessions of the whole node against descriptors, and by listener and service in the shared state."""
+    """Counts sessions of the whole node against descriptors, and by listener and service in the shared state.
+
+    Strangers that take all seats of the mail plane keep no operator from the console.
+    """
 
     def __init__(self, limits: SharedState, sessions_max: int) -> None:
         self._limits = limits
@@ -48,7 +52,8 @@ class Ceilings:
 
     def admit(self, kind: ListenerKind, chain: Chain) -> Seat | None:
         """A seat for one more connection whose options are *chain*'s; None if a ceiling is reached."""
-        if self._sessions >= self._sessions_max:
+        reserve = CONTROL_SESSIONS_RESERVE if kind.plane is Plane.CONTROL else 0
+        if self._sessions >= self._sessions_max + reserve:
             return None
         options = CeilingOptions.resolve(chain)
         listener = listener_key(kind, chain)

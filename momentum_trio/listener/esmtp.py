@@ -48,7 +48,7 @@ async def converse(connection: Connection, services: Services) -> None:
 
     Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
     """
-    assert isinstance(services.door, Door)
+    assert services.door is not None
     session = Session(connection, services.door)
     try:
         with session.deadline:
@@ -134,7 +134,7 @@ class Session:
             except OSError:  # a reset: an end like any other
                 return
             self._resting = False
-            deadline.touch()
+            deadline.credit(len(octets))
             connection.octets_received += len(octets)
             server.receive(octets)
             await self._answer_all()
@@ -164,6 +164,7 @@ class Session:
         """
         server, reception, generations = self._server, self.reception, self._connection.generations
         left = EVENTS_PER_TURN
+        advanced = False
         while True:
             left -= 1
             if not left:
@@ -174,6 +175,9 @@ class Session:
             event = server.next_event()
             if event is None:
                 return
+            if not advanced and not isinstance(event, ContentPart):  # a whole command or message, not just octets
+                advanced = True
+                self.deadline.touch()
             match event:
                 case Rcpt():
                     decision = reception.recipient(event.forward_path, event.line)
@@ -187,7 +191,7 @@ class Session:
                 case ContentPart():
                     self.deadline.park()
                     await reception.write(event.octets)
-                    self.deadline.touch()
+                    self.deadline.resume()
                 case Hello():
                     await self._hello(event)
                 case Reset():

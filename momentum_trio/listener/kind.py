@@ -6,17 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any
 
 import trio
 
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
-
-if TYPE_CHECKING:
-    from momentum_trio.config.tree import ConfigTree
-    from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.reception.door import Door
 
 
 class Plane(Enum):
@@ -103,15 +102,15 @@ class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
     door: reception's Door (mail plane). administration: the console's view of the node (control plane).
-    console: what answers a console line (control plane); listener/control.py gives it its type.
+    console: what answers a console line (control plane).
     """
 
     machine: Machine
     limits: SharedState
     statistics: Statistics = field(default_factory=Statistics)
-    door: Any = None
+    door: Door | None = None
     administration: Administration | None = None
-    console: Any = None
+    console: Dispatch | None = None
 
 
 Converse = Callable[[Connection, Services], Awaitable[None]]

@@ -15,6 +15,7 @@ import trio
 from momentum_trio.listener.accept import (
     EXHAUSTED,
     PASSING,
+    Caller,
     Listening,
     SocketTerms,
     caller,
@@ -26,13 +27,18 @@ from momentum_trio.listener.accept import (
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
-from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, SessionBegan, SessionEnded
+from momentum_trio.mail.identifier import NONE
+from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
 from momentum_trio.net.endpoint import Endpoint, Family
 
 LAST_WORD_SECONDS = 1.0  # for a refusal, or for 421 after a fault of ours
 REOPEN_SECONDS_MIN = 1.0
 REOPEN_SECONDS_MAX = 60.0
 ALONE_SECONDS = 1.0  # descriptors are exhausted though no session is open: nobody's end can be waited for
+
+MODULE = "listener"
+CEILING_PHASE = "concurrency limit"
+DEFAULT = "default"  # pathway and group of a client that has not been given one
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +244,13 @@ class Listen:
         chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
         seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
+            self._publish_refused(who)
             await self._say_and_close(socket, self.kind.refusal)
             return
-        connection = Connection(
+        conversing.start_soon(self._converse, self._connection(socket, who), seat)
+
+    def _connection(self, socket: trio.socket.SocketType, who: Caller) -> Connection:
+        return Connection(
             socket=socket,
             listen=self.endpoint,
             listener=self.kind.key,
@@ -254,7 +264,6 @@ class Listen:
             counters=self.counters,
             draining=self._house.draining,
         )
-        conversing.start_soon(self._converse, connection, seat)
 
     async def _converse(self, connection: Connection, seat: Seat) -> None:
         """One conversation: here, and nowhere else, its faults are caught."""
@@ -323,7 +332,18 @@ class Listen:
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))
 
+    def _publish_refused(self, who: Caller) -> None:
+        """For the rejectlog: somebody was over a ceiling and had no session (spec/console.md section 7, phase 18)."""
+        if self.kind.refusal:
+            code, _, text = self.kind.refusal.decode("ascii").rstrip("\r\n").partition(" ")
+            now = self._machine.clock.now()
+            self._machine.events.publish(
+                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, CEILING_PHASE, int(code), MODULE, text)
+            )
+
     def _publish_closed(self) -> None:
+        if not self.is_open:
+            return  # it failed, and could not be opened again
         self.is_open = False
         now = self._machine.clock.now()
         self._machine.events.publish(ListenClosed(now, self.kind.scope, str(self.listening.bound)))

@@ -7,6 +7,7 @@ field by field.
 from __future__ import annotations
 
 from momentum_trio.log.escaping import field, rest
+from momentum_trio.mail.path import split
 from momentum_trio.mail.record import Delivered, Failed, Received
 
 _RECEPTION_SEPARATORS = 13
@@ -36,8 +37,8 @@ def received(record: Received) -> str:
             field(record.batch_id),
             field(record.connection_id),
             "R",
-            *map(field, _mailbox(forward_path)),
-            *map(field, _mailbox(record.reverse_path)),
+            *map(field, split(forward_path)),
+            *map(field, split(record.reverse_path)),
             field(record.peer_address),
             str(record.octets),
             field(record.protocol),
@@ -107,8 +108,3 @@ def failed(record: Failed) -> str:
 def heartbeat(now: float) -> str:
     """``M1``: the node lives."""
     return f"{int(now)}@@@@M1"
-
-
-def _mailbox(path: str) -> tuple[str, str]:
-    local_part, at, domain = path.rpartition("@")
-    return (local_part, domain) if at else (path, "")

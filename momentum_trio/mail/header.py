@@ -54,15 +54,20 @@ def section_end(octets: bytes, begin: int = 0) -> int:
 
     begin: how far an earlier call has looked. A message that begins with the empty line has a section of no octets.
     """
-    if begin == 0 and octets[:2] == b"\r\n":
+    if begin < 2 and octets[:2] == b"\r\n":
         return 0
     found = octets.find(b"\r\n\r\n", max(0, begin - 3))
     return found + 2 if found >= 0 else -1
 
 
+def begins_with_field(octets: bytes) -> bool:
+    """Whether what *octets* begin is a header section at all."""
+    return _FIELD_NAME.match(octets) is not None
+
+
 def scan(section: bytes) -> Scan:
     """Look through a header *section*: whole lines ended by CRLF, without the empty line."""
-    if _FIELD_NAME.match(section) is None:
+    if not begins_with_field(section):
         return Scan(len(section), False, False, 0, False, False, ())
     received_count, well_formed, has_date, has_message_id = 0, True, False, False
     return_paths: list[tuple[int, int]] = []

@@ -18,7 +18,7 @@ INCARNATION_MAX = 99_999
 
 def identifier(second: int, incarnation: int, count: int) -> str:
     """The identifier number *count* of *second* in the life *incarnation*."""
-    counter, slot = f"{count:04X}"[::-1], f"{second:08X}"[::-1]
+    counter, slot = f"{count:04X}"[::-1], f"{second & SECOND_MAX:08X}"[::-1]
     return f"{counter[:2]}/{counter[2:]}-{incarnation:05d}-{slot}"
 
 
@@ -40,13 +40,19 @@ class Identifiers:
         self.incarnation = incarnation % (INCARNATION_MAX + 1)
         self.second = high_water
         self._count = 0
+        self._tail = self._tail_now()
 
     def next(self, now: float) -> str:
         """A new identifier for the wall-clock time *now*; borrows the next second when one is used up."""
         if (second := min(int(now), SECOND_MAX)) > self.second:
             self.second, self._count = second, 0
+            self._tail = self._tail_now()
         elif self._count == PER_SECOND_MAX:
             self.second, self._count = self.second + 1, 0
-        count = self._count
-        self._count = count + 1
-        return identifier(self.second, self.incarnation, count)
+            self._tail = self._tail_now()
+        counter = f"{self._count:04X}"[::-1]
+        self._count += 1
+        return f"{counter[:2]}/{counter[2:]}{self._tail}"
+
+    def _tail_now(self) -> str:
+        return identifier(self.second, self.incarnation, 0)[len("00/00") :]

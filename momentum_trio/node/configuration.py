@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
+from momentum_trio.config.manual import STORED_ONLY, state
+from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.config.value import Setting
 from momentum_trio.listener.accept import SocketTerms
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import ListenerKind
@@ -19,6 +22,7 @@ from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Place
 
 SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
+UNREAD_SHOWN_MAX = 10
 _OTHERS_WRITE = 0o002
 
 
@@ -95,10 +99,30 @@ def wanted(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, So
 def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:
     """One sentence for each listener of *tree* that is known but not built yet."""
     return [
-        f"{kind.scope} is not built yet: it loads, its {len(scope.all('listen'))} Listen scope(s) are not bound"
+        f"{kind.scope} is not built yet: it loads, and "
+        + (", ".join(str(listen.endpoint) for listen in tree.listens(kind.key)) or "nothing")
+        + " is not bound"
         for kind in kinds
-        if kind.converse is None and (scope := tree.root.child(kind.key)) is not None
+        if kind.converse is None and tree.root.child(kind.key) is not None
     ]
+
+
+def without_effect(tree: ConfigTree) -> tuple[str, ...]:
+    """One sentence that lists what *tree* sets although nothing reads it yet; none when there is nothing such."""
+    found = [f"{setting.name} ({setting.at})" for setting in _unread(tree.root, tree.schema)]
+    if not found:
+        return ()
+    more = f" and {len(found) - UNREAD_SHOWN_MAX} more" if len(found) > UNREAD_SHOWN_MAX else ""
+    return (f"without effect, since nothing reads it yet: {', '.join(found[:UNREAD_SHOWN_MAX])}{more}",)
+
+
+def _unread(scope: Scope, schema: Schema) -> Iterator[Setting]:
+    for key, setting in scope.settings.items():
+        entry = schema.options.get((scope.kind, key))
+        if entry is not None and state(entry, schema) == STORED_ONLY:
+            yield setting
+    for member in scope.children:
+        yield from _unread(member, schema)
 
 
 def warnings(tree: ConfigTree) -> tuple[str, ...]:
@@ -115,4 +139,6 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
 
 
 def _open_to_all(endpoint: Endpoint, mode: int) -> str:
-    return f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: every user of this host commands the node"
+    return (
+        f"{endpoint} has File_Mode {mode:04o} and no Enable_Authorization: every user of this host may command the node"
+    )

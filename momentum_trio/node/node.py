@@ -8,6 +8,7 @@ from enum import Enum
 
 import trio
 
+from momentum_trio.config.error import render
 from momentum_trio.config.schema import Schema
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
@@ -19,7 +20,7 @@ from momentum_trio.log.log_options import LoggerOptions
 from momentum_trio.log.logs import run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.node.administration import NodeAdministration
-from momentum_trio.node.configuration import read_configuration, unbuilt, warnings
+from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
 from momentum_trio.node.node_options import NodeOptions
@@ -34,7 +35,8 @@ Say = Callable[[str], None]
 class Started:
     """What ``run_node`` reports when every socket is bound.
 
-    listens: as the console's ``listeners`` shows them. notes: sentences for the operator (what is not built, warnings).
+    listens: as the console's ``listeners`` shows them. notes: for the operator's terminal: what is not built, warnings
+    with their lines.
     """
 
     listens: tuple[ListenReport, ...]
@@ -131,7 +133,11 @@ async def _serve(
         await serving.start(supervisor.run)
         await administration.open_first()
         tree = generations.current.tree
-        notes = (*unbuilt(tree, LISTENERS), *warnings(tree), *map(str, tree.warnings))
+        told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
+        notes = (
+            *(f"warning: {note}" for note in (*unbuilt(tree, LISTENERS), *without_effect(tree), *warnings(tree))),
+            *told,
+        )
         task_status.started(Started(tuple(administration.listeners()), notes, administration))
         await administration.shutdown.wait()
         seconds = NodeOptions.resolve(generations.current.tree.chain_global()).drain_timeout

@@ -83,7 +83,7 @@ class Supervisor:
                     try:
                         opened[step.place] = await self._open_socket(step)
                     except OSError as fault:
-                        problems.append(_problem(step.place, fault))
+                        problems.append(self._problem(step.place, fault))
             if problems:
                 raise ApplyError(problems)
         except BaseException:
@@ -100,7 +100,7 @@ class Supervisor:
                 try:
                     await probe(step.place.endpoint)
                 except OSError as fault:
-                    problems.append(_problem(step.place, fault))
+                    problems.append(self._problem(step.place, fault))
         return problems
 
     async def _open_socket(self, step: Open) -> Listening:
@@ -149,7 +149,7 @@ class Supervisor:
         try:
             await self._open[step.place].retune(step.terms)
         except OSError as fault:  # a socket that takes no such buffer goes on as it was
-            text = f"{_problem(step.place, fault)}: the socket stays as it was"
+            text = f"{self._problem(step.place, fault)}: the socket stays as it was"
             self._machine.events.publish(Panic(self._machine.clock.now(), Level.ERROR, text))
         self._terms[step.place] = step.terms
 
@@ -185,6 +185,5 @@ class Supervisor:
             listen.drain()
         self._closing.set()
 
-
-def _problem(place: Place, fault: OSError) -> str:
-    return f'{place.listener} Listen "{place.endpoint}": {fault.strerror or fault}'
+    def _problem(self, place: Place, fault: OSError) -> str:
+        return f'{self._kinds[place.listener].scope} Listen "{place.endpoint}": {fault.strerror or fault}'

@@ -15,6 +15,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.envelope import domain_of
+from momentum_trio.mail.path import POSTMASTER
 from momentum_trio.mail.record import Received, Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.reception.address import completed
@@ -92,7 +93,10 @@ class Reception:
         """One more forward-path for the open transaction."""
         transaction = self._transaction
         assert transaction is not None
-        path = completed(forward_path, transaction.rules.options.domain_for_unqualified_recipients)
+        rules = transaction.rules
+        is_postmaster = forward_path == POSTMASTER
+        domain = rules.postmasters_domain if is_postmaster else rules.options.domain_for_unqualified_recipients
+        path = completed(forward_path, domain)
         asked = transaction.asked = Recipient(path, forward_path, line, domain_of(path))
         for check in self._door.checks.recipient:
             if (decision := check(transaction, asked)) is not ACCEPTED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
-from momentum_trio.mail.header import HEADER_OCTETS_MAX, scan, section_end
+from momentum_trio.mail.header import HEADER_OCTETS_MAX, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
@@ -98,9 +98,10 @@ class Incoming:
             section_octets = end if end >= 0 else len(head)
             self._head = b""
             if section_octets > HEADER_OCTETS_MAX:
-                self._decision = HEADER_TOO_LONG
-                return
-            if end < 0 and not last:
+                if begins_with_field(head):
+                    self._decision = HEADER_TOO_LONG
+                    return
+            elif end < 0 and not last:
                 self._head = head
                 return
             completed = self._with_fields(head, section_octets)

@@ -49,6 +49,10 @@ NO_HOSTS = AddressList()
 RECIPIENTS_PER_CONNECTION = OUTBOUND | scopes("esmtp_listener", "listen", "peer")
 
 
+FORWARD_PATHS_MAX = 10_000
+"""Of one message, whatever is configured: they are held in memory, and are one record of the spool."""
+
+
 class ReceptionOptions(Options):
     """What the checks of one client's mail depend on, resolved along his chain."""
 
@@ -116,7 +120,7 @@ class ReceptionOptions(Options):
         COUNT,
         0,
         INBOUND_SMTP,
-        "Recipients of one message; more are answered 452. 0: any.",
+        f"Recipients of one message; more are answered 452. 0: {FORWARD_PATHS_MAX}, which is the most in any case.",
     )
     recipients_per_connection_max = Option(
         "Max_Recipients_Per_Connection",

@@ -5,7 +5,8 @@
 2. The client may relay: Relay_Hosts holds its address, or Open_Relay its scope; or, for this transaction, the
    reverse-path's domain stands in Relay_For_Sending_Domains. An empty list permits nothing: the original's reading, in
    which it opens the relay, is left out on purpose (docs/differences.md). The null reverse-path has no domain.
-3. Otherwise 550. A bare ``postmaster`` is not relaying: it is this host's (RFC 5321 section 4.5.1).
+3. Otherwise 550. A bare ``postmaster`` is not relaying: it is this host's (RFC 5321 section 4.5.1), and goes to the
+   domain of unqualified recipients, or to this host's name.
 """
 
 from __future__ import annotations

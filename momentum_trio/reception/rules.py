@@ -34,16 +34,23 @@ class Rules:
     """Options resolved, and what follows from them for this client alone. Held until the generation changes.
 
     client_may_relay: he stands in Relay_Hosts, or Open_Relay holds for his scope.
+    hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it.
     """
 
     options: ReceptionOptions
     client_may_relay: bool
+    hostname: str
     received_hostname: str
     blackhole: Callable[[str], str] | None
     pathway: str
     pathway_group: str
+
+    @property
+    def postmasters_domain(self) -> str:
+        """The domain of a ``postmaster`` that came without one (RFC 5321 section 4.5.1)."""
+        return self.options.domain_for_unqualified_recipients or self.hostname
 
     @classmethod
     def of(
@@ -51,10 +58,12 @@ class Rules:
     ) -> Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
+        hostname = NameOptions.resolve(chain).hostname or system_hostname
         return cls(
             options,
             options.open_relay or (not client.is_unix and client.peer_address in options.relay_hosts),
-            options.received_hostname or NameOptions.resolve(chain).hostname or system_hostname,
+            hostname,
+            options.received_hostname or hostname,
             blackhole,
             *_pathway(chain),
         )

@@ -22,7 +22,7 @@ class Tally:
 class Recipient:
     """A forward-path the client asks us to take.
 
-    path: completed; given: as the client gave it; line: his command. domain: of *path*, empty for a bare postmaster.
+    path: completed; given: as the client gave it; line: his command. domain: of *path*, empty if that has none.
     """
 
     path: str
@@ -32,8 +32,8 @@ class Recipient:
 
     @property
     def is_postmaster(self) -> bool:
-        """Whether it is the bare ``postmaster``: this host's own, whatever else it takes (RFC 5321 section 4.5.1)."""
-        return self.path == POSTMASTER
+        """Whether it was the bare ``postmaster``: this host's own, whatever else it takes (RFC 5321 section 4.5.1)."""
+        return self.given == POSTMASTER
 
 
 @dataclass(slots=True)

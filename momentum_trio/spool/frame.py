@@ -24,7 +24,7 @@ _SEGMENT = struct.Struct(
 )  # magic version zero salt number incarnation high_water previous previous_length
 _CHECK = struct.Struct(">I")
 _FRAME = struct.Struct(">4sBBHIII")  # magic kind zero zero envelope_octets content_octets payload_check
-_MARKER = struct.Struct(">QQIIQ")  # segment group count incarnation high_water
+_MARKER = struct.Struct(">QQIIQQ")  # segment group count incarnation high_water synced
 _PLACE = struct.Struct(">Q")
 _SALT = struct.Struct(">QI")
 
@@ -95,13 +95,18 @@ def parse_segment_header(octets: bytes) -> SegmentHeader | None:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The end of a group. count: records since the marker before. incarnation, high_water: as in SegmentHeader."""
+    """The end of a group.
+
+    count: records since the marker before. incarnation, high_water: as in SegmentHeader. synced: octets of the segment
+    that were durable before this group was written: damage below that is no write that power cut short.
+    """
 
     segment: int
     group: int
     count: int
     incarnation: int
     high_water: int
+    synced: int
 
 
 @dataclass(slots=True, eq=False)
@@ -168,7 +173,9 @@ class Salt:
 
     def marker(self, marker: Marker) -> Frame:
         """*marker* as a frame."""
-        fields = _MARKER.pack(marker.segment, marker.group, marker.count, marker.incarnation, marker.high_water)
+        fields = _MARKER.pack(
+            marker.segment, marker.group, marker.count, marker.incarnation, marker.high_water, marker.synced
+        )
         return Frame.of(Kind.MARKER, fields)
 
     def parse_marker(self, envelope: bytes) -> Marker | None:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from momentum_trio.spool.frame import Salt
 from momentum_trio.spool.message import Retry
 
+NUMBER_MAX = 1 << 62
+NAME_LENGTH = len("0123456789abcdef-01234567.log")
+
 
 def segment_name(number: int, salt: int) -> str:
     """The name of a segment's file; both numbers stand in it, so that a damaged header loses neither."""
@@ -17,12 +20,12 @@ def segment_name(number: int, salt: int) -> str:
 def parse_segment_name(name: str) -> tuple[int, int] | None:
     """Number and salt, or None for a name that is no segment's."""
     number, _, rest = name.partition("-")
-    salt, _, suffix = rest.partition(".")
+    salt, _, _ = rest.partition(".")
     try:
         parsed = int(number, 16), int(salt, 16)
     except ValueError:
         return None
-    return parsed if segment_name(*parsed) == name and suffix == "log" else None
+    return parsed if segment_name(*parsed) == name and len(name) == NAME_LENGTH and parsed[0] < NUMBER_MAX else None
 
 
 class Segment:

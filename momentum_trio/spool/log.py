@@ -30,7 +30,8 @@ Report = Callable[[str], None]  # one line of the paniclog
 
 def spool_fault(error: OSError) -> SpoolFault:
     """The fault to tell of *error*."""
-    return (SpoolFull if error.errno in NO_ROOM else SpoolSick)(str(error))
+    said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    return (SpoolFull if error.errno in NO_ROOM else SpoolSick)(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Log:
         self._group = 0
         self._lazy: list[Frame] = []  # in the active segment, not synced yet
         self._lazy_octets = 0
-        self._trusted_length = 0
+        self._synced_length = 0  # of the active segment: durable
+        self._trusted_length = 0  # of the active segment: answered for
 
     @property
     def active(self) -> Segment | None:
@@ -112,7 +114,7 @@ class Log:
             raise
         self._segment = Segment(number, salt, path, SEGMENT_HEADER_OCTETS)
         self._file, self._group = file, 0
-        self._trusted_length = SEGMENT_HEADER_OCTETS
+        self._synced_length = self._trusted_length = SEGMENT_HEADER_OCTETS
         self.ledger.segments.append(self._segment)
 
     async def append(self, frames: Sequence[Frame], lazy: Sequence[Frame], *, sync: bool) -> Appended:
@@ -147,7 +149,9 @@ class Log:
             places.append(place)
             chunks.extend(segment.salt.chunks(frame, place))
             place += frame.octets
-        marker = Marker(segment.number, self._group + 1, len(places), self.incarnation, self._high_water())
+        marker = Marker(
+            segment.number, self._group + 1, len(places), self.incarnation, self._high_water(), self._synced_length
+        )
         chunks.extend(segment.salt.chunks(segment.salt.marker(marker), place))
         place += MARKER_OCTETS
         sync = sync or self._lazy_octets + sum(frame.octets for frame in lazy) > LAZY_OCTETS_MAX
@@ -188,7 +192,7 @@ class Log:
 
     def _now_synced(self) -> None:
         assert self._segment is not None
-        self._trusted_length = self._segment.length
+        self._synced_length = self._trusted_length = self._segment.length
         self._lazy, self._lazy_octets = [], 0
         self.unsynced_octets = 0
 

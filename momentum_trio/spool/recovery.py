@@ -49,6 +49,7 @@ STEPS_AT_ONCE_MAX = 256
 
 
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
+INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
 HIGH_WATER_MAX = 0xFFFFFFFF  # an identifier has eight hexadecimal digits for its second
 
 Report = Callable[[Level, str], None]  # one line of the paniclog
@@ -86,6 +87,7 @@ class Recovery:
         self._settle_claims(segments)
         for segment in segments:
             await self._read(segment)
+        await self._remove_empty_segments()
         await self._check_content()
         for batch_id, slot in found.ledger.slots.items():
             batch = batch_of(self._custodies.pop(batch_id))
@@ -122,7 +124,8 @@ class Recovery:
             self._learn(header.incarnation, header.high_water)
 
     def _learn(self, incarnation: int, high_water: int) -> None:
-        self._found.incarnation = max(self._found.incarnation, incarnation)
+        if incarnation < INCARNATIONS_MAX:
+            self._found.incarnation = max(self._found.incarnation, incarnation)
         self._found.high_water = max(self._found.high_water, min(high_water, HIGH_WATER_MAX))
 
     def _settle_claims(self, segments: Sequence[Segment]) -> None:
@@ -163,10 +166,12 @@ class Recovery:
         if claim is not None:
             groups = [group for group in groups if group.after <= claim]
         after = groups[-1].after if groups else SEGMENT_HEADER_OCTETS
+        synced = claim
+        if synced is None:
+            synced = max((group.marker.synced for group in groups if group.marker is not None), default=0)
         for group in groups:
-            certain = group is not groups[-1] or claim is not None
             for damage in group.damages:
-                await self._keep(segment, file, damage, certain=certain)
+                await self._keep(segment, file, damage, certain=damage.after <= synced)
             await self._take(segment, file, group)
         segment.length = after
         if claim is not None and claim > after:  # no tail: the next segment was begun after this was durable
@@ -178,6 +183,16 @@ class Recovery:
             await self._disk.perform([Truncate(file, segment.length), Datasync(file)])
         elif claim is None:  # a life that was killed may have left it in the page cache alone
             await self._disk.perform([Datasync(file)])
+
+    async def _remove_empty_segments(self) -> None:
+        """Of lives that took no mail, but for the last: it holds the highest incarnation."""
+        segments = self._found.ledger.segments
+        empty = [each for each in list(segments)[:-1] if each.length == SEGMENT_HEADER_OCTETS]
+        for some in slices([segment.path for segment in empty]):
+            unlinks = [Unlink(path, missing_ok=True) for path in some]
+            await self._disk.perform([*unlinks, SyncDirectory(f"{self._base}/{LOG}")])
+        for segment in empty:
+            segments.remove(segment)
 
     async def _scan(self, segment: Segment, file: File) -> list[Group]:
         """The groups and the tail."""

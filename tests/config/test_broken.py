@@ -1,6 +1,6 @@
 """Ten broken files and what is said of them, word for word (broken/*.conf, the errors as .txt beside it).
 
-After a change of the texts: ``MOMENTUM_WRITE_SNAPSHOTS=1 pytest tests/config/test_broken.py``, then read the difference.
+After a change of the texts run with ``MOMENTUM_WRITE_SNAPSHOTS=1`` in the environment, then read the difference.
 """
 
 from __future__ import annotations

@@ -220,6 +220,13 @@ def test_throttles_belong_to_the_scope_that_sets_them() -> None:
     assert len(owners) == 1
 
 
+@pytest.mark.parametrize("domain", ["/example/", "/(/", "[bad", "", "a\ud800b", "\u00e9.example"])
+def test_a_domain_out_of_a_message_is_never_a_pattern(domain: str) -> None:
+    chain = load('Domain "/example/" { } Domain "/zz/" { }').chain_outbound("", "", domain)
+    assert [scope.kind for scope in chain.scopes] in (["global"], ["domain", "global"])
+    assert (len(chain.scopes) == 2) is (domain == "\u00e9.example")
+
+
 def test_chains_are_shared() -> None:
     tree = load(DOMAINS)
     assert tree.chain_outbound("", "", "b.com") is tree.chain_outbound("", "", "c.com")

@@ -15,6 +15,7 @@ from momentum_trio.config.include import (
     normal,
 )
 from momentum_trio.config.load import load_text
+from momentum_trio.config.merge import INCLUDES_DEEP_MAX
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Word
@@ -69,6 +70,11 @@ def test_beside_the_including_file_first_then_along_the_search_path() -> None:
     assert hostname(load(files, search_path=["q", "p"])) == "path"
 
 
+def test_the_nodename_of_the_main_file_comes_before_the_one_handed_over() -> None:
+    files = {"etc/main": 'cluster { Nodename = n2 } include "{NODENAME}"', "etc/n2": "Hostname = two"}
+    assert hostname(load(files, nodename="n1")) == "two"
+
+
 def test_nodename() -> None:
     files = {"etc/main": 'include "{NODENAME}.conf"', "conf/n1/n1.conf": "Hostname = n1"}
     assert hostname(load(files, search_path=["conf/{NODENAME}"], nodename="n1")) == "n1"
@@ -94,6 +100,12 @@ def test_included_twice_is_readonly() -> None:
     tree = load(files)
     assert [file.is_writable for file in tree.files.values()] == [True, False]
     assert [len(scope.settings) for scope in tree.root.all("domain")] == [1, 1]
+
+
+def test_only_the_file_that_was_read_is_readonly() -> None:
+    files = {"etc/main": "readonly_include a include p/a", "etc/a": "", "etc/p/a": ""}
+    writable = {path: file.is_writable for path, file in load(files, search_path=["etc/p"]).files.items()}
+    assert writable == {"etc/main": True, "etc/a": False, "etc/p/a": True}
 
 
 def test_write_back_example_of_section_11() -> None:
@@ -170,6 +182,34 @@ def test_number_of_files_is_bounded() -> None:
     files = {f"etc/d/{n:05}": "" for n in range(FILES_MAX + 5)}
     with pytest.raises(ConfigErrors, match="more than 1000 files"):
         load({"etc/main": "include d", **files})
+
+
+def test_a_file_that_includes_itself_under_another_name() -> None:
+    """``..`` stays as it is written: the loader cannot know that these are the same two files for ever."""
+
+    def supplied(loader: Loader) -> int:
+        count = 0
+        while wanted := loader.wanted():
+            for path in wanted:
+                count += 1
+                loader.supply(path, b'include "sub/a"' if path.endswith("main") else b'include "../main"')
+        return count
+
+    loader = Loader("etc/main", SCHEMA)
+    assert supplied(loader) <= INCLUDES_DEEP_MAX + 1
+    _, (error,) = loader.outcome()
+    assert error.problem == "more than 32 files deep"
+    assert error.hint.endswith("does a file include itself under another name?")
+    assert "/../sub/a -> " in error.hint
+
+
+def test_a_long_way_round_is_as_deep() -> None:
+    """Every file is two steps from the main one, and all are one chain as well."""
+    files = {f"etc/{number}": f"include {number + 1}" for number in range(600)} | {"etc/600": ""}
+    files["etc/main"] = "\n".join(f"include {number}" for number in range(601))
+    with pytest.raises(ConfigErrors) as raised:
+        load(files)
+    assert "more than 32 files deep" in [error.problem for error in raised.value.errors]
 
 
 def test_the_loader_itself() -> None:

@@ -16,6 +16,7 @@ from momentum_trio.config.tree import ConfigTree
 SCHEMA = Schema.load()
 TEXT = r"""
 Message_Expiration = 86400
+Max_Outbound_Connections = 20
 ESMTP_Listener {
   Listen "*:25" { Peer 10.0.0.0/8 { Idle_Time = 7 } }
   Idle_Time = "100"
@@ -73,6 +74,10 @@ def ask(tree: ConfigTree, command: str) -> str:
         ("eval gateway", "Option 'Gateway' is not set in scope ''."),
         ("eval relay_hosts", "Relay_Hosts = (\n)"),
         ("eval threadpool Unlink backlog", "        Backlog = 100"),
+        ("eval http_listener listen :80 tcp_recv_buffer_size", "        TCP_Recv_Buffer_Size = 32768"),
+        ("eval esmtp_listener listen :25 tcp_recv_buffer_size", "        TCP_Recv_Buffer_Size = 4096"),
+        ("eval host mx.example max_outbound_connections", "        Max_Outbound_Connections = -1"),  # never falls back
+        ("eval domain x.example max_outbound_connections", "        Max_Outbound_Connections = 20"),
         ("show esmtp_listener", 'ESMTP_Listener {\n  Idle_Time = 100\n  Listen "*:25" { ... }\n}'),
         (
             "showrecurse esmtp_listener listen :25",
@@ -91,6 +96,7 @@ def test_answers(command: str, answer: str) -> None:
 def test_show_of_the_file_level() -> None:
     assert load().show().splitlines() == [
         "Message_Expiration = 86400",
+        "Max_Outbound_Connections = 20",
         "ESMTP_Listener { ... }",
         'Domain "example.net" { ... }',
         'Domain "/^a\\.b$/" { ... }',

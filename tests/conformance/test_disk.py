@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -228,15 +229,8 @@ async def test_performing_is_a_checkpoint_and_is_not_cut_short(arm: Arm) -> None
         await disk.perform([d.Create(file)])
     assert scope.cancelled_caught
     assert (await disk.perform([d.ListDirectory(base)]))[0] == []
-    seen: list[str] = []
-
-    async def other() -> None:
-        seen.append("ran")
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(other)
+    with trio.testing.assert_checkpoints():
         await disk.perform([d.Create(file), d.Close(file)])
-        assert seen == ["ran"]
 
 
 # -- random lists ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -88,7 +89,14 @@ async def test_a_command_in_one_word_or_in_many(words: list[str], tmp_path: Path
 
 async def test_nobody_there(tmp_path: Path) -> None:
     ran = await ec_console(str(tmp_path / "nothing"), "pid")
-    assert ran == Ran(1, "", f"ec_console: {tmp_path / 'nothing'}: No such file or directory\n")
+    asked = "No such file or directory: is the host running, and does its Control_Listener listen there?"
+    assert ran == Ran(1, "", f"ec_console: {tmp_path / 'nothing'}: {asked}\n")
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "dead"))
+    refused = "Connection refused: nobody listens there; is the host running?"
+    assert await ec_console(str(tmp_path / "dead"), "pid") == Ran(
+        1, "", f"ec_console: {tmp_path / 'dead'}: {refused}\n"
+    )
     assert (await ec_console("127.0.0.1:99999", "pid")).status == 2
     (tmp_path / "plain").touch()
     assert (await ec_console(str(tmp_path / "plain"), "pid")).status == 1
@@ -125,8 +133,18 @@ async def test_a_reader_that_goes_away_is_no_trace(tmp_path: Path) -> None:
 
 
 def test_a_single_command_imports_no_trio() -> None:
-    code = "import sys; from momentum_trio.cli import ec_console; sys.exit('trio' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = (
+        "import sys; from momentum_trio.cli import ec_console; status = ec_console.main(['/nonexistent/2025', 'pid']);"
+        "sys.exit(status * 10 + ('trio' in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 10
+
+
+async def test_help_says_how_it_is_used() -> None:
+    ran = await ec_console("--help")
+    assert ran.status == 0
+    assert "[[user@]endpoint] [command ...]" in ran.out
+    assert "default: $CONTROL, else /tmp/2025" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
 ! config set blackhole
 usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
 ! config get
-an option is missing
+usage: config get [SCOPE [INSTANCE]] ... OPTION
 ! config get blackhole x
 'x' is too much: one option is asked for, and 'blackhole' is it
 ! config set esmtp_listener listen :2525 enabel false
@@ -246,19 +246,28 @@ ESMTP_Listener Listen :70000: expected a port from 1 to 65535, not '70000'
 ! config set esmtp_listener listen :2525 enable perhaps
 Enable: expected on or off, true or false, enabled or disabled, 1 or 0
 ! config set suspend_delivery ( a b
-console:1:1: Suspend_Delivery: expected NAME = VALUE
-    ( a b
-    ^
+console:1:20: '(' is never closed
+    Suspend_Delivery = ( a b
+                       ^
+  expected ')'
+! config set idle_time 30
+idle_time: not valid in Global; it is valid in ESMTP_Listener, HTTP_Listener, Listen, Pathway, Pathway_Group, Peer
+! config set esmtp_listener peer 10.0.0.0/8 listen_backlog 5
+listen_backlog: not valid in Peer; it is valid in Control_Listener, ECCluster_Listener, ECStream_Listener, \
+ESMTP_Listener, HTTP_Listener, Listen
+! config set esmtp_listener listen 127.0.0.1:99 enable = off
+there is no Listen '127.0.0.1:99' in ESMTP_Listener; there is *:2525, 127.0.0.1:2526
 """,
     "secrets": """
 > config set http_basic_auth ann:s3cret
 HTTP_Basic_Auth = ***
+(without effect: nothing reads it yet)
 > config get http_basic_auth
 HTTP_Basic_Auth = ***
 ! confg set http_basic_auth = s3cret
 Unknown command 'confg set http_basic_auth ***'. Did you mean 'config set'?
 ! config set http_basic_auth ( a s3cret
-HTTP_Basic_Auth: expected NAME = VALUE
+HTTP_Basic_Auth: expected one value (quote it)
 > config eval http_basic_auth
 HTTP_Basic_Auth = ***
 > json config get http_basic_auth

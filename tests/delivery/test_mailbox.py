@@ -93,8 +93,19 @@ def test_templates(template: str, base: str, path: str) -> None:
     assert (mailboxes.base, mailboxes.path("Bob@EXAMPLE.com")) == (base, path)
 
 
-def test_a_path_without_a_domain_has_a_mailbox() -> None:
-    assert Mailboxes("/m/%d/%l").path("postmaster") == "/m/%/postmaster"
+@pytest.mark.parametrize(
+    ("forward_path", "path"),
+    [
+        ("postmaster", "/m/%/postmaster"),
+        # RFC 5321 section 4.5.1: the one local-part whose case means nothing
+        ("PostMaster@d.example", "/m/d.example/postmaster"),
+        # an address literal may hold an '@', as a quoted local-part may
+        ("a@[tag:b@x.example]", "/m/%5Btag%3Ab@x.example%5D/a"),
+        ('"a@b"@d.example', "/m/d.example/%22a@b%22"),
+    ],
+)
+def test_the_mailbox_of_a_path(forward_path: str, path: str) -> None:
+    assert Mailboxes("/m/%d/%l").path(forward_path) == path
 
 
 @pytest.mark.parametrize("text", ["/m/%u", "/m/%", "/m/%%%", "/m/\0"])

@@ -101,6 +101,15 @@ async def test_a_message_is_delivered_logged_and_concluded() -> None:
         assert (delivered.routing_domain, delivered.octets, delivered.batch_id) == ("one.example", 17, batch.batch_id)
 
 
+async def test_the_domain_of_an_address_literal_is_the_whole_of_it() -> None:
+    """Reception decides about this domain, so this is the one that delivery routes."""
+    async with house(Told()) as h:
+        h.queue.take(h.spool.accept("a@[tag:b@x.example]"))
+        await trio.testing.wait_all_tasks_blocked()
+        (delivered,) = (event for event in h.records if isinstance(event, record.Delivered))
+        assert delivered.routing_domain == "[tag:b@x.example]"
+
+
 async def test_what_is_ready_in_one_tick_goes_in_one_group() -> None:
     method = Told()
     async with house(method) as h:

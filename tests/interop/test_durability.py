@@ -105,17 +105,17 @@ def test_kill_9_loses_nothing_that_was_answered_250(tmp_path: Path) -> None:
             accepted |= load.accepted
     assert accepted
     with running(tmp_path) as host:
-        names = _names_when_settled(host, len(accepted))
+        names = _names_when_settled(host, accepted)
     assert accepted <= names, (
         f"seed {seed}: {len(accepted - names)} of {len(accepted)} lost, such as {sorted(accepted - names)[:3]}"
     )
 
 
-def _names_when_settled(host: Host, at_least: int) -> set[str]:
-    """The subjects in the mailbox once there are *at_least* that many, or nothing new has come for three seconds."""
+def _names_when_settled(host: Host, expected: set[str]) -> set[str]:
+    """The subjects in the mailbox once all that are *expected* are there, or nothing new has come for five seconds."""
     names: dict[Path, str] = {}
     quiet_since = time.monotonic()
-    while len(set(names.values())) < at_least and time.monotonic() < quiet_since + 3:
+    while not expected <= set(names.values()) and time.monotonic() < quiet_since + 5:
         for path in host.mailbox("load").iterdir():
             if path not in names:
                 subject = re.search(rb"^Subject: (\S+)$", path.read_bytes(), re.MULTILINE)

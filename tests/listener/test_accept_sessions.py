@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from house import asked, connected, listeners
 from test_accept_sockets import free_port, listen
 
 from momentum_trio.console.facade import ApplyError
-from momentum_trio.mail.record import ListenClosed, ListenOpened, Panic, SessionBegan, SessionEnded
+from momentum_trio.mail.record import ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
 
 HERE = "127.0.0.1:0"
 
@@ -116,6 +117,17 @@ async def test_descriptors_are_a_ceiling_too() -> None:
         await asked(client, b"hello")
         async with await connected(house.port(HERE)) as refused:
             assert await refused.receive_some(100) == b"421 full\r\n"
+
+
+async def test_when_mail_has_taken_all_seats_the_console_can_still_be_reached(tmp_path: Path) -> None:
+    control = f"{tmp_path}/control"
+    text = listen(HERE) + f'Control_Listener {{ Listen "{control}" {{ }} }}'
+    async with listeners(text, sessions_max=1) as house:
+        await asked(await house.connect(house.port(HERE)), b"hello")
+        async with await connected(house.port(HERE)) as refused:
+            assert await refused.receive_some(100) == b"421 full\r\n"
+        async with await trio.open_unix_socket(control) as operator:
+            assert await asked(operator, b"hello") == b"hello"
 
 
 # Enable
@@ -232,3 +244,49 @@ async def test_the_supervisor_ends_when_the_last_conversation_is_over() -> None:
         await client.aclose()
         with trio.fail_after(5):
             await house.supervisor.over.wait()
+
+
+async def test_a_refusal_at_the_ceiling_is_in_the_rejectlog() -> None:
+    async with listeners(listen(HERE), sessions_max=1) as house:
+        await asked(await house.connect(house.port(HERE)), b"hello")
+        async with await connected(house.port(HERE)) as refused:
+            await refused.receive_some(100)
+            (record,) = house.said(Rejected)
+            assert isinstance(record, Rejected)
+            assert (record.code, record.text, record.phase) == (421, "full", "concurrency limit")
+            assert record.remote == f"127.0.0.1:{refused.socket.getsockname()[1]}"
+
+
+async def test_a_socket_that_fails_is_opened_again_while_its_sessions_go_on() -> None:
+    text = listen(f"127.0.0.1:{free_port()}", HERE)
+    async with listeners(text) as house:
+        place = next(iter(house.supervisor._open))
+        port = place.endpoint.port
+        client = await house.connect(port)
+        assert await asked(client, b"before") == b"before"
+        house.supervisor._open[place].listening.socket.close()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not house.is_open(str(place.endpoint))
+        assert await asked(client, b"meanwhile") == b"meanwhile"
+        async with await connected(house.port(HERE)) as neighbour:
+            assert await asked(neighbour, b"open") == b"open"
+        with trio.fail_after(5):
+            while not house.is_open(str(place.endpoint)):  # noqa: ASYNC110 (nothing announces it)
+                await trio.sleep(0.05)
+        async with await connected(port) as again:
+            assert await asked(again, b"again") == b"again"
+        (panic,) = house.said(Panic)
+        assert isinstance(panic, Panic)
+        assert "accepting at" in panic.text
+
+
+async def test_the_supervisor_drains_those_who_want_to_be_told() -> None:
+    async with listeners(listen(HERE)) as house:
+        await asked(await house.connect(house.port(HERE)), b"hello")
+        (connection,) = next(iter(house.supervisor._open.values()))._connections
+        told = trio.Event()
+        connection.on_drain = told.set
+        house.draining.set()
+        await house.supervisor.close()
+        assert told.is_set()
+        assert connection.draining.is_set()

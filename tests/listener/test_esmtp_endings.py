@@ -48,6 +48,33 @@ async def test_a_client_that_speaks_is_not_silent(jumping_clock: MockClock) -> N
             assert await talk.ask("NOOP") == "250 2.0.0 OK"
 
 
+@pytest.mark.parametrize("where", ["command", "content", "fault"])
+async def test_an_octet_now_and_then_is_not_speaking(jumping_clock: MockClock, where: str) -> None:
+    """One octet each ten seconds never ends a command, nor a message: Idle_Time is no protection if it counts."""
+    async with conversation(SHORT) as (at, talk):
+        if where != "command":
+            await talk.envelope()
+            await talk.ask("DATA")
+            await talk.say(MESSAGE if where == "content" else b"\n")
+        for _ in range(6):
+            await trio.sleep(10)
+            await push(talk, b"x")
+        assert await talk.reply() == IDLE
+        assert at.spool.kept == []
+        assert at.connections[0].why == "idle"
+
+
+async def test_a_large_message_over_a_slow_line_is_taken(jumping_clock: MockClock) -> None:
+    async with conversation(SHORT) as (_, talk):
+        await talk.envelope()
+        await talk.ask("DATA")
+        await talk.say(MESSAGE)
+        for _ in range(80):
+            await trio.sleep(10)
+            await talk.say((b"x" * 70 + b"\r\n") * 28)
+        assert (await talk.ask(b".\r\n"))[:12] == "250 2.0.0 OK"
+
+
 async def test_a_slow_disk_is_not_the_clients_silence(jumping_clock: MockClock) -> None:
     async with conversation(SHORT) as (at, talk):
         at.spool.gate = trio.Event()

@@ -80,6 +80,10 @@ REJECTION_SAMPLE = (
             r'1700000000@m@b@c@R@"a\@b\x0Ac"@example.com@@@192.0.2.1@1@esmtp@g@b',
         ),
         (
+            Received(1700000000, "m", "b", "c", "a@[tag:b@x]", INFO, "g", "b", "192.0.2.1", 1, "esmtp"),
+            r"1700000000@m@b@c@R@a@[tag:b\@x]@info@example.net@192.0.2.1@1@esmtp@g@b",
+        ),
+        (
             Delivered(1700000000, "m", "b", "c", BOB, INFO, "default", "default", "example.com", 201, 0, 0.3926, ""),
             "1700000000@m@b@c@D@example.com@201@default@default@0@0.393@",
         ),

@@ -92,7 +92,7 @@ async def test_started_reports_what_is_bound(tmp_path: Path) -> None:
         assert reports["Control_Listener"].bound == f"{tmp_path}/control"
         notes = "\n".join(running.started.notes)
         assert "ECStream_Listener is not built yet" in notes
-        assert "every user of this host commands the node" in notes
+        assert "every user of this host may command the node" in notes
         assert (await running.administration.summary()).warnings
         opened = {record.endpoint for record in running.said(ListenOpened) if isinstance(record, ListenOpened)}
         assert opened == {f"127.0.0.1:{running.port}", f"{tmp_path}/control"}

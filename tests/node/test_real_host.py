@@ -178,3 +178,12 @@ def test_the_version(tmp_path: Path) -> None:
     run = ecelerity("--version")
     assert run.returncode == 0
     assert run.stdout.startswith("ecelerity (momentum-trio) ")
+
+
+def test_a_spool_that_cannot_be_made_is_told_with_its_place(tmp_path: Path) -> None:
+    config = tmp_path / "ecelerity.conf"
+    (tmp_path / "plain").touch()
+    config.write_text(f'SpoolBase = "{tmp_path}/plain"\n')
+    run = ecelerity("-c", str(config))
+    assert run.returncode == 1
+    assert run.stderr == f"ecelerity: spool: {tmp_path}/plain: File exists\n"

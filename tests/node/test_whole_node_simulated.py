@@ -46,6 +46,31 @@ def test_a_mail_goes_through() -> None:
     assert message.endswith(b"\n\n.dots\nbody\n")
 
 
+@pytest.mark.parametrize(
+    ("more", "domain"),
+    [
+        (
+            'Domain "mail.example.com" { Delivery_Method = MAILDIR Maildir_Path = "/var/mail/%d/%l" }',
+            "mail.example.com",
+        ),
+        ('Domain_For_Unqualified_Recipient_Addresses = "example.com"', "example.com"),
+    ],
+)
+def test_a_bare_postmaster_is_delivered(more: str, domain: str) -> None:
+    async def story(site: Site) -> list[bytes]:
+        envelope = ("EHLO client.example", "MAIL FROM:<ann@client.example>", "RCPT TO:<POSTmaster>", "DATA")
+        assert (await site.talk(*envelope, MESSAGE.format("help")))[-1].startswith("250 ")
+        messages: list[bytes] = []
+        with trio.fail_after(60):
+            while not messages:
+                await site.moment()
+                messages = await site.mailbox("postmaster", domain)
+        return messages
+
+    (message,) = Site().run(CONFIG + more, story)
+    assert b"Subject: help\n" in message
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_what_was_answered_250_outlives_a_power_cut(seed: int) -> None:
     """Delivery is suspended, so that the spool alone holds the message when the power goes."""

@@ -132,6 +132,32 @@ async def test_an_endless_header_section_is_refused_and_not_held() -> None:
     assert entrance.spool.entries == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"RFC2822_Missing_Headers": "allow"}, None),
+        ({}, "550 5.6.0 Required headers not found (see RFC2822 section 3.6)"),
+    ],
+)
+async def test_a_long_body_without_header_section_is_no_long_header_section(
+    settings: dict[str, str], expected: str | None
+) -> None:
+    entrance = Entrance(scope("pathway", **settings), RELAY)
+    entrance.mail()
+    entrance.recipient()
+    line = b"y" * 1022 + b"\r\n"
+    count = 2 * HEADER_OCTETS_MAX // len(line)
+    for _ in range(count):
+        await entrance.reception.write(line)
+    answer = await entrance.reception.finish(b"")
+    if expected is None:
+        assert isinstance(answer, Receipt)
+        assert entrance.spool.content_of_last == TRACE + DATE + MESSAGE_ID + b"\r\n" + line * count
+    else:
+        assert not isinstance(answer, Receipt | Accepted)
+        assert str(answer.reply) == expected
+
+
 @pytest.mark.parametrize("where", ["write_fault", "commit_fault"])
 @pytest.mark.parametrize(
     ("fault", "reply"),

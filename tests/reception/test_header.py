@@ -87,3 +87,8 @@ def test_scan_agrees_with_a_plain_reading(held: list[bytes]) -> None:
         assert seen.has_date == (b"Date: x" in fields)
         assert len(seen.return_paths) == fields.count(b"Return-Path: <>")
         assert seen.well_formed == all(line.find(b":") > 0 for line in fields)
+
+
+def test_an_empty_section_is_found_when_its_line_end_came_in_two() -> None:
+    assert section_end(b"\r") == -1
+    assert section_end(b"\r\nbody", 1) == 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from reception_given import Entrance, client, scope
+from reception_given import SYSTEM_HOSTNAME, Entrance, client, scope
 
 from momentum_trio.config.load import load_text
 from momentum_trio.mail.record import Rejected
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision
-from momentum_trio.reception.reception_options import BlackholeOptions
+from momentum_trio.reception.reception_options import FORWARD_PATHS_MAX, BlackholeOptions
 from momentum_trio.reception.rules import blackholes
 from momentum_trio.spool.message import Receipt
 
@@ -108,7 +108,38 @@ def test_the_relay_decision_sees_the_completed_address() -> None:
         entrance = Entrance(scope("global", Relay_Domains=[domain], **settings))
         entrance.mail()
         assert said(entrance.recipient("c")) == expected
-        assert said(entrance.recipient("postmaster")) == expected
+        assert said(entrance.recipient("postmaster@d.example")) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"Hostname": "MX.example"}, "postmaster@mx.example"),
+        ({}, f"postmaster@{SYSTEM_HOSTNAME}"),
+        (
+            {"Hostname": "mx.example", "Domain_For_Unqualified_Recipient_Addresses": "d.example"},
+            "postmaster@d.example",
+        ),
+    ],
+)
+async def test_a_bare_postmaster_is_always_taken_and_has_a_home(settings: dict[str, str], path: str) -> None:
+    """RFC 5321 section 4.5.1, whatever is relayed; without a domain delivery could not route it."""
+    entrance = Entrance(scope("global", Relay_Domains=["elsewhere.example"], **settings))
+    entrance.mail()
+    assert said(entrance.recipient("postmaster")) == "accepted"
+    assert said(entrance.recipient(path)) == "550 5.7.1 relaying denied [relay]"
+    await entrance.reception.finish(CONTENT)
+    (batch,) = entrance.accepted
+    assert [message.forward_path for message in batch.messages] == [path]
+
+
+@pytest.mark.parametrize("settings", [{}, {"Max_Recipients_Per_Message": "1000000"}])
+def test_recipients_of_a_message_are_bounded_whatever_is_configured(settings: dict[str, str]) -> None:
+    entrance = Entrance(scope("listen", Open_Relay="on", **settings))
+    entrance.mail()
+    for number in range(FORWARD_PATHS_MAX):
+        assert entrance.recipient(f"c{number}@d.example") is ACCEPTED
+    assert said(entrance.recipient("c@d.example")).startswith("452 4.5.3 ")
 
 
 async def test_completed_addresses_are_kept_and_the_trace_shows_what_was_said() -> None:

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from spool_world import BASE, CountingEntropy, SteppedClock, World, batch_for, deliver, submit, terms
 
-from momentum_trio.mail.identifier import Identifiers, second_of
+from momentum_trio.mail.identifier import Identifiers, identifier, second_of
 from momentum_trio.spool.frame import FRAME_MAGIC
 from momentum_trio.spool.spool import (
     Conclusion,
@@ -146,12 +146,23 @@ async def test_identifiers_never_repeat_though_the_clock_steps_back() -> None:
         store.power_loss()
 
 
+async def test_lives_without_mail_leave_no_segments() -> None:
+    store = SimStore()
+    async with open_spool(World(store.mount()).machine, terms()) as spool:
+        receipt = await submit(spool, b"kept")
+    for _ in range(9):
+        async with open_spool(World(store.mount()).machine, terms()) as spool:
+            assert [batch.batch_id for batch in spool.recovered] == [receipt.batch.batch_id]
+    assert len(store.files(f"{BASE}/log")) == 3
+
+
 def test_identifiers_borrow_the_next_second() -> None:
     source = Identifiers(7, 100)
     ids = [source.next(100.5) for _ in range(0x10000 + 2)]
     assert len(set(ids)) == len(ids)
     assert second_of(ids[-1]) == 101
     assert second_of(source.next(99.0)) == 101
+    assert ids[0x1234] == identifier(100, 7, 0x1234) == "43/21-00007-46000000"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import OptionEntry, Schema
 from momentum_trio.config.show import SECRET, value_of_json
@@ -18,6 +19,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Array, Dictionary, Value, Word
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
 from momentum_trio.console.word import split, words
+from momentum_trio.listener.listen_options import ListenOptions
 
 _SCOPES = "[SCOPE [INSTANCE]] ..."
 _ABOUT_SCOPES = (
@@ -49,7 +51,7 @@ def _asked(request: Request) -> Asked:
 
 async def _get(request: Request) -> Answer:
     try:
-        asked = _one_option(request)
+        asked = _one_option(request, GET.synopsis)
     except ValueError as error:
         return failure(str(error))
     tree = request.administration.tree
@@ -60,7 +62,7 @@ async def _get(request: Request) -> Answer:
 
 async def _eval(request: Request) -> Answer:
     try:
-        asked = _one_option(request)
+        asked = _one_option(request, EVAL.synopsis)
     except ValueError as error:
         return failure(str(error))
     tree = request.administration.tree
@@ -74,12 +76,34 @@ async def _set(request: Request) -> Answer:
         return failure(str(error))
     if not asked.option or not asked.value:
         return failure(f"usage: {SET.synopsis}")
-    await _change(request, Change(asked.path, asked.option, asked.value))
+    change = Change(asked.path, asked.option, asked.value)
+    if nothing := _nothing_to_disable(request.administration.tree, change):
+        return failure(nothing)
+    await _change(request, change)
     tree = request.administration.tree
     echo = tree.echo(asked.path, asked.option)
-    if not tree.entry(asked.path, asked.option).is_dynamic:
+    entry = tree.entry(asked.path, asked.option)
+    if state(entry, tree.schema) != ACTS:
+        echo += "\n(without effect: nothing reads it yet)"
+    elif not entry.is_dynamic:
         echo += "\n(takes effect with the next start)"
     return Answer(echo, _effective(tree, asked))
+
+
+def _nothing_to_disable(tree: ConfigTree, change: Change) -> str:
+    """Why *change* would switch off nothing: it names a Listen that there is not. Empty for any other change.
+
+    It would make that Listen, disabled, and leave open the socket that was meant. Raises ConfigErrors.
+    """
+    kind, instance = change.path[-1] if change.path else ("", "")
+    if kind != "listen" or (change.option or "").lower() != "enable" or tree.scope(change.path) is not None:
+        return ""
+    if ListenOptions.resolve(change.on(tree).chain_path(change.path)).enable:
+        return ""
+    container = change.path[:-1]
+    outer = tree.scope(container)
+    there = ", ".join(scope.instance for scope in outer.all("listen")) if outer is not None else ""
+    return f"there is no Listen '{instance}' in {tree.path_text(container)}; there is {there or 'none'}"
 
 
 async def _unset(request: Request) -> Answer:
@@ -129,11 +153,11 @@ async def _reload(request: Request) -> Answer:
     return Answer("Reconfigured.", {"generation": request.administration.generation})
 
 
-def _one_option(request: Request) -> Asked:
+def _one_option(request: Request, synopsis: str) -> Asked:
     """The words of a command that takes one option and nothing after it. Raises as ``_asked``."""
     asked = _asked(request)
     if not asked.option:
-        raise ValueError("an option is missing")
+        raise ValueError(f"usage: {synopsis}")
     if asked.value:
         raise ValueError(f"'{asked.value}' is too much: one option is asked for, and '{asked.option}' is it")
     return asked

@@ -206,6 +206,10 @@ def _with_argument(event: Callable[[str], Event]) -> Parse:
 
 VERB_OCTETS: Final = 4
 
+HTTP_METHODS: Final = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
+"""What a web browser says first when a page makes it speak to an SMTP port. In the body of its request the page can
+write commands, and those would have the relay rights of the browser's host: so nothing of it is read."""
+
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "EHLO": Command(Hello, _hello),

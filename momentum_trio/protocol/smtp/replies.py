@@ -44,6 +44,7 @@ DATA_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 DATA without RCPT TO")
 BAD_SEQUENCE: Final = Reply.of("503 5.5.1 bad sequence of commands")
 HELLO_NEEDED: Final = Reply.of("550 5.5.1 RFC2821 HELO/EHLO needed")
 TOO_MANY_BAD_COMMANDS: Final = Reply.of("421 4.7.0 too many bad commands")  # ours
+NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
 
 # Policy at MAIL and RCPT.
 RELAYING_DENIED: Final = Reply.of("550 5.7.1 relaying denied")

@@ -9,7 +9,7 @@ from typing import Final
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.lines import Lines, TooLong
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS
+from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS
 from momentum_trio.protocol.smtp.content import Content
 from momentum_trio.protocol.smtp.event import ContentEnd, Event, Hello, Quit, Refusal
 from momentum_trio.protocol.smtp.phase import Phase
@@ -33,7 +33,7 @@ class Ending(Enum):
     QUIT = "quit"  # the client said so
     LEFT = "left"  # the client's octets ended without it
     UNAVAILABLE = "unavailable"  # we said 421 to a command, or refused instead of greeting
-    BAD_COMMANDS = "bad commands"  # too many of them, or a line without end
+    BAD_COMMANDS = "bad commands"  # too many of them, a line without end, or another protocol
     ABORTED = "aborted"  # the shell ended it
 
 
@@ -231,7 +231,11 @@ class Server:
         verb, _, argument = text.partition(" ")
         command = COMMANDS.get(verb.upper())
         if command is None:
-            return self._refuse(text, replies.UNRECOGNIZED)
+            return (
+                self._hang_up(text, replies.NOT_HTTP)
+                if verb in HTTP_METHODS
+                else self._refuse(text, replies.UNRECOGNIZED)
+            )
         step = self._row[command.event]
         if isinstance(step, Reply):
             return self._refuse(text, step)
@@ -251,20 +255,25 @@ class Server:
 
     def _too_long(self, line: TooLong) -> Event:
         if line.endless:
-            self._say(replies.TOO_MANY_BAD_COMMANDS)
-            self._close(Ending.BAD_COMMANDS)
-            return Refusal("", replies.TOO_MANY_BAD_COMMANDS)
-        return self._refuse(_shown(line.start), replies.LINE_TOO_LONG)
+            return self._hang_up("", replies.TOO_MANY_BAD_COMMANDS)
+        start = _shown(line.start)
+        if start.partition(" ")[0] in HTTP_METHODS:
+            return self._hang_up(start, replies.NOT_HTTP)
+        return self._refuse(start, replies.LINE_TOO_LONG)
 
     def _refuse(self, line: str, reply: Reply) -> Refusal:
         """Answer a bad command ourselves; the one too many ends the conversation."""
         if reply is not replies.MESSAGE_TOO_LARGE:
             self._bad_commands += 1
             if 0 < self._terms.bad_commands_max < self._bad_commands:
-                self._say(replies.TOO_MANY_BAD_COMMANDS)
-                self._close(Ending.BAD_COMMANDS)
-                return Refusal(line, replies.TOO_MANY_BAD_COMMANDS)
+                return self._hang_up(line, replies.TOO_MANY_BAD_COMMANDS)
         self._say(reply)
+        return Refusal(line, reply)
+
+    def _hang_up(self, line: str, reply: Reply) -> Refusal:
+        """End the conversation because of what the client says."""
+        self._say(reply)
+        self._close(Ending.BAD_COMMANDS)
         return Refusal(line, reply)
 
     def _end_of_content(self, event: Event) -> None:

@@ -178,3 +178,14 @@ def test_lone_line_ends_in_the_header_section() -> None:
 def test_the_refusal_of_the_body() -> None:
     rehearsed = rehearse([OUTER + b"\r\na\nb" + END], TERMS)
     assert rehearsed.octets.endswith(b"550 5.6.0 Lone CR or LF in body (see RFC2822 section 2.3)\r\n")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS", "HEAD", "CONNECT"])
+@pytest.mark.parametrize("path", ["/", "/" + "x" * 5000])
+def test_a_web_page_cannot_send_mail_through_a_browser(method: str, path: str) -> None:
+    # The few bad commands that a request's head makes are within what is tolerated; its body is the page's own.
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:2525\r\nContent-Type: text/plain\r\n\r\n".encode()
+    rehearsed = rehearse([head + OUTER + TEXT + END + AFTER], TERMS)
+    assert rehearsed.codes == [220, 421]
+    assert rehearsed.messages == ()
+    assert rehearsed.server.closed

@@ -1,0 +1,184 @@
+"""Power fails between any two operations, of the script and of the recovery after it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+from spool_world import BASE, CountingEntropy, World, batch_for, deliver, terms
+
+from momentum_trio.spool.spool import Batch, Spool, open_spool
+from sim.disk import PowerCut, SimStore
+
+TERMS = terms(segment_octets=2048, large_message_octets=500)
+CONTENTS = {"small": b"s" * 300, "large": b"L" * 1700, "other": b"o" * 490, "last": b"z" * 480}
+SCRIPTS = {
+    "plain": ("small", "large", "-small", "other", "last", "-large"),
+    # most of each segment dies, the first messages stay: they are copied forward, the oldest segments removed
+    "compacting": ("small", "large", *(f"{sign}m{n}" for n in range(9) for sign in ("", "-")), "-large", "last"),
+}
+
+
+@dataclass
+class Seen:
+    """What the outside world knows. promised: acknowledged and not concluded. concluding: asked for, or answered."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    promised: set[str] = field(default_factory=set)
+    concluding: set[str] = field(default_factory=set)
+
+
+def content_of(word: str) -> bytes:
+    """What the message called *word* says."""
+    return CONTENTS.get(word, word.encode() * 230)
+
+
+async def play(spool: Spool, seen: Seen, script: str) -> None:
+    """One of the scripts."""
+    batches: dict[str, Batch] = {}
+    for word in SCRIPTS[script]:
+        if word.startswith("-"):
+            seen.concluding.add(word[1:])
+            await deliver(spool, batches[word[1:]])
+            continue
+        async with spool.begin() as entry:
+            content = content_of(word)
+            for first in range(0, len(content), 400):
+                await entry.write(content[first : first + 400])
+            batch = batch_for(spool, f"{word}@x.example", "second@x.example")
+            seen.ids[batch.batch_id] = word
+            batches[word] = (await spool.commit(entry, batch)).batch
+            seen.promised.add(word)
+
+
+def power_fails(error: BaseException) -> bool:
+    """Whether *error* is nothing but the end of a life."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(power_fails(each) for each in error.exceptions)
+    return isinstance(error, PowerCut)
+
+
+def live(store: SimStore, cut_after: int | None, seen: Seen, entropy: CountingEntropy, script: str = "plain") -> bool:
+    """One life that plays the script; whether it came to its end."""
+
+    async def life() -> None:
+        async with open_spool(World(store.mount(), entropy=entropy).machine, TERMS) as spool:
+            await play(spool, seen, script)
+
+    return survives(store, cut_after, life)
+
+
+def survives(store: SimStore, cut_after: int | None, life: object) -> bool:
+    store.cut_after = cut_after
+    try:
+        trio.run(life)  # type: ignore[arg-type]
+    except BaseException as error:
+        if not power_fails(error):
+            raise
+        return False
+    finally:
+        store.cut_after = None
+    return True
+
+
+def look(store: SimStore, cut_after: int | None, entropy: CountingEntropy) -> tuple[dict[str, bytes], list[str]] | None:
+    """Recover and read everything; None when power failed meanwhile."""
+    found: dict[str, bytes] = {}
+    world = World(store.mount(), entropy=entropy)
+
+    async def life() -> None:
+        async with open_spool(world.machine, TERMS) as spool:
+            for batch in spool.recovered:
+                assert batch.batch_id not in found
+                found[batch.batch_id] = await spool.content(batch.batch_id)
+
+    return (found, world.errors()) if survives(store, cut_after, life) else None
+
+
+def check(seen: Seen, found: dict[str, bytes]) -> None:
+    """Nothing promised is lost unless it was concluded; nothing is wrong; nothing is invented."""
+    words = {seen.ids[batch_id]: content for batch_id, content in found.items()}
+    for word, content in words.items():
+        assert content == content_of(word)
+    assert seen.promised - seen.concluding <= words.keys()
+
+
+def cut_points(script: str) -> int:
+    """How many operations an undisturbed life takes."""
+    store = SimStore()
+    assert live(store, None, Seen(), CountingEntropy(), script)
+    return store.operations
+
+
+def losses() -> Iterator[int | None]:
+    yield None
+    yield from range(3)
+
+
+POINTS = {script: cut_points(script) for script in SCRIPTS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("seed", list(losses()))
+def test_power_fails_at_every_operation(seed: int | None, script: str) -> None:
+    for point in range(POINTS[script]):
+        store, seen, entropy = SimStore(), Seen(), CountingEntropy()
+        assert not live(store, point, seen, entropy, script)
+        store.power_loss(None if seed is None else random.Random(seed * 1000 + point))
+        result = look(store, None, entropy)
+        assert result is not None
+        found, errors = result
+        check(seen, found)
+        assert errors == [], point
+        again = look(store, None, entropy)
+        assert again is not None
+        assert again[0] == found
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("seed", list(losses()))
+def test_recovery_is_cut_at_every_operation_and_repeated(seed: int | None, script: str) -> None:
+    for point in range(3, POINTS[script], POINTS[script] // 9):
+        cut, done = 0, False
+        while not done:
+            store, seen, entropy = SimStore(), Seen(), CountingEntropy()
+            live(store, point, seen, entropy, script)
+            store.power_loss(None if seed is None else random.Random(seed * 1000 + point))
+            done = look(store, cut, entropy) is not None
+            store.power_loss(None if seed is None else random.Random(seed * 1000 + point + cut))
+            result = look(store, None, entropy)
+            assert result is not None
+            check(seen, result[0])
+            assert result[1] == [], (point, cut)
+            cut += 1 if script == "plain" else 5
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_killed_lives_lose_nothing_and_cost_no_alarm(script: str) -> None:
+    """SIGKILL keeps the page cache, then power fails: what the second life read must have been made durable by it."""
+    for point in range(POINTS[script]):
+        store, seen, entropy = SimStore(), Seen(), CountingEntropy()
+        live(store, point, seen, entropy, script)
+        store.end_lives()
+        first = look(store, None, entropy)
+        assert first is not None
+        check(seen, first[0])
+        store.power_loss()
+        second = look(store, None, entropy)
+        assert second is not None
+        assert second[0] == first[0]
+        assert first[1] == second[1] == []
+
+
+def test_no_orphan_survives_recovery() -> None:
+    for point in range(POINTS["plain"]):
+        store, entropy = SimStore(), CountingEntropy()
+        live(store, point, Seen(), entropy)
+        store.power_loss(random.Random(point))
+        result = look(store, None, entropy)
+        assert result is not None
+        large = [content for content in result[0].values() if len(content) > 500]
+        assert len(store.files(f"{BASE}/content")) == len(large)
