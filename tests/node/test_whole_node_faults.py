@@ -1,7 +1,7 @@
 """The whole node while its world fails: power, SIGKILL, SIGTERM, disks, clock.
 
-``make test`` walks the operations of the power cut and the steps of the kill with a stride; MOMENTUM_FAULTS=1 walks
-them all.
+``make test`` walks operations and steps with a stride (a few seconds); MOMENTUM_FAULTS=1 walks
+them all (a minute).
 """
 
 from __future__ import annotations
