@@ -15,7 +15,7 @@ import trio
 
 from momentum_trio.listener.listen_options import ACCEPT_TASKS_MAX, ListenOptions
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import ChangeMode, FileFacts, FileKind, Rename, Stat, Unlink
+from momentum_trio.machine.disk import ChangeMode, FileFacts, FileKind, Link, Rename, Stat, Unlink
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import LOOPBACK, parse_address
@@ -65,12 +65,14 @@ class Listening:
     """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included.
 
     owns_path: whether a Unix path goes when the socket closes; not that of somebody who handed the socket over.
+    predecessor: another name of the socket of ours that had the Unix path, until it is certain that this one stays.
     """
 
     endpoint: Endpoint
     socket: trio.socket.SocketType
     bound: Endpoint
     owns_path: bool = True
+    predecessor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,8 @@ async def open_listening(machine: Machine, endpoint: Endpoint, terms: SocketTerm
     socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
     try:
         if endpoint.family is Family.UNIX:
-            await _bind_unix(machine, socket, endpoint.path, terms, ours=ours)
-            return Listening(endpoint, socket, endpoint)
+            predecessor = await _bind_unix(machine, socket, endpoint.path, terms, ours=ours)
+            return Listening(endpoint, socket, endpoint, predecessor=predecessor)
         return await _bind_tcp(socket, endpoint, terms)
     except BaseException:
         socket.close()
@@ -143,8 +145,11 @@ async def _bind_tcp(socket: trio.socket.SocketType, endpoint: Endpoint, terms: S
 
 async def _bind_unix(
     machine: Machine, socket: trio.socket.SocketType, path: str, terms: SocketTerms, *, ours: bool
-) -> None:
-    """Bound where nobody looks, given its mode, listening, and only then moved to its name (SECURITY.md)."""
+) -> str:
+    """Bound where nobody looks, given its mode, listening, and only then moved to its name (SECURITY.md).
+
+    Returns another name for the socket that was there, if it was *ours*.
+    """
     directory = path.rpartition("/")[0]
     private = f"{directory}/.{machine.entropy.octets(4).hex()}"
     _set_buffers(socket, terms)
@@ -157,11 +162,22 @@ async def _bind_unix(
         if not ours:
             await _require_free(machine, path, facts.owner)
         socket.listen(terms.backlog)
+        predecessor = await _second_name(machine, path, f"{private}-old") if ours else ""
         await machine.disk.perform([Rename(private, path)])
     except BaseException:
         with trio.CancelScope(shield=True):
-            await machine.disk.perform([Unlink(private, missing_ok=True)])
+            await machine.disk.perform([Unlink(name, missing_ok=True) for name in (private, f"{private}-old")])
         raise
+    return predecessor
+
+
+async def _second_name(machine: Machine, path: str, name: str) -> str:
+    """Give what is at *path* the *name* too, and return it; nothing when nothing is there any more."""
+    try:
+        await machine.disk.perform([Link(path, name)])
+    except FileNotFoundError:
+        return ""
+    return name
 
 
 async def _require_free(machine: Machine, path: str, owner: int) -> None:
@@ -200,11 +216,31 @@ async def close_listening(machine: Machine, listening: Listening, *, replaced: b
     """
     listening.socket.close()
     if listening.endpoint.family is Family.UNIX and listening.owns_path and not replaced:
-        try:
-            await machine.disk.perform([Unlink(listening.endpoint.path, missing_ok=True)])
-        except OSError as fault:
-            text = f"{listening.endpoint} is closed, but its path stays: {fault.strerror or fault}"
-            machine.events.publish(Panic(machine.clock.now(), Level.WARNING, text))
+        await _change_path(machine, listening, Unlink(listening.endpoint.path, missing_ok=True))
+
+
+async def _change_path(machine: Machine, listening: Listening, step: Unlink | Rename) -> None:
+    try:
+        await machine.disk.perform([step])
+    except OSError as fault:
+        text = f"{listening.endpoint}: a path of a closed socket stays: {fault.strerror or fault}"
+        machine.events.publish(Panic(machine.clock.now(), Level.WARNING, text))
+
+
+async def keep_listening(machine: Machine, listening: Listening) -> None:
+    """It is certain that *listening* stays: its predecessor's second name goes. Never raises OSError."""
+    if name := listening.predecessor:
+        listening.predecessor = ""
+        await _change_path(machine, listening, Unlink(name, missing_ok=True))
+
+
+async def give_up_listening(machine: Machine, listening: Listening) -> None:
+    """Close a socket that was opened in vain, and give its path back to whom it had. Never raises OSError."""
+    if listening.predecessor:
+        listening.socket.close()
+        await _change_path(machine, listening, Rename(listening.predecessor, listening.endpoint.path))
+    else:
+        await close_listening(machine, listening)
 
 
 def hold_off(machine: Machine, listening: Listening) -> bool:

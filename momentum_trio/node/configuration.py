@@ -155,7 +155,7 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
 
 
 def warnings(tree: ConfigTree) -> tuple[str, ...]:
-    """What an operator should know: mail that would stay, console sockets that anybody on the host may use (SECURITY.md)."""
+    """What an operator should know: mail that would stay, consoles anybody on the host may use (SECURITY.md)."""
     said = list(undelivered(tree))
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)

@@ -16,7 +16,8 @@ from momentum_trio.listener.accept import (
     Listening,
     SocketTerms,
     adopt_listening,
-    close_listening,
+    give_up_listening,
+    keep_listening,
     open_listening,
     probe,
 )
@@ -33,7 +34,7 @@ class Prepared:
     """The first half of a change, done: the steps, and the sockets of those that open."""
 
     steps: tuple[Step, ...]
-    opened: Mapping[Place, Listening]
+    opened: dict[Place, Listening]
 
 
 class Supervisor:
@@ -111,8 +112,8 @@ class Supervisor:
 
     async def abandon(self, prepared: Prepared) -> None:
         """The change does not take place: close what was opened for it."""
-        for listening in prepared.opened.values():
-            await close_listening(self._machine, listening)
+        for listening in reversed(prepared.opened.values()):
+            await give_up_listening(self._machine, listening)
 
     async def settle(self, prepared: Prepared) -> None:
         """The second half. Cancellation: none; it is shielded, for half a change is none."""
@@ -120,6 +121,7 @@ class Supervisor:
             for step in prepared.steps:
                 if isinstance(step, Open):
                     self._begin(step.place, step.terms, prepared.opened[step.place])
+                    await keep_listening(self._machine, prepared.opened[step.place])
                 elif isinstance(step, Retune):
                     await self._retune(step)
             async with trio.open_nursery() as closing:

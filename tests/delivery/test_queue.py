@@ -294,7 +294,7 @@ async def test_drain_of_an_idle_queue_returns_at_once() -> None:
 
 
 async def test_mail_that_comes_while_the_last_attempts_end_stays_in_the_spool() -> None:
-    """A commit that was handed over outlives the cancellation of its session, and is told of after that of the queue."""
+    """A commit that was handed over outlives the cancellation of its session, and is told of later."""
     gate = trio.Event()
 
     async def shielded(attempts: Sequence[Attempt]) -> Sequence[Outcome]:

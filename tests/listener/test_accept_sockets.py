@@ -158,6 +158,26 @@ async def test_a_socket_of_somebody_else_is_not_removed(tmp_path: Path) -> None:
     assert path.exists()
 
 
+async def test_a_path_that_changes_hands_in_vain_is_given_back(tmp_path: Path) -> None:
+    """The path goes to another listener, but another address cannot be had: all is as it was."""
+    path = tmp_path / "socket"
+    before = listen(str(path))
+    text = f'Control_Listener {{ Listen "{path}" {{ }} }} ' + listen("192.0.2.1:25")
+    async with listeners(before) as house:
+        inode = path.stat().st_ino
+        with pytest.raises(ApplyError, match=r"192\.0\.2\.1"):
+            await house.configure(text)
+        assert (os.listdir(tmp_path), path.stat().st_ino) == (["socket"], inode)
+        assert house.is_open(str(path))
+        async with trio.SocketStream(trio.socket.socket(trio.socket.AF_UNIX)) as client:
+            await client.socket.connect(str(path))
+            assert await asked(client, b"hello") == b"hello"
+        await house.configure(f'Control_Listener {{ Listen "{path}" {{ }} }}')
+        assert os.listdir(tmp_path) == ["socket"]
+        assert path.stat().st_ino != inode
+        assert house.is_open(str(path), "control_listener")
+
+
 async def test_a_path_that_cannot_be_removed_is_said_and_left(tmp_path: Path) -> None:
     """The other listeners never notice, and whoever waits for the socket to be closed is told that it is."""
     machine = os_machine()
@@ -178,7 +198,7 @@ async def test_a_path_that_cannot_be_removed_is_said_and_left(tmp_path: Path) ->
             assert await asked(client, b"hello") == b"hello"
         assert not house.is_open(str(path))
         (said,) = [record.text for record in house.records if isinstance(record, Panic)]
-        assert said == f"{path} is closed, but its path stays: Read-only file system"
+        assert said == f"{path}: a path of a closed socket stays: Read-only file system"
 
 
 async def test_accepting_tasks_change_at_run_time() -> None:

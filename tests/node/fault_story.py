@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,30 +144,46 @@ def ids_delivered(site: Site) -> list[tuple[str, str]]:
     found = []
     for path, octets in in_new(site):
         domain, local_part = path.removeprefix(MAIL + "/").split("/")[:2]
-        match = re.fullmatch(
-            rb"Return-Path: <ann@client\.example>\nReceived: from [^\n]*\n((?:[ \t][^\n]*\n)+)(Subject: .*)",
-            octets,
-            re.S,
-        )
-        assert match, (path, octets[:300])
-        subject = match[2].split(b"\n")[0].removeprefix(b"Subject: ").decode()
-        octets = match[2].count(b" of ") * 40
-        assert match[2] == Letter(subject, (), octets).content.replace(b"\r\n", b"\n"), path
-        assert octets == SIZES.get(subject, octets), path
-        batch_id = re.search(r"\tid (\S+);", match[1].decode())
-        assert batch_id
-        found.append((f"{subject} {local_part}@{domain}", batch_id[1]))
+        subject, batch_id = read_letter(octets)
+        found.append((f"{subject} {local_part}@{domain}", batch_id))
     return found
+
+
+DELIVERED = re.compile(
+    rb"Return-Path: <ann@client\.example>\nReceived: from [^\n]*\n((?:[ \t][^\n]*\n)+)(Subject: .*)", re.S
+)
+
+
+@lru_cache(maxsize=100)  # stories look again and again
+def read_letter(octets: bytes) -> tuple[str, str]:
+    """The subject of a message in a mailbox, and the id of its batch. AssertionError unless it is whole."""
+    match = DELIVERED.fullmatch(octets)
+    assert match, octets[:300]
+    subject = match[2].split(b"\n")[0].removeprefix(b"Subject: ").decode()
+    size = match[2].count(b" of ") * 40
+    assert match[2] == Letter(subject, (), size).content.replace(b"\r\n", b"\n"), subject
+    assert size == SIZES.get(subject, size), subject
+    batch_id = re.search(r"\tid (\S+);", match[1].decode())
+    assert batch_id
+    return subject, batch_id[1]
 
 
 def in_new(site: Site) -> list[tuple[str, bytes]]:
     """The files of every ``new``, whole or not, as the disk has them now."""
-    store = site.mx.store
+    return [(path, site.mx.store.octets(path)) for path in mail_files(site) if "/new/" in path]
+
+
+def in_tmp(site: Site) -> list[str]:
+    """What lies in a ``tmp``."""
+    return [path for path in mail_files(site) if "/tmp/" in path]
+
+
+def mail_files(site: Site) -> list[str]:
+    """Every file of every mailbox; none before the first delivery."""
     try:
-        paths = store.files(MAIL)
+        return sorted(site.mx.store.files(MAIL))
     except FileNotFoundError:
         return []
-    return [(path, store.octets(path)) for path in sorted(paths) if "/new/" in path]
 
 
 def names(letters: Iterable[Letter]) -> list[str]:
@@ -205,7 +222,7 @@ def faults_of_ours(site: Site) -> list[str]:
 
 async def over_or_dead(site: Site, told: Post) -> None:
     """Wait until the client is done or the node is dead."""
-    while not told.over and site.life.alive:
+    while not told.over and site.life.alive:  # noqa: ASYNC110 (either may come first)
         await trio.sleep(0.01)
 
 

@@ -142,4 +142,4 @@ async def console(machine: Machine, line: str) -> str:
             if not asked:
                 client.command(line)
                 asked = True
-            await socket.send(client.octets_to_send())
+            await send_all(socket, client.octets_to_send())
