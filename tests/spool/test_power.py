@@ -118,6 +118,7 @@ def losses() -> Iterator[int | None]:
     yield from range(3)
 
 
+MANY_LIVES_SEEDS = 3
 POINTS = {script: cut_points(script) for script in SCRIPTS}
 
 
@@ -184,7 +185,7 @@ def test_no_orphan_survives_recovery() -> None:
         assert len(store.files(f"{BASE}/content")) == len(large)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(MANY_LIVES_SEEDS))
 def test_many_lives_each_cut_somewhere(seed: int) -> None:
     """Each life checks what the earlier ones left, works on it, and dies: by power, torn or clean, or by SIGKILL."""
     rng = random.Random(seed)
@@ -206,7 +207,7 @@ def test_many_lives_each_cut_somewhere(seed: int) -> None:
                     sessions.start_soon(session, spool, held)
 
     async def session(spool: Spool, held: dict[str, Batch]) -> None:
-        for _ in range(rng.randrange(3)):
+        for _ in range(rng.randrange(6)):
             if held and rng.random() < 0.5:
                 batch = held.pop(rng.choice(sorted(held)))
                 concluding.add(batch.batch_id)
@@ -227,4 +228,4 @@ def test_many_lives_each_cut_somewhere(seed: int) -> None:
         else:
             store.power_loss(rng if fate == 1 else None)
     survives(store, None, life)
-    assert len(promised) > 50
+    assert len(promised) > 10  # only a guard against a script that does nothing
