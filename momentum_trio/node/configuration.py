@@ -23,7 +23,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, File, FileKind, ListDirectory, Open, Read, Stat
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Place
-from momentum_trio.node.tables import METHODS
+from momentum_trio.node.tables import BUILT_METHODS
 from momentum_trio.reception.reception_options import ReceptionOptions
 
 SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
@@ -135,7 +135,6 @@ def _unread(scope: Scope, schema: Schema) -> Iterator[Setting]:
 
 def undelivered(tree: ConfigTree) -> tuple[str, ...]:
     """A sentence for each reason why mail of a relay domain would be taken, kept and not delivered."""
-    built = {method.word for method in METHODS}
     reasons: dict[str, list[str]] = {}
     domains = ReceptionOptions.resolve(tree.chain_global()).relay_domains.items[:DOMAINS_TRIED_MAX]
     for domain in domains:
@@ -143,7 +142,7 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
             continue
         chain = tree.chain_outbound(DEFAULT, DEFAULT, domain)
         method = DeliveryOptions.resolve(chain).method
-        if method not in built:
+        if method not in BUILT_METHODS:
             reasons.setdefault(f"delivery by {method} is not built yet", []).append(domain)
         elif method == Maildir.word and not MaildirOptions.resolve(chain).path:
             reasons.setdefault("Maildir_Path is not set", []).append(domain)

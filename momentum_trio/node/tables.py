@@ -37,7 +37,8 @@ COMMANDS = (
 )
 
 
-METHODS = (Blackhole, Maildir)
+BUILT_METHODS = frozenset((Blackhole().word, Maildir.word))
+"""The words of Delivery_Method for which ``methods`` has one."""
 
 
 def methods(machine: Machine, contents: Contents, spool_place: str) -> tuple[Method, ...]:
