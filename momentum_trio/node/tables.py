@@ -37,7 +37,7 @@ COMMANDS = (
 )
 
 
-BUILT_METHODS = frozenset((Blackhole().word, Maildir.word))
+BUILT_METHODS = (Blackhole().word, Maildir.word)
 """The words of Delivery_Method for which ``methods`` has one."""
 
 
