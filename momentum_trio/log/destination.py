@@ -56,6 +56,7 @@ class Destination:
     async def flush(self, disk: Disk) -> None:
         """Append what waits, at most FLUSH_LINES_MAX lines: one disk job once the file is open.
 
+        The file is opened, and made, even if nothing waits: that it cannot be is known before its first line.
         Raises: OSError. The lines stay queued, and what the disk took of them is cut off again, so that the next flush
             repeats nothing.
         Cancellation: before the job nothing has happened; afterwards the lines are written.
@@ -63,9 +64,9 @@ class Destination:
         if self._reopen:
             await self.close(disk)
             self._reopen = False
+        file = self._file or await self._open(disk)
         if not self._lines:
             return
-        file = self._file or await self._open(disk)
         count = min(len(self._lines), FLUSH_LINES_MAX)
         octets = "\n".join((*self._lines[:count], "")).encode("utf-8", "backslashreplace")
         if self._torn:
@@ -90,9 +91,13 @@ class Destination:
         file = File(self.path)
         steps: list[Step[Any]] = [Open(file, writable=True, create=self.mode), Size(file)]
         try:
-            _, size = await disk.perform(steps)
-        except FileNotFoundError:
-            _, _, size = await disk.perform([MakeDirectory(posixpath.dirname(self.path)), *steps])
+            try:
+                size = (await disk.perform(steps))[-1]
+            except FileNotFoundError:
+                size = (await disk.perform([MakeDirectory(posixpath.dirname(self.path)), *steps]))[-1]
+        except OSError:
+            await _close(disk, file)
+            raise
         self._file, self._size = file, size
         return file
 

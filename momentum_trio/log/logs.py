@@ -49,12 +49,13 @@ async def run_logs(
 
     read: the options of every ``ec_logger`` of the current generation; asked again when a ``Reconfigured`` passes.
     say: takes one line for the operator's terminal: every ``Panic`` from NOTICE upward, and log files that fail.
-    started: the Logs.
+    started: the Logs, once each file is open or it was said why it is not.
     """
     logs = Logs(machine, read, say)
     machine.events.subscribe(logs.take)
     logs.reconfigure()
     try:
+        await logs.flush()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(logs.flush_for_ever)
             nursery.start_soon(logs.beat_for_ever)

@@ -19,7 +19,7 @@ from momentum_trio.log import destination as destination_module
 from momentum_trio.log.log_options import LoggerOptions
 from momentum_trio.log.logs import RETRY_SECONDS, Logs, run_logs
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Append, Disk, Step
+from momentum_trio.machine.disk import Append, Disk, Open, Step
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.mail.record import (
@@ -309,3 +309,43 @@ async def test_one_job_for_a_burst(autojump_clock: object) -> None:
         jobs.clear()
         await trio.sleep(1000)
         assert jobs == []  # nothing to do, nothing done
+
+
+async def test_files_are_opened_at_the_start_and_one_that_cannot_be_is_said_at_once() -> None:
+    store = SimStore()
+    store.put("/file", b"")
+    loggers = options(mainlog="/file/m", rejectlog="/r", paniclog="/logs/p", acctlog="", heartbeat="0")
+    async with house(store.mount(), loggers) as h:
+        assert h.said == ["ERROR: log /file/m: Not a directory"]
+        assert store.octets("/r") == b""
+        assert store.octets("/logs/p").endswith(b":log /file/m: Not a directory\n")
+
+
+async def test_a_path_that_mends_is_taken_up_without_a_line(autojump_clock: object) -> None:
+    store = SimStore()
+    store.inject = lambda step: Fault(errno.EACCES) if isinstance(step, Open) else None
+    async with house(store.mount(), options(mainlog="/m", rejectlog="", paniclog="", acctlog="", heartbeat="0")) as h:
+        await trio.sleep(10 * RETRY_SECONDS)
+        assert h.said == ["ERROR: log /m: Permission denied"]
+        store.inject = None
+        await trio.sleep(2 * RETRY_SECONDS)
+        assert store.octets("/m") == b""
+
+
+async def test_a_renamed_file_is_made_anew_without_a_line(disk: OsDisk, tmp_path: pathlib.Path) -> None:
+    log = tmp_path / "log/mainlog"
+    async with house(disk, all_below(tmp_path)) as h:
+        log.rename(tmp_path / "log/mainlog.1")
+        h.logs.reopen()
+        await h.logs.flush()
+        assert log.exists()
+
+
+async def test_a_new_generation_opens_its_files_at_once(autojump_clock: object) -> None:
+    store = SimStore()
+    store.put("/file", b"")
+    async with house(store.mount(), options(mainlog="/m", rejectlog="", paniclog="", acctlog="", heartbeat="0")) as h:
+        h.loggers[0] = options(mainlog="/file/m", rejectlog="", paniclog="", acctlog="", heartbeat="0")
+        h.publish(Reconfigured(1, 2))
+        await trio.sleep(1)
+        assert h.said == ["ERROR: log /file/m: Not a directory"]
