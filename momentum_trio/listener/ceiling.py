@@ -9,8 +9,11 @@ from momentum_trio.limits.contract import Key, SharedState
 from momentum_trio.listener.kind import ListenerKind, Plane
 from momentum_trio.listener.listen_options import CeilingOptions
 
-DESCRIPTORS_RESERVE = 64  # spool segments, logs, listening sockets, delivery, the resolver, the libraries
-DESCRIPTORS_RESERVE_PART = 8  # ... but at least an eighth of them all, for large hosts deliver much
+DESCRIPTORS_RESERVE = 384
+"""What is not a session may have so many open: delivery 192 (three attempts of 64 files), large content on its way in
+64, disk jobs 16, sessions of operators 16, and 96 for the spool, logs, listening sockets, the resolver, the libraries.
+"""
+DESCRIPTORS_RESERVE_PART = 8  # ... but at least an eighth of them all, for large hosts listen and log much
 CONTROL_SESSIONS_RESERVE = 16  # ... of which so many are for operators, when mail has taken all seats
 
 

@@ -110,10 +110,9 @@ class Incoming:
             octets, self._entry = completed, self._spool.begin()
         try:
             await self._entry.write(octets)
-        except SpoolFull:
-            self._decision = SPOOL_FULL
-        except SpoolSick:
-            self._decision = SPOOL_SICK
+        except (SpoolFull, SpoolSick) as fault:
+            self._decision = SPOOL_FULL if isinstance(fault, SpoolFull) else SPOOL_SICK
+            await self._entry.discard()  # now: the client may take its time with the rest
 
     def _with_fields(self, head: bytes, end: int) -> bytes | None:
         """*head*, whose header section ends at *end*, with our fields in front; None: a check decided against it."""

@@ -6,6 +6,7 @@ from momentum_trio.machine.disk import Close, Disk, File, Open, Step, Sync, Trun
 from momentum_trio.spool.log import Report
 
 REMOVED_AT_ONCE_MAX = 256
+KEPT_OPEN_MAX = 64  # of the files on their way in; any client may hold one open for as long as it likes
 
 
 class ContentFiles:
@@ -13,11 +14,23 @@ class ContentFiles:
 
     def __init__(self, disk: Disk, directory: str, report: Report, incarnation: int) -> None:
         self.directory = directory
-        self.live_octets = 0
         self._disk, self._report = disk, report
         self._incarnation, self._count = incarnation, 0
         self._retired: list[str] = []
         self._emptied = 0
+        self._kept_open = 0
+
+    def keep_open(self) -> bool:
+        """Whether one more file may stay open between its pieces; then ``let_go`` is owed."""
+        if self._kept_open >= KEPT_OPEN_MAX:
+            return False
+        self._kept_open += 1
+        return True
+
+    def let_go(self) -> None:
+        """A file that was kept open is closed."""
+        self._kept_open -= 1
+        assert self._kept_open >= 0
 
     def new_name(self) -> str:
         """A name no file has."""

@@ -1,4 +1,9 @@
-"""Content on its way in: in memory while small, in a file of its own once large."""
+"""Content on its way in: in memory while small, in a file of its own once large.
+
+At most KEPT_OPEN_MAX of these files stay open between two pieces, so that clients that are slow to send large content
+do not take the descriptors of the others. The rest are synced before each closing: what a disk says of a failed write
+it says to who has the file open.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,19 @@ from typing import Self
 
 import trio
 
-from momentum_trio.machine.disk import Close, Create, Disk, File, Sync, SyncDirectory, Unlink, Write
+from momentum_trio.machine.disk import (
+    Close,
+    Create,
+    Datasync,
+    Disk,
+    File,
+    Open,
+    Step,
+    Sync,
+    SyncDirectory,
+    Unlink,
+    Write,
+)
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.log import spool_fault
 
@@ -32,10 +49,12 @@ class Entry:
 
     __slots__ = (
         "_disk",
+        "_failed",
         "_file",
         "_files",
         "_finished",
         "_inline_octets_max",
+        "_kept_open",
         "_mode",
         "_parts",
         "_pending",
@@ -52,8 +71,9 @@ class Entry:
         self._inline_octets_max = inline_octets_max
         self._parts: list[bytes] = []
         self._pending = 0
-        self._finished = False
+        self._finished = self._failed = False
         self._file: File | None = None
+        self._kept_open = False
 
     @property
     def file(self) -> str:
@@ -63,10 +83,11 @@ class Entry:
     async def write(self, octets: bytes | bytearray | memoryview) -> None:
         """Add to the content.
 
-        Raises: SpoolFull, SpoolSick: discard the entry then.
-        Cancellation: the entry is fit only to be discarded. No checkpoint as long as the content is small.
+        Raises: SpoolFull, SpoolSick: the entry is fit only to be discarded then.
+        Cancellation: the same. No checkpoint as long as the content is small.
         """
         assert self.state is EntryState.OPEN
+        assert not self._failed
         self._parts.append(bytes(octets))
         self.octets += len(octets)
         self._pending += len(octets)
@@ -74,25 +95,45 @@ class Entry:
             await self._spill()
 
     async def _spill(self, *, last: bool = False) -> None:
-        steps: list[Create | Write | Sync | Close | SyncDirectory] = []
+        steps: list[Step[None]] = []
         if self._file is None:
             self._file = File(self._files.path(self._files.new_name()))
             steps.append(Create(self._file, self._mode))
+        elif not self._kept_open:
+            steps.append(Open(self._file, writable=True))
         file = self._file
         steps.append(Write(file, self.octets - self._pending, self._parts))
         if last:
             steps += [Sync(file), Close(file), SyncDirectory(self._files.directory)]
+        elif not self._kept_open:
+            self._kept_open = self._files.keep_open()
+        if not last and not self._kept_open:
+            steps += [Datasync(file), Close(file)]
+        self._failed = True  # unless this ends well: a second sync would not tell what the first one lost
         try:
             await self._disk.perform(steps)
         except OSError as error:
+            with trio.CancelScope(shield=True):
+                await self._disk.perform([Close(file)])
+            self._let_go()
             raise spool_fault(error) from error
+        self._failed = False
+        if last:
+            self._let_go()
         for part in self._parts:
             self.check = zlib.crc32(part, self.check)
         self._parts, self._pending = [], 0
 
+    def _let_go(self) -> None:
+        """The file is closed."""
+        if self._kept_open:
+            self._kept_open = False
+            self._files.let_go()
+
     async def finish(self) -> bytes:
         """The content if small; if large, make its file durable and return nothing. Raises as ``write``."""
         assert self.state is EntryState.OPEN
+        assert not self._failed
         if self._file is not None:
             if not self._finished:
                 await self._spill(last=True)
@@ -115,6 +156,8 @@ class Entry:
                     await self._disk.perform([Close(self._file), Unlink(self._file.path, missing_ok=True)])
                 except OSError:
                     return
+                finally:
+                    self._let_go()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,118 @@
+"""Large content on its way in: what it may hold open, and what is left when the disk fails."""
+
+from __future__ import annotations
+
+import errno
+import random
+
+import pytest
+import trio
+import trio.lowlevel
+from spool_world import BASE, World, batch_for, terms
+
+from momentum_trio.machine.disk import Datasync, Sync, Write
+from momentum_trio.spool.content_files import KEPT_OPEN_MAX
+from momentum_trio.spool.entry import PIECE_OCTETS
+from momentum_trio.spool.spool import Entry, Spool, SpoolFault, open_spool
+from sim.disk import Fault, SimStore
+
+PIECE = bytes(range(256)) * (PIECE_OCTETS // 256)
+
+
+async def begun(spool: Spool, count: int) -> list[Entry]:
+    entries = [spool.begin() for _ in range(count)]
+    for entry in entries:
+        await entry.write(PIECE)
+    return entries
+
+
+async def test_many_slow_clients_take_few_descriptors() -> None:
+    store = SimStore(capacity=512 * PIECE_OCTETS)
+    disk = store.mount()
+    world = World(disk)
+    async with open_spool(world.machine, terms()) as spool:
+        before = disk.open_files
+        entries = await begun(spool, KEPT_OPEN_MAX + 40)
+        assert disk.open_files == before + KEPT_OPEN_MAX
+        for entry in entries:
+            await entry.write(PIECE)
+            await entry.write(b"the end")
+        assert disk.open_files == before + KEPT_OPEN_MAX
+        receipts = [await spool.commit(entry, batch_for(spool)) for entry in entries]
+        assert disk.open_files == before
+        for receipt in receipts:
+            assert await spool.content(receipt.batch.batch_id) == PIECE + PIECE + b"the end"
+        again = await begun(spool, KEPT_OPEN_MAX)
+        assert disk.open_files == before + KEPT_OPEN_MAX, "who is done lets another stay open"
+        for entry in again:
+            await entry.discard()
+        assert disk.open_files == before
+    assert not disk.open_files
+    assert not world.panics
+
+
+async def test_what_is_closed_between_pieces_was_synced_first() -> None:
+    """A write error that comes after the closing would be told to nobody."""
+    store = SimStore(capacity=512 * PIECE_OCTETS)
+    world = World(store.mount())
+    async with open_spool(world.machine, terms()) as spool:
+        kept = await begun(spool, KEPT_OPEN_MAX)
+        entry = spool.begin()
+        store.inject = lambda step: Fault(errno.EIO) if isinstance(step, Datasync) else None
+        with pytest.raises(SpoolFault):
+            await entry.write(PIECE)
+        store.inject = None
+        for each in (entry, *kept):
+            await each.discard()
+        assert not [path for path in store.files(BASE) if "/content/" in path]
+
+
+@pytest.mark.parametrize("kind", [Write, Sync])
+async def test_a_failed_entry_is_closed_and_cannot_be_committed(kind: type) -> None:
+    """A second sync after a failed one succeeds, and says nothing of what the first one lost."""
+    store = SimStore()
+    disk = store.mount()
+    world = World(disk)
+    async with open_spool(world.machine, terms()) as spool:
+        before = disk.open_files
+        entry = spool.begin()
+        await entry.write(PIECE)
+        await entry.write(b"more")
+        store.inject = lambda step: Fault(errno.EIO) if isinstance(step, kind) else None
+        with pytest.raises(SpoolFault):
+            await spool.commit(entry, batch_for(spool))
+        store.inject = None
+        assert disk.open_files == before
+        with pytest.raises(AssertionError):
+            await spool.commit(entry, batch_for(spool))
+        await entry.discard()
+
+
+@pytest.mark.parametrize("cut", range(12))
+async def test_cancelled_anywhere_nothing_stays_open(cut: int) -> None:
+    store = SimStore(capacity=512 * PIECE_OCTETS)
+    disk = store.mount()
+
+    async def slowly(_: object) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async with open_spool(World(disk).machine, terms()) as spool:
+        kept = await begun(spool, KEPT_OPEN_MAX - cut % 2)
+        before = disk.open_files
+        store.latency = slowly
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+
+                async def cancel() -> None:
+                    for _ in range(random.Random(cut).randrange(8)):
+                        await trio.lowlevel.checkpoint()
+                    scope.cancel()
+
+                nursery.start_soon(cancel)
+                async with spool.begin() as entry:
+                    for _ in range(3):
+                        await entry.write(PIECE)
+                    await spool.commit(entry, batch_for(spool))
+        assert disk.open_files == before
+        for each in kept:
+            await each.discard()
