@@ -29,9 +29,8 @@ from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
 TURN_MESSAGES = 16
 """How many messages a lane gives at its turn, while other lanes wait."""
 
-RECOVERY_STRIDE = 1000
-SWEEP_MAX = 1000
-"""Due messages made ready, and recovered batches taken, between two checkpoints."""
+STRIDE_MESSAGES = 1000
+"""Messages taken, recovered or made ready again between two checkpoints: some milliseconds."""
 
 FAULT = "451 4.3.0 [internal] fault in delivery"
 
@@ -74,12 +73,16 @@ class Lane:
 
 
 class Work:
-    """One message owed to one forward-path. retries: attempts made so far."""
+    """One message owed to one forward-path.
 
-    __slots__ = ("batch", "lane", "message", "retries")
+    retries: attempts made so far. born: when it was received, in trio's time, so that no step of the wall clock in this
+    life makes it older.
+    """
 
-    def __init__(self, batch: Batch, message: Message, lane: Lane) -> None:
-        self.batch, self.message, self.lane = batch, message, lane
+    __slots__ = ("batch", "born", "lane", "message", "retries")
+
+    def __init__(self, batch: Batch, message: Message, lane: Lane, born: float) -> None:
+        self.batch, self.message, self.lane, self.born = batch, message, lane, born
         self.retries = 0
 
 
@@ -122,8 +125,12 @@ class Queue:
 
     def take(self, batch: Batch) -> None:
         """Take over *batch*, which the spool holds durably. Never blocks, never raises."""
+        born = self._born(batch)
+        if len(batch.messages) > STRIDE_MESSAGES and self._nursery is not None:
+            self._nursery.start_soon(self._take_slowly, batch, born)
+            return
         for message in batch.messages:
-            self._make_ready(self._work(batch, message))
+            self._make_ready(self._work(batch, message, born))
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver until cancelled.
@@ -137,10 +144,7 @@ class Queue:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 try:
-                    for count, batch in enumerate(self._spool.recovered):
-                        self._recover(batch)
-                        if count % RECOVERY_STRIDE == 0:
-                            await trio.lowlevel.checkpoint()
+                    await self._take_recovered()
                     for side in self._sides.values():
                         self._start(side)
                     task_status.started()
@@ -178,9 +182,19 @@ class Queue:
             lane = self._lanes[key] = Lane(key)
         return lane
 
-    def _work(self, batch: Batch, message: Message) -> Work:
+    def _work(self, batch: Batch, message: Message, born: float) -> Work:
         key = (batch.binding_group, batch.binding, split(message.forward_path)[1])
-        return Work(batch, message, self._lanes.get(key) or self._lane(key))
+        return Work(batch, message, self._lanes.get(key) or self._lane(key), born)
+
+    def _born(self, batch: Batch) -> float:
+        return trio.current_time() - max(self._machine.clock.now() - batch.received_at, 0.0)
+
+    async def _take_slowly(self, batch: Batch, born: float) -> None:
+        """A batch of very many messages: others get their turn meanwhile."""
+        for count, message in enumerate(batch.messages, 1):
+            self._make_ready(self._work(batch, message, born))
+            if count % STRIDE_MESSAGES == 0:
+                await trio.lowlevel.checkpoint()
 
     def _route(self, lane: Lane) -> Route:
         generation = self._generations.current
@@ -214,7 +228,12 @@ class Queue:
             return
         if lane.ready:
             self._offer(lane)
-        elif not lane.groups and self._lanes.get(lane.key) is lane:
+        else:
+            self._forget(lane)
+
+    def _forget(self, lane: Lane) -> None:
+        """Unless there is something in *lane*."""
+        if not lane.ready and not lane.groups and self._lanes.get(lane.key) is lane:
             del self._lanes[lane.key]
 
     # Runners
@@ -337,7 +356,7 @@ class Queue:
     def _delay(self, work: Work, now: float) -> Retry:
         """Let *work* wait for its next attempt, or for its end if that comes sooner."""
         options = self._route(work.lane).options
-        left = lives_on(options, now - work.batch.received_at)
+        left = lives_on(options, trio.current_time() - work.born)
         wait = min(wait_seconds(options, work.retries), max(left, 0.0))
         work.retries += 1
         self._wait(work, wait)
@@ -349,18 +368,30 @@ class Queue:
         if self._delayed[0][2] is work:
             self._sooner.set()
 
-    def _recover(self, batch: Batch) -> None:
-        """Take *batch* where an earlier life left it."""
-        now = self._machine.clock.now()
-        for message in batch.messages:
-            work = self._work(batch, message)
-            if (retry := self._spool.retry_of(batch.batch_id, message.message_id)) is None:
-                self._make_ready(work)
-                continue
-            work.retries = retry.attempts
-            # The wall clock may have stepped since: never longer than the wait would be if it began now.
-            wait = wait_seconds(self._route(work.lane).options, max(work.retries - 1, 0))
-            self._wait(work, min(max(retry.next_attempt_at - now, 0.0), wait))
+    async def _take_recovered(self) -> None:
+        """Take what the spool recovered where an earlier life left it."""
+        count = 0
+        for batch in self._spool.recovered:
+            now, born = self._machine.clock.now(), self._born(batch)
+            for message in batch.messages:
+                retry = self._spool.retry_of(batch.batch_id, message.message_id)
+                self._recover(self._work(batch, message, born), retry, now)
+                if (count := count + 1) % STRIDE_MESSAGES == 0:
+                    await trio.lowlevel.checkpoint()
+
+    def _recover(self, work: Work, retry: Retry | None, now: float) -> None:
+        if retry is None:
+            self._make_ready(work)
+            return
+        work.retries = retry.attempts
+        options = self._route(work.lane).options
+        if lives_on(options, trio.current_time() - work.born) <= 0:
+            self._make_ready(work)  # its time went by while nobody tried: it gets one attempt before it is given up
+            return
+        # The wall clock may have stepped since: never longer than the wait would be if it began now.
+        wait = wait_seconds(options, max(work.retries - 1, 0))
+        self._wait(work, min(max(retry.next_attempt_at - now, 0.0), wait))
+        self._forget(work.lane)
 
     async def _sweep(self) -> None:
         """Make delayed messages ready when they are due; fail those whose time is over."""
@@ -370,11 +401,12 @@ class Queue:
                 await self._sooner.wait()
             expired: list[Work] = []
             wall, now = self._machine.clock.now(), trio.current_time()
-            for _ in range(SWEEP_MAX):
+            for _ in range(STRIDE_MESSAGES):
                 if not self._delayed or self._delayed[0][0] > now:
                     break
                 work = heapq.heappop(self._delayed)[2]
-                if lives_on(self._route(work.lane).options, wall - work.batch.received_at) > 0:
+                options = self._route(work.lane).options
+                if options.suspended or lives_on(options, now - work.born) > 0:
                     work.lane = self._lane(work.lane.key)  # the one of then may have been empty and forgotten
                     self._make_ready(work)
                 else:

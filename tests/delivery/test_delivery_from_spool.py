@@ -63,9 +63,9 @@ def arrived_in(base: pathlib.Path) -> list[pathlib.Path]:
     return list(base.glob("mail/example.com/*/new/*"))
 
 
-async def settled(queue: Queue) -> None:
+async def settled(queue: Queue, spool: Spool) -> None:
     with trio.fail_after(30):
-        while queue.active:  # noqa: ASYNC110  what is waited for is that nothing is left to do
+        while queue.active or spool.batches_in_custody:  # noqa: ASYNC110  what is waited for is that nothing is left to do
             await trio.sleep(0.01)
 
 
@@ -75,12 +75,12 @@ async def test_from_the_spool_into_a_maildir(tmp_path: pathlib.Path) -> None:
         for n in range(200):
             await one.accept(f"user{n % 3}@example.com", content=b"%d\r\n" % n)
         await one.accept("user0@example.com", "user1@example.com", content=b"large\r\n" * 300_000)
-        await settled(one.queue)
+        await settled(one.queue, one.spool)
         assert one.queue.delivered == 202
         assert one.spool.batches_in_custody == 0
     assert len(arrived_in(tmp_path)) == 202
     async with life(disk, str(tmp_path)) as two:
-        await settled(two.queue)
+        await settled(two.queue, two.spool)
         assert two.queue.delivered == 0
     await disk.aclose()
 
@@ -108,7 +108,7 @@ def test_power_may_fail_at_any_operation(seed: int | None) -> None:
                 content = b"message %d\r\n" % n
                 await one.accept(f"user{n}@example.com", content=content)
                 acknowledged.append(content)
-            await settled(one.queue)
+            await settled(one.queue, one.spool)
 
     clock = trio.testing.MockClock(autojump_threshold=0)
     store, acknowledged = SimStore(), list[bytes]()
@@ -129,7 +129,7 @@ def test_power_may_fail_at_any_operation(seed: int | None) -> None:
 
         async def next_life(store: SimStore = store) -> None:
             async with life(store.mount(), "") as two:
-                await settled(two.queue)
+                await settled(two.queue, two.spool)
                 assert two.queue.delayed == 0
 
         trio.run(next_life, clock=trio.testing.MockClock(autojump_threshold=0))

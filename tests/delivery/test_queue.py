@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 import trio
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
-from momentum_trio.delivery.queue import TURN_MESSAGES, Queue
+from momentum_trio.delivery.queue import STRIDE_MESSAGES, TURN_MESSAGES, Queue
 from momentum_trio.mail import record
 from momentum_trio.spool.message import Conclusion, Retry
 
@@ -51,6 +53,16 @@ class Told:
             return [Delivered()] * len(attempts) if self.answer is None else await self.answer(attempts)
         finally:
             self.busy -= 1
+
+
+@dataclass
+class AheadClock:
+    """A wall clock that is some time ahead of trio's."""
+
+    seconds: float = 0.0
+
+    def now(self) -> float:
+        return EPOCH + trio.current_time() + self.seconds
 
 
 @dataclass
@@ -348,6 +360,101 @@ async def test_empty_lanes_are_forgotten() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert h.queue.delivered == 300
         assert not h.queue._lanes
+
+
+async def test_lanes_of_recovered_mail_that_waits_or_expires_are_forgotten(autojump_clock: object) -> None:
+    spool = MemorySpool()
+    for n in range(300):
+        spool.batches.append(batch := spool.accept(f"a@{n}.example"))
+        spool.retries[batch.messages[0].message_id] = Retry(1, EPOCH + trio.current_time() + 900)
+    async with house(Told(), spool=spool, Message_Expiration="500") as h:
+        assert not h.queue._lanes
+        await trio.sleep(1000)
+        assert h.queue.failed == 300
+        assert not h.queue._lanes
+
+
+async def test_a_clock_that_steps_ahead_makes_no_mail_older(autojump_clock: object) -> None:
+    """The wall clock of a host is set right, years ahead: what waits is not given up for that."""
+    spool = MemorySpool()
+
+    async def defer_once(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        ahead.seconds = 1e9
+        return [Deferred("451 later") if attempt.retries == 0 else Delivered() for attempt in attempts]
+
+    machine, records = machine_with()
+    ahead = AheadClock()
+    held = generations({"": {"Delivery_Method": "MAILDIR"}})
+    queue = Queue(dataclasses.replace(machine, clock=ahead), spool, held, [Told(defer_once)])
+    async with trio.open_nursery() as nursery:
+        await nursery.start(queue.run)
+        queue.take(spool.accept("a@one.example"))
+        await trio.sleep(5000)
+        nursery.cancel_scope.cancel()
+    assert list(spool.concluded.values()) == [Conclusion.DELIVERED]
+    assert [letter(each) for each in records if isinstance(each, record.Delivered | record.Failed)] == ["T", "D"]
+
+
+async def test_mail_whose_time_went_by_while_the_node_was_down_gets_an_attempt(autojump_clock: object) -> None:
+    spool = MemorySpool()
+    spool.batches += [spool.accept("good@one.example"), spool.accept("bad@one.example")]
+    for batch in spool.batches:
+        spool.retries[batch.messages[0].message_id] = Retry(2, EPOCH + trio.current_time() + 100)
+    await trio.sleep(86_000)
+
+    async def some(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        good = [attempt.message.forward_path.startswith("good") for attempt in attempts]
+        return [Delivered() if each else Deferred("451 later") for each in good]
+
+    async with house(Told(some), spool=spool, Message_Expiration="80000") as h:
+        await trio.sleep(10)
+        assert sorted(h.lines()) == ["D good@one.example 2", "P bad@one.example 3", "T bad@one.example 2"]
+
+
+async def test_suspended_mail_is_not_given_up_before_it_was_tried_again(autojump_clock: object) -> None:
+    async def defer_once(attempts: Sequence[Attempt]) -> Sequence[Outcome]:
+        return [Deferred("451 later") if attempt.retries == 0 else Delivered() for attempt in attempts]
+
+    async with house(Told(defer_once), Retry_Interval="6000", Message_Expiration="5000") as h:
+        h.queue.take(h.spool.accept("a@one.example"))
+        await trio.sleep(100)
+        h.generations.replace({"": {"Delivery_Method": "MAILDIR", "Suspend_Delivery": "true"}})
+        h.queue.reconfigured()
+        await trio.sleep(86_000)
+        assert h.lines() == ["T a@one.example 0"]
+        h.generations.replace({"": {"Delivery_Method": "MAILDIR"}})
+        h.queue.reconfigured()
+        await trio.sleep(10)
+        assert h.lines() == ["T a@one.example 0", "D a@one.example 1"]
+
+
+@pytest.mark.parametrize("recovered", [False, True])
+async def test_a_batch_of_ten_thousand_does_not_hold_up_the_others(recovered: bool) -> None:
+    machine, _ = machine_with()
+    spool = MemorySpool()
+    held = generations({"": {"Delivery_Method": "MAILDIR", "Suspend_Delivery": "true"}})
+    queue = Queue(machine, spool, held, [Told()])
+    batch = spool.accept(*(f"a@{n}.example" for n in range(10_000)))
+    spool.batches += [batch] * recovered
+    steps: list[int] = []
+
+    async def watch() -> None:
+        while queue.active < 10_000:
+            steps.append(queue.active)
+            await trio.lowlevel.checkpoint()
+        steps.append(queue.active)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        await trio.lowlevel.checkpoint()
+        await nursery.start(queue.run)
+        if not recovered:
+            queue.take(batch)
+        with trio.fail_after(20):
+            await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert steps[-1] == 10_000
+    assert max(after - before for before, after in pairwise(steps)) <= 2 * STRIDE_MESSAGES
 
 
 methods = st.builds(

@@ -178,6 +178,21 @@ async def test_faults_of_the_spool_leave_custody_with_the_client(where: str, fau
     assert isinstance(await entrance.message(FULL), Receipt)
 
 
+async def test_what_the_spool_would_not_take_is_discarded_at_once() -> None:
+    """Not when the client has sent the rest: he may take his time, and the disk is full."""
+    entrance = Entrance(RELAY)
+    entrance.mail()
+    entrance.recipient()
+    await entrance.reception.write(FULL)
+    entrance.spool.write_fault = SpoolFull("no room")
+    await entrance.reception.write(b"more\r\n")
+    assert entrance.spool.discarded == 1
+    entrance.spool.write_fault = None
+    await entrance.reception.write(b"more\r\n")
+    assert isinstance(await entrance.reception.finish(b""), Deferred)
+    assert entrance.spool.discarded == 1
+
+
 async def test_each_recipient_is_a_message_of_one_batch() -> None:
     entrance = Entrance(RELAY)
     receipt = await entrance.message(FULL, "c@d.example", "e@d.example", "c@d.example")
