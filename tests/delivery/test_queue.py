@@ -418,7 +418,9 @@ async def test_suspended_mail_is_not_given_up_before_it_was_tried_again(autojump
     async with house(Told(defer_once), Retry_Interval="6000", Message_Expiration="5000") as h:
         h.queue.take(h.spool.accept("a@one.example"))
         await trio.sleep(100)
-        h.generations.replace({"": {"Delivery_Method": "MAILDIR", "Suspend_Delivery": "true"}})
+        h.generations.replace(
+            {"": {"Delivery_Method": "MAILDIR", "Suspend_Delivery": "true", "Message_Expiration": "5000"}}
+        )
         h.queue.reconfigured()
         await trio.sleep(86_000)
         assert h.lines() == ["T a@one.example 0"]
