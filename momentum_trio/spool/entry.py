@@ -8,6 +8,7 @@ it says to who has the file open.
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 from typing import Self
@@ -113,7 +114,7 @@ class Entry:
         try:
             await self._disk.perform(steps)
         except OSError as error:
-            with trio.CancelScope(shield=True):
+            with trio.CancelScope(shield=True), suppress(OSError):
                 await self._disk.perform([Close(file)])
             self._let_go()
             raise spool_fault(error) from error

@@ -84,9 +84,19 @@ class Log:
         return self._segment if self._file is not None else None
 
     async def begin_segment(self) -> None:
-        """Make a new, durable, empty segment the active one. Raises OSError; then there is none."""
+        """Make a new, durable, empty segment the active one. Raises OSError; then there is none.
+
+        Segments before it in which nothing stands (a nearly full disk makes them: each refused group seals one) are
+        removed: the new header speaks of the last one that holds something.
+        """
         assert self._file is None
-        before = self.ledger.segments[-1] if self.ledger.segments else None
+        empty: list[Segment] = []
+        before: Segment | None = None
+        for segment in reversed(self.ledger.segments):
+            if segment.length > SEGMENT_HEADER_OCTETS or segment.slots:
+                before = segment
+                break
+            empty.append(segment)
         number = self.last_number + 1
         salt = int.from_bytes(self._entropy.octets(4), "big")
         path = f"{self._directory}/{segment_name(number, salt)}"
@@ -116,6 +126,10 @@ class Log:
         self._file, self._group = file, 0
         self._synced_length = self._trusted_length = SEGMENT_HEADER_OCTETS
         self.ledger.segments.append(self._segment)
+        unlinks = [Unlink(segment.path, missing_ok=True) for segment in empty]
+        if empty and await self._try(*unlinks, SyncDirectory(self._directory)):
+            for segment in empty:
+                self.ledger.segments.remove(segment)
 
     async def append(self, frames: Sequence[Frame], lazy: Sequence[Frame], *, sync: bool) -> Appended:
         """Write *frames* and *lazy* (and what was carried) as one group; *sync*: and make it durable.
@@ -239,7 +253,7 @@ class Log:
             await self._try(Close(self._file))
             self._file = None
 
-    async def _try(self, *steps: Truncate | Datasync | Close | Unlink) -> bool:
+    async def _try(self, *steps: Truncate | Datasync | Close | Unlink | SyncDirectory) -> bool:
         """Carry out *steps*; whether it went well."""
         try:
             await self._disk.perform(steps)

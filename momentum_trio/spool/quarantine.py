@@ -33,8 +33,8 @@ class Quarantine:
         if await self._has(name, size):
             return False
         file = File(f"{self.directory}/{name}")
-        await self._disk.perform([Open(file, writable=True, create=self._mode), Truncate(file, 0)])
         try:
+            await self._disk.perform([Open(file, writable=True, create=self._mode), Truncate(file, 0)])
             for at in range(0, size, PIECE_OCTETS):
                 piece = (await self._disk.perform([Read(source, first + at, min(PIECE_OCTETS, size - at))]))[0]
                 await self._disk.perform([Write(file, at, [piece])])

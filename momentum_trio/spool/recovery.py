@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import msgspec
+import trio
 
 from momentum_trio.machine.disk import (
     Close,
@@ -46,6 +47,7 @@ from momentum_trio.spool.wire import Custody, Wire, batch_of
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
+STRIDE_MESSAGES = 1000  # between two checkpoints
 
 
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
@@ -89,8 +91,13 @@ class Recovery:
             await self._read(segment)
         await self._remove_empty_segments()
         await self._check_content()
+        count = 0
         for batch_id, slot in found.ledger.slots.items():
             batch = batch_of(self._custodies.pop(batch_id))
+            count += len(slot.open)
+            if count >= STRIDE_MESSAGES:
+                count = 0
+                await trio.lowlevel.checkpoint()
             messages = tuple(message for message in batch.messages if message.message_id in slot.open)
             found.batches.append(batch if len(messages) == len(batch.messages) else replace(batch, messages=messages))
         return found

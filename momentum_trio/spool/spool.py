@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 import trio
@@ -270,7 +270,7 @@ class Spool:
         except FileNotFoundError:
             return None
         except OSError as error:
-            with trio.CancelScope(shield=True):
+            with trio.CancelScope(shield=True), suppress(OSError):
                 await self._disk.perform([Close(file)])
             raise SpoolSick(str(error)) from error
         return b"".join(results[1:-1])

@@ -29,6 +29,7 @@ from fault_story import (
 )
 from simulated_host import CONFIG_PATH, MX, Site, console, read_reply, send_all
 
+from momentum_trio.listener.ceiling import DESCRIPTORS_RESERVE
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Rename, Step, Unlink
 from momentum_trio.mail.record import SessionBegan, SessionEnded
@@ -209,7 +210,7 @@ def test_descriptors_run_out_and_come_back(seed: int) -> None:
 def test_sessions_are_capped_below_the_descriptors() -> None:
     async def small(machine: Machine, path: str, **options: Any) -> object:
         life = current_life()
-        life.descriptors_max = life.descriptors_hard_max = 80
+        life.descriptors_max = life.descriptors_hard_max = DESCRIPTORS_RESERVE + 16
         return await run_node(machine, path, **options)
 
     async def main() -> None:

@@ -153,7 +153,7 @@ async def test_lives_without_mail_leave_no_segments() -> None:
     for _ in range(9):
         async with open_spool(World(store.mount()).machine, terms()) as spool:
             assert [batch.batch_id for batch in spool.recovered] == [receipt.batch.batch_id]
-    assert len(store.files(f"{BASE}/log")) == 3
+    assert len(store.files(f"{BASE}/log")) == 2
 
 
 def test_identifiers_borrow_the_next_second() -> None:

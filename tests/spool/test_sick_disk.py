@@ -11,8 +11,9 @@ import trio
 import trio.testing
 from spool_world import BASE, World, batch_for, deliver, submit, terms
 
-from momentum_trio.machine.disk import Create, Datasync, Read, Step, Sync, Truncate, Write
+from momentum_trio.machine.disk import Create, Datasync, File, Open, Read, Step, Sync, Truncate, Write
 from momentum_trio.spool.frame import SEGMENT_HEADER_OCTETS, SegmentHeader
+from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.spool import Receipt, Spool, SpoolFull, SpoolSick, open_spool
 from sim.disk import Fault, SimStore
 
@@ -348,3 +349,52 @@ async def test_a_spool_that_cannot_be_opened_says_so() -> None:
     async with open_spool(World(disk).machine, terms()):
         pass
     assert disk.open_files == 0
+
+
+async def test_reading_from_a_disk_that_fails_at_everything() -> None:
+    store = SimStore()
+    async with open_spool(World(store.mount()).machine, terms()) as spool:
+        receipt = await submit(spool, b"x" * 5000)
+        store.inject = lambda step: Fault(errno.EIO)
+        with pytest.raises(SpoolSick):
+            await spool.content(receipt.batch.batch_id)
+        entry = spool.begin()
+        with pytest.raises(SpoolSick):
+            await entry.write(b"x" * 5000)
+        store.inject = None
+        await entry.discard()
+
+
+async def test_a_quarantine_that_fails_leaves_nothing_open() -> None:
+    store = SimStore()
+    store.put("/log", b"damaged")
+    store.put("/kept/log-0", b"", 0o640)
+    disk, source = store.mount(), File("/log")
+    await disk.perform([Open(source)])
+    store.inject = lambda step: Fault(errno.EIO) if isinstance(step, Truncate) else None
+    with pytest.raises(OSError, match="Input/output"):
+        await Quarantine(disk, "/kept", 0o640).keep("log-0", source, 0, 7)
+    assert disk.open_files == 1
+    store.inject = None
+    assert await Quarantine(disk, "/kept", 0o640).keep("log-0", source, 0, 7)
+    assert store.octets("/kept/log-0") == b"damaged"
+
+
+async def test_a_nearly_full_disk_is_not_littered_with_empty_segments() -> None:
+    """Each refused group seals a segment; those that hold nothing are removed."""
+    store = SimStore()
+    world = World(store.mount())
+    async with open_spool(world.machine, terms()) as spool:
+        kept = await submit(spool, b"kept")
+        store.inject = lambda step: (
+            Fault(errno.ENOSPC, 100) if isinstance(step, Write) and step.offset and "/log/" in step.file.path else None
+        )
+        for _ in range(50):
+            with pytest.raises(SpoolFull):
+                await submit(spool, b"refused")
+        assert len(store.files(f"{BASE}/log")) <= 3
+        store.inject = None
+        late = await submit(spool, b"late")
+        assert len(store.files(f"{BASE}/log")) == 2
+    assert await found(store) == {kept.batch.batch_id: b"kept", late.batch.batch_id: b"late"}
+    assert not [text for text in world.errors() if "missing" in text]
