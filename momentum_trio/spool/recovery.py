@@ -47,7 +47,7 @@ from momentum_trio.spool.wire import Custody, Wire, batch_of
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
-STRIDE_MESSAGES = 1000  # between two checkpoints
+STRIDE_MESSAGES, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
 
 
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
@@ -233,7 +233,12 @@ class Recovery:
         """Enter the records of *group* in the ledger."""
         if group.marker is not None:
             self._learn(group.marker.incarnation, group.marker.high_water)
+        octets = 0
         for record in group.records:
+            octets += len(record.envelope)
+            if octets >= STRIDE_ENVELOPE_OCTETS:
+                octets = 0
+                await trio.lowlevel.checkpoint()
             try:
                 readable = self._enter(segment, record)
             except (msgspec.MsgspecError, UnicodeDecodeError):
