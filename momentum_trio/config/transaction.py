@@ -24,7 +24,8 @@ def parse_path(tokens: Sequence[str], tree: ConfigTree) -> tuple[ScopePath, tupl
     """The scope that *tokens* begin with, and the tokens behind it.
 
     An anonymous scope takes one token, a named one two: ``esmtp_listener listen :25 enable false`` is the scope
-    (("esmtp_listener", ""), ("listen", ":25")) and the rest ("enable", "false"). A Listen may be named by its port alone.
+    (("esmtp_listener", ""), ("listen", ":25")) and the rest ("enable", "false").
+    A Listen may be named by its port alone.
     Raises ConfigErrors when a named scope lacks its instance.
     """
     path: ScopePath = ()
