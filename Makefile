@@ -31,7 +31,7 @@ bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
 
 fuzz: dev
-	for target in `.venv/bin/python -m fuzz --list`; do .venv/bin/python -m fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; done
+	.venv/bin/python -m fuzz all --seconds $(FUZZ_SECONDS)
 
 # the pages that are generated from declarations
 reference: dev
