@@ -152,7 +152,7 @@ class _Scan:
             return Shape.OPEN, pos
         if c and c in "([":
             return Shape.LEAF, self._bracket(pos)
-        if c and c not in "}=)]":
+        if c and c not in "}=)]" and name not in BARE_OPTIONS:
             last = path.end() if (path := _instance_path(text, pos)) else self._word_or_string(pos)
             brace = self._blanks(last)
             if text[brace : brace + 1] == "{":

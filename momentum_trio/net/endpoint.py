@@ -111,12 +111,16 @@ def _ipv4(host: str) -> str:
 def _bracketed(host: str, port: int) -> Endpoint:
     if host == "*":
         return Endpoint(Family.INET6, "::", port)
+    if not host:
+        raise ValueError(f"nothing stands in the brackets: {_EXPECTED}")
     if ":" not in host:
         return Endpoint(Family.INET, _ipv4(host), port)
     try:
         address = ipaddress.IPv6Address(host)
     except ValueError:
         raise ValueError(f"'{host}' is not an IPv6 address") from None
+    if address.scope_id is not None and not address.is_link_local:
+        raise ValueError(f"only a link-local address has a zone: '{host}' is none")
     if address.ipv4_mapped is not None:
         return Endpoint(Family.INET, _ipv4(str(address.ipv4_mapped)), port)
     return Endpoint(Family.INET6, str(address), port)
