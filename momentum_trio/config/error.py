@@ -52,9 +52,13 @@ class ConfigError(Exception):
         is_structural: bool = False,
         is_secret: bool = False,
     ) -> None:
-        super().__init__(f"{at}: " + (f"{option}: " if option else "") + problem + (f" ({hint})" if hint else ""))
+        super().__init__()
         self.at, self.option, self.problem, self.hint, self.warning = at, option, problem, hint, warning
         self.is_structural, self.is_secret = is_structural, is_secret
+
+    def __str__(self) -> str:
+        option, hint = f"{self.option}: " if self.option else "", f" ({self.hint})" if self.hint else ""
+        return f"{self.at}: {option}{self.problem}{hint}"
 
     def fields(self) -> ErrorFields:
         """The error as plain values."""
