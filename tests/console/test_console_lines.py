@@ -133,6 +133,14 @@ def test_completions(line: str, start: int, expected: tuple[str, ...]) -> None:
     assert DISPATCH.completions(OPERATOR, line) == (start, expected)
 
 
+def test_an_instance_is_completed_as_it_has_to_be_written() -> None:
+    tree = TREE.set((("pathway", 'a "b" c'),), "Idle_Time", "5").set((("pathway", "'d"),), "Idle_Time", "5")
+    node = PlainAdministration(Generations(Generation(1, tree)))
+    _, candidates = Dispatch(COMMANDS, node).completions(OPERATOR, "config show pathway ")
+    assert candidates == (r'''"'d"''', r'"a \"b\" c"')
+    assert [split(candidate) for candidate in candidates] == [("'d",), ('a "b" c',)]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
