@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 UNIX_PATH_OCTETS_MAX = 107  # sun_path holds 108 with its terminating NUL
+UNIX_DIRECTORY_OCTETS_MAX = 97  # it is bound under a private name of ten octets before it has its own
 ENDPOINT_TEXT_MAX = 512
 
 _EXPECTED = "expected ADDRESS:PORT, [IPV6]:PORT, *:PORT, [*]:PORT or a path that begins with '/'"
@@ -86,6 +87,8 @@ def _unix_path(text: str) -> str:
     path = re.sub(r"/(?:\.?/)+", "/", text)
     if path.endswith("/") or len(path.encode("utf-8", "surrogatepass")) > UNIX_PATH_OCTETS_MAX:
         raise ValueError(f"expected the path of a Unix socket, at most {UNIX_PATH_OCTETS_MAX} octets")
+    if len(path.rpartition("/")[0].encode("utf-8", "surrogatepass")) > UNIX_DIRECTORY_OCTETS_MAX:
+        raise ValueError(f"the directory of a Unix socket has at most {UNIX_DIRECTORY_OCTETS_MAX} octets")
     return path
 
 
