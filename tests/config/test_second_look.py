@@ -8,6 +8,8 @@ from momentum_trio.config.dump import as_conf, as_json
 from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.source import Source
+from momentum_trio.config.syntax import Block, parse
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.node.schema import DECLARED
 
@@ -152,3 +154,26 @@ def test_no_warning_shows_a_secret() -> None:
 def test_a_secret_in_an_opaque_scope_is_not_printed() -> None:
     tree = loaded(f"ac_auth x {{ Outbound_SMTP_AUTH_Pass = {CANARY} }}")
     assert CANARY not in as_conf(tree) + repr(as_json(tree)) + tree.show((), recurse=True)
+
+
+# edits
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("B { C = 2\r\n}\r\n", "B { C = 2\r\n  Z = 9\r\n}\r\n"),
+        ("B {}\r\n", "B {\r\n  Z = 9\r\n}\r\n"),
+        ("\tB {\n\t\tC = 2\n\t}", "\tB {\n\t\tC = 2\n\t\tZ = 9\n\t}"),
+        ("B { C = 2 \t }", "B { C = 2 \t \n  Z = 9\n}"),
+    ],
+)
+def test_what_is_inserted_fits_the_text_and_nothing_else_changes(text: str, expected: str) -> None:
+    document = parse(Source("x", text), [])
+    (block,) = document.body
+    assert isinstance(block, Block)
+    assert document.inserted(block, "Z = 9") == expected
+
+
+def test_what_is_appended_has_the_line_end_of_the_text() -> None:
+    assert parse(Source("x", "A = 1\r\nB = 2"), []).inserted(None, "Z = 9") == "A = 1\r\nB = 2\r\nZ = 9\r\n"
