@@ -198,7 +198,8 @@ class _Check:
     def _local_changes(self) -> Iterator[ConfigError]:
         settings = self._tree.root.settings
         only = settings.get("local_changes_only")
-        if only is not None and "local_changes_file" not in settings:
+        file = settings.get("local_changes_file")
+        if only is not None and (file is None or file.value in (Word(""), Word("", quoted=True))):
             try:
                 is_only = BOOLEAN.parse(only.value)
             except ValueError:

@@ -209,7 +209,9 @@ class Loader:
                 self._readonly.update([path] if wish.is_readonly else [])
             return
         found = self._known[path]
-        if isinstance(found, DirectoryListing):
+        if isinstance(found, DirectoryListing) and path == self._local:
+            self._errors.append(ConfigError(wish.at, "Local_Changes_File", "a directory, not a file"))
+        elif isinstance(found, DirectoryListing):
             for name in sorted(found.names):
                 if not name.startswith("."):
                     self._one_of_directory(wish, f"{path.rstrip('/')}/{name}")
@@ -219,7 +221,7 @@ class Loader:
             self._next(wish)
 
     def _one_of_directory(self, wish: _Wish, path: str) -> None:
-        if not wish.place[0]:  # the main file, or that of local changes, is no directory
+        if not wish.place[0]:  # the main file is no directory, and outcome() says so
             return
         self._readonly.update([path] if wish.is_readonly else [])
         self._targets[wish.place].append(path)

@@ -306,6 +306,11 @@ class _Scan:
         last = match.end()
         if text[last : last + 1] in ('"', "'"):
             raise self._quote_in_word(pos, last)
+        word = match.group()
+        if is_list and (word.startswith(";") or word.endswith(";")):
+            raise _Wrong(
+                pos + word.index(";"), "';' separates nothing in a list", "blanks are enough, or quote the word"
+            )
         if not is_list and ";" in match.group():
             first = match.group().index(";")
             return pos + first if first else last

@@ -94,6 +94,10 @@ def test_changes_do_not_gather_warnings() -> None:
         ('Domain "/a\\Kb/" {}', "RE2 has no reset of the match \\K"),
         ('Domain "/a\\Z/" {}', "RE2 has no anchor \\Z"),
         ('Domain "/(?<n>a)\\k<n>/" {}', "RE2 has no back reference \\k"),
+        ("Relay_Domains = ( a; b )", "';' separates nothing in a list"),
+        ("Relay_Domains = ( a ; b )", "';' separates nothing in a list"),
+        ("Relay_Domains = ( ;a )", "';' separates nothing in a list"),
+        ('Local_Changes_Only = true Local_Changes_File = ""', "Local_Changes_File is not set"),
         ("Control_Listener { Peer 10.0.0.1 { Idle_Time = 5 } }", "not valid in Peer of Control_Listener"),
     ],
 )
@@ -108,11 +112,22 @@ def test_refused(text: str, problem: str) -> None:
         "ESMTP_Listener { relay_for_sending_domains\nPeer 10.0.0.1 {} }",
         'ESMTP_Listener { Listen "127.0.0.1:0" {} }\nControl_Listener { Listen "127.0.0.1:0" {} }',
         'ESMTP_Listener { Listen "[fe80::1%lo]:25" {} }',
+        'Relay_Domains = ( "a;" b;c )',
         'Relay_Hosts = ( "[fd82::/32]" "[fd82::]/32" )',
     ],
 )
 def test_loads(text: str) -> None:
     loaded(text)
+
+
+def test_a_directory_holds_no_local_changes() -> None:
+    (only,) = said({"ecelerity.conf": 'Local_Changes_File = "d"', "d/a": "Hostname = b"})
+    assert "a directory, not a file" in only
+
+
+def test_what_is_said_of_a_long_word_is_short() -> None:
+    (only,) = said("A" * 100_000 + " = 1")
+    assert len(only) < 2000
 
 
 def test_the_bare_option_takes_no_scope_for_its_instance() -> None:
