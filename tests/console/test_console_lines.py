@@ -11,8 +11,10 @@ from console_host import CONFIG, PlainAdministration, administration
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from momentum_trio.config.load import checked
 from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import Dispatch, Output
+from momentum_trio.console.facade import ApplyError
 from momentum_trio.console.word import split, words
 from momentum_trio.listener.kind import Generation, Generations
 from momentum_trio.node.tables import COMMANDS
@@ -174,3 +176,25 @@ def test_words_stand_where_they_say(line: str) -> None:
     for word in found:
         assert split(line[word.start : word.end]) == (word.text,)
     assert "".join(line[a.end : b.start] for a, b in pairwise(found)).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (ApplyError(("no such address", "nor that")), "no such address\nnor that\nReconfigure failed\n"),
+        (OSError("gone"), "gone\nReconfigure failed\n"),
+    ],
+)
+def test_a_reload_that_fails_says_so_in_its_last_line(problem: Exception, expected: str) -> None:
+    node = PlainAdministration(Generations(Generation(1, TREE)), problem=problem)
+    output, _ = performed(Dispatch(COMMANDS, node), "config reload", "text")
+    assert (output.failed, output.text) == (True, expected)
+
+
+def test_a_reload_says_what_is_worth_saying() -> None:
+    node = administration(NODE + "ac_auth x {}\n")
+    node.generations.advance(checked(node.tree))
+    output, _ = performed(Dispatch(COMMANDS, node), "config reload", "text")
+    assert not output.failed
+    assert output.text.startswith("Reconfigured.\necelerity.conf:")
+    assert "ac_auth: not a part of this host" in output.text

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.kind import quoted
 from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
@@ -20,6 +20,7 @@ from momentum_trio.config.tree import CONSOLE, ConfigTree
 from momentum_trio.config.value import Array, Dictionary, Value
 from momentum_trio.config.value import Word as ValueWord
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
+from momentum_trio.console.facade import ApplyError
 from momentum_trio.console.word import Word, split, words
 from momentum_trio.listener.listen_options import ListenOptions
 
@@ -168,9 +169,14 @@ async def _reload(request: Request) -> Answer:
         await request.administration.reload()
     except ConfigErrors as errors:
         return failure(f"{errors.render()}\nReconfigure failed")
+    except ApplyError as error:
+        return failure("\n".join((*error.problems, "Reconfigure failed")))
     except OSError as error:
         return failure(f"{error}\nReconfigure failed")
-    return Answer("Reconfigured.", {"generation": request.administration.generation})
+    tree = request.administration.tree
+    said = f"\n{render(tree.warnings, tree.sources())}" if tree.warnings else ""
+    data = {"generation": request.administration.generation, "warnings": [str(warning) for warning in tree.warnings]}
+    return Answer(f"Reconfigured.{said}", data)
 
 
 def _one_option(request: Request, synopsis: str) -> Asked:
