@@ -326,11 +326,13 @@ class ConfigTree:
         return echo_text(entry.name, setting.value, entry, _indent(path))
 
     def unset(self, path: ScopePath, option: str | None) -> ConfigTree:
-        """A new tree in which *option*, or with None the whole scope, is not set at *path*.
+        """A new tree in which *option*, or with None the whole scope, is not set at *path*; this one if it is not.
 
         Raises ConfigErrors: the file level cannot be cleared; no such option; what is left would be wrong.
         """
         if option is not None:
+            if self.get(path, option) is None:
+                return self
             return self._with_root(self.root.without_setting(path, self.entry(path, option).key))
         if not path:
             raise _refused("Global", "the global scope cannot be unset")

@@ -139,6 +139,15 @@ async def test_a_buffer_no_socket_takes_is_refused_before_anything_changes(tmp_p
         assert running.administration.generation == 3
 
 
+async def test_to_unset_what_is_not_set_is_no_new_generation(tmp_path: Path) -> None:
+    async with node(tmp_path) as running:
+        tree = running.administration.tree
+        for path in ((), LISTEN, (("domain", "nowhere.example"),)):
+            option = "Accept_Queue_Backlog" if path == LISTEN else "Max_Retries"
+            await running.administration.apply(Change(path, option, None).on, ())
+        assert (running.administration.tree, running.administration.generation) == (tree, 1)
+
+
 async def test_reload_reads_the_files_again(tmp_path: Path) -> None:
     async with node(tmp_path) as running:
         port = running.port

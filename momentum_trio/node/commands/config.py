@@ -175,7 +175,10 @@ async def _reload(request: Request) -> Answer:
         return failure(f"{error}\nReconfigure failed")
     tree = request.administration.tree
     said = f"\n{render(tree.warnings, tree.sources())}" if tree.warnings else ""
-    data = {"generation": request.administration.generation, "warnings": [str(warning) for warning in tree.warnings]}
+    data: Data = {
+        "generation": request.administration.generation,
+        "warnings": [str(warning) for warning in tree.warnings],
+    }
     return Answer(f"Reconfigured.{said}", data)
 
 
