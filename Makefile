@@ -20,16 +20,18 @@ lint: dev
 types: dev
 	.venv/bin/mypy
 
-# the durability tests whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments
+# what `make test` samples, whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments, and the fault stories
+# with power cut, killed and signalled at every step
 campaign: dev peers
 	MOMENTUM_LOAD=20000 MOMENTUM_KILLS=20 .venv/bin/python -m pytest -q -s --timeout 600 tests/interop/test_durability.py
+	MOMENTUM_FAULTS=1 .venv/bin/python -m pytest -q -n 2 --timeout 600 tests/node/test_whole_node_faults.py
 
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
 
 fuzz: dev
-	for target in `.venv/bin/python -m fuzz --list`; do .venv/bin/python -m fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; done
+	.venv/bin/python -m fuzz all --seconds $(FUZZ_SECONDS)
 
 # the pages that are generated from declarations
 reference: dev

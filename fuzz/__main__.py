@@ -1,5 +1,7 @@
 """``python -m fuzz TARGET --seconds N [--seed S]``: random inputs for one target until the time is up or one fails.
 
+``all`` is every target, one after the other, N seconds each.
+
 A target is a module of this package: its docstring's first sentence is the invariant, ``strategy()`` draws octets
 worth trying, ``run(octets)`` raises when they break the invariant. Of the inputs one in five is drawn, the others are
 mutations of those drawn before. A failing input is printed as a repr and kept in ``var/fuzz``; ``--input FILE`` tries
@@ -158,26 +160,35 @@ def kept(name: str, octets: bytes, folder: Path) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command: exit status 0 when the invariant held, 1 when an input broke it."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Random inputs for one target.")
-    parser.add_argument("target", choices=targets())
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description="Random inputs for the parsers.")
+    parser.add_argument("target", choices=[*targets(), "all"])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--input", type=Path, help="try the input in this file alone")
     asked = parser.parse_args(arguments)
-    target = load(asked.target)
-    print(f"{asked.target}: {invariant(target)}")
+    if asked.input is not None and asked.target == "all":
+        parser.error("--input needs one target")
     if asked.input is not None:
-        failure = attempt(target.run, asked.input.read_bytes())
+        failure = attempt(load(asked.target).run, asked.input.read_bytes())
         print("it holds" if failure is None else failure.said)
         return 0 if failure is None else 1
     first_seed = random.SystemRandom().getrandbits(32) if asked.seed is None else asked.seed
-    warnings.simplefilter("ignore")  # hypothesis remarks on slow draws
-    result = fuzz(target, asked.seconds, first_seed)
+    names = targets() if asked.target == "all" else [asked.target]
+    return max(campaign(name, asked.seconds, first_seed) for name in names)
+
+
+def campaign(name: str, seconds: float, first_seed: int) -> int:
+    """Fuzz one target and tell of it; 0 when the invariant held, else 1."""
+    target = load(name)
+    print(f"{name}: {invariant(target)}", flush=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # hypothesis remarks on slow draws
+        result = fuzz(target, seconds, first_seed)
     rate = result.runs / result.seconds if result.seconds else 0.0
     print(f"seed {first_seed}: {result.runs} runs in {result.seconds:.1f} s, {rate:.0f} a second")
     if result.failure is None:
         return 0
-    path = kept(asked.target, result.failure.octets, FAILURES)
+    path = kept(name, result.failure.octets, FAILURES)
     print(f"{result.failure.said}\nfailing input, kept in {path}:\n{result.failure.octets!r}")
     return 1
 

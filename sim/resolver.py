@@ -9,7 +9,6 @@ from typing import Any
 import trio
 
 from .sockets.address import LOOPBACK_4, LOOPBACK_6, IPAddress
-from .sockets.network import Network
 
 SERVICES = {"smtp": 25, "domain": 53, "http": 80, "https": 443, "smtps": 465, "submissions": 465, "submission": 587}
 
@@ -20,8 +19,7 @@ class Resolver(trio.abc.HostnameResolver):
     names: by lower-case name; a test may add aliases. trio itself answers numeric questions with the real libc.
     """
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self) -> None:
         self.names: dict[str, list[IPAddress]] = {"localhost": [LOOPBACK_4, LOOPBACK_6]}
 
     def add(self, name: str, addresses: list[IPAddress]) -> None:

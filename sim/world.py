@@ -50,7 +50,7 @@ class World:
         self.epoch = epoch
         self.kernel = Kernel(seed, keep_trace=keep_trace, still_passes_max=still_passes_max)
         self.network = Network(self.kernel, latency_seconds=latency_seconds, short=short)
-        self.names = Resolver(self.network)
+        self.names = Resolver()
         self.hosts: dict[str, Host] = {}
         self.records: list[tuple[Life, Record]] = []
         self.findings: list[SimulationFailure] = []

@@ -46,6 +46,3 @@ class Chain:
             if key in scope.settings and scope.kind in scopes:
                 return scope
         return None
-
-
-EMPTY = Chain(())

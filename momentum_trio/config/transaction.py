@@ -25,6 +25,7 @@ def parse_path(tokens: Sequence[str], tree: ConfigTree) -> tuple[ScopePath, tupl
 
     An anonymous scope takes one token, a named one two: ``esmtp_listener listen :25 enable false`` is the scope
     (("esmtp_listener", ""), ("listen", ":25")) and the rest ("enable", "false").
+    A Listen may be named by its port alone.
     Raises ConfigErrors when a named scope lacks its instance.
     """
     path: ScopePath = ()
@@ -40,8 +41,20 @@ def parse_path(tokens: Sequence[str], tree: ConfigTree) -> tuple[ScopePath, tupl
             if not rest:
                 raise ConfigErrors([ConfigError(Position(CONSOLE, 1, 1), entry.name, "the scope needs an instance")])
             instance = rest.pop(0)
+            if kind == "listen":
+                instance = _listen_meant(tree, path, instance)
         path = (*path, (kind, instance))
     return path, tuple(rest)
+
+
+def _listen_meant(tree: ConfigTree, container: ScopePath, instance: str) -> str:
+    """The Listen that *instance* means: ``:2525``, when there is no ``*:2525``, is the only one on that port."""
+    scope = tree.scope(container)
+    if not instance.startswith(":") or scope is None or scope.child("listen", instance) is not None:
+        return instance
+    listens = (listen.instance for listen in scope.all("listen"))
+    on_that_port = [name for name in listens if name.endswith(instance) and not name.startswith("/")]
+    return on_that_port[0] if len(on_that_port) == 1 else instance
 
 
 def _takes_instance(tree: ConfigTree, path: ScopePath, kind: str, rest: list[str]) -> bool:

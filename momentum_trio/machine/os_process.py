@@ -17,12 +17,10 @@ import trio
 class OsProcess:
     """``machine.contract.Process``."""
 
-    __slots__ = ()
+    __slots__ = ("hostname",)
 
-    @property
-    def hostname(self) -> str:
-        """As gethostname(2) gives it."""
-        return socket.gethostname()
+    def __init__(self) -> None:
+        self.hostname = socket.gethostname()  # once: sessions ask for it, and it is a call of the system
 
     @property
     def pid(self) -> int:

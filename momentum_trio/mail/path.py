@@ -25,6 +25,8 @@ LABEL_OCTETS_MAX: Final = 63  # RFC 1035 section 2.3.4
 
 POSTMASTER: Final = "postmaster"
 
+NULL_REVERSE_PATH = ""
+
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOT_STRING = rf"{_ATEXT}++(?:\.{_ATEXT}++)*+"
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*+"'
@@ -146,6 +148,21 @@ def split(path: str) -> tuple[str, str]:
     if at < 0 or path.endswith('"'):
         return path, ""
     return path[:at], path[at + 1 :]
+
+
+def domain_of(path: str) -> str:
+    """The domain of a canonical path; empty for the null reverse-path and for an address without one."""
+    return split(path)[1]
+
+
+def local_part_of(path: str) -> str:
+    """What stands before the domain; the whole of an address without one."""
+    return split(path)[0]
+
+
+def is_literal(domain: str) -> bool:
+    """Whether *domain* is an address literal, ``[192.0.2.1]`` (RFC 5321 section 4.1.3)."""
+    return domain[:1] == "["
 
 
 def unquoted(local_part: str) -> str:

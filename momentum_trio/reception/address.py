@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.mail.envelope import domain_of, is_literal
+from momentum_trio.mail.path import domain_of, is_literal
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused

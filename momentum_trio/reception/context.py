@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.mail.envelope import domain_of, local_part_of
+from momentum_trio.mail.path import domain_of, local_part_of
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
 from momentum_trio.reception.transaction import Tally, Transaction

@@ -41,10 +41,3 @@ class Deferred:
 Decision = Accepted | Refused | Deferred
 
 ACCEPTED = Accepted()
-
-
-def unless_fault(reply: Reply | None, module: str) -> Decision:
-    """The decision a prepared *reply* stands for: of the protocol's own findings, for instance."""
-    if reply is None:
-        return ACCEPTED
-    return Refused(reply, module) if reply.code >= 500 else Deferred(reply, module)

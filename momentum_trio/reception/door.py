@@ -14,8 +14,7 @@ from collections.abc import Callable
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
-from momentum_trio.mail.envelope import domain_of
-from momentum_trio.mail.path import POSTMASTER
+from momentum_trio.mail.path import POSTMASTER, domain_of
 from momentum_trio.mail.record import Received, Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.reception.address import completed

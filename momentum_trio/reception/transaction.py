@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from momentum_trio.mail.envelope import NULL_REVERSE_PATH, domain_of
-from momentum_trio.mail.path import POSTMASTER
+from momentum_trio.mail.path import NULL_REVERSE_PATH, POSTMASTER, domain_of
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
 

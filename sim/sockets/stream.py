@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import trio
 
@@ -83,7 +83,6 @@ class Facade:
     """What anyio looks at of the standard library's socket inside trio's: facts and options, no I/O."""
 
     def __init__(self, outer: StreamSocket) -> None:
-        self._outer = outer
         self.family, self.type, self.proto = outer.family, outer.type, outer.proto
         self.getsockname, self.getpeername = outer.getsockname, outer.getpeername
         self.getsockopt, self.setsockopt = outer.getsockopt, outer.setsockopt
@@ -757,6 +756,3 @@ def _raised(error: Exception) -> Any:
     import outcome
 
     return outcome.Error(error)
-
-
-Shutdown = Literal[0, 1, 2]

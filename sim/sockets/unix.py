@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .listening import Queue
 
 SOCKET_MODE = 0o777  # less the umask, as bind(2) makes it
-OWNER_WRITES, GROUP_WRITES, OTHERS_WRITE = 0o200, 0o020, 0o002
+OWNER_WRITES, OTHERS_WRITE = 0o200, 0o002
 ABSTRACT = "\0"
 
 

@@ -186,3 +186,21 @@ def test_a_transaction() -> None:
 )
 def test_paths(tokens: str, path: tuple[tuple[str, str], ...], rest: tuple[str, ...]) -> None:
     assert parse_path(tokens.split(" "), load()) == (path, rest)
+
+
+@pytest.mark.parametrize(
+    ("listens", "named", "meant"),
+    [
+        ("127.0.0.1:25", ":25", "127.0.0.1:25"),
+        ("[::1]:25", ":25", "[::1]:25"),
+        ("127.0.0.1:25 *:25", ":25", ":25"),
+        ("127.0.0.1:25 127.0.0.2:25", ":25", ":25"),  # either could be meant: neither is
+        ("127.0.0.1:225 /tmp/x:25", ":25", ":25"),
+        ("127.0.0.1:25", "*:25", "*:25"),
+    ],
+)
+def test_a_listen_may_be_named_by_its_port_alone(listens: str, named: str, meant: str) -> None:
+    stanzas = " ".join(f'Listen "{name}" {{}}' for name in listens.split())
+    tree = load(f"ESMTP_Listener {{ {stanzas} }}")
+    path, rest = parse_path(["esmtp_listener", "listen", named, "enable", "false"], tree)
+    assert (path, rest) == ((("esmtp_listener", ""), ("listen", meant)), ("enable", "false"))

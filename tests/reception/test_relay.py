@@ -6,7 +6,7 @@ import pytest
 from reception_given import client, rules, scope
 
 from momentum_trio.mail.domain_globs import DomainGlobs
-from momentum_trio.mail.envelope import domain_of
+from momentum_trio.mail.path import domain_of
 from momentum_trio.reception.decision import ACCEPTED
 from momentum_trio.reception.relay import DENIED, relay
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction

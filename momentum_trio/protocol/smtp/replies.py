@@ -33,7 +33,6 @@ RSET_ARGUMENT: Final = Reply.of("501 5.5.4 invalid arguments to RSET")
 DATA_ARGUMENT: Final = Reply.of("501 5.5.4 unexpected argument to DATA")
 NO_PARAMETERS: Final = Reply.of("501 5.5.4 Syntax error (no parameters allowed)")
 ARGUMENT_MISSING: Final = Reply.of("501 5.5.4 argument required")  # ours
-UNEXPECTED: Final = Reply.of("501 5.5.4 unexpected command")
 NOT_IMPLEMENTED: Final = Reply.of("502 5.5.1 command not implemented")  # ours
 
 # Order.
@@ -41,7 +40,6 @@ MAIL_TWICE: Final = Reply.of("501 5.5.1 MAIL FROM already established")
 RCPT_WITHOUT_MAIL: Final = Reply.of("503 RCPT TO without MAIL FROM")
 DATA_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 DATA without MAIL FROM")
 DATA_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 DATA without RCPT TO")
-BAD_SEQUENCE: Final = Reply.of("503 5.5.1 bad sequence of commands")
 HELLO_NEEDED: Final = Reply.of("550 5.5.1 RFC2821 HELO/EHLO needed")
 TOO_MANY_BAD_COMMANDS: Final = Reply.of("421 4.7.0 too many bad commands")  # ours
 NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
@@ -49,27 +47,20 @@ NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
 # Policy at MAIL and RCPT.
 RELAYING_DENIED: Final = Reply.of("550 5.7.1 relaying denied")
 BLACKHOLED: Final = Reply.of("551 5.7.1 recipient blackholed")
-INTERNAL_BLACKHOLED: Final = Reply.of("554 5.7.0 [internal] Blackholed")
-INTERNAL_DISCARDED: Final = Reply.of("550 5.7.1 [internal] discarded by policy")
 NULL_REVERSE_PATH: Final = Reply.of("550 5.7.1 null reverse-path not accepted")  # ours
 IP_LITERAL: Final = Reply.of("550 5.7.1 address literals not accepted")  # ours
 RECIPIENTS_PER_MESSAGE: Final = Reply.of("452 4.5.3 Service unavailable, recipients per message limit reached")
 RECIPIENTS_PER_CONNECTION: Final = Reply.of("452 4.5.3 Service unavailable, recipients per connection limit reached")
 RECEPTIONS_PER_CONNECTION: Final = Reply.of("452 4.5.3 Service unavailable, batch limit reached")
-NO_BINDING: Final = Reply.of("451 4.3.0 no binding, please try later")  # ours; the code is the manual's
 
 # Content.
 MESSAGE_TOO_LARGE: Final = Reply.of("552 5.3.4 message size limit exceeded")
 LONE_IN_HEADERS: Final = Reply.of("550 5.6.0 Lone CR or LF in headers (see RFC2822 section 2.2)")
 LONE_IN_BODY: Final = Reply.of("550 5.6.0 Lone CR or LF in body (see RFC2822 section 2.3)")
 NUL_IN_CONTENT: Final = Reply.of("550 5.6.0 NUL octet in message (see RFC2822 section 2.2)")  # ours
-NO_TERMINATOR: Final = Reply.of("550 5.6.0 Missing CR LF . CR LF")
 HEADERS_MISSING: Final = Reply.of("550 5.6.0 Required headers not found (see RFC2822 section 3.6)")
 HEADER_INVALID: Final = Reply.of("550 5.6.0 Invalid header found (see RFC2822 section 3.6)")
-HEADER_UNTERMINATED: Final = Reply.of("550 5.6.0 Header not terminated by CR LF (see RFC2822 section 2.2)")
 DATE_MISSING: Final = Reply.of("550 5.6.0 Missing required RFC2822 Date field (see RFC2822 section 3.6)")
-HEADER_LINE_TOO_LONG: Final = Reply.of("550 5.6.0 Header line too long (see RFC2822 section 3.5)")
-BODY_LINE_TOO_LONG: Final = Reply.of("550 5.6.0 Body line too long (see RFC2822 section 3.5)")
 MAIL_LOOP: Final = Reply.of("554 5.4.6 mail loop: too many Received headers")  # ours; the code is the manual's
 TRANSACTION_FAILED: Final = Reply.of("451 4.3.0 transaction failed")
 SPOOL_FULL: Final = Reply.of("452 4.3.1 insufficient system storage")  # ours; RFC 5321 section 4.2.3
@@ -77,7 +68,6 @@ SPOOL_FULL: Final = Reply.of("452 4.3.1 insufficient system storage")  # ours; R
 # The host's state.
 CONCURRENCY: Final = Reply.of("421 4.4.5 Service unavailable, concurrency limit reached")
 UNAVAILABLE: Final = Reply.of("421 4.4.5 Service unavailable")
-RESOURCES: Final = Reply.of("421 4.3.4 allocated resources exceeded")
 CONFIGURATION: Final = Reply.of("451 4.3.5 configuration error, please try later")
 RECONFIGURATION: Final = Reply.of("421 4.3.2 Reconfiguration in progress")
 SHUTTING_DOWN: Final = Reply.of("421 4.3.2 Service shutting down")  # ours

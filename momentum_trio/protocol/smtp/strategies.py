@@ -105,7 +105,6 @@ simple_commands = st.sampled_from(
         "EHLO \t",
     ]
 )
-quits = st.sampled_from(["QUIT", "QUIT x"])
 commands = simple_commands | mails | rcpts | rcpts | nearly_mails
 hostile_lines = (
     st.binary(max_size=20)

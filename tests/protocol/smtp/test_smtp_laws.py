@@ -155,8 +155,10 @@ class Conversation(RuleBasedStateMachine):
         _, code = self.say(line.encode() + b"\r\n", accept)
         accepted = code < 400
         match verb:
-            case "EHLO" | "HELO" | "RSET" if accepted:
+            case "EHLO" | "HELO" if accepted:
                 self.forget()
+            case "RSET" if accepted or code == replies.TRANSACTION_FAILED.code:
+                self.forget()  # whatever the shell had to say to it
             case "MAIL":
                 assert not (accepted and self.reverse_path)
                 self.reverse_path |= accepted
