@@ -16,6 +16,7 @@ from momentum_trio.config.merged import Scope, ScopePath
 from momentum_trio.config.schema import OptionEntry, Schema
 from momentum_trio.config.syntax import Leaf
 from momentum_trio.config.value import Array, Dictionary, Position, Setting, Word
+from momentum_trio.net.endpoint import Family
 
 if TYPE_CHECKING:
     from momentum_trio.config.tree import ConfigTree
@@ -78,6 +79,8 @@ class _Check:
         yield from self._same_socket()
 
     def _scope(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
+        for setting in self._tree.overridden.get(id(scope), ()):
+            yield from self._setting(setting, setting.name.lower(), kinds)
         for key, setting in scope.settings.items():
             yield from self._setting(setting, key, kinds)
         for member in scope.members.values():
@@ -195,7 +198,8 @@ class _Check:
     def _local_changes(self) -> Iterator[ConfigError]:
         settings = self._tree.root.settings
         only = settings.get("local_changes_only")
-        if only is not None and "local_changes_file" not in settings:
+        file = settings.get("local_changes_file")
+        if only is not None and (file is None or file.value in (Word(""), Word("", quoted=True))):
             try:
                 is_only = BOOLEAN.parse(only.value)
             except ValueError:
@@ -208,7 +212,7 @@ class _Check:
         taken: dict[str, Scope] = {}
         listens = [(kind, listen) for kind in LISTENER_KINDS for listen in self._tree.listens(kind)]
         for kind, listen in sorted(listens, key=lambda found: (found[1].at.file, found[1].at.line, found[1].at.column)):
-            if not self._is_enabled(kind, listen):
+            if not self._is_enabled(kind, listen) or _is_any_port(listen):
                 continue
             other = taken.setdefault(listen.key, listen)
             if other is not listen:
@@ -225,6 +229,17 @@ class _Check:
             return True
 
 
+def _is_any_port(listen: Scope) -> bool:
+    """Whether the kernel chooses the port, so that each Listen has one of its own.
+
+    A wrong instance is said elsewhere.
+    """
+    try:
+        return listen.endpoint.family is not Family.UNIX and listen.endpoint.port == 0
+    except ValueError:
+        return True
+
+
 def unknown_option(schema: Schema, kinds: tuple[str, ...], at: Position, name: str) -> ConfigError:
     """What is to be said of *name*, which is no option in the innermost of *kinds*."""
     near = schema.nearest(kinds, name.lower())
@@ -239,5 +254,8 @@ def _misplaced(schema: Schema, kinds: tuple[str, ...], at: Position, name: str, 
     known = schema.by_option[name.lower()]
     names = schema.places(frozenset().union(*(entry.scopes for entry in known)))
     close = near and difflib.SequenceMatcher(None, near.lower(), name.lower()).ratio() >= _SURELY_MEANT
-    problem = f"not valid in {schema.scope_name(kinds[-1])}; it is valid in {names}"
+    here = schema.scope_name(kinds[-1])
+    if any(kinds[-1] in entry.scopes for entry in known):  # a Listen or Peer, of a listener that does not take it
+        here += f" of {schema.scope_name(kinds[1])}"
+    problem = f"not valid in {here}; it is valid in {names}"
     return ConfigError(at, name, problem, f"did you mean {near}?" if close else "")

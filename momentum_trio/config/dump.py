@@ -24,7 +24,7 @@ def as_conf(tree: ConfigTree, *, origin: bool = False) -> str:
 
 def _scope_lines(scope: Scope, schema: Schema, origin: bool) -> Iterator[str]:
     for key, setting in scope.settings.items():
-        lines = value_lines(setting.value, schema.options.get((scope.kind, key)))
+        lines = value_lines(setting.value, schema.printed(scope.kind, key))
         first, *rest = setting_text(setting_name(setting, scope.kind, schema), lines).split("\n")
         yield f"{first}  # {setting.at}" if origin else first
         yield from rest
@@ -55,7 +55,7 @@ def _scope_value(scope: Scope, schema: Schema, origin: bool) -> Json:
 
 
 def _setting_value(scope: Scope, setting: Setting, schema: Schema, origin: bool) -> Any:
-    entry = schema.options.get((scope.kind, setting.name.lower()))
+    entry = schema.printed(scope.kind, setting.name.lower())
     shown = SECRET if entry is not None and entry.is_secret else _plain(setting.value)
     return {"value": shown, "at": str(setting.at)} if origin else shown
 

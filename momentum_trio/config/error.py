@@ -18,6 +18,7 @@ from momentum_trio.config.value import Position
 
 ERRORS_MAX = 200  # more than these nobody reads; the rest is counted
 LINE_SHOWN_MAX = 120
+WORDS_SHOWN_MAX = 1000  # of a name, a problem or a hint: they may quote the text
 CUT = "..."
 
 
@@ -52,9 +53,14 @@ class ConfigError(Exception):
         is_structural: bool = False,
         is_secret: bool = False,
     ) -> None:
-        super().__init__(f"{at}: " + (f"{option}: " if option else "") + problem + (f" ({hint})" if hint else ""))
-        self.at, self.option, self.problem, self.hint, self.warning = at, option, problem, hint, warning
+        super().__init__()
+        self.at, self.option, self.problem, self.hint = at, _cut(option), _cut(problem), _cut(hint)
+        self.warning = warning
         self.is_structural, self.is_secret = is_structural, is_secret
+
+    def __str__(self) -> str:
+        option, hint = f"{self.option}: " if self.option else "", f" ({self.hint})" if self.hint else ""
+        return f"{self.at}: {option}{self.problem}{hint}"
 
     def fields(self) -> ErrorFields:
         """The error as plain values."""
@@ -114,6 +120,10 @@ def in_order(errors: Iterable[ConfigError], files: Iterable[str] = ()) -> list[C
     """*errors* in the order of *files*, each file from its top."""
     rank = {file: index for index, file in enumerate(files)}
     return sorted(errors, key=lambda e: (rank.get(e.at.file, len(rank)), e.at.file, e.at.line, e.at.column))
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= WORDS_SHOWN_MAX else words[: WORDS_SHOWN_MAX - len(CUT)] + CUT
 
 
 def _lines(source: str | bytes) -> list[str]:

@@ -20,7 +20,7 @@ from momentum_trio.config.lexis import (
     BLANKS,
     DICTIONARY,
     INSTANCE_PATH,
-    ITEM_WORD,
+    LIST_WORD,
     LITERAL,
     NAME,
     PAIR_WORD,
@@ -72,7 +72,7 @@ HEAD = Grammar(
     """
 )
 
-_ITEM = re.compile(rf"{BLANKS},?+{BLANKS}(?:({ITEM_WORD})|({STRING})|({LITERAL}))", re.DOTALL)
+_ITEM = re.compile(rf"{BLANKS},?+{BLANKS}(?:({LIST_WORD})|({STRING})|({LITERAL}))", re.DOTALL)
 _PAIR = re.compile(
     rf"{BLANKS}([,;]?+){BLANKS}({PAIR_WORD}|{STRING}|{LITERAL}){BLANKS}={BLANKS}({PAIR_WORD}|{STRING}|{LITERAL})",
     re.DOTALL,

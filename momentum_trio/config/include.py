@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from momentum_trio.config.error import ERRORS_MAX, ConfigError, ConfigErrors, in_order
 from momentum_trio.config.merge import INCLUDES_DEEP_MAX, Merge
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.secrecy import Secrets
 from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Include, Leaf, parse
 from momentum_trio.config.tree import ConfigTree, File
@@ -125,12 +126,14 @@ class Loader:
             if path in self._documents:
                 merge.read(path)
         files = {path: self._file(path, times) for path, times in merge.reading.items()}
-        warnings = [error for error in errors if error.warning]
+        warnings = tuple(error for error in errors if error.warning)
+        Secrets(self._schema).veil(errors, {path: document.source for path, document in self._documents.items()})
         if merge.too_deep is not None:  # whatever else is wrong is wrong many times over
             errors = [merge.too_deep]
         once = {str(error): error for error in errors if not error.warning}  # a file may be included more than once
         errors = in_order(once.values(), files)
-        tree = ConfigTree(merge.root(), self._schema, self._main, files, tuple(warnings))
+        root, overridden = merge.root()
+        tree = ConfigTree(root, self._schema, self._main, files, warnings, warnings, overridden)
         return tree, errors
 
     def _file(self, path: str, times_read: int) -> File:
@@ -206,7 +209,9 @@ class Loader:
                 self._readonly.update([path] if wish.is_readonly else [])
             return
         found = self._known[path]
-        if isinstance(found, DirectoryListing):
+        if isinstance(found, DirectoryListing) and path == self._local:
+            self._errors.append(ConfigError(wish.at, "Local_Changes_File", "a directory, not a file"))
+        elif isinstance(found, DirectoryListing):
             for name in sorted(found.names):
                 if not name.startswith("."):
                     self._one_of_directory(wish, f"{path.rstrip('/')}/{name}")
@@ -216,7 +221,7 @@ class Loader:
             self._next(wish)
 
     def _one_of_directory(self, wish: _Wish, path: str) -> None:
-        if not wish.place[0]:  # the main file, or that of local changes, is no directory
+        if not wish.place[0]:  # the main file is no directory, and outcome() says so
             return
         self._readonly.update([path] if wish.is_readonly else [])
         self._targets[wish.place].append(path)
@@ -236,7 +241,7 @@ class Loader:
         setting = None
         if self._main in self._documents and _mentions(self._documents, "local_changes_file"):
             merge.read(self._main)
-            setting = merge.root().settings.get("local_changes_file")
+            setting = merge.root()[0].settings.get("local_changes_file")
         if setting is None or not isinstance(setting.value, Word) or not setting.value.text:
             return
         path = normal(setting.value.text)

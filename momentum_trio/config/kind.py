@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -49,6 +50,7 @@ def _boolean(value: Value) -> bool:
 
 INTEGER_MAX = 2**63 - 1
 SECONDS_MAX = 2**32 - 1
+WORD_COMPARED_MAX = 64  # of a wrong word, when the nearest right one is looked for
 
 
 def integer_between(low: int, high: int, name: str = "integer", unit: str = "") -> Kind[int]:
@@ -97,7 +99,7 @@ class Throttle:
 def _throttle(value: Value) -> Throttle | None:
     text = word_of(value, expected := "a throttle, N or N/W: N events in W seconds")
     count, slash, window = text.partition("/")
-    if not count.isdigit() or not text.isascii() or (slash and not window.isdigit()) or window == "0" or len(text) > 24:
+    if not count.isdigit() or not text.isascii() or (slash and not window.strip("0").isdigit()) or len(text) > 24:
         raise ValueError(f"expected {expected}")
     return Throttle(int(count), int(window or 1)) if int(count) else None
 
@@ -115,10 +117,11 @@ def one_of(*words: str) -> Kind[str]:
         known |= dict.fromkeys(_TRUE, known["true"]) | dict.fromkeys(_FALSE, known["false"])
 
     def parse(value: Value) -> str:
-        try:
-            return known[word_of(value, expected).lower()]
-        except KeyError:
-            raise ValueError(f"expected {expected}") from None
+        word = word_of(value, expected).lower()
+        if word not in known:
+            near = difflib.get_close_matches(word[:WORD_COMPARED_MAX], known, 1)
+            raise ValueError(f"expected {expected}" + (f"; did you mean {known[near[0]]}?" if near else ""))
+        return known[word]
 
     return Kind(f"enum({'|'.join(words)})", parse, quoted)
 

@@ -15,12 +15,13 @@ _NEVER = r" \t\r\n\f\v\"'={}\[\]()\#\x00-\x08\x0e-\x1f\x7f" + FOREIGN
 
 WORD = rf"(?!/\*)[^{_NEVER}]++"  # a bare word
 ITEM_WORD = rf"(?!/\*)[^{_NEVER},]++"  # inside ( )
+LIST_WORD = rf"(?!/\*|;)[^{_NEVER},]++(?<!;)"  # the same, where ';' separates nothing
 PAIR_WORD = rf"(?!/\*)[^{_NEVER},;]++"  # inside [ ]
 INSTANCE_PATH = r"/(?!\*)[^ \t\r\n\f\v{]*+"  # an instance that begins with '/': section 3, form 23
 NAME = r"[A-Za-z_][A-Za-z0-9_.\-]*+"
 STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 LITERAL = r"'[^']*+'"
-ITEM = rf"(?:{ITEM_WORD}(?![\"'])|(?:{STRING}|{LITERAL})(?![^{WHITE[1:-1]},)\#/]))"
+ITEM = rf"(?:{LIST_WORD}(?![\"'])|(?:{STRING}|{LITERAL})(?![^{WHITE[1:-1]},)\#/]))"
 ARRAY = rf"\({BLANKS}(?:{ITEM}{BLANKS}(?:,{BLANKS}(?!\)))?+)*+\)"
 PAIR_VALUE = rf"(?:{PAIR_WORD}(?![\"'])|(?:{STRING}|{LITERAL})(?![^{WHITE[1:-1]},;\]\#/]))"
 PAIR = rf"(?:{PAIR_WORD}(?![\"'])|{STRING}|{LITERAL}){BLANKS}={BLANKS}{PAIR_VALUE}"

@@ -10,6 +10,7 @@ from momentum_trio.config.error import ConfigError, ConfigErrors, in_order
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.option import Option
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.secrecy import Secrets
 from momentum_trio.config.tree import ConfigTree
 
 
@@ -47,11 +48,12 @@ def checked(tree: ConfigTree, errors: Sequence[ConfigError] = ()) -> ConfigTree:
     """
     in_doubt = {error.at.file for error in errors if error.is_structural}
     said = [error for error in check(tree) if error.at.file not in in_doubt]
+    Secrets(tree.schema).veil(said, {path: file.document.source for path, file in tree.files.items()})
     wrong = in_order((*errors, *(error for error in said if not error.warning)), tree.files)
-    warnings = in_order((*tree.warnings, *(error for error in said if error.warning)), tree.files)
+    warnings = in_order((*tree.text_warnings, *(error for error in said if error.warning)), tree.files)
     if wrong:
         raise ConfigErrors(wrong, tree.sources())
-    return ConfigTree(tree.root, tree.schema, tree.main, tree.files, tuple(warnings))
+    return ConfigTree(tree.root, tree.schema, tree.main, tree.files, tree.text_warnings, tuple(warnings))
 
 
 def _without(tree: ConfigTree, errors: Sequence[ConfigError]) -> ConfigTree:

@@ -21,26 +21,35 @@ INCLUDES_DEEP_MAX = 32
 EXPANSIONS_MAX = 10_000  # includes followed, each as often as it is met
 NODES_MAX = 4_000_000  # statements merged, counted as often as they are included
 
+_NOWHERE = "\0"  # begins the key of a scope whose instance names nothing; no text holds it
+
 Targets = Mapping[tuple[str, int], Sequence[str]]  # (file, offset of the include) -> the files it stands for
 
 
 class _Growing:
     """A scope while its bodies merge."""
 
-    __slots__ = ("instance", "key", "kind", "leaves", "members", "name", "openings")
+    __slots__ = ("instance", "key", "kind", "leaves", "members", "name", "openings", "overridden")
 
     def __init__(self, kind: str, name: str, instance: str, key: str) -> None:
         self.kind, self.name, self.instance, self.key = kind, name, instance, key
         self.openings: list[Position] = []
         self.leaves: dict[str, tuple[Leaf, Source]] = {}
+        self.overridden: dict[int, tuple[Leaf, Source]] = {}  # once each, by id, however often a file is included
         self.members: dict[tuple[str, str], _Growing] = {}
 
-    def grown(self) -> Scope:
-        settings = {
-            key: Setting(leaf.name, leaf.value, source.at(leaf.start)) for key, (leaf, source) in self.leaves.items()
-        }
-        members = {key: member.grown() for key, member in self.members.items()}
-        return Scope(self.kind, self.name, self.instance, self.key, settings, members, tuple(self.openings))
+    def grown(self, overridden: dict[int, tuple[Setting, ...]]) -> Scope:
+        """The scope; what later readings took the place of goes into *overridden*, by the id of its scope."""
+        settings = {key: _setting(leaf, source) for key, (leaf, source) in self.leaves.items()}
+        members = {key: member.grown(overridden) for key, member in self.members.items()}
+        scope = Scope(self.kind, self.name, self.instance, self.key, settings, members, tuple(self.openings))
+        if self.overridden:
+            overridden[id(scope)] = tuple(_setting(leaf, source) for leaf, source in self.overridden.values())
+        return scope
+
+
+def _setting(leaf: Leaf, source: Source) -> Setting:
+    return Setting(leaf.name, leaf.value, source.at(leaf.start))
 
 
 class Merge:
@@ -63,9 +72,10 @@ class Merge:
         self._root.openings.append(document.source.at(0))
         self._file(path, self._root, 0)
 
-    def root(self) -> Scope:
-        """All that was read."""
-        return self._root.grown()
+    def root(self) -> tuple[Scope, dict[int, tuple[Setting, ...]]]:
+        """All that was read; and, by the id of its scope, what a later reading of the same option took the place of."""
+        overridden: dict[int, tuple[Setting, ...]] = {}
+        return self._root.grown(overridden), overridden
 
     def _file(self, path: str, into: _Growing, depth: int) -> None:
         document = self._documents[path]
@@ -84,7 +94,10 @@ class Merge:
         leaves = into.leaves
         for node in body:
             if type(node) is Leaf:
-                leaves[node.name.lower()] = (node, source)
+                key = node.name.lower()
+                if (before := leaves.get(key)) is not None and before[0] is not node:
+                    into.overridden[id(before[0])] = before
+                leaves[key] = (node, source)
             elif isinstance(node, Block):
                 self._block(node, source, into, depth + 1)
             elif isinstance(node, Include):
@@ -107,7 +120,7 @@ class Merge:
                 key = instance_key(kind, instance)
             except ValueError as wrong:
                 self._error(source, block.instance_start, name, str(wrong))
-                return
+                key = f"{_NOWHERE}{instance}"  # nobody asks for it: what stands in it is still to be checked
         scope = into.members.get((kind, key))
         if scope is None:
             scope = into.members[kind, key] = _Growing(kind, name, instance, key)

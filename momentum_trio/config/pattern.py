@@ -25,6 +25,21 @@ _LACKING = {
 }
 
 
+_LACKING_ESCAPES = {
+    "G": "anchor",
+    "K": "reset of the match",
+    "N": "class",
+    "R": "class",
+    "X": "class",
+    "Z": "anchor",
+    "g": "back reference",
+    "h": "class",
+    "H": "class",
+    "k": "back reference",
+    "V": "class",
+}
+
+
 def check_pattern(text: str) -> None:
     """Raises ValueError that names the construct when *text* is no pattern of RE2."""
     _compiled(text)
@@ -77,9 +92,11 @@ def _explained(said: str) -> str:
     """RE2's words, and the construct's name where it is one that RE2 lacks."""
     kind, _, construct = said.partition(": ")
     if kind == "invalid perl operator":
-        return f"RE2 has no {_LACKING.get(construct, 'such group')} {construct}...)"
+        return f"RE2 has no {_LACKING.get(construct, 'such group')} {construct.removesuffix(')')}...)"
     if kind == "invalid escape sequence" and construct[1:].isdigit():
         return f"RE2 has no back reference {construct}"
+    if kind == "invalid escape sequence" and construct[1:] in _LACKING_ESCAPES:
+        return f"RE2 has no {_LACKING_ESCAPES[construct[1:]]} {construct}"
     if kind == "bad repetition operator" and construct.endswith("+"):
         return f"RE2 has no possessive repeat {construct}"
     if kind == "invalid repetition size":

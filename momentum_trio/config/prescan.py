@@ -152,7 +152,7 @@ class _Scan:
             return Shape.OPEN, pos
         if c and c in "([":
             return Shape.LEAF, self._bracket(pos)
-        if c and c not in "}=)]":
+        if c and c not in "}=)]" and name not in BARE_OPTIONS:
             last = path.end() if (path := _instance_path(text, pos)) else self._word_or_string(pos)
             brace = self._blanks(last)
             if text[brace : brace + 1] == "{":
@@ -306,6 +306,11 @@ class _Scan:
         last = match.end()
         if text[last : last + 1] in ('"', "'"):
             raise self._quote_in_word(pos, last)
+        word = match.group()
+        if is_list and (word.startswith(";") or word.endswith(";")):
+            raise _Wrong(
+                pos + word.index(";"), "';' separates nothing in a list", "blanks are enough, or quote the word"
+            )
         if not is_list and ";" in match.group():
             first = match.group().index(";")
             return pos + first if first else last

@@ -191,6 +191,11 @@ class Schema:
                 return None
         return entry
 
+    def printed(self, kind: str, key: str) -> OptionEntry | None:
+        """What is known of option *key* where it is printed in scope *kind*: a secret is one in any scope."""
+        elsewhere = (entry for entry in self.by_option.get(key, ()) if entry.is_secret)
+        return self.options.get((kind, key)) or next(elsewhere, None)
+
     def option_name(self, kind: str, key: str) -> str:
         """The canonical spelling of option *key*, wherever it is known."""
         if entry := self.options.get((kind, key)):

@@ -73,7 +73,7 @@ def echo_text(name: str, value: Value, entry: OptionEntry | None, indent: str = 
 def scope_lines(scope: Scope, schema: Schema, *, recurse: bool) -> Iterator[str]:
     """What stands in *scope*: its options, then the scopes in it, whole or as ``Name { ... }``."""
     for key, setting in scope.settings.items():
-        entry = schema.options.get((scope.kind, key))
+        entry = schema.printed(scope.kind, key)
         name = schema.option_name(scope.kind, key) if entry is not None else setting.name
         yield from setting_text(name, value_lines(setting.value, entry)).split("\n")
     for member in scope.members.values():

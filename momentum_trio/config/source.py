@@ -61,9 +61,13 @@ class Source:
 
     def indentation(self, offset: int) -> int:
         """The number of blanks before the first word of the line in which *offset* lies."""
+        return len(self.indent(offset))
+
+    def indent(self, offset: int) -> str:
+        """The blanks themselves."""
         start = self._starts[bisect_right(self._starts, offset) - 1]
         line = self.text[start : start + 200].split("\n", 1)[0]
-        return len(line) - len(line.lstrip(" \t"))
+        return line[: len(line) - len(line.lstrip(" \t"))]
 
     def line_end(self, offset: int) -> int:
         """Where the line of *offset* ends, before its line end."""

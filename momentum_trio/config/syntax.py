@@ -126,16 +126,21 @@ class Document:
         return f"{text[: leaf.value_start]}{equals}{value_text}{apart}{text[leaf.end :]}"
 
     def inserted(self, block: Block | None, statement: str) -> str:
-        """The text with *statement* as the last of *block*, or of the file."""
+        """The text with *statement* as the last of *block*, or of the file; all else stays to the letter.
+
+        Line ends and indentation are those of the text.
+        """
         text = self.source.text
+        line_end = "\r\n" if "\r\n" in text else "\n"
         if block is None:
-            return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{statement}\n"
+            return f"{text}{'' if not text or text.endswith(chr(10)) else line_end}{statement}{line_end}"
         close = block.end - 1
-        indent = " " * (self.source.indentation(block.start) + 2)
+        outer = self.source.indent(block.start)
+        indent = outer + ("\t" if outer.startswith("\t") else "  ")
         line_start = text.rfind("\n", 0, close) + 1
         if line_start > block.brace and not text[line_start:close].strip(" \t"):
-            return f"{text[:line_start]}{indent}{statement}\n{text[line_start:]}"
-        return f"{text[:close].rstrip(' ')}\n{indent}{statement}\n{' ' * (len(indent) - 2)}{text[close:]}"
+            return f"{text[:line_start]}{indent}{statement}{line_end}{text[line_start:]}"
+        return f"{text[:close]}{line_end}{indent}{statement}{line_end}{outer}{text[close:]}"
 
     def removed(self, node: Node) -> str:
         """The text without *node*, and without its line where nothing else stands on it."""

@@ -81,14 +81,18 @@ class _Memory:
 class ConfigTree:
     """One generation of the configuration.
 
-    files: every file read, by path, the main one first. warnings: what is not wrong but worth saying.
+    files: every file read, by path, the main one first. warnings: what is not wrong but worth saying; text_warnings:
+    those of them that are about the text as such, and no change of the tree can make or remove.
+    overridden: of a tree not checked yet, the settings that later ones took the place of, by the id of their scope.
     """
 
     root: Scope
     schema: Schema
     main: str
     files: Mapping[str, File]
+    text_warnings: tuple[ConfigError, ...] = ()
     warnings: tuple[ConfigError, ...] = ()
+    overridden: Mapping[int, tuple[Setting, ...]] = field(default_factory=dict, repr=False)
     _memory: _Memory = field(default_factory=_Memory, repr=False)
 
     def sources(self) -> dict[str, str]:
@@ -322,14 +326,18 @@ class ConfigTree:
         return echo_text(entry.name, setting.value, entry, _indent(path))
 
     def unset(self, path: ScopePath, option: str | None) -> ConfigTree:
-        """A new tree in which *option*, or with None the whole scope, is not set at *path*.
+        """A new tree in which *option*, or with None the whole scope, is not set at *path*; this one if it is not.
 
         Raises ConfigErrors: the file level cannot be cleared; no such option; what is left would be wrong.
         """
         if option is not None:
+            if self.get(path, option) is None:
+                return self
             return self._with_root(self.root.without_setting(path, self.entry(path, option).key))
         if not path:
             raise _refused("Global", "the global scope cannot be unset")
+        if self.scope(path) is None:
+            raise _refused(self.path_text(path), "there is no such scope")
         changed = self._with_root(self.root.without_scope(path))
         if errors := [error for error in check(changed) if not error.warning]:
             raise ConfigErrors(errors, self.sources())
@@ -367,7 +375,7 @@ class ConfigTree:
         return " ".join(words)
 
     def _with_root(self, root: Scope) -> ConfigTree:
-        return replace(self, root=root, _memory=_Memory())
+        return replace(self, root=root, overridden={}, _memory=_Memory())
 
     # memory
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +9,7 @@ from difflib import get_close_matches
 import msgspec
 
 from momentum_trio.config.error import ConfigError, ConfigErrors
+from momentum_trio.config.secrecy import Secrets
 from momentum_trio.config.tree import CONSOLE
 from momentum_trio.console.command import Answer, Command, Operator, Request, failure
 from momentum_trio.console.facade import Administration, ApplyError
@@ -53,9 +53,7 @@ class Dispatch:
 
     def __init__(self, commands: tuple[Command, ...], administration: Administration) -> None:
         self.commands, self.administration = commands, administration
-        secrets = {re.escape(entry.key) for entry in administration.tree.schema.options.values() if entry.is_secret}
-        names = "|".join(sorted(secrets)) or "(?!)"
-        self._secret = re.compile(rf"(?<![A-Za-z0-9_])(?:{names})(?![A-Za-z0-9_])", re.IGNORECASE)
+        self._secrets = Secrets(administration.tree.schema)
 
     def call(self, operator: Operator, line: str, form: Form = "text") -> Call:
         """Understand *line*: the longest run of words that is a command; the rest is the command's own."""
@@ -101,9 +99,9 @@ class Dispatch:
         return Request(operator, rest, self.administration, self.commands)
 
     def _masked(self, line: str) -> str:
-        """*line* without what follows the name of a secret option, whatever the command is, also a mistyped one."""
-        found = self._secret.search(line)
-        return f"{line[: found.end()]} {MASK}" if found and line[found.end() :].strip(" \t=\"'") else line
+        """*line* without what follows the name of a secret option, whatever the command is; also mistyped ones."""
+        end = self._secrets.named_in(line)
+        return f"{line[:end]} {MASK}" if end is not None and line[end:].strip(" \t=\"'") else line
 
     def _unknown(self, line: str) -> str:
         if not line:

@@ -102,6 +102,7 @@ class Administration(Protocol):
     async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
         """Replace the configuration by ``change(current)``, all or nothing; sockets are opened and closed on return.
 
+        When *change* returns the tree it was given, nothing is done, and no session has to begin anew.
         description: the set and unset lines, secrets masked, for the record of it.
         Raises: ConfigErrors, from *change* or because the new tree does not pass the checks; ApplyError. The running
             configuration then stays. Changes are made one after the other.

@@ -57,6 +57,7 @@ class Session:
     _gone: bool = False
     _draining: bool = False
     _reading: trio.CancelScope | None = None
+    _sending: trio.CancelScope | None = None
 
     async def converse(self) -> None:
         """Converse until the client is done, silent for too long, in breach of the protocol, or the node drains.
@@ -75,14 +76,21 @@ class Session:
                     await self._send()
 
     def drain(self) -> None:
-        """The node shuts down: say so once the command that runs is answered, at once if there is none."""
+        """The node shuts down: say so once the command that runs is answered, at once if there is none.
+
+        A client that does not read its answer has FAREWELL_SECONDS left.
+        """
         self._draining = True
+        if self._sending is not None:
+            self._sending.deadline = min(self._sending.deadline, trio.current_time() + FAREWELL_SECONDS)
         if self._reading is not None:
             self._reading.cancel()
 
     async def _exchange(self) -> None:
         while await self._send() and not self.server.closed:
-            if (event := self.server.next_event()) is not None:
+            if self._draining:
+                self._end("drain", "the node shuts down")
+            elif (event := self.server.next_event()) is not None:
                 await self._take(event)
             elif not self.server.closed:
                 await self._receive()
@@ -93,8 +101,6 @@ class Session:
         seconds = self.terms().timeout_seconds
         octets = None
         with trio.move_on_after(seconds) as self._reading:
-            if self._draining:
-                self._reading.cancel()
             try:
                 octets = await self.socket.recv(RECEIVE_OCTETS)
             except ConnectionError:
@@ -103,9 +109,7 @@ class Session:
         if octets is not None:
             self.traffic.octets_received += len(octets)
             self.server.receive(octets)
-        elif self._draining:
-            self._end("drain", "the node shuts down")
-        else:
+        elif not self._draining:
             self._end("idle", f"nothing was said for {seconds:g} seconds")
 
     def _end(self, why: str, sentence: str) -> None:
@@ -132,16 +136,19 @@ class Session:
     async def _send(self) -> bool:
         """Send all that is to be sent; False when the client did not take it in time, or is gone."""
         octets = memoryview(self.server.octets_to_send())
-        seconds = FAREWELL_SECONDS if self.server.closed else min(self.terms().timeout_seconds, SEND_SECONDS_MAX)
+        patience = min(self.terms().timeout_seconds, SEND_SECONDS_MAX)
         while octets:
             sent = 0
-            with trio.move_on_after(seconds):
+            is_last = self.server.closed or self._draining
+            with trio.move_on_after(FAREWELL_SECONDS if is_last else patience) as self._sending:
                 try:
                     sent = await self.socket.send(octets[:SEND_OCTETS])
                 except ConnectionError:
                     pass
+            self._sending = None
             if not sent:
                 self._gone = True
+                self.why = "drain" if self._draining else self.why
                 return False
             self.traffic.octets_sent += sent
             octets = octets[sent:]

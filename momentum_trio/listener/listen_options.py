@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, MODE, OCTETS, integer_between
+from momentum_trio.config.kind import BOOLEAN, COUNT, MODE, integer_between
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL, INBOUND_SMTP, SOCKETS, scopes
 
 BACKLOG_MAX = 65535
 ACCEPT_TASKS_MAX = 16
+BUFFER = integer_between(0, 2**31 - 1, "size-bytes", "octets")  # setsockopt(2) takes an int
 
 _TUNABLE = SOCKETS - scopes("msgcserver_listener")  # which has Enable, File_Mode and Accept_Queue_Backlog alone
 
@@ -32,14 +33,14 @@ class ListenOptions(Options):
     )
     send_buffer_octets = Option(
         "TCP_Send_Buffer_Size",
-        OCTETS,
+        BUFFER,
         0,
         _TUNABLE,
         "SO_SNDBUF, if set and not 0; otherwise the kernel's choice (the manual's 4096 would cripple large messages).",
     )
     receive_buffer_octets = Option(
         "TCP_Recv_Buffer_Size",
-        OCTETS,
+        BUFFER,
         0,
         _TUNABLE,
         "SO_RCVBUF, if set and not 0; otherwise the kernel's choice (the manual's 4096 would cripple large messages).",

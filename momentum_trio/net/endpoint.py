@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 UNIX_PATH_OCTETS_MAX = 107  # sun_path holds 108 with its terminating NUL
+UNIX_DIRECTORY_OCTETS_MAX = 97  # it is bound under a private name of ten octets before it has its own
 ENDPOINT_TEXT_MAX = 512
 
 _EXPECTED = "expected ADDRESS:PORT, [IPV6]:PORT, *:PORT, [*]:PORT or a path that begins with '/'"
@@ -86,6 +87,8 @@ def _unix_path(text: str) -> str:
     path = re.sub(r"/(?:\.?/)+", "/", text)
     if path.endswith("/") or len(path.encode("utf-8", "surrogatepass")) > UNIX_PATH_OCTETS_MAX:
         raise ValueError(f"expected the path of a Unix socket, at most {UNIX_PATH_OCTETS_MAX} octets")
+    if len(path.rpartition("/")[0].encode("utf-8", "surrogatepass")) > UNIX_DIRECTORY_OCTETS_MAX:
+        raise ValueError(f"the directory of a Unix socket has at most {UNIX_DIRECTORY_OCTETS_MAX} octets")
     return path
 
 
@@ -111,12 +114,16 @@ def _ipv4(host: str) -> str:
 def _bracketed(host: str, port: int) -> Endpoint:
     if host == "*":
         return Endpoint(Family.INET6, "::", port)
+    if not host:
+        raise ValueError(f"nothing stands in the brackets: {_EXPECTED}")
     if ":" not in host:
         return Endpoint(Family.INET, _ipv4(host), port)
     try:
         address = ipaddress.IPv6Address(host)
     except ValueError:
         raise ValueError(f"'{host}' is not an IPv6 address") from None
+    if address.scope_id is not None and not address.is_link_local:
+        raise ValueError(f"only a link-local address has a zone: '{host}' is none")
     if address.ipv4_mapped is not None:
         return Endpoint(Family.INET, _ipv4(str(address.ipv4_mapped)), port)
     return Endpoint(Family.INET6, str(address), port)

@@ -54,8 +54,8 @@ class Netblock:
         Host bits are cleared: ``10.0.0.1/8`` is 10.0.0.0/8. An address without a mask is a host.
         """
         host, slash, mask = text.partition("/")
-        if slash and host.count("[") != host.count("]"):  # [fd82::/32]
-            host, mask = host.removeprefix("["), mask.removesuffix("]")
+        if slash and host.startswith("[") and mask.endswith("]"):  # [fd82::/32]
+            host, mask = host[1:], mask[:-1]
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         if not bare or len(text) > NETBLOCK_TEXT_MAX or "%" in bare:
             raise ValueError("expected an address or a block such as 10.0.0.0/8")

@@ -88,7 +88,8 @@ class NodeAdministration:
     async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
         """As ``console.facade.Administration`` has it."""
         async with self._changing:
-            await self._adopt(checked(change(self.tree)), description)
+            if (changed := change(self.tree)) is not self.tree:
+                await self._adopt(checked(changed), description)
 
     async def reload(self) -> None:
         """As ``console.facade.Administration`` has it."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from momentum_trio.config.error import ConfigErrors
-from momentum_trio.config.load import load_text
+from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
@@ -102,7 +102,7 @@ class PlainAdministration:
 
     async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
         await trio.lowlevel.checkpoint()
-        tree = change(self.tree)
+        tree = checked(change(self.tree))
         if self.problem is not None:
             raise self.problem
         self.generations.advance(tree)

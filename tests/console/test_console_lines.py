@@ -11,8 +11,10 @@ from console_host import CONFIG, PlainAdministration, administration
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from momentum_trio.config.load import checked
 from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import Dispatch, Output
+from momentum_trio.console.facade import ApplyError
 from momentum_trio.console.word import split, words
 from momentum_trio.listener.kind import Generation, Generations
 from momentum_trio.node.tables import COMMANDS
@@ -133,6 +135,14 @@ def test_completions(line: str, start: int, expected: tuple[str, ...]) -> None:
     assert DISPATCH.completions(OPERATOR, line) == (start, expected)
 
 
+def test_an_instance_is_completed_as_it_has_to_be_written() -> None:
+    tree = TREE.set((("pathway", 'a "b" c'),), "Idle_Time", "5").set((("pathway", "'d"),), "Idle_Time", "5")
+    node = PlainAdministration(Generations(Generation(1, tree)))
+    _, candidates = Dispatch(COMMANDS, node).completions(OPERATOR, "config show pathway ")
+    assert candidates == (r'''"'d"''', r'"a \"b\" c"')
+    assert [split(candidate) for candidate in candidates] == [("'d",), ('a "b" c',)]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -166,3 +176,25 @@ def test_words_stand_where_they_say(line: str) -> None:
     for word in found:
         assert split(line[word.start : word.end]) == (word.text,)
     assert "".join(line[a.end : b.start] for a, b in pairwise(found)).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected"),
+    [
+        (ApplyError(("no such address", "nor that")), "no such address\nnor that\nReconfigure failed\n"),
+        (OSError("gone"), "gone\nReconfigure failed\n"),
+    ],
+)
+def test_a_reload_that_fails_says_so_in_its_last_line(problem: Exception, expected: str) -> None:
+    node = PlainAdministration(Generations(Generation(1, TREE)), problem=problem)
+    output, _ = performed(Dispatch(COMMANDS, node), "config reload", "text")
+    assert (output.failed, output.text) == (True, expected)
+
+
+def test_a_reload_says_what_is_worth_saying() -> None:
+    node = administration(NODE + "ac_auth x {}\n")
+    node.generations.advance(checked(node.tree))
+    output, _ = performed(Dispatch(COMMANDS, node), "config reload", "text")
+    assert not output.failed
+    assert output.text.startswith("Reconfigured.\necelerity.conf:")
+    assert "ac_auth: not a part of this host" in output.text

@@ -27,6 +27,9 @@ ASKED = ("get http_basic_auth", "eval http_basic_auth", "show", "showrecurse")
         f"confg set http_basic_auth {CANARY}",
         f"json config set http_basic_auth {CANARY}",
         f"http_basic_auth\t{CANARY}",
+        f"config set http_basic_aut {CANARY}",
+        f"config set esmtp_listener outbound_smtp_auth_passs = {CANARY}",
+        f"config set ac_auth x http_basic_auth {CANARY}",
     ],
 )
 async def test_the_secret_is_seen_nowhere(line: str, tmp_path: Path) -> None:

@@ -162,6 +162,47 @@ async def test_a_drain_lets_the_command_that_runs_be_answered(tmp_path: Path) ->
         assert await console.farewell() == Farewell("the node shuts down")
 
 
+async def test_a_drain_waits_for_no_client_that_does_not_read(tmp_path: Path, autojump_clock: MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    async with console_host(tmp_path / SOCKET, "Timeout = 0") as host:
+        console = await host.connect()
+        await console.greet()
+        with trio.move_on_after(5):
+            await trio.SocketStream(console.socket).send_all(
+                b'{"frame":"command","request":1,"line":"help","form":"json"}\n' * 100_000
+            )
+        began = trio.current_time()
+        host.drain()
+        with pytest.raises((trio.BrokenResourceError, trio.ClosedResourceError)), trio.fail_after(5):
+            await trio.SocketStream(console.socket).send_all(b"\n" * 10_000_000)
+        assert trio.current_time() - began < 3
+        assert host.connections[0].why == "drain"
+
+
+async def test_a_drain_does_not_wait_for_commands_sent_ahead(tmp_path: Path) -> None:
+    async with console_host(tmp_path / SOCKET) as host:
+        going_on, begun = trio.Event(), trio.Event()
+
+        async def wait(request: Request) -> Answer:
+            begun.set()
+            await going_on.wait()
+            return Answer("done")
+
+        host.dispatch.commands = (Command(("wait",), "Wait.", wait),)
+        console = await host.connect()
+        await console.greet()
+        await trio.SocketStream(console.socket).send_all(
+            b"".join(b'{"frame":"command","request":%d,"line":"wait"}\n' % number for number in (1, 2, 3))
+        )
+        await begun.wait()
+        host.drain()
+        going_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        records = [record for record in host.records if isinstance(record, Authorized)]
+        assert len(records) == 1
+        assert host.connections[0].why == "drain"
+
+
 async def test_octets_are_counted(tmp_path: Path) -> None:
     async with console_host(tmp_path / SOCKET) as host:
         console = await host.connect()

@@ -224,6 +224,23 @@ Listen ":2527" {
   Peer "192.0.2.0/24" { ... }
 }
 """,
+    "values follow the rules of files": """
+> config set Relay_Domains = ( "a", "b" )
+Relay_Domains = (
+  "a"
+  "b"
+  )
+> config set esmtp_listener listen :2525 file_mode 666
+        File_Mode = 666
+(taken as octal: 0666: write the leading 0)
+! config set Relay_Domains ( "a", "b
+console:1:24: the string is never closed
+    Relay_Domains = ( "a", "b
+                           ^
+  expected another "
+! config unset esmtp_listener listen :9999
+ESMTP_Listener Listen :9999: there is no such scope
+""",
     "what is wrong": """
 ! config set
 usage: config set [SCOPE [INSTANCE]] ... OPTION [=] VALUE
@@ -240,7 +257,10 @@ Listen: the scope needs an instance
 ! config set esmtp_listener listen "*:2525 enable false
 a quote stays open, or ends within a word
 ! config set suspend_delivery 'on'x
-a quote stays open, or ends within a word
+console:1:24: no blank after the string
+    Suspend_Delivery = 'on'x
+                           ^
+  a quote inside a string is written \\"
 ! config set esmtp_listener listen :70000 enable false
 ESMTP_Listener Listen :70000: expected a port from 1 to 65535, not '70000'
 ! config set esmtp_listener listen :2525 enable perhaps

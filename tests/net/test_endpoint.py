@@ -80,6 +80,7 @@ def test_nine_spellings_are_one_endpoint() -> None:
         ("/tmp/", "expected the path of a Unix socket"),
         ("/tmp/a\0b", "a path holds no NUL"),
         ("/" + "a" * 107, "at most 107 octets"),
+        ("/" + "a" * 97 + "/s", "at most 97 octets"),
         ("a" * 600, "expected ADDRESS:PORT"),
     ],
 )

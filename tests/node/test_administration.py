@@ -129,6 +129,25 @@ async def test_what_is_wrong_or_cannot_be_had_changes_nothing(tmp_path: Path) ->
         assert (running.administration.generation, running.port) == (1, port)
 
 
+async def test_a_buffer_no_socket_takes_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    async with node(tmp_path) as running:
+        with pytest.raises(ConfigErrors):
+            await running.set(LISTEN, "TCP_Send_Buffer_Size", "3000000000")
+        assert running.administration.generation == 1
+        await running.set(LISTEN, "Listen_Backlog", "10")  # later changes can be made
+        await running.set(LISTEN, "TCP_Recv_Buffer_Size", str(2**31 - 1))
+        assert running.administration.generation == 3
+
+
+async def test_to_unset_what_is_not_set_is_no_new_generation(tmp_path: Path) -> None:
+    async with node(tmp_path) as running:
+        tree = running.administration.tree
+        for path in ((), LISTEN, (("domain", "nowhere.example"),)):
+            option = "Accept_Queue_Backlog" if path == LISTEN else "Max_Retries"
+            await running.administration.apply(Change(path, option, None).on, ())
+        assert (running.administration.tree, running.administration.generation) == (tree, 1)
+
+
 async def test_reload_reads_the_files_again(tmp_path: Path) -> None:
     async with node(tmp_path) as running:
         port = running.port

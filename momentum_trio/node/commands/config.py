@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.error import ConfigErrors, render
+from momentum_trio.config.kind import quoted
 from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import OptionEntry, Schema
 from momentum_trio.config.show import SECRET, value_of_json
 from momentum_trio.config.transaction import Change, ScopePath, parse_path
-from momentum_trio.config.tree import ConfigTree
-from momentum_trio.config.value import Array, Dictionary, Value, Word
+from momentum_trio.config.tree import CONSOLE, ConfigTree
+from momentum_trio.config.value import Array, Dictionary, Value
+from momentum_trio.config.value import Word as ValueWord
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
-from momentum_trio.console.word import split, words
+from momentum_trio.console.facade import ApplyError
+from momentum_trio.console.word import Word, split, words
 from momentum_trio.listener.listen_options import ListenOptions
 
 _SCOPES = "[SCOPE [INSTANCE]] ..."
@@ -38,10 +41,25 @@ class Asked:
 
 
 def _asked(request: Request) -> Asked:
-    """Raises ValueError: a quote stays open. Raises ConfigErrors: a named scope lacks its instance."""
-    known = tuple(words(request.rest))
-    path, rest = parse_path([word.text for word in known], request.administration.tree)
+    """Raises ValueError: a quote stays open. Raises ConfigErrors: a named scope lacks its instance.
+
+    A value is no words of ours: ``( "a", "b" )`` follows the rules of a file, and those say what is wrong with it.
+    """
+    known: list[Word] = []
+    wrong: ValueError | None = None
+    try:
+        known.extend(words(request.rest))  # as far as it goes
+    except ValueError as error:
+        wrong = error
+    try:
+        path, rest = parse_path([word.text for word in known], request.administration.tree)
+    except ConfigErrors:
+        if wrong is not None:
+            raise wrong from None
+        raise
     if not rest:
+        if wrong is not None:
+            raise wrong
         return Asked(path, "", "")
     name = known[-len(rest)]
     option, equals, _ = ("", "", "") if name.quoted else name.text.partition("=")
@@ -84,8 +102,11 @@ async def _set(request: Request) -> Answer:
     echo = tree.echo(asked.path, asked.option)
     entry = tree.entry(asked.path, asked.option)
     if state(entry, tree.schema) != ACTS:
-        echo += "\n(without effect: nothing reads it yet)"
-    elif not entry.is_dynamic:
+        return Answer(f"{echo}\n(without effect: nothing reads it yet)", _effective(tree, asked))
+    for warning in tree.warnings:
+        if warning.at.file == CONSOLE and warning.option == entry.name:
+            echo += f"\n({warning.problem}" + (f": {warning.hint})" if warning.hint else ")")
+    if not entry.is_dynamic:
         echo += "\n(takes effect with the next start)"
     return Answer(echo, _effective(tree, asked))
 
@@ -148,9 +169,17 @@ async def _reload(request: Request) -> Answer:
         await request.administration.reload()
     except ConfigErrors as errors:
         return failure(f"{errors.render()}\nReconfigure failed")
+    except ApplyError as error:
+        return failure("\n".join((*error.problems, "Reconfigure failed")))
     except OSError as error:
         return failure(f"{error}\nReconfigure failed")
-    return Answer("Reconfigured.", {"generation": request.administration.generation})
+    tree = request.administration.tree
+    said = f"\n{render(tree.warnings, tree.sources())}" if tree.warnings else ""
+    data: Data = {
+        "generation": request.administration.generation,
+        "warnings": [str(warning) for warning in tree.warnings],
+    }
+    return Answer(f"Reconfigured.{said}", data)
 
 
 def _one_option(request: Request, synopsis: str) -> Asked:
@@ -202,7 +231,7 @@ def _data(entry: OptionEntry | None, value: Value) -> Data:
         except ValueError:
             pass  # a default of the table that is described rather than written
     match value:
-        case Word():
+        case ValueWord():
             return value.text
         case Array():
             return [word.text for word in value.items]
@@ -228,7 +257,7 @@ def _plain(entry: OptionEntry, typed: Any) -> Data:
 
 def _scope_fields(scope: Scope, schema: Schema, *, recurse: bool) -> dict[str, Data]:
     options = {
-        schema.option_name(scope.kind, key): _data(schema.options.get((scope.kind, key)), setting.value)
+        schema.option_name(scope.kind, key): _data(schema.printed(scope.kind, key), setting.value)
         for key, setting in scope.settings.items()
     }
     inner: list[Data] = [
@@ -262,7 +291,7 @@ def _scope_names(request: Request) -> Sequence[str]:
 
 
 def _written(instance: str) -> str:
-    return f'"{instance}"' if any(c.isspace() for c in instance) else instance
+    return quoted(instance) if any(c.isspace() for c in instance) or instance[:1] in "\"'" else instance
 
 
 GET = Command(
