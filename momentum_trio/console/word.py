@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_WORD = re.compile(r"\s*+(?:(?:\"((?:[^\"\\]++|\\.)*+)\"|'([^']*+)')(?!\S)|([^\s\"']\S*+))", re.DOTALL)
+_WORD = re.compile(r"\s*+(?:(?:\"((?:[^\"\\]++|\\.)*)\"|'([^']*+)')(?!\S)|([^\s\"']\S*+))", re.DOTALL)
 _ESCAPE = re.compile(r"\\([nrt\\\"])")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"'}
 

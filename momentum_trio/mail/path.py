@@ -28,10 +28,10 @@ POSTMASTER: Final = "postmaster"
 NULL_REVERSE_PATH = ""
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_DOT_STRING = rf"{_ATEXT}++(?:\.{_ATEXT}++)*+"
-_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*+"'
-_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
+_DOT_STRING = rf"{_ATEXT}++(?:\.{_ATEXT}++)*"
+_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 
 DOT_STRING = re.compile(_DOT_STRING)
 _LOOSE_STRING = re.compile(rf"{_ATEXT}[.A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]*")
@@ -40,11 +40,11 @@ DOMAIN_NAME = re.compile(_DOMAIN)
 _GENERAL_LITERAL = re.compile(r"\[((?:[A-Za-z0-9-]*[A-Za-z0-9])):([!-Z^-~]+)\]")
 _IPV4 = re.compile(r"\[([0-9.]+)\]")
 _IPV6 = re.compile(r"\[[Ii][Pp][Vv]6:([0-9A-Fa-f:.]+)\]")
-_SOURCE_ROUTE = re.compile(rf"@(?P<first>{_DOMAIN})(?:,@{_DOMAIN})*+:")
+_SOURCE_ROUTE = re.compile(rf"@(?P<first>{_DOMAIN})(?:,@{_DOMAIN})*:")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _SPECIAL = re.compile(r'(["\\])')
 
-_INSIDE = r'((?:[^"\[<>\\ ]|"(?:[^"\\]|\\.)*+"|\[[^\[\]\\]*+\])*+)'
+_INSIDE = r'((?:[^"\[<>\\ ]|"(?:[^"\\]|\\.)*"|\[[^\[\]\\]*+\])*)'
 
 BRACKETED = re.compile(rf"<{_INSIDE}>")
 """Where a path ends in a command line: the bracket that closes it is in no quoted string and in no literal."""

@@ -206,6 +206,7 @@ async def test_a_change_that_cannot_be_had_changes_nothing(tmp_path: Path) -> No
             await house.connect(int(new.partition(":")[2]))
 
 
+@pytest.mark.usefixtures("socket_filter")
 async def test_between_wildcard_and_specific_no_client_is_lost() -> None:
     port = free_port()
     forms = [listen(f"*:{port}"), listen(f"127.0.0.1:{port}")]

@@ -123,6 +123,7 @@ def test_tls_words_that_do_not_exist_are_said() -> None:
         make_context(TlsTerms("/nowhere.pem", ""))
 
 
+@pytest.mark.usefixtures("socket_filter")
 async def test_a_shut_gate_holds_newcomers_off_and_keeps_those_in_the_queue() -> None:
     listening = trio.socket.socket()
     await listening.bind(("127.0.0.1", 0))

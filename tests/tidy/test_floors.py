@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 from source import FLOORS, PRODUCT, Module, modules
@@ -28,6 +29,7 @@ WORLD = {
 }  # fmt: skip
 SSL_CONTRACT = {"momentum_trio.machine.contract"}
 
+POSSESSIVE_GROUP = re.compile(r"(?<!\\\\)\)(?:[*+?]|\{[0-9,]+\})\+")
 MUTABLE = {"list", "dict", "set", "deque", "defaultdict", "Counter", "ContextVar"}
 MUTATORS = {"append", "add", "clear", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update", "discard"}
 
@@ -134,6 +136,13 @@ def test_no_await_inside_an_augmented_assignment(module: Module) -> None:
         for node in ast.walk(module.tree)
         if isinstance(node, ast.AugAssign) and any(isinstance(part, ast.Await) for part in ast.walk(node.value))
     ]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
+def test_no_group_is_repeated_possessively(module: Module) -> None:
+    """``(...)*+`` goes wrong before CPython 3.11.5 (gh-106052): it keeps what a failed round has eaten."""
+    texts = [node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
+    assert not [text for text in texts if isinstance(text, str | bytes) and POSSESSIVE_GROUP.search(repr(text))]
 
 
 def test_files_have_the_name_of_a_concept() -> None:

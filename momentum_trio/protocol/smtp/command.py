@@ -86,8 +86,8 @@ _TO = re.compile("to:", re.IGNORECASE)
 
 # What nearly every client sends: a dot-string, a domain name, brackets close around them.
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
-_USUAL = rf"<({_ATEXT}++(?:\.{_ATEXT}++)*+)@({_LABEL}(?:\.{_LABEL})*+)>(?: (.+))?"
+_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*"
+_USUAL = rf"<({_ATEXT}++(?:\.{_ATEXT}++)*)@({_LABEL}(?:\.{_LABEL})*)>(?: (.+))?"
 _USUAL_MAIL = re.compile(rf"[Ff][Rr][Oo][Mm]:{_USUAL}")
 _USUAL_RCPT = re.compile(rf"[Tt][Oo]:{_USUAL}")
 
