@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import pytest
-import trio
 
 from momentum_trio.machine.os_gate import OsGate
 
 
 @pytest.fixture
-async def socket_filter() -> None:
+def socket_filter() -> None:
     """The test needs SO_ATTACH_FILTER, which some kernels keep to root; it is skipped where it cannot be had."""
-    with trio.socket.socket() as probe:
-        await probe.bind(("127.0.0.1", 0))
-        probe.listen()
-        if not OsGate().shut(probe):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        listening: Any = probe
+        if not OsGate().shut(listening):
             pytest.skip("this kernel does not let this user attach a filter to a socket")
