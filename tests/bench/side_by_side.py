@@ -122,7 +122,7 @@ def postfix(work: Path) -> Iterator[str]:
     command = [str(PEERS / "usr/lib/postfix/sbin/master"), "-c", str(work / "etc"), "-d"]
     if os.geteuid() != 0:
         if shutil.which("newuidmap") is None:
-            raise SystemExit("Postfix insists on uid 0: run this as root, or with the package uidmap and subordinate ids")
+            raise SystemExit("Postfix insists on uid 0: run as root, or with the package uidmap and subordinate ids")
         command = ["unshare", "--user", "--map-root-user", "--map-auto", "--", *command]
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
