@@ -34,7 +34,6 @@ from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import Accepted, Decision
 from momentum_trio.reception.door import Door
-from momentum_trio.reception.reception_options import NameOptions
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.spool import Receipt
 
@@ -108,7 +107,7 @@ class Session:
         rules = door.rules(self._generation.tree, chain, client)
         self._options = SessionOptions.resolve(chain)
         self.reception = door.reception(client, rules)
-        terms = self._terms(chain, rules)
+        terms = self._terms(rules)
         self._server = Server(terms)
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
@@ -336,7 +335,7 @@ class Session:
         reception = self.reception
         reception.rules = self._door.rules(self._generation.tree, chain, reception.client)
         self._options = SessionOptions.resolve(chain)
-        self._server.terms = self._terms(chain, reception.rules)
+        self._server.terms = self._terms(reception.rules)
         self._stale = self._taken_back()
         self.deadline.touch(self._silence_seconds)
 
@@ -344,11 +343,11 @@ class Session:
         connection = self._connection
         return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
-    def _terms(self, chain: Chain, rules: Rules) -> Terms:
-        machine, mail, options = self._door.machine, rules.options, self._options
-        host = options.banner_hostname or NameOptions.resolve(chain).hostname or machine.process.hostname
+    def _terms(self, rules: Rules) -> Terms:
+        mail, options = rules.options, self._options
+        host = options.banner_hostname or rules.hostname
         unqualified = (bool(mail.domain_for_unqualified_senders), bool(mail.domain_for_unqualified_recipients))
-        return terms_of(options, host, str(self._connection.peer_address), unqualified, machine.clock.now())
+        return terms_of(options, host, str(self._connection.peer_address), unqualified, self._door.machine.clock.now())
 
 
 def final_reply(receipt: Receipt) -> Reply:

@@ -85,9 +85,7 @@ _FROM = re.compile("from:", re.IGNORECASE)
 _TO = re.compile("to:", re.IGNORECASE)
 
 # What nearly every client sends: a dot-string, a domain name, brackets close around them.
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*"
-_USUAL = rf"<({_ATEXT}++(?:\.{_ATEXT}++)*)@({_LABEL}(?:\.{_LABEL})*)>(?: (.+))?"
+_USUAL = rf"<({path.DOT_STRING.pattern})@({path.DOMAIN_NAME.pattern})>(?: (.+))?"
 _USUAL_MAIL = re.compile(rf"[Ff][Rr][Oo][Mm]:{_USUAL}")
 _USUAL_RCPT = re.compile(rf"[Tt][Oo]:{_USUAL}")
 
