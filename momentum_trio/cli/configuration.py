@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Sequence
 
 from momentum_trio.config.error import ConfigError
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
@@ -21,16 +20,6 @@ EXIT_BAD_CONFIGURATION = 2
 def default_file() -> str:
     """The file read when none is named: CONFFILE of the environment, else where the original has it."""
     return os.environ.get("CONFFILE", "") or CONFIGURATION
-
-
-def search_path() -> Sequence[str]:
-    """Where includes are looked for beside the including file's directory: EC_CONF_SEARCH_PATH, colon-separated."""
-    return [directory for directory in os.environ.get("EC_CONF_SEARCH_PATH", "").split(":") if directory]
-
-
-def nodename() -> str:
-    """The name of this node when the file does not say: EC_NODE_NAME, else the host's name up to its first dot."""
-    return os.environ.get("EC_NODE_NAME", "") or socket.gethostname().partition(".")[0]
 
 
 def read(path: str) -> Supply:
@@ -60,7 +49,7 @@ def load(path: str, known: Schema) -> tuple[ConfigTree, list[ConfigError]]:
 
     Raises NoConfiguration when there is no such file.
     """
-    loader = Loader(path, known, search_path=search_path(), nodename=nodename())
+    loader = Loader.on_host(path, known, os.environ, socket.gethostname())
     while wanted := loader.wanted():
         for wish in wanted:
             loader.supply(wish, read(wish))

@@ -13,8 +13,9 @@ fuzzer from a dict) supplies octets, the names in a directory, or why there are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from momentum_trio.config.error import ERRORS_MAX, ConfigError, ConfigErrors, in_order
 from momentum_trio.config.merge import INCLUDES_DEEP_MAX, Merge
@@ -28,6 +29,7 @@ from momentum_trio.config.value import Position, Word
 FILES_MAX = 1000
 OCTETS_MAX = 64 * 1024 * 1024  # of all files together
 PATH_MAX = 4096
+SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,16 @@ class Loader:
         self._octets = 0
         self._local: str | None = None
         self._asked_for_local = False
+
+    @classmethod
+    def on_host(cls, main: str, schema: Schema, environment: Mapping[str, str], hostname: str) -> Self:
+        """The Loader of a host and of the tools that judge for it: the search path and the node's name are its own.
+
+        EC_CONF_SEARCH_PATH, colon-separated, else SEARCH_PATH; EC_NODE_NAME, else *hostname* up to its first dot.
+        """
+        searched = tuple(filter(None, environment.get("EC_CONF_SEARCH_PATH", "").split(":"))) or SEARCH_PATH
+        nodename = environment.get("EC_NODE_NAME") or hostname.partition(".")[0]
+        return cls(main, schema, search_path=searched, nodename=nodename)
 
     def wanted(self) -> Sequence[str]:
         """The paths to supply next; empty when there is nothing more to ask for."""

@@ -26,7 +26,6 @@ from momentum_trio.node.reconcile import Place
 from momentum_trio.node.tables import BUILT_METHODS
 from momentum_trio.reception.reception_options import ReceptionOptions
 
-SEARCH_PATH = (".", "etc", "etc/conf/global", "etc/conf/{NODENAME}", "etc/conf/default")
 UNREAD_SHOWN_MAX = 10
 DOMAINS_TRIED_MAX = 1000
 DOMAINS_SHOWN_MAX = 3
@@ -36,10 +35,7 @@ _OTHERS_WRITE = 0o002
 
 async def read_configuration(machine: Machine, path: str, schema: Schema) -> ConfigTree:
     """The configuration at *path* with all it includes, checked. Raises ConfigErrors with everything that is wrong."""
-    environment = machine.process.environment
-    searched = tuple(filter(None, environment.get("EC_CONF_SEARCH_PATH", "").split(":"))) or SEARCH_PATH
-    nodename = environment.get("EC_NODE_NAME") or machine.process.hostname.partition(".")[0]
-    loader = Loader(path, schema, search_path=searched, nodename=nodename)
+    loader = Loader.on_host(path, schema, machine.process.environment, machine.process.hostname)
     while wanted := loader.wanted():
         for name in wanted:
             loader.supply(name, await _fetch(machine, name))

@@ -250,3 +250,17 @@ def test_directories(path: str, directory: str) -> None:
 @pytest.mark.parametrize(("path", "same"), [("a//b/./c", "a/b/c"), ("/a/../b", "/a/../b"), ("./x", "x")])
 def test_normal(path: str, same: str) -> None:
     assert normal(path) == same
+
+
+def test_a_host_and_its_tools_look_in_the_same_places() -> None:
+    def hostname_with(environment: dict[str, str], place: str) -> str:
+        files = {"/c/main": 'include "{NODENAME}.conf"', place: "Hostname = found"}
+        loader = Loader.on_host("/c/main", SCHEMA, environment, "n1.example.com")
+        while wanted := loader.wanted():
+            for path in wanted:
+                loader.supply(path, files[path].encode() if path in files else ErrorOfReading())
+        return hostname(loader.finish())
+
+    assert hostname_with({}, "etc/conf/n1/n1.conf") == "found"
+    assert hostname_with({"EC_NODE_NAME": "n2"}, "etc/conf/n2/n2.conf") == "found"
+    assert hostname_with({"EC_CONF_SEARCH_PATH": ":/a:/b"}, "/b/n1.conf") == "found"
