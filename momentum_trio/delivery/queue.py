@@ -139,20 +139,16 @@ class Queue:
         Cancellation: attempts under way are abandoned; what was not concluded is owed again at the next start. Call
             ``drain`` before it.
         """
-        self._machine.events.subscribe(self._watch)
-        try:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                try:
-                    await self._take_recovered()
-                    for side in self._sides.values():
-                        self._start(side)
-                    task_status.started()
-                    await self._sweep()
-                finally:
-                    self._nursery = None  # mail may still come while attempts end: it stays in the spool
-        finally:
-            self._machine.events.unsubscribe(self._watch)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                await self._take_recovered()
+                for side in self._sides.values():
+                    self._start(side)
+                task_status.started()
+                await self._sweep()
+            finally:
+                self._nursery = None  # mail may still come while attempts end: it stays in the spool
 
     async def drain(self) -> None:
         """Begin no new attempt and wait for those under way. What is left stays in the spool.
@@ -170,10 +166,6 @@ class Queue:
             lane.waiting = False
             self._offer(lane)
 
-    def _watch(self, event: record.Record) -> None:
-        if isinstance(event, record.Reconfigured):
-            self.reconfigured()
-
     # Lanes
 
     def _lane(self, key: LaneKey) -> Lane:
@@ -184,7 +176,7 @@ class Queue:
 
     def _work(self, batch: Batch, message: Message, born: float) -> Work:
         key = (batch.binding_group, batch.binding, split(message.forward_path)[1])
-        return Work(batch, message, self._lanes.get(key) or self._lane(key), born)
+        return Work(batch, message, self._lane(key), born)
 
     def _born(self, batch: Batch) -> float:
         return trio.current_time() - max(self._machine.clock.now() - batch.received_at, 0.0)

@@ -236,7 +236,7 @@ async def test_suspended_mail_stays_until_a_generation_lets_it_go() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert (method.groups, h.queue.active) == ([], 1)
         h.generations.replace({"": {"Delivery_Method": "MAILDIR"}})
-        h.queue._machine.events.publish(record.Reconfigured(EPOCH, 2))
+        h.queue.reconfigured()
         await trio.testing.wait_all_tasks_blocked()
         assert method.groups == [["a@one.example"]]
 
