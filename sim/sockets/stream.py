@@ -23,6 +23,7 @@ from .credentials import NOBODY
 from .handshake import Attempt
 from .listening import Queue
 from .ports import Binding, Use
+from .sharing import Sharing
 
 if TYPE_CHECKING:
     from typing import Self
@@ -122,6 +123,7 @@ class StreamSocket(trio.socket.SocketType):
         self._inheritable = False
         self._reader: trio.lowlevel.Task | None = None
         self._writer: trio.lowlevel.Task | None = None
+        self._sharing: Sharing | None = None  # with sockets of other lives
         self._descriptor = life.open_descriptor(self)
         if end is not None:
             self._connected(end)
@@ -313,13 +315,17 @@ class StreamSocket(trio.socket.SocketType):
         resolved = await self._resolve(address, local=True)
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            self._check_open()
-            if self._unix:
-                self._bind_unix(resolved)
-            else:
-                self._bind_port(parse(self._family, resolved))
+            self.bind_resolved(resolved)
         finally:
             await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def bind_resolved(self, address: Any) -> None:
+        """``bind`` for an address without names, at once."""
+        self._check_open()
+        if self._unix:
+            self._bind_unix(address)
+        else:
+            self._bind_port(parse(self._family, address))
 
     def _bind_port(self, name: Name) -> None:
         if self._binding is not None or self._end is not None:
@@ -641,6 +647,11 @@ class StreamSocket(trio.socket.SocketType):
         self._phase = Phase.CLOSED
         self._life.close_descriptor(self)
         self._descriptor = -1
+        if self._sharing is None or self._sharing.left(self):
+            self.end()
+
+    def end(self) -> None:
+        """No descriptor of any life refers to it any more."""
         if self._attempt is not None:
             self._attempt.abandon()
         if self._binding is not None and self._end is None:
@@ -652,6 +663,33 @@ class StreamSocket(trio.socket.SocketType):
             self._queue.close()
         if self._end is not None:
             self._end.close(linger_none=self._lingers_not)
+
+    # -- one open file description in several lives
+
+    def shared(self) -> Sharing:
+        """What it shares with the sockets of other lives, from now on. EBADF when closed.
+
+        Only what listens or is connected can be shared: a socket that is neither has state of its own here.
+        """
+        self._check_open()
+        assert self._phase in (Phase.LISTENING, Phase.CONNECTED), f"{self} is {self._phase.value}: cannot be shared"
+        if self._sharing is None:
+            self._sharing = sharing = Sharing(self)
+            if self._queue is not None:
+                self._queue.arrived = sharing.wake_readers
+            if self._end is not None:
+                self._end.readable, self._end.writable = sharing.wake_readers, sharing.wake_writers
+        return self._sharing
+
+    def twin(self, life: Life) -> StreamSocket:
+        """A socket of *life* for the same description. EMFILE if *life* has no descriptor left."""
+        assert self._sharing is not None
+        twin = StreamSocket(life, self._family, self._proto)
+        twin._phase = Phase.LISTENING if self._queue is not None else Phase.CONNECTED
+        twin._options, twin._blobs, twin._sharing = self._options, self._blobs, self._sharing
+        twin._binding, twin._unix_name = self._binding, self._unix_name
+        twin._queue, twin._end = self._queue, self._end
+        return twin
 
     # -- waiting
 
