@@ -20,15 +20,19 @@ from momentum_trio.machine.disk import Datasync, FileKind, Step, Sync, SyncDirec
 
 from .disk import PowerCut, SimDisk, SimStore
 from .kernel import SimulationFailure
+from .signals import KILLING
 from .sockets.address import IPAddress, failure
 from .sockets.credentials import Credentials
 from .sockets.ports import Ports
 from .sockets.unix import UnixNames
+from .units import Units
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
+    from momentum_trio.machine.contract import Roles
 
     from .kernel import Kernel
+    from .signals import SignalInbox
     from .sockets.connection import End
     from .sockets.network import Network
     from .world import World
@@ -99,6 +103,10 @@ class Host:
         self.skew_seconds = 0.0
         self.clock_rate = 1.0
         self.users: dict[int, str] = {0: "root"}
+        self.groups: dict[int, str] = {0: "root"}
+        self.nameservers: list[str] = []  # resolv.conf, as a life finds it when it starts
+        self.roles: Roles = {}  # what children the programs here may spawn
+        self.units = Units(self)  # listening sockets held for the programs here
         self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
@@ -193,6 +201,7 @@ class Host:
 
     def _new_life(self) -> Life:
         self.up = True
+        self.units.open()
         self._life_count += 1
         life = Life(self, self._life_count)
         self.lives.append(life)
@@ -212,6 +221,7 @@ class Host:
         self.up = False
         for life in list(self.lives):
             life.die(silently=True)
+        self.units.vanish()
         for end in list(self.ends):
             end.vanish()
         self.ends.clear()
@@ -227,6 +237,7 @@ class Life:
 
         self.host = host
         self.number = number
+        self.parent: Life | None = None  # the life that spawned it
         self.alive = True
         self.ended = trio.Event()
         self.started: Any = None
@@ -236,7 +247,8 @@ class Life:
         self.descriptors_max = DESCRIPTORS_MAX
         self.descriptors_hard_max = DESCRIPTORS_HARD_MAX
         self.credentials = Credentials(FIRST_PID + number, 0, 0)
-        self.inboxes: dict[str, list[trio.MemorySendChannel[str]]] = {}
+        self.died = trio.Event()  # at once, where ``ended`` waits for its tasks
+        self.inboxes: dict[str, list[SignalInbox]] = {}
         self._scope = trio.CancelScope()
         self._descriptors: dict[int, Descriptor] = {}
         self.disk: SimDisk = host.store.mount()
@@ -318,14 +330,13 @@ class Life:
     # -- ending
 
     def signal(self, name: str) -> None:
-        """Send a signal. Nobody receives it: SIGTERM, SIGINT and SIGHUP kill, others do nothing."""
+        """Send a signal: to who receives it innermost. Where nobody does, it kills or does nothing."""
         if not self.alive:
             return
         self.host.trace("signal", life=self, name=name)
-        inboxes = self.inboxes.get(name, [])
-        for inbox in inboxes:
-            inbox.send_nowait(name)
-        if not inboxes and name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"):
+        if inboxes := self.inboxes.get(name):
+            inboxes[-1].put(name)
+        elif name in KILLING:
             self.kill()
 
     async def stop(self, within_seconds: float) -> None:
@@ -347,6 +358,7 @@ class Life:
         if not self.alive:
             return
         self.alive = False
+        self.died.set()
         self.host.lives.remove(self)
         for descriptor in list(self._descriptors.values()):
             if silently:
