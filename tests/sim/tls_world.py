@@ -6,6 +6,7 @@ OpenSSL is deterministic here.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import ssl
 import sys
@@ -20,7 +21,7 @@ import trio
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsTerms
-from sim import World
+from sim import Host, World
 from sim.certificates import AUTHORITY, CLIENT, CLIENT_KEY, FOLDER, HERE, SERVER, SERVER_KEY, install
 from sim.tls import determinism
 
@@ -97,10 +98,18 @@ async def connect(machine: Machine, context: ssl.SSLContext, talk: Talk) -> obje
     return await talk(trio.SSLStream(Wire(plain), context, server_hostname=NAME))
 
 
-def meet(world: World, terms: TlsTerms, context: ssl.SSLContext, server: Talk, client: Talk) -> object:
-    """One connection between two hosts of *world*; what *client* returns."""
+def hosts(world: World) -> tuple[Host, Host]:
+    """The server's host, with its certificates, and the client's; made when asked for first."""
+    if "mx" in world.hosts:
+        return world.host("mx"), world.host("outside")
     mx, outside = world.host("mx", MX), world.host("outside", "10.0.0.2")
     install(mx.store)
+    return mx, outside
+
+
+def meet(world: World, terms: TlsTerms, context: ssl.SSLContext, server: Talk, client: Talk) -> Any:
+    """One connection between two hosts of *world*; what *client* returns."""
+    mx, outside = hosts(world)
 
     async def drive() -> object:
         life = await mx.start(serve, terms, server)
@@ -127,6 +136,20 @@ async def ask(stream: Tls) -> tuple[bool, str | None, str]:
         back = await exactly(stream, len(OCTETS))
     await stream.aclose()
     return back == OCTETS, protocol, stream.transport_stream.digest.hexdigest()
+
+
+def run_without_seeding(seed: int, protocol: ssl.TLSVersion) -> tuple[str, object]:
+    """The digests of trace and wire where OpenSSL draws as it always does."""
+    libcrypto = ctypes.CDLL(getattr(ssl._ssl, "__file__", None))  # type: ignore[attr-defined]
+    libcrypto.RAND_OpenSSL.restype = ctypes.c_void_p
+
+    async def ask_unseeded(stream: Tls) -> object:
+        libcrypto.RAND_set_rand_method(ctypes.c_void_p(libcrypto.RAND_OpenSSL()))
+        return await ask(stream)
+
+    world = World(seed, short=0.2)
+    answer = meet(world, TERMS, client_context(protocol), echo, ask_unseeded)
+    return world.digest(), answer
 
 
 if __name__ == "__main__":
