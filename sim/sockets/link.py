@@ -20,7 +20,8 @@ class Path:
     latency_seconds, jitter_seconds: each segment takes the first plus a draw from 0 to the second.
     octets_per_second: 0 means without bound; otherwise segments queue for the wire.
     blocked: nothing passes; senders retransmit until they give up, datagrams are lost.
-    loss_share, duplicate_share: of datagrams. reorder_seconds: a further draw from 0 to it, for each datagram.
+    loss_share, duplicate_share: of datagrams. reorder_seconds: each datagram is late by a draw from 0 to it, past which
+    others overtake it; without it they keep their order.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Path:
     duplicate_share: float = 0.0
     reorder_seconds: float = 0.0
     busy_until: float = 0.0
+    _last_arrival: float = -math.inf
     _held: bool = False
     _waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = field(default_factory=deque)
 
@@ -63,8 +65,10 @@ class Path:
             return
         twice = self.duplicate_share and self.draws.random() < self.duplicate_share
         for _ in range(2 if twice else 1):
+            arrival = self.arrival(self.kernel.now, octets)
+            self._last_arrival = max(arrival, math.nextafter(self._last_arrival, math.inf))
             late = self.draws.random() * self.reorder_seconds if self.reorder_seconds else 0.0
-            self._come_out(self.arrival(self.kernel.now, octets) + late, function, arguments)
+            self._come_out(self._last_arrival + late, function, arguments)
 
     def _come_out(self, time: float, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         self.kernel.at(time, self._arrived, function, arguments, ties=self.draws)
