@@ -219,7 +219,7 @@ class End:
         """The head of the sequence is due at the other end."""
         self._next = None
         kernel, peer = self.host.kernel, self.peer
-        if self.path.blocked or not peer.host.up:
+        if self.path.blocked or not peer.host.up or (self.host.frozen and self._stalled_since < math.inf):
             self._stall()
             return
         self._stalled_since, self._retry_seconds = math.inf, RETRY_FIRST_SECONDS
@@ -234,6 +234,10 @@ class End:
 
     def _stall(self) -> None:
         now = self.host.kernel.now
+        if self.host.frozen:  # its timers stand still
+            self._stalled_since = now
+            self._schedule(now + self._retry_seconds)
+            return
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
             self.host.trace("timeout", conn=self.number, end=self.label)
