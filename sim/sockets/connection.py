@@ -248,7 +248,7 @@ class End:
             self.path.wait(self._arrive)
             self.timers.unacknowledged(kernel.now)
             return
-        if self.path.blocked or not peer.host.up:
+        if self.path.blocked or not peer.host.up or (self.host.frozen and self._stalled_since < math.inf):
             self._stall()
             return
         self._stalled_since, self._retry_seconds = math.inf, RETRY_FIRST_SECONDS
@@ -268,6 +268,10 @@ class End:
 
     def _stall(self) -> None:
         now = self.host.kernel.now
+        if self.host.frozen:  # its timers stand still
+            self._stalled_since = now
+            self._schedule(now + self._retry_seconds)
+            return
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
             self.time_out()
