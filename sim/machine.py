@@ -20,7 +20,7 @@ from .disk import PowerCut
 from .signals import SignalInbox
 from .sockets.address import failure
 from .sockets.credentials import Credentials
-from .sockets.stream import SO_ATTACH_FILTER
+from .sockets.options import SO_ATTACH_FILTER
 from .spawn import SimSpawn
 from .tls import SimTls
 from .units import SimAdopted
