@@ -7,7 +7,10 @@ import contextlib
 import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import trio
@@ -133,6 +136,23 @@ async def a_socket_under_way_stays_open(machine: Machine) -> object:
     return outcome, await child.wait()
 
 
+async def unix_sockets_too(machine: Machine) -> object:
+    """The name is the description's: it is there while anybody has the socket."""
+    name = f"\0spawn-{machine.process.pid}"
+    listening, client, late = (trio.socket.socket(trio.socket.AF_UNIX) for _ in range(3))
+    await listening.bind(name)
+    listening.listen()
+    child = await spawned(machine, "acceptor", listening)
+    listening.close()
+    await client.connect(name)
+    await child.link.send(b"accept")
+    outcomes = [await heard(client), await child.link.receive()]
+    child.link.close()
+    status = await child.wait()
+    with late:
+        return outcomes, status, await said(late.connect(name))
+
+
 async def connected_sockets_too(machine: Machine) -> object:
     """Sockets come in order, twins of ours: what one reads the other does not, and the peer sees no end."""
     listening = await listening_socket()
@@ -256,6 +276,7 @@ BEHAVIOURS: tuple[tuple[Behaviour, object], ...] = (
     (killed_with_connections_queued, ([b"parent"] * 4, -9)),
     (the_last_one_closes, ("ConnectionResetError", "ConnectionRefusedError")),
     (a_socket_under_way_stays_open, ((b"child", (b"accepted", [])), 0)),
+    (unix_sockets_too, ([b"child", (b"accepted", [])], 0, "ConnectionRefusedError")),
     (connected_sockets_too, (b"echo", [True] * 3, [b"hel", b"lo", False, b"there", b""], 0)),
     (
         bounds,
@@ -341,6 +362,32 @@ def test_a_message_whose_sockets_find_no_descriptors_is_lost_and_said() -> None:
     assert trio.run(exhaust) == ("OSError", True, (b"few", []))
 
 
+ORPHANING = """
+import sys, trio
+sys.path[:0] = {folders!r}
+from momentum_trio.machine.os_machine import os_machine
+from spawn_roles import ROLES
+
+async def main(machine):
+    child = await machine.spawn("echo")
+    await child.link.receive()
+    print("it lives", flush=True)
+    await trio.sleep_forever()
+
+trio.run(main, os_machine(ROLES))
+"""
+
+
+def test_a_real_child_ends_when_its_parent_is_killed() -> None:
+    here = Path(__file__).resolve().parent
+    program = ORPHANING.format(folders=[str(here), str(here.parents[1])])
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"it lives\n"
+        parent.kill()
+        assert parent.stdout.read() == b""  # the child has this pipe too: its end comes when both are gone
+
+
 def test_a_role_is_a_function_at_the_top_of_a_module() -> None:
     async def inner(machine: Machine, link: ProcessLink) -> None:
         """Nobody else finds it."""
@@ -353,14 +400,14 @@ def test_a_role_is_a_function_at_the_top_of_a_module() -> None:
 # -- the simulated arm alone: the parent dies
 
 
-async def parent(machine: Machine, ports: list[int], link_only: bool) -> None:
-    """Start an acceptor with a socket, and go on."""
+async def parent(machine: Machine, ports: list[int]) -> None:
+    """Start an acceptor with a socket, ask it twice, and go on without the socket."""
     listening = await listening_socket()
     ports.append(listening.getsockname()[1])
     child = await spawned(machine, "acceptor", listening)
-    if not link_only:
-        await child.link.send(b"accept")
-        await child.link.send(b"accept")
+    listening.close()
+    await child.link.send(b"accept")
+    await child.link.send(b"accept")
     await trio.sleep_forever()
 
 
@@ -370,7 +417,7 @@ def test_a_dead_parents_child_has_what_was_sent_serves_it_and_ends() -> None:
 
     async def drive() -> object:
         ports: list[int] = []
-        life = await host.boot(parent, ports, False)
+        life = await host.boot(parent, ports)
         await host.world.until(lambda: len(host.lives) == 2, 1)
         life.kill()
         (child,) = host.lives
@@ -394,19 +441,28 @@ async def quiet_acceptor(machine: Machine, link: ProcessLink) -> None:
         await greet(listening, b"child")
 
 
-@pytest.mark.parametrize("silently", [False, True])
-def test_a_socket_under_way_to_one_who_dies_is_closed(silently: bool) -> None:
-    """Nothing of it is left: the port is free at once, also after power loss."""
+async def deaf(machine: Machine, link: ProcessLink) -> None:
+    """Receive nothing."""
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("end", ["child", "both", "power"])
+def test_a_socket_under_way_to_one_who_dies_is_closed(end: str) -> None:
+    """Nothing of it is left: the port is free at once."""
     host = sim_host()
+    host.roles = {"acceptor": deaf}
 
     async def drive() -> object:
         ports: list[int] = []
-        life = await host.boot(parent, ports, True)
+        life = await host.boot(parent, ports)
         await host.world.until(lambda: len(host.lives) == 2, 1)
-        if silently:
+        await trio.sleep(1)
+        assert await host.call(bound_again, ports[0]) == "OSError"
+        if end == "power":
             host.power_loss()
         else:
             host.lives[1].kill()
+        if end == "both":
             life.kill()
         return await host.call(bound_again, ports[0])
 
