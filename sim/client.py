@@ -6,6 +6,7 @@ outside the simulated process (``Sender``), so that a killed client still gives 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -97,8 +98,7 @@ class Sender:
     def break_off(self) -> None:
         """The client is gone: what was under way has an unknown outcome, or none."""
         for owed in list(self.owed):
-            if owed.under_way:
-                self._note(owed, Told.UNKNOWN if owed.content_sent else Told.DEFERRED, "the client is gone")
+            self._give_up(owed, "the client is gone")
 
     async def _until(self, seconds: float) -> None:
         if (left := seconds - self._now()) > 0:
@@ -112,21 +112,28 @@ class Sender:
         assert current is not None
         self._begin(current)  # that nobody is there is an attempt too
         try:
-            with trio.socket.socket(_family(self.target.address)) as socket:
-                talk = Conversation(socket)
-                await self._connect(socket)
+            with trio.CancelScope() as silence, trio.socket.socket(_family(self.target.address)) as socket:
+                talk = Conversation(socket, silence)
+                await self._connect(socket, talk)
                 extensions = await _greet(talk)
                 pipelining = self._pipelining and "PIPELINING" in extensions
                 for current in list(self.owed):
+                    talk.patient_for(math.inf)
                     await self._until(current.mail.at_seconds)
                     self._begin(current)
                     await self._transaction(talk, current, pipelining)
                 current = None
                 await talk.ask("QUIT")
-        except (OSError, Gone, trio.TooSlowError) as fault:
-            if current is not None and current.under_way:
-                told = Told.UNKNOWN if current.content_sent else Told.DEFERRED
-                self._note(current, told, str(fault)[:SAID_MAX] or NOBODY)
+        except (OSError, Gone) as fault:
+            self._give_up(current, str(fault))
+        else:
+            if silence.cancelled_caught:
+                self._give_up(current, NOBODY)
+
+    def _give_up(self, owed: Owed | None, why: str) -> None:
+        """The connection is of no use any more."""
+        if owed is not None and owed.under_way:
+            self._note(owed, Told.UNKNOWN if owed.content_sent else Told.DEFERRED, why[:SAID_MAX])
 
     def _begin(self, owed: Owed) -> None:
         if not owed.under_way:
@@ -134,15 +141,15 @@ class Sender:
             owed.under_way, owed.content_sent = True, False
             owed.accepted = owed.refused = ()
 
-    async def _connect(self, socket: trio.socket.SocketType) -> None:
+    async def _connect(self, socket: trio.socket.SocketType, talk: Conversation) -> None:
         if self._source:
             await socket.bind((self._source, 0))
-        with trio.fail_after(CONNECT_SECONDS):
-            await socket.connect((self.target.address, self.target.port))
+        talk.patient_for(CONNECT_SECONDS)
+        await socket.connect((self.target.address, self.target.port))
         self._from = socket.getsockname()[0]
 
     async def _transaction(self, talk: Conversation, owed: Owed, pipelining: bool) -> None:
-        """One mail transaction. Raises Gone, OSError, TooSlowError when the connection is of no use any more."""
+        """One mail transaction. Raises Gone or OSError when the connection is of no use any more."""
         lines = [f"MAIL FROM:<{owed.mail.reverse_path}>", *(f"RCPT TO:<{path}>" for path in owed.left), "DATA"]
         replies = await talk.ask_all(lines) if pipelining else await talk.ask_each(lines)
         answers = list(zip(owed.left, replies[1:], strict=False)) if replies[0].startswith("2") else []
@@ -195,15 +202,24 @@ class Sender:
 
 
 class Conversation:
-    """Lines out, replies in, each within REPLY_SECONDS. Raises Gone, TooSlowError, OSError."""
+    """Lines out, replies in. Raises Gone, OSError.
 
-    def __init__(self, socket: trio.socket.SocketType) -> None:
+    silence: a cancel scope around it all, cancelled where a send or a reply takes more than REPLY_SECONDS.
+    """
+
+    def __init__(self, socket: trio.socket.SocketType, silence: trio.CancelScope) -> None:
         self._socket = socket
+        self._silence = silence
         self._buffer = b""
+
+    def patient_for(self, seconds: float) -> None:
+        """What is done next may take that long."""
+        self._silence.deadline = trio.current_time() + seconds
 
     async def send(self, octets: bytes) -> None:
         """Hand over all of *octets*."""
-        with memoryview(octets) as view, trio.fail_after(REPLY_SECONDS):
+        self.patient_for(REPLY_SECONDS)
+        with memoryview(octets) as view:
             sent = 0
             while sent < len(view):
                 sent += await self._socket.send(view[sent:])
@@ -239,18 +255,18 @@ class Conversation:
     async def reply(self) -> str:
         """One reply, its lines joined by newlines."""
         lines: list[str] = []
-        with trio.fail_after(REPLY_SECONDS):
-            while True:
-                line, end, rest = self._buffer.partition(b"\r\n")
-                if not end:
-                    await self._receive()
-                    continue
-                self._buffer = rest
-                lines.append(line.decode("utf-8", "replace"))
-                if not (line[:3].isdigit() and line[3:4] in (b" ", b"-", b"")):
-                    raise Gone(f"no reply of SMTP: {lines[-1]!r}")
-                if line[3:4] != b"-":
-                    return "\n".join(lines)
+        self.patient_for(REPLY_SECONDS)
+        while True:
+            line, end, rest = self._buffer.partition(b"\r\n")
+            if not end:
+                await self._receive()
+                continue
+            self._buffer = rest
+            lines.append(line.decode("utf-8", "replace"))
+            if not (line[:3].isdigit() and line[3:4] in (b" ", b"-", b"")):
+                raise Gone(f"no reply of SMTP: {lines[-1]!r}")
+            if line[3:4] != b"-":
+                return "\n".join(lines)
 
     async def _receive(self) -> None:
         octets = await self._socket.recv(RECEIVE_OCTETS)
