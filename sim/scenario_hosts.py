@@ -43,7 +43,7 @@ class HostReader:
             problem = "expected a host name of letters, digits, '-' and '.'"
             self._said.wrong(self._said.instance_at(scope), scope.name, problem)
         addresses = self._said.required(scope, HostOptions.addresses, 'write addresses = ( "10.0.0.1" )')
-        if self._said.is_set(scope, HostOptions.addresses) and not addresses:
+        if self._said.is_empty(scope, HostOptions.addresses):
             self._said.wrong_value(scope, HostOptions.addresses, "expected one address at least")
         program = Program(value(scope, HostOptions.program))
         self._users(scope)
