@@ -111,7 +111,7 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
         said.wrong(Position(path, 1, 1), "Simulation", "there is none", "write Simulation { ... } around it all")
         found.problems += said.errors
         return None
-    hosts = HostReader(said, posixpath.dirname(path), reading)
+    hosts = HostReader(said, posixpath.dirname(path), reading, configuration.schema())
     plans = hosts.hosts(simulation)
     cast = _cast(said, simulation, {name: plan for name, (plan, _) in plans.items()})
     reader = Reader(said, simulation, cast)
@@ -146,7 +146,7 @@ def _loaded(hosts: HostReader, plan: HostPlan, scope: Scope, cast: Cast, found: 
     """*plan* with the files of its configuration."""
     if plan.program is not Program.ECELERITY or not (plan.config_source or plan.config in dict(plan.files)):
         return plan
-    production = hosts.production(plan, scope, configuration.schema())
+    production = hosts.production(plan, scope)
     if production is None:
         return plan
     found.add(production, lacks(production, plan, cast))
