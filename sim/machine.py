@@ -16,7 +16,7 @@ from momentum_trio.mail.record import Record
 from .disk import PowerCut
 from .sockets.address import failure
 from .sockets.credentials import Credentials
-from .sockets.stream import SO_ATTACH_FILTER
+from .sockets.options import SO_ATTACH_FILTER
 
 if TYPE_CHECKING:
     from .host import Life
