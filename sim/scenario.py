@@ -95,7 +95,8 @@ class Mail:
     """One message a client will send until it is answered for good (2xx or 5xx) or the run ends.
 
     name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client
-    with the same number go over one connection, one after the other, in their order.
+    with the same number go over one connection, one after the other, in their order. source_address: the one of
+    *source* that the connection comes from; empty: its first.
     """
 
     name: str
@@ -107,11 +108,15 @@ class Mail:
     reverse_path: str = "sender@client.example"
     octets: int = 400
     session: int = 0
+    source_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges."""
+    """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges.
+
+    source_addresses: a session comes from one of these; empty: from its host's first.
+    """
 
     name: str
     source: tuple[str, ...]
@@ -125,6 +130,7 @@ class Load:
     forward_paths: tuple[str, ...] = ()  # drawn from these
     reverse_path: str = "sender@client.example"
     session_mails: tuple[int, int] = (1, 5)
+    source_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
