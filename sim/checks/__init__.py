@@ -1,31 +1,18 @@
-"""What must hold at the end of a run: functions of the evidence."""
+"""What must hold in every run, one check a file; ``run`` asks them all when a run is over.
+
+They judge durable state and what clients were told. What the product says of itself (its records) may excuse, where it
+is the only witness, and accuses only of what nothing but itself can do.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from .check import Check
+from .content_unchanged import content_unchanged
+from .no_accepted_lost import no_accepted_lost
+from .nothing_invented import nothing_invented
 
-from ..evidence import Evidence, Told, Violation
-from ..letter import name_in
-
-Check = tuple[str, Callable[[Evidence], Iterable[Violation]]]
-
-
-def no_accepted_lost(evidence: Evidence) -> Iterator[Violation]:
-    """Every forward-path answered 250 holds its mail, durably; but for mail that rotted."""
-    there = {(name_in(arrived.octets), arrived.forward_path) for arrived in evidence.arrived}
-    rotten = {name for struck in evidence.struck for name in struck.mails}
-    for attempt in evidence.attempts:
-        if attempt.told is not Told.ACCEPTED or attempt.mail.name in rotten:
-            continue
-        for path in attempt.forward_paths:
-            if (attempt.mail.name, path) not in there:
-                yield Violation(
-                    "no_accepted_lost",
-                    f"{attempt.mail.name} for {path} was accepted and is nowhere",
-                    attempt.ended,
-                    attempt.mail.name,
-                    attempt.target_host,
-                )
-
-
-ALL: tuple[Check, ...] = (("no_accepted_lost", no_accepted_lost),)
+ALL = (
+    Check("no_accepted_lost", no_accepted_lost),
+    Check("content_unchanged", content_unchanged),
+    Check("nothing_invented", nothing_invented),
+)
