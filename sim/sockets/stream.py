@@ -135,20 +135,16 @@ class StreamSocket(SimSocket):
 
     async def bind(self, address: Any) -> None:
         resolved = await self._resolve(address, local=True)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            self.bind_resolved(resolved)
-        finally:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        await self._waiting.at_once(lambda: self.bind_resolved(resolved))
 
     def bind_resolved(self, address: Any) -> None:
         """``bind`` for an address without names, at once."""
         self._check_open()
         if self._unix:
             self._bind_unix(address)
+        elif self._end is not None:
+            raise failure(errno.EINVAL)
         else:
-            if self._end is not None:
-                raise failure(errno.EINVAL)
             self._bind_port(parse(self._family, address))
 
     def _bind_unix(self, path: str | bytes) -> None:
