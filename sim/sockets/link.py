@@ -104,5 +104,6 @@ class Path:
         self._held = False
         time = self.kernel.now
         while self._waiting:
-            self._come_out(time, *self._waiting.popleft())
+            function, arguments = self._waiting.popleft()
+            self.kernel.at(time, function, *arguments, ties=self.draws)
             time = math.nextafter(time, math.inf)
