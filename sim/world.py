@@ -12,7 +12,7 @@ from momentum_trio.mail.record import Record
 from . import schedule
 from .disk import SimStore
 from .hermetic import Guard
-from .host import Host, Life
+from .host import Host, Life, delay_of, is_halted
 from .kernel import STILL_PASSES_MAX, Kernel, SimulationFailure, TraceLine
 from .resolver import Resolver
 from .sockets.link import Path
@@ -53,6 +53,7 @@ class World:
         self.seed = seed
         self.epoch = epoch
         self.kernel = Kernel(seed, keep_trace=keep_trace, still_passes_max=still_passes_max)
+        self.brake = schedule.Brake(is_halted, delay_of, self.kernel.after)
         self.network = Network(self.kernel, latency_seconds=latency_seconds, short=short)
         self.names = Resolver()
         self.hosts: dict[str, Host] = {}
@@ -168,6 +169,7 @@ class World:
                     result.append(await main(*args))
                 finally:
                     for host in self.hosts.values():
+                        host.let_run()  # the halted would not see their cancellation
                         host.kill()
                     nursery.cancel_scope.cancel()
 

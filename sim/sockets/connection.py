@@ -230,6 +230,8 @@ class End:
         self._last_arrival = arrival
         self._in_flight += octets
         self._flight.append((arrival, item))
+        if self.host.frozen:  # a process was ended all the same: it leaves when the machine thaws
+            self._stalled_since = kernel.now
         if self._next is None and not self._parked:
             self._schedule(arrival)
 
@@ -248,7 +250,7 @@ class End:
             self.path.wait(self._arrive)
             self.timers.unacknowledged(kernel.now)
             return
-        if self.path.blocked or not peer.host.up:
+        if self.path.blocked or not peer.host.up or (self.host.frozen and self._stalled_since < math.inf):
             self._stall()
             return
         self._stalled_since, self._retry_seconds = math.inf, RETRY_FIRST_SECONDS
@@ -268,6 +270,10 @@ class End:
 
     def _stall(self) -> None:
         now = self.host.kernel.now
+        if self.host.frozen:  # its timers stand still
+            self._stalled_since = now
+            self._schedule(now + self._retry_seconds)
+            return
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
             self.time_out()
@@ -315,6 +321,9 @@ class End:
         return True
 
     def _send_reset(self) -> None:
+        if self.host.frozen:
+            self.host.kernel.after(RETRY_FIRST_SECONDS, self._send_reset, ties=self.path.draws)
+            return
         self.host.trace("reset", conn=self.number, end=self.label)
         if self.host.up:
             self.path.carry(self.peer.reset_came)

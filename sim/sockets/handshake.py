@@ -60,6 +60,9 @@ class Attempt:
 
     def _send(self) -> None:
         kernel, network = self._host.kernel, self._host.network
+        if self._host.frozen:  # its timers stand still
+            self._timer = kernel.after(1.0, self._send)
+            return
         if self._tries > SYN_RETRIES_MAX:
             self._end(errno.ETIMEDOUT, None)
             return
