@@ -310,6 +310,23 @@ def test_keepalive_finds_a_machine_that_was_switched_on_again() -> None:
     assert 59 <= seconds <= 61
 
 
+def test_a_frozen_machine_does_not_probe() -> None:
+    two = Two()
+
+    async def story() -> tuple[int, bool]:
+        set_all(two.client, KEEPALIVE)
+        two.client.setsockopt(*USER_TIMEOUT, 30_000)
+        two.near.freeze()
+        await trio.sleep(1000)
+        seen = len(probed(two))
+        two.near.thaw()
+        await trio.sleep(200)
+        return seen, two.client.is_readable()
+
+    assert two.run(story) == (0, False)
+    assert probed(two)
+
+
 def test_keepalive_is_quiet_while_octets_come() -> None:
     two = Two()
 
