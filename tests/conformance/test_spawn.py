@@ -56,6 +56,7 @@ async def heard(client: Socket) -> object:
 
 
 async def either_accepts(machine: Machine) -> object:
+    """A listener handed over is both processes': either accepts."""
     listening = await listening_socket()
     child = await spawned(machine, "acceptor", listening)
     await child.link.send(b"accept")
@@ -124,6 +125,7 @@ async def the_last_one_closes(machine: Machine) -> object:
 
 
 async def a_socket_under_way_stays_open(machine: Machine) -> object:
+    """One closed here while under way still listens, for the child."""
     listening = await listening_socket()
     address = listening.getsockname()
     child = await spawned(machine, "acceptor", listening)
@@ -177,6 +179,7 @@ async def connected_sockets_too(machine: Machine) -> object:
 
 
 async def bounds(machine: Machine) -> object:
+    """Messages that are empty, too long or with too many sockets are refused, and the link goes on."""
     link = (child := await spawned(machine, "echo")).link
     await link.receive()
     listening = await listening_socket()
@@ -224,6 +227,7 @@ async def our_end_is_its_end(machine: Machine) -> object:
 
 
 async def signals(machine: Machine) -> object:
+    """A child receives the signals it asked for; SIGTERM without a receiver ends it."""
     child = await spawned(machine, "listener")
     told = [(await child.link.receive())[0]]
     child.signal("SIGUSR1")
@@ -251,6 +255,7 @@ async def a_reader_that_is_late(machine: Machine) -> object:
 
 
 async def a_cancelled_receive_loses_nothing(machine: Machine) -> object:
+    """A cancelled receive takes no message."""
     child = await spawned(machine, "echo")
     await child.link.receive()
     with trio.move_on_after(0.05) as nothing:
@@ -262,6 +267,7 @@ async def a_cancelled_receive_loses_nothing(machine: Machine) -> object:
 
 
 async def becoming_nobody(machine: Machine) -> object:
+    """A child that gave up its privileges cannot take them back."""
     child = await spawned(machine, "nobody")
     octets, _ = await child.link.receive()
     child.link.close()
