@@ -6,13 +6,17 @@ import os
 import random
 import secrets
 import socket
+import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from os import urandom
 from pathlib import Path
+from time import sleep
 
 import pytest
 import trio
@@ -46,6 +50,12 @@ ESCAPES: tuple[Callable[[], object], ...] = (
     lambda: os.system("true"),
     lambda: threading.Thread(target=print).start(),
     lambda: time.sleep(0),
+    lambda: sleep(0),
+    lambda: uuid.uuid1(),
+    lambda: uuid.getnode(),
+    lambda: socket.gethostname(),
+    lambda: os.kill(os.getpid(), 0),
+    lambda: sqlite3.connect(":memory:"),
 )
 
 
@@ -74,18 +84,37 @@ def test_an_idle_worker_thread_is_an_escape_too() -> None:
         world.run(world.host("mx", "10.0.0.1").call, sinner)
 
 
-def test_the_standard_librarys_randomness_is_seeded_and_put_back() -> None:
-    async def draw(machine: Machine) -> object:
-        return os.urandom(8), secrets.token_hex(4), str(uuid.uuid4()), random.random(), random.SystemRandom().random()
+DRAWS: tuple[Callable[[], object], ...] = (
+    lambda: os.urandom(8),
+    lambda: os.getrandom(8),
+    lambda: urandom(8),
+    lambda: ssl.RAND_bytes(8),
+    lambda: secrets.token_hex(8),
+    lambda: secrets.randbits(64),
+    lambda: str(uuid.uuid4()),
+    lambda: random.random(),
+    lambda: random.Random().random(),
+    lambda: random.SystemRandom().random(),
+    lambda: random.seed() or random.random(),
+)
 
-    def run(seed: int) -> object:
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_the_standard_librarys_randomness_is_seeded_and_put_back(draw: Callable[[], object]) -> None:
+    async def program(machine: Machine) -> list[object]:
+        return [draw(), draw()]
+
+    def run(seed: int) -> list[object]:
         world = World(seed)
-        return world.run(world.host("mx", "10.0.0.1").call, draw)
+        return world.run(world.host("mx", "10.0.0.1").call, program)
 
     state = random.getstate()
-    assert run(1) == run(1) != run(2)
+    first = run(1)
+    assert first == run(1) != run(2)
+    assert first[0] != first[1]
     assert random.getstate() == state
     assert os.urandom(16) != os.urandom(16)
+    assert random.Random().random() != random.Random().random()
 
 
 def test_the_standard_librarys_clocks_are_virtual_and_put_back() -> None:
