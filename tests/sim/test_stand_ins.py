@@ -1,5 +1,5 @@
-"""Clocks taken from the standard library earlier, and its dates, are virtual too while a world runs (naive ones: that is the point)."""
-# ruff: noqa: DTZ
+# ruff: noqa: DTZ001, DTZ002, DTZ003, DTZ005, DTZ006, DTZ007, DTZ011, DTZ012, DTZ901
+"""Clocks taken from the standard library earlier, and its dates (naive ones too), are virtual while a world runs."""
 
 from __future__ import annotations
 
