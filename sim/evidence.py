@@ -1,0 +1,130 @@
+"""What a run leaves behind to be judged: what clients were told, what broke, and the disks themselves.
+
+Judge durable state, not events: a process may be killed between an effect and the word about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .scenario import Fault, Mail, Scenario
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Told(Enum):
+    """How one attempt of a client ended, as far as the client knows."""
+
+    ACCEPTED = "accepted"  # 2xx to the end of the content
+    REFUSED = "refused"  # 5xx
+    DEFERRED = "deferred"  # 4xx, or nobody there before the end of the content was sent
+    UNKNOWN = "unknown"  # the end of the content was sent (some of it may have arrived) and no reply came
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to send one mail. forward_paths: those the server accepted with 250. Times: virtual seconds."""
+
+    mail: Mail
+    began: float
+    ended: float
+    told: Told
+    reply: str
+    source_address: str
+    target_host: str
+    forward_paths: tuple[str, ...] = ()
+    refused_paths: tuple[tuple[str, str], ...] = ()  # forward-path, reply
+
+
+@dataclass(slots=True)
+class Struck:
+    """A fault that was applied. ended: when it was mended (None: never). mails: names of those a bit rot hit."""
+
+    fault: Fault
+    began: float
+    ended: float | None = None
+    mails: tuple[str, ...] = ()
+    answer: str = ""  # of the console
+    did: bool = True  # False: there was nothing to strike (no spooled message to rot, host down already)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One message as it lies durably at its end: in a Maildir of *host*, or with a sink.
+
+    forward_path: the mailbox it lies in, or the RCPT the sink got. octets: the file as it is. place: path on the disk.
+    """
+
+    host: str
+    forward_path: str
+    octets: bytes
+    place: str
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything a check may look at.
+
+    baseline: per host what the started node had open before the load (names of things -> count); leftover: the same
+    after everything was drained. config_before, config_after: per console command that was refused, the whole
+    configuration as shown before and after it. load_began: the kernel's time then; the times of attempts, faults and
+    violations count from it.
+    """
+
+    scenario: Scenario
+    world: World
+    attempts: list[Attempt] = field(default_factory=list)
+    struck: list[Struck] = field(default_factory=list)
+    baseline: dict[str, dict[str, int]] = field(default_factory=dict)
+    leftover: dict[str, dict[str, int]] = field(default_factory=dict)
+    refused_commands: list[tuple[Struck, str, str]] = field(default_factory=list)
+    drained_after_seconds: float | None = None  # from healing; None: it was not, within drain_limit_seconds
+    drain_limit_seconds: float = 0.0
+    spool_octets: list[tuple[str, float, int, int]] = field(default_factory=list)  # host, time, in use, live
+    arrived: list[Arrived] = field(default_factory=list)
+    load_began: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that did not hold. invariant: its name, by which failures are grouped. mail: the name of one."""
+
+    invariant: str
+    text: str
+    seconds: float = 0.0
+    mail: str = ""
+    host: str = ""
+
+
+class Verdict(Enum):
+    """How a run ended; the value is ``ec_sim``'s exit code."""
+
+    HELD = 0
+    BROKEN = 1
+    NONDETERMINISM = 3
+    ESCAPE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run of a concrete scenario gave.
+
+    marks: what was reached, by name, how often (faults applied as ``fault.<kind>`` among them). trace: its lines
+    if they were kept. prefixes: digests after each so many lines, to find the first difference of two runs.
+    """
+
+    scenario: Scenario
+    seed: int
+    verdict: Verdict
+    violations: tuple[Violation, ...]
+    digest: str
+    line_count: int
+    prefixes: tuple[str, ...]
+    seconds: float
+    events: int
+    marks: dict[str, int]
+    trace: tuple[str, ...] = ()
+    evidence: Evidence | None = None

@@ -1,0 +1,232 @@
+"""A scenario as plain data: what there is, who sends what and when, what breaks and when, what must hold.
+
+``Load`` and ``Swarm`` describe many messages and faults; ``draw`` (draw.py) turns them, with a seed, into a plain list
+of ``Mail`` and ``Fault``, and a scenario with neither of them is *concrete*: a run of it draws no fault and no message
+any more, so that one of them can be taken away without changing the others. All times are virtual seconds from the
+start of the load, which begins when every host is started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+MAILS_MAX, FAULTS_MAX, HOSTS_MAX = 100_000, 10_000, 200
+
+
+class Program(Enum):
+    """What runs on a host."""
+
+    ECELERITY = "ecelerity"  # the product, from a real configuration
+    CLIENT = "client"  # where mail comes from
+    SINK = "sink"  # an SMTP server of the simulator's own that keeps what it gets
+
+
+class FaultKind(Enum):
+    """Everything that can break; the value is its name in a scenario file.
+
+    What a fault's *targets* are: hosts, or for the last group two hosts. *amount*: as said; otherwise it has none.
+    """
+
+    STOP = "stop"  # SIGTERM; started again when the time is over
+    KILL = "kill"  # SIGKILL; started again when the time is over
+    POWER = "power"  # power loss; unsynced writes are dropped, torn or kept; started again when the time is over
+    POWER_AT_STEP = "power_at_step"  # power loss when *amount* more steps of the disk have been made
+    PAUSE = "pause"  # SIGSTOP, then SIGCONT
+    FREEZE = "freeze"  # the whole machine stands still
+    SLOW_CPU = "slow_cpu"  # each wake of a task takes up to *amount* seconds
+    CLOCK_STEP = "clock_step"  # the wall clock jumps by *amount* seconds; no duration
+    DISK_FULL = "disk_full"  # ENOSPC after *amount* more octets
+    DISK_ERROR = "disk_error"  # EIO on every write and read with probability *amount*
+    SYNC_ERROR = "sync_error"  # every fsync fails with probability *amount* and drops the dirty pages
+    DISK_SLOW = "disk_slow"  # every job takes *amount* seconds more
+    READ_ONLY = "read_only"  # EROFS on everything that writes
+    BIT_ROT = (
+        "bit_rot"  # one bit flips inside the content of one message kept in the spool (Fault.mail says which was hit)
+    )
+    DESCRIPTORS = "descriptors"  # the process may have only *amount* descriptors more than it has now
+    RESET = "reset"  # every connection between the two is reset; no duration
+    PARTITION = "partition"  # nothing passes, both ways
+    ONE_WAY = "one_way"  # nothing passes from the first to the second
+    HOLD = "hold"  # what is sent waits, in order, until the end
+    SLOW_LINK = "slow_link"  # *amount* seconds more of latency, as much again of jitter
+    CONSOLE = "console"  # not a fault: *text* is said to the admin console of the host
+
+
+PAIRS = frozenset({FaultKind.RESET, FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.HOLD, FaultKind.SLOW_LINK})
+"""The kinds that lie between two hosts."""
+
+INSTANT = frozenset(
+    {FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_ROT, FaultKind.POWER_AT_STEP, FaultKind.CONSOLE}
+)
+"""The kinds without a duration."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """A host. config: path on the host of what ``ecelerity`` reads; files: what its disk holds before it boots.
+
+    folders: those its disk has besides, because the configuration puts a socket there.
+
+    file_sources: for a file of *files* that did not stand in the scenario file: where it was read from, as the scenario
+    file wrote it; empty when the configuration named it. root: the folder that stood for the host's ``/``.
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    program: Program = Program.ECELERITY
+    config: str = ""
+    config_source: str = ""  # the path as the scenario file wrote it
+    root: str = ""
+    files: tuple[tuple[str, bytes], ...] = ()
+    folders: tuple[str, ...] = ()
+    file_sources: tuple[tuple[str, str], ...] = ()
+    users: tuple[tuple[str, int], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    clock_skew_seconds: float = 0.0
+    clock_rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamePlan:
+    """A name of the world beside those of its hosts. hosts: those it stands for; none: it is known to nobody."""
+
+    name: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """Both directions between two hosts. octets_per_second: 0 is without bound. loss: share of datagrams lost."""
+
+    one: str
+    other: str
+    latency_seconds: float = 0.001
+    jitter_seconds: float = 0.0
+    octets_per_second: float = 0.0
+    loss: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message a client will send until it is answered for good (2xx or 5xx) or the run ends.
+
+    name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client
+    with the same number go over one connection, one after the other, in their order. source_address: the one of
+    *source* that the connection comes from; empty: its first.
+    """
+
+    name: str
+    at_seconds: float
+    source: str
+    target: str
+    port: int
+    forward_paths: tuple[str, ...]
+    reverse_path: str = "sender@client.example"
+    octets: int = 400
+    session: int = 0
+    source_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges.
+
+    source_addresses: a session comes from one of these; empty: from its host's first.
+    """
+
+    name: str
+    source: tuple[str, ...]
+    target: str
+    port: int = 25
+    count: int = 20
+    at_seconds: float = 0.0
+    seconds: float = 30.0
+    octets: tuple[int, int] = (100, 20_000)
+    recipients: tuple[int, int] = (1, 2)
+    forward_paths: tuple[str, ...] = ()  # drawn from these
+    reverse_path: str = "sender@client.example"
+    session_mails: tuple[int, int] = (1, 5)
+    source_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that breaks at *at_seconds* and is mended *seconds* later (0 for a kind without duration).
+
+    one_in: for kinds that strike by probability see *amount*. text: a console command, or a place on the disk.
+    """
+
+    kind: FaultKind
+    at_seconds: float
+    targets: tuple[str, ...]
+    seconds: float = 0.0
+    amount: float = 0.0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """What ``draw`` draws faults from.
+
+    kinds: with swarm testing each seed takes a drawn subset of them and drawn rates. hosts: those that may break.
+    count: the range of the number of faults. Nothing begins before *at_seconds* or after the scenario's duration.
+    """
+
+    kinds: tuple[FaultKind, ...]
+    hosts: tuple[str, ...] = ()
+    count: tuple[int, int] = (0, 8)
+    seconds: tuple[float, float] = (0.1, 10.0)
+    at_seconds: float = 0.0
+
+
+class Heal(Enum):
+    """What is mended before liveness is judged."""
+
+    ALL = "all"
+    SUFFICIENT = "sufficient"  # only the hosts of ``Expect.sufficient`` and the links among them; the rest stays broken
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What must hold. invariants: names of checks that are switched off. drained_within_seconds: 0 means computed."""
+
+    without: tuple[str, ...] = ()
+    drained_within_seconds: float = 0.0
+    heal: Heal = Heal.ALL
+    sufficient: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()  # sometimes-assertions: a campaign over many seeds must have seen each
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """All of it. source: the path of the file it came from, for messages and for writing relative paths.
+
+    seed: what a run takes when none is named. unreachable: addresses and blocks at which nobody is, on purpose.
+    """
+
+    hosts: tuple[HostPlan, ...]
+    links: tuple[LinkPlan, ...] = ()
+    names: tuple[NamePlan, ...] = ()
+    mails: tuple[Mail, ...] = ()
+    loads: tuple[Load, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    swarm: Swarm | None = None
+    expect: Expect = field(default_factory=Expect)
+    duration_seconds: float = 60.0
+    short_share: float = 0.0  # of reads and writes cut short
+    seed: int = 1
+    unreachable: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def concrete(self) -> bool:
+        """Whether nothing is left to draw."""
+        return not self.loads and self.swarm is None
+
+    def host(self, name: str) -> HostPlan:
+        """The host of that name. KeyError."""
+        for plan in self.hosts:
+            if plan.name == name:
+                return plan
+        raise KeyError(name)
