@@ -99,7 +99,8 @@ def _hosts(draw: DrawFn, name: str, number: int) -> HostPlan:
     addresses = (f"10.0.{number}.1", *draw(st.sampled_from([(), (f"fd00::{number + 1}", f"10.0.{number}.2")])))
     program = draw(st.sampled_from(Program))
     given = draw(st.dictionaries(words.map(lambda word: f"/srv/{word}"), st.binary(max_size=9) | texts.map(str.encode)))
-    files, sources, source, config, folders = dict(given), {}, "", "", ()
+    files, sources, source, config = dict(given), {}, "", ""
+    folders: tuple[str, ...] = ()
     if draw(st.booleans()):
         files["/etc/ssl/mx.pem"], sources["/etc/ssl/mx.pem"] = TREE["work/certs/mx.pem"], "certs/mx.pem"
     if program is Program.ECELERITY:
