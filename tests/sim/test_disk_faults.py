@@ -112,6 +112,10 @@ async def test_steps_fail_by_kind_and_place(store: SimStore) -> None:
     ]
     assert outcomes == ["EIO", "EIO", "", "", ""]
     assert await outcome(disk, d.Datasync(B)) == "ENOSPC"
+    etc = store.fail(Operation.SYNC, "/etc/b")
+    store.spare(etc)
+    store.spare(etc)
+    assert await outcome(disk, d.Sync(B)) == "ENOSPC"  # the other rule stays
     store.fail(Operation.NAMES, "/va")  # a place is a path, not a prefix
     assert await outcome(disk, d.Rename("/etc/b", "/var/b")) == ""
     store.fail(Operation.NAMES, "/var")

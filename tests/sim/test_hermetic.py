@@ -53,7 +53,6 @@ ESCAPES: tuple[Callable[[], object], ...] = (
     lambda: sleep(0),
     lambda: uuid.uuid1(),
     lambda: uuid.getnode(),
-    lambda: socket.gethostname(),
     lambda: os.kill(os.getpid(), 0),
     lambda: sqlite3.connect(":memory:"),
 )
@@ -130,6 +129,19 @@ def test_the_standard_librarys_clocks_are_virtual_and_put_back() -> None:
     world = World(1)
     world.run(world.host("mx", "10.0.0.1").call, look)
     assert before == (time.time, time.monotonic, os.urandom)
+
+
+def test_the_hosts_name_is_the_simulated_ones_and_the_driver_has_none() -> None:
+    async def name(machine: Machine) -> str:
+        return socket.gethostname()
+
+    async def main() -> None:
+        assert await world.host("mx", "10.0.0.1").call(name) == "mx"
+        socket.gethostname()
+
+    world = World(1)
+    with pytest.raises(Escape, match=r"no host .*: socket\.gethostname"):
+        world.run(main)
 
 
 def test_other_threads_are_left_alone() -> None:

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Child, ProcessLink
 from momentum_trio.machine.disk import (
     Append,
     ChangeMode,
@@ -48,6 +49,7 @@ class Had:
 
     listener: trio.socket.SocketType
     connection: trio.socket.SocketType
+    child: Child
 
 
 Attempt = Callable[[Machine, Had], Awaitable[object]]
@@ -123,6 +125,34 @@ async def drop_privileges(machine: Machine, had: Had) -> None:
         pass
 
 
+async def signal_child(machine: Machine, had: Had) -> None:
+    had.child.signal("SIGHUP")
+
+
+async def tell_child(machine: Machine, had: Had) -> None:
+    with pytest.raises(trio.ClosedResourceError):
+        await had.child.link.send(b"farewell")
+
+
+async def spawn(machine: Machine, had: Had) -> None:
+    assert machine.spawn is not None
+    with pytest.raises(OSError, match="Bad file"):
+        await machine.spawn("child")
+
+
+async def move_addresses(machine: Machine, had: Had) -> None:
+    assert machine.addresses is not None
+    for attempt in (machine.addresses.add("10.0.0.7", "eth0"), machine.addresses.remove("10.0.0.1", "eth0")):
+        with pytest.raises(PermissionError):
+            await attempt
+
+
+async def shut_gate(machine: Machine, had: Had) -> None:
+    assert machine.gate is not None
+    with pytest.raises(OSError, match="Bad file"):
+        machine.gate.shut(had.listener)
+
+
 def disk(*steps: Step[object]) -> Attempt:
     async def attempt(machine: Machine, had: Had) -> None:
         with pytest.raises(PowerCut):
@@ -137,6 +167,7 @@ ATTEMPTS: dict[str, Attempt] = {
     for attempt in (
         *(send, finish, receive, accept, listen_again, connect, connect_unix),
         *(publish, draw, work, receive_signals, drop_privileges),
+        *(signal_child, tell_child, spawn, move_addresses, shut_gate),
     )
 } | {
     repr(steps[-1]): disk(*steps)
@@ -163,12 +194,28 @@ ATTEMPTS: dict[str, Attempt] = {
 def world_after(attempt: Attempt | None, end: Callable[[Life], object], halt: bool) -> tuple[object, ...]:
     """Everything others can see of a world where a program died, having tried *attempt* in its last breath."""
     tried: list[str] = []
+    told: list[str] = []
+
+    async def child(machine: Machine, link: ProcessLink) -> None:
+        """Outlives its parent, unless the power fails, and says what it hears."""
+        async with machine.process.signals("SIGHUP") as signals, trio.open_nursery() as nursery:
+
+            async def read() -> None:
+                with suppress(trio.EndOfChannel):
+                    while True:
+                        told.append((await link.receive())[0].decode())
+
+            nursery.start_soon(read)
+            async for name in signals:
+                told.append(name)  # noqa: PERF401  it never ends
 
     async def program(machine: Machine, *, task_status: trio.TaskStatus[None]) -> None:
         listener = trio.socket.socket()
         await listener.bind(("0.0.0.0", 25))
         listener.listen(5)
         await machine.disk.perform([Create(FILE), Lock(FILE), Write(FILE, 0, [b"unsynced"])])
+        assert machine.spawn is not None
+        spawned = await machine.spawn("child")
         task_status.started()
         connection, _ = await listener.accept()
         try:
@@ -176,7 +223,7 @@ def world_after(attempt: Attempt | None, end: Callable[[Life], object], halt: bo
         finally:
             with trio.CancelScope(shield=True):
                 if attempt is not None:
-                    await attempt(machine, Had(listener, connection))
+                    await attempt(machine, Had(listener, connection, spawned))
                 tried.append("tried")
 
     async def client(machine: Machine) -> list[object]:
@@ -222,11 +269,23 @@ def world_after(attempt: Attempt | None, end: Callable[[Life], object], halt: bo
         usage = life.usage()
         directory = mx.store.find("/var")
         unsynced = [len(inode.unsynced) for inode in directory.names.values()], len(directory.changes)
-        return seen, accepted, mx.store.files(), unsynced, sorted(directory.names), usage, len(world.records)
+        return (
+            seen,
+            accepted,
+            told,
+            mx.addresses,
+            len(mx.lives),
+            mx.store.files(),
+            unsynced,
+            sorted(directory.names),
+            usage,
+            len(world.records),
+        )
 
     world = World(1)
     world.host("mx", "10.0.0.1")
     world.host("outside", "10.0.0.2")
+    world.host("mx").roles = {"child": child}
     world.host("mx").store.make_socket("/run/other", object())
     return world.run(main)
 
