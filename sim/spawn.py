@@ -57,6 +57,11 @@ class SimLink:
         self._changed = trio.Event()
         life.open_descriptor(self)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process at this end is."""
+        return self._life.alive
+
     def join(self, far: SimLink) -> None:
         """Make *self* and *far* the two ends of one link."""
         self._far, far._far = far, self
@@ -186,7 +191,7 @@ class SimChild:
         return self._life.credentials.pid
 
     def signal(self, name: str) -> None:
-        if self._life.alive:
+        if self._life.alive and self.link.alive:  # the dead signal nobody
             self._signal = signal.Signals[name]  # if that is what it dies of
             self._life.signal(name)
 
