@@ -70,7 +70,8 @@ class Evidence:
 
     baseline: per host what the started node had open before the load (names of things -> count); leftover: the same
     after everything was drained. config_before, config_after: per console command that was refused, the whole
-    configuration as shown before and after it.
+    configuration as shown before and after it. load_began: the kernel's time then; the times of attempts, faults and
+    violations count from it.
     """
 
     scenario: Scenario
@@ -84,6 +85,7 @@ class Evidence:
     drain_limit_seconds: float = 0.0
     spool_octets: list[tuple[str, float, int, int]] = field(default_factory=list)  # host, time, in use, live
     arrived: list[Arrived] = field(default_factory=list)
+    load_began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

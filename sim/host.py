@@ -4,6 +4,13 @@ A life is one run of a program on a host. ``stop`` asks it to (SIGTERM), ``kill`
 closes its sockets, the disk keeps its cache), ``power_loss`` ends all lives of the host silently. Python cannot drop a
 task without running its ``finally`` blocks, so a dead life is first made inert (its sockets, files and events do
 nothing) and only then cancelled. A new life does not wait for the tasks of the dead one.
+
+And three ways not to run for a while, all through ``schedule.Brake``. A *paused* life (SIGSTOP) does nothing while its
+kernel goes on: connections queue, octets fill the receive buffers, time-outs that passed expire when it is resumed. A
+*frozen* machine (a virtual machine suspended) does nothing at all: packets to it are lost and sent again, its kernel's
+timers stand still and so does its wall clock, which is behind when it thaws. trio's time is one for all hosts and goes
+on: deadlines of a frozen machine's programs that passed expire when it thaws. On a host with a *slow CPU* every wake of
+a task comes a drawn time later.
 """
 
 from __future__ import annotations
@@ -11,6 +18,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -18,17 +26,22 @@ import trio
 
 from momentum_trio.machine.disk import Datasync, FileKind, Step, Sync, SyncDirectory
 
+from . import schedule
 from .disk import PowerCut, SimDisk, SimStore
 from .kernel import SimulationFailure
+from .signals import KILLING
 from .sockets.address import IPAddress, failure
 from .sockets.credentials import Credentials
 from .sockets.ports import Ports
 from .sockets.unix import UnixNames
+from .units import Units
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
+    from momentum_trio.machine.contract import Roles
 
     from .kernel import Kernel
+    from .signals import SignalInbox
     from .sockets.connection import End
     from .sockets.network import Network
     from .world import World
@@ -68,6 +81,18 @@ def life_or_none() -> Life | None:
     return _LIFE.get(None)
 
 
+def is_halted(task: trio.lowlevel.Task) -> bool:
+    """Whether *task* may not run: its life is paused, or its machine frozen. The dead are not held."""
+    life = task.context.get(_LIFE)
+    return life is not None and life.halted
+
+
+def delay_of(task: trio.lowlevel.Task) -> float:
+    """How many seconds late *task* runs, if it may: drawn anew for each wake on a host with a slow CPU."""
+    life = task.context.get(_LIFE)
+    return life.host.draw_delay() if life is not None and life.alive else 0.0
+
+
 class Descriptor(Protocol):
     """What a life has open, besides files."""
 
@@ -80,10 +105,33 @@ class Descriptor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What was booted: enough to boot it again. waits: by ``Host.start``, until it says that it is started."""
+
+    main: Callable[..., Awaitable[object]]
+    args: tuple[object, ...]
+    kwargs: dict[str, object]
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a life has of the world, to be compared with what it had: more of it at rest is a leak.
+
+    tasks: those inside trio, of a dead life too until they are gone.
+    """
+
+    tasks: int
+    sockets: int
+    files: int
+
+
 class Host:
     """One machine: addresses and ports, a disk, and the lives that run on it.
 
-    wall clock: ``epoch + skew_seconds + rate * virtual time``; both may be changed while it runs.
+    wall clock: ``epoch + skew_seconds + clock_rate * virtual time``; both may be changed while it runs.
+    powered: whether there is power. frozen: whether nothing of it moves.
     """
 
     def __init__(
@@ -95,10 +143,15 @@ class Host:
         self.network: Network = world.network
         self.store = store
         self.ipv6 = ipv6
-        self.up = True
+        self.powered = True
+        self.frozen = False
         self.skew_seconds = 0.0
         self.clock_rate = 1.0
         self.users: dict[int, str] = {0: "root"}
+        self.groups: dict[int, str] = {0: "root"}
+        self.nameservers: list[str] = []  # resolv.conf, as a life finds it when it starts
+        self.roles: Roles = {}  # what children the programs here may spawn
+        self.units = Units(self)  # listening sockets held for the programs here
         self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
@@ -106,11 +159,16 @@ class Host:
         self.ends: dict[End, None] = {}
         self.lives: list[Life] = []
         self._life_count = 0
+        self._programs: list[Program] = []
+        self._cpu_delay_max = 0.0
+        self._stopped_wall = 0.0  # while frozen
         for text in addresses:
             self.add_address(text)
         store.clock = self.wall
         store.shuffle = self.kernel.rng(f"listdir/{name}")
         store.latency = self._disk_latency
+        store.trace = self.trace
+        store.draws = self.kernel.rng(f"disk-faults/{name}")
         for directory in DIRECTORIES:
             made = store.root.names.setdefault(directory, store.make_inode(FileKind.DIRECTORY, 0o755))
             store.root.durable_names.setdefault(directory, made)
@@ -120,8 +178,16 @@ class Host:
 
     # -- facts
 
+    @property
+    def up(self) -> bool:
+        """Whether it takes packets and answers them."""
+        return self.powered and not self.frozen
+
     def wall(self) -> float:
         """The host's wall clock: Unix seconds."""
+        return self._stopped_wall if self.frozen else self._running_wall()
+
+    def _running_wall(self) -> float:
         return self.world.epoch + self.skew_seconds + self.clock_rate * self.kernel.current_time()
 
     def trace(self, kind: str, **fields: object) -> None:
@@ -140,6 +206,19 @@ class Host:
         self.network.remove_address(self, ip)
         self.addresses.remove(ip)
 
+    def step_clock(self, seconds: float) -> None:
+        """Set the wall clock forward by *seconds*, or back."""
+        self.trace("clock-step", seconds=seconds)
+        self.skew_seconds += seconds
+        self._stopped_wall += seconds
+
+    def drift(self, rate: float) -> None:
+        """From now on *rate* seconds of the wall clock pass in each second; what it shows now stays."""
+        self.trace("clock-rate", rate=rate)
+        before = self._running_wall()
+        self.clock_rate = rate
+        self.skew_seconds += before - self._running_wall()
+
     async def _disk_latency(self, steps: Sequence[Step[Any]]) -> None:
         """A job for the disk takes time; one that syncs, more."""
         syncs = sum(isinstance(step, (Sync, Datasync, SyncDirectory)) for step in steps)
@@ -154,7 +233,7 @@ class Host:
 
         An exception that leaves *main* while the life is alive fails the whole run (``ProcessDied``).
         """
-        life = self._new_life()
+        life = self._new_life(self._remember(Program(main, args, kwargs)))
         self.world.nursery.start_soon(life.run, main, args, kwargs, name=f"{life}")
         await trio.lowlevel.checkpoint()
         return life
@@ -163,7 +242,7 @@ class Host:
         self, main: Callable[Concatenate[Machine, ...], Awaitable[object]], *args: object, **kwargs: object
     ) -> Life:
         """``boot`` a program that takes ``task_status``: returns once it is started; ``life.started`` is the value."""
-        life = self._new_life()
+        life = self._new_life(self._remember(Program(main, args, kwargs, waits=True)))
         await self.world.nursery.start(life.run_started, main, args, kwargs, name=f"{life}")
         return life
 
@@ -181,25 +260,49 @@ class Host:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(life.run_called, keep, name=f"{life}")
+                try:
+                    await life.ended.wait()
+                finally:  # of our cancellation: it may be halted and would not see its own
+                    life.die(silently=False)
         except BaseExceptionGroup as group:
             if len(group.exceptions) == 1:
                 raise group.exceptions[0] from None
             raise
-        finally:
-            life.kill()
         if not result:
             raise ProcessDied(f"{life} was killed before it had a result")
         return result[0]
 
-    def _new_life(self) -> Life:
-        self.up = True
+    def _remember(self, program: Program) -> Program:
+        if program not in self._programs:
+            self._programs.append(program)
+        return program
+
+    async def reboot(self) -> list[Life]:
+        """Boot (or start) what ``boot`` and ``start`` ever did and is not running now: each different program once."""
+        running = [life.program for life in self.lives]
+        lives = []
+        for program in [program for program in self._programs if program not in running]:
+            boot = self.start if program.waits else self.boot
+            lives.append(await boot(program.main, *program.args, **program.kwargs))
+        return lives
+
+    def _new_life(self, program: Program | None = None) -> Life:
+        self.powered = True
+        self.units.open()
         self._life_count += 1
-        life = Life(self, self._life_count)
+        life = Life(self, self._life_count, program)
         self.lives.append(life)
         self.trace("boot", life=life)
         return life
 
     # -- ends
+
+    async def stop(self, within_seconds: float) -> None:
+        """SIGTERM to every life of the host, then wait for their ends. Raises ProcessDied if that takes longer."""
+        lives = list(self.lives)
+        for life in lives:
+            life.signal("SIGTERM")
+        await await_ends(lives, within_seconds)
 
     def kill(self) -> None:
         """SIGKILL to every life of the host."""
@@ -209,25 +312,84 @@ class Host:
     def power_loss(self) -> None:
         """The machine is off: silence on the network, what was not synced may be lost. ``boot`` turns it on again."""
         self.trace("power-loss")
-        self.up = False
+        self.powered = False
         for life in list(self.lives):
             life.die(silently=True)
+        self.units.vanish()
         for end in list(self.ends):
             end.vanish()
         self.ends.clear()
         self.ports.clear()
         self.store.power_loss(self.kernel.rng(f"disk/{self.name}"))
+        self._end_freeze(behind_seconds=0.0)
+
+    # -- not to run for a while
+
+    def freeze(self) -> None:
+        """Suspend the machine. Nothing if it is, or has no power.
+
+        Programs booted or called on it meanwhile begin when it thaws; SIGKILL reaches its lives then.
+        """
+        if self.up:
+            self.trace("freeze")
+            self._stopped_wall = self._running_wall()
+            self.frozen = True
+            self.world.brake.engage(f"freeze {self.name}")
+
+    def thaw(self, *, clock_corrected: bool = False) -> None:
+        """Resume it. Its wall clock is behind by the time it was frozen, unless it is *clock_corrected*."""
+        if self.frozen:
+            self.trace("thaw", clock_corrected=clock_corrected)
+            self._end_freeze(0.0 if clock_corrected else self._running_wall() - self._stopped_wall)
+
+    def _end_freeze(self, behind_seconds: float) -> None:
+        self.frozen = False
+        self.skew_seconds -= behind_seconds
+        for life in list(self.lives):
+            life.take_pending_signals()
+        self.world.brake.release(f"freeze {self.name}")
+
+    def slow_cpu(self, seconds_max: float) -> None:
+        """From now on each wake of a task comes late by a draw between 0 and *seconds_max*; 0 ends it."""
+        self.trace("cpu", delay_max=seconds_max)
+        self._cpu_delay_max = seconds_max
+        if seconds_max:
+            self.world.brake.engage(f"slow {self.name}")
+        else:
+            self.world.brake.release(f"slow {self.name}")
+
+    def draw_delay(self) -> float:
+        """How late the next wake of one of its tasks comes, in seconds."""
+        if not self._cpu_delay_max:
+            return 0.0
+        return self.kernel.rng(f"cpu/{self.name}").uniform(0.0, self._cpu_delay_max)
+
+    def let_run(self) -> None:
+        """Thaw it, resume its lives, give it its speed back."""
+        self.thaw()
+        for life in list(self.lives):
+            life.resume()
+        if self._cpu_delay_max:
+            self.slow_cpu(0.0)
+
+    def heal(self) -> None:
+        """End every fault that lasts, of processor and disk. The dead stay dead, the wall clock as it is."""
+        self.let_run()
+        self.store.heal()
 
 
 class Life:
     """One run of a program on a host."""
 
-    def __init__(self, host: Host, number: int) -> None:
+    def __init__(self, host: Host, number: int, program: Program | None = None) -> None:
         from .machine import build
 
         self.host = host
         self.number = number
+        self.program = program
+        self.parent: Life | None = None  # the life that spawned it
         self.alive = True
+        self.paused = False
         self.ended = trio.Event()
         self.started: Any = None
         self.error: BaseException | None = None
@@ -236,7 +398,9 @@ class Life:
         self.descriptors_max = DESCRIPTORS_MAX
         self.descriptors_hard_max = DESCRIPTORS_HARD_MAX
         self.credentials = Credentials(FIRST_PID + number, 0, 0)
-        self.inboxes: dict[str, list[trio.MemorySendChannel[str]]] = {}
+        self.died = trio.Event()  # at once, where ``ended`` waits for its tasks
+        self.inboxes: dict[str, list[SignalInbox]] = {}
+        self._pending_signals: list[str] = []
         self._scope = trio.CancelScope()
         self._descriptors: dict[int, Descriptor] = {}
         self.disk: SimDisk = host.store.mount()
@@ -244,6 +408,23 @@ class Life:
 
     def __str__(self) -> str:
         return f"{self.host.name}#{self.number}"
+
+    @property
+    def halted(self) -> bool:
+        """Whether its tasks may not run."""
+        return self.alive and (self.paused or self.host.frozen)
+
+    @property
+    def condition(self) -> str:
+        """What is wrong with it, in a word for reports; empty if nothing is."""
+        if not self.alive:
+            return "dead"
+        return "frozen" if self.host.frozen else "paused" if self.paused else ""
+
+    def usage(self) -> Usage:
+        """What it holds now."""
+        tasks = sum(task.context.get(_LIFE) is self for task in schedule.tasks())
+        return Usage(tasks, len(self._descriptors), self.disk.open_files)
 
     # -- running
 
@@ -293,6 +474,8 @@ class Life:
         _LIFE.set(self)
         try:
             with self._scope:
+                if self.halted:
+                    await trio.lowlevel.checkpoint()
                 await main(self.machine, *args, **kwargs)
         except (Exception, BaseExceptionGroup, PowerCut) as error:
             if self.alive:
@@ -318,35 +501,68 @@ class Life:
     # -- ending
 
     def signal(self, name: str) -> None:
-        """Send a signal. Nobody receives it: SIGTERM, SIGINT and SIGHUP kill, others do nothing."""
+        """Send a signal. It goes to who receives it innermost; where nobody does, it kills or does nothing.
+
+        SIGSTOP and SIGCONT are ``pause`` and ``resume``. What would kill a halted life waits until it runs again, but
+        for SIGKILL of one that is paused.
+        """
         if not self.alive:
             return
         self.host.trace("signal", life=self, name=name)
-        inboxes = self.inboxes.get(name, [])
-        for inbox in inboxes:
-            inbox.send_nowait(name)
-        if not inboxes and name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGKILL"):
+        if name == "SIGSTOP":
+            self.pause()
+        elif name == "SIGCONT":
+            self.resume()
+        elif (inboxes := self.inboxes.get(name)) and name != "SIGKILL":
+            inboxes[-1].put(name)
+        elif name in KILLING:
+            if self.host.frozen or (self.paused and name != "SIGKILL"):
+                self._pending_signals.append(name)
+            else:
+                self.kill()
+
+    def take_pending_signals(self) -> None:
+        """It runs again, or its machine does: what waited for that takes effect."""
+        pending = self._pending_signals
+        if pending and not self.host.frozen and (not self.paused or "SIGKILL" in pending):
             self.kill()
+
+    def pause(self) -> None:
+        """SIGSTOP: its tasks do not run, its kernel goes on. Nothing if it is dead or paused."""
+        if self.alive and not self.paused:
+            self.paused = True
+            self.host.trace("pause", life=self)
+            self.host.world.brake.engage(f"pause {self}")
+
+    def resume(self) -> None:
+        """SIGCONT. Nothing if it is not paused."""
+        if self.alive and self.paused:
+            self.paused = False
+            self.host.trace("resume", life=self)
+            self.take_pending_signals()
+            self.host.world.brake.release(f"pause {self}")
 
     async def stop(self, within_seconds: float) -> None:
         """SIGTERM, then wait for the end. Raises ProcessDied if it takes longer."""
         self.signal("SIGTERM")
-        with trio.move_on_after(within_seconds):
-            await self.ended.wait()
-        if not self.ended.is_set():
-            raise ProcessDied(f"{self} did not end within {within_seconds:g} s of SIGTERM")
+        await await_ends([self], within_seconds)
 
     def kill(self) -> None:
-        """SIGKILL: the kernel closes what it had open, then its tasks are cancelled."""
-        if self.alive:
-            self.host.trace("kill", life=self)
-        self.die(silently=False)
+        """SIGKILL: the kernel closes what it had open, its tasks are cancelled. On a frozen host: when it thaws."""
+        if not self.alive:
+            return
+        self.host.trace("kill", life=self)
+        if self.host.frozen:
+            self._pending_signals.append("SIGKILL")
+        else:
+            self.die(silently=False)
 
     def die(self, *, silently: bool) -> None:
         """Be dead: inert first, cancelled then. silently: no packet tells."""
         if not self.alive:
             return
         self.alive = False
+        self.died.set()
         self.host.lives.remove(self)
         for descriptor in list(self._descriptors.values()):
             if silently:
@@ -356,6 +572,8 @@ class Life:
         self._descriptors.clear()
         self.disk.die()
         self.host.trace("end", life=self)
+        self.host.world.brake.release(f"pause {self}")
+        self.host.world.brake.let_go()
         self._scope.cancel()
 
     # -- descriptors
@@ -386,3 +604,13 @@ class Life:
             if other is descriptor:
                 del self._descriptors[number]
                 return
+
+
+async def await_ends(lives: Sequence[Life], within_seconds: float) -> None:
+    """Wait until all *lives* have ended after SIGTERM. Raises ProcessDied if it takes longer."""
+    with trio.move_on_after(within_seconds):
+        for life in lives:
+            await life.ended.wait()
+    for life in lives:
+        if not life.ended.is_set():
+            raise ProcessDied(f"{life} did not end within {within_seconds:g} s of SIGTERM")

@@ -78,6 +78,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self.prefix_digests: list[str] = []
         self.failure: SimulationFailure | None = None
         self.events_done = 0
+        self.passes = 0  # of trio's loop
         self.watch: Callable[[], object] | None = None  # called before each event and each pass of trio's loop
         self._keep_trace = keep_trace
         self._still_passes_max = still_passes_max
@@ -194,6 +195,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """trio's instrument, once per pass of its loop."""
+        self.passes += 1
         self._count_still_pass()
 
     def _count_still_pass(self) -> None:
@@ -218,22 +220,22 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
             self._doomed = self.failure
 
 
-def task_tree(annotate: Callable[[trio.lowlevel.Task], str] | None = None) -> str:
-    """All tasks of the run, children below their parents, each with the innermost places it waits at."""
+def task_tree() -> str:
+    """All tasks of the run, children below their parents, each with its life and the innermost places it waits at."""
     root = trio.lowlevel.current_root_task()
-    return "\n".join(_branches(root, "", annotate or _life_of)) if root is not None else "(no tasks)"
+    return "\n".join(_branches(root, "")) if root is not None else "(no tasks)"
 
 
-def _branches(task: trio.lowlevel.Task, indent: str, annotate: Callable[[trio.lowlevel.Task], str]) -> Iterable[str]:
+def _branches(task: trio.lowlevel.Task, indent: str) -> Iterable[str]:
     frames = [f"{frame.f_code.co_name}:{line}" for frame, line in task.iter_await_frames()]
-    yield f"{indent}{task.name} {annotate(task)}at {' > '.join(frames[-4:])}".rstrip()
+    yield f"{indent}{task.name} {_life_of(task)}at {' > '.join(frames[-4:])}".rstrip()
     for nursery in task.child_nurseries:
         for child in sorted(nursery.child_tasks, key=schedule.age):
-            yield from _branches(child, indent + "  ", annotate)
+            yield from _branches(child, indent + "  ")
 
 
 def _life_of(task: trio.lowlevel.Task) -> str:
-    for variable, value in task.context.items():
+    for variable, life in task.context.items():
         if variable.name == "sim_life":
-            return f"[{value}] "
+            return f"[{life}{life.condition and ', '}{life.condition}] "
     return ""

@@ -64,18 +64,35 @@ INSTANT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """A host. config: path on the host of what ``ecelerity`` reads; files: what its disk holds before it boots."""
+    """A host. config: path on the host of what ``ecelerity`` reads; files: what its disk holds before it boots.
+
+    folders: those its disk has besides, because the configuration puts a socket there.
+
+    file_sources: for a file of *files* that did not stand in the scenario file: where it was read from, as the scenario
+    file wrote it; empty when the configuration named it. root: the folder that stood for the host's ``/``.
+    """
 
     name: str
     addresses: tuple[str, ...]
     program: Program = Program.ECELERITY
     config: str = ""
     config_source: str = ""  # the path as the scenario file wrote it
+    root: str = ""
     files: tuple[tuple[str, bytes], ...] = ()
+    folders: tuple[str, ...] = ()
+    file_sources: tuple[tuple[str, str], ...] = ()
     users: tuple[tuple[str, int], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     clock_skew_seconds: float = 0.0
     clock_rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamePlan:
+    """A name of the world beside those of its hosts. hosts: those it stands for; none: it is known to nobody."""
+
+    name: str
+    hosts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,8 @@ class Mail:
     """One message a client will send until it is answered for good (2xx or 5xx) or the run ends.
 
     name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client
-    with the same number go over one connection, one after the other, in their order.
+    with the same number go over one connection, one after the other, in their order. source_address: the one of
+    *source* that the connection comes from; empty: its first.
     """
 
     name: str
@@ -107,11 +125,15 @@ class Mail:
     reverse_path: str = "sender@client.example"
     octets: int = 400
     session: int = 0
+    source_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges."""
+    """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges.
+
+    source_addresses: a session comes from one of these; empty: from its host's first.
+    """
 
     name: str
     source: tuple[str, ...]
@@ -125,6 +147,7 @@ class Load:
     forward_paths: tuple[str, ...] = ()  # drawn from these
     reverse_path: str = "sender@client.example"
     session_mails: tuple[int, int] = (1, 5)
+    source_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +200,14 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """All of it. source: the path of the file it came from, for messages and for writing relative paths."""
+    """All of it. source: the path of the file it came from, for messages and for writing relative paths.
+
+    seed: what a run takes when none is named. unreachable: addresses and blocks at which nobody is, on purpose.
+    """
 
     hosts: tuple[HostPlan, ...]
     links: tuple[LinkPlan, ...] = ()
+    names: tuple[NamePlan, ...] = ()
     mails: tuple[Mail, ...] = ()
     loads: tuple[Load, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -188,6 +215,8 @@ class Scenario:
     expect: Expect = field(default_factory=Expect)
     duration_seconds: float = 60.0
     short_share: float = 0.0  # of reads and writes cut short
+    seed: int = 1
+    unreachable: tuple[str, ...] = ()
     source: str = ""
 
     @property

@@ -2,7 +2,8 @@
 
 Each end sends a sequence of octets and marks over its outgoing path; they arrive in order, never before their
 predecessor. A blocked path or a host that is down stalls the sequence: it is tried again with a doubling time-out until
-the sender gives up (ETIMEDOUT). A reset is not in the sequence. This is no model of congestion.
+the sender gives up (ETIMEDOUT). On a held path it waits for the release. A reset is not in the sequence. This is no
+model of congestion, nor of acknowledgements: a path blocked one way lets the octets of the other way through.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from .address import failure
 from .credentials import NOBODY, Credentials
+from .patience import Timers
 from .ports import TIME_WAIT_SECONDS, Binding, Use
 
 if TYPE_CHECKING:
@@ -68,12 +70,15 @@ class End:
         self.readable: Callable[[], None] | None = None  # wakes the socket that holds it
         self.writable: Callable[[], None] | None = None
         self.sender_waits = False
+        self.heard_at = host.kernel.now  # when the peer's kernel last said anything
+        self.timers = Timers(self)
         self._flight: deque[tuple[float, bytes | Mark]] = deque()
         self._in_flight = 0
         self._last_arrival = 0.0
         self._next: Event | None = None
         self._retry_seconds = RETRY_FIRST_SECONDS
         self._stalled_since = math.inf
+        self._parked = False  # what is due waits on the held path
 
     def join(self, peer: End) -> None:
         """Make *self* and *peer* the two ends of one connection."""
@@ -87,6 +92,21 @@ class End:
     def capacity(self) -> int:
         """Octets that may be under way or unread."""
         return self.send_octets + self.peer.receive_octets
+
+    @property
+    def sending(self) -> bool:
+        """Whether something is under way to the peer."""
+        return bool(self._flight)
+
+    @property
+    def hears(self) -> bool:
+        """Whether the peer's kernel would get a segment now, and its answer come back."""
+        return self.path.passes and self.peer.path.passes and self.peer.host.up
+
+    @property
+    def round_trip_seconds(self) -> float:
+        """There and back, without jitter."""
+        return self.path.latency_seconds + self.peer.path.latency_seconds
 
     @property
     def over(self) -> bool:
@@ -168,6 +188,7 @@ class End:
             return
         self.closed = True
         self.readable = self.writable = None
+        self.timers.stop()
         if self.dead:
             self.forget()
         elif (self.arrived or linger_none) and not self.over:
@@ -209,7 +230,9 @@ class End:
         self._last_arrival = arrival
         self._in_flight += octets
         self._flight.append((arrival, item))
-        if self._next is None:
+        if self.host.frozen:  # a process was ended all the same: it leaves when the machine thaws
+            self._stalled_since = kernel.now
+        if self._next is None and not self._parked:
             self._schedule(arrival)
 
     def _schedule(self, time: float) -> None:
@@ -218,11 +241,24 @@ class End:
     def _arrive(self) -> None:
         """The head of the sequence is due at the other end."""
         self._next = None
+        self._parked = False
         kernel, peer = self.host.kernel, self.peer
-        if self.path.blocked or not peer.host.up:
+        if not self._flight:
+            return
+        if self.path.held:
+            self._parked = True
+            self.path.wait(self._arrive)
+            self.timers.unacknowledged(kernel.now)
+            return
+        if self.path.blocked or not peer.host.up or (self.host.frozen and self._stalled_since < math.inf):
             self._stall()
             return
         self._stalled_since, self._retry_seconds = math.inf, RETRY_FIRST_SECONDS
+        if peer.path.passes:
+            self.heard_at = kernel.now
+            self.timers.acknowledged()
+        else:
+            self.timers.unacknowledged(kernel.now)
         while self._flight and self._flight[0][0] <= kernel.now:
             _, item = self._flight.popleft()
             if isinstance(item, bytes):
@@ -234,16 +270,28 @@ class End:
 
     def _stall(self) -> None:
         now = self.host.kernel.now
+        if self.host.frozen:  # its timers stand still
+            self._stalled_since = now
+            self._schedule(now + self._retry_seconds)
+            return
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
-            self.host.trace("timeout", conn=self.number, end=self.label)
-            self._die(errno.ETIMEDOUT)
+            self.time_out()
             return
+        self.timers.unacknowledged(self._stalled_since)
         self._schedule(now + self._retry_seconds)
         self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
 
+    def time_out(self, *, reset: bool = False) -> None:
+        """The peer was silent for too long. reset: tell it so."""
+        self.host.trace("timeout", conn=self.number, end=self.label)
+        self._die(errno.ETIMEDOUT)
+        if reset:
+            self._send_reset()
+
     def take(self, item: bytes | Mark) -> bool:
         """One item of the sequence came in from the peer. False: it was answered with a reset."""
+        self.heard_at = self.host.kernel.now
         if self.dead or (self.closed and isinstance(item, bytes)):
             self._die(0)
             self.forget()
@@ -273,10 +321,12 @@ class End:
         return True
 
     def _send_reset(self) -> None:
+        if self.host.frozen:
+            self.host.kernel.after(RETRY_FIRST_SECONDS, self._send_reset, ties=self.path.draws)
+            return
         self.host.trace("reset", conn=self.number, end=self.label)
-        if self.host.up and not self.path.blocked:
-            kernel = self.host.kernel
-            kernel.at(self.path.arrival(kernel.now, 0), self.peer.reset_came, ties=self.path.draws)
+        if self.host.up:
+            self.path.carry(self.peer.reset_came)
 
     def reset_came(self) -> None:
         """RST arrived."""
@@ -288,6 +338,7 @@ class End:
     def _die(self, code: int) -> None:
         self.dead = True
         self.error = self.error or code
+        self.timers.stop()
         self._flight.clear()
         self._in_flight = 0
         if self._next is not None:

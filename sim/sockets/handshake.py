@@ -60,6 +60,9 @@ class Attempt:
 
     def _send(self) -> None:
         kernel, network = self._host.kernel, self._host.network
+        if self._host.frozen:  # its timers stand still
+            self._timer = kernel.after(1.0, self._send)
+            return
         if self._tries > SYN_RETRIES_MAX:
             self._end(errno.ETIMEDOUT, None)
             return
@@ -67,16 +70,12 @@ class Attempt:
         self._tries += 1
         server_host = network.holder(self._host, self._target.ip)
         if server_host is not None:
-            path = network.path(self._host, server_host)
-            if not path.blocked:
-                kernel.at(path.arrival(kernel.now, 0), self._syn_came, server_host, ties=path.draws)
+            network.path(self._host, server_host).carry(self._syn_came, server_host)
 
     def _syn_came(self, server_host: Host) -> None:
         """At the server: take it, drop it, or refuse."""
         if not server_host.up or self._done is None:
             return
-        back = server_host.network.path(server_host, self._host)
-        kernel = server_host.kernel
         if self._server is None:
             queue = server_host.ports.listening(self._target)
             if queue is not None and (queue.drops_all or queue.full):
@@ -84,8 +83,7 @@ class Attempt:
                 return
             if queue is not None:
                 self._server = self._half_open(server_host, queue)
-        if not back.blocked:
-            kernel.at(back.arrival(kernel.now, 0), self._answer_came, ties=back.draws)
+        server_host.network.path(server_host, self._host).carry(self._answer_came)
 
     def _half_open(self, server_host: Host, queue: Queue) -> End:
         queue.reserve()

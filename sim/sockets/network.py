@@ -11,7 +11,7 @@ import trio
 
 from ..host import current_life
 from .address import LOOPBACK_4, LOOPBACK_6, IPAddress, failure, unmapped
-from .connection import End, UnixEnd
+from .connection import UnixEnd
 from .link import Path
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class Network(trio.abc.SocketFactory):
             raise failure(errno.EADDRINUSE, ip)
         self.hosts[ip] = host
 
+    def announce(self, host: Host, ip: IPAddress) -> None:
+        """*ip* is *host*'s from now on, whoever else has it too (a gratuitous ARP or its like)."""
+        self.hosts[ip] = host
+
     def remove_address(self, host: Host, ip: IPAddress) -> None:
         """Take *ip* down again."""
         if self.hosts.get(ip) is host:
@@ -61,11 +65,15 @@ class Network(trio.abc.SocketFactory):
         """How long octets take through a Unix socket: next to nothing, yet time moves."""
         return self._path(host.name, "(unix)", UNIX_SECONDS)
 
+    def paths(self) -> list[Path]:
+        """All paths that were ever asked for."""
+        return list(self._paths.values())
+
     def _path(self, source: str, target: str, latency_seconds: float) -> Path:
         path = self._paths.get((source, target))
         if path is None:
             name = f"{source}>{target}"
-            path = Path(name, self.kernel.rng(f"link/{name}"), latency_seconds)
+            path = Path(name, self.kernel, self.kernel.rng(f"link/{name}"), latency_seconds)
             self._paths[source, target] = path
         return path
 
@@ -90,6 +98,14 @@ class Network(trio.abc.SocketFactory):
         return ip.is_unspecified or ip.is_loopback or self.hosts.get(ip) is host
 
     # -- connections
+
+    def reset(self, one: Host, other: Host) -> int:
+        """Both ends of every TCP connection between two hosts get a reset now; how many connections."""
+        ends = [end for end in one.ends if end.tcp and end.peer.host is other and not end.dead]
+        for end in ends:
+            end.peer.reset_came()
+            end.reset_came()
+        return len(ends)
 
     def number(self) -> int:
         """The number of a new connection."""
@@ -121,6 +137,7 @@ class Network(trio.abc.SocketFactory):
         proto: int | None = None,
     ) -> trio.socket.SocketType:
         """A socket of the process that asks. Raises NoHost if no simulated process does."""
+        from .datagram import DatagramSocket
         from .stream import StreamSocket
 
         life = current_life()
@@ -129,9 +146,9 @@ class Network(trio.abc.SocketFactory):
             raise failure(errno.EAFNOSUPPORT)
         if family not in (None, socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
             raise failure(errno.EAFNOSUPPORT)
-        if kind != socket.SOCK_STREAM:
-            raise failure(errno.EPROTONOSUPPORT, "the simulated network has streams only, so far")
-        return StreamSocket(life, socket.AF_INET if family is None else family, proto or 0)
-
-
-__all__ = ["End", "Network"]
+        family = socket.AF_INET if family is None else family
+        if kind == socket.SOCK_STREAM:
+            return StreamSocket(life, family, proto or 0)
+        if kind == socket.SOCK_DGRAM and family != socket.AF_UNIX:
+            return DatagramSocket(life, family, proto or 0)
+        raise failure(errno.EPROTONOSUPPORT, "the simulated network has TCP, UDP and Unix streams")

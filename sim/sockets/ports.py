@@ -1,9 +1,12 @@
-"""A host's TCP ports: who may bind what (Linux's rules), who answers a SYN, which port is given when 0 is asked for.
+"""A host's ports: who may bind what (Linux's rules), who gets what arrives, which port is given when 0 is asked for.
+
+TCP's and UDP's ports are apart, by the same rules. Of UDP sockets that share a port by SO_REUSEADDR the last one bound
+gets the datagrams; among those with SO_REUSEPORT one flow always meets the same socket.
 
 Known to differ: Linux remembers in a port's bucket that all its sockets could share (fastreuse, fastreuseport) and then
 sometimes allows what its own rules forbid; here the rules hold.
 
-Source: inet_csk_bind_conflict() and the listener look-up of Linux; ip(7), ipv6(7), socket(7).
+Source: inet_csk_bind_conflict(), udp_lib_lport_inuse() and the look-ups of Linux; ip(7), ipv6(7), socket(7).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+import zlib
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -18,10 +22,12 @@ from typing import TYPE_CHECKING
 from .address import ANY_4, ANY_6, IPAddress, Name, failure
 
 if TYPE_CHECKING:
+    from .datagram import DatagramSocket
     from .listening import Queue
 
 EPHEMERAL_FIRST, EPHEMERAL_LAST = 32768, 60999  # Linux's ip_local_port_range
 TIME_WAIT_SECONDS = 60.0
+CONNECTED_SCORE = 5  # more than any score of a socket that is not
 
 
 class Use(Enum):
@@ -35,7 +41,10 @@ class Use(Enum):
 
 @dataclass(slots=True, eq=False)
 class Binding:
-    """A socket's claim to an address and a port."""
+    """A socket's claim to an address and a port.
+
+    receiver: the UDP socket that has it, which makes it a claim to a UDP port. remote: where that is connected to.
+    """
 
     family: int
     name: Name
@@ -45,6 +54,13 @@ class Binding:
     uid: int = 0
     use: Use = Use.BOUND
     queue: Queue | None = None
+    receiver: DatagramSocket | None = None
+    remote: Name | None = None
+
+    @property
+    def key(self) -> tuple[bool, int]:
+        """Which port of which protocol."""
+        return self.receiver is not None, self.name.port
 
     def covers(self, version: int) -> IPAddress | None:
         """The address of that IP version it claims (the wildcard for all), or None."""
@@ -76,32 +92,32 @@ class Ports:
 
     def __init__(self, draws: random.Random) -> None:
         self._draws = draws
-        self._bindings: dict[int, list[Binding]] = {}
+        self._bindings: dict[tuple[bool, int], list[Binding]] = {}
 
     def claim(self, binding: Binding) -> None:
         """Take the port of *binding*, or choose one if it is 0. EADDRINUSE if another's claim forbids it."""
         if binding.name.port == 0:
             binding.name = Name(binding.name.ip, self._free_port(binding))
         self.check(binding)
-        self._bindings.setdefault(binding.name.port, []).append(binding)
+        self._bindings.setdefault(binding.key, []).append(binding)
 
     def adopt(self, binding: Binding) -> None:
         """Add the claim of an accepted connection, which shares its listener's port by right."""
-        self._bindings.setdefault(binding.name.port, []).append(binding)
+        self._bindings.setdefault(binding.key, []).append(binding)
 
     def check(self, binding: Binding) -> None:
         """EADDRINUSE if some other claim forbids *binding* (also asked when it begins to listen)."""
-        for other in self._bindings.get(binding.name.port, ()):
+        for other in self._bindings.get(binding.key, ()):
             if other is not binding and binding.conflicts(other):
                 raise failure(errno.EADDRINUSE, binding.name)
 
     def release(self, binding: Binding) -> None:
         """Give the port back; a second call does nothing."""
-        claims = self._bindings.get(binding.name.port, [])
+        claims = self._bindings.get(binding.key, [])
         if binding in claims:
             claims.remove(binding)
             if not claims:
-                del self._bindings[binding.name.port]
+                del self._bindings[binding.key]
 
     def clear(self) -> None:
         """Forget everything: the machine lost power."""
@@ -111,7 +127,7 @@ class Ports:
         """The queue that gets a SYN for *target*: the most specific claim; equals share by lot."""
         best: list[Binding] = []
         score = 0
-        for binding in self._bindings.get(target.port, ()):
+        for binding in self._bindings.get((False, target.port), ()):
             if binding.use is Use.LISTENING and (mark := _score(binding, target.ip)) >= max(score, 1):
                 best = [*best, binding] if mark == score else [binding]
                 score = mark
@@ -119,13 +135,29 @@ class Ports:
             return None
         return (best[0] if len(best) == 1 else self._draws.choice(best)).queue
 
+    def receiver(self, source: Name, target: Name) -> DatagramSocket | None:
+        """The socket that gets a datagram: one connected to *source*, the most specific, the latest bound."""
+        best: list[Binding] = []
+        score = 1
+        for binding in self._bindings.get((True, target.port), ()):
+            mark = _score(binding, target.ip)
+            if binding.remote is not None:
+                mark = CONNECTED_SCORE if mark and binding.remote == source else 0
+            if mark >= score:
+                best = [*best, binding] if mark == score else [binding]
+                score = mark
+        if best and best[-1].reuse_port:
+            return best[zlib.crc32(f"{source}>{target}".encode()) % len(best)].receiver
+        return best[-1].receiver if best else None
+
     def _free_port(self, binding: Binding) -> int:
         span = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1
         start = self._draws.randrange(span)
         for step in range(span):
             port = EPHEMERAL_FIRST + (start + step) % span
-            if all(other.use is Use.TIME_WAIT for other in self._bindings.get(port, ())):
-                self._bindings.pop(port, None)
+            key = binding.receiver is not None, port
+            if all(other.use is Use.TIME_WAIT for other in self._bindings.get(key, ())):
+                self._bindings.pop(key, None)
                 return port
         raise failure(errno.EADDRINUSE, binding.name)
 

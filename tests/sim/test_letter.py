@@ -26,7 +26,8 @@ def test_a_letter_is_as_long_as_it_was_ordered_and_has_lines_that_begin_with_dot
     content = content_of(mail(octets=octets))
     assert len(content) >= octets
     assert octets < 400 or len(content) < octets + LINE_OCTETS
-    assert b"\r\n.\r\n" in content and b"\r\n.." in content
+    assert b"\r\n.\r\n" in content
+    assert b"\r\n.." in content
     assert content.count(b"\n") == content.count(b"\r") == content.count(b"\r\n")
     assert max(map(len, content.splitlines())) < 998
 

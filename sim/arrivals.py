@@ -1,0 +1,134 @@
+"""Where mail lies: in the Maildirs of the nodes and with the sinks; as the disks show it now, or as it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.mailbox import Mailboxes
+from momentum_trio.delivery.maildir_options import MaildirOptions
+from momentum_trio.machine.disk import FileKind
+
+from .disk import Inode, SimStore
+from .evidence import Arrived
+from .host import Host
+from .letter import name_in
+from .scenario import HostPlan, Mail, Program
+from .sink import FOLDER, kept
+
+IN_MAILDIR = ("new", "cur")
+DEFAULT = "default"  # the binding group and binding of mail that none was chosen for
+
+Delivery = tuple[str, str]
+"""A mail's name and one of its forward-paths."""
+
+
+class Arrivals:
+    """The ends of all mail of a scenario.
+
+    seen: each delivery that a disk has shown so far, and how many files hold it.
+    """
+
+    def __init__(self, mails: Iterable[Mail]) -> None:
+        self.seen: dict[Delivery, int] = {}
+        self._mails = {mail.name: mail for mail in mails}
+        self._paths = dict.fromkeys(path for mail in self._mails.values() for path in mail.forward_paths)
+        self._mailboxes: dict[str, dict[str, list[str]]] = {}
+        self._sinks: list[str] = []
+        self._read: dict[tuple[str, str], None] = {}
+
+    def anew(self) -> Arrivals:
+        """The same ends, nothing seen yet."""
+        fresh = Arrivals(self._mails.values())
+        fresh._mailboxes, fresh._sinks = self._mailboxes, self._sinks
+        return fresh
+
+    def add(self, plan: HostPlan, tree: ConfigTree | None = None) -> None:
+        """*plan*'s host is an end of mail too. tree: the configuration of a node, which says where its Maildirs are."""
+        if plan.program is Program.SINK:
+            self._sinks.append(plan.name)
+        elif tree is not None and plan.name not in self._mailboxes:
+            mailboxes = self._mailboxes.setdefault(plan.name, {})
+            for path in self._paths:
+                template = _template(tree, path)
+                if template:
+                    mailboxes.setdefault(Mailboxes(template).path(path), []).append(path)
+
+    def look(self, hosts: Mapping[str, Host]) -> None:
+        """See what is new on the disks, as they are now."""
+        for host, place, folder in self._folders(hosts):
+            for name, inode in folder.names.items():
+                if (host, f"{place}/{name}") not in self._read:
+                    self._read[host, f"{place}/{name}"] = None
+                    for arrived in self._arrived(host, f"{place}/{name}", bytes(inode.memory)):
+                        if (mail := name_in(arrived.octets)) is not None:
+                            delivery = mail, arrived.forward_path
+                            self.seen[delivery] = self.seen.get(delivery, 0) + 1
+
+    def whole(self, mail: Mail) -> bool:
+        """Whether *mail* was seen with each of its forward-paths."""
+        return all((mail.name, path) in self.seen for path in mail.forward_paths)
+
+    def durable(self, hosts: Mapping[str, Host]) -> list[Arrived]:
+        """What would be there if the power failed now and nothing unsynced survived, wherever on the disk it lies."""
+        found: list[Arrived] = []
+        for name in (*self._mailboxes, *self._sinks):
+            for path, octets in durable_files(hosts[name].store):
+                if path.startswith(f"{FOLDER}/") or path.split("/")[-2] in IN_MAILDIR:
+                    found += self._arrived(name, path, octets)
+        return found
+
+    def _folders(self, hosts: Mapping[str, Host]) -> Iterator[tuple[str, str, Inode]]:
+        for host, mailboxes in self._mailboxes.items():
+            for mailbox in mailboxes:
+                for part in IN_MAILDIR:
+                    if (folder := _directory(hosts[host].store, f"{mailbox}/{part}")) is not None:
+                        yield host, f"{mailbox}/{part}", folder
+        for host in self._sinks:
+            if (folder := _directory(hosts[host].store, FOLDER)) is not None:
+                yield host, FOLDER, folder
+
+    def _arrived(self, host: str, path: str, octets: bytes) -> Iterator[Arrived]:
+        if host in self._sinks:
+            for forward_path, content in kept(octets):
+                yield Arrived(host, self._spelt(forward_path, content), content, path)
+            return
+        mailbox = path.rsplit("/", 2)[0]
+        owners = self._mailboxes[host].get(mailbox)
+        if owners is None:  # a mailbox of nobody who was written to
+            domain, _, local_part = mailbox.rpartition("/")
+            yield Arrived(host, f"{local_part}@{domain.rpartition('/')[2]}", octets, path)
+        else:
+            mail = self._mails.get(name_in(octets) or "")
+            owner = next((owner for owner in owners if mail is not None and owner in mail.forward_paths), owners[0])
+            yield Arrived(host, owner, octets, path)
+
+    def _spelt(self, forward_path: str, content: bytes) -> str:
+        """*forward_path* as the mail spells it."""
+        mail = self._mails.get(name_in(content) or "")
+        spellings = () if mail is None else mail.forward_paths
+        return next((path for path in spellings if path.lower() == forward_path.lower()), forward_path)
+
+
+def durable_files(store: SimStore) -> Iterator[tuple[str, bytes]]:
+    """The regular files that a power loss now would leave, by path and in order, with what it would leave of them."""
+    ahead = [("", store.root)]
+    while ahead:
+        path, inode = ahead.pop()
+        if inode.kind is FileKind.FILE:
+            yield path, bytes(inode.durable)
+        names = inode.durable_names
+        ahead.extend((f"{path}/{name}", names[name]) for name in sorted(names, reverse=True))
+
+
+def _directory(store: SimStore, path: str) -> Inode | None:
+    try:
+        inode = store.find(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return inode if inode.kind is FileKind.DIRECTORY else None
+
+
+def _template(tree: ConfigTree, forward_path: str) -> str:
+    domain = forward_path.rpartition("@")[2]
+    return MaildirOptions.resolve(tree.chain_outbound(DEFAULT, DEFAULT, domain)).path

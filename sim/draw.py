@@ -1,0 +1,176 @@
+"""From a scenario and a seed to a concrete scenario: which mails, which faults. Pure.
+
+Every draw has a purpose and a number, and comes from a hash of these and the seed: what is drawn for one thing does not
+move when another is taken away. As in swarm testing, each seed takes a part of the kinds of faults only, each with a
+weight of its own, so that some runs are all power losses and others have none.
+
+What is drawn stays within what the product promises to survive (``_within_promise``), so that every violation is a bug.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .scenario import INSTANT, PAIRS, Fault, FaultKind, Load, Mail, Program, Scenario, Swarm
+
+SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
+KIND_SHARE = 0.5  # of the kinds that a seed takes
+CLOCK_STEP_SECONDS_MAX = 300.0
+ROTS_MAX = 2
+
+_AMOUNTS: dict[FaultKind, tuple[float, float]] = {
+    FaultKind.POWER_AT_STEP: (1, 400),
+    FaultKind.SLOW_CPU: (0.0005, 0.05),
+    FaultKind.CLOCK_STEP: (0.5, CLOCK_STEP_SECONDS_MAX),
+    FaultKind.DISK_FULL: (1, 50_000),
+    FaultKind.DISK_ERROR: (0.01, 1.0),
+    FaultKind.SYNC_ERROR: (0.05, 1.0),
+    FaultKind.DISK_SLOW: (0.005, 0.5),
+    FaultKind.DESCRIPTORS: (1, 30),
+    FaultKind.SLOW_LINK: (0.01, 1.0),
+}
+"""The range of the amount, drawn so that each order of magnitude is as likely as the others. The others have none."""
+
+_WHOLE = frozenset({FaultKind.POWER_AT_STEP, FaultKind.DISK_FULL, FaultKind.DESCRIPTORS})
+
+
+def draw(scenario: Scenario, seed: int) -> Scenario:
+    """*scenario* with its loads and swarm drawn: what there was of mails and faults stays, what is drawn is added."""
+    mails = [*scenario.mails]
+    for number, load in enumerate(scenario.loads):
+        mails += _mails(load, number, seed)
+    faults = [*scenario.faults]
+    if scenario.swarm is not None:
+        faults += _faults(scenario, scenario.swarm, seed)
+    return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), swarm=None)
+
+
+def draws(seed: int, purpose: str, number: int = 0) -> random.Random:
+    """The random source for one thing."""
+    octets = hashlib.blake2b(f"{seed}/{purpose}/{number}".encode(), digest_size=16).digest()
+    return random.Random(int.from_bytes(octets, "big"))
+
+
+# -- mails
+
+
+def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
+    assert load.forward_paths, f"Load {load.name}: nobody to write to"
+    mails: list[Mail] = []
+    session = load_number * SESSIONS_OF_A_LOAD_MAX
+    while len(mails) < load.count:
+        session += 1
+        at = draws(seed, f"load/{load.name}/session", session)
+        began = load.at_seconds + at.random() * load.seconds
+        source = at.choice(load.source)
+        address = at.choice(load.source_addresses) if load.source_addresses else ""
+        for _ in range(min(at.randint(*load.session_mails), load.count - len(mails))):
+            mails.append(_mail(load, len(mails), seed, began, source, session, address))
+    return mails
+
+
+def _mail(load: Load, number: int, seed: int, at: float, source: str, session: int, address: str) -> Mail:
+    of = draws(seed, f"load/{load.name}", number)
+    count = min(of.randint(*load.recipients), len(load.forward_paths))
+    return Mail(
+        f"{load.name}-{number}",
+        round(at, 6),
+        source,
+        load.target,
+        load.port,
+        tuple(of.sample(load.forward_paths, count)),
+        load.reverse_path,
+        round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1))),
+        session,
+        address,
+    )
+
+
+# -- faults
+
+
+def _faults(scenario: Scenario, swarm: Swarm, seed: int) -> list[Fault]:
+    weights = _weights(swarm.kinds, seed)
+    count = draws(seed, "fault count").randint(*swarm.count)
+    faults: list[Fault] = []
+    for number in range(count if weights else 0):
+        fault = _fault(scenario, swarm, weights, draws(seed, "fault", number))
+        if fault is not None and _within_promise(fault, faults):
+            faults.append(fault)
+    return sorted(faults, key=lambda fault: fault.at_seconds)
+
+
+def _weights(kinds: Sequence[FaultKind], seed: int) -> dict[FaultKind, float]:
+    """The kinds this seed takes (one at least), and how often each is to be chosen beside the others."""
+    of = {kind: draws(seed, f"kind/{kind.value}") for kind in kinds if kind is not FaultKind.CONSOLE}
+    chances = {kind: of[kind].random() for kind in of}
+    taken = [kind for kind in of if chances[kind] < KIND_SHARE] or sorted(of, key=lambda kind: chances[kind])[:1]
+    return {kind: of[kind].uniform(0.1, 1.0) for kind in taken}
+
+
+def _fault(scenario: Scenario, swarm: Swarm, weights: dict[FaultKind, float], of: random.Random) -> Fault | None:
+    """One fault; None where there is nothing it could be about."""
+    kind = of.choices(list(weights), list(weights.values()))[0]
+    at = of.uniform(swarm.at_seconds, scenario.duration_seconds)
+    seconds = 0.0 if kind in INSTANT - {FaultKind.POWER_AT_STEP} else _magnitude(of, *swarm.seconds)
+    amount = _amount(kind, of)
+    targets = _targets(scenario, swarm, kind)
+    if not targets:
+        return None
+    return Fault(kind, round(at, 6), of.choice(targets), round(seconds, 6), amount)
+
+
+def _amount(kind: FaultKind, of: random.Random) -> float:
+    if kind not in _AMOUNTS:
+        return 0.0
+    amount = _magnitude(of, *_AMOUNTS[kind])
+    if kind is FaultKind.CLOCK_STEP:
+        amount *= of.choice((-1, 1))
+    return float(round(amount)) if kind in _WHOLE else round(amount, 6)
+
+
+def _targets(scenario: Scenario, swarm: Swarm, kind: FaultKind) -> list[tuple[str, ...]]:
+    breakable = swarm.hosts or tuple(plan.name for plan in scenario.hosts)
+    if kind in PAIRS:
+        pairs = [(link.one, link.other) for link in scenario.links if link.one in breakable or link.other in breakable]
+        if not pairs:
+            names = [plan.name for plan in scenario.hosts]
+            pairs = [(one, other) for one in breakable for other in names if one != other]
+        return [pair for one, other in pairs for pair in ((one, other), (other, one))]
+    programs = {plan.name: plan.program for plan in scenario.hosts}
+    return [(name,) for name in breakable if programs[name] in _PROGRAMS.get(kind, _ANY)]
+
+
+_ANY = tuple(Program)
+_WITH_A_SERVICE = (
+    FaultKind.STOP,
+    FaultKind.POWER_AT_STEP,
+    FaultKind.DISK_FULL,
+    FaultKind.DISK_ERROR,
+    FaultKind.SYNC_ERROR,
+    FaultKind.DISK_SLOW,
+    FaultKind.READ_ONLY,
+    FaultKind.DESCRIPTORS,
+)
+_PROGRAMS = dict.fromkeys(_WITH_A_SERVICE, (Program.ECELERITY, Program.SINK)) | {
+    FaultKind.BIT_ROT: (Program.ECELERITY,)
+}
+
+
+def _within_promise(fault: Fault, others: Sequence[Fault]) -> bool:
+    """Whether the product promises to survive *fault* beside *others*.
+
+    Clock steps together stay below an hour, since mail has an age after which it is given up (Message_Expiration).
+    """
+    if fault.kind is FaultKind.BIT_ROT:
+        return sum(other.kind is FaultKind.BIT_ROT for other in others) < ROTS_MAX
+    return True
+
+
+def _magnitude(of: random.Random, low: float, high: float) -> float:
+    """Between *low* and *high*, every order of magnitude as likely as the others."""
+    return low if high <= low else math.exp(of.uniform(math.log(max(low, 1e-6)), math.log(high)))

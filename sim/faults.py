@@ -1,0 +1,391 @@
+"""Everything that can break, as a table: for each kind one function that breaks it and says how to mend it.
+
+A striker returns the mender, or None when there was nothing to strike (the host is down already, no message to rot).
+Faults of one kind may overlap on one host: a thing is mended when the last of them ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import random
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from momentum_trio.machine.disk import (
+    Append,
+    ChangeMode,
+    Create,
+    Datasync,
+    Link,
+    MakeDirectory,
+    Read,
+    Rename,
+    Step,
+    Sync,
+    SyncDirectory,
+    Truncate,
+    Unlink,
+    Write,
+)
+
+from . import disk
+from .arrivals import Arrivals
+from .evidence import Struck
+from .host import FIRST_DESCRIPTOR, Host, Life
+from .rot import rot
+from .scenario import PAIRS, Fault, FaultKind, Mail
+from .service import Cut, Service, Up
+from .sockets.link import Path
+from .world import World
+
+Mender = Callable[[], object]
+Injector = Callable[[Step[Any]], disk.Fault | None]
+
+READING, SYNCING = (Read,), (Sync, Datasync, SyncDirectory)
+WRITING = (Write, Append, Create, Rename, Link, Unlink, MakeDirectory, Truncate, ChangeMode)
+STOP_SECONDS = 120.0  # beyond any sane Drain_Timeout (30 s where nobody says otherwise): it does not obey SIGTERM
+OUTAGE_SECONDS = 1.0  # of a power loss at a step, where the fault does not say
+
+
+@dataclass(slots=True)
+class Stage:
+    """What faults act on.
+
+    up: every host, by name; those with a program are Services. console: says a command to a node's console.
+    active: what lasts now, in the order in which it struck, each with its mender. struck: all that struck.
+    """
+
+    world: World
+    up: dict[str, Up]
+    arrivals: Arrivals
+    mails: dict[str, Mail]
+    nursery: trio.Nursery
+    console: Callable[[Service, Struck], Awaitable[None]]
+    began: float
+    active: list[tuple[Struck, Mender]] = field(default_factory=list)
+    struck: list[Struck] = field(default_factory=list)
+    blocked: dict[str, int] = field(default_factory=dict)  # by name of a path: how many faults block it
+    injectors: dict[str, list[Injector]] = field(default_factory=dict)
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the load began."""
+        return self.world.kernel.now - self.began
+
+    def strike(self, fault: Fault) -> Struck:
+        """Break what *fault* says, now. Not what is broken in the same way already."""
+        struck = Struck(fault, self.now)
+        self.struck.append(struck)
+        mender = None if self._lasts(fault) else STRIKERS[fault.kind](self, struck)
+        struck.did = mender is not None
+        self.world.kernel.trace("strike", ",".join(fault.targets), fault=fault.kind.value, did=struck.did)
+        if mender is None or fault.kind in MENDS_ITSELF:
+            struck.ended = self.now
+        else:
+            self.active.append((struck, mender))
+        return struck
+
+    def mend(self, struck: Struck) -> None:
+        """End it; nothing if it is over."""
+        for item in self.active:
+            if item[0] is struck:
+                self.active.remove(item)
+                struck.ended = self.now
+                self.world.kernel.trace("mend", ",".join(struck.fault.targets), fault=struck.fault.kind.value)
+                item[1]()
+                return
+
+    def lasting(self) -> list[Fault]:
+        """The faults that last now."""
+        return [struck.fault for struck, _ in self.active]
+
+    def troubled(self, host: str) -> bool:
+        """Whether something that lasts now breaks *host*."""
+        return any(host in fault.targets for fault in self.lasting())
+
+    def _lasts(self, fault: Fault) -> bool:
+        lasting = [struck.fault for struck, _ in self.active if struck.fault.kind is fault.kind]
+        pair = fault.kind in PAIRS
+        return any(
+            set(fault.targets) == set(other.targets) if pair else fault.targets[0] == other.targets[0]
+            for other in lasting
+        )
+
+    def draws(self, struck: Struck) -> random.Random:
+        """A random stream of that fault's own."""
+        fault = struck.fault
+        return self.world.kernel.rng(f"fault/{fault.kind.value}/{','.join(fault.targets)}/{fault.at_seconds}")
+
+    def host(self, struck: Struck) -> Host:
+        """The first target."""
+        return self.world.hosts[struck.fault.targets[0]]
+
+    def paths(self, struck: Struck) -> tuple[Path, Path]:
+        """There and back between the two targets."""
+        one, other = (self.world.hosts[name] for name in struck.fault.targets)
+        return self.world.link(one, other)
+
+
+Striker = Callable[[Stage, Struck], Mender | None]
+
+
+# -- the ends of processes
+
+
+def _kill(stage: Stage, struck: Struck) -> Mender | None:
+    return _down(stage, struck, silently=False)
+
+
+def _power(stage: Stage, struck: Struck) -> Mender | None:
+    return _down(stage, struck, silently=True)
+
+
+def _down(stage: Stage, struck: Struck, *, silently: bool) -> Mender | None:
+    up = stage.up[struck.fault.targets[0]]
+    if up.holds or not up.host.up:
+        return None
+    up.hold()
+    up.end(silently=silently)
+    return up.release
+
+
+def _stop(stage: Stage, struck: Struck) -> Mender | None:
+    up = stage.up[struck.fault.targets[0]]
+    if not isinstance(up, Service) or up.holds or up.life is None or not up.running:
+        return None
+    up.hold()
+    stage.nursery.start_soon(_see_it_end, up, up.life)
+    return up.release
+
+
+async def _see_it_end(service: Service, life: Life) -> None:
+    """Ask *life* to end. When it does not, end it, and say so."""
+    service.ended_for_cause()
+    life.signal("SIGTERM")
+    with trio.move_on_after(STOP_SECONDS):
+        await life.ended.wait()
+    if life.alive:
+        service.complain(f"{life} did not end within {STOP_SECONDS:g} s of SIGTERM")
+        service.end()
+
+
+def _power_at_step(stage: Stage, struck: Struck) -> Mender | None:
+    service = stage.up[struck.fault.targets[0]]
+    if not isinstance(service, Service) or service.cut is not None or not service.host.up:
+        return None
+    store = service.host.store
+    store.cut_after = int(struck.fault.amount)
+    service.cut = cut = Cut(struck.fault.seconds or OUTAGE_SECONDS, lambda: stage.mend(struck))
+
+    def disarm() -> None:
+        if service.cut is cut and service.host.up:
+            store.cut_after, service.cut, struck.did = None, None, False
+
+    return disarm
+
+
+# -- the disk
+
+
+def _disk_full(stage: Stage, struck: Struck) -> Mender | None:
+    store = stage.host(struck).store
+    capacity = store.capacity
+    store.capacity = capacity - store.free + int(struck.fault.amount)
+
+    def mend() -> None:
+        store.capacity = capacity
+
+    return mend
+
+
+def _disk_error(stage: Stage, struck: Struck) -> Mender | None:
+    return _inject(stage, struck, (*WRITING, *READING), lambda: disk.Fault(errno.EIO), struck.fault.amount)
+
+
+def _sync_error(stage: Stage, struck: Struck) -> Mender | None:
+    fault = disk.Fault(errno.EIO, drop_dirty=True)
+    return _inject(stage, struck, SYNCING, lambda: fault, struck.fault.amount)
+
+
+def _read_only(stage: Stage, struck: Struck) -> Mender | None:
+    return _inject(stage, struck, WRITING, lambda: disk.Fault(errno.EROFS), 1.0)
+
+
+def _inject(
+    stage: Stage, struck: Struck, kinds: tuple[type[Step[Any]], ...], wrong: Callable[[], disk.Fault], share: float
+) -> Mender:
+    """Have that *share* of the steps of *kinds* go wrong."""
+    store, draws = stage.host(struck).store, stage.draws(struck)
+    injectors = stage.injectors.setdefault(struck.fault.targets[0], [])
+
+    def injector(step: Step[Any]) -> disk.Fault | None:
+        return wrong() if isinstance(step, kinds) and draws.random() < share else None
+
+    def first(step: Step[Any]) -> disk.Fault | None:
+        for asked in injectors:
+            if (found := asked(step)) is not None:
+                return found
+        return None
+
+    def mend() -> None:
+        injectors.remove(injector)
+        store.inject = first if injectors else None
+
+    injectors.append(injector)
+    store.inject = first
+    return mend
+
+
+def _disk_slow(stage: Stage, struck: Struck) -> Mender | None:
+    store, seconds = stage.host(struck).store, struck.fault.amount
+    usual = store.latency
+    assert usual is not None
+
+    async def slower(steps: Sequence[Step[Any]]) -> None:
+        await trio.sleep(seconds)
+        await usual(steps)
+
+    def mend() -> None:
+        store.latency = usual
+
+    store.latency = slower
+    return mend
+
+
+def _bit_rot(stage: Stage, struck: Struck) -> Mender | None:
+    stage.arrivals.look(stage.world.hosts)
+
+    def owed(name: str) -> Mail | None:
+        mail = stage.mails.get(name)
+        return None if mail is None or stage.arrivals.whole(mail) else mail
+
+    name = rot(stage.host(struck).store, stage.draws(struck), owed)
+    if name is None:
+        return None
+    struck.mails = (name,)
+    return _nothing
+
+
+# -- the rest of a host
+
+
+def _clock_step(stage: Stage, struck: Struck) -> Mender | None:
+    stage.host(struck).skew_seconds += struck.fault.amount
+    return _nothing
+
+
+def _descriptors(stage: Stage, struck: Struck) -> Mender | None:
+    service = stage.up[struck.fault.targets[0]]
+    if not isinstance(service, Service) or not service.running:
+        return None
+    life = service.life
+    assert life is not None
+    before = life.descriptors_max
+    life.descriptors_max = min(before, FIRST_DESCRIPTOR + len(life.descriptors()) + int(struck.fault.amount))
+
+    def mend() -> None:
+        life.descriptors_max = before
+
+    return mend
+
+
+def _console(stage: Stage, struck: Struck) -> Mender | None:
+    service = stage.up[struck.fault.targets[0]]
+    if not isinstance(service, Service) or not service.running:
+        return None
+    stage.nursery.start_soon(stage.console, service, struck)
+    return _nothing
+
+
+# -- between two hosts
+
+
+def _partition(stage: Stage, struck: Struck) -> Mender | None:
+    return _block(stage, stage.paths(struck))
+
+
+def _one_way(stage: Stage, struck: Struck) -> Mender | None:
+    return _block(stage, stage.paths(struck)[:1])
+
+
+def _block(stage: Stage, paths: Sequence[Path]) -> Mender:
+    for path in paths:
+        stage.blocked[path.name] = stage.blocked.get(path.name, 0) + 1
+        path.blocked = True
+
+    def mend() -> None:
+        for path in paths:
+            stage.blocked[path.name] -= 1
+            path.blocked = stage.blocked[path.name] > 0
+
+    return mend
+
+
+def _slow_link(stage: Stage, struck: Struck) -> Mender | None:
+    paths, seconds = stage.paths(struck), struck.fault.amount
+    before = [(path.latency_seconds, path.jitter_seconds) for path in paths]
+    for path in paths:
+        path.latency_seconds += seconds
+        path.jitter_seconds += seconds
+
+    def mend() -> None:
+        for path, (latency, jitter) in zip(paths, before, strict=True):
+            path.latency_seconds, path.jitter_seconds = latency, jitter
+
+    return mend
+
+
+def _nothing() -> None:
+    """There is nothing to mend."""
+
+
+STRIKERS: dict[FaultKind, Striker] = {
+    FaultKind.STOP: _stop,
+    FaultKind.KILL: _kill,
+    FaultKind.POWER: _power,
+    FaultKind.POWER_AT_STEP: _power_at_step,
+    FaultKind.CLOCK_STEP: _clock_step,
+    FaultKind.DISK_FULL: _disk_full,
+    FaultKind.DISK_ERROR: _disk_error,
+    FaultKind.SYNC_ERROR: _sync_error,
+    FaultKind.DISK_SLOW: _disk_slow,
+    FaultKind.READ_ONLY: _read_only,
+    FaultKind.BIT_ROT: _bit_rot,
+    FaultKind.DESCRIPTORS: _descriptors,
+    FaultKind.PARTITION: _partition,
+    FaultKind.ONE_WAY: _one_way,
+    FaultKind.SLOW_LINK: _slow_link,
+    FaultKind.CONSOLE: _console,
+}
+"""What each kind does. Kinds that are not here yet cannot be drawn."""
+
+MENDS_ITSELF = frozenset({FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_ROT, FaultKind.CONSOLE})
+"""What is over as soon as it struck."""
+
+
+async def play(stage: Stage, faults: Iterable[Fault]) -> None:
+    """Strike and mend each of *faults* at its time. What lasts when the load is over is mended by ``heal``."""
+    moments: list[tuple[float, int, Fault | Struck]] = []
+    for number, fault in enumerate(faults):
+        heapq.heappush(moments, (fault.at_seconds, number, fault))
+    while moments:
+        at, number, what = heapq.heappop(moments)
+        if (left := at - stage.now) > 0:
+            await trio.sleep(left)
+        if isinstance(what, Struck):
+            stage.mend(what)
+            continue
+        struck = stage.strike(what)
+        if struck.ended is None and what.kind is not FaultKind.POWER_AT_STEP:
+            heapq.heappush(moments, (at + what.seconds, number, struck))
+
+
+def heal(stage: Stage, hosts: Container[str]) -> None:
+    """Mend everything whose targets are all among *hosts*."""
+    for struck, _ in list(stage.active):
+        if all(name in hosts for name in struck.fault.targets):
+            stage.mend(struck)

@@ -1,0 +1,361 @@
+"""One run of a scenario: load under faults, healing, draining, and a last power loss before it is judged.
+
+``run`` is a pure function: the same scenario and seed give the same result, in any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import trio
+
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.node import Started, run_node
+from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
+
+from . import checks, marks
+from .admin import Unanswered, say
+from .arrivals import Arrivals, Delivery
+from .client import Sender, Target
+from .draw import draw
+from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
+from .faults import Stage, heal, play
+from .footprint import footprint
+from .hermetic import Escape
+from .host import Host, Life, ProcessDied
+from .kernel import Deadlock, Livelock, SimulationFailure
+from .patience import drain_limit
+from .scenario import Heal, HostPlan, Mail, Program, Scenario
+from .service import Service, Up
+from .sink import run_sink
+from .world import World
+
+START_SECONDS = 60.0  # every program is started by then, or something is wrong with it
+SETTLE_SECONDS = 1.0  # after the start, until what is open is counted
+LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all is drained
+COUNTS_SECONDS = 5.0  # for the node's own counts
+NOBODY_KNOWS = 1 << 30
+SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
+
+FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
+    (Deadlock, "deadlock"),
+    (Livelock, "livelock"),
+    (ProcessDied, "process_died"),
+    (SimulationFailure, "simulation"),
+)
+
+Look = Callable[[Stage], float]
+"""Somebody who looks on, and may strike and mend: called when the load begins, and again after so many virtual seconds
+as it returns (inf: never again)."""
+
+
+def run(
+    scenario: Scenario,
+    seed: int,
+    *,
+    keep_trace: bool = False,
+    keep_evidence: bool = False,
+    look: Look | None = None,
+) -> Result:
+    """Run *scenario* (drawn with *seed* first, unless it is concrete) in a world of that seed, and judge it."""
+    concrete = scenario if scenario.concrete else draw(scenario, seed)
+    world = World(seed, short=concrete.short_share, keep_trace=keep_trace)
+    course = Course(concrete, world, look)
+    evidence, violations, verdict = course.evidence, course.violations, Verdict.HELD
+    try:
+        world.run(course.main)
+    except Escape as escape:
+        verdict = Verdict.ESCAPE
+        violations.append(Violation("escape", str(escape), course.now()))
+    except SimulationFailure as failure:
+        name = next(name for kind, name in FAILURES if isinstance(failure, kind))
+        violations.append(Violation(name, str(failure), course.now()))
+    else:
+        for name, check in checks.ALL:
+            if name not in concrete.expect.without:
+                violations.extend(check(evidence))
+    if violations and verdict is Verdict.HELD:
+        verdict = Verdict.BROKEN
+    kernel = world.kernel
+    return Result(
+        concrete,
+        seed,
+        verdict,
+        tuple(violations),
+        kernel.digest(),
+        kernel.line_count,
+        tuple(kernel.prefix_digests),
+        kernel.now,
+        kernel.events_done,
+        marks.reached(evidence),
+        tuple(map(str, kernel.lines)) if keep_trace else (),
+        evidence if keep_evidence else None,
+    )
+
+
+class Course:
+    """The course of one run."""
+
+    def __init__(self, scenario: Scenario, world: World, look: Look | None) -> None:
+        self.scenario = scenario
+        self.world = world
+        self.evidence = Evidence(scenario, world)
+        self.violations: list[Violation] = []
+        self._look = look
+        self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
+        self._arrivals = Arrivals(scenario.mails)
+        self._senders: list[Sender] = []
+        self._locks: dict[str, trio.Lock] = {}
+        self._stage: Stage
+        _lay_links(world, scenario)
+
+    def now(self) -> float:
+        """Virtual seconds since the load began."""
+        return self.world.kernel.now - self.evidence.load_began
+
+    async def main(self) -> None:
+        """All of it; the world's driver."""
+        async with trio.open_nursery() as nursery:
+            up = {plan.name: self._up(plan) for plan in self.scenario.hosts}
+            self._stage = Stage(
+                self.world,
+                up,
+                self._arrivals,
+                {mail.name: mail for mail in self.scenario.mails},
+                nursery,
+                self._say,
+                0.0,
+                struck=self.evidence.struck,
+            )
+            for service in self._services():
+                nursery.start_soon(service.run)
+            await self._started(self._services())
+            await trio.sleep(SETTLE_SECONDS)
+            self._count(self.evidence.baseline)
+            for service in self._services():
+                self._arrivals.add(service.plan, _tree(service))
+            self.evidence.load_began = self._stage.began = self.world.kernel.now
+            await self._load(nursery)
+            await self._drain()
+            await self._examine()
+            nursery.cancel_scope.cancel()
+        for sender in self._senders:
+            sender.break_off()
+
+    # -- what there is
+
+    def _up(self, plan: HostPlan) -> Up:
+        host = self._hosts[plan.name]
+        if plan.program is Program.CLIENT:
+            return Up(host)
+
+        async def start() -> Life:
+            if plan.program is Program.SINK:
+                return await host.start(run_sink)
+            return await host.start(run_node, plan.config)
+
+        return Service(plan, host, start, lambda name: self._stage.troubled(name), self._complain)
+
+    def _complain(self, host: str, text: str) -> None:
+        self.violations.append(Violation("process_died", text, self.now(), host=host))
+
+    def _services(self, among: tuple[str, ...] | None = None) -> list[Service]:
+        return [
+            up for name, up in self._stage.up.items() if isinstance(up, Service) and (among is None or name in among)
+        ]
+
+    def _living(self) -> tuple[str, ...]:
+        """The hosts that must be well in the end."""
+        if self.scenario.expect.heal is Heal.SUFFICIENT:
+            return self.scenario.expect.sufficient
+        return tuple(self._hosts)
+
+    async def _started(self, services: list[Service]) -> bool:
+        """Wait until all of them run. Those that do not are complained of."""
+        with trio.move_on_after(START_SECONDS):
+            while not all(service.running for service in services):  # noqa: ASYNC110 (they come and go)
+                await trio.sleep(LOOK_SECONDS)
+            return True
+        for service in services:
+            if not service.running:
+                service.complain(f"is not started after {START_SECONDS:g} s")
+        return False
+
+    # -- load and faults
+
+    async def _load(self, nursery: trio.Nursery) -> None:
+        sessions: dict[tuple[str, int], list[Mail]] = {}
+        for mail in self.scenario.mails:
+            sessions.setdefault((mail.source, mail.session), []).append(mail)
+        for (source, number), mails in sessions.items():
+            mails.sort(key=lambda mail: mail.at_seconds)
+            sender = Sender(mails, self._target(mails[0]), self._note, self.now, pipelining=number % 2 == 1)
+            self._senders.append(sender)
+            nursery.start_soon(self._send, self._stage.up[source], sender, mails[0].at_seconds)
+        if self._look is not None:
+            nursery.start_soon(self._look_on, self._look)
+        with trio.move_on_after(self.scenario.duration_seconds):
+            await play(self._stage, self.scenario.faults)
+            await trio.sleep_forever()
+
+    async def _send(self, client: Up, sender: Sender, at_seconds: float) -> None:
+        """See one session through, in as many lives of its client as it takes."""
+        await trio.sleep(max(0.0, at_seconds - self.now()))
+        while not sender.done:
+            await client.until_free()
+            try:
+                await client.host.call(sender.run)
+            except ProcessDied:
+                sender.break_off()
+
+    async def _look_on(self, look: Look) -> None:
+        while True:  # noqa: ASYNC110 (it is no wait for anything)
+            await trio.sleep(look(self._stage))
+
+    def _note(self, attempt: Attempt) -> None:
+        self.evidence.attempts.append(attempt)
+        self.world.kernel.trace("told", attempt.mail.source, mail=attempt.mail.name, told=attempt.told.value)
+
+    def _target(self, mail: Mail) -> Target:
+        host = self._hosts.get(mail.target)
+        if host is not None:
+            return Target(str(host.addresses[0]), mail.port, host.name)
+        host = self.world.network.hosts.get(ip_address(mail.target))
+        return Target(mail.target, mail.port, "" if host is None else host.name)
+
+    # -- the console
+
+    async def _say(self, service: Service, struck: Struck) -> None:
+        """Somebody says the text of *struck* to the console; one at a time."""
+        try:
+            async with self._locks.setdefault(service.host.name, trio.Lock()):
+                said = await service.host.call(say, _console_of(service), struck.fault.text)
+        except (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied) as fault:
+            struck.answer, struck.did = f"{type(fault).__name__}: {fault}", False
+            return
+        struck.answer = said.answer
+        if not said.ok:
+            self.evidence.refused_commands.append((struck, said.before, said.after))
+
+    # -- the end
+
+    async def _drain(self) -> None:
+        """Heal what must be well, and wait until all is where it belongs; then count what is open."""
+        living, evidence = self._living(), self.evidence
+        heal(self._stage, living)
+        healed = self.now()
+        evidence.drain_limit_seconds = drain_limit(self.scenario)
+        if await self._idle(living, self._arrivals):
+            evidence.drained_after_seconds = self.now() - healed
+            await self._sessions_over(living)
+
+    async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
+        """Wait until nothing is owed by anybody, at most for the drain's limit; whether that came."""
+        pause = LOOK_SECONDS
+        with trio.move_on_after(self.evidence.drain_limit_seconds):
+            while not await self._nothing_owed(living, arrivals):
+                await trio.sleep(pause)
+                pause = min(pause * 2, LOOK_MAX_SECONDS)
+            return True
+        return False
+
+    async def _nothing_owed(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
+        if any(not sender.done for sender in self._senders if sender.target.host in living):
+            return False
+        services = self._services(living)
+        if not all(service.running for service in services):
+            return False
+        arrivals.look(self._hosts)
+        if any(delivery not in arrivals.seen for delivery in self._owed(living)):
+            return False
+        rotten = {name for struck in self.evidence.struck for name in struck.mails}
+        most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in rotten)
+        return all([await _queued(service) <= most for service in services])
+
+    def _owed(self, living: tuple[str, ...]) -> dict[Delivery, None]:
+        """What was accepted by a host that must be well, and did not rot."""
+        rotten = {name for struck in self.evidence.struck for name in struck.mails}
+        return {
+            (attempt.mail.name, path): None
+            for attempt in self.evidence.attempts
+            if attempt.told is Told.ACCEPTED and attempt.target_host in living and attempt.mail.name not in rotten
+            for path in attempt.forward_paths
+        }
+
+    async def _sessions_over(self, living: tuple[str, ...]) -> None:
+        """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
+        with trio.move_on_after(SESSIONS_SECONDS):
+            while True:
+                self._count(self.evidence.leftover)
+                if all(self.evidence.leftover.get(name) == self.evidence.baseline.get(name) for name in living):
+                    return
+                await trio.sleep(LOOK_MAX_SECONDS)
+
+    def _count(self, into: dict[str, dict[str, int]]) -> None:
+        for service in self._services():
+            if service.life is not None and service.running:
+                into[service.host.name] = footprint(service.life)
+
+    async def _examine(self) -> None:
+        """Power fails everywhere, nothing unsynced survives; what the disks then hold, and owe, is what there is."""
+        living = self._living()
+        services = self._services(living)
+        for service in services:
+            service.hold()
+            service.host.store.power_loss()
+            service.end(silently=True)
+        for service in services:
+            service.release()
+        if await self._started(services):
+            durable = self._arrivals.anew()
+            await self._idle(living, durable)
+        self.evidence.arrived = self._arrivals.durable(self._hosts)
+
+
+def _furnished(world: World, plan: HostPlan) -> Host:
+    host = world.host(plan.name, *plan.addresses)
+    host.skew_seconds, host.clock_rate = plan.clock_skew_seconds, plan.clock_rate
+    host.environment.update(plan.environment)
+    host.users.update({uid: name for name, uid in plan.users})
+    for path, octets in plan.files:
+        host.store.put(path, octets)
+    return host
+
+
+def _lay_links(world: World, scenario: Scenario) -> None:
+    for link in scenario.links:
+        for path in world.link(world.hosts[link.one], world.hosts[link.other]):
+            path.latency_seconds, path.jitter_seconds = link.latency_seconds, link.jitter_seconds
+            path.octets_per_second = link.octets_per_second
+
+
+def _node(service: Service) -> Started | None:
+    started = None if service.life is None else service.life.started
+    return started if isinstance(started, Started) else None
+
+
+def _tree(service: Service) -> ConfigTree | None:
+    node = _node(service)
+    return None if node is None else node.administration.tree
+
+
+async def _queued(service: Service) -> int:
+    """How many messages the node says it has not delivered; 0 of a sink."""
+    node = _node(service)
+    if node is None:
+        return 0
+    with trio.move_on_after(COUNTS_SECONDS):
+        summary = await node.administration.summary()
+        return summary.active_queue + summary.delayed_queue
+    return NOBODY_KNOWS
+
+
+def _console_of(service: Service) -> Endpoint:
+    """Where the node's console listens. Raises Unanswered if it does not."""
+    node = _node(service)
+    for report in () if node is None else node.administration.listeners():
+        if report.listener.lower() == "control_listener" and report.bound:
+            return Endpoint.parse(report.bound)
+    raise Unanswered("no console listens")

@@ -1,0 +1,282 @@
+"""Every scope and option of a scenario file, declared once: for reading, writing and docs/scenario.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from momentum_trio.config.kind import INTEGER_MAX, PATH, STRING, integer_between, one_of
+from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.schema import Schema
+from momentum_trio.config.scope import scopes
+
+from .measure import (
+    ADDRESSES,
+    BLOCKS,
+    COUNT,
+    COUNTS,
+    DURATION,
+    DURATIONS,
+    FACTOR,
+    IDS,
+    OFFSET,
+    PAIRS,
+    PLACE,
+    RATE,
+    SHARE,
+    SIZE,
+    SIZES,
+    words,
+)
+from .scenario import INSTANT, FaultKind, Heal, Program
+from .scenario import PAIRS as PAIR_KINDS
+
+CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
+
+HOSTS, PATHS, MARKS = words("hosts"), words("forward-paths"), words("names")
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeForm:
+    """A scope. inside: lower-case name of the one it stands in. instance: what its instance is; empty: it has none."""
+
+    name: str
+    inside: str
+    instance: str
+    meaning: str
+
+
+SCOPES = (
+    ScopeForm("Simulation", "global", "", "The whole scenario. All other scopes stand in it."),
+    ScopeForm("Host", "simulation", "its name", 'A machine of the world: `Host "mx" { ... }`.'),
+    ScopeForm("File", "host", "its path on the host", "What the host's disk holds before it boots."),
+    ScopeForm("Name", "simulation", "the name", "A host name of the world beside those of its hosts."),
+    ScopeForm("Link", "simulation", "two hosts", 'What lies between two hosts, both ways: `Link "client mx" { ... }`.'),
+    ScopeForm("Load", "simulation", "its name", "Many messages, drawn with the seed."),
+    ScopeForm("Mail", "simulation", "its name", "One message, sent until it is answered for good."),
+    ScopeForm("At", "simulation", "a time", 'One thing that breaks: `At "12.5s" { pause = "mx" for = "4s" }`.'),
+    ScopeForm("Swarm", "simulation", "", "Faults drawn with the seed: each takes some of the kinds, at drawn times."),
+    ScopeForm("Expect", "simulation", "", "What must hold."),
+)
+
+
+class SimulationOptions(Options):
+    """Of the whole."""
+
+    duration = Option("duration", DURATION, 60.0, scopes("simulation"), "How long load and faults last.")
+    short = Option("short", SHARE, 0.0, scopes("simulation"), "Share of reads and writes cut short at a drawn place.")
+    seed = Option("seed", integer_between(0, INTEGER_MAX), 1, scopes("simulation"), "Seed when none is named.")
+    unreachable = Option(
+        "unreachable", BLOCKS, (), scopes("simulation"), "Addresses that are nobody's, on purpose: nothing answers."
+    )
+
+
+class HostOptions(Options):
+    """Of one host."""
+
+    addresses = Option("addresses", ADDRESSES, (), scopes("host"), "Its addresses; it has the loopback too. Required.")
+    program = Option(
+        "program",
+        one_of(*(program.value for program in Program)),
+        Program.ECELERITY.value,
+        scopes("host"),
+        "What runs: the product; a client, where mail comes from; a sink, an SMTP server that keeps what it gets.",
+    )
+    config = Option(
+        "config", PATH, "", scopes("host"), "The product's configuration: a real file, beside the scenario file or not."
+    )
+    config_at = Option("config_at", PATH, CONFIG_AT, scopes("host"), "Where on the host that file lies.")
+    root = Option(
+        "root", PATH, "", scopes("host"), "A real folder that is read as the host's / ; without it, the real / is."
+    )
+    users = Option(
+        "users", IDS, (), scopes("host"), "Its users beside root, each with a group of that name: name = uid."
+    )
+    environment = Option("environment", PAIRS, (), scopes("host"), "Environment of its program.")
+    clock_skew = Option("clock_skew", OFFSET, 0.0, scopes("host"), "How far its wall clock is ahead.")
+    clock_rate = Option("clock_rate", FACTOR, 1.0, scopes("host"), "Seconds its wall clock makes of a second.")
+
+
+class FileOptions(Options):
+    """Of one file; exactly one of them is set."""
+
+    source = Option("from", PATH, "", scopes("file"), "The real file to copy, beside the scenario file or not.")
+    text = Option("text", STRING, "", scopes("file"), "Its text.")
+    base64 = Option("base64", STRING, "", scopes("file"), "Its octets in base64.")
+
+
+class NameOptions(Options):
+    """Of a name."""
+
+    hosts = Option("is", HOSTS, (), scopes("name"), "The hosts whose addresses it has; an empty list: no such name.")
+
+
+class LinkOptions(Options):
+    """Of what lies between two hosts."""
+
+    latency = Option("latency", DURATION, 0.001, scopes("link"), "One way.")
+    jitter = Option("jitter", DURATION, 0.0, scopes("link"), "Up to so much more, drawn anew each time.")
+    bandwidth = Option("bandwidth", RATE, 0.0, scopes("link"), "Octets a second; 0 is without bound.")
+    loss = Option("loss", SHARE, 0.0, scopes("link"), "Share of datagrams lost.")
+
+
+_LOADS, _MAILS = scopes("load"), scopes("mail")
+NO_PLACE = ("", 0)
+
+
+class LoadOptions(Options):
+    """Of many messages."""
+
+    source = Option("from", HOSTS, (), _LOADS, "The clients they come from. Required.")
+    target = Option("to", PLACE, NO_PLACE, _LOADS, "Where they are sent: a host or an address, and a port. Required.")
+    recipients = Option("recipients", PATHS, (), _LOADS, "The forward-paths drawn from. Required.")
+    sender = Option("sender", STRING, "sender@client.example", _LOADS, "Reverse-path; empty is the null one.")
+    count = Option("count", COUNT, 20, _LOADS, "How many messages.")
+    at = Option("at", DURATION, 0.0, _LOADS, "When the first may be sent.")
+    seconds = Option("for", DURATION, 30.0, _LOADS, "For how long after that.")
+    octets = Option("octets", SIZES, (100, 20_000), _LOADS, "Size of each.")
+    recipient_count = Option("recipient_count", COUNTS, (1, 2), _LOADS, "Recipients of each.")
+    session_mails = Option("session_mails", COUNTS, (1, 5), _LOADS, "Messages over one connection.")
+
+
+class MailOptions(Options):
+    """Of one message."""
+
+    source = Option("from", HOSTS, (), _MAILS, "The client it comes from. Required.")
+    target = Option("to", PLACE, NO_PLACE, _MAILS, "Where it is sent: a host or an address, and a port. Required.")
+    recipients = Option("recipients", PATHS, (), _MAILS, "Its forward-paths. Required.")
+    sender = Option("sender", STRING, "sender@client.example", _MAILS, "Reverse-path; empty is the null one.")
+    at = Option("at", DURATION, 0.0, _MAILS, "When it is sent first.")
+    octets = Option("octets", SIZE, 400, _MAILS, "Its size.")
+    session = Option("session", COUNT, 0, _MAILS, "Mails of one client with the same number share a connection.")
+
+
+class AtOptions(Options):
+    """Of one fault, beside its kind."""
+
+    seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts. Required for a kind that lasts.")
+    amount = Option("amount", STRING, "", scopes("at"), "How much, for the kinds that say so below.")
+    text = Option("text", STRING, "", scopes("at"), "A console command, or a place on the disk.")
+
+
+class SwarmOptions(Options):
+    """Of faults to draw."""
+
+    kinds = Option(
+        "faults", words("kinds of fault"), (), scopes("swarm"), "The kinds drawn from, as At names them. Required."
+    )
+    hosts = Option(
+        "hosts", HOSTS, (), scopes("swarm"), "The hosts that may break; without it, those that run a program."
+    )
+    count = Option("count", COUNTS, (0, 8), scopes("swarm"), "How many faults.")
+    seconds = Option("for", DURATIONS, (0.1, 10.0), scopes("swarm"), "How long each lasts.")
+    at = Option("at", DURATION, 0.0, scopes("swarm"), "Nothing breaks before.")
+
+
+class ExpectOptions(Options):
+    """Of what must hold."""
+
+    without = Option("without", MARKS, (), scopes("expect"), "Invariants that are not checked.")
+    drained_within = Option(
+        "drained_within", DURATION, 0.0, scopes("expect"), "From healing until spools are empty; 0 is worked out."
+    )
+    heal = Option(
+        "heal",
+        one_of(*(heal.value for heal in Heal)),
+        Heal.ALL.value,
+        scopes("expect"),
+        "What is mended before liveness is judged: all, or the sufficient hosts and the links among them.",
+    )
+    sufficient = Option(
+        "sufficient", HOSTS, (), scopes("expect"), "Hosts that must suffice when they alone are mended."
+    )
+    marks = Option("marks", MARKS, (), scopes("expect"), "What a campaign over many seeds must have reached.")
+
+
+class Text(Enum):
+    """Whether a fault has a text."""
+
+    NONE = "none"
+    MAY = "may"
+    MUST = "must"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultForm:
+    """How a kind of fault is written. amount: the kind of its amount, None when it has none; unit: in words."""
+
+    meaning: str
+    amount: Kind[Any] | None = None
+    unit: str = ""
+    text: Text = Text.NONE
+
+
+FAULTS: Mapping[FaultKind, FaultForm] = {
+    FaultKind.STOP: FaultForm("SIGTERM; started again when the time is over."),
+    FaultKind.KILL: FaultForm("SIGKILL; started again when the time is over."),
+    FaultKind.POWER: FaultForm("Power loss: unsynced writes are dropped, torn or kept; started again afterwards."),
+    FaultKind.POWER_AT_STEP: FaultForm("Power loss in the middle of the disk's work.", COUNT, "more steps of the disk"),
+    FaultKind.PAUSE: FaultForm("SIGSTOP, then SIGCONT: the kernel still acknowledges."),
+    FaultKind.FREEZE: FaultForm("The whole machine stands still; its peers see timeouts."),
+    FaultKind.SLOW_CPU: FaultForm("Each wake of a task takes longer.", DURATION, "duration, at most"),
+    FaultKind.CLOCK_STEP: FaultForm("The wall clock jumps.", OFFSET, "duration, may be negative"),
+    FaultKind.DISK_FULL: FaultForm("No space is left.", SIZE, "octets that still fit", Text.MAY),
+    FaultKind.DISK_ERROR: FaultForm("EIO on reads and writes.", SHARE, "share of them", Text.MAY),
+    FaultKind.SYNC_ERROR: FaultForm("fsync fails and drops the dirty pages.", SHARE, "share of them", Text.MAY),
+    FaultKind.DISK_SLOW: FaultForm("Every job of the disk takes longer.", DURATION, "duration", Text.MAY),
+    FaultKind.READ_ONLY: FaultForm("EROFS on everything that writes.", text=Text.MAY),
+    FaultKind.BIT_ROT: FaultForm("One bit flips in the content of one message of the spool.", text=Text.MAY),
+    FaultKind.DESCRIPTORS: FaultForm("The process may open few more.", COUNT, "descriptors more than it has"),
+    FaultKind.RESET: FaultForm("Every connection between the two is reset."),
+    FaultKind.PARTITION: FaultForm("Nothing passes, both ways."),
+    FaultKind.ONE_WAY: FaultForm("Nothing passes from the first to the second."),
+    FaultKind.HOLD: FaultForm("What is sent waits, in order, until the end."),
+    FaultKind.SLOW_LINK: FaultForm("More latency, and as much again of jitter.", DURATION, "duration"),
+    FaultKind.CONSOLE: FaultForm("Not a fault: a command is said to the admin console.", text=Text.MUST),
+}
+
+FAULT_OPTIONS: Mapping[FaultKind, Option[tuple[str, ...]]] = {
+    kind: Option(kind.value, HOSTS, (), scopes("at"), form.meaning) for kind, form in FAULTS.items()
+}
+
+GROUPS: Mapping[str, type[Options]] = {
+    "simulation": SimulationOptions,
+    "host": HostOptions,
+    "file": FileOptions,
+    "name": NameOptions,
+    "link": LinkOptions,
+    "load": LoadOptions,
+    "mail": MailOptions,
+    "at": AtOptions,
+    "swarm": SwarmOptions,
+    "expect": ExpectOptions,
+}
+
+
+def schema() -> Schema:
+    """All names of a scenario file."""
+    rows = [
+        {
+            "kind": "scope",
+            "name": form.name,
+            "scopes": [form.inside],
+            "type": "scope(named)" if form.instance else "scope",
+            "role": "simulation",
+            "description": form.meaning,
+        }
+        for form in SCOPES
+    ]
+    declared = [option for group in GROUPS.values() for option in group.declared]
+    return Schema.of(rows, [*declared, *FAULT_OPTIONS.values()])
+
+
+def lasts(kind: FaultKind) -> bool:
+    """Whether faults of *kind* have a duration."""
+    return kind not in INSTANT
+
+
+def is_between(kind: FaultKind) -> bool:
+    """Whether faults of *kind* lie between two hosts."""
+    return kind in PAIR_KINDS
