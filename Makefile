@@ -30,6 +30,10 @@ campaign: dev peers
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
 
+# the simulated world's own speed, beside real loopback
+bench-sim: dev
+	.venv/bin/python tests/bench/simulator.py
+
 fuzz: dev
 	.venv/bin/python -m fuzz all --seconds $(FUZZ_SECONDS)
 
@@ -49,4 +53,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign bench fuzz reference product dev peers clean
+.PHONY: run test lint types campaign bench bench-sim fuzz reference product dev peers clean

@@ -1,0 +1,106 @@
+"""The words a run is told in, for somebody who did not see it: what each invariant says, what each fault does."""
+
+from __future__ import annotations
+
+from .evidence import Attempt, Struck, Told
+from .scenario import PAIRS, FaultKind
+
+MEANINGS = {
+    "no_accepted_lost": "Mail that was answered with 250 is never lost. From that answer on the server is responsible for "
+    "it, whatever breaks: it must be found durably in its mailbox, or with the next server, at the end.",
+    "delivered_once": "Mail arrives once. A second copy is permitted only when something that broke in between could have "
+    "hidden the first delivery from whoever sent it again.",
+    "content_unchanged": "What arrives is, octet for octet, what was sent (trace header fields at its top aside).",
+    "nothing_invented": "Only what a client sent arrives, and only where it was sent to.",
+    "relay_denied": "The server takes mail for exactly those peers and domains that its configuration permits, as a second, "
+    "independent and slow reading of that configuration says.",
+    "failed_set_changes_nothing": "A console command that was refused leaves the configuration exactly as it was.",
+    "spool_size": "The spool on disk is never larger than twice the mail it holds and two segments.",
+    "drained": "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time.",
+    "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
+    "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
+    "deadlock": "There is always something left that can happen: here no task could run and no event was due.",
+    "livelock": "Time goes on: here tasks kept running at one instant of virtual time.",
+    "process_died": "The server does not end by itself.",
+    "escape": "The simulated program touches nothing of the real world.",
+}
+
+FAULTS = {
+    FaultKind.STOP: ("stopped", "is asked to end (SIGTERM)", "starts again"),
+    FaultKind.KILL: ("killed", "is killed (SIGKILL): its process ends at once", "starts again"),
+    FaultKind.POWER: ("no power", "loses power: what was not synced to disk may be gone", "has power and starts again"),
+    FaultKind.POWER_AT_STEP: (
+        "power armed",
+        "will lose power in the middle of its work on the disk, after {amount:g} more steps",
+        "has power and starts again",
+    ),
+    FaultKind.PAUSE: ("paused", "is paused (SIGSTOP): the process stands still, the machine goes on", "goes on"),
+    FaultKind.FREEZE: ("frozen", "freezes: the whole machine stands still", "goes on"),
+    FaultKind.SLOW_CPU: ("slow CPU", "has a slow CPU: each step takes up to {amount:g} s", "has its CPU back"),
+    FaultKind.CLOCK_STEP: ("clock", "has its clock jump by {amount:g} s", ""),
+    FaultKind.DISK_FULL: ("disk full", "has a full disk after {amount:g} more octets", "has room on its disk again"),
+    FaultKind.DISK_ERROR: (
+        "disk errors",
+        "has a disk that fails reads and writes (one in {share})",
+        "has a good disk again",
+    ),
+    FaultKind.SYNC_ERROR: (
+        "sync fails",
+        "has a disk on which fsync fails (one in {share}) and forgets what was to be synced",
+        "has a good disk again",
+    ),
+    FaultKind.DISK_SLOW: ("slow disk", "has a slow disk: {amount:g} s more for each job", "has a fast disk again"),
+    FaultKind.READ_ONLY: ("read-only", "has a disk that can only be read", "can write to its disk again"),
+    FaultKind.BIT_ROT: ("bit rot", "has one bit flipped inside a message in its spool", ""),
+    FaultKind.DESCRIPTORS: ("descriptors", "can open only {amount:g} more files and sockets", "can open files again"),
+    FaultKind.RESET: ("reset", "have every connection between them reset", ""),
+    FaultKind.PARTITION: ("partition", "cannot reach each other", "reach each other again"),
+    FaultKind.ONE_WAY: ("one-way cut", "are cut off one way: nothing passes from the first", "reach each other again"),
+    FaultKind.HOLD: ("hold", "have what they send each other held back", "get what was held back"),
+    FaultKind.SLOW_LINK: ("slow link", "have a slow link: {amount:g} s more each way", "have a fast link again"),
+    FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
+}
+
+DOWN = frozenset({FaultKind.STOP, FaultKind.KILL, FaultKind.POWER})
+STANDING = frozenset({FaultKind.PAUSE, FaultKind.FREEZE})
+
+
+def meaning(invariant: str) -> str:
+    """What the invariant says."""
+    return MEANINGS.get(invariant, f"The invariant «{invariant}» holds.")
+
+
+def label(struck: Struck) -> str:
+    """A word or two for a bar."""
+    return FAULTS[struck.fault.kind][0]
+
+
+def strikes(struck: Struck) -> str:
+    """A sentence: what breaks."""
+    fault = struck.fault
+    who = " and ".join(fault.targets) if fault.kind in PAIRS else fault.targets[0]
+    share = f"{1 / fault.amount:.0f}" if fault.amount else "?"
+    what = FAULTS[fault.kind][1].format(amount=fault.amount, text=fault.text, share=share)
+    return f"{who} {what}" if struck.did else f"{who} {what} (nothing was there to strike)"
+
+
+def mended(struck: Struck) -> str:
+    """A sentence: it is mended. Empty: nothing is."""
+    fault = struck.fault
+    who = " and ".join(fault.targets) if fault.kind in PAIRS else fault.targets[0]
+    end = FAULTS[fault.kind][2]
+    return f"{who} {end}" if end else ""
+
+
+def told(attempt: Attempt) -> str:
+    """A sentence: how an attempt ended, and what follows from it."""
+    client, host = attempt.mail.source, attempt.target_host or attempt.mail.target
+    match attempt.told:
+        case Told.ACCEPTED:
+            return f"{host} answers {client} «{attempt.reply}»: from here on {host} is responsible for the mail"
+        case Told.REFUSED:
+            return f"{host} refuses it for good: «{attempt.reply}»"
+        case Told.DEFERRED:
+            return f"{client} is told to try again later, or finds nobody: «{attempt.reply}»"
+        case Told.UNKNOWN:
+            return f"{client} has sent all of it and gets no answer ({attempt.reply}): it may have been taken or not"

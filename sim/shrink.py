@@ -1,0 +1,329 @@
+"""From a failing run to the smallest scenario found that still fails in the same way.
+
+Given a concrete scenario, its seed and the invariant it broke, simpler scenarios are tried one after the other, and one
+that breaks the *same* invariant takes the place of what was there. Because taking something away shifts the order in
+which everything else happens, each candidate is tried under several schedule seeds. It knows the domain: quiet links,
+fewer faults, fewer messages, fewer hosts, faults mended early, round times, small letters with one recipient. Nothing
+is random: the same failure shrinks to the same scenario.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from .evidence import Result, Verdict
+from .kernel import SimulationFailure
+from .scenario import Expect, Fault, HostPlan, LinkPlan, Mail, Program, Scenario
+
+T = TypeVar("T")
+
+SCHEDULE_SEEDS = 4  # under which a candidate may fail
+RUNS_MAX = 400  # of one shrinking, its last verification included
+ROUNDS_MAX = 4  # through all passes; a round that changes nothing is the last
+LATENCY_SECONDS = 0.001  # what a quiet link has
+SMALL_OCTETS = (300, 5_000)  # sizes tried for a letter, the smallest first
+ROUND_DIGITS = (0, 1, 2)  # decimals tried for a time
+TAIL_SECONDS = 1.0  # that a scenario goes on after its last event, where it may be shortened
+ESCAPE = "escape"  # what an escape is called here: it is a verdict, not an invariant
+
+
+Run = Callable[[Scenario, int], Result]  # ``run`` of run.py, or something that takes its place
+
+
+class NotBroken(ValueError):
+    """The scenario that is to be shrunk does not break the invariant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """What was found. seed: the schedule under which it fails; digest: of that run; history: what made it smaller."""
+
+    scenario: Scenario
+    seed: int
+    invariant: str
+    digest: str
+    runs: int
+    history: tuple[str, ...]
+
+
+def broken(result: Result) -> tuple[str, ...]:
+    """The names of the invariants a run broke, each once, the first one first."""
+    names = [violation.invariant for violation in result.violations]
+    if result.verdict is Verdict.ESCAPE:
+        names.insert(0, ESCAPE)
+    return tuple(dict.fromkeys(names))
+
+
+def size(scenario: Scenario) -> str:
+    """In words: how much there is in it."""
+    counts = ((len(scenario.faults), "fault"), (len(scenario.mails), "message"), (len(scenario.hosts), "host"))
+    return ", ".join([f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts])
+
+
+def shrink(
+    scenario: Scenario,
+    seed: int,
+    invariant: str,
+    run: Run,
+    *,
+    runs_max: int = RUNS_MAX,
+    say: Callable[[str], object] = lambda line: None,
+) -> Shrunk:
+    """The smallest scenario found within *runs_max* runs that breaks *invariant*; *say* hears of every step.
+
+    Raises: NotBroken, when *scenario* under *seed* and the other schedule seeds does not break it.
+    """
+    assert scenario.concrete, "only a concrete scenario can be shrunk"
+    search = _Search(scenario, seed, invariant, run, runs_max - 1, say)
+    if not search.try_(scenario, "as given"):
+        raise NotBroken(f"{invariant} holds under seed {seed} and {SCHEDULE_SEEDS - 1} other schedules")
+    for _ in range(ROUNDS_MAX):
+        before = search.best
+        for shorten in PASSES:
+            shorten(search)
+        if search.best == before or search.spent:
+            break
+    return search.verified()
+
+
+class _Search:
+    """The best candidate so far, and what trying costs."""
+
+    def __init__(
+        self, scenario: Scenario, seed: int, invariant: str, run: Run, runs_max: int, say: Callable[[str], object]
+    ) -> None:
+        self.best = scenario
+        self.seed = seed
+        self.digest = ""
+        self.runs = 0
+        self.history: list[str] = []
+        self._invariant = invariant
+        self._run = run
+        self._runs_max = runs_max
+        self._say = say
+        self._seeds = tuple(seed + number for number in range(SCHEDULE_SEEDS))
+        self._refused: dict[Scenario, None] = {}
+
+    @property
+    def spent(self) -> bool:
+        """Whether no run is left."""
+        return self.runs >= self._runs_max
+
+    def try_(self, candidate: Scenario, what: str) -> bool:
+        """Whether *candidate* fails in the same way; it is the best one then."""
+        if candidate in self._refused or (candidate == self.best and self.digest):
+            return False
+        for seed in sorted(self._seeds, key=lambda each: each != self.seed):  # the one that failed last comes first
+            if self.spent:
+                return False
+            self.runs += 1
+            result = self._outcome(candidate, seed)
+            if result is not None and self._invariant in broken(result):
+                self.best, self.seed, self.digest = candidate, seed, result.digest
+                self.history.append(what)
+                self._say(f"run {self.runs}: {what}: {size(candidate)}, seed {seed}")
+                return True
+        self._refused[candidate] = None
+        return False
+
+    def _outcome(self, candidate: Scenario, seed: int) -> Result | None:
+        """None: the candidate makes no sense, or the run itself failed."""
+        try:
+            return self._run(candidate, seed)
+        except (SimulationFailure, LookupError, ValueError):
+            return None
+
+    def verified(self) -> Shrunk:
+        """Run the best once more, and hand it over."""
+        self.runs += 1
+        again = self._run(self.best, self.seed)
+        if self._invariant not in broken(again) or again.digest != self.digest:
+            raise SimulationFailure(f"seed {self.seed} of the shrunk scenario gave another run the second time")
+        return Shrunk(self.best, self.seed, self._invariant, self.digest, self.runs, tuple(self.history))
+
+    def first_of(self, candidates: Iterable[tuple[Scenario, str]]) -> bool:
+        """Take the first of *candidates* that fails in the same way; they are in order of how much they simplify."""
+        return any(self.try_(candidate, what) for candidate, what in candidates)
+
+    def fewest(self, items: tuple[T, ...], with_items: Callable[[tuple[T, ...]], Scenario], what: str) -> None:
+        """Delta debugging (Zeller's ddmin): a part of *items* none of which can be left out by itself."""
+        if not items or self.try_(with_items(()), f"no {what}s"):
+            return
+        parts = 2
+        while len(items) > 1 and not self.spent:
+            for rest in _without_a_part(items, parts):
+                if self.try_(with_items(rest), f"{what}s {len(items)} to {len(rest)}"):
+                    items, parts = rest, max(parts - 1, 2)
+                    break
+            else:
+                if parts == len(items):
+                    return
+                parts = min(parts * 2, len(items))
+
+
+def _without_a_part(items: tuple[T, ...], parts: int) -> Iterator[tuple[T, ...]]:
+    for number in range(parts):
+        first, end = len(items) * number // parts, len(items) * (number + 1) // parts
+        yield items[:first] + items[end:]
+
+
+# -- the passes, in the order they are made
+
+
+def _quiet(search: _Search) -> None:
+    """No cut reads and writes, no jitter, no latency, no bounds, no clocks that differ: all at once, else singly."""
+    best = search.best
+    if search.try_(_with_quiet_hosts(replace(best, short_share=0.0, links=_quiet_links(best.links))), "all is quiet"):
+        return
+    search.try_(replace(best, short_share=0.0), "nothing cut short")
+    for index, link in enumerate(search.best.links):
+        links = search.best.links
+        quiet = _quiet_links((link,))
+        search.try_(
+            replace(search.best, links=links[:index] + quiet + links[index + 1 :]), f"quiet {link.one}-{link.other}"
+        )
+    search.try_(_with_quiet_hosts(search.best), "clocks agree")
+
+
+def _quiet_links(links: tuple[LinkPlan, ...]) -> tuple[LinkPlan, ...]:
+    return tuple(
+        [
+            replace(link, latency_seconds=LATENCY_SECONDS, jitter_seconds=0.0, octets_per_second=0.0, loss=0.0)
+            for link in links
+        ]
+    )
+
+
+def _with_quiet_hosts(scenario: Scenario) -> Scenario:
+    return replace(
+        scenario, hosts=tuple([replace(host, clock_skew_seconds=0.0, clock_rate=1.0) for host in scenario.hosts])
+    )
+
+
+def _fewer_faults(search: _Search) -> None:
+    search.fewest(search.best.faults, lambda faults: replace(search.best, faults=faults), "fault")
+
+
+def _fewer_mails(search: _Search) -> None:
+    search.fewest(search.best.mails, lambda mails: replace(search.best, mails=mails), "message")
+
+
+def _fewer_hosts(search: _Search) -> None:
+    """Leave a host out with all that mentions it; or have another of the same program take its part."""
+    for host in search.best.hosts:
+        if len(search.best.hosts) > 1 and not search.try_(without_host(search.best, host.name), f"without {host.name}"):
+            search.first_of(_merged(search.best, host))
+
+
+def without_host(scenario: Scenario, name: str) -> Scenario:
+    """*scenario* without that host and everything that mentions it, by name or address."""
+    expect, names = scenario.expect, (name, *scenario.host(name).addresses)
+    return replace(
+        scenario,
+        hosts=tuple([host for host in scenario.hosts if host.name != name]),
+        links=tuple([link for link in scenario.links if name not in (link.one, link.other)]),
+        mails=tuple([mail for mail in scenario.mails if mail.source != name and mail.target not in names]),
+        faults=tuple([fault for fault in scenario.faults if name not in fault.targets]),
+        expect=replace(expect, sufficient=tuple([each for each in expect.sufficient if each != name])),
+    )
+
+
+def _merged(scenario: Scenario, host: HostPlan) -> Iterator[tuple[Scenario, str]]:
+    for other in scenario.hosts:
+        if other.program is host.program is not Program.SINK and other.name != host.name:
+            mails = tuple([_moved(mail, host, other) for mail in scenario.mails])
+            yield without_host(replace(scenario, mails=mails), host.name), f"{other.name} instead of {host.name}"
+
+
+def _moved(mail: Mail, host: HostPlan, other: HostPlan) -> Mail:
+    return replace(
+        mail,
+        source=other.name if mail.source == host.name else mail.source,
+        target=other.name if mail.target in (host.name, *host.addresses) else mail.target,
+    )
+
+
+def _shorter_times(search: _Search) -> None:
+    """Mend early, at round times; end soon after the last event."""
+    for index in range(len(search.best.faults)):
+        search.first_of(_changed_fault(search.best, index, _sooner(search.best.faults[index].seconds), "seconds"))
+        search.first_of(
+            _changed_fault(search.best, index, _rounder(search.best.faults[index].at_seconds), "at_seconds")
+        )
+        search.first_of(_changed_fault(search.best, index, _rounder(search.best.faults[index].amount), "amount"))
+    for index in range(len(search.best.mails)):
+        times = [0.0, *_rounder(search.best.mails[index].at_seconds)]
+        search.first_of(_changed_mail(search.best, index, [("at_seconds", time) for time in times]))
+    last = max(
+        [fault.at_seconds + fault.seconds for fault in search.best.faults]
+        + [mail.at_seconds for mail in search.best.mails],
+        default=0.0,
+    )
+    duration = round(last + TAIL_SECONDS)
+    if duration < search.best.duration_seconds:
+        search.try_(replace(search.best, duration_seconds=float(duration)), f"ends after {duration} s")
+
+
+def _sooner(seconds: float) -> list[float]:
+    """Shorter or rounder durations, the shortest first; none for a kind without duration."""
+    tried = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0]
+    return [each for each in tried if each < seconds] + _rounder(seconds) if seconds else []
+
+
+def _rounder(number: float) -> list[float]:
+    """Numbers close to *number* with fewer digits, the fewest first. Not 0, which would mean something else."""
+    rounded = [round(number, digits) for digits in ROUND_DIGITS]
+    short = [each for each in dict.fromkeys(rounded) if each != 0 and len(f"{each:g}") < len(repr(number))]
+    return [each for each in short if each != number]
+
+
+def _changed_fault(
+    scenario: Scenario, index: int, values: Iterable[float], name: str
+) -> Iterator[tuple[Scenario, str]]:
+    faults = scenario.faults
+    for value in values:
+        changed: Fault = replace(faults[index], **{name: value})  # type: ignore[arg-type]
+        yield (
+            replace(scenario, faults=(*faults[:index], changed, *faults[index + 1 :])),
+            f"{changed.kind.value}: {name} {value:g}",
+        )
+
+
+def _smaller_mails(search: _Search) -> None:
+    """One recipient, little content, a plain session."""
+    for index in range(len(search.best.mails)):
+        mail = search.best.mails[index]
+        if len(mail.forward_paths) > 1:
+            search.first_of(
+                _changed_mail(search.best, index, [("forward_paths", (path,)) for path in mail.forward_paths])
+            )
+        sizes = [octets for octets in SMALL_OCTETS if octets < mail.octets]
+        search.first_of(_changed_mail(search.best, index, [("octets", octets) for octets in sizes]))
+
+
+def _changed_mail(
+    scenario: Scenario, index: int, values: Iterable[tuple[str, object]]
+) -> Iterator[tuple[Scenario, str]]:
+    mails = scenario.mails
+    for name, value in values:
+        changed: Mail = replace(mails[index], **{name: value})  # type: ignore[arg-type]
+        if changed != mails[index]:
+            yield replace(scenario, mails=(*mails[:index], changed, *mails[index + 1 :])), f"{changed.name}: {name}"
+
+
+def _plain_expectation(search: _Search) -> None:
+    """What the run was not about need not be written down."""
+    search.try_(replace(search.best, expect=Expect(without=search.best.expect.without)), "heal everything")
+
+
+PASSES: tuple[Callable[[_Search], None], ...] = (
+    _quiet,
+    _fewer_faults,
+    _fewer_mails,
+    _fewer_hosts,
+    _shorter_times,
+    _smaller_mails,
+    _plain_expectation,
+)

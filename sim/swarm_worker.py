@@ -1,0 +1,129 @@
+"""A process that runs seeds one after the other, as it is told over a pipe, and says how each one ended.
+
+It reads pickled values from its standard input: a ``Task``, then seeds and requests; it answers each with one pickled
+value on its standard output. Whatever the code under test prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pickle
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .evidence import Result, Verdict, Violation
+from .scenario import Scenario
+from .surroundings import hash_seed
+
+FAILED = "simulator_failed"  # the invariant of a run that raised instead of giving a result
+TEXT_MAX = 4_000  # of what is said about a failure
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is run. run, draw: ``module:name`` of what makes a result of a scenario, and a concrete scenario of one."""
+
+    scenario: Scenario
+    run: str = "sim.run:run"
+    draw: str = "sim.draw:draw"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequest:
+    """Run that seed and answer with at most *count* lines of its trace from the line *first* on (the first is 0)."""
+
+    seed: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the run of one seed ended: what a campaign needs of a ``Result``.
+
+    scenario: the concrete one, if it failed.
+    """
+
+    seed: int
+    hash_seed: str
+    verdict: Verdict
+    violations: tuple[Violation, ...]
+    digest: str = ""
+    line_count: int = 0
+    prefixes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    events: int = 0
+    cpu_seconds: float = 0.0
+    marks: dict[str, int] = field(default_factory=dict)
+    scenario: Scenario | None = None
+
+
+def serve() -> None:
+    """The process: until its standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the campaign says when to end
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    gc.disable()
+    task: Task = pickle.load(requests)
+    while True:
+        try:
+            asked = pickle.load(requests)
+        except EOFError:
+            return
+        answer = traced(task, asked) if isinstance(asked, TraceRequest) else outcome(task, asked)
+        pickle.dump(answer, answers)
+        answers.flush()
+        gc.collect()  # between runs, so that no finaliser runs inside one
+
+
+def outcome(task: Task, seed: int) -> Outcome:
+    """Run *seed*. What goes wrong with the simulator itself is an outcome too."""
+    began = time.process_time()
+    try:
+        result = _run(task, seed, keep_trace=False)
+    except Exception as error:  # noqa: BLE001  whatever it is, the campaign goes on and tells of it
+        said = "".join(traceback.format_exception(error))[-TEXT_MAX:]
+        violation = Violation(FAILED, said)
+        spent = time.process_time() - began
+        return Outcome(seed, hash_seed(), Verdict.BROKEN, (violation,), cpu_seconds=spent, scenario=task.scenario)
+    return Outcome(
+        seed,
+        hash_seed(),
+        result.verdict,
+        result.violations,
+        result.digest,
+        result.line_count,
+        result.prefixes,
+        result.seconds,
+        result.events,
+        time.process_time() - began,
+        result.marks,
+        None if result.verdict is Verdict.HELD else result.scenario,
+    )
+
+
+def traced(task: Task, asked: TraceRequest) -> tuple[str, ...]:
+    """A part of a trace."""
+    trace = _run(task, asked.seed, keep_trace=True).trace
+    return tuple([str(line) for line in trace[asked.first : asked.first + asked.count]])
+
+
+def _run(task: Task, seed: int, *, keep_trace: bool) -> Result:
+    run, draw = named(task.run), named(task.draw)
+    scenario = task.scenario if task.scenario.concrete else draw(task.scenario, seed)
+    result: Result = run(scenario, seed, keep_trace=keep_trace)
+    return result
+
+
+def named(place: str) -> Callable[..., Any]:
+    """What ``module:name`` stands for."""
+    module, _, name = place.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
