@@ -111,6 +111,11 @@ class Guard:
         """Virtual time."""
         return self._kernel.current_time()
 
+    def host_name(self) -> str:
+        """The name of the host that asks."""
+        life = life_or_none()
+        return life.host.name if life is not None else self.escape("socket.gethostname()")
+
     def octets(self, count: int) -> bytes:
         """Seeded, a stream for each life."""
         return self._kernel.rng(f"urandom/{life_or_none() or '-'}").randbytes(count)
