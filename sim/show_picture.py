@@ -117,7 +117,8 @@ class _Sheet:
         width = max(right - left, 2)
         return (
             f'<g class="bar {bar.kind}"><title>{escape(_time_span(bar))} {escape(bar.text)}</title>'
-            f'<rect x="{left}" y="{top}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="3"/>{_bar_label(bar, left, top, width)}</g>'
+            f'<rect x="{left}" y="{top}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="3"/>'
+            f"{_bar_label(bar, left, top, width)}</g>"
         )
 
     def _between(self, bar: Bar, row: int) -> str:

@@ -22,7 +22,7 @@ from momentum_trio.mail.record import (
     SessionEnded,
 )
 
-from .evidence import Attempt, Evidence, Result, Struck, Told
+from .evidence import Evidence, Result, Struck, Told
 from .letter import name_in
 from .scenario import PAIRS, FaultKind, Program
 from .show_words import DOWN, STANDING, label, mended, strikes, told
@@ -316,7 +316,8 @@ def _ends(evidence: Evidence, guilty: tuple[str, ...]) -> Iterator[str]:
             f"for {each.forward_path} at {each.host}" for each in evidence.arrived if name_in(each.octets) == name
         ]
         copies = f"{len(places)} durable {'copy' if len(places) == 1 else 'copies'}: {'; '.join(places)}"
-        yield f"At the end there {'is' if len(places) == 1 else 'are'} of {name} {copies if places else 'no copy anywhere'}."
+        verb = "is" if len(places) == 1 else "are"
+        yield f"At the end there {verb} of {name} {copies if places else 'no copy anywhere'}."
 
 
 # -- the scrubber
