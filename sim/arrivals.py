@@ -9,7 +9,8 @@ from momentum_trio.delivery.mailbox import Mailboxes
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.machine.disk import FileKind
 
-from .disk import Inode, SimStore
+from .disk import SimStore
+from .disk.inode import Inode
 from .evidence import Arrived
 from .host import Host
 from .letter import name_in

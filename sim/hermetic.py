@@ -1,10 +1,10 @@
 """The guard: while a world runs, nothing of the real one gets in or out unnoticed.
 
-Wall clock and randomness of the standard library are replaced by the simulated ones; threads, real sockets, files
-opened for writing and child processes are escapes. An ``Escape`` derives from BaseException, so that no
-``except Exception`` hides it, and is remembered, so that nothing else does. Limits: a name imported earlier as
-``from time import time`` escapes the replacement, ``datetime.now()`` is C code, and reading real files is allowed.
-Only the thread that entered the guard is watched.
+Clocks and entropy of the standard library are replaced by the simulated ones (``stand_ins``, which says what escapes
+that); threads, real sockets, files opened for writing and child processes are escapes. An ``Escape`` derives from
+BaseException, so that no ``except Exception`` hides it, and is remembered, so that nothing else does: ``World.run``
+raises it before anything else. Not watched: reading real files, facts about the real process (its id, environment,
+working directory), what C code does without an audit event. Only the thread that entered the guard is watched.
 """
 
 from __future__ import annotations
@@ -14,31 +14,33 @@ import os
 import random
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from . import schedule
 from .host import life_or_none
 from .kernel import Kernel
+from .stand_ins import StandIns
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+# The audit events of the real world (Python's "Audit events table").
 _FORBIDDEN = frozenset(
-    {
-        *(f"socket.{name}" for name in ("connect", "bind", "sendto", "sendmsg", "gethostbyname", "gethostbyaddr")),
-        *(f"os.{name}" for name in ("system", "exec", "fork", "forkpty", "posix_spawn", "spawn")),
-        *(
-            f"os.{name}"
-            for name in ("rename", "remove", "rmdir", "mkdir", "link", "symlink", "truncate", "chmod", "chown")
-        ),
-        *(
-            "subprocess.Popen",
-            "_thread.start_new_thread",
-        ),  # the latter from Python 3.12 on; Thread.start is replaced too
-        *("shutil.copyfile", "shutil.move", "shutil.rmtree", "tempfile.mkstemp", "tempfile.mkdtemp"),
-    }
+    f"{module}.{name}"
+    for module, names in {
+        "socket": "connect bind sendto sendmsg gethostname gethostbyname gethostbyaddr",
+        "os": "system exec fork forkpty posix_spawn spawn kill killpg rename remove rmdir mkdir link symlink truncate "
+        "chmod chown utime setxattr removexattr",
+        "shutil": "copyfile move rmtree",
+        "tempfile": "mkstemp mkdtemp",
+        "subprocess": "Popen",
+        "_thread": "start_new_thread start_joinable_thread",  # since Python 3.12; Thread.start is replaced too
+        "time": "sleep",
+        "sqlite3": "connect",
+        "syslog": "syslog",
+    }.items()
+    for name in names.split()
 )
 
 
@@ -83,9 +85,7 @@ class Guard:
             undo.enter_context(schedule.no_worker_threads(lambda what: self.escape(what)))
             undo.callback(random.setstate, random.getstate())
             random.seed(self._kernel.rng("module random").getrandbits(64))
-            for module, name, replacement in self._replacements():
-                undo.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, self._for_this_thread(getattr(module, name), replacement))
+            undo.enter_context(_STAND_INS.in_place(self))
             undo.callback(setattr, sys, "dont_write_bytecode", sys.dont_write_bytecode)
             sys.dont_write_bytecode = True
             if gc.isenabled():  # no finaliser at a place that depends on what ran before
@@ -98,41 +98,20 @@ class Guard:
             finally:
                 _HOOK.guard = None
 
-    def _replacements(self) -> list[tuple[Any, str, Callable[..., Any]]]:
-        now, wall = self._kernel.current_time, self._wall
-        gmtime, localtime, ctime, strftime = time.gmtime, time.localtime, time.ctime, time.strftime
-        return [
-            (time, "time", wall),
-            (time, "time_ns", lambda: round(wall() * 1e9)),
-            *((time, name, now) for name in ("monotonic", "perf_counter", "process_time", "thread_time")),
-            *(
-                (time, f"{name}_ns", lambda: round(now() * 1e9))
-                for name in ("monotonic", "perf_counter", "process_time")
-            ),
-            (time, "gmtime", lambda seconds=None: gmtime(wall() if seconds is None else seconds)),
-            (time, "localtime", lambda seconds=None: localtime(wall() if seconds is None else seconds)),
-            (time, "ctime", lambda seconds=None: ctime(wall() if seconds is None else seconds)),
-            (time, "strftime", lambda form, when=None: strftime(form, localtime(wall()) if when is None else when)),
-            (time, "sleep", lambda seconds: self.escape(f"time.sleep({seconds!r})")),
-            (threading.Thread, "start", lambda thread: self.escape(f"start of {thread.name}")),
-            (os, "urandom", self._octets),
-            (random, "_urandom", self._octets),
-        ]
+    # -- what the stand-ins give
 
-    def _for_this_thread(self, real: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
-        def chosen(*arguments: Any, **keywords: Any) -> Any:
-            chosen_function = replacement if threading.get_ident() == self._thread else real
-            return chosen_function(*arguments, **keywords)
-
-        return chosen
-
-    def _wall(self) -> float:
+    def wall(self) -> float:
+        """The wall clock of the host that asks."""
         life = life_or_none()
         return life.host.wall() if life is not None else self._epoch + self._kernel.current_time()
 
-    def _octets(self, count: int) -> bytes:
-        life = life_or_none()
-        return self._kernel.rng(f"urandom/{life or '-'}").randbytes(count)
+    def now(self) -> float:
+        """Virtual time."""
+        return self._kernel.current_time()
+
+    def octets(self, count: int) -> bytes:
+        """Seeded, a stream for each life."""
+        return self._kernel.rng(f"urandom/{life_or_none() or '-'}").randbytes(count)
 
 
 class _Hook:
@@ -153,3 +132,4 @@ class _Hook:
 
 
 _HOOK = _Hook()
+_STAND_INS = StandIns()

@@ -257,7 +257,7 @@ class Host:
                 try:
                     await life.ended.wait()
                 finally:  # of our cancellation: it may be halted and would not see its own
-                    life.die(silently=self.frozen)
+                    life.die(silently=False)
         except BaseExceptionGroup as group:
             if len(group.exceptions) == 1:
                 raise group.exceptions[0] from None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from ipaddress import ip_address
 
 import trio
@@ -22,7 +23,6 @@ from .client import Sender, Target
 from .draw import draw
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal, play
-from .footprint import footprint
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
 from .kernel import Deadlock, Livelock, SimulationFailure
@@ -296,7 +296,7 @@ class Course:
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():
             if service.life is not None and service.running:
-                into[service.host.name] = footprint(service.life)
+                into[service.host.name] = asdict(service.life.usage())
 
     async def _examine(self) -> None:
         """Power fails everywhere, nothing unsynced survives; what the disks then hold, and owe, is what there is."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import trio
 
@@ -18,7 +18,11 @@ from .resolver import Resolver
 from .sockets.link import Path
 from .sockets.network import Network
 
+if TYPE_CHECKING:
+    from .nameserver import Nameserver
+
 T = TypeVar("T")
+Side: TypeAlias = Host | Sequence[Host]  # of a partition
 
 EPOCH = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC: where the wall clocks begin
 LOOK_FIRST_SECONDS, LOOK_MAX_SECONDS = 0.001, 0.25  # how often ``until`` looks
@@ -72,8 +76,50 @@ class World:
         return host
 
     def link(self, one: Host, other: Host) -> tuple[Path, Path]:
-        """Both directions between two hosts; change latency, jitter, bandwidth or ``blocked`` on them at any time."""
+        """Both directions between two hosts; change what a ``Path`` has at any time."""
         return self.network.path(one, other), self.network.path(other, one)
+
+    # -- what may happen between hosts, or groups of them; one_way: from the first to the second only
+
+    def partition(self, one: Side, other: Side, *, one_way: bool = False) -> None:
+        """Nothing passes from now on: streams send again until they give up, datagrams are lost."""
+        self._trace_between("partition", one, other, one_way=one_way)
+        for path in self._between(one, other, one_way):
+            path.blocked = True
+
+    def hold(self, one: Side, other: Side, *, one_way: bool = False) -> None:
+        """What is under way, and sent from now on, waits and comes out in order when it is healed."""
+        self._trace_between("hold", one, other, one_way=one_way)
+        for path in self._between(one, other, one_way):
+            path.hold()
+
+    def heal(self, one: Side, other: Side, *, one_way: bool = False) -> None:
+        """The end of partitions and holds."""
+        self._trace_between("heal", one, other, one_way=one_way)
+        for path in self._between(one, other, one_way):
+            path.heal()
+
+    def heal_all(self) -> None:
+        """The end of all partitions and holds, wherever they are."""
+        self.kernel.trace("heal-all")
+        for path in self.network.paths():
+            path.heal()
+
+    def reset(self, one: Host, other: Host) -> None:
+        """Both ends of every TCP connection between two hosts get a reset, as from a box between them that forgot."""
+        self._trace_between("reset-all", one, other, connections=self.network.reset(one, other))
+
+    def _between(self, one: Side, other: Side, one_way: bool) -> Iterator[Path]:
+        for source in _hosts(one):
+            for target in _hosts(other):
+                if source is not target:
+                    yield self.network.path(source, target)
+                    if not one_way:
+                        yield self.network.path(target, source)
+
+    def _trace_between(self, kind: str, one: Side, other: Side, **fields: object) -> None:
+        names = [",".join(host.name for host in _hosts(side)) for side in (one, other)]
+        self.kernel.trace(kind, "", one=names[0], other=names[1], **fields)
 
     @property
     def nursery(self) -> trio.Nursery:
@@ -153,6 +199,14 @@ class World:
 
     # -- for drivers
 
+    async def nameserver(self, host: Host, *zones: str) -> Nameserver:
+        """Start a nameserver for *zones*, master files with ``$ORIGIN``, as a life on *host*; it answers already."""
+        from .nameserver import Nameserver  # the one that needs dnspython
+
+        nameserver = Nameserver(*zones)
+        await host.start(nameserver.serve)
+        return nameserver
+
     async def until(self, holds: Callable[[], bool], within_seconds: float) -> None:
         """Wait until *holds*, looked at again and again. Raises Never when it takes longer."""
         deadline = trio.current_time() + within_seconds
@@ -163,3 +217,7 @@ class World:
                 raise Never(f"not within {within_seconds:g} s")
             await trio.sleep(min(pause, left))
             pause = min(pause * 2, LOOK_MAX_SECONDS)
+
+
+def _hosts(side: Side) -> Sequence[Host]:
+    return [side] if isinstance(side, Host) else side

@@ -230,6 +230,8 @@ class End:
         self._last_arrival = arrival
         self._in_flight += octets
         self._flight.append((arrival, item))
+        if self.host.frozen:  # a process was ended all the same: it leaves when the machine thaws
+            self._stalled_since = kernel.now
         if self._next is None and not self._parked:
             self._schedule(arrival)
 
@@ -319,6 +321,9 @@ class End:
         return True
 
     def _send_reset(self) -> None:
+        if self.host.frozen:
+            self.host.kernel.after(RETRY_FIRST_SECONDS, self._send_reset, ties=self.path.draws)
+            return
         self.host.trace("reset", conn=self.number, end=self.label)
         if self.host.up:
             self.path.carry(self.peer.reset_came)

@@ -90,6 +90,11 @@ class Path:
         """From now on what is under way waits at the other end, and nothing is lost by it."""
         self._held = True
 
+    def heal(self) -> None:
+        """Neither blocked nor held."""
+        self.blocked = False
+        self.release()
+
     def wait(self, function: Callable[..., object], *arguments: Any) -> None:
         """Have ``function(*arguments)`` called when the path is released, after what waits already."""
         self._waiting.append((function, arguments))

@@ -17,6 +17,7 @@ class Queue:
 
     backlog: as given to listen(); Linux holds one more. drops_all: a packet filter discards every SYN.
     credentials: of the process that called listen() (SO_PEERCRED of a Unix client).
+    arrived: called for each connection that comes to wait.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Queue:
         self.send_octets, self.receive_octets = send_octets, receive_octets
         self.drops_all = False
         self.closed = False
-        self._arrived = arrived
+        self.arrived = arrived
         self._ends: deque[End] = deque()
         self._half_open = 0
 
@@ -53,7 +54,7 @@ class Queue:
         if reserved:
             self.give_up()
         self._ends.append(end)
-        self._arrived()
+        self.arrived()
 
     def take(self) -> End | None:
         """The connection that waited longest."""

@@ -20,6 +20,7 @@ from .credentials import NOBODY
 from .handshake import Attempt
 from .listening import Queue
 from .ports import Binding, Use
+from .sharing import Sharing
 from .simsocket import SimSocket
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class StreamSocket(SimSocket):
         self._connect_error = 0
         self._was_refused = False
         self._reconnects = False
+        self._sharing: Sharing | None = None  # with sockets of other lives
         if end is not None:
             self._connected(end)
 
@@ -133,17 +135,17 @@ class StreamSocket(SimSocket):
 
     async def bind(self, address: Any) -> None:
         resolved = await self._resolve(address, local=True)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            self._check_open()
-            if self._unix:
-                self._bind_unix(resolved)
-            else:
-                if self._end is not None:
-                    raise failure(errno.EINVAL)
-                self._bind_port(parse(self._family, resolved))
-        finally:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        await self._waiting.at_once(lambda: self.bind_resolved(resolved))
+
+    def bind_resolved(self, address: Any) -> None:
+        """``bind`` for an address without names, at once."""
+        self._check_open()
+        if self._unix:
+            self._bind_unix(address)
+        elif self._end is not None:
+            raise failure(errno.EINVAL)
+        else:
+            self._bind_port(parse(self._family, address))
 
     def _bind_unix(self, path: str | bytes) -> None:
         if self._unix_name:
@@ -404,6 +406,11 @@ class StreamSocket(SimSocket):
     def _release(self) -> None:
         super()._release()
         self._phase = Phase.CLOSED
+        if self._sharing is None or self._sharing.left(self):
+            self.end()
+
+    def end(self) -> None:
+        """No descriptor of any life refers to it any more."""
         if self._attempt is not None:
             self._attempt.abandon()
         if self._binding is not None and self._end is None:
@@ -415,6 +422,33 @@ class StreamSocket(SimSocket):
             self._queue.close()
         if self._end is not None:
             self._end.close(linger_none=self._options.lingers_not)
+
+    # -- one open file description in several lives
+
+    def shared(self) -> Sharing:
+        """What it shares with the sockets of other lives, from now on. EBADF when closed.
+
+        Only what listens or is connected can be shared: a socket that is neither has state of its own here.
+        """
+        self._check_open()
+        assert self._phase in (Phase.LISTENING, Phase.CONNECTED), f"{self} is {self._phase.value}: cannot be shared"
+        if self._sharing is None:
+            self._sharing = sharing = Sharing(self)
+            if self._queue is not None:
+                self._queue.arrived = sharing.wake_readers
+            if self._end is not None:
+                self._end.readable, self._end.writable = sharing.wake_readers, sharing.wake_writers
+        return self._sharing
+
+    def twin(self, life: Life) -> StreamSocket:
+        """A socket of *life* for the same description. EMFILE if *life* has no descriptor left."""
+        assert self._sharing is not None
+        twin = StreamSocket(life, self._family, self._proto)
+        twin._phase = Phase.LISTENING if self._queue is not None else Phase.CONNECTED
+        twin._options, twin._sharing = self._options, self._sharing
+        twin._binding, twin._unix_name = self._binding, self._unix_name
+        twin._queue, twin._end = self._queue, self._end
+        return twin
 
 
 def _unix_path(path: str | bytes) -> str:
