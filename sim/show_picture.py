@@ -159,7 +159,7 @@ class _Sheet:
             + (
                 f'<text class="name" x="{_label_x(x1 + 6, arrow.mail)}" y="{y1 + (13 if y2 < y1 else -6)}">'
                 f"{escape(arrow.mail)}</text>"
-                if arrow.guilty and x1 > PAD
+                if arrow.guilty and x1 > PAD and arrow.outcome != "delivered"
                 else ""
             )
             + "</g>"

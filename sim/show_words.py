@@ -105,10 +105,12 @@ def told(attempt: Attempt) -> str:
     client, host = attempt.mail.source, attempt.target_host or attempt.mail.target
     match attempt.told:
         case Told.ACCEPTED:
-            return f"{host} answers {client} «{attempt.reply}»: from here on {host} is responsible for the mail"
+            return (
+                f"{host} answers {client} «{attempt.reply}»: from here on {host} is responsible for {attempt.mail.name}"
+            )
         case Told.REFUSED:
-            return f"{host} refuses it for good: «{attempt.reply}»"
+            return f"{host} refuses {attempt.mail.name} for good: «{attempt.reply}»"
         case Told.DEFERRED:
-            return f"{client} is told to try again later, or finds nobody: «{attempt.reply}»"
+            return f"{client} cannot send {attempt.mail.name} now and will try again: «{attempt.reply}»"
         case Told.UNKNOWN:
-            return f"{client} has sent all of it and gets no answer ({attempt.reply}): it may have been taken or not"
+            return f"{client} has sent all of {attempt.mail.name} and gets no answer ({attempt.reply}): taken, or not?"
