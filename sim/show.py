@@ -102,7 +102,7 @@ def _top(told: Story) -> list[Moment]:
     chosen = [
         moment
         for moment in told.moments
-        if moment.mail in told.guilty or (not moment.mail and first <= moment.seconds <= last)
+        if moment.mail in told.guilty or moment.kind == "last" or (not moment.mail and first <= moment.seconds <= last)
     ]
     return chosen[:STORY_MAX]
 

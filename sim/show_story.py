@@ -283,8 +283,8 @@ def _of_records(seen: Iterable[Sighting], names: dict[tuple[str, str], str]) -> 
                 text = f"{host} reports {what} in its spool, as {record.batch_id}, for {record.forward_path}"
                 yield Moment(sighting.seconds, host, text, name, "spooled")
             case Delivered():
-                where = f"to {record.peer_address}" if record.peer_address else "into the mailbox"
-                text = f"{host} reports {what} delivered {where}, for {record.forward_path}"
+                where = f" to {record.peer_address}" if record.peer_address else ""
+                text = f"{host} reports {what} delivered{where}, for {record.forward_path}"
                 yield Moment(sighting.seconds, host, text, name, "delivered")
             case Failed():
                 did = f"gives {what} up" if record.permanent else f"cannot deliver {what} yet"
@@ -307,7 +307,7 @@ def _lives(result: Result, began: float, struck: list[Struck]) -> Iterator[Momen
             each.fault.targets[0] == words[1] and each.began <= seconds <= (each.ended or seconds) for each in asked
         ):
             text = f"the power of {words[1]} is cut for the last time, to see what is durable on its disk"
-            yield Moment(seconds, words[1], text, kind="fault")
+            yield Moment(seconds, words[1], text, kind="last")
 
 
 def _of_the_end(evidence: Evidence) -> Iterator[Moment]:
@@ -358,8 +358,6 @@ def _ups_and_downs(result: Result, began: float) -> Iterator[Change]:
             yield Change(float(time) - began, host, "lives", 1 if kind == "boot" else -1)
             if kind == "end":  # a new life begins without sessions
                 yield Change(float(time) - began, host, "sessions", "0")
-        elif kind == "power-loss":
-            yield Change(float(time) - began, host, "lives", "0")
 
 
 def _counts(seen: Iterable[Sighting]) -> Iterator[Change]:
@@ -389,11 +387,14 @@ def _counts(seen: Iterable[Sighting]) -> Iterator[Change]:
 def _window(
     result: Result, moments: list[Moment], guilty: tuple[str, ...], whole: tuple[float, float]
 ) -> tuple[float, float]:
-    """Where the mails in question are on their way, and what breaks meanwhile; all of it if there is no such mail."""
+    """Where the mails in question are on their way, and what breaks meanwhile; all of it if there is no such mail.
+
+    Of a run in which everything held, load and faults.
+    """
     about = [moment.seconds for moment in moments if moment.mail in guilty]
     about += [violation.seconds for violation in result.violations if violation.seconds > 0]
     if not about:
-        return whole
+        return whole if result.violations else (whole[0], min(whole[1], result.scenario.duration_seconds))
     first, last = min(about), max(about)
     near = [
         moment.seconds
