@@ -22,6 +22,7 @@ from . import schedule
 from .host import life_or_none
 from .kernel import Kernel
 from .stand_ins import StandIns
+from .tls import seeded_openssl
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -83,6 +84,7 @@ class Guard:
         assert _HOOK.guard is None, "a world runs inside another"
         with ExitStack() as undo:
             undo.enter_context(schedule.no_worker_threads(lambda what: self.escape(what)))
+            undo.enter_context(seeded_openssl(self._kernel, life_or_none))
             undo.callback(random.setstate, random.getstate())
             random.seed(self._kernel.rng("module random").getrandbits(64))
             undo.enter_context(_STAND_INS.in_place(self))
@@ -108,6 +110,11 @@ class Guard:
     def now(self) -> float:
         """Virtual time."""
         return self._kernel.current_time()
+
+    def host_name(self) -> str:
+        """The name of the host that asks."""
+        life = life_or_none()
+        return life.host.name if life is not None else self.escape("socket.gethostname()")
 
     def octets(self, count: int) -> bytes:
         """Seeded, a stream for each life."""

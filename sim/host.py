@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -30,15 +29,19 @@ from momentum_trio.machine.disk import Datasync, FileKind, Step, Sync, SyncDirec
 from . import schedule
 from .disk import PowerCut, SimDisk, SimStore
 from .kernel import SimulationFailure
+from .signals import KILLING
 from .sockets.address import IPAddress, failure
 from .sockets.credentials import Credentials
 from .sockets.ports import Ports
 from .sockets.unix import UnixNames
+from .units import Units
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
+    from momentum_trio.machine.contract import Roles
 
     from .kernel import Kernel
+    from .signals import SignalInbox
     from .sockets.connection import End
     from .sockets.network import Network
     from .world import World
@@ -52,7 +55,6 @@ DESCRIPTORS_MAX, DESCRIPTORS_HARD_MAX = 1024, 1_048_576
 FIRST_DESCRIPTOR = 3  # after stdin, stdout and stderr
 FIRST_PID = 1000
 DEFAULT_UMASK = 0o022
-DEADLY_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGKILL")  # to those who do not receive them
 
 
 class NoHost(RuntimeError):
@@ -146,6 +148,10 @@ class Host:
         self.skew_seconds = 0.0
         self.clock_rate = 1.0
         self.users: dict[int, str] = {0: "root"}
+        self.groups: dict[int, str] = {0: "root"}
+        self.nameservers: list[str] = []  # resolv.conf, as a life finds it when it starts
+        self.roles: Roles = {}  # what children the programs here may spawn
+        self.units = Units(self)  # listening sockets held for the programs here
         self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
@@ -282,6 +288,7 @@ class Host:
 
     def _new_life(self, program: Program | None = None) -> Life:
         self.powered = True
+        self.units.open()
         self._life_count += 1
         life = Life(self, self._life_count, program)
         self.lives.append(life)
@@ -308,6 +315,7 @@ class Host:
         self.powered = False
         for life in list(self.lives):
             life.die(silently=True)
+        self.units.vanish()
         for end in list(self.ends):
             end.vanish()
         self.ends.clear()
@@ -379,6 +387,7 @@ class Life:
         self.host = host
         self.number = number
         self.program = program
+        self.parent: Life | None = None  # the life that spawned it
         self.alive = True
         self.paused = False
         self.ended = trio.Event()
@@ -389,7 +398,8 @@ class Life:
         self.descriptors_max = DESCRIPTORS_MAX
         self.descriptors_hard_max = DESCRIPTORS_HARD_MAX
         self.credentials = Credentials(FIRST_PID + number, 0, 0)
-        self.inboxes: dict[str, list[trio.MemorySendChannel[str]]] = {}
+        self.died = trio.Event()  # at once, where ``ended`` waits for its tasks
+        self.inboxes: dict[str, list[SignalInbox]] = {}
         self._pending_signals: list[str] = []
         self._scope = trio.CancelScope()
         self._descriptors: dict[int, Descriptor] = {}
@@ -491,7 +501,7 @@ class Life:
     # -- ending
 
     def signal(self, name: str) -> None:
-        """Send a signal. Nobody receives it: SIGTERM, SIGINT and SIGHUP kill, others do nothing.
+        """Send a signal. It goes to who receives it innermost; where nobody does, it kills or does nothing.
 
         SIGSTOP and SIGCONT are ``pause`` and ``resume``. What would kill a halted life waits until it runs again, but
         for SIGKILL of one that is paused.
@@ -504,10 +514,8 @@ class Life:
         elif name == "SIGCONT":
             self.resume()
         elif (inboxes := self.inboxes.get(name)) and name != "SIGKILL":
-            for inbox in inboxes:
-                with suppress(trio.WouldBlock):  # so many are pending that one more makes no difference
-                    inbox.send_nowait(name)
-        elif name in DEADLY_SIGNALS:
+            inboxes[-1].put(name)
+        elif name in KILLING:
             if self.host.frozen or (self.paused and name != "SIGKILL"):
                 self._pending_signals.append(name)
             else:
@@ -554,6 +562,7 @@ class Life:
         if not self.alive:
             return
         self.alive = False
+        self.died.set()
         self.host.lives.remove(self)
         for descriptor in list(self._descriptors.values()):
             if silently:

@@ -1,9 +1,11 @@
-"""The machine of a simulated process: every part of ``momentum_trio.machine.Machine`` that exists so far."""
+"""The machine of a simulated process: every part of ``momentum_trio.machine.Machine``."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -11,12 +13,17 @@ import trio
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Step
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.os_nameservers import THIS_HOST
 from momentum_trio.mail.record import Record
 
 from .disk import PowerCut
+from .signals import SignalInbox
 from .sockets.address import failure
 from .sockets.credentials import Credentials
 from .sockets.options import SO_ATTACH_FILTER
+from .spawn import SimSpawn
+from .tls import SimTls
+from .units import SimAdopted
 
 if TYPE_CHECKING:
     from .host import Life
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WORK_SECONDS = 0.002  # what a job takes in a worker
-SIGNALS_MAX = 16
 DROP_ALL = bytes(16)  # a struct sock_fprog; the simulated stack takes any for the program that drops all
 
 
@@ -39,6 +45,11 @@ def build(life: Life) -> Machine:
         work=SimWork(life),
         process=SimProcess(life),
         events=events,
+        adopted=SimAdopted(life),
+        tls=SimTls(life),
+        nameservers=SimNameservers(life),
+        spawn=SimSpawn(life),
+        addresses=SimAddresses(life),
         gate=SimGate(),
     )
 
@@ -117,6 +128,48 @@ class SimGate:
         return True
 
 
+class SimNameservers:
+    """Those of the host, as they were when the life began."""
+
+    def __init__(self, life: Life) -> None:
+        self._addresses = tuple(life.host.nameservers) or THIS_HOST
+
+    def addresses(self) -> Sequence[str]:
+        return self._addresses
+
+
+class SimAddresses:
+    """An address that comes up is announced: who connects from now on reaches this host, whoever had it before.
+
+    Raises: EPERM without root; EEXIST for an address that is up here, EADDRNOTAVAIL for one that is not.
+    """
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    async def add(self, address: str, interface: str) -> None:
+        await self._check()
+        host, ip = self._life.host, ip_address(address)
+        if ip in host.addresses:
+            raise failure(errno.EEXIST, address)
+        host.network.announce(host, ip)
+        host.addresses.append(ip)
+        host.trace("address-up", address=address, interface=interface)
+
+    async def remove(self, address: str, interface: str) -> None:
+        await self._check()
+        host = self._life.host
+        if ip_address(address) not in host.addresses:
+            raise failure(errno.EADDRNOTAVAIL, address)
+        host.remove_address(address)
+        host.trace("address-down", address=address, interface=interface)
+
+    async def _check(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if not self._life.alive or self._life.credentials.uid != 0:
+            raise failure(errno.EPERM)
+
+
 class SimProcess:
     """Facts about the life; signals come from ``Life.signal``."""
 
@@ -155,20 +208,24 @@ class SimProcess:
 
     @asynccontextmanager
     async def signals(self, *names: str) -> AsyncIterator[AsyncIterator[str]]:
-        sender, receiver = trio.open_memory_channel[str](SIGNALS_MAX)
+        inbox = SignalInbox()
         for name in names:
-            self._life.inboxes.setdefault(name, []).append(sender)
+            self._life.inboxes.setdefault(name, []).append(inbox)
         try:
-            yield receiver
+            yield inbox
         finally:
             for name in names:
-                self._life.inboxes[name].remove(sender)
+                self._life.inboxes[name].remove(inbox)
+            for name in inbox.pending:  # what was not taken does what it does without this block
+                self._life.signal(name)
 
     async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
         await trio.lowlevel.checkpoint()
         uids = {name: uid for uid, name in self._life.host.users.items()}
-        if user not in uids:
-            raise LookupError(f"no user {user}")
+        gids = {name: gid for gid, name in self._life.host.groups.items()}
+        for name, known in ((user, uids), *((name, gids) for name in (group, *supplemental))):
+            if name not in known:
+                raise KeyError(f"no such user or group: {name}")
         if self._life.credentials.uid != 0:
-            raise failure(1, "not root")
-        self._life.credentials = Credentials(self.pid, uids[user], uids[user])
+            raise failure(errno.EPERM)
+        self._life.credentials = Credentials(self.pid, uids[user], gids[group])

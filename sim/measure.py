@@ -26,6 +26,7 @@ DEFAULT_PORT = 25
 _SECONDS = {"us": "0.000001", "ms": "0.001", "s": "1", "m": "60", "min": "60", "h": "3600"}
 _OCTETS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _measure = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]{1,3})?) ?([A-Za-z]*(?:/s)?|%)").fullmatch
+_plain_key = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch
 _SHOWN_DIGITS = 24  # of a number written out; longer ones are shown with an exponent
 
 
@@ -233,14 +234,18 @@ def _show_place(place: tuple[str, int]) -> str:
 
 
 def _show_pairs(pairs: tuple[tuple[str, str], ...]) -> str:
-    return "[ " + "".join(f"{quoted(key)} = {quoted(text)} " for key, text in pairs) + "]"
+    return "[ " + "".join(f"{_key(key)} = {quoted(text)} " for key, text in pairs) + "]"
+
+
+def _key(text: str) -> str:
+    return text if _plain_key(text) else quoted(text)
 
 
 ADDRESSES: Kind[tuple[str, ...]] = Kind("list of addresses", _addresses, show_words)
 BLOCKS: Kind[tuple[str, ...]] = Kind("list of addresses and blocks", _blocks, show_words)
 PAIRS: Kind[tuple[tuple[str, str], ...]] = Kind("dictionary", _pairs, _show_pairs)
 IDS: Kind[tuple[tuple[str, int], ...]] = Kind(
-    "dictionary of numbers", _ids, lambda ids: "[ " + "".join(f"{quoted(name)} = {uid} " for name, uid in ids) + "]"
+    "dictionary of numbers", _ids, lambda ids: "[ " + "".join(f"{_key(name)} = {uid} " for name, uid in ids) + "]"
 )
 PLACE: Kind[tuple[str, int]] = Kind("place", _place, _show_place)
 

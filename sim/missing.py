@@ -20,7 +20,7 @@ from momentum_trio.config.value import Dictionary, Position, Setting, Value, Wor
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.net.endpoint import Family
 
-from .measure import show_words
+from .measure import IDS, show_words
 from .production import HostTree, Production
 from .said import instance_at, value_at
 from .scenario import HostPlan, Program
@@ -75,6 +75,10 @@ class _Search:
 
     def __init__(self, tree: ConfigTree, files: HostTree, plan: HostPlan, cast: Cast) -> None:
         self._tree, self._files, self._plan, self._cast = tree, files, plan, cast
+        # what there will be once what was said so far is added
+        self._addresses = {name: other.addresses for name, other in cast.hosts.items()}
+        self._users = plan.users
+        self._names: list[str] = []
         self._look: Mapping[str, Callable[[Scope, Setting], Iterator[Lack]]] = {
             **dict.fromkeys(_REMOTES, self._remotes),
             **dict.fromkeys(_LOCALS, self._locals),
@@ -104,9 +108,13 @@ class _Search:
                     yield from self._local(endpoint.address, instance_at(self._tree, scope), "Listen")
 
     def _local(self, address: str, at: Position, option: str) -> Iterator[Lack]:
-        if not ip_address(address).is_loopback and address not in self._plan.addresses:
-            line = f"addresses = {show_words((*self._plan.addresses, address))}"
-            yield self._lack(Missing.ADDRESS, address, at, option, self._to_host(line))
+        if not ip_address(address).is_loopback and address not in self._addresses[self._plan.name]:
+            line = self._to_host(self._with_address(self._plan.name, address))
+            yield self._lack(Missing.ADDRESS, address, at, option, line)
+
+    def _with_address(self, host: str, address: str) -> str:
+        self._addresses[host] += (address,)
+        return f"addresses = {show_words(self._addresses[host])}"
 
     # options
 
@@ -127,14 +135,14 @@ class _Search:
 
     def _security(self, setting: Setting, key: str) -> Iterator[Lack]:
         missing = {"user": Missing.USER, "group": Missing.GROUP, "supplemental_groups": Missing.GROUP}.get(key)
-        known = {"root", *(name for name, _ in self._plan.users)}
-        for name in _texts(setting.value) if missing is not None else ():
-            if name and not name.isdigit() and name not in known:
-                ids = [uid for _, uid in self._plan.users]
-                users = (*self._plan.users, (name, max(ids, default=FIRST_UID - 1) + 1))
-                line = f"users = [ {' '.join(f'{quoted(user)} = {uid}' for user, uid in users)} ]"
-                assert missing is not None
-                yield self._lack(missing, name, self._at(setting, name), setting.name, self._to_host(line))
+        if missing is None:
+            return
+        for name in _texts(setting.value):
+            if name and not name.isdigit() and name not in ("root", *(user for user, _ in self._users)):
+                uid = max((FIRST_UID - 1, *(uid for _, uid in self._users))) + 1
+                self._users += ((name, uid),)
+                line = self._to_host(f"users = {IDS.show(self._users)}")
+                yield self._lack(missing, name, self._at(setting, name), setting.name, line)
 
     def _locals(self, scope: Scope, setting: Setting) -> Iterator[Lack]:
         for text in _texts(setting.value):
@@ -146,20 +154,19 @@ class _Search:
 
     def _remotes(self, scope: Scope, setting: Setting) -> Iterator[Lack]:
         for text in _texts(setting.value):
-            target = host_of(text)
+            target = host_of(text).lower()
             if not target or target.startswith("__") or self._cast.is_place(target):
                 continue
             at, who = self._at(setting, text), self._somebody()
-            if _is_address(target):
-                address = str(ip_address(target))
-                addresses = show_words((*self._cast.hosts[who].addresses, address))
-                line = (
-                    f'add to Host "{who}": addresses = {addresses}, or to Simulation: unreachable = {quoted(address)}'
-                )
+            if not _is_address(target):
+                if target not in self._names:
+                    self._names.append(target)
+                    line = f'add to Simulation: Name {quoted(target)} {{ is = "{who}" }}'
+                    yield self._lack(Missing.NAME, target, at, setting.name, line)
+            elif (address := str(ip_address(target))) not in self._addresses[who]:
+                line = f'add to Host "{who}": {self._with_address(who, address)}'
+                line += f", or to Simulation: unreachable = {quoted(address)}"
                 yield self._lack(Missing.REMOTE, address, at, setting.name, line)
-            else:
-                line = f'add to Simulation: Name {quoted(target)} {{ is = "{who}" }}'
-                yield self._lack(Missing.NAME, target, at, setting.name, line)
 
     def _somebody(self) -> str:
         """A host that may stand for one outside: a sink, if there is one."""

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.error import ConfigError, ConfigErrors
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
@@ -13,6 +14,7 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.syntax import Include
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position
+from momentum_trio.net.endpoint import Family
 
 from .said import node_at
 
@@ -40,7 +42,7 @@ class HostTree:
 
     def supply(self, path: str) -> Supply:
         """What the host would find at *path*; from then on its disk holds it."""
-        at = posixpath.normpath("/" + path)
+        at = posixpath.normpath("/" + path.lstrip("/"))
         if at in self.given:
             return self.given[at]
         real = self._real(path)
@@ -124,3 +126,10 @@ def _moved(error: ConfigError, files: HostTree) -> ConfigError:
     """*error* with its place in the real tree."""
     at, option, problem, hint = _real(error.at, files), error.option, error.problem, error.hint
     return ConfigError(at, option, problem, hint, warning=error.warning, is_secret=error.is_secret)
+
+
+def socket_folders(tree: ConfigTree) -> tuple[str, ...]:
+    """The folders in which the Unix sockets of *tree* lie: a host that runs it has them."""
+    scopes = (scope for kind in LISTENER_KINDS for scope in tree.listens(kind))
+    paths = [scope.endpoint.path for scope in scopes if scope.endpoint.family is Family.UNIX]
+    return tuple(sorted({path.rpartition("/")[0] or "/" for path in paths}))

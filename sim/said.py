@@ -32,6 +32,13 @@ class Said:
         except ValueError:  # said by the check of the tree
             return option.default
 
+    def is_empty(self, scope: Scope, option: Option[tuple[Any, ...]]) -> bool:
+        """Whether *scope* gives *option* an empty list."""
+        try:
+            return self.is_set(scope, option) and not option.resolve(Chain((scope,)))
+        except ValueError:
+            return False
+
     def is_set(self, scope: Scope, option: Option[Any]) -> bool:
         """Whether *scope* says anything of *option*."""
         return option.key in scope.settings

@@ -66,6 +66,8 @@ INSTANT = frozenset(
 class HostPlan:
     """A host. config: path on the host of what ``ecelerity`` reads; files: what its disk holds before it boots.
 
+    folders: those its disk has besides, because the configuration puts a socket there.
+
     file_sources: for a file of *files* that did not stand in the scenario file: where it was read from, as the scenario
     file wrote it; empty when the configuration named it. root: the folder that stood for the host's ``/``.
     """
@@ -77,6 +79,7 @@ class HostPlan:
     config_source: str = ""  # the path as the scenario file wrote it
     root: str = ""
     files: tuple[tuple[str, bytes], ...] = ()
+    folders: tuple[str, ...] = ()
     file_sources: tuple[tuple[str, str], ...] = ()
     users: tuple[tuple[str, int], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()

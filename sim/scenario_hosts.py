@@ -23,10 +23,10 @@ _name = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?").fullmatch
 
 
 class HostReader:
-    """Reads the scopes Host. folder: of the scenario file, which relative paths begin at."""
+    """Reads the scopes Host. folder: of the scenario file, which relative paths begin at. schema: the product's."""
 
-    def __init__(self, said: Said, folder: str, reading: Reading) -> None:
-        self._said, self._folder, self._reading = said, folder, reading
+    def __init__(self, said: Said, folder: str, reading: Reading, schema: Schema) -> None:
+        self._said, self._folder, self._reading, self._schema = said, folder, reading, schema
 
     def hosts(self, simulation: Scope) -> dict[str, tuple[HostPlan, Scope]]:
         """Every Host, by name. The files a configuration names are not among its files yet."""
@@ -43,7 +43,7 @@ class HostReader:
             problem = "expected a host name of letters, digits, '-' and '.'"
             self._said.wrong(self._said.instance_at(scope), scope.name, problem)
         addresses = self._said.required(scope, HostOptions.addresses, 'write addresses = ( "10.0.0.1" )')
-        if self._said.is_set(scope, HostOptions.addresses) and not addresses:
+        if self._said.is_empty(scope, HostOptions.addresses):
             self._said.wrong_value(scope, HostOptions.addresses, "expected one address at least")
         program = Program(value(scope, HostOptions.program))
         self._users(scope)
@@ -110,7 +110,7 @@ class HostReader:
 
     def real(self, source: str) -> str:
         """The path in the real tree that *source* names; empty when it is."""
-        return posixpath.join(self._folder, source) if source else ""
+        return posixpath.normpath(posixpath.join(self._folder, source)) if source else ""
 
     def _files(self, scope: Scope) -> tuple[dict[str, bytes], dict[str, str]]:
         """The files that stand in the scenario, by path on the host, and for those copied their sources."""
@@ -148,12 +148,12 @@ class HostReader:
         self._said.wrong_value(member, given, f"'{path}': {problem}")
         return b""
 
-    def production(self, plan: HostPlan, scope: Scope, schema: Schema) -> Production | None:
+    def production(self, plan: HostPlan, scope: Scope) -> Production | None:
         """The configuration of a host that runs the product; None when there is none, which is said."""
         config = self.real(plan.config_source)
         files = HostTree(plan.name, plan.config, config, self.real(plan.root), dict(plan.files), self._reading)
         try:
-            return load(files, dict(plan.environment), schema)
+            return load(files, dict(plan.environment), self._schema)
         except NoConfiguration as wrong:
             said = wrong.errors[0].problem
             self._said.wrong_value(scope, HostOptions.config, f"'{config or plan.config}': {said}")

@@ -163,7 +163,7 @@ class Reader:
 
     def _recipients(self, scope: Scope, option: Option[tuple[str, ...]]) -> tuple[str, ...]:
         paths = self._said.required(scope, option, 'write recipients = ( "a@b.example" )')
-        if self._said.is_set(scope, option) and not paths:
+        if self._said.is_empty(scope, option):
             self._said.wrong_value(scope, option, "expected one forward-path at least")
         return paths
 

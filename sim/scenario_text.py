@@ -7,7 +7,7 @@ Everything here happens before there is a world, with plain blocking reads of th
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TextIO
 
@@ -20,8 +20,9 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position
 from momentum_trio.net.netblock import Netblock
 
-from .missing import lacks
-from .production import Production, Reading
+from .measure import shown_seconds
+from .missing import Lack, lacks
+from .production import Production, Reading, socket_folders
 from .said import Said
 from .scenario import HostPlan, Program, Scenario
 from .scenario_hosts import HostReader
@@ -50,11 +51,10 @@ class Checked:
     warnings: list[ConfigError] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
-    def add(self, production: Production) -> None:
+    def add(self, production: Production, lacking: Sequence[Lack]) -> None:
         """What is to be said of a host's configuration; of one that two hosts share, once."""
-        known = {str(error) for error in (*self.problems, *self.warnings)}
-        self.problems += (error for error in production.errors if str(error) not in known)
-        self.warnings += (error for error in production.warnings if str(error) not in known)
+        self.problems = _once((*self.problems, *production.errors, *(lack.error() for lack in lacking)))
+        self.warnings = _once((*self.warnings, *production.warnings))
         self.texts.update(production.texts)
 
 
@@ -111,7 +111,7 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
         said.wrong(Position(path, 1, 1), "Simulation", "there is none", "write Simulation { ... } around it all")
         found.problems += said.errors
         return None
-    hosts = HostReader(said, posixpath.dirname(path), reading)
+    hosts = HostReader(said, posixpath.dirname(path), reading, configuration.schema())
     plans = hosts.hosts(simulation)
     cast = _cast(said, simulation, {name: plan for name, (plan, _) in plans.items()})
     reader = Reader(said, simulation, cast)
@@ -146,24 +146,33 @@ def _loaded(hosts: HostReader, plan: HostPlan, scope: Scope, cast: Cast, found: 
     """*plan* with the files of its configuration."""
     if plan.program is not Program.ECELERITY or not (plan.config_source or plan.config in dict(plan.files)):
         return plan
-    production = hosts.production(plan, scope, configuration.schema())
+    production = hosts.production(plan, scope)
     if production is None:
         return plan
-    found.add(production)
-    found.problems += (lack.error() for lack in lacks(production, plan, cast))
+    found.add(production, lacks(production, plan, cast))
     read_files = sorted(production.files.read.items())
     return replace(
         plan,
         files=(*plan.files, *read_files),
         file_sources=(*plan.file_sources, *((at, "") for at, _ in read_files)),
+        folders=() if production.tree is None else socket_folders(production.tree),
     )
+
+
+def _once(errors: Iterable[ConfigError]) -> list[ConfigError]:
+    return list({str(error): error for error in errors}.values())
 
 
 def _summary(path: str, scenario: Scenario) -> Iterator[str]:
     yield f"{path}: good"
     for plan in scenario.hosts:
-        files = f", {len(plan.files)} files" if plan.files else ""
+        files = f", {_count(len(plan.files), 'file')}" if plan.files else ""
         yield f"  {plan.name}: {plan.program.value} at {' '.join(plan.addresses)}{files}"
     mails = len(scenario.mails) + sum(load.count for load in scenario.loads)
-    swarm = "" if scenario.swarm is None else f", a swarm of {len(scenario.swarm.kinds)} kinds"
-    yield f"  {mails} messages, {len(scenario.faults)} faults{swarm}, {scenario.duration_seconds:g} s"
+    swarm = "" if scenario.swarm is None else f", a swarm of {_count(len(scenario.swarm.kinds), 'kind')}"
+    faults = _count(len(scenario.faults), "fault")
+    yield f"  {_count(mails, 'message')}, {faults}{swarm}, {shown_seconds(scenario.duration_seconds)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

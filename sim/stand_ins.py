@@ -1,4 +1,4 @@
-"""What takes the place of the standard library's clocks and entropy while a world runs.
+"""What takes the place of the standard library's clocks, entropy and host name while a world runs.
 
 A name is replaced wherever a module holds it: ``time.time``, and ``time`` in a module that did ``from time import
 time`` long before. The places are looked for once in each module; a world swaps those found and puts them back. In
@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import socket
 import ssl
 import sys
 import threading
@@ -44,6 +45,10 @@ class Sources(Protocol):
         """Entropy."""
         ...
 
+    def host_name(self) -> str:
+        """The name of the host that asks."""
+        ...
+
     def escape(self, what: str) -> NoReturn:
         """Somebody asked for what no stand-in can give."""
         ...
@@ -56,6 +61,7 @@ class StandIns:
         self._sources: Sources | None = None
         self._thread = 0
         pairs = [*self._clocks(), *self._entropy(), *self._dates()]
+        pairs.append(self._function(socket.gethostname, lambda sources: sources.host_name()))
         self._by_real = {id(real): (real, stand_in) for real, stand_in in pairs}
         self._by_stand_in = {id(stand_in): real for real, stand_in in pairs}
         self._seen: dict[str, ModuleType] = {}

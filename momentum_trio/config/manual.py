@@ -36,7 +36,7 @@ _WHY_STORED = {
     "authentication and roles": "no mechanism is built yet, so whatever asks for one is refused",
     "policy and throttles": "the checks built are those of relay, addresses, sizes, counts and content",
     "HTTP, ECStream, ECCluster, msgc": "these listeners load and are not bound",
-    "outbound": "mail is delivered to a Maildir or a black hole alone",
+    "outbound": "mail goes to a Maildir, a black hole, or by SMTP to a Gateway, a connection for each batch",
     "spool": "it keeps content on disk, not in memory, and has one format",
 }
 

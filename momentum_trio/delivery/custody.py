@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from momentum_trio.delivery.outcome import Deferred
+from momentum_trio.mail.stage import Stage
+from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.message import Batch, Conclusion, Retry
 
 
@@ -39,3 +42,9 @@ class Custody(Contents, Protocol):
     async def postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
         """Record when messages of a batch are due again."""
         ...
+
+
+def unreadable(fault: KeyError | SpoolFault) -> Deferred:
+    """What content that the spool does not give comes to. Not a bounce: the operator may yet save it."""
+    what = "message body missing" if isinstance(fault, KeyError) else f"spool: {fault}"
+    return Deferred(f"451 4.3.0 [internal] {what}", Stage.UNKNOWN)

@@ -18,12 +18,12 @@ from typing import Any
 
 import trio
 
-from momentum_trio.delivery.custody import Contents
+from momentum_trio.delivery.custody import Contents, unreadable
 from momentum_trio.delivery.line_ends import LineEnds, to_lf
 from momentum_trio.delivery.mailbox import Mailboxes, component, origin_of, unique_name
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.method import Attempt
-from momentum_trio.delivery.outcome import Deferred, Delivered, Outcome, Stage
+from momentum_trio.delivery.outcome import Deferred, Delivered, Outcome
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import (
     Close,
@@ -38,6 +38,7 @@ from momentum_trio.machine.disk import (
     Write,
     make_durable_directory,
 )
+from momentum_trio.mail.stage import Stage
 from momentum_trio.spool.fault import ContentDamaged, SpoolFault
 
 JOB_OCTETS_MAX = 4 * 1024 * 1024
@@ -293,12 +294,6 @@ def deferred(error: OSError) -> Deferred:
     """What an error of the disk comes to: the machine's fault, and not for ever."""
     code = "452 4.3.1" if error.errno in _FULL else "451 4.3.0"
     return Deferred(f"{code} [internal] mailbox: {error.strerror or error}", Stage.SENDING_BODY)
-
-
-def unreadable(fault: KeyError | SpoolFault) -> Deferred:
-    """What content that the spool does not give comes to. Not a bounce: the operator may yet save it."""
-    what = "message body missing" if isinstance(fault, KeyError) else f"spool: {fault}"
-    return Deferred(f"451 4.3.0 [internal] {what}", Stage.UNKNOWN)
 
 
 def _begin(parcel: Parcel) -> list[Step[Any]]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.outcome import Outcome
+from momentum_trio.net.next_hop import NextHop
 from momentum_trio.spool.message import Batch, Message
 
 
@@ -16,7 +17,7 @@ class Attempt:
     """One message about to be tried.
 
     domain: the routing domain. retries: attempts before this one. chain: the outbound scopes that hold for it, from
-    which a method resolves its own options.
+    which a method resolves its own options. gateway: where it goes, if the configuration says so.
     """
 
     batch: Batch
@@ -24,14 +25,15 @@ class Attempt:
     domain: str
     retries: int
     chain: Chain
+    gateway: NextHop | None = None
 
 
 class Method(Protocol):
     """A way of delivering mail.
 
     word: what ``Delivery_Method`` calls it. group_max: messages it is handed at once, at most. gathers: whether they
-    may belong to different routing domains. attempts_max: how many groups it has in hand at once; domain_attempts_max:
-    how many of those one routing domain may appear in, so that a slow one leaves room for the others.
+    may belong to different domains and batches. attempts_max: how many groups it has in hand at once;
+    domain_attempts_max: how many of those one domain may appear in, so that a slow one leaves room for the others.
     """
 
     @property

@@ -1,22 +1,15 @@
 """How an attempt to deliver one message ended. Deferrals and bounces are values; nothing is raised.
 
 reason: a reply of the other side, or ``451 4.3.0 [internal] ...`` where the words are ours (spec/logs.md section 9).
-stage: where the conversation stood, by the numbers of that section.
+stage: where the conversation stood, by the numbers of that section. octets: sent to the other side before it failed; 0:
+there was no connection.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
-
-class Stage(IntEnum):
-    """Connection stages of spec/logs.md section 9 that methods name so far."""
-
-    NOT_CONNECTED = 0
-    SENDING_BODY = 8
-    READING_CONFIRMATION = 9
-    UNKNOWN = 22
+from momentum_trio.mail.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +26,7 @@ class Deferred:
     reason: str
     stage: int = Stage.NOT_CONNECTED
     peer_address: str = ""
+    octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,7 @@ class Bounced:
     reason: str
     stage: int = Stage.NOT_CONNECTED
     peer_address: str = ""
+    octets: int = 0
 
 
 Outcome = Delivered | Deferred | Bounced

@@ -11,18 +11,20 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice, takewhile
 from typing import Protocol
 
 import trio
 
 from momentum_trio.delivery.custody import Custody
 from momentum_trio.delivery.method import Attempt, Method
-from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome, Stage
+from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.retry import EXPIRED, lives_on, wait_seconds
 from momentum_trio.delivery.route import OutboundTree, Route, Routes
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.path import split
+from momentum_trio.mail.stage import Stage
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
 
@@ -280,7 +282,10 @@ class Queue:
                     continue
                 lanes[lane.key] = lane
                 lane.groups += 1
-            quantum = min(room, len(lane.ready), TURN_MESSAGES if side.turn and method.gathers else room)
+            if method.gathers:
+                quantum = min(room, len(lane.ready), TURN_MESSAGES if side.turn else room)
+            else:
+                quantum = _of_one_batch(lane.ready, room)
             group += [lane.ready.popleft() for _ in range(quantum)]
             lane.waiting = bool(lane.ready)
             if lane.waiting:
@@ -417,10 +422,21 @@ class Queue:
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))
 
 
+def _of_one_batch(ready: deque[Work], count_max: int) -> int:
+    """How many of the first messages of *ready* belong to one batch, up to *count_max*."""
+    batch = ready[0].batch
+    return sum(1 for _ in takewhile(lambda work: work.batch is batch, islice(ready, count_max)))
+
+
 def _attempt_of(work: Work) -> Attempt:
-    lane = work.lane
-    assert lane.route is not None  # it had its turn
-    return Attempt(work.batch, work.message, lane.key[2], work.retries, lane.route.chain)
+    route = work.lane.route
+    assert route is not None  # it had its turn
+    return Attempt(work.batch, work.message, route.domain, work.retries, route.chain, route.gateway)
+
+
+def _routing_domain(work: Work) -> str:
+    assert work.lane.route is not None
+    return work.lane.route.domain
 
 
 def _delivered(work: Work, outcome: Delivered, now: float) -> record.Delivered:
@@ -434,7 +450,7 @@ def _delivered(work: Work, outcome: Delivered, now: float) -> record.Delivered:
         batch.reverse_path,
         batch.binding_group,
         batch.binding,
-        work.lane.key[2],
+        _routing_domain(work),
         batch.octets,
         work.retries,
         now - batch.received_at,
@@ -454,8 +470,8 @@ def _failed(work: Work, outcome: Deferred | Bounced, now: float, *, permanent: b
         batch.binding_group,
         batch.binding,
         permanent,
-        work.lane.key[2],
-        0,
+        _routing_domain(work),
+        outcome.octets,
         outcome.stage,
         work.retries,
         now - batch.received_at,

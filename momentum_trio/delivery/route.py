@@ -8,9 +8,10 @@ from typing import Protocol
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.blackhole import Blackholed
-from momentum_trio.delivery.delivery_options import METHOD_WORDS, DeliveryOptions
+from momentum_trio.delivery.delivery_options import GATEWAY_METHODS, METHOD_WORDS, DeliveryOptions
 from momentum_trio.delivery.method import Method
 from momentum_trio.delivery.unbuilt import Unbuilt
+from momentum_trio.net.next_hop import NextHop
 from momentum_trio.reception.reception_options import BlackholeOptions
 
 
@@ -24,11 +25,17 @@ class OutboundTree(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How mail of one routing domain goes out."""
+    """How mail of one domain goes out.
+
+    options: the domain's own. domain: the routing domain, which is the gateway where there is one. chain: of the
+    routing domain.
+    """
 
     method: Method
     options: DeliveryOptions
     chain: Chain
+    domain: str
+    gateway: NextHop | None = None
 
 
 class Routes:
@@ -50,4 +57,8 @@ class Routes:
         options = DeliveryOptions.resolve(chain)
         dropped = BlackholeOptions.resolve(chain).blackhole != "false"
         method = self._blackholed if dropped else self._methods[options.method]
-        return Route(method, options, chain)
+        gateway = options.gateway
+        if gateway is None or method.word not in GATEWAY_METHODS:
+            return Route(method, options, chain, domain)
+        beyond = tree.chain_outbound(binding_group, binding, gateway.domain)
+        return Route(method, options, beyond, gateway.domain, gateway)

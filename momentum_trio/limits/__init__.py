@@ -1,1 +1,1 @@
-"""F3: counters and ceilings shared by sessions."""
+"""F3: counters and ceilings shared by sessions; the deadline of a conversation."""

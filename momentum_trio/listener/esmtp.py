@@ -10,7 +10,7 @@ import math
 import trio
 
 from momentum_trio.config.chain import Chain
-from momentum_trio.listener.deadline import Deadline
+from momentum_trio.limits.deadline import Deadline
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import trio
 
+if TYPE_CHECKING:
+    from momentum_trio.machine import Machine
+
 T = TypeVar("T")
+
+MESSAGE_OCTETS_MAX = 65_536
+MESSAGE_SOCKETS_MAX = 253  # SCM_MAX_FD, unix(7)
 
 
 class Clock(Protocol):
@@ -78,22 +84,78 @@ class Adopted(Protocol):
 
 
 class ProcessLink(Protocol):
-    """The two ends of a conversation between two processes of one host."""
+    """One end of a conversation between two processes of one host. One task sends, one receives, at a time."""
 
     async def send(self, octets: bytes, sockets: Sequence[trio.socket.SocketType] = ()) -> None:
-        """Hand over one message and descriptors with it."""
+        """Hand over one message, and sockets with it, each of which listens or is connected.
+
+        The sockets stay open here as well: both processes have them then, and what is accepted by one is not by the
+        other. A listening socket listens until neither has it.
+        octets: 1 to MESSAGE_OCTETS_MAX; sockets: up to MESSAGE_SOCKETS_MAX; ValueError otherwise. Waits while too much
+        is unread. Raises: BrokenResourceError when the other end is gone; ClosedResourceError when ours is.
+        Cancellation: then the message was not sent.
+        """
         ...
 
     async def receive(self) -> tuple[bytes, Sequence[trio.socket.SocketType]]:
-        """The next message; EndOfChannel when the other end is gone."""
+        """The next message.
+
+        Raises: EndOfChannel when the other end is closed or its process dead, after all that it sent; OSError (EMFILE)
+        when this process has no descriptors left for the sockets: the message is lost; ClosedResourceError.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close this end; a second call does nothing."""
+        ...
+
+
+Role: TypeAlias = "Callable[[Machine, ProcessLink], Awaitable[None]]"
+Roles: TypeAlias = Mapping[str, Role]
+
+
+def check_message(octets: bytes, sockets: Sequence[trio.socket.SocketType]) -> None:
+    """ValueError for what no link carries."""
+    if not 0 < len(octets) <= MESSAGE_OCTETS_MAX or len(sockets) > MESSAGE_SOCKETS_MAX:
+        raise ValueError(f"a message of {len(octets)} octets and {len(sockets)} sockets")
+
+
+class Child(Protocol):
+    """A process we started. Whoever starts one waits for its end."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    @property
+    def link(self) -> ProcessLink:
+        """Our end of the conversation with it."""
+        ...
+
+    def signal(self, name: str) -> None:
+        """Send it a signal (``SIGTERM``); nothing happens when it has ended."""
+        ...
+
+    async def wait(self) -> int:
+        """Wait for its end. Returns 0 when its role returned, less the number of the signal it died of, else 1."""
         ...
 
 
 class Spawn(Protocol):
-    """Starts another process life of this program on the same host."""
+    """Starts other processes of this program on the same host, in roles the machine was made with.
 
-    async def __call__(self, role: str, sockets: Sequence[trio.socket.SocketType]) -> ProcessLink:
-        """Start it in *role* with *sockets*."""
+    A role is a function at the top of a module (the child imports it by that name), called with the child's machine and
+    its end of the link. The child ends when it returns; with an exception that leaves it, the child fails. The child's
+    machine has no roles of its own. That one side is dead is said to the other by EndOfChannel, and by nothing else.
+    """
+
+    async def __call__(self, role: str, sockets: Sequence[trio.socket.SocketType] = ()) -> Child:
+        """Start a child in *role*; the first message it receives is the role's name, and *sockets*.
+
+        Raises: LookupError for a role there is not, ValueError as ``send`` does, OSError when no process can be had.
+        Cancellation: there is no child then.
+        """
         ...
 
 

@@ -14,6 +14,21 @@ from contextlib import asynccontextmanager, contextmanager
 import trio
 
 
+class ByName:
+    """Signals by name. No generator: one that is cancelled while it waits would be over."""
+
+    __slots__ = ("_arrivals",)
+
+    def __init__(self, arrivals: AsyncIterator[int]) -> None:
+        self._arrivals = arrivals
+
+    def __aiter__(self) -> ByName:
+        return self
+
+    async def __anext__(self) -> str:
+        return signal.Signals(await anext(self._arrivals)).name
+
+
 class OsProcess:
     """``machine.contract.Process``."""
 
@@ -65,16 +80,7 @@ class OsProcess:
     async def signals(self, *names: str) -> AsyncIterator[AsyncIterator[str]]:
         """Receive the named signals as they come, by name."""
         with trio.open_signal_receiver(*(signal.Signals[name] for name in names)) as arrivals:
-
-            async def by_name() -> AsyncIterator[str]:
-                async for number in arrivals:
-                    yield signal.Signals(number).name
-
-            received = by_name()
-            try:
-                yield received
-            finally:
-                await received.aclose()  # type: ignore[attr-defined]
+            yield ByName(arrivals)
 
     async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
         """Become *user* and *group* for good, with the *supplemental* groups alone.

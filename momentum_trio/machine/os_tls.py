@@ -15,6 +15,12 @@ PROTOCOLS = {
     "TLSV1.2": ssl.OP_NO_TLSv1_2,
     "TLSV1.3": ssl.OP_NO_TLSv1_3,
 }
+VERSIONS = (
+    (ssl.TLSVersion.TLSv1, ssl.OP_NO_TLSv1),
+    (ssl.TLSVersion.TLSv1_1, ssl.OP_NO_TLSv1_1),
+    (ssl.TLSVersion.TLSv1_2, ssl.OP_NO_TLSv1_2),
+    (ssl.TLSVersion.TLSv1_3, ssl.OP_NO_TLSv1_3),
+)
 NEVER = frozenset(("SSLV2", "SSLV3"))  # named in old files; no library of today speaks them
 VERIFY = {"": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE, "require": ssl.CERT_REQUIRED}
 
@@ -35,16 +41,29 @@ class OsTls:
 def make_context(terms: TlsTerms) -> ssl.SSLContext:
     """The context of *terms*, reading its files here and now."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(terms.certificate, terms.key or None)
+    context.load_cert_chain(terms.certificate, terms.key or None, password=str)  # an empty one: OpenSSL would ask a tty
     if terms.ciphers and terms.ciphers != "DEFAULT":
         context.set_ciphers(terms.ciphers)
-    context.options |= excluded(terms.protocols)
+    permit(context, excluded(terms.protocols))
     if terms.verify.lower() not in VERIFY:
         raise ValueError(f"TLS_Verify_Mode: expected none or require, not '{terms.verify}'")
     if terms.client_ca:
         context.load_verify_locations(terms.client_ca)
         context.verify_mode = VERIFY[terms.verify.lower()]
     return context
+
+
+def permit(context: ssl.SSLContext, without: ssl.Options) -> None:
+    """Speak no protocol of *without*: by the least and the greatest version where that is enough, else by options."""
+    spoken = [version for version, option in VERSIONS if not without & option]
+    versions = [version for version, _ in VERSIONS]
+    if not spoken or versions[versions.index(spoken[0]) :][: len(spoken)] != spoken:
+        context.options |= without  # which Python deprecates
+        return
+    if spoken[0] != versions[0]:
+        context.minimum_version = spoken[0]
+    if spoken[-1] != versions[-1]:
+        context.maximum_version = spoken[-1]
 
 
 def excluded(protocols: str) -> ssl.Options:

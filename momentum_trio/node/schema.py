@@ -7,6 +7,7 @@ from typing import Any
 from momentum_trio.config.option import Option, Options
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
+from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
@@ -26,6 +27,7 @@ GROUPS: tuple[type[Options], ...] = (
     NodeOptions,
     ReceptionOptions,
     SessionOptions,
+    SmtpOptions,
     SpoolOptions,
 )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 CRLF: Final = b"\r\n"
+
+_UNPRINTABLE: Final = re.compile(rb"[^ -~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +96,8 @@ class Lines:
             self._at = end + 2
             self._discarded = None
         return None
+
+
+def shown(line: bytes) -> str:
+    """*line* in printable ASCII: other octets are written ``\\xNN``."""
+    return _UNPRINTABLE.sub(lambda match: b"\\x%02x" % match[0][0], line).decode("ascii")

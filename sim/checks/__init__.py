@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from .check import Check
 from .content_unchanged import content_unchanged
+from .delivered_once import delivered_once
+from .drained import drained
+from .failed_set_changes_nothing import failed_set_changes_nothing
 from .no_accepted_lost import no_accepted_lost
+from .no_leak import no_leak
 from .nothing_invented import nothing_invented
+from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
+from .relay_denied import relay_denied
+from .spool_size import spool_size
 
 ALL = (
     Check("no_accepted_lost", no_accepted_lost),
+    Check("delivered_once", delivered_once),
     Check("content_unchanged", content_unchanged),
     Check("nothing_invented", nothing_invented),
+    Check("relay_denied", relay_denied),
+    Check("failed_set_changes_nothing", failed_set_changes_nothing),
+    Check("spool_size", spool_size),
+    Check("drained", drained),
+    Check("no_leak", no_leak),
+    Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

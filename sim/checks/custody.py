@@ -1,7 +1,7 @@
 """Who may have had custody of what: facts that several checks ask of the evidence.
 
 An attempt *may have left a copy* when the server can have taken custody by it: it said 250, or the client never heard,
-or it said 451 or 452 after a fault of its disk, when the record may be in the log though nobody vouches for it
+or it said 451 or 452 because its disk failed, when the record may be in the log though nobody vouches for it
 (docs/protocols/spool.md). Nothing else the product says leaves a copy.
 """
 
@@ -16,10 +16,8 @@ from ..evidence import Arrived, Attempt, Evidence, Struck, Told
 from ..letter import name_in
 from ..scenario import FaultKind, Mail
 
-DISK_FAULTS = frozenset(
-    {FaultKind.DISK_FULL, FaultKind.DISK_ERROR, FaultKind.SYNC_ERROR, FaultKind.READ_ONLY, FaultKind.DESCRIPTORS}
-)
-"""What lets the spool answer 451 or 452."""
+DOUBTFUL = frozenset({FaultKind.DISK_ERROR, FaultKind.SYNC_ERROR, FaultKind.READ_ONLY})
+"""Faults of a disk that leave the spool in doubt of what it wrote. A full disk does not: that is cut off again."""
 
 POWER_FAULTS = frozenset({FaultKind.POWER, FaultKind.POWER_AT_STEP})
 
@@ -67,6 +65,12 @@ def strikes(evidence: Evidence, kinds: Iterable[FaultKind], host: str = "") -> I
             yield struck
 
 
+def failed_at(struck: Struck) -> float:
+    """When power failed: of a loss at a step that is when the fault ended, since it begins with the counting."""
+    counts = struck.fault.kind is FaultKind.POWER_AT_STEP
+    return struck.ended if counts and struck.ended is not None else struck.began
+
+
 def overlaps(struck: Struck, began: float, ended: float) -> bool:
     """Whether the fault was there at some time from *began* to *ended*."""
     return struck.began <= ended and (struck.ended is None or struck.ended >= began)
@@ -79,5 +83,5 @@ def may_have_left_a_copy(evidence: Evidence, attempt: Attempt) -> bool:
     if attempt.told is not Told.DEFERRED or not attempt.reply.startswith(("451", "452")):
         return False
     return any(
-        overlaps(struck, attempt.began, attempt.ended) for struck in strikes(evidence, DISK_FAULTS, attempt.target_host)
+        overlaps(struck, attempt.began, attempt.ended) for struck in strikes(evidence, DOUBTFUL, attempt.target_host)
     )

@@ -14,7 +14,7 @@ from momentum_trio.mail.record import Failed
 from ..evidence import Attempt, Evidence, Told, Violation
 from ..scenario import FaultKind, Program
 from .configuration import is_false, root_of, words
-from .custody import DISK_FAULTS, POWER_FAULTS, address, batch_id, copies, strikes
+from .custody import DOUBTFUL, POWER_FAULTS, address, batch_id, copies, failed_at, strikes
 from .spooled import names_in_spools
 
 NAME = "no_accepted_lost"
@@ -76,10 +76,9 @@ def _not_synced(evidence: Evidence, attempt: Attempt) -> bool:
     for plan in evidence.scenario.hosts:
         if plan.program is not Program.ECELERITY or not any(map(is_false, words(root_of(plan), "force_fsync"))):
             continue
-        failing = any(struck.began >= attempt.began for struck in strikes(evidence, DISK_FAULTS, plan.name))
-        for struck in strikes(evidence, POWER_FAULTS, plan.name):
-            if struck.began >= attempt.began and (failing or struck.began <= attempt.ended + LATE_SYNC_SECONDS):
-                return True
-        if any(struck.began >= attempt.began for struck in strikes(evidence, [FaultKind.SYNC_ERROR], plan.name)):
+        if any(struck.began >= attempt.began for struck in strikes(evidence, DOUBTFUL, plan.name)):
             return True
+        for struck in strikes(evidence, POWER_FAULTS, plan.name):
+            if attempt.began <= failed_at(struck) <= attempt.ended + LATE_SYNC_SECONDS:
+                return True
     return False

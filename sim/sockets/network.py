@@ -48,6 +48,10 @@ class Network(trio.abc.SocketFactory):
             raise failure(errno.EADDRINUSE, ip)
         self.hosts[ip] = host
 
+    def announce(self, host: Host, ip: IPAddress) -> None:
+        """*ip* is *host*'s from now on, whoever else has it too (a gratuitous ARP or its like)."""
+        self.hosts[ip] = host
+
     def remove_address(self, host: Host, ip: IPAddress) -> None:
         """Take *ip* down again."""
         if self.hosts.get(ip) is host:

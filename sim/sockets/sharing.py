@@ -7,34 +7,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..host import Life
     from .stream import StreamSocket
+    from .waiting import Waiting
 
 
 class Sharing:
     """Who refers to one description: sockets, and messages under way between lives."""
 
-    def __init__(self, first: StreamSocket) -> None:
-        self.sockets: dict[StreamSocket, None] = {first: None}
+    def __init__(self, first: StreamSocket, waiting: Waiting) -> None:
+        self._sockets = {first: waiting}
         self.under_way = 0
+
+    def joined(self, socket: StreamSocket, waiting: Waiting) -> None:
+        """A further socket is one of them."""
+        self._sockets[socket] = waiting
 
     def wake_readers(self) -> None:
         """Wake who waits in any life, as epoll does: the first of them gets it, the others wait again."""
-        for socket in list(self.sockets):
-            socket._waiting.wake_reader()
+        for waiting in list(self._sockets.values()):
+            waiting.wake_reader()
 
     def wake_writers(self) -> None:
         """``wake_readers`` for room to write."""
-        for socket in list(self.sockets):
-            socket._waiting.wake_writer()
+        for waiting in list(self._sockets.values()):
+            waiting.wake_writer()
 
     def left(self, socket: StreamSocket) -> bool:
         """*socket* is closed. Whether it was the last reference."""
-        self.sockets.pop(socket, None)
+        self._sockets.pop(socket, None)
         return self.unused
 
     @property
     def unused(self) -> bool:
         """Whether nothing refers to it any more."""
-        return not self.sockets and not self.under_way
+        return not self._sockets and not self.under_way
 
 
 class Passage:
@@ -52,7 +57,6 @@ class Passage:
         except OSError:
             self.drop()
             raise
-        self._sharing.sockets[twin] = None
         self._sharing.under_way -= 1
         return twin
 

@@ -433,7 +433,7 @@ class StreamSocket(SimSocket):
         self._check_open()
         assert self._phase in (Phase.LISTENING, Phase.CONNECTED), f"{self} is {self._phase.value}: cannot be shared"
         if self._sharing is None:
-            self._sharing = sharing = Sharing(self)
+            self._sharing = sharing = Sharing(self, self._waiting)
             if self._queue is not None:
                 self._queue.arrived = sharing.wake_readers
             if self._end is not None:
@@ -448,6 +448,7 @@ class StreamSocket(SimSocket):
         twin._options, twin._sharing = self._options, self._sharing
         twin._binding, twin._unix_name = self._binding, self._unix_name
         twin._queue, twin._end = self._queue, self._end
+        self._sharing.joined(twin, twin._waiting)
         return twin
 
 

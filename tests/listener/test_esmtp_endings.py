@@ -7,7 +7,7 @@ import trio
 from esmtp_host import BASIC, MESSAGE, Talk, conversation, host, talk_to
 from trio.testing import MockClock
 
-from momentum_trio.listener.deadline import SLACK_SECONDS
+from momentum_trio.limits.deadline import SLACK_SECONDS
 
 SHORT = BASIC.replace("  Listen", "  Idle_Time = 20\n  Listen", 1)
 IDLE = "421 4.4.2 mx.example idle timeout"

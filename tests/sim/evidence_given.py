@@ -86,10 +86,16 @@ def delivered(
 
 
 def fault(
-    kind: FaultKind, *targets: str, at: float = 5.0, ended: float | None = 30.0, did: bool = True, **more: Any
+    kind: FaultKind,
+    *targets: str,
+    at: float = 5.0,
+    ended: float | None = 30.0,
+    did: bool = True,
+    text: str = "",
+    **more: Any,
 ) -> Struck:
     """A fault that struck, ``mx`` unless something else is said."""
-    return Struck(Fault(kind, at, targets or ("mx",)), at, ended, did=did, **more)
+    return Struck(Fault(kind, at, targets or ("mx",), text=text), at, ended, did=did, **more)
 
 
 def at(seconds: float) -> float:

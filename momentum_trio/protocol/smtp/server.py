@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
-from typing import Final
 
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.lines import Lines, TooLong
+from momentum_trio.protocol.lines import Lines, TooLong, shown
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS
 from momentum_trio.protocol.smtp.content import Content
@@ -23,8 +21,6 @@ from momentum_trio.protocol.smtp.transitions import (
     State,
     Step,
 )
-
-_UNPRINTABLE: Final = re.compile(rb"[^ -~]")
 
 
 class Ending(Enum):
@@ -221,13 +217,13 @@ class Server:
 
     def _command(self, line: bytes) -> Event:
         if not line.isascii():
-            return self._refuse(_shown(line), replies.INVALID_OCTETS)
+            return self._refuse(shown(line), replies.INVALID_OCTETS)
         text = line.decode("ascii")
         terms = self._terms
         if terms.trailing_whitespace:
             text = text.rstrip(" \t")
         if not text.isprintable():
-            return self._refuse(_shown(line), replies.INVALID_OCTETS)
+            return self._refuse(shown(line), replies.INVALID_OCTETS)
         verb, _, argument = text.partition(" ")
         command = COMMANDS.get(verb.upper())
         if command is None:
@@ -256,7 +252,7 @@ class Server:
     def _too_long(self, line: TooLong) -> Event:
         if line.endless:
             return self._hang_up("", replies.TOO_MANY_BAD_COMMANDS)
-        start = _shown(line.start)
+        start = shown(line.start)
         if start.partition(" ")[0] in HTTP_METHODS:
             return self._hang_up(start, replies.NOT_HTTP)
         return self._refuse(start, replies.LINE_TOO_LONG)
@@ -318,8 +314,3 @@ class Server:
         self._outstanding = None
         self._content = None
         self._enter(State.CLOSED)
-
-
-def _shown(line: bytes) -> str:
-    """*line* in printable ASCII."""
-    return _UNPRINTABLE.sub(lambda match: b"\\x%02x" % match[0][0], line).decode("ascii")

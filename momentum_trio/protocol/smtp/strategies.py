@@ -12,6 +12,17 @@ from hypothesis import strategies as st
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.client import Client
+from momentum_trio.protocol.smtp.client_event import (
+    ClientTerms,
+    Concluded,
+    ContentWanted,
+    Ended,
+    Ready,
+    Transaction,
+    Verdict,
+)
+from momentum_trio.protocol.smtp.client_event import Event as ClientEvent
 from momentum_trio.protocol.smtp.content import stuffed
 from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Data, Event
 from momentum_trio.protocol.smtp.server import Server
@@ -232,3 +243,121 @@ def _reply(event: Event, accepted: bool) -> Reply | None:
     if accepted or isinstance(event, ContentEnd):
         return None
     return replies.TRANSACTION_FAILED if isinstance(event, Data) else replies.RELAYING_DENIED
+
+
+# ---- the other side: a client of ours before a server that says anything
+
+reply_texts = st.text("ab .<>@-25\\x", max_size=12)
+reply_codes = st.sampled_from([220, 220, 250, 250, 250, 251, 354, 354, 421, 450, 452, 500, 503, 550, 554, 221])
+well_formed_replies = st.builds(
+    Reply,
+    reply_codes,
+    st.just(""),
+    st.lists(reply_texts, min_size=1, max_size=3).map(tuple),
+)
+hello_replies = st.lists(
+    st.sampled_from(["PIPELINING", "8BITMIME", "size 1000", "SIZE", "SIZE 0", "SIZE x", "AUTH PLAIN", "", " "]),
+    max_size=4,
+).map(lambda words: Reply(250, "", ("there", *words)))
+reply_lines = (
+    well_formed_replies.map(Reply.octets)
+    | hello_replies.map(Reply.octets)
+    | st.sampled_from(
+        [
+            b"250\r\n",
+            b"250-\r\n",
+            b"25\r\n",
+            b"250x\r\n",
+            b"150 x\r\n",
+            b"650 x\r\n",
+            b"2\xb250 x\r\n",
+            b"250-a\r\n550 b\r\n",
+            b"\r\n",
+            b"250 \xe9\0\r\n",
+            b"354 x\r",
+            b"250 a\n",
+            b"250 " + b"x" * 2042 + b"\r\n",
+            b"250 " + b"x" * 2043 + b"\r\n",
+            b"250-x\r\n" * 100,
+        ]
+    )
+    | st.binary(max_size=12)
+)
+server_scripts = st.lists(reply_lines, max_size=14)
+"""What a server says, reply by reply."""
+
+transactions_to_make = st.lists(
+    st.builds(
+        Transaction,
+        st.sampled_from(["", "ann@client.example", "ü@x"]),
+        st.lists(st.sampled_from(["bob@d", "carol@d", "postmaster", "ü@d", "x y\r\n@d"]), min_size=1, max_size=4).map(
+            tuple
+        ),
+        st.just(0),
+        st.booleans(),
+    ),
+    max_size=3,
+)
+client_terms = st.builds(
+    ClientTerms,
+    st.sampled_from(["client.example", "[192.0.2.7]"]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """All that can be seen of a client's conversation. begun: its transactions, as far as it came to them."""
+
+    events: tuple[ClientEvent, ...]
+    octets: bytes
+    begun: tuple[Transaction, ...]
+    client: Client
+
+    @property
+    def verdicts(self) -> list[tuple[Verdict, ...]]:
+        """Of each transaction."""
+        return [event.verdicts for event in self.events if isinstance(event, Concluded)]
+
+    @property
+    def ended(self) -> Verdict | None:
+        """Why the conversation is over."""
+        return next((event.verdict for event in self.events if isinstance(event, Ended)), None)
+
+
+def speak(
+    script: Iterable[Iterable[bytes]],
+    terms: ClientTerms,
+    transactions: Sequence[Transaction] = (),
+    content: bytes = b"",
+    *,
+    leave: bool = False,
+) -> Spoken:
+    """A client's conversation with a server that says the pieces of *script*, each when it is its turn."""
+    client = Client(terms)
+    left = iter(transactions)
+    begun: list[Transaction] = []
+    events: list[ClientEvent] = []
+    sent: list[bytes] = []
+    pieces = [piece for pieces in script for piece in pieces if piece]
+    for piece in [*pieces, b""] if leave else pieces:
+        if client.closed:
+            break
+        client.receive(piece)
+        while (event := client.next_event()) is not None:
+            events.append(event)
+            match event:
+                case Ready() | Concluded() if not client.closed:
+                    if (transaction := next(left, None)) is None:
+                        client.quit()
+                    else:
+                        begun.append(transaction)
+                        client.begin(transaction)
+                case ContentWanted():
+                    client.content(content[: len(content) // 2])
+                    client.content(content[len(content) // 2 :])
+                    client.end_content()
+        sent.append(client.octets_to_send())
+    return Spoken(tuple(events), b"".join(sent), tuple(begun), client)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from momentum_trio.listener.deadline import OCTETS_PER_SECOND_MIN, SLACK_SECONDS, Deadline
+from momentum_trio.limits.deadline import OCTETS_PER_SECOND_MIN, SLACK_SECONDS, Deadline
 
 
 async def test_a_peer_that_speaks_in_time_is_kept(autojump_clock: trio.testing.MockClock) -> None:

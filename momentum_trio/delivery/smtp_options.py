@@ -1,0 +1,64 @@
+"""Options of delivery by SMTP. A change acts from the next connection on."""
+
+from __future__ import annotations
+
+from momentum_trio.config.kind import BOOLEAN, HOST_NAME, INTEGER_MAX, PORT, SECONDS, integer_between, one_of
+from momentum_trio.config.option import Option, Options
+from momentum_trio.config.scope import GLOBAL, OUTBOUND
+
+OUR_HOSTNAME = "__hostname__"
+SENDER_DOMAIN = "__message__"
+AS_IT_IS = "no"
+
+
+class SmtpOptions(Options):
+    """How a host is reached and how long it is waited for. Of a Gateway those of its own Domain hold."""
+
+    port = Option("Remote_SMTP_Port", PORT, 25, OUTBOUND, "Port that mail is delivered to, unless Gateway names one.")
+    ehlo_hostname = Option(
+        "EHLO_Hostname",
+        HOST_NAME,
+        OUR_HOSTNAME,
+        OUTBOUND,
+        "Name said in EHLO and HELO: a name, __hostname__ (Hostname, or the system's), or __message__ (the domain of"
+        " the reverse-path).",
+    )
+    recipients_max = Option(
+        "Max_Recipients_Per_Batch",
+        integer_between(1, INTEGER_MAX),
+        100,
+        OUTBOUND,
+        "Recipients of one mail transaction; more go in further ones on the same connection.",
+    )
+    connect_timeout = Option("Connect_Timeout", SECONDS, 300.0, OUTBOUND, "Wait for a connection to one address.")
+    ehlo_timeout = Option(
+        "EHLO_Timeout", SECONDS, 300.0, OUTBOUND, "Wait for the greeting and for the reply to EHLO or HELO."
+    )
+    mail_timeout = Option("MailFrom_Timeout", SECONDS, 300.0, OUTBOUND, "Wait for the reply to MAIL FROM.")
+    rcpt_timeout = Option("Rcptto_Timeout", SECONDS, 300.0, OUTBOUND, "Wait for the reply to RCPT TO, and to DATA.")
+    body_timeout = Option(
+        "Body_Timeout",
+        SECONDS,
+        600.0,
+        OUTBOUND,
+        "Wait for the reply to content, and for a server that takes no more of it.",
+    )
+    rset_timeout = Option("RSET_Timeout", SECONDS, 30.0, OUTBOUND, "Wait for the reply to RSET.")
+    declares_eight_bit = Option(
+        "Send_8BitMime",
+        one_of("no", "ifavailable"),
+        "ifavailable",
+        OUTBOUND,
+        "Declare content with 8-bit octets (BODY=8BITMIME) to servers that offer 8BITMIME; never changes it.",
+    )
+    eight_bit_transform = Option(
+        "Transform_8BitMime_Content",
+        one_of(AS_IT_IS, "ifneeded", "strict", "strip"),
+        "ifneeded",
+        OUTBOUND,
+        "Content with 8-bit octets for a server without 8BITMIME: no sends it as it is; conversion is not built, so the"
+        " other words refuse it (554 5.6.3).",
+    )
+    use_ipv6 = Option(
+        "Use_IPv6", BOOLEAN, False, GLOBAL, "Use IPv6 addresses of host names; an address literal is used either way."
+    )

@@ -1,0 +1,58 @@
+"""Content on its way to a server: what must be known of it beforehand, and its dots (RFC 5321 section 4.5.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from momentum_trio.protocol.smtp.content import STUFFED
+
+_CRLF: Final = b"\r\n"
+
+
+class Inspection:
+    """Looks at content in parts, cut anywhere, before it is offered.
+
+    eight_bit: it has octets that 7-bit transport does not carry (RFC 6152). lone_line_ends: it has a CR or LF alone,
+    which no client may send (section 2.3.8): a server that takes it for a line end can be made to see a second message.
+    """
+
+    __slots__ = ("_carriage_returns", "_line_feeds", "_lines", "_tail", "eight_bit", "octets")
+
+    def __init__(self) -> None:
+        self.eight_bit = False
+        self.octets = 0
+        self._carriage_returns = self._line_feeds = self._lines = 0
+        self._tail = b""
+
+    def part(self, octets: bytes) -> None:
+        """Look at the next part."""
+        self.octets += len(octets)
+        self.eight_bit = self.eight_bit or not octets.isascii()
+        self._carriage_returns += octets.count(b"\r")
+        self._line_feeds += octets.count(b"\n")
+        self._lines += octets.count(_CRLF) + (self._tail == b"\r" and octets.startswith(b"\n"))
+        self._tail = octets[-1:] or self._tail
+
+    @property
+    def lone_line_ends(self) -> bool:
+        """Whether a CR or LF stood alone in what was looked at, all of the content."""
+        return not self._carriage_returns == self._line_feeds == self._lines
+
+
+class Stuffing:
+    """Doubles the dot that begins a line, in content that comes in parts, cut anywhere."""
+
+    __slots__ = ("_tail",)
+
+    def __init__(self) -> None:
+        self._tail = _CRLF  # the last two octets; before the first line stands the CRLF that ended DATA
+
+    def part(self, octets: bytes) -> bytes:
+        """*octets* as they are sent."""
+        window = self._tail + octets
+        self._tail = window[-2:]
+        return window.replace(STUFFED, b"\r\n..")[2:]
+
+    def end(self) -> bytes:
+        """The terminator; before it the CRLF that a last line lacks, since a server could not see the end without."""
+        return b".\r\n" if self._tail == _CRLF else b"\r\n.\r\n"

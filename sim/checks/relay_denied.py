@@ -1,0 +1,74 @@
+"""Relaying is denied to whom the configuration denies it, and to nobody else (reference_acl.py judges).
+
+A node that was told at its console to change what this depends on is judged up to then.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from ..evidence import Attempt, Evidence, Violation
+from ..reference_acl import Asker, may_relay
+from ..scenario import FaultKind, Program
+from .configuration import root_of
+from .custody import address, attempts_by_mail, copies, strikes
+
+NAME = "relay_denied"
+DENIED = "550 5.7.1 relaying denied"
+
+_CONCERNS = re.compile(r"(?i)\breload|(?:\bset|\bunset)\b.*(?:relay|peer|pathway|bounce_domains|listen|unqualified)")
+
+
+def relay_denied(evidence: Evidence) -> Iterator[Violation]:
+    """One for each forward-path that was answered wrongly, or arrived though every attempt had to be denied."""
+    may: dict[tuple[Attempt, str], bool] = {}
+    for attempt in evidence.attempts:
+        for path in attempt.mail.forward_paths:
+            if (permitted := _permitted(evidence, attempt, path)) is not None:
+                may[attempt, path] = permitted
+    for (attempt, path), permitted in may.items():
+        denied = dict(attempt.refused_paths).get(path, "").startswith(DENIED)
+        if path in attempt.forward_paths and not permitted:
+            yield _violation(attempt, f"{path} was accepted from {attempt.source_address}, who may not relay there")
+        if denied and permitted:
+            yield _violation(attempt, f"{path} was denied to {attempt.source_address}, who may relay there")
+    attempts, arrived = attempts_by_mail(evidence), copies(evidence)
+    for name, tries in attempts.items():
+        for path in tries[0].mail.forward_paths:
+            if (name, address(path)) in arrived and not any(may.get((attempt, path), True) for attempt in tries):
+                yield _violation(tries[-1], f"{path} got it, though relaying there was to be denied each time")
+
+
+def _permitted(evidence: Evidence, attempt: Attempt, path: str) -> bool | None:
+    """Whether the configuration lets *attempt* send to *path*; None where that is not known."""
+    plans = {plan.name: plan for plan in evidence.scenario.hosts}
+    plan = plans.get(attempt.target_host)
+    if plan is None or plan.program is not Program.ECELERITY or not attempt.source_address:
+        return None
+    root = root_of(plan)
+    if root is None or attempt.ended >= _changed_at(evidence, plan.name):
+        return None
+    reached = attempt.mail.target if _is_address(attempt.mail.target) else plan.addresses[0]
+    asker = Asker(reached, attempt.mail.port, attempt.source_address)
+    return may_relay(root, asker, attempt.mail.reverse_path, path)
+
+
+def _changed_at(evidence: Evidence, host: str) -> float:
+    """When the console of *host* was first told something that changes who may relay."""
+    said = (struck for struck in strikes(evidence, [FaultKind.CONSOLE], host) if _CONCERNS.search(struck.fault.text))
+    return min((struck.began for struck in said), default=math.inf)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _violation(attempt: Attempt, text: str) -> Violation:
+    return Violation(NAME, f"{attempt.mail.name}: {text}", attempt.ended, attempt.mail.name, attempt.target_host)

@@ -1,0 +1,46 @@
+"""A spool's log is at most twice what lives in it, and two segments more, whenever the committer has nothing to do.
+
+Samples are taken at any moment, so that one of them alone may be above it: only what stays above it counts, or what is
+above it in the last sample of a host. While a fault strikes the host nothing can be copied forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..evidence import Evidence, Violation
+from ..scenario import FaultKind, HostPlan
+from .configuration import root_of, words
+from .custody import overlaps, strikes
+
+NAME = "spool_size"
+SEGMENT_OCTETS = 64 * 1024 * 1024  # Spool_Segment_Size, where nobody sets it
+SETTLING_SECONDS = 30.0  # the committer pauses for ten after a failure of the disk, and its groups take their time
+
+_DISTURBING = frozenset(FaultKind) - {FaultKind.CONSOLE, FaultKind.CLOCK_STEP}
+
+
+def spool_size(evidence: Evidence) -> Iterator[Violation]:
+    """One for each host whose log stayed too long for its mail."""
+    for plan in evidence.scenario.hosts:
+        samples = [sample[1:] for sample in evidence.spool_octets if sample[0] == plan.name]
+        segment = segment_octets(plan)
+        since: float | None = None
+        for seconds, in_use, live in samples:
+            if in_use <= 2 * live + 2 * segment or _disturbed(evidence, plan.name, seconds):
+                since = None
+                continue
+            since = seconds if since is None else since
+            if seconds - since >= SETTLING_SECONDS or seconds == samples[-1][0]:
+                text = f"the log of {plan.name} has {in_use} octets for {live} that live (segments of {segment})"
+                yield Violation(NAME, text, seconds, host=plan.name)
+                break
+
+
+def segment_octets(plan: HostPlan) -> int:
+    """How long a segment of the host's spool is."""
+    return int(next(words(root_of(plan), "spool_segment_size"), SEGMENT_OCTETS))
+
+
+def _disturbed(evidence: Evidence, host: str, seconds: float) -> bool:
+    return any(overlaps(struck, seconds - SETTLING_SECONDS, seconds) for struck in strikes(evidence, _DISTURBING, host))

@@ -1,0 +1,215 @@
+"""Scenarios drawn at random: good ones, of every field, over a small tree of real files."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Supply
+from sim.measure import COUNT, SIZE
+from sim.scenario import (
+    INSTANT,
+    PAIRS,
+    Expect,
+    Fault,
+    FaultKind,
+    Heal,
+    HostPlan,
+    LinkPlan,
+    Load,
+    Mail,
+    NamePlan,
+    Program,
+    Scenario,
+    Swarm,
+)
+from sim.scenario_options import CONFIG_AT, FAULTS, Text
+
+SOURCE = "work/drawn.sim"
+TREE: dict[str, bytes] = {  # the real files there are
+    "work/prod/ecelerity.conf": b'include "conf.d"\nControl_Listener { Listen "/run/ec/2025" { } }\n',
+    "work/prod/conf.d/names.conf": b"Hostname = mx.example.com\n",
+    "work/small.conf": b"# nothing\n",
+    "work/certs/mx.pem": b"-----\x00\xff",
+}
+PRODUCTS = {  # config_source: the files it brings, by path beside it, and folders
+    "prod/ecelerity.conf": (("conf.d/names.conf", "ecelerity.conf"), ("/run/ec",)),
+    "small.conf": (("small.conf",), ()),
+}
+
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+words = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=6)
+shares = st.floats(0, 1)
+durations = st.floats(0, 1e6) | st.sampled_from([0.0, 0.1, 0.25, 1.0, 12.5, 60.0, 1e-7])
+counts = st.integers(0, 10_000)
+
+
+def reading(path: str) -> Supply:
+    """What TREE has at *path*."""
+    if path in TREE:
+        return TREE[path]
+    names = [name[len(path) + 1 :] for name in TREE if name.startswith(f"{path}/")]
+    plain = [name for name in names if "/" not in name]
+    return DirectoryListing(plain) if plain else ErrorOfReading()
+
+
+def ranges(values: SearchStrategy[int]) -> SearchStrategy[tuple[int, int]]:
+    """Two of *values* in order."""
+    return st.tuples(values, values).map(lambda two: (min(two), max(two)))
+
+
+@st.composite
+def scenarios(draw: DrawFn) -> Scenario:
+    """A scenario that can be read again from what is written of it."""
+    names = draw(st.lists(words, min_size=2, max_size=5, unique=True))
+    hosts = tuple(draw(_hosts(name, number)) for number, name in enumerate(names))
+    duration = draw(durations)
+    clients = [plan.name for plan in hosts if plan.program is Program.CLIENT]
+    products = [plan.name for plan in hosts if plan.program is Program.ECELERITY]
+    targets = st.sampled_from([*names, *(address for plan in hosts for address in plan.addresses)])
+    some = st.lists(st.sampled_from(names), max_size=3, unique=True).map(tuple)
+    mails = tuple(
+        draw(_mails(f"m{number}", clients, targets, duration))
+        for number in range(draw(st.integers(0, 3)) if clients else 0)
+    )
+    loads = tuple(
+        draw(_loads(f"l{number}", clients, targets, duration))
+        for number in range(draw(st.integers(0, 2)) if clients else 0)
+    )
+    pairs = [(one, other) for number, one in enumerate(names) for other in names[:number]]
+    return Scenario(
+        hosts=hosts,
+        links=tuple(draw(_links(*pair)) for pair in draw(st.lists(st.sampled_from(pairs), max_size=3, unique=True))),
+        names=tuple(NamePlan(f"{name}.example", draw(some)) for name in draw(st.lists(words, max_size=2, unique=True))),
+        mails=mails,
+        loads=loads,
+        faults=tuple(draw(st.lists(_faults(names, products, duration), max_size=4))),
+        swarm=draw(st.none() | _swarms(some, duration)),
+        expect=draw(_expectations(some)),
+        duration_seconds=duration,
+        short_share=draw(shares),
+        seed=draw(st.integers(0, 2**63 - 1)),
+        unreachable=draw(st.sampled_from([(), ("192.0.2.0/24",), ("198.51.100.7/32", "fd82::/32")])),
+        source=SOURCE,
+    )
+
+
+@st.composite
+def _hosts(draw: DrawFn, name: str, number: int) -> HostPlan:
+    addresses = (f"10.0.{number}.1", *draw(st.sampled_from([(), (f"fd00::{number + 1}", f"10.0.{number}.2")])))
+    program = draw(st.sampled_from(Program))
+    given = draw(st.dictionaries(words.map(lambda word: f"/srv/{word}"), st.binary(max_size=9) | texts.map(str.encode)))
+    files, sources, source, config = dict(given), {}, "", ""
+    folders: tuple[str, ...] = ()
+    if draw(st.booleans()):
+        files["/etc/ssl/mx.pem"], sources["/etc/ssl/mx.pem"] = TREE["work/certs/mx.pem"], "certs/mx.pem"
+    if program is Program.ECELERITY:
+        config = draw(st.sampled_from([CONFIG_AT, "/etc/ecelerity.conf"]))
+        source = draw(st.sampled_from(["", *PRODUCTS]))
+        if source:
+            brought, folders = PRODUCTS[source]
+            for path in brought:
+                real = f"work/{source.rpartition('/')[0]}/{path}".replace("//", "/")
+                at = config if real == f"work/{source}" else f"{config.rpartition('/')[0]}/{path}"
+                files[at], sources[at] = TREE[real], ""
+        else:
+            files[config] = b"Hostname = mx.example.com\n"
+    return HostPlan(
+        name=name,
+        addresses=addresses,
+        program=program,
+        config=config,
+        config_source=source,
+        root=draw(st.sampled_from(["", "prod", "/srv/root"])) if not source else "",
+        files=tuple(files.items()),
+        folders=folders,
+        file_sources=tuple(sources.items()),
+        users=draw(st.sampled_from([(), (("ecuser", 1000), ("a b", 7))])),
+        environment=draw(st.dictionaries(words | texts, texts, max_size=2).map(lambda pairs: tuple(pairs.items()))),
+        clock_skew_seconds=draw(st.floats(-1e6, 1e6)),
+        clock_rate=draw(st.floats(0.01, 100)),
+    )
+
+
+@st.composite
+def _links(draw: DrawFn, one: str, other: str) -> LinkPlan:
+    rate = st.floats(0, 1e9) | st.sampled_from([0.0, 1e6, 1500.0, 2e9])
+    return LinkPlan(one, other, draw(durations), draw(durations), draw(rate), draw(shares))
+
+
+@st.composite
+def _mails(draw: DrawFn, name: str, clients: list[str], targets: SearchStrategy[str], duration: float) -> Mail:
+    return Mail(
+        name=name,
+        at_seconds=draw(st.floats(0, duration)),
+        source=draw(st.sampled_from(clients)),
+        target=draw(targets),
+        port=draw(st.integers(1, 65535)),
+        forward_paths=tuple(draw(st.lists(texts, min_size=1, max_size=3))),
+        reverse_path=draw(texts),
+        octets=draw(counts),
+        session=draw(counts),
+    )
+
+
+@st.composite
+def _loads(draw: DrawFn, name: str, clients: list[str], targets: SearchStrategy[str], duration: float) -> Load:
+    return Load(
+        name=name,
+        source=tuple(draw(st.lists(st.sampled_from(clients), min_size=1, max_size=2))),
+        target=draw(targets),
+        port=draw(st.integers(1, 65535)),
+        count=draw(counts),
+        at_seconds=draw(st.floats(0, duration)),
+        seconds=draw(durations),
+        octets=draw(ranges(counts)),
+        recipients=draw(ranges(st.integers(1, 9))),
+        forward_paths=tuple(draw(st.lists(texts, min_size=1, max_size=3))),
+        reverse_path=draw(texts),
+        session_mails=draw(ranges(st.integers(1, 9))),
+    )
+
+
+@st.composite
+def _faults(draw: DrawFn, names: list[str], products: list[str], duration: float) -> Fault:
+    of_products = (FaultKind.CONSOLE, FaultKind.BIT_ROT)
+    kind = draw(st.sampled_from([kind for kind in FaultKind if products or kind not in of_products]))
+    form = FAULTS[kind]
+    among = st.sampled_from(products if kind in of_products else names)
+    targets = (
+        st.lists(among, min_size=1, max_size=3) if kind not in PAIRS else st.permutations(names).map(lambda p: p[:2])
+    )
+    amounts = {COUNT: counts.map(float), SIZE: counts.map(float), None: st.just(0.0)}
+    return Fault(
+        kind,
+        draw(st.floats(0, duration)),
+        tuple(draw(targets)),
+        0.0 if kind in INSTANT else draw(durations),
+        draw(amounts.get(form.amount, shares)),
+        "" if form.text is Text.NONE else draw(texts),
+    )
+
+
+@st.composite
+def _swarms(draw: DrawFn, some: SearchStrategy[tuple[str, ...]], duration: float) -> Swarm:
+    kinds = [kind for kind in FaultKind if kind is not FaultKind.CONSOLE]
+    seconds = draw(st.tuples(durations, durations))
+    return Swarm(
+        tuple(draw(st.lists(st.sampled_from(kinds), max_size=4))),
+        draw(some),
+        draw(ranges(counts)),
+        (min(seconds), max(seconds)),
+        draw(st.floats(0, duration)),
+    )
+
+
+@st.composite
+def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect:
+    sufficient = draw(some)
+    return Expect(
+        draw(st.sampled_from([(), ("no_leak",), ("spool_size", "drained")])),
+        draw(durations),
+        draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
+        sufficient,
+        draw(st.sampled_from([(), ("fault.kill", "torn")])),
+    )
