@@ -51,6 +51,6 @@ def test_forms(text: str, hop: NextHop, domain: str, shown: str) -> None:
     ],
 )
 def test_what_is_none(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match="expected|stands") as raised:
+    with pytest.raises(ValueError, match=r"expected|stands") as raised:
         NextHop.parse(text)
     assert said in str(raised.value)
