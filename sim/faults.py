@@ -35,7 +35,8 @@ from momentum_trio.machine.disk import (
 from . import disk
 from .arrivals import Arrivals
 from .evidence import Struck
-from .host import FIRST_DESCRIPTOR, Host, Life
+from .host import Host, Life
+from .life import FIRST_DESCRIPTOR
 from .rot import rot
 from .scenario import PAIRS, Fault, FaultKind, Mail
 from .service import Cut, Service, Up
