@@ -15,25 +15,11 @@ from typing import Any
 
 import trio
 
-from momentum_trio.machine.disk import (
-    Append,
-    ChangeMode,
-    Create,
-    Datasync,
-    Link,
-    MakeDirectory,
-    Read,
-    Rename,
-    Step,
-    Sync,
-    SyncDirectory,
-    Truncate,
-    Unlink,
-    Write,
-)
+from momentum_trio.machine.disk import Step
 
 from . import disk
 from .arrivals import Arrivals
+from .disk.faults import STEPS, Injector, Operation
 from .evidence import Struck
 from .host import Host, Life
 from .life import FIRST_DESCRIPTOR
@@ -44,11 +30,8 @@ from .sockets.link import Path
 from .world import World
 
 Mender = Callable[[], object]
-Injector = Callable[[Step[Any]], disk.Fault | None]
 
-READING, SYNCING = (Read,), (Sync, Datasync, SyncDirectory)
-WRITING = (Write, Append, Create, Rename, Link, Unlink, MakeDirectory, Truncate, ChangeMode)
-STOP_SECONDS = 120.0  # beyond any sane Drain_Timeout (30 s where nobody says otherwise): it does not obey SIGTERM
+STOP_SECONDS = 180.0  # beyond any sane Drain_Timeout (30 s where nobody says otherwise): it does not obey SIGTERM
 OUTAGE_SECONDS = 1.0  # of a power loss at a step, where the fault does not say
 
 
@@ -82,8 +65,8 @@ class Stage:
         struck = Struck(fault, self.now)
         self.struck.append(struck)
         mender = None if self._lasts(fault) else STRIKERS[fault.kind](self, struck)
-        struck.did = mender is not None
-        self.world.kernel.trace("strike", ",".join(fault.targets), fault=fault.kind.value, did=struck.did)
+        struck.did = struck.did and mender is not None
+        self._trace("strike", struck)
         if mender is None or fault.kind in MENDS_ITSELF:
             struck.ended = self.now
         else:
@@ -96,9 +79,13 @@ class Stage:
             if item[0] is struck:
                 self.active.remove(item)
                 struck.ended = self.now
-                self.world.kernel.trace("mend", ",".join(struck.fault.targets), fault=struck.fault.kind.value)
+                self._trace("mend", struck)
                 item[1]()
                 return
+
+    def _trace(self, what: str, struck: Struck) -> None:
+        fault = struck.fault
+        self.world.kernel.trace(what, ",".join(fault.targets), fault=fault.kind.value, did=struck.did)
 
     def lasting(self) -> list[Fault]:
         """The faults that last now."""
@@ -147,7 +134,7 @@ def _power(stage: Stage, struck: Struck) -> Mender | None:
 
 def _down(stage: Stage, struck: Struck, *, silently: bool) -> Mender | None:
     up = stage.up[struck.fault.targets[0]]
-    if up.holds or not up.host.up:
+    if up.holds or not up.host.powered or (up.host.frozen and not silently):
         return None
     up.hold()
     up.end(silently=silently)
@@ -169,7 +156,7 @@ async def _see_it_end(service: Service, life: Life) -> None:
     life.signal("SIGTERM")
     with trio.move_on_after(STOP_SECONDS):
         await life.ended.wait()
-    if life.alive:
+    if life.alive and not life.halted:
         service.complain(f"{life} did not end within {STOP_SECONDS:g} s of SIGTERM")
         service.end()
 
@@ -180,13 +167,43 @@ def _power_at_step(stage: Stage, struck: Struck) -> Mender | None:
         return None
     store = service.host.store
     store.cut_after = int(struck.fault.amount)
-    service.cut = cut = Cut(struck.fault.seconds or OUTAGE_SECONDS, lambda: stage.mend(struck))
+
+    struck.did = False
+
+    def came() -> None:
+        struck.began, struck.did = stage.now, True
 
     def disarm() -> None:
-        if service.cut is cut and service.host.up:
-            store.cut_after, service.cut, struck.did = None, None, False
+        if not struck.did:
+            store.cut_after, service.cut = None, None
 
+    service.cut = Cut(struck.fault.seconds or OUTAGE_SECONDS, came, lambda: stage.mend(struck))
     return disarm
+
+
+# -- not to run for a while
+
+
+def _pause(stage: Stage, struck: Struck) -> Mender | None:
+    service = stage.up[struck.fault.targets[0]]
+    if not isinstance(service, Service) or service.life is None or not service.running:
+        return None
+    service.life.pause()
+    return service.life.resume
+
+
+def _freeze(stage: Stage, struck: Struck) -> Mender | None:
+    host = stage.host(struck)
+    if not host.up:
+        return None
+    host.freeze()
+    return host.thaw
+
+
+def _slow_cpu(stage: Stage, struck: Struck) -> Mender | None:
+    host = stage.host(struck)
+    host.slow_cpu(struck.fault.amount)
+    return lambda: host.slow_cpu(0.0)
 
 
 # -- the disk
@@ -195,7 +212,7 @@ def _power_at_step(stage: Stage, struck: Struck) -> Mender | None:
 def _disk_full(stage: Stage, struck: Struck) -> Mender | None:
     store = stage.host(struck).store
     capacity = store.capacity
-    store.capacity = capacity - store.free + int(struck.fault.amount)
+    store.fill(int(struck.fault.amount))
 
     def mend() -> None:
         store.capacity = capacity
@@ -204,33 +221,24 @@ def _disk_full(stage: Stage, struck: Struck) -> Mender | None:
 
 
 def _disk_error(stage: Stage, struck: Struck) -> Mender | None:
-    return _inject(stage, struck, (*WRITING, *READING), lambda: disk.Fault(errno.EIO), struck.fault.amount)
+    return _inject(stage, struck, disk.Fault(errno.EIO), Operation.WRITE, Operation.READ, Operation.NAMES)
 
 
 def _sync_error(stage: Stage, struck: Struck) -> Mender | None:
-    fault = disk.Fault(errno.EIO, drop_dirty=True)
-    return _inject(stage, struck, SYNCING, lambda: fault, struck.fault.amount)
+    return _inject(stage, struck, disk.Fault(errno.EIO, drop_dirty=True), Operation.SYNC)
 
 
-def _read_only(stage: Stage, struck: Struck) -> Mender | None:
-    return _inject(stage, struck, WRITING, lambda: disk.Fault(errno.EROFS), 1.0)
-
-
-def _inject(
-    stage: Stage, struck: Struck, kinds: tuple[type[Step[Any]], ...], wrong: Callable[[], disk.Fault], share: float
-) -> Mender:
-    """Have that *share* of the steps of *kinds* go wrong."""
-    store, draws = stage.host(struck).store, stage.draws(struck)
+def _inject(stage: Stage, struck: Struck, wrong: disk.Fault, *operations: Operation) -> Mender:
+    """Have that share of the steps go wrong which is the fault's amount."""
+    store, draws, share = stage.host(struck).store, stage.draws(struck), struck.fault.amount
+    steps = tuple(step for operation in operations for step in STEPS[operation])
     injectors = stage.injectors.setdefault(struck.fault.targets[0], [])
 
     def injector(step: Step[Any]) -> disk.Fault | None:
-        return wrong() if isinstance(step, kinds) and draws.random() < share else None
+        return wrong if isinstance(step, steps) and draws.random() < share else None
 
     def first(step: Step[Any]) -> disk.Fault | None:
-        for asked in injectors:
-            if (found := asked(step)) is not None:
-                return found
-        return None
+        return next((found for asked in injectors if (found := asked(step)) is not None), None)
 
     def mend() -> None:
         injectors.remove(injector)
@@ -241,20 +249,20 @@ def _inject(
     return mend
 
 
-def _disk_slow(stage: Stage, struck: Struck) -> Mender | None:
-    store, seconds = stage.host(struck).store, struck.fault.amount
-    usual = store.latency
-    assert usual is not None
-
-    async def slower(steps: Sequence[Step[Any]]) -> None:
-        await trio.sleep(seconds)
-        await usual(steps)
+def _read_only(stage: Stage, struck: Struck) -> Mender | None:
+    store = stage.host(struck).store
+    store.remount_read_only()
 
     def mend() -> None:
-        store.latency = usual
+        store.read_only = False
 
-    store.latency = slower
     return mend
+
+
+def _disk_slow(stage: Stage, struck: Struck) -> Mender | None:
+    store = stage.host(struck).store
+    store.slow(seconds=struck.fault.amount)
+    return store.slow
 
 
 def _bit_rot(stage: Stage, struck: Struck) -> Mender | None:
@@ -275,7 +283,7 @@ def _bit_rot(stage: Stage, struck: Struck) -> Mender | None:
 
 
 def _clock_step(stage: Stage, struck: Struck) -> Mender | None:
-    stage.host(struck).skew_seconds += struck.fault.amount
+    stage.host(struck).step_clock(struck.fault.amount)
     return _nothing
 
 
@@ -326,6 +334,23 @@ def _block(stage: Stage, paths: Sequence[Path]) -> Mender:
     return mend
 
 
+def _hold(stage: Stage, struck: Struck) -> Mender | None:
+    paths = stage.paths(struck)
+    for path in paths:
+        path.hold()
+
+    def mend() -> None:
+        for path in paths:
+            path.release()
+
+    return mend
+
+
+def _reset(stage: Stage, struck: Struck) -> Mender | None:
+    one, other = (stage.world.hosts[name] for name in struck.fault.targets)
+    return _nothing if stage.world.network.reset(one, other) else None
+
+
 def _slow_link(stage: Stage, struck: Struck) -> Mender | None:
     paths, seconds = stage.paths(struck), struck.fault.amount
     before = [(path.latency_seconds, path.jitter_seconds) for path in paths]
@@ -349,6 +374,9 @@ STRIKERS: dict[FaultKind, Striker] = {
     FaultKind.KILL: _kill,
     FaultKind.POWER: _power,
     FaultKind.POWER_AT_STEP: _power_at_step,
+    FaultKind.PAUSE: _pause,
+    FaultKind.FREEZE: _freeze,
+    FaultKind.SLOW_CPU: _slow_cpu,
     FaultKind.CLOCK_STEP: _clock_step,
     FaultKind.DISK_FULL: _disk_full,
     FaultKind.DISK_ERROR: _disk_error,
@@ -357,12 +385,14 @@ STRIKERS: dict[FaultKind, Striker] = {
     FaultKind.READ_ONLY: _read_only,
     FaultKind.BIT_ROT: _bit_rot,
     FaultKind.DESCRIPTORS: _descriptors,
+    FaultKind.RESET: _reset,
     FaultKind.PARTITION: _partition,
     FaultKind.ONE_WAY: _one_way,
+    FaultKind.HOLD: _hold,
     FaultKind.SLOW_LINK: _slow_link,
     FaultKind.CONSOLE: _console,
 }
-"""What each kind does. Kinds that are not here yet cannot be drawn."""
+"""What each kind does."""
 
 MENDS_ITSELF = frozenset({FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_ROT, FaultKind.CONSOLE})
 """What is over as soon as it struck."""

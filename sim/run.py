@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from ipaddress import ip_address
 
 import trio
@@ -22,7 +23,6 @@ from .client import Sender, Target
 from .draw import draw
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal, play
-from .footprint import footprint
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
 from .kernel import Deadlock, Livelock, SimulationFailure
@@ -105,6 +105,8 @@ class Course:
         self.violations: list[Violation] = []
         self._look = look
         self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
+        for name in scenario.names:
+            world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
         self._arrivals = Arrivals(scenario.mails)
         self._senders: list[Sender] = []
         self._locks: dict[str, trio.Lock] = {}
@@ -296,7 +298,7 @@ class Course:
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():
             if service.life is not None and service.running:
-                into[service.host.name] = footprint(service.life)
+                into[service.host.name] = asdict(service.life.usage())
 
     async def _examine(self) -> None:
         """Power fails everywhere, nothing unsynced survives; what the disks then hold, and owe, is what there is."""
@@ -321,6 +323,8 @@ def _furnished(world: World, plan: HostPlan) -> Host:
     host.users.update({uid: name for name, uid in plan.users})
     for path, octets in plan.files:
         host.store.put(path, octets)
+    for path in plan.folders:
+        host.store.make_folder(path)
     return host
 
 

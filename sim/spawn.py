@@ -82,10 +82,7 @@ class SimLink:
 
     def put(self, octets: bytes, sockets: Sequence[trio.socket.SocketType]) -> None:
         """Have one message under way."""
-        for each in sockets:
-            assert isinstance(each, StreamSocket), f"{each!r} is not simulated"
-            each.shared()  # raises for one that is closed, before anything has happened
-        message = Message(octets, tuple(Passage(each) for each in sockets if isinstance(each, StreamSocket)))
+        message = Message(octets, tuple(Passage(each) for each in checked(sockets)))
         self._far._held_octets += message.cost
         self._life.host.trace("link", life=self._life, octets=len(octets), sockets=len(sockets))
         self._far._expect(message)
@@ -170,6 +167,16 @@ class SimLink:
         self._changed = trio.Event()
 
 
+def checked(sockets: Sequence[trio.socket.SocketType]) -> list[StreamSocket]:
+    """All of *sockets*, if all can be handed over. EBADF for one that is closed."""
+    streams = []
+    for each in sockets:
+        assert isinstance(each, StreamSocket), f"{each!r} is no simulated stream"
+        each.shared()
+        streams.append(each)
+    return streams
+
+
 class SimChild:
     """``machine.contract.Child``."""
 
@@ -208,6 +215,7 @@ class SimSpawn:
     async def __call__(self, role: str, sockets: Sequence[trio.socket.SocketType] = ()) -> SimChild:
         function = self._roles[role]
         check_message(role.encode(), sockets)
+        checked(sockets)
         await trio.lowlevel.checkpoint()
         parent, host = self._life, self._life.host
         ours = SimLink(parent)

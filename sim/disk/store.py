@@ -62,8 +62,8 @@ class SimStore(Failing):
         if rng is not None:
             keep_some_names(rng, [inode for inode in reached if inode.kind is FileKind.DIRECTORY])
         for inode in reached:
-            if rng is not None:
-                lose_some(rng, inode)
+            if rng is not None and (torn := lose_some(rng, inode)):
+                self.say("disk-torn", writes=torn)
             inode.drop_dirty()
             inode.changes.clear()
             inode.names = dict(inode.durable_names)
@@ -124,6 +124,10 @@ class SimStore(Failing):
         self._used += len(octets) - (len(directory.names[name].memory) if name in directory.names else 0)
         inode.links = 1
         directory.names[name] = directory.durable_names[name] = inode
+
+    def make_folder(self, path: str) -> None:
+        """Place a durable folder, parents included (seeding a host's disk)."""
+        self._parent(f"{path}/any", make=True)
 
     def octets(self, path: str) -> bytes:
         """What a reader of *path* sees now."""
