@@ -29,12 +29,12 @@ def test_what_is_drawn_lies_in_its_ranges() -> None:
     scenario = replace(swarm(), swarm=Swarm(KINDS, ("mx", "sink"), (2, 8), (0.5, 4.0), at_seconds=5.0))
     for seed in SEEDS:
         drawn = draw(scenario, seed)
-        assert [mail.name for mail in drawn.mails] == [f"{load.name}-{n}" for load in LOADS for n in range(load.count)]
-        for mail in drawn.mails:
-            assert 0 <= mail.at_seconds <= 30.5
-            assert 100 <= mail.octets <= 20_000
-            assert 1 <= len(mail.forward_paths) == len({*mail.forward_paths}) <= 2
-            assert {*mail.forward_paths} <= {*MAILBOXES}
+        assert [each.name for each in drawn.mails] == [f"{load.name}-{n}" for load in LOADS for n in range(load.count)]
+        for each in drawn.mails:
+            assert 0 <= each.at_seconds <= 30.5
+            assert 100 <= each.octets <= 20_000
+            assert 1 <= len(each.forward_paths) == len({*each.forward_paths}) <= 2
+            assert {*each.forward_paths} <= {*MAILBOXES}
         assert len(drawn.faults) <= 8
         for fault in drawn.faults:
             assert 5.0 <= fault.at_seconds <= scenario.duration_seconds
