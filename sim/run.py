@@ -106,6 +106,8 @@ class Course:
         self.violations: list[Violation] = []
         self._look = look
         self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
+        for name in scenario.names:
+            world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
         self._arrivals = Arrivals(scenario.mails)
         self._senders: list[Sender] = []
         self._locks: dict[str, trio.Lock] = {}
@@ -332,6 +334,8 @@ def _furnished(world: World, plan: HostPlan) -> Host:
     host.users.update({uid: name for name, uid in plan.users})
     for path, octets in plan.files:
         host.store.put(path, octets)
+    for path in plan.folders:
+        host.store.make_folder(path)
     return host
 
 
