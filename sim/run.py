@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from ipaddress import ip_address
 
@@ -14,6 +14,7 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.node import Started, run_node
+from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import checks, marks
@@ -133,7 +134,8 @@ class Course:
             )
             for service in self._services():
                 nursery.start_soon(service.run)
-            await self._started(self._services())
+            if not await self._started(self._services()):
+                raise ProcessDied("not all of the hosts' programs start")
             await trio.sleep(SETTLE_SECONDS)
             self._count(self.evidence.baseline)
             for service in self._services():
@@ -188,14 +190,11 @@ class Course:
     # -- load and faults
 
     async def _load(self, nursery: trio.Nursery) -> None:
-        sessions: dict[tuple[str, int], list[Mail]] = {}
-        for mail in self.scenario.mails:
-            sessions.setdefault((mail.source, mail.session), []).append(mail)
-        for (source, number), mails in sessions.items():
-            mails.sort(key=lambda mail: mail.at_seconds)
-            sender = Sender(mails, self._target(mails[0]), self._note, self.now, pipelining=number % 2 == 1)
+        for mails in _sessions(self.scenario.mails):
+            first = mails[0]
+            sender = Sender(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
             self._senders.append(sender)
-            nursery.start_soon(self._send, self._stage.up[source], sender, mails[0].at_seconds)
+            nursery.start_soon(self._send, self._stage.up[first.source], sender, first.at_seconds)
         if self._look is not None:
             nursery.start_soon(self._look_on, self._look)
         with trio.move_on_after(self.scenario.duration_seconds):
@@ -252,6 +251,7 @@ class Course:
         if await self._idle(living, self._arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await self._sessions_over(living)
+            self._measure_spools(living)
 
     async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
         """Wait until nothing is owed by anybody, at most for the drain's limit; whether that came."""
@@ -295,6 +295,15 @@ class Course:
                     return
                 await trio.sleep(LOOK_MAX_SECONDS)
 
+    def _measure_spools(self, living: tuple[str, ...]) -> None:
+        """Note how long the logs of drained spools are. Where mail rotted some of it may live for ever."""
+        if any(struck.mails for struck in self.evidence.struck):
+            return
+        for service in self._services(living):
+            if (tree := _tree(service)) is not None:
+                files = service.host.store.files(f"{SpoolOptions.resolve(tree.chain_global()).base}/log")
+                self.evidence.spool_octets.append((service.host.name, self.now(), sum(files.values()), 0))
+
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():
             if service.life is not None and service.running:
@@ -314,6 +323,15 @@ class Course:
             durable = self._arrivals.anew()
             await self._idle(living, durable)
         self.evidence.arrived = self._arrivals.durable(self._hosts)
+
+
+def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:
+    """The mails of each session, in the order of their times."""
+    sessions: dict[object, list[Mail]] = {}
+    for mail in sorted(mails, key=lambda mail: mail.at_seconds):
+        place = mail.source, mail.source_address, mail.target, mail.port, mail.session
+        sessions.setdefault(place, []).append(mail)
+    return sessions.values()
 
 
 def _furnished(world: World, plan: HostPlan) -> Host:
