@@ -37,7 +37,7 @@ _FORBIDDEN = frozenset(
         "tempfile": "mkstemp mkdtemp",
         "subprocess": "Popen",
         "_thread": "start_new_thread start_joinable_thread",  # since Python 3.12; Thread.start is replaced too
-        "time": "sleep",
+        "time": "sleep",  # since Python 3.13
         "sqlite3": "connect",
         "syslog": "syslog",
     }.items()
@@ -110,6 +110,11 @@ class Guard:
     def now(self) -> float:
         """Virtual time."""
         return self._kernel.current_time()
+
+    def host_name(self) -> str:
+        """The name of the host that asks."""
+        life = life_or_none()
+        return life.host.name if life is not None else self.escape("socket.gethostname()")
 
     def octets(self, count: int) -> bytes:
         """Seeded, a stream for each life."""

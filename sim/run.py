@@ -14,6 +14,7 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.node import Started, run_node
+from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import checks, marks
@@ -105,6 +106,8 @@ class Course:
         self.violations: list[Violation] = []
         self._look = look
         self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
+        for name in scenario.names:
+            world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
         self._arrivals = Arrivals(scenario.mails)
         self._senders: list[Sender] = []
         self._locks: dict[str, trio.Lock] = {}
@@ -250,6 +253,7 @@ class Course:
         if await self._idle(living, self._arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await self._sessions_over(living)
+            self._measure_spools(living)
 
     async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
         """Wait until nothing is owed by anybody, at most for the drain's limit; whether that came."""
@@ -293,6 +297,15 @@ class Course:
                     return
                 await trio.sleep(LOOK_MAX_SECONDS)
 
+    def _measure_spools(self, living: tuple[str, ...]) -> None:
+        """Note how long the logs of drained spools are. Where mail rotted some of it may live for ever."""
+        if any(struck.mails for struck in self.evidence.struck):
+            return
+        for service in self._services(living):
+            if (tree := _tree(service)) is not None:
+                files = service.host.store.files(f"{SpoolOptions.resolve(tree.chain_global()).base}/log")
+                self.evidence.spool_octets.append((service.host.name, self.now(), sum(files.values()), 0))
+
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():
             if service.life is not None and service.running:
@@ -321,6 +334,8 @@ def _furnished(world: World, plan: HostPlan) -> Host:
     host.users.update({uid: name for name, uid in plan.users})
     for path, octets in plan.files:
         host.store.put(path, octets)
+    for path in plan.folders:
+        host.store.make_folder(path)
     return host
 
 

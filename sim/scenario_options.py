@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from momentum_trio.config.kind import INTEGER_MAX, PATH, STRING, integer_between, one_of
@@ -28,6 +27,7 @@ from .measure import (
     SHARE,
     SIZE,
     SIZES,
+    one,
     words,
 )
 from .scenario import INSTANT, FaultKind, Heal, Program
@@ -130,12 +130,13 @@ class LoadOptions(Options):
     """Of many messages."""
 
     source = Option("from", HOSTS, (), _LOADS, "The clients they come from. Required.")
+    addresses = Option("addresses", ADDRESSES, (), _LOADS, "Those of its client it comes from; without it, the first.")
     target = Option("to", PLACE, NO_PLACE, _LOADS, "Where they are sent: a host or an address, and a port. Required.")
     recipients = Option("recipients", PATHS, (), _LOADS, "The forward-paths drawn from. Required.")
     sender = Option("sender", STRING, "sender@client.example", _LOADS, "Reverse-path; empty is the null one.")
     count = Option("count", COUNT, 20, _LOADS, "How many messages.")
     at = Option("at", DURATION, 0.0, _LOADS, "When the first may be sent.")
-    seconds = Option("for", DURATION, 30.0, _LOADS, "For how long after that.")
+    seconds = Option("for", DURATION, 30.0, _LOADS, "For how long after that; without it, to the end at most.")
     octets = Option("octets", SIZES, (100, 20_000), _LOADS, "Size of each.")
     recipient_count = Option("recipient_count", COUNTS, (1, 2), _LOADS, "Recipients of each.")
     session_mails = Option("session_mails", COUNTS, (1, 5), _LOADS, "Messages over one connection.")
@@ -144,7 +145,10 @@ class LoadOptions(Options):
 class MailOptions(Options):
     """Of one message."""
 
-    source = Option("from", HOSTS, (), _MAILS, "The client it comes from. Required.")
+    source = Option("from", one("host", HOSTS), (), _MAILS, "The client it comes from. Required.")
+    address = Option(
+        "address", one("address", ADDRESSES), (), _MAILS, "The one of its client it comes from; without it, the first."
+    )
     target = Option("to", PLACE, NO_PLACE, _MAILS, "Where it is sent: a host or an address, and a port. Required.")
     recipients = Option("recipients", PATHS, (), _MAILS, "Its forward-paths. Required.")
     sender = Option("sender", STRING, "sender@client.example", _MAILS, "Reverse-path; empty is the null one.")
@@ -156,9 +160,9 @@ class MailOptions(Options):
 class AtOptions(Options):
     """Of one fault, beside its kind."""
 
-    seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts. Required for a kind that lasts.")
+    seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts; required where the list below says so.")
     amount = Option("amount", STRING, "", scopes("at"), "How much, for the kinds that say so below.")
-    text = Option("text", STRING, "", scopes("at"), "A console command, or a place on the disk.")
+    text = Option("text", STRING, "", scopes("at"), "Of `console`: the command.")
 
 
 class SwarmOptions(Options):
@@ -167,9 +171,7 @@ class SwarmOptions(Options):
     kinds = Option(
         "faults", words("kinds of fault"), (), scopes("swarm"), "The kinds drawn from, as At names them. Required."
     )
-    hosts = Option(
-        "hosts", HOSTS, (), scopes("swarm"), "The hosts that may break; without it, those that run a program."
-    )
+    hosts = Option("hosts", HOSTS, (), scopes("swarm"), "The hosts that may break; without it, all.")
     count = Option("count", COUNTS, (0, 8), scopes("swarm"), "How many faults.")
     seconds = Option("for", DURATIONS, (0.1, 10.0), scopes("swarm"), "How long each lasts.")
     at = Option("at", DURATION, 0.0, scopes("swarm"), "Nothing breaks before.")
@@ -195,22 +197,17 @@ class ExpectOptions(Options):
     marks = Option("marks", MARKS, (), scopes("expect"), "What a campaign over many seeds must have reached.")
 
 
-class Text(Enum):
-    """Whether a fault has a text."""
-
-    NONE = "none"
-    MAY = "may"
-    MUST = "must"
-
-
 @dataclass(frozen=True, slots=True)
 class FaultForm:
-    """How a kind of fault is written. amount: the kind of its amount, None when it has none; unit: in words."""
+    """How a kind of fault is written.
+
+    amount: the kind of its amount, None when it has none; unit: what that is, in words. has_text: it has a text.
+    """
 
     meaning: str
     amount: Kind[Any] | None = None
     unit: str = ""
-    text: Text = Text.NONE
+    has_text: bool = False
 
 
 FAULTS: Mapping[FaultKind, FaultForm] = {
@@ -220,21 +217,21 @@ FAULTS: Mapping[FaultKind, FaultForm] = {
     FaultKind.POWER_AT_STEP: FaultForm("Power loss in the middle of the disk's work.", COUNT, "more steps of the disk"),
     FaultKind.PAUSE: FaultForm("SIGSTOP, then SIGCONT: the kernel still acknowledges."),
     FaultKind.FREEZE: FaultForm("The whole machine stands still; its peers see timeouts."),
-    FaultKind.SLOW_CPU: FaultForm("Each wake of a task takes longer.", DURATION, "duration, at most"),
-    FaultKind.CLOCK_STEP: FaultForm("The wall clock jumps.", OFFSET, "duration, may be negative"),
-    FaultKind.DISK_FULL: FaultForm("No space is left.", SIZE, "octets that still fit", Text.MAY),
-    FaultKind.DISK_ERROR: FaultForm("EIO on reads and writes.", SHARE, "share of them", Text.MAY),
-    FaultKind.SYNC_ERROR: FaultForm("fsync fails and drops the dirty pages.", SHARE, "share of them", Text.MAY),
-    FaultKind.DISK_SLOW: FaultForm("Every job of the disk takes longer.", DURATION, "duration", Text.MAY),
-    FaultKind.READ_ONLY: FaultForm("EROFS on everything that writes.", text=Text.MAY),
-    FaultKind.BIT_ROT: FaultForm("One bit flips in the content of one message of the spool.", text=Text.MAY),
+    FaultKind.SLOW_CPU: FaultForm("Each wake of a task takes longer.", DURATION, "at most so much"),
+    FaultKind.CLOCK_STEP: FaultForm("The wall clock jumps.", OFFSET, "so much; back when negative"),
+    FaultKind.DISK_FULL: FaultForm("No space is left.", SIZE, "octets that still fit"),
+    FaultKind.DISK_ERROR: FaultForm("EIO on reads and writes.", SHARE, "share of them"),
+    FaultKind.SYNC_ERROR: FaultForm("fsync fails and drops the dirty pages.", SHARE, "share of them"),
+    FaultKind.DISK_SLOW: FaultForm("Every job of the disk takes longer.", DURATION, "so much"),
+    FaultKind.READ_ONLY: FaultForm("EROFS on everything that writes."),
+    FaultKind.BIT_ROT: FaultForm("One bit flips in the content of one message of the spool."),
     FaultKind.DESCRIPTORS: FaultForm("The process may open few more.", COUNT, "descriptors more than it has"),
     FaultKind.RESET: FaultForm("Every connection between the two is reset."),
     FaultKind.PARTITION: FaultForm("Nothing passes, both ways."),
     FaultKind.ONE_WAY: FaultForm("Nothing passes from the first to the second."),
     FaultKind.HOLD: FaultForm("What is sent waits, in order, until the end."),
-    FaultKind.SLOW_LINK: FaultForm("More latency, and as much again of jitter.", DURATION, "duration"),
-    FaultKind.CONSOLE: FaultForm("Not a fault: a command is said to the admin console.", text=Text.MUST),
+    FaultKind.SLOW_LINK: FaultForm("More latency, and as much again of jitter.", DURATION, "so much"),
+    FaultKind.CONSOLE: FaultForm("Not a fault: a command is said to the admin console.", has_text=True),
 }
 
 FAULT_OPTIONS: Mapping[FaultKind, Option[tuple[str, ...]]] = {
@@ -273,8 +270,13 @@ def schema() -> Schema:
 
 
 def lasts(kind: FaultKind) -> bool:
-    """Whether faults of *kind* have a duration."""
+    """Whether faults of *kind* must have a duration."""
     return kind not in INSTANT
+
+
+def may_last(kind: FaultKind) -> bool:
+    """Whether they may have one: the outage behind ``power_at_step`` has one of its own."""
+    return lasts(kind) or kind is FaultKind.POWER_AT_STEP
 
 
 def is_between(kind: FaultKind) -> bool:

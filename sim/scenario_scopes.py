@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -11,6 +11,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.value import Word
 from momentum_trio.net.netblock import Netblock
 
+from . import checks
 from .measure import DURATION, shown_seconds
 from .said import Said, nearest, shown
 from .scenario import (
@@ -39,9 +40,9 @@ from .scenario_options import (
     NameOptions,
     SimulationOptions,
     SwarmOptions,
-    Text,
     is_between,
     lasts,
+    may_last,
 )
 
 
@@ -182,23 +183,43 @@ class Reader:
         self._said.required(scope, LoadOptions.source, 'write from = "CLIENT"')
         if not counts[0]:
             self._said.wrong_value(scope, LoadOptions.recipient_count, "expected one recipient at least")
+        sources = self._hosts_of(scope, LoadOptions.source, self._cast.clients())
         at, sessions = self._within(scope, LoadOptions.at), value(scope, LoadOptions.session_mails)
         if not sessions[0]:
             self._said.wrong_value(scope, LoadOptions.session_mails, "expected one message at least")
         return Load(
             name=scope.instance,
-            source=self._hosts_of(scope, LoadOptions.source, self._cast.clients()),
+            source=sources,
             target=target,
             port=port,
             count=count,
             at_seconds=at,
-            seconds=value(scope, LoadOptions.seconds),
+            seconds=self._seconds(scope, at),
             octets=value(scope, LoadOptions.octets),
             recipients=counts,
             forward_paths=paths,
             reverse_path=value(scope, LoadOptions.sender),
             session_mails=sessions,
+            source_addresses=self._addresses(scope, LoadOptions.addresses, sources),
         )
+
+    def _seconds(self, scope: Scope, at: float) -> float:
+        """How long a load lasts: not beyond the end."""
+        seconds, left = self._said.value(scope, LoadOptions.seconds), max(self._duration - at, 0.0)
+        if seconds > left and self._said.is_set(scope, LoadOptions.seconds):
+            self._too_late(scope, LoadOptions.seconds, at + seconds)
+        return min(seconds, left)
+
+    def _addresses(self, scope: Scope, option: Option[tuple[str, ...]], sources: tuple[str, ...]) -> tuple[str, ...]:
+        """Addresses that each of *sources* has."""
+        addresses = self._said.value(scope, option)
+        for source in sources:
+            own = self._cast.hosts[source].addresses if source in self._cast.hosts else addresses
+            for address in addresses:
+                if address not in own:
+                    problem = f'Host "{source}" has no address {address}'
+                    self._said.wrong_value(scope, option, problem, nearest(address, own), word=address)
+        return addresses
 
     def mails(self) -> tuple[Mail, ...]:
         """The scopes Mail."""
@@ -213,8 +234,7 @@ class Reader:
         target, port = self._place(scope, MailOptions.target)
         self._said.required(scope, MailOptions.source, 'write from = "CLIENT"')
         sources = self._hosts_of(scope, MailOptions.source, self._cast.clients())
-        if len(sources) > 1:
-            self._said.wrong_value(scope, MailOptions.source, "one message comes from one client")
+        addresses = self._addresses(scope, MailOptions.address, sources)
         return Mail(
             name=scope.instance,
             at_seconds=self._within(scope, MailOptions.at),
@@ -225,6 +245,7 @@ class Reader:
             reverse_path=value(scope, MailOptions.sender),
             octets=value(scope, MailOptions.octets),
             session=value(scope, MailOptions.session),
+            source_address=addresses[0] if addresses else "",
         )
 
     # faults
@@ -235,31 +256,27 @@ class Reader:
         written.sort(key=lambda scope: self._said.order(scope.at))
         if len(written) > FAULTS_MAX:
             self._said.wrong(written[FAULTS_MAX].at, "At", f"there are more than {FAULTS_MAX} faults")
-        found = (self._fault(scope) for scope in written[:FAULTS_MAX])
-        return tuple(fault for fault in found if fault is not None)
+        return tuple(fault for scope in written[:FAULTS_MAX] for fault in self._faults_at(scope))
 
-    def _fault(self, scope: Scope) -> Fault | None:
-        kinds = [kind for kind, option in FAULT_OPTIONS.items() if self._said.is_set(scope, option)]
+    def _faults_at(self, scope: Scope) -> Iterator[Fault]:
+        """The faults of one At: one, or for several hosts one each."""
         try:
             at = DURATION.parse(Word(scope.instance))
         except ValueError as wrong:
             self._said.wrong(self._said.instance_at(scope), scope.name, str(wrong))
-            return None
+            return
         if at > self._duration:
             problem = f"{shown_seconds(at)} is after the end: duration is {shown_seconds(self._duration)}"
             self._said.wrong(self._said.instance_at(scope), scope.name, problem)
+        kinds = [kind for kind, option in FAULT_OPTIONS.items() if self._said.is_set(scope, option)]
         if len(kinds) != 1:
             self._not_one(scope, kinds)
-            return None
+            return
         kind = kinds[0]
-        return Fault(
-            kind,
-            at,
-            self._targets(scope, kind),
-            self._lasting(scope, kind),
-            self._amount(scope, kind),
-            self._text(scope, kind),
-        )
+        targets = self._targets(scope, kind)
+        seconds, amount, text = self._lasting(scope, kind), self._amount(scope, kind), self._text(scope, kind)
+        for each in (targets,) if is_between(kind) else ((target,) for target in targets):
+            yield Fault(kind, at, each, seconds, amount, text)
 
     def _not_one(self, scope: Scope, kinds: list[FaultKind]) -> None:
         if kinds:
@@ -289,10 +306,11 @@ class Reader:
         option = AtOptions.seconds
         if lasts(kind):
             return self._said.required(scope, option, 'write for = "4s"')
+        if may_last(kind):
+            return self._said.value(scope, option)
         if self._said.is_set(scope, option):
-            self._said.wrong(
-                scope.settings[option.key].at, option.name, f"{kind.value} happens at once: it has no duration"
-            )
+            at, problem = scope.settings[option.key].at, f"{kind.value} happens at once: it has no duration"
+            self._said.wrong(at, option.name, problem)
         return 0.0
 
     def _amount(self, scope: Scope, kind: FaultKind) -> float:
@@ -312,12 +330,12 @@ class Reader:
             return 0.0
 
     def _text(self, scope: Scope, kind: FaultKind) -> str:
-        option, form = AtOptions.text, FAULTS[kind]
-        if form.text is Text.NONE and self._said.is_set(scope, option):
-            self._said.wrong(scope.settings[option.key].at, option.name, f"{kind.value} has no text")
-        if form.text is Text.MUST:
+        option = AtOptions.text
+        if FAULTS[kind].has_text:
             return self._said.required(scope, option, 'write text = "config show"')
-        return self._said.value(scope, option)
+        if self._said.is_set(scope, option):
+            self._said.wrong(scope.settings[option.key].at, option.name, f"{kind.value} has no text")
+        return ""
 
     def swarm(self) -> Swarm | None:
         """The scope Swarm."""
@@ -326,7 +344,7 @@ class Reader:
             return None
         value = self._said.value
         kinds = []
-        known = {kind.value: kind for kind in FaultKind if FAULTS[kind].text is not Text.MUST}
+        known = {kind.value: kind for kind in FaultKind if not FAULTS[kind].has_text}
         for word in self._said.required(scope, SwarmOptions.kinds, 'write faults = ( "kill" "partition" )'):
             if word in known:
                 kinds.append(known[word])
@@ -350,8 +368,13 @@ class Reader:
         sufficient = self._hosts_of(scope, ExpectOptions.sufficient)
         if heal is Heal.SUFFICIENT and not sufficient:
             self._said.wrong_value(scope, ExpectOptions.heal, "which hosts suffice?", 'write sufficient = ( "HOST" )')
+        known = [name for name, _ in checks.ALL]
+        without = value(scope, ExpectOptions.without)
+        for name in without:
+            if name not in known:
+                self._said.unknown(scope, ExpectOptions.without, name, "invariant", known)
         return Expect(
-            value(scope, ExpectOptions.without),
+            without,
             value(scope, ExpectOptions.drained_within),
             heal,
             sufficient,

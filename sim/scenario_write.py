@@ -25,7 +25,6 @@ from .scenario_options import (
     NameOptions,
     SimulationOptions,
     SwarmOptions,
-    Text,
     lasts,
 )
 
@@ -138,6 +137,7 @@ def _link(plan: LinkPlan) -> str:
 
 def _load(load: Load) -> Iterator[str]:
     yield from _said(LoadOptions.source, load.source, always=True)
+    yield from _said(LoadOptions.addresses, load.source_addresses)
     yield from _said(LoadOptions.target, (load.target, load.port), always=True)
     yield from _said(LoadOptions.recipients, load.forward_paths, always=True)
     yield from _said(LoadOptions.sender, load.reverse_path)
@@ -154,6 +154,7 @@ def _mail(mail: Mail) -> str:
         f"Mail {quoted(mail.name)}",
         _said(MailOptions.at, mail.at_seconds, always=True),
         _said(MailOptions.source, (mail.source,), always=True),
+        _said(MailOptions.address, (mail.source_address,) if mail.source_address else ()),
         _said(MailOptions.target, (mail.target, mail.port), always=True),
         _said(MailOptions.recipients, mail.forward_paths, always=True),
         _said(MailOptions.sender, mail.reverse_path),
@@ -170,7 +171,7 @@ def _fault(fault: Fault) -> str:
         _said(FAULT_OPTIONS[fault.kind], fault.targets, always=True),
         _said(AtOptions.seconds, fault.seconds, always=lasts(fault.kind)),
         iter((f"{AtOptions.amount.name} = {amount}",) if amount else ()),
-        _said(AtOptions.text, fault.text, always=form.text is Text.MUST),
+        _said(AtOptions.text, fault.text, always=form.has_text),
     )
 
 

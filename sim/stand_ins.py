@@ -1,4 +1,4 @@
-"""What takes the place of the standard library's clocks and entropy while a world runs.
+"""What takes the place of the standard library's clocks, entropy and host name while a world runs.
 
 A name is replaced wherever a module holds it: ``time.time``, and ``time`` in a module that did ``from time import
 time`` long before. The places are looked for once in each module; a world swaps those found and puts them back. In
@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import socket
 import ssl
 import sys
 import threading
@@ -44,6 +45,10 @@ class Sources(Protocol):
         """Entropy."""
         ...
 
+    def host_name(self) -> str:
+        """The name of the host that asks."""
+        ...
+
     def escape(self, what: str) -> NoReturn:
         """Somebody asked for what no stand-in can give."""
         ...
@@ -56,6 +61,7 @@ class StandIns:
         self._sources: Sources | None = None
         self._thread = 0
         pairs = [*self._clocks(), *self._entropy(), *self._dates()]
+        pairs.append(self._function(socket.gethostname, lambda sources: sources.host_name()))
         self._by_real = {id(real): (real, stand_in) for real, stand_in in pairs}
         self._by_stand_in = {id(stand_in): real for real, stand_in in pairs}
         self._seen: dict[str, ModuleType] = {}
@@ -144,6 +150,12 @@ class StandIns:
     def _entropy(self) -> Iterator[tuple[object, object]]:
         yield self._function(os.urandom, lambda sources, count: sources.octets(count))
         yield self._function(os.getrandom, lambda sources, count, flags=0: sources.octets(count))
+        seed = random.seed
+
+        def reseed(sources: Sources, given: Any = None, version: int = 2) -> None:
+            seed(_seed_from(sources) if given is None else given, version)
+
+        yield self._function(seed, reseed)
         yield self._function(ssl.RAND_bytes, lambda sources, count: sources.octets(count))
         yield self._function(uuid.uuid1, lambda sources, *given: sources.escape("uuid.uuid1()"))
         yield self._function(uuid.getnode, lambda sources: sources.escape("uuid.getnode()"))
@@ -153,7 +165,7 @@ class StandIns:
         seed, start = random.Random.seed, threading.Thread.start
 
         def seeded(sources: Sources, stream: random.Random, given: Any = None, version: int = 2) -> None:
-            seed(stream, int.from_bytes(sources.octets(SEED_OCTETS), "big") if given is None else given, version)
+            seed(stream, _seed_from(sources) if given is None else given, version)
 
         def started(sources: Sources, thread: threading.Thread) -> NoReturn:
             sources.escape(f"start of {thread.name}")
@@ -185,6 +197,10 @@ class StandIns:
         date = _virtual(dt.date, today=today)
         yield dt.datetime, datetime
         yield dt.date, date
+
+
+def _seed_from(sources: Sources) -> int:
+    return int.from_bytes(sources.octets(SEED_OCTETS), "big")
 
 
 def _virtual(real: Any, **class_methods: Callable[..., Any]) -> Any:

@@ -125,6 +125,10 @@ class SimStore(Failing):
         inode.links = 1
         directory.names[name] = directory.durable_names[name] = inode
 
+    def make_folder(self, path: str) -> None:
+        """Place a durable folder, parents included (seeding a host's disk)."""
+        self._parent(f"{path}/any", make=True)
+
     def octets(self, path: str) -> bytes:
         """What a reader of *path* sees now."""
         return bytes(self.find(path).memory)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Supply
+from sim import checks
 from sim.measure import COUNT, SIZE
 from sim.scenario import (
     INSTANT,
@@ -23,7 +24,7 @@ from sim.scenario import (
     Scenario,
     Swarm,
 )
-from sim.scenario_options import CONFIG_AT, FAULTS, Text
+from sim.scenario_options import CONFIG_AT, FAULTS
 
 SOURCE = "work/drawn.sim"
 TREE: dict[str, bytes] = {  # the real files there are
@@ -64,7 +65,7 @@ def scenarios(draw: DrawFn) -> Scenario:
     names = draw(st.lists(words, min_size=2, max_size=5, unique=True))
     hosts = tuple(draw(_hosts(name, number)) for number, name in enumerate(names))
     duration = draw(durations)
-    clients = [plan.name for plan in hosts if plan.program is Program.CLIENT]
+    clients = [plan for plan in hosts if plan.program is Program.CLIENT]
     products = [plan.name for plan in hosts if plan.program is Program.ECELERITY]
     targets = st.sampled_from([*names, *(address for plan in hosts for address in plan.addresses)])
     some = st.lists(st.sampled_from(names), max_size=3, unique=True).map(tuple)
@@ -99,7 +100,8 @@ def _hosts(draw: DrawFn, name: str, number: int) -> HostPlan:
     addresses = (f"10.0.{number}.1", *draw(st.sampled_from([(), (f"fd00::{number + 1}", f"10.0.{number}.2")])))
     program = draw(st.sampled_from(Program))
     given = draw(st.dictionaries(words.map(lambda word: f"/srv/{word}"), st.binary(max_size=9) | texts.map(str.encode)))
-    files, sources, source, config, folders = dict(given), {}, "", "", ()
+    files, sources, source, config = dict(given), dict[str, str](), "", ""
+    folders: tuple[str, ...] = ()
     if draw(st.booleans()):
         files["/etc/ssl/mx.pem"], sources["/etc/ssl/mx.pem"] = TREE["work/certs/mx.pem"], "certs/mx.pem"
     if program is Program.ECELERITY:
@@ -137,35 +139,39 @@ def _links(draw: DrawFn, one: str, other: str) -> LinkPlan:
 
 
 @st.composite
-def _mails(draw: DrawFn, name: str, clients: list[str], targets: SearchStrategy[str], duration: float) -> Mail:
+def _mails(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStrategy[str], duration: float) -> Mail:
+    client = draw(st.sampled_from(clients))
     return Mail(
         name=name,
         at_seconds=draw(st.floats(0, duration)),
-        source=draw(st.sampled_from(clients)),
+        source=client.name,
         target=draw(targets),
         port=draw(st.integers(1, 65535)),
         forward_paths=tuple(draw(st.lists(texts, min_size=1, max_size=3))),
         reverse_path=draw(texts),
         octets=draw(counts),
         session=draw(counts),
+        source_address=draw(st.sampled_from(["", *client.addresses])),
     )
 
 
 @st.composite
-def _loads(draw: DrawFn, name: str, clients: list[str], targets: SearchStrategy[str], duration: float) -> Load:
+def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStrategy[str], duration: float) -> Load:
+    client, at = draw(st.sampled_from(clients)), draw(st.floats(0, duration))
     return Load(
         name=name,
-        source=tuple(draw(st.lists(st.sampled_from(clients), min_size=1, max_size=2))),
+        source=(client.name,),
         target=draw(targets),
         port=draw(st.integers(1, 65535)),
         count=draw(counts),
-        at_seconds=draw(st.floats(0, duration)),
-        seconds=draw(durations),
+        at_seconds=at,
+        seconds=draw(st.floats(0, max(duration - at, 0.0))),
         octets=draw(ranges(counts)),
         recipients=draw(ranges(st.integers(1, 9))),
         forward_paths=tuple(draw(st.lists(texts, min_size=1, max_size=3))),
         reverse_path=draw(texts),
         session_mails=draw(ranges(st.integers(1, 9))),
+        source_addresses=draw(st.sampled_from([(), client.addresses])),
     )
 
 
@@ -175,17 +181,15 @@ def _faults(draw: DrawFn, names: list[str], products: list[str], duration: float
     kind = draw(st.sampled_from([kind for kind in FaultKind if products or kind not in of_products]))
     form = FAULTS[kind]
     among = st.sampled_from(products if kind in of_products else names)
-    targets = (
-        st.lists(among, min_size=1, max_size=3) if kind not in PAIRS else st.permutations(names).map(lambda p: p[:2])
-    )
+    targets = among.map(lambda name: [name]) if kind not in PAIRS else st.permutations(names).map(lambda p: p[:2])
     amounts = {COUNT: counts.map(float), SIZE: counts.map(float), None: st.just(0.0)}
     return Fault(
         kind,
         draw(st.floats(0, duration)),
         tuple(draw(targets)),
-        0.0 if kind in INSTANT else draw(durations),
+        0.0 if kind in INSTANT - {FaultKind.POWER_AT_STEP} else draw(durations),
         draw(amounts.get(form.amount, shares)),
-        "" if form.text is Text.NONE else draw(texts),
+        draw(texts) if form.has_text else "",
     )
 
 
@@ -206,7 +210,7 @@ def _swarms(draw: DrawFn, some: SearchStrategy[tuple[str, ...]], duration: float
 def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect:
     sufficient = draw(some)
     return Expect(
-        draw(st.sampled_from([(), ("no_leak",), ("spool_size", "drained")])),
+        tuple(draw(st.lists(st.sampled_from([name for name, _ in checks.ALL]), max_size=2, unique=True))),
         draw(durations),
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,
