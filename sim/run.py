@@ -37,6 +37,7 @@ START_SECONDS = 60.0  # every program is started by then, or something is wrong 
 SETTLE_SECONDS = 1.0  # after the start, until what is open is counted
 LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all is drained
 COUNTS_SECONDS = 5.0  # for the node's own counts
+LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
@@ -250,6 +251,7 @@ class Course:
         evidence.drain_limit_seconds = drain_limit(self.scenario)
         if await self._idle(living, self._arrivals):
             evidence.drained_after_seconds = self.now() - healed
+            await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
             self._measure_spools(living)
 
