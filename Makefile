@@ -1,10 +1,12 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign bench fuzz reference     what their names say
+# make lint types campaign swarm bench fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
 FUZZ_SECONDS = 60
+SEEDS = 1..1000
+JOBS = 2
 
 run: product
 	mkdir -p var
@@ -30,6 +32,10 @@ campaign: dev peers
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
 
+# many seeds of the mail-flow scenario under faults, each in two processes; the failing ones are kept in var/swarm
+swarm: dev
+	.venv/bin/python -m sim swarm sim/scenarios/mail_flow.sim --seeds $(SEEDS) --jobs $(JOBS) --twice
+
 # the simulated world's own speed, beside real loopback
 bench-sim: dev
 	.venv/bin/python tests/bench/simulator.py
@@ -54,4 +60,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign bench bench-sim fuzz reference product dev peers clean
+.PHONY: run test lint types campaign bench bench-sim swarm fuzz reference product dev peers clean

@@ -64,7 +64,7 @@ class Stage:
         struck = Struck(fault, self.now)
         self.struck.append(struck)
         mender = None if self._lasts(fault) else STRIKERS[fault.kind](self, struck)
-        struck.did = mender is not None
+        struck.did = struck.did and mender is not None
         self._trace("strike", struck)
         if mender is None or fault.kind in MENDS_ITSELF:
             struck.ended = self.now
@@ -166,12 +166,17 @@ def _power_at_step(stage: Stage, struck: Struck) -> Mender | None:
         return None
     store = service.host.store
     store.cut_after = int(struck.fault.amount)
-    service.cut = cut = Cut(struck.fault.seconds or OUTAGE_SECONDS, lambda: stage.mend(struck))
+
+    struck.did = False
+
+    def came() -> None:
+        struck.began, struck.did = stage.now, True
 
     def disarm() -> None:
-        if service.cut is cut and service.host.up:
-            store.cut_after, service.cut, struck.did = None, None, False
+        if not struck.did:
+            store.cut_after, service.cut = None, None
 
+    service.cut = Cut(struck.fault.seconds or OUTAGE_SECONDS, came, lambda: stage.mend(struck))
     return disarm
 
 

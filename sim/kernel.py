@@ -10,6 +10,7 @@ import hashlib
 import heapq
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -75,6 +76,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self.seed = seed
         self.lines: list[TraceLine] = []
         self.line_count = 0
+        self.kinds: Counter[str] = Counter()  # how many lines of each kind
         self.prefix_digests: list[str] = []
         self.failure: SimulationFailure | None = None
         self.events_done = 0
@@ -178,6 +180,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         line = TraceLine(self.now, host, kind, tuple(fields.items()))
         self._hash.update(f"{line}\n".encode())
         self.line_count += 1
+        self.kinds[kind] += 1
         if self.line_count % PREFIX_EVENTS == 0:
             self.prefix_digests.append(self.digest())
         if self._keep_trace:

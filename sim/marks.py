@@ -1,12 +1,183 @@
-"""What a run reached: sometimes-assertions are counted over a campaign."""
+"""What a run reached. A campaign that never reached a thing has said nothing about it: sometimes-assertions.
+
+Each mark is a row of MARKS; how often a fault of a kind struck is the mark ``fault.<kind>``. They are taken from what
+is there after any run (attempts, faults, records, kinds of trace lines, sizes), so that they cost next to nothing.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-from .evidence import Evidence
+from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconfigured, SessionEnded
+
+from .checks.custody import copies
+from .checks.spool_size import segment_octets
+from .evidence import Evidence, Told
+from .scenario import FaultKind
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """name: in a scenario's ``Expect`` and in summaries. count: how often one run reached it."""
+
+    name: str
+    meaning: str
+    count: Callable[[Evidence], int]
 
 
 def reached(evidence: Evidence) -> dict[str, int]:
-    """How often each mark was reached; faults that were applied are ``fault.<kind>``."""
-    return dict(Counter(f"fault.{struck.fault.kind.value}" for struck in evidence.struck if struck.did))
+    """How often the run reached each mark; those it did not reach are left out."""
+    found = Counter(f"fault.{struck.fault.kind.value}" for struck in evidence.struck if struck.did)
+    for mark in MARKS:
+        if count := mark.count(evidence):
+            found[mark.name] = count
+    return dict(found)
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Marks over many runs. runs: how many reached each; times: how often, all runs together."""
+
+    count: int = 0
+    runs: Counter[str] = field(default_factory=Counter)
+    times: Counter[str] = field(default_factory=Counter)
+
+    def add(self, marks: Mapping[str, int]) -> None:
+        """One more run."""
+        self.count += 1
+        self.runs.update(dict.fromkeys(marks, 1))
+        self.times.update(marks)
+
+    def never(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        """Those of *wanted* that no run reached, in order."""
+        return tuple(name for name in wanted if not self.times[name])
+
+
+# how they are counted
+
+
+def _told(*told: Told) -> Callable[[Evidence], int]:
+    return lambda evidence: sum(attempt.told in told for attempt in evidence.attempts)
+
+
+def _replied(*beginnings: str) -> Callable[[Evidence], int]:
+    """Attempts with such a last reply, or with a recipient refused by one."""
+
+    def count(evidence: Evidence) -> int:
+        return sum(
+            any(reply.startswith(beginnings) for reply in (attempt.reply, *dict(attempt.refused_paths).values()))
+            for attempt in evidence.attempts
+        )
+
+    return count
+
+
+def _failed_with(word: str) -> Callable[[Evidence], int]:
+    return lambda evidence: sum(word in attempt.reply.lower() for attempt in evidence.attempts)
+
+
+def _panics(words: str) -> Callable[[Evidence], int]:
+    return lambda evidence: sum(
+        isinstance(record, Panic) and words in record.text for _, record in evidence.world.records
+    )
+
+
+def _ended(why: str) -> Callable[[Evidence], int]:
+    return lambda evidence: sum(
+        isinstance(record, SessionEnded) and record.why == why for _, record in evidence.world.records
+    )
+
+
+def _traced(kind: str) -> Callable[[Evidence], int]:
+    return lambda evidence: evidence.world.kernel.kinds[kind]
+
+
+def _retried(evidence: Evidence) -> int:
+    tries = Counter(attempt.mail.name for attempt in evidence.attempts)
+    return sum(count > 1 for count in tries.values())
+
+
+def _duplicates(evidence: Evidence) -> int:
+    return sum(len(found) > 1 for found in copies(evidence).values())
+
+
+def _denied(evidence: Evidence) -> int:
+    denied = "550 5.7.1 relaying denied"
+    return sum(reply.startswith(denied) for attempt in evidence.attempts for _, reply in attempt.refused_paths)
+
+
+def _after_retry(evidence: Evidence) -> int:
+    return sum(isinstance(record, Delivered) and record.retries > 0 for _, record in evidence.world.records)
+
+
+def _given_up(evidence: Evidence) -> int:
+    return sum(isinstance(record, Failed) and record.permanent for _, record in evidence.world.records)
+
+
+def _by_another_life(evidence: Evidence) -> int:
+    """Messages that one life took and another delivered."""
+    takers = {record.message_id: life for life, record in evidence.world.records if isinstance(record, Received)}
+    return sum(
+        isinstance(record, Delivered) and takers.get(record.message_id, life) is not life
+        for life, record in evidence.world.records
+    )
+
+
+def _reconfigured(evidence: Evidence) -> int:
+    return sum(isinstance(record, Reconfigured) for _, record in evidence.world.records)
+
+
+def _rotated(evidence: Evidence) -> int:
+    """Samples in which a log is longer than a segment."""
+    segments = {plan.name: segment_octets(plan) for plan in evidence.scenario.hosts}
+    return sum(in_use > segments[host] for host, _, in_use, _ in evidence.spool_octets)
+
+
+def _reclaimed(evidence: Evidence) -> int:
+    """How often a log became shorter by half a segment or more."""
+    count = 0
+    for plan in evidence.scenario.hosts:
+        sizes = [in_use for host, _, in_use, _ in evidence.spool_octets if host == plan.name]
+        count += sum(before - after >= segment_octets(plan) // 2 for before, after in pairwise(sizes))
+    return count
+
+
+MARKS = (
+    Mark("accepted", "a mail was accepted", _told(Told.ACCEPTED)),
+    Mark("deferred", "a client was told to come again, or found nobody", _told(Told.DEFERRED)),
+    Mark("unknown", "a client never learnt what became of its mail", _told(Told.UNKNOWN)),
+    Mark("client_retried", "a mail took more than one attempt", _retried),
+    Mark("connection_refused", "nobody listened", _failed_with("refused")),
+    Mark("connection_reset", "a connection was reset under a client", _failed_with("reset")),
+    Mark("backlog_overflow", "a connection request met a full queue", _traced("syn-dropped")),
+    Mark("timed_out", "a connection was given up, nothing having been acknowledged", _traced("timeout")),
+    Mark("disk_failed", "a step of a disk failed", _traced("disk-error")),
+    Mark("write_torn", "power loss left a part of a write", _traced("disk-torn")),
+    Mark("relay_denied", "a recipient was refused for relaying", _denied),
+    Mark("duplicate", "a mail lies twice at its end", _duplicates),
+    Mark("451_disk", "451: the spool could not write or sync", _replied("451 4.3.0")),
+    Mark("452_full", "452: the spool's disk was full", _replied("452 4.3.1")),
+    Mark("421_drain", "421: the node was shutting down", _replied("421 4.3.2")),
+    Mark("421_idle", "421: a client was silent for too long", _replied("421 4.4.2")),
+    Mark("421_ceiling", "421: too many sessions", _replied("421 4.4.5")),
+    Mark("session_idle", "a session ended for its silence", _ended("idle")),
+    Mark("session_drained", "a session ended because the node drained", _ended("drain")),
+    Mark("descriptors_exhausted", "a connection was answered with the spare descriptor", _panics("no descriptor left")),
+    Mark("sync_in_doubt", "a group was refused that may be in the log all the same", _panics("may appear twice")),
+    Mark("segment_sealed", "a segment was ended for good after a failure", _panics("is sealed at")),
+    Mark("quarantined", "damage was found and kept aside", _panics("kept in quarantine")),
+    Mark("compaction_paused", "copying forward met a failing disk", _panics("compaction pauses")),
+    Mark("segment_rotated", "a log had more than one segment's length", _rotated),
+    Mark("segment_reclaimed", "a log became shorter", _reclaimed),
+    Mark("deferred_then_delivered", "a message was delivered after a failed attempt", _after_retry),
+    Mark("given_up", "a message failed for good", _given_up),
+    Mark("delivered_by_another_life", "a message was delivered after a restart", _by_another_life),
+    Mark("reconfigured", "a new generation of a configuration took effect", _reconfigured),
+    Mark("command_refused", "a console command was refused", lambda evidence: len(evidence.refused_commands)),
+)
+
+NAMES = frozenset(mark.name for mark in MARKS) | {f"fault.{kind.value}" for kind in FaultKind}
+"""Every mark there is."""

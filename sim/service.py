@@ -50,10 +50,11 @@ class Up:
 
 @dataclass(slots=True)
 class Cut:
-    """A power loss that waits for its step. done: called when it came. seconds: how long the power is gone then."""
+    """A power loss that waits for its step. seconds: how long the power is gone. came, over: called when it is so."""
 
     seconds: float
-    done: Callable[[], object]
+    came: Callable[[], object]
+    over: Callable[[], object]
 
 
 class Service(Up):
@@ -88,6 +89,8 @@ class Service(Up):
 
     def end(self, *, silently: bool = False) -> None:
         super().end(silently=silently)
+        if silently:
+            self.cut = None  # it has no power to lose
         self.ended_for_cause()
 
     def complain(self, text: str) -> None:
@@ -109,7 +112,7 @@ class Service(Up):
                 self.life = life
                 self._over = trio.Event()
                 await self._until_over(life)
-            if self.cut is not None and not self.host.up:
+            if self.cut is not None and not self.host.up and not self.holds:
                 await self._outage(self.cut)
             elif life is not None and life is not self._ended and not self.holds:
                 self.complain(f"{life} ended, and nothing had ended it")
@@ -126,8 +129,9 @@ class Service(Up):
 
     async def _outage(self, cut: Cut) -> None:
         self.cut = None
-        cut.done()
+        cut.came()
         await trio.sleep(cut.seconds)
+        cut.over()
 
     async def _start(self) -> Life | None:
         """A life that is started; None when a fault came between."""

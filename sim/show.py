@@ -17,10 +17,10 @@ from html import escape
 from pathlib import Path
 
 from .evidence import Result, Verdict, Violation
-from .shrink import ESCAPE, size
 from .show_picture import lane_names, picture
 from .show_story import Moment, Story, story
 from .show_words import meaning
+from .shrink import ESCAPE, size
 
 HERE = Path(__file__).parent
 STORY_MAX = 60  # sentences at the top; the whole run has all
@@ -102,7 +102,7 @@ def _top(told: Story) -> list[Moment]:
     chosen = [
         moment
         for moment in told.moments
-        if moment.mail in told.guilty or (not moment.mail and first <= moment.seconds <= last)
+        if moment.mail in told.guilty or moment.kind == "last" or (not moment.mail and first <= moment.seconds <= last)
     ]
     return chosen[:STORY_MAX]
 

@@ -117,7 +117,8 @@ class _Sheet:
         width = max(right - left, 2)
         return (
             f'<g class="bar {bar.kind}"><title>{escape(_time_span(bar))} {escape(bar.text)}</title>'
-            f'<rect x="{left}" y="{top}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="3"/>{_bar_label(bar, left, top, width)}</g>'
+            f'<rect x="{left}" y="{top}" width="{width:.1f}" height="{BAR_HEIGHT}" rx="3"/>'
+            f"{_bar_label(bar, left, top, width)}</g>"
         )
 
     def _between(self, bar: Bar, row: int) -> str:
@@ -158,7 +159,7 @@ class _Sheet:
             + (
                 f'<text class="name" x="{_label_x(x1 + 6, arrow.mail)}" y="{y1 + (13 if y2 < y1 else -6)}">'
                 f"{escape(arrow.mail)}</text>"
-                if arrow.guilty and x1 > PAD
+                if arrow.guilty and x1 > PAD and arrow.outcome != "delivered"
                 else ""
             )
             + "</g>"

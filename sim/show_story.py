@@ -22,9 +22,9 @@ from momentum_trio.mail.record import (
     SessionEnded,
 )
 
-from .evidence import Attempt, Evidence, Result, Struck, Told
+from .evidence import Evidence, Result, Struck, Told
 from .letter import name_in
-from .scenario import PAIRS, FaultKind, Program
+from .scenario import PAIRS, FaultKind, Heal, Program
 from .show_words import DOWN, STANDING, label, mended, strikes, told
 
 MARGIN_SHARE, MARGIN_SECONDS_MIN = 0.08, 0.5  # around the interesting window, on each side
@@ -128,16 +128,22 @@ def story(result: Result) -> Story:
     seen = sightings(result, began)
     names = _mails_of_batches(evidence)
     guilty = tuple(dict.fromkeys([violation.mail for violation in result.violations if violation.mail]))
-    end = max(result.seconds - began, result.scenario.duration_seconds if not result.seconds else 0.0)
     lives = list(_lives(result, began, evidence.struck))
     arrows = [*_attempts(evidence, guilty), *_deliveries(result, seen, names, guilty)]
-    moments = [*_of_faults(evidence), *_of_attempts(evidence), *_of_records(seen, names), *lives]
+    moments = [
+        *_of_faults(evidence),
+        *_of_attempts(evidence),
+        *_of_records(seen, names),
+        *lives,
+        *_of_the_end(evidence),
+    ]
     moments.sort(key=attrgetter("seconds"))
-    whole = (min([0.0, *(moment.seconds for moment in moments)]), end)
+    times = [0.0, *(moment.seconds for moment in moments)]
+    whole = (min(times), max(times) + MARGIN_SECONDS_MIN)
     return Story(
         result,
         tuple(_lanes(result, arrows)),
-        tuple(_bars(evidence, end)),
+        tuple(_bars(evidence, whole[1])),
         tuple(sorted(arrows, key=attrgetter("began"))),
         tuple(moments),
         tuple(_changes(result, seen, began)),
@@ -271,18 +277,18 @@ def _of_records(seen: Iterable[Sighting], names: dict[tuple[str, str], str]) -> 
     for sighting in seen:
         host, record = sighting.host, sighting.record
         name = names.get((host, record.batch_id), "") if isinstance(record, MessageRecord) else ""
+        what = name or "a message"
         match record:
             case Received():
-                yield Moment(
-                    sighting.seconds, host, f"{host} has it in its spool, as {record.batch_id}", name, "spooled"
-                )
+                text = f"{host} reports {what} in its spool, as {record.batch_id}, for {record.forward_path}"
+                yield Moment(sighting.seconds, host, text, name, "spooled")
             case Delivered():
-                where = f"to {record.peer_address}" if record.peer_address else "into the mailbox"
-                text = f"{host} delivers it {where} for {record.forward_path}"
+                where = f" to {record.peer_address}" if record.peer_address else ""
+                text = f"{host} reports {what} delivered{where}, for {record.forward_path}"
                 yield Moment(sighting.seconds, host, text, name, "delivered")
             case Failed():
-                what = "gives it up" if record.permanent else "cannot deliver it yet"
-                text = f"{host} {what}, for {record.forward_path}: {_short(record.reason)}"
+                did = f"gives {what} up" if record.permanent else f"cannot deliver {what} yet"
+                text = f"{host} {did}, for {record.forward_path}: {_short(record.reason)}"
                 yield Moment(sighting.seconds, host, text, name, "failed")
             case Panic():
                 yield Moment(sighting.seconds, host, f"{host} reports ({record.level.value}): {_short(record.text)}")
@@ -301,7 +307,16 @@ def _lives(result: Result, began: float, struck: list[Struck]) -> Iterator[Momen
             each.fault.targets[0] == words[1] and each.began <= seconds <= (each.ended or seconds) for each in asked
         ):
             text = f"the power of {words[1]} is cut for the last time, to see what is durable on its disk"
-            yield Moment(seconds, words[1], text, kind="fault")
+            yield Moment(seconds, words[1], text, kind="last")
+
+
+def _of_the_end(evidence: Evidence) -> Iterator[Moment]:
+    scenario = evidence.scenario
+    mended = "everything" if scenario.expect.heal is Heal.ALL else " and ".join(scenario.expect.sufficient)
+    text = f"no more faults; what is broken is mended ({mended}), and it is waited until all mail is delivered"
+    yield Moment(scenario.duration_seconds, "", text, kind="mended")
+    if evidence.drained_after_seconds is not None:
+        yield Moment(scenario.duration_seconds + evidence.drained_after_seconds, "", "all mail is delivered")
 
 
 def _short(text: str) -> str:
@@ -315,8 +330,8 @@ def _ends(evidence: Evidence, guilty: tuple[str, ...]) -> Iterator[str]:
         places = [
             f"for {each.forward_path} at {each.host}" for each in evidence.arrived if name_in(each.octets) == name
         ]
-        copies = f"{len(places)} durable {'copy' if len(places) == 1 else 'copies'}: {'; '.join(places)}"
-        yield f"At the end there {'is' if len(places) == 1 else 'are'} of {name} {copies if places else 'no copy anywhere'}."
+        found = {0: "no durable copy", 1: "one durable copy"}.get(len(places), f"{len(places)} durable copies")
+        yield f"At the end, {found} of {name}{': ' if places else ' anywhere'}{'; '.join(places)}."
 
 
 # -- the scrubber
@@ -343,8 +358,6 @@ def _ups_and_downs(result: Result, began: float) -> Iterator[Change]:
             yield Change(float(time) - began, host, "lives", 1 if kind == "boot" else -1)
             if kind == "end":  # a new life begins without sessions
                 yield Change(float(time) - began, host, "sessions", "0")
-        elif kind == "power-loss":
-            yield Change(float(time) - began, host, "lives", "0")
 
 
 def _counts(seen: Iterable[Sighting]) -> Iterator[Change]:
@@ -374,11 +387,14 @@ def _counts(seen: Iterable[Sighting]) -> Iterator[Change]:
 def _window(
     result: Result, moments: list[Moment], guilty: tuple[str, ...], whole: tuple[float, float]
 ) -> tuple[float, float]:
-    """Where the mails in question are on their way, and what breaks meanwhile; all of it if there is no such mail."""
+    """Where the mails in question are on their way, and what breaks meanwhile; all of it if there is no such mail.
+
+    Of a run in which everything held, load and faults.
+    """
     about = [moment.seconds for moment in moments if moment.mail in guilty]
     about += [violation.seconds for violation in result.violations if violation.seconds > 0]
     if not about:
-        return whole
+        return whole if result.violations else (whole[0], min(whole[1], result.scenario.duration_seconds))
     first, last = min(about), max(about)
     near = [
         moment.seconds

@@ -6,17 +6,25 @@ from .evidence import Attempt, Struck, Told
 from .scenario import PAIRS, FaultKind
 
 MEANINGS = {
-    "no_accepted_lost": "Mail that was answered with 250 is never lost. From that answer on the server is responsible for "
-    "it, whatever breaks: it must be found durably in its mailbox, or with the next server, at the end.",
-    "delivered_once": "Mail arrives once. A second copy is permitted only when something that broke in between could have "
-    "hidden the first delivery from whoever sent it again.",
+    "no_accepted_lost": (
+        "Mail that was answered with 250 is never lost. From that answer on the server is responsible for it, "
+        "whatever breaks: it must be found durably in its mailbox, or with the next server, at the end."
+    ),
+    "delivered_once": (
+        "Mail arrives once. A second copy is permitted only when something that broke in between could have "
+        "hidden the first delivery from whoever sent it again."
+    ),
     "content_unchanged": "What arrives is, octet for octet, what was sent (trace header fields at its top aside).",
     "nothing_invented": "Only what a client sent arrives, and only where it was sent to.",
-    "relay_denied": "The server takes mail for exactly those peers and domains that its configuration permits, as a second, "
-    "independent and slow reading of that configuration says.",
+    "relay_denied": (
+        "The server takes mail for exactly those peers and domains that its configuration permits, as a second, "
+        "independent and slow reading of that configuration says."
+    ),
     "failed_set_changes_nothing": "A console command that was refused leaves the configuration exactly as it was.",
     "spool_size": "The spool on disk is never larger than twice the mail it holds and two segments.",
-    "drained": "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time.",
+    "drained": (
+        "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."
+    ),
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
     "deadlock": "There is always something left that can happen: here no task could run and no event was due.",
@@ -97,10 +105,12 @@ def told(attempt: Attempt) -> str:
     client, host = attempt.mail.source, attempt.target_host or attempt.mail.target
     match attempt.told:
         case Told.ACCEPTED:
-            return f"{host} answers {client} «{attempt.reply}»: from here on {host} is responsible for the mail"
+            return (
+                f"{host} answers {client} «{attempt.reply}»: from here on {host} is responsible for {attempt.mail.name}"
+            )
         case Told.REFUSED:
-            return f"{host} refuses it for good: «{attempt.reply}»"
+            return f"{host} refuses {attempt.mail.name} for good: «{attempt.reply}»"
         case Told.DEFERRED:
-            return f"{client} is told to try again later, or finds nobody: «{attempt.reply}»"
+            return f"{client} cannot send {attempt.mail.name} now and will try again: «{attempt.reply}»"
         case Told.UNKNOWN:
-            return f"{client} has sent all of it and gets no answer ({attempt.reply}): it may have been taken or not"
+            return f"{client} has sent all of {attempt.mail.name} and gets no answer ({attempt.reply}): taken, or not?"

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 from .difference import CONTEXT_LINES, describe, first_difference, lines_in_common
 from .evidence import Verdict, Violation
 from .kernel import PREFIX_EVENTS
+from .marks import Campaign as Marks
 from .shrink import ESCAPE
 from .surroundings import environment, fix_addresses, hash_seed_of
 from .swarm_worker import Outcome, Task, TraceRequest
@@ -84,7 +84,7 @@ class Summary:
     real_seconds: float = 0.0
     groups: dict[str, Group] = field(default_factory=dict)
     splits: list[Split] = field(default_factory=list)
-    marks: Counter[str] = field(default_factory=Counter)
+    marks: Marks = field(default_factory=Marks)
     escaped: bool = False
     interrupted: bool = False
     addresses_fixed: bool = True
@@ -97,7 +97,7 @@ class Summary:
     @property
     def unreached(self) -> tuple[str, ...]:
         """Marks nobody reached."""
-        return tuple([name for name in self.plan.marks if not self.marks[name]])
+        return self.marks.never(self.plan.marks)
 
     @property
     def untuned(self) -> bool:
@@ -120,7 +120,7 @@ class Summary:
         found = f"{self.failures} failed in {len(self.groups)} groups" if self.groups else "none failed"
         return (
             f"{self.seeds}/{len(self.plan.seeds)} seeds, {found}, {rate:.2f} seeds/s, "
-            f"{speed:.0f} simulated s per CPU s, {self.cpu_seconds / 60:.1f} CPU min"
+            f"{speed:.0f} simulated s per CPU s, {self.cpu_seconds / 60:.2f} CPU min"
         )
 
 
@@ -186,7 +186,7 @@ def _count(summary: Summary, outcome: Outcome) -> None:
 def _take(summary: Summary, outcome: Outcome, save: Callable[[Outcome], Path | None]) -> None:
     """A seed is done."""
     summary.seeds += 1
-    summary.marks.update(outcome.marks)
+    summary.marks.add(outcome.marks)
     if outcome.verdict is Verdict.HELD:
         return
     summary.escaped = summary.escaped or outcome.verdict is Verdict.ESCAPE
@@ -391,9 +391,12 @@ def describe_campaign(summary: Summary) -> str:
             f"{NONDETERMINISM}: seed {split.seed} gave digest {split.digests[0]} with hash seed {split.hash_seeds[0]}",
         ]
         said += [f"  and {split.digests[1]} with hash seed {split.hash_seeds[1]}", *_indented(split.text)]
-    if summary.marks:
-        said += ["", "Reached (how often in all):"]
-        said += [f"  {count:>8}  {name}" for name, count in sorted(summary.marks.items())]
+    if summary.marks.runs:
+        said += ["", f"  seeds of {summary.marks.count}    times  reached"]
+        said += [
+            f"  {seeds:>8}  {summary.marks.times[name]:>8}  {name}"
+            for name, seeds in sorted(summary.marks.runs.items())
+        ]
     if summary.unreached:
         said += ["", f"Never reached: {', '.join(summary.unreached)}"]
         if not summary.untuned:

@@ -85,6 +85,7 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
     options = SpoolOptions.resolve(tree.chain_global())
     return SpoolTerms(
         options.base,
+        segment_octets=options.segment_octets,
         large_message_octets=options.large_message_octets,
         force_fsync=options.force_fsync,
         mode=options.mode,

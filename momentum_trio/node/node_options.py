@@ -7,6 +7,7 @@ from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL
 
 DESCRIPTORS_WANTED_MAX = 10_000_000
+SEGMENT_OCTETS_MIN, SEGMENT_OCTETS_MAX = 1024, 1 << 40  # of the spool's log
 
 
 class NodeOptions(Options):
@@ -50,4 +51,14 @@ class SpoolOptions(Options):
         GLOBAL,
         "Content above it is streamed to a file of its own; smaller content goes into the log.",
         dynamic=False,
+    )
+    segment_octets = Option(
+        "Spool_Segment_Size",
+        integer_between(SEGMENT_OCTETS_MIN, SEGMENT_OCTETS_MAX, "size-bytes", "octets"),
+        64 * 1024 * 1024,
+        GLOBAL,
+        "When a segment of the spool's log is full. The log keeps up to two of them more than twice what lives in it; "
+        "content above a quarter of one gets a file of its own.",
+        dynamic=False,
+        ours=True,
     )

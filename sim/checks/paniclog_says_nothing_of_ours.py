@@ -19,7 +19,7 @@ def paniclog_says_nothing_of_ours(evidence: Evidence) -> Iterator[Violation]:
     """One for each such line, and for each session that ended with a fault."""
     for life, record in evidence.world.records:
         host = life.host
-        seconds = (record.at - host.world.epoch - host.skew_seconds) / host.clock_rate
+        seconds = (record.at - host.world.epoch - host.skew_seconds) / host.clock_rate - evidence.load_began
         if isinstance(record, Panic) and _OURS.search(record.text):
             yield Violation(NAME, f"{life}: {record.text[-TEXT_MAX:]}", seconds, host=host.name)
         elif isinstance(record, SessionEnded) and record.why == "fault":

@@ -18,15 +18,18 @@ class PowerCut(BaseException):
     """Power failed under this life. Not an Exception, so that the program under test cannot catch it."""
 
 
-def lose_some(rng: random.Random, inode: Inode) -> None:
-    """Power loss: each unsynced change is dropped, torn or kept."""
+def lose_some(rng: random.Random, inode: Inode) -> int:
+    """Power loss: each unsynced change is dropped, torn or kept. Returns how many were torn."""
+    count = 0
     for offset, octets in inode.unsynced:
         fate = rng.choice(("dropped", "torn", "kept"))
         if fate == "kept":
             apply(inode.durable, offset, octets)
         elif fate == "torn" and octets is not None:
+            count += 1
             for piece in torn(rng, offset, octets):
                 apply(inode.durable, *piece)
+    return count
 
 
 def torn(rng: random.Random, offset: int, octets: bytes) -> Iterator[tuple[int, bytes]]:

@@ -62,8 +62,8 @@ class SimStore(Failing):
         if rng is not None:
             keep_some_names(rng, [inode for inode in reached if inode.kind is FileKind.DIRECTORY])
         for inode in reached:
-            if rng is not None:
-                lose_some(rng, inode)
+            if rng is not None and (torn := lose_some(rng, inode)):
+                self.say("disk-torn", writes=torn)
             inode.drop_dirty()
             inode.changes.clear()
             inode.names = dict(inode.durable_names)

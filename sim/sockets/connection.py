@@ -66,6 +66,7 @@ class End:
         self.read_shut = False  # by shutdown()
         self.closed = False  # no descriptor refers to it any more
         self.dead = False  # reset, given up or vanished: nothing goes out any more
+        self.vanished = False
         self.error = 0
         self.readable: Callable[[], None] | None = None  # wakes the socket that holds it
         self.writable: Callable[[], None] | None = None
@@ -208,9 +209,15 @@ class End:
         self._send_reset()
 
     def vanish(self) -> None:
-        """The machine lost power, or the process's kernel is gone: no packet leaves any more."""
+        """The machine lost power, or the process's kernel is gone: no packet leaves any more.
+
+        What is under way arrives all the same, if it can; it is not sent again.
+        """
+        under_way, self._flight = self._flight, deque()
+        next_arrival, self._next = self._next, None
         self._die(0)
-        self.closed = True
+        self._flight, self._next = under_way, next_arrival
+        self.closed = self.vanished = True
 
     def forget(self) -> None:
         """Give the port back."""
@@ -270,6 +277,9 @@ class End:
 
     def _stall(self) -> None:
         now = self.host.kernel.now
+        if self.vanished:
+            self._flight.clear()
+            return
         if self.host.frozen:  # its timers stand still
             self._stalled_since = now
             self._schedule(now + self._retry_seconds)

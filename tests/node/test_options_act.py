@@ -15,10 +15,14 @@ import pytest
 import trio
 from simulated_host import CLIENT, CONTROL, MX, Site, console, read_reply
 
+from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.load import load_text
 from momentum_trio.config.option import Option
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Stat
+from momentum_trio.node.mail_plane import spool_terms
 from momentum_trio.node.schema import DECLARED
+from momentum_trio.spool.spool import SEGMENT_OCTETS_MIN, SpoolTerms
 from sim.sockets.stream import StreamSocket
 
 EHLO, MAIL, RCPT = "EHLO client.example", "MAIL FROM:<ann@client.example>", "RCPT TO:<bob@example.com>"
@@ -296,3 +300,20 @@ def test_the_option_acts(name: str, placement: str, way: str) -> None:
 def test_without_the_option_something_else_is_seen(name: str) -> None:
     probe = PROBES[name]
     assert Site().run(configuration(probe, "listener", ""), probe.observe) != probe.effect
+
+
+@pytest.mark.parametrize(("setting", "rotates"), [("", False), ("Spool_Segment_Size = 1024", True)])
+def test_the_spool_begins_a_new_segment_when_one_is_full(setting: str, rotates: bool) -> None:
+    async def story(site: Site) -> list[str]:
+        await site.talk(EHLO, *(line for _ in range(5) for line in (MAIL, RCPT, "DATA", CONTENT)))
+        return list(site.mx.store.files("/var/spool/ecelerity/log"))
+
+    text = f'{BASE} {setting} Suspend_Delivery = true ESMTP_Listener {{ Listen ":25" {{}} }}'
+    assert (len(Site().run(text, story)) > 1) is rotates
+
+
+def test_the_spools_terms_are_those_of_the_options() -> None:
+    assert spool_terms(load_text("", declared=DECLARED)).segment_octets == SpoolTerms("/x").segment_octets
+    assert spool_terms(load_text("Spool_Segment_Size = 1024", declared=DECLARED)).segment_octets == SEGMENT_OCTETS_MIN
+    with pytest.raises(ConfigErrors):
+        load_text("Spool_Segment_Size = 1023", declared=DECLARED)

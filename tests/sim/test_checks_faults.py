@@ -15,7 +15,7 @@ from sim.checks.no_leak import no_leak
 from sim.checks.paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from sim.checks.relay_denied import relay_denied
 from sim.checks.spool_size import spool_size
-from sim.evidence import Arrived, Attempt, Evidence, Told
+from sim.evidence import Arrived, Attempt, Evidence, Struck, Told
 from sim.scenario import FaultKind, Mail
 
 TWICE = [delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]
@@ -188,16 +188,21 @@ def test_what_does_not_come_to_rest() -> None:
 @pytest.mark.parametrize(
     ("baseline", "leftover", "count"),
     [
-        ({"tasks": 9, "listening": 2}, {"tasks": 9, "listening": 2}, 0),
+        ({"tasks": 9, "sockets": 2}, {"tasks": 9, "sockets": 2}, 0),
         ({"tasks": 9}, {"tasks": 10}, 1),
         ({"tasks": 9}, {"tasks": 8}, 0),
         ({}, {"files": 1}, 1),
-        ({"listening": 2}, {"listening": 1}, 1),
-        ({"listening": 1}, {}, 1),
+        ({"sockets": 2}, {"sockets": 1}, 1),
+        ({"sockets": 1}, {}, 1),
     ],
 )
 def test_what_is_left_open(baseline: dict[str, int], leftover: dict[str, int], count: int) -> None:
-    assert len(list(no_leak(evidence(baseline={"mx": baseline}, leftover={"mx": leftover})))) == count
+    def found(*struck: Struck) -> int:
+        return len(list(no_leak(evidence(struck=struck, baseline={"mx": baseline}, leftover={"mx": leftover}))))
+
+    assert found() == count
+    assert found(fault(FaultKind.CONSOLE, text="config set retry_interval 20")) == count
+    assert found(fault(FaultKind.CONSOLE, text='config set esmtp_listener listen ":26" enable true')) == 0
     assert list(no_leak(evidence(baseline={}, leftover={"mx": {"tasks": 1}}, drained_after_seconds=None))) == []
 
 

@@ -1,0 +1,41 @@
+"""``ec_sim``, from the checkout ``python -m sim``: the simulated world from the command line.
+
+Exit status: 0 every invariant held, 1 one was broken, 2 wrong usage, 3 a seed gave two different runs, 4 the simulated
+program reached for the real world.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .commands import COMMANDS
+from .commands.command import EXIT_USAGE, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program."""
+    parser = argparse.ArgumentParser(
+        prog="ec_sim",
+        description="The product in a simulated world: deterministic, under faults.",
+        epilog="Exit status: 0 held, 1 broken, 2 usage, 3 nondeterminism, 4 escape.",
+    )
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        options = choices.add_parser(
+            command.name, help=command.summary, description=f"ec_sim {command.name}: {command.summary}."
+        )
+        command.options(options)
+        options.set_defaults(act=command.act)
+    asked = parser.parse_args(arguments)
+    try:
+        status: int = asked.act(asked)
+    except UsageError as wrong:
+        print(f"ec_sim: {wrong}", file=sys.stderr)
+        return EXIT_USAGE
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""The commands of ``ec_sim``: each is a file with what it takes and what it does."""
+
+from __future__ import annotations
+
+from . import check, diff, replay, run, show, shrink, swarm
+from .command import Command
+
+COMMANDS: tuple[Command, ...] = (
+    check.COMMAND,
+    run.COMMAND,
+    swarm.COMMAND,
+    replay.COMMAND,
+    shrink.COMMAND,
+    show.COMMAND,
+    diff.COMMAND,
+)

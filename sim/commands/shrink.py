@@ -1,0 +1,52 @@
+"""``ec_sim shrink FAIL.sim``: the smallest scenario found that breaks the same invariant."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..draw import draw
+from ..evidence import Verdict
+from ..run import run
+from ..shrink import RUNS_MAX, NotBroken, broken, shrink, size
+from .command import EXIT_HELD, Command, UsageError, add_file, add_seed, program, scenario_in
+from .provenance import of_this_process, read_provenance, save
+from .replay import settled
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_file(parser)
+    add_seed(parser)
+    parser.add_argument("--invariant", metavar="NAME", help="that must stay broken; default: the first one that is")
+    parser.add_argument("--runs", type=int, default=RUNS_MAX, metavar="COUNT", help="at most; default: %(default)s")
+    parser.add_argument("-o", "--output", type=Path, metavar="SMALL.sim", help="default: FILE with .small before .sim")
+
+
+def _act(asked: argparse.Namespace) -> int:
+    scenario = scenario_in(asked.file)
+    seed: int = scenario.seed if asked.seed is None else asked.seed
+    settled(asked, seed, read_provenance(asked.file))
+    concrete = scenario if scenario.concrete else draw(scenario, seed)
+    invariant = asked.invariant
+    if invariant is None:
+        result = run(concrete, seed)
+        if result.verdict is Verdict.HELD:
+            print(f"{asked.file}, seed {seed}: everything held, there is nothing to shrink")
+            return EXIT_HELD
+        invariant = broken(result)[0]
+    print(f"{invariant}: {size(concrete)}, seed {seed}", flush=True)
+    try:
+        small = shrink(concrete, seed, invariant, run, runs_max=asked.runs, say=lambda line: print(line, flush=True))
+    except NotBroken as held:
+        raise UsageError(str(held)) from held
+    path: Path = asked.output or Path(asked.file).with_suffix(".small.sim")
+    save(small.scenario, small.seed, path, of_this_process(invariant, small.digest))
+    print(
+        f"{invariant}: {size(small.scenario)}, seed {small.seed}, after {small.runs} runs; it fails again, the same way"
+    )
+    picture = path.with_suffix(".html")
+    print(f"Saved as {path}: see it with\n  {program(f'show {path} -o {picture}')}")
+    return Verdict.BROKEN.value
+
+
+COMMAND = Command("shrink", "make a failing scenario as small as it can be", _options, _act)

@@ -1,0 +1,114 @@
+"""What a run reached: each mark by evidence that has it, none by evidence that has not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from evidence_given import BOB, CONFIG, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evidence, fault
+
+from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded
+from sim.evidence import Evidence, Told
+from sim.marks import MARKS, NAMES, Campaign, reached
+from sim.scenario import FaultKind
+
+IDS = ("b", "c", BOB, "", "default", "default")
+SMALL = CONFIG + "Spool_Segment_Size = 1024\n"
+
+
+def panic(text: str) -> Evidence:
+    return evidence(records=[Panic(at(1), Level.ERROR, text)])
+
+
+def ended(why: str) -> Evidence:
+    return evidence(records=[SessionEnded(at(1), "SMTP", "c", 1, 1, why)])
+
+
+def told(reply: str) -> Evidence:
+    return evidence(attempt(MAIL_ONE, Told.DEFERRED, reply))
+
+
+def traced(kind: str) -> Evidence:
+    found = evidence()
+    found.world.kernel.trace(kind, "mx")
+    return found
+
+
+def sampled(*octets: int) -> Evidence:
+    return evidence(config=SMALL, spool_octets=[("mx", 1.0 + n, size, 0) for n, size in enumerate(octets)])
+
+
+def delivered_by_another() -> Evidence:
+    found = evidence(
+        records=[
+            Received(at(1), "m", *IDS, "10.0.0.7", 9, "esmtp"),
+            Delivered(at(2), "m", *IDS, "example.com", 9, 0, 1.0, ""),
+        ]
+    )
+    found.world.records[1] = (found.world.hosts["mx"]._new_life(), found.world.records[1][1])
+    return found
+
+
+REACHED = {
+    "accepted": evidence(attempt(MAIL_ONE)),
+    "deferred": evidence(attempt(MAIL_ONE, Told.DEFERRED)),
+    "unknown": evidence(attempt(MAIL_ONE, Told.UNKNOWN)),
+    "client_retried": evidence(attempt(MAIL_ONE, Told.DEFERRED), attempt(MAIL_ONE)),
+    "connection_refused": told("[Errno 111] Connection refused"),
+    "connection_reset": told("[Errno 104] Connection reset by peer"),
+    "backlog_overflow": traced("syn-dropped"),
+    "timed_out": traced("timeout"),
+    "disk_failed": traced("disk-error"),
+    "write_torn": traced("disk-torn"),
+    "relay_denied": evidence(
+        replace(attempt(MAIL_ONE, Told.REFUSED), refused_paths=((BOB, "550 5.7.1 relaying denied"),))
+    ),
+    "duplicate": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]),
+    "451_disk": told("451 4.3.0 transaction failed"),
+    "452_full": told("452 4.3.1 insufficient system storage"),
+    "421_drain": told("421 4.3.2 Service shutting down"),
+    "421_idle": told("421 4.4.2 mx idle timeout"),
+    "421_ceiling": told("421 4.4.5 Service unavailable, concurrency limit reached"),
+    "session_idle": ended("idle"),
+    "session_drained": ended("drain"),
+    "descriptors_exhausted": panic("no descriptor left for a connection at *:25"),
+    "sync_in_doubt": panic("spool: refused after a failed sync, may appear twice: 00/00-00001-00000000"),
+    "segment_sealed": panic("spool: segment 1 is sealed at 100 octets: no"),
+    "quarantined": panic("spool: 9 octets at 64 are damaged; kept in quarantine as x"),
+    "compaction_paused": panic("spool: compaction pauses: no"),
+    "segment_rotated": sampled(1024, 1025),
+    "segment_reclaimed": sampled(1024, 512),
+    "deferred_then_delivered": evidence(records=[Delivered(at(2), "m", *IDS, "example.com", 9, 1, 1.0, "")]),
+    "given_up": evidence(records=[Failed(at(2), "m", *IDS, True, "example.com", 0, 9, 3, 1.0, "", "554 no")]),
+    "delivered_by_another_life": delivered_by_another(),
+    "reconfigured": evidence(records=[Reconfigured(at(1), 2)]),
+    "command_refused": evidence(refused_commands=[(fault(FaultKind.CONSOLE, text="x"), "", "")]),
+}
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=lambda mark: mark.name)
+def test_each_mark_is_reached_by_what_it_means(mark: object) -> None:
+    assert {getattr(mark, "name", "")} <= set(reached(REACHED[getattr(mark, "name", "")]))
+
+
+def test_nothing_reaches_nothing() -> None:
+    assert reached(evidence()) == {}
+    assert reached(evidence(attempt(MAIL_ONE), attempt(MAIL_TWO), arrived=[delivered(MAIL_ONE)])) == {"accepted": 2}
+    assert not set(reached(sampled(1024, 600))) & {"segment_rotated", "segment_reclaimed"}
+
+
+def test_faults_are_marks_where_they_struck() -> None:
+    struck = [fault(FaultKind.KILL), fault(FaultKind.KILL), fault(FaultKind.POWER, did=False)]
+    assert reached(evidence(struck=struck)) == {"fault.kill": 2}
+
+
+def test_a_campaign_says_what_it_never_reached() -> None:
+    campaign = Campaign()
+    campaign.add({"fault.kill": 2, "accepted": 5})
+    campaign.add({"accepted": 1})
+    assert (campaign.count, campaign.runs["accepted"], campaign.times["accepted"]) == (2, 2, 6)
+    assert campaign.never(["accepted", "fault.power", "fault.kill"]) == ("fault.power",)
+
+
+def test_every_mark_has_a_name_of_its_own() -> None:
+    assert len(NAMES) == len(MARKS) + len(FaultKind)
