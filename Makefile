@@ -46,6 +46,7 @@ fuzz: dev
 # the pages that are generated from declarations
 reference: dev
 	.venv/bin/python -m momentum_trio.cli.reference > docs/options.md
+	.venv/bin/python -m sim.scenario_manual > docs/scenario.md
 
 product:
 	@PYTHON=$(PYTHON) .ci/venv ""

@@ -37,7 +37,7 @@ _FORBIDDEN = frozenset(
         "tempfile": "mkstemp mkdtemp",
         "subprocess": "Popen",
         "_thread": "start_new_thread start_joinable_thread",  # since Python 3.12; Thread.start is replaced too
-        "time": "sleep",
+        "time": "sleep",  # since Python 3.13
         "sqlite3": "connect",
         "syslog": "syslog",
     }.items()

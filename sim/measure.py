@@ -191,6 +191,16 @@ def _addresses(value: Value) -> tuple[str, ...]:
     return tuple(_address(text) for text in words_of(value, "a list of addresses such as ( 10.0.0.1 fd00::1 )"))
 
 
+def one(what: str, plain: Kind[tuple[str, ...]]) -> Kind[tuple[str, ...]]:
+    """A single one of the words *plain* takes, as a list of one."""
+
+    def parse(value: Value) -> tuple[str, ...]:
+        word_of(value, f"one {what}")
+        return plain.parse(value)
+
+    return Kind(what, parse, plain.show)
+
+
 def _address(text: str) -> str:
     try:
         return str(ip_address(text))

@@ -163,7 +163,7 @@ class _Search:
                     self._names.append(target)
                     line = f'add to Simulation: Name {quoted(target)} {{ is = "{who}" }}'
                     yield self._lack(Missing.NAME, target, at, setting.name, line)
-            elif (address := str(ip_address(target))) not in self._addresses[who]:
+            elif not any((address := str(ip_address(target))) in own for own in self._addresses.values()):
                 line = f'add to Host "{who}": {self._with_address(who, address)}'
                 line += f", or to Simulation: unreachable = {quoted(address)}"
                 yield self._lack(Missing.REMOTE, address, at, setting.name, line)

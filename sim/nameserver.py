@@ -41,6 +41,7 @@ QUESTIONS_MAX = 1_000  # answered at the same time; more are dropped
 TCP_IDLE_SECONDS = 10.0
 TCP_BACKLOG = 128
 ALIASES_MAX = 8
+ASKED_MAX = 100_000
 HEADER_OCTETS = 12
 LENGTH = struct.Struct("!H")
 
@@ -94,7 +95,7 @@ class Authority:
 class Nameserver:
     """A program for simulated hosts. zones: master files (RFC 1035 5) with ``$ORIGIN``; they may lack SOA and NS.
 
-    asked: every question it understood, also those it dropped.
+    asked: the questions it understood, also those it dropped; the first ``ASKED_MAX``.
     """
 
     def __init__(self, *zones: str) -> None:
@@ -172,7 +173,8 @@ class Nameserver:
         treatment = AS_IT_IS
         if query.question:
             asked = query.question[0]
-            self.asked.append(Asked(asked.name.to_text(), dns.rdatatype.to_text(asked.rdtype), transport))
+            if len(self.asked) < ASKED_MAX:
+                self.asked.append(Asked(asked.name.to_text(), dns.rdatatype.to_text(asked.rdtype), transport))
             treatment = _closest(self._treatments, asked.name) or AS_IT_IS
         response = self.answer(query)
         wire = _wire(query, response, transport, treatment)

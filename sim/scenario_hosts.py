@@ -74,7 +74,7 @@ class HostReader:
             return ""
         if not at.startswith("/") or at.endswith("/"):
             self._said.wrong_value(scope, HostOptions.config_at, "expected the path of a file, from / on")
-        if not self._said.is_set(scope, HostOptions.config) and at not in files:
+        if not self._said.value(scope, HostOptions.config) and at not in files:
             hint = 'write config = "ecelerity.conf", or program = client'
             self._said.wrong(scope.at, HostOptions.config.name, f'Host "{scope.instance}" needs it', hint)
         return at

@@ -27,6 +27,7 @@ from .measure import (
     SHARE,
     SIZE,
     SIZES,
+    one,
     words,
 )
 from .scenario import INSTANT, FaultKind, Heal, Program
@@ -144,8 +145,10 @@ class LoadOptions(Options):
 class MailOptions(Options):
     """Of one message."""
 
-    source = Option("from", HOSTS, (), _MAILS, "The client it comes from. Required.")
-    address = Option("address", ADDRESSES, (), _MAILS, "The one of its client it comes from; without it, the first.")
+    source = Option("from", one("host", HOSTS), (), _MAILS, "The client it comes from. Required.")
+    address = Option(
+        "address", one("address", ADDRESSES), (), _MAILS, "The one of its client it comes from; without it, the first."
+    )
     target = Option("to", PLACE, NO_PLACE, _MAILS, "Where it is sent: a host or an address, and a port. Required.")
     recipients = Option("recipients", PATHS, (), _MAILS, "Its forward-paths. Required.")
     sender = Option("sender", STRING, "sender@client.example", _MAILS, "Reverse-path; empty is the null one.")
@@ -159,7 +162,7 @@ class AtOptions(Options):
 
     seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts; required where the list below says so.")
     amount = Option("amount", STRING, "", scopes("at"), "How much, for the kinds that say so below.")
-    text = Option("text", STRING, "", scopes("at"), "Of console: the command.")
+    text = Option("text", STRING, "", scopes("at"), "Of `console`: the command.")
 
 
 class SwarmOptions(Options):
@@ -168,9 +171,7 @@ class SwarmOptions(Options):
     kinds = Option(
         "faults", words("kinds of fault"), (), scopes("swarm"), "The kinds drawn from, as At names them. Required."
     )
-    hosts = Option(
-        "hosts", HOSTS, (), scopes("swarm"), "The hosts that may break; without it, those that run a program."
-    )
+    hosts = Option("hosts", HOSTS, (), scopes("swarm"), "The hosts that may break; without it, all.")
     count = Option("count", COUNTS, (0, 8), scopes("swarm"), "How many faults.")
     seconds = Option("for", DURATIONS, (0.1, 10.0), scopes("swarm"), "How long each lasts.")
     at = Option("at", DURATION, 0.0, scopes("swarm"), "Nothing breaks before.")
@@ -216,12 +217,12 @@ FAULTS: Mapping[FaultKind, FaultForm] = {
     FaultKind.POWER_AT_STEP: FaultForm("Power loss in the middle of the disk's work.", COUNT, "more steps of the disk"),
     FaultKind.PAUSE: FaultForm("SIGSTOP, then SIGCONT: the kernel still acknowledges."),
     FaultKind.FREEZE: FaultForm("The whole machine stands still; its peers see timeouts."),
-    FaultKind.SLOW_CPU: FaultForm("Each wake of a task takes longer.", DURATION, "duration, at most"),
-    FaultKind.CLOCK_STEP: FaultForm("The wall clock jumps.", OFFSET, "duration, may be negative"),
+    FaultKind.SLOW_CPU: FaultForm("Each wake of a task takes longer.", DURATION, "at most so much"),
+    FaultKind.CLOCK_STEP: FaultForm("The wall clock jumps.", OFFSET, "so much; back when negative"),
     FaultKind.DISK_FULL: FaultForm("No space is left.", SIZE, "octets that still fit"),
     FaultKind.DISK_ERROR: FaultForm("EIO on reads and writes.", SHARE, "share of them"),
     FaultKind.SYNC_ERROR: FaultForm("fsync fails and drops the dirty pages.", SHARE, "share of them"),
-    FaultKind.DISK_SLOW: FaultForm("Every job of the disk takes longer.", DURATION, "duration"),
+    FaultKind.DISK_SLOW: FaultForm("Every job of the disk takes longer.", DURATION, "so much"),
     FaultKind.READ_ONLY: FaultForm("EROFS on everything that writes."),
     FaultKind.BIT_ROT: FaultForm("One bit flips in the content of one message of the spool."),
     FaultKind.DESCRIPTORS: FaultForm("The process may open few more.", COUNT, "descriptors more than it has"),
@@ -229,7 +230,7 @@ FAULTS: Mapping[FaultKind, FaultForm] = {
     FaultKind.PARTITION: FaultForm("Nothing passes, both ways."),
     FaultKind.ONE_WAY: FaultForm("Nothing passes from the first to the second."),
     FaultKind.HOLD: FaultForm("What is sent waits, in order, until the end."),
-    FaultKind.SLOW_LINK: FaultForm("More latency, and as much again of jitter.", DURATION, "duration"),
+    FaultKind.SLOW_LINK: FaultForm("More latency, and as much again of jitter.", DURATION, "so much"),
     FaultKind.CONSOLE: FaultForm("Not a fault: a command is said to the admin console.", has_text=True),
 }
 

@@ -11,6 +11,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.value import Word
 from momentum_trio.net.netblock import Netblock
 
+from . import checks
 from .measure import DURATION, shown_seconds
 from .said import Said, nearest, shown
 from .scenario import (
@@ -233,11 +234,7 @@ class Reader:
         target, port = self._place(scope, MailOptions.target)
         self._said.required(scope, MailOptions.source, 'write from = "CLIENT"')
         sources = self._hosts_of(scope, MailOptions.source, self._cast.clients())
-        if len(sources) > 1:
-            self._said.wrong_value(scope, MailOptions.source, "one message comes from one client")
         addresses = self._addresses(scope, MailOptions.address, sources)
-        if len(addresses) > 1:
-            self._said.wrong_value(scope, MailOptions.address, "one message comes from one address")
         return Mail(
             name=scope.instance,
             at_seconds=self._within(scope, MailOptions.at),
@@ -371,8 +368,13 @@ class Reader:
         sufficient = self._hosts_of(scope, ExpectOptions.sufficient)
         if heal is Heal.SUFFICIENT and not sufficient:
             self._said.wrong_value(scope, ExpectOptions.heal, "which hosts suffice?", 'write sufficient = ( "HOST" )')
+        known = [name for name, _ in checks.ALL]
+        without = value(scope, ExpectOptions.without)
+        for name in without:
+            if name not in known:
+                self._said.unknown(scope, ExpectOptions.without, name, "invariant", known)
         return Expect(
-            value(scope, ExpectOptions.without),
+            without,
             value(scope, ExpectOptions.drained_within),
             heal,
             sufficient,

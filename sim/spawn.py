@@ -57,6 +57,11 @@ class SimLink:
         self._changed = trio.Event()
         life.open_descriptor(self)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process at this end is."""
+        return self._life.alive
+
     def join(self, far: SimLink) -> None:
         """Make *self* and *far* the two ends of one link."""
         self._far, far._far = far, self
@@ -77,10 +82,7 @@ class SimLink:
 
     def put(self, octets: bytes, sockets: Sequence[trio.socket.SocketType]) -> None:
         """Have one message under way."""
-        for each in sockets:
-            assert isinstance(each, StreamSocket), f"{each!r} is not simulated"
-            each.shared()  # raises for one that is closed, before anything has happened
-        message = Message(octets, tuple(Passage(each) for each in sockets if isinstance(each, StreamSocket)))
+        message = Message(octets, tuple(Passage(each) for each in checked(sockets)))
         self._far._held_octets += message.cost
         self._life.host.trace("link", life=self._life, octets=len(octets), sockets=len(sockets))
         self._far._expect(message)
@@ -165,6 +167,16 @@ class SimLink:
         self._changed = trio.Event()
 
 
+def checked(sockets: Sequence[trio.socket.SocketType]) -> list[StreamSocket]:
+    """All of *sockets*, if all can be handed over. EBADF for one that is closed."""
+    streams = []
+    for each in sockets:
+        assert isinstance(each, StreamSocket), f"{each!r} is no simulated stream"
+        each.shared()
+        streams.append(each)
+    return streams
+
+
 class SimChild:
     """``machine.contract.Child``."""
 
@@ -179,7 +191,7 @@ class SimChild:
         return self._life.credentials.pid
 
     def signal(self, name: str) -> None:
-        if self._life.alive:
+        if self._life.alive and self.link.alive:  # the dead signal nobody
             self._signal = signal.Signals[name]  # if that is what it dies of
             self._life.signal(name)
 
@@ -203,6 +215,7 @@ class SimSpawn:
     async def __call__(self, role: str, sockets: Sequence[trio.socket.SocketType] = ()) -> SimChild:
         function = self._roles[role]
         check_message(role.encode(), sockets)
+        checked(sockets)
         await trio.lowlevel.checkpoint()
         parent, host = self._life, self._life.host
         ours = SimLink(parent)

@@ -150,6 +150,12 @@ class StandIns:
     def _entropy(self) -> Iterator[tuple[object, object]]:
         yield self._function(os.urandom, lambda sources, count: sources.octets(count))
         yield self._function(os.getrandom, lambda sources, count, flags=0: sources.octets(count))
+        seed = random.seed
+
+        def reseed(sources: Sources, given: Any = None, version: int = 2) -> None:
+            seed(_seed_from(sources) if given is None else given, version)
+
+        yield self._function(seed, reseed)
         yield self._function(ssl.RAND_bytes, lambda sources, count: sources.octets(count))
         yield self._function(uuid.uuid1, lambda sources, *given: sources.escape("uuid.uuid1()"))
         yield self._function(uuid.getnode, lambda sources: sources.escape("uuid.getnode()"))
@@ -159,7 +165,7 @@ class StandIns:
         seed, start = random.Random.seed, threading.Thread.start
 
         def seeded(sources: Sources, stream: random.Random, given: Any = None, version: int = 2) -> None:
-            seed(stream, int.from_bytes(sources.octets(SEED_OCTETS), "big") if given is None else given, version)
+            seed(stream, _seed_from(sources) if given is None else given, version)
 
         def started(sources: Sources, thread: threading.Thread) -> NoReturn:
             sources.escape(f"start of {thread.name}")
@@ -191,6 +197,10 @@ class StandIns:
         date = _virtual(dt.date, today=today)
         yield dt.datetime, datetime
         yield dt.date, date
+
+
+def _seed_from(sources: Sources) -> int:
+    return int.from_bytes(sources.octets(SEED_OCTETS), "big")
 
 
 def _virtual(real: Any, **class_methods: Callable[..., Any]) -> Any:

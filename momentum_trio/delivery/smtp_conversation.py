@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections import deque
 from collections.abc import Iterable
 
@@ -27,6 +28,7 @@ from momentum_trio.protocol.smtp.client_event import (
 from momentum_trio.spool.fault import SpoolFault
 
 RECEIVE_OCTETS = 16 * 1024
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # struct linger
 QUIT_SECONDS = 2.0  # for the reply to QUIT: every outcome is known by then, and waits to be recorded
 
 
@@ -59,10 +61,14 @@ class Conversation:
 
         Cancellation: the connection is in the middle of something and good for nothing but to be closed.
         """
-        with self._deadline:
-            while not self._client.closed:
-                await self._send()
-                await self._listen()
+        try:
+            with self._deadline:
+                while not self._client.closed:
+                    await self._send()
+                    await self._listen()
+        finally:
+            if self._client.stage is Stage.READING_CONFIRMATION:
+                self._recall()
         if self._deadline.fired:
             self._client.silent()
         while (event := self._client.next_event()) is not None:
@@ -97,6 +103,11 @@ class Conversation:
                 self.verdicts += event.verdicts
             case Ended():
                 self.ended = event.verdict
+
+    def _recall(self) -> None:
+        """Nobody waits for the confirmation any more. What the kernel has not sent yet, the final dot perhaps, is not to
+        be sent after all: the server would take what will be sent again."""
+        self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, RESET_AT_CLOSE)
 
     def _begin_next(self) -> None:
         if self._transactions:

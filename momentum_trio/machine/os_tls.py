@@ -21,6 +21,7 @@ VERSIONS = (
     (ssl.TLSVersion.TLSv1_2, ssl.OP_NO_TLSv1_2),
     (ssl.TLSVersion.TLSv1_3, ssl.OP_NO_TLSv1_3),
 )
+UNEXPECTED_END = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", ssl.Options(0))  # OpenSSL 3
 NEVER = frozenset(("SSLV2", "SSLV3"))  # named in old files; no library of today speaks them
 VERIFY = {"": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE, "require": ssl.CERT_REQUIRED}
 
@@ -44,6 +45,7 @@ def make_context(terms: TlsTerms) -> ssl.SSLContext:
     context.load_cert_chain(terms.certificate, terms.key or None, password=str)  # an empty one: OpenSSL would ask a tty
     if terms.ciphers and terms.ciphers != "DEFAULT":
         context.set_ciphers(terms.ciphers)
+    context.options &= ~UNEXPECTED_END  # older Pythons set it: an end without close_notify would be as good as one with
     permit(context, excluded(terms.protocols))
     if terms.verify.lower() not in VERIFY:
         raise ValueError(f"TLS_Verify_Mode: expected none or require, not '{terms.verify}'")

@@ -70,7 +70,7 @@ STEPS: dict[Operation, tuple[type[Step[Any]], ...]] = {
 STEPS[Operation.ANY] = (Open, Stat, *(step for steps in STEPS.values() for step in steps))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Rule:
     """Steps of *operation* at or below *place* fail: a *share* of them, *times* at most (None: without bound)."""
 
@@ -125,11 +125,18 @@ class Failing:
         after_octets: int = 0,
         drop_dirty: bool = False,
         shift_octets: int = 0,
-    ) -> None:
-        """From now on steps of *operation* at or below *place* fail as ``Fault`` says; see ``Rule``."""
-        fault = Fault(number, after_octets, drop_dirty, shift_octets)
-        self._rules.append(Rule(operation, place, fault, share, times))
+    ) -> Rule:
+        """From now on steps of *operation* at or below *place* fail as ``Fault`` says, until ``spare`` or ``heal``."""
+        rule = Rule(operation, place, Fault(number, after_octets, drop_dirty, shift_octets), share, times)
+        self._rules.append(rule)
         self.say("disk-fails", operation=operation.value, place=place, errno=errno.errorcode[number], share=share)
+        return rule
+
+    def spare(self, rule: Rule) -> None:
+        """The end of *rule*; nothing if it ended already."""
+        if rule in self._rules:
+            self._rules.remove(rule)
+            self.say("disk-spared", operation=rule.operation.value, place=rule.place)
 
     def remount_read_only(self) -> None:
         """As Linux does when it mistrusts a file system: what would change it fails with EROFS, reads go on."""

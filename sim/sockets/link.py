@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
+HELD_MAX = 100_000  # packets that wait on a held path; more are lost
+
 
 @dataclass(slots=True)
 class Path:
@@ -75,7 +77,8 @@ class Path:
 
     def _arrived(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         if self._held:
-            self.wait(function, *arguments)
+            if len(self._waiting) < HELD_MAX:
+                self.wait(function, *arguments)
         elif not self.blocked:
             function(*arguments)
 
@@ -104,5 +107,6 @@ class Path:
         self._held = False
         time = self.kernel.now
         while self._waiting:
-            self._come_out(time, *self._waiting.popleft())
+            function, arguments = self._waiting.popleft()
+            self.kernel.at(time, function, *arguments, ties=self.draws)
             time = math.nextafter(time, math.inf)

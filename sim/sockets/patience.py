@@ -2,7 +2,7 @@
 
 Neither makes an event unless it is set. Acknowledgements are not simulated; what stands for one is that both paths were
 open when octets arrived. Linux counts TCP_USER_TIMEOUT for octets behind a closed window too; here only for octets
-under way.
+under way. While the end's own machine is frozen its timers stand still: what was due then begins anew.
 
 Source: tcp(7); tcp_keepalive_timer() and tcp_clamp_rto_to_user_timeout() of Linux; RFC 5482.
 """
@@ -71,7 +71,9 @@ class Timers:
 
     def _user_timeout(self) -> None:
         self._user = None
-        if self._end.sending or not self._end.hears:
+        if self._end.host.frozen:
+            self.unacknowledged(self._end.host.kernel.now)
+        elif self._end.sending or not self._end.hears:
             self._end.time_out()
 
     # -- keep-alive
@@ -81,6 +83,8 @@ class Timers:
 
     def _probe_due(self) -> None:
         end, patience, now = self._end, self._patience, self._end.host.kernel.now
+        if end.host.frozen:
+            end.heard_at = now
         due = end.heard_at + patience.idle_seconds
         if end.sending:  # retransmission is at work, or octets are on their way
             self._probe_at(now + patience.idle_seconds)

@@ -78,13 +78,13 @@ class Binding:
                 return True
         return False
 
-    def conflicts(self, other: Binding) -> bool:
-        """Whether *other*, already there, forbids this one."""
-        if not self.overlaps(other):
-            return False
-        if self.reuse_port and other.reuse_port and self.uid == other.uid:
-            return False
-        return not (self.reuse_address and other.reuse_address and other.use is not Use.LISTENING)
+    def reuses(self, other: Binding) -> bool:
+        """Whether SO_REUSEADDR lets this one stand beside *other*, already there."""
+        return self.reuse_address and other.reuse_address and other.use is not Use.LISTENING
+
+    def shares(self, other: Binding) -> bool:
+        """Whether SO_REUSEPORT does."""
+        return self.reuse_port and other.reuse_port and self.uid == other.uid
 
 
 class Ports:
@@ -99,7 +99,9 @@ class Ports:
         if binding.name.port == 0:
             binding.name = Name(binding.name.ip, self._free_port(binding))
         self.check(binding)
-        self._bindings.setdefault(binding.key, []).append(binding)
+        claims = self._bindings.setdefault(binding.key, [])
+        first = binding.receiver is not None and binding.reuse_port and binding.family == socket.AF_INET6
+        claims.insert(0 if first else len(claims), binding)  # Linux asks the last one first, and these last
 
     def adopt(self, binding: Binding) -> None:
         """Add the claim of an accepted connection, which shares its listener's port by right."""
@@ -107,9 +109,13 @@ class Ports:
 
     def check(self, binding: Binding) -> None:
         """EADDRINUSE if some other claim forbids *binding* (also asked when it begins to listen)."""
-        for other in self._bindings.get(binding.key, ()):
-            if other is not binding and binding.conflicts(other):
+        for other in reversed(self._bindings.get(binding.key, ())):
+            if other is binding or not binding.overlaps(other) or binding.reuses(other):
+                continue
+            if not binding.shares(other):
                 raise failure(errno.EADDRINUSE, binding.name)
+            if binding.receiver is not None:
+                return  # Linux: the last one that shares a UDP port speaks for all before it
 
     def release(self, binding: Binding) -> None:
         """Give the port back; a second call does nothing."""
@@ -136,7 +142,7 @@ class Ports:
         return (best[0] if len(best) == 1 else self._draws.choice(best)).queue
 
     def receiver(self, source: Name, target: Name) -> DatagramSocket | None:
-        """The socket that gets a datagram: one connected to *source*, the most specific, the latest bound."""
+        """The socket that gets a datagram: the one connected to *source*, the most specific, the latest."""
         best: list[Binding] = []
         score = 1
         for binding in self._bindings.get((True, target.port), ()):
@@ -146,7 +152,8 @@ class Ports:
             if mark >= score:
                 best = [*best, binding] if mark == score else [binding]
                 score = mark
-        if best and best[-1].reuse_port:
+        if best and best[-1].reuse_port and best[-1].remote is None:
+            best = [binding for binding in best if binding.reuse_port]
             return best[zlib.crc32(f"{source}>{target}".encode()) % len(best)].receiver
         return best[-1].receiver if best else None
 

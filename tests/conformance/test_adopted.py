@@ -48,6 +48,7 @@ def _of(listening: trio.socket.SocketType) -> tuple[str, bool]:
 
 
 def test_real_sockets_are_adopted() -> None:
+    """Listening sockets that were open before are adopted, with what waits in them (the real arm)."""
     with socket.socket() as first, socket.socket() as second, socket.socket(socket.AF_UNIX) as unix:
         first.bind((HERE, 0))
         second.bind((HERE, 0))
@@ -91,6 +92,7 @@ def test_simulated_sockets_are_adopted() -> None:
 
 
 def test_units_outlive_the_programs_and_are_opened_again_at_boot() -> None:
+    """Sockets of units outlive the programs, and are opened anew after power loss (simulated alone)."""
     world = World(3)
     mx, outside = world.host("mx", "10.0.0.1"), world.host("outside", "10.0.0.2")
     mx.units.add("smtp", ("10.0.0.1", 25))

@@ -44,6 +44,7 @@ async def fails(disk: Disk, *steps: Step[Any]) -> int:
 
 
 async def test_written_octets_are_read_back(arm: Arm) -> None:
+    """What is written, in pieces, at offsets and appended, is read back; gaps are zeros; truncation cuts and fills."""
     disk, base = arm
     file = File(f"{base}/a")
     results = await disk.perform(
@@ -72,6 +73,7 @@ async def test_written_octets_are_read_back(arm: Arm) -> None:
 
 
 async def test_more_chunks_than_one_call_takes(arm: Arm) -> None:
+    """A write of more chunks than one system call takes is whole."""
     disk, base = arm
     file = File(f"{base}/a")
     chunks = [b"%05d" % n for n in range(2 * CHUNKS_MAX + 3)]
@@ -80,6 +82,7 @@ async def test_more_chunks_than_one_call_takes(arm: Arm) -> None:
 
 
 async def test_modes_are_exact_whatever_the_umask(arm: Arm) -> None:
+    """Modes of what is made are those asked for, whatever the umask."""
     disk, base = arm
     before = os.umask(0o077)
     try:
@@ -110,6 +113,7 @@ async def test_modes_are_exact_whatever_the_umask(arm: Arm) -> None:
 
 
 async def test_a_lock_is_exclusive_until_close(arm: Arm) -> None:
+    """A lock keeps others out until its file is closed."""
     disk, base = arm
     one, two = File(f"{base}/lock"), File(f"{base}/lock")
     await disk.perform([d.Open(one, writable=True, create=0o600), d.Lock(one), d.Lock(one)])
@@ -119,6 +123,7 @@ async def test_a_lock_is_exclusive_until_close(arm: Arm) -> None:
 
 
 async def test_steps_before_the_failing_one_happened_and_those_after_did_not(arm: Arm) -> None:
+    """A list of steps ends at the one that fails; those before it stay done."""
     disk, base = arm
     one, two = File(f"{base}/one"), File(f"{base}/two")
     assert await fails(disk, d.Create(one), d.Unlink(f"{base}/none"), d.Create(two)) == errno.ENOENT
@@ -127,6 +132,7 @@ async def test_steps_before_the_failing_one_happened_and_those_after_did_not(arm
 
 
 async def test_open_files_outlive_their_names(arm: Arm) -> None:
+    """A file that is open is read and written after its name is gone."""
     disk, base = arm
     file = File(f"{base}/a")
     results = await disk.perform(
@@ -136,6 +142,7 @@ async def test_open_files_outlive_their_names(arm: Arm) -> None:
 
 
 async def test_renames_and_links(arm: Arm) -> None:
+    """A rename replaces, a link shares; renaming one name of a file onto another does nothing."""
     disk, base = arm
     a = File(f"{base}/a")
     results = await disk.perform(
@@ -180,6 +187,7 @@ async def test_renames_and_links(arm: Arm) -> None:
     ],
 )
 async def test_errors(arm: Arm, steps: Callable[[str], Sequence[Step[Any]]], number: int) -> None:
+    """Each step that cannot be has its errno (nineteen of them)."""
     disk, base = arm
     file = File(f"{base}/file")
     await disk.perform([d.MakeDirectory(f"{base}/directory"), d.Create(file), d.Close(file)])
@@ -187,6 +195,7 @@ async def test_errors(arm: Arm, steps: Callable[[str], Sequence[Step[Any]]], num
 
 
 async def test_a_file_opened_for_reading_is_not_written(arm: Arm) -> None:
+    """A file opened for reading refuses writes."""
     disk, base = arm
     file = File(f"{base}/file")
     await disk.perform([d.Create(file), d.Close(file), d.Open(file)])
@@ -197,6 +206,7 @@ async def test_a_file_opened_for_reading_is_not_written(arm: Arm) -> None:
 
 
 async def test_symbolic_links(arm: Arm) -> None:
+    """Links are followed unless it is forbidden: ELOOP then, and on a ring of them."""
     disk, base = arm
     file, through, refused = File(f"{base}/file"), File(f"{base}/link"), File(f"{base}/link")
     await disk.perform([d.Create(file), d.Write(file, 0, [b"here"]), d.Close(file)])
@@ -222,6 +232,7 @@ async def test_symbolic_links(arm: Arm) -> None:
 
 
 async def test_performing_is_a_checkpoint_and_is_not_cut_short(arm: Arm) -> None:
+    """perform is a checkpoint; cancelled before it began, it does nothing."""
     disk, base = arm
     file = File(f"{base}/file")
     with trio.CancelScope() as scope:
@@ -300,6 +311,8 @@ async def outcomes(disk: Disk, base: str, recipes: Sequence[Recipe]) -> list[Any
 @given(st.lists(RECIPES, max_size=30))
 @settings(max_examples=120, deadline=None)
 def test_random_lists_come_to_the_same_on_both_arms(recipes: list[Recipe]) -> None:
+    """Random lists of steps come to the same results and errors (a law)."""
+
     async def both() -> None:
         sim = SimStore().mount()
         await sim.perform([d.MakeDirectory("/base")])

@@ -42,6 +42,7 @@ async def taken(arrivals: object) -> object:
 
 
 async def signals_come_by_name(here: Here) -> object:
+    """Signals that are received come by their names; none, none."""
     async with here.machine.process.signals("SIGUSR1", "SIGHUP") as arrivals:
         outcomes = [await taken(arrivals)]
         for name in ("SIGHUP", "SIGUSR1"):
@@ -60,6 +61,7 @@ async def signals_wait_until_they_are_taken(here: Here) -> object:
 
 
 async def signals_wake_a_waiter(here: Here) -> object:
+    """Who waits for a signal is woken by it."""
     outcomes: list[object] = []
 
     async def wait(arrivals: object) -> None:
@@ -99,6 +101,7 @@ async def mode_of_a_new_socket(here: Here, name: str) -> int:
 
 
 async def umask_acts_in_its_block(here: Here) -> object:
+    """A umask acts within its block, and is put back whatever ends that."""
     umask = here.machine.process.umask
     with umask(0o022):
         modes = [await mode_of_a_new_socket(here, "before")]
@@ -113,6 +116,7 @@ async def umask_acts_in_its_block(here: Here) -> object:
 
 
 async def descriptors_are_raised_never_lowered(here: Here) -> object:
+    """The limit of descriptors goes up to what is asked, never down."""
     process = here.machine.process
     before = process.descriptors_max()
     outcomes = [process.raise_descriptors_max(wanted) - before for wanted in (1, before, before + 3, before)]
@@ -136,6 +140,7 @@ async def no_descriptors_left(here: Here) -> object:
 
 
 async def facts(here: Here) -> object:
+    """The process has a host name, a number, names of users (the number of those without), an environment."""
     process = here.machine.process
     return (
         process.hostname != "",
@@ -147,6 +152,7 @@ async def facts(here: Here) -> object:
 
 
 async def unknown_users_change_nothing(here: Here) -> object:
+    """To become a user or group nobody knows is a KeyError."""
     outcomes = []
     for user, group in (("no-such-user", "root"), ("root", "no-such-group")):
         try:

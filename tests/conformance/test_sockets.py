@@ -109,6 +109,7 @@ async def pair(folder: str = "") -> AsyncIterator[Sockets]:
 
 
 async def echo(folder: str) -> object:
+    """Octets go there and back; each end's names are the other's."""
     async with pair() as (client, server):
         await client.send(b"hello")
         heard = await server.recv(100)
@@ -117,6 +118,7 @@ async def echo(folder: str) -> object:
 
 
 async def half_close(folder: str) -> object:
+    """After shutdown for writing the peer reads an end, again and again, and may still answer."""
     async with pair() as (client, server):
         await client.send(b"question")
         client.shutdown(socket.SHUT_WR)
@@ -126,6 +128,7 @@ async def half_close(folder: str) -> object:
 
 
 async def refused(folder: str) -> object:
+    """A connect where nobody listens is ECONNREFUSED; the socket is then as one that is over."""
     listener = await tcp()
     port = port_of(listener)
     listener.close()
@@ -135,6 +138,7 @@ async def refused(folder: str) -> object:
 
 
 async def reset_with_unread_octets(folder: str) -> object:
+    """A close with octets unread resets: ECONNRESET once, then an end, EPIPE, ENOTCONN."""
     async with pair() as (client, server):
         await client.send(b"nobody reads this")
         await settle()
@@ -145,6 +149,7 @@ async def reset_with_unread_octets(folder: str) -> object:
 
 
 async def octets_before_a_reset(folder: str) -> object:
+    """Octets that came before a reset are still read, then ECONNRESET once."""
     async with pair() as (client, server):
         await client.send(b"nobody reads this")
         await server.send(b"farewell")
@@ -155,6 +160,7 @@ async def octets_before_a_reset(folder: str) -> object:
 
 
 async def reset_seen_by_send(folder: str) -> object:
+    """A send into a reset connection is ECONNRESET once, then EPIPE."""
     async with pair() as (client, server):
         server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         server.close()
@@ -163,6 +169,7 @@ async def reset_seen_by_send(folder: str) -> object:
 
 
 async def send_to_one_who_closed(folder: str) -> object:
+    """The first send to a peer that closed is taken and answered by a reset; the next is EPIPE."""
     async with pair() as (client, server):
         server.close()
         await settle()
@@ -173,6 +180,7 @@ async def send_to_one_who_closed(folder: str) -> object:
 
 
 async def no_linger_resets(folder: str) -> object:
+    """A close with SO_LINGER on and no time resets."""
     async with pair() as (client, server):
         server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         server.close()
@@ -181,6 +189,7 @@ async def no_linger_resets(folder: str) -> object:
 
 
 async def full_backlog(folder: str) -> object:
+    """A connect to a full queue waits; cancelled, it closes its socket."""
     listener = await tcp(listen=1)
     port = port_of(listener)
     first, second = await dial(port), await dial(port)
@@ -191,6 +200,7 @@ async def full_backlog(folder: str) -> object:
 
 
 async def full_backlog_is_retried(folder: str) -> object:
+    """The SYN that a full queue dropped is sent again after a second."""
     listener = await tcp(listen=0)
     first = await dial(port_of(listener))
     second = trio.socket.socket()
@@ -205,6 +215,7 @@ async def full_backlog_is_retried(folder: str) -> object:
 
 
 async def specific_beside_wildcard(folder: str) -> object:
+    """Listeners of 0.0.0.0 and of an address on one port: the specific gets its own, until it closes."""
     wildcard = await tcp("0.0.0.0", 0, socket.SO_REUSEPORT)
     port = port_of(wildcard)
     specific = await tcp(V4, port, socket.SO_REUSEPORT)
@@ -223,6 +234,7 @@ async def specific_beside_wildcard(folder: str) -> object:
 
 
 async def beside_wildcard_without_reuseport(folder: str) -> object:
+    """Without SO_REUSEPORT on both, none can listen beside a wildcard."""
     outcomes = []
     for options in ((), (socket.SO_REUSEADDR,)):
         wildcard = await tcp("0.0.0.0", 0, *options)
@@ -235,6 +247,7 @@ async def beside_wildcard_without_reuseport(folder: str) -> object:
 
 
 async def two_bound_one_listens(folder: str) -> object:
+    """Two bound by SO_REUSEADDR: one may listen, the other's listen() is EADDRINUSE."""
     one = await tcp(V4, 0, socket.SO_REUSEADDR, listen=None)
     two = await tcp(V4, port_of(one), socket.SO_REUSEADDR, listen=None)
     with closing(one, two):
@@ -242,6 +255,7 @@ async def two_bound_one_listens(folder: str) -> object:
 
 
 async def port_in_use(folder: str) -> object:
+    """A port that is listened at is EADDRINUSE, a plain OSError."""
     one = await tcp()
     with closing(one):
         return await said(tcp(V4, port_of(one))), type(await tcp_failure(port_of(one))).__name__
@@ -256,6 +270,7 @@ async def tcp_failure(port: int) -> BaseException:
 
 
 async def other_address_same_port(folder: str) -> object:
+    """Another address has the port free."""
     one = await tcp(V4)
     two = await tcp("127.0.0.2", port_of(one))
     with closing(one, two):
@@ -263,6 +278,7 @@ async def other_address_same_port(folder: str) -> object:
 
 
 async def reuseport_shares(folder: str) -> object:
+    """SO_REUSEPORT spreads connections over its listeners."""
     one = await tcp(V4, 0, socket.SO_REUSEPORT)
     two = await tcp(V4, port_of(one), socket.SO_REUSEPORT)
     with closing(one, two):
@@ -300,6 +316,7 @@ async def time_wait(folder: str) -> object:
 
 
 async def session_outlives_listener(folder: str) -> object:
+    """A session goes on after its listener; its port is bound anew with SO_REUSEADDR only."""
     listener = await tcp(V4, 0, socket.SO_REUSEADDR)
     port = port_of(listener)
     client = await dial(port)
@@ -314,6 +331,7 @@ async def session_outlives_listener(folder: str) -> object:
 
 
 async def dual_stack(folder: str) -> object:
+    """A listener of :: takes IPv4 too, with mapped names, and 0.0.0.0 is in use with it."""
     dual = await tcp("::")
     port = port_of(dual)
     with closing(dual):
@@ -325,6 +343,7 @@ async def dual_stack(folder: str) -> object:
 
 
 async def v6_only(folder: str) -> object:
+    """With IPV6_V6ONLY both wildcards listen on one port; after bind the option is EINVAL."""
     six = trio.socket.socket(socket.AF_INET6)
     six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     await six.bind(("::", 0))
@@ -341,6 +360,7 @@ async def v6_only(folder: str) -> object:
 
 
 async def v6_loopback(folder: str) -> object:
+    """Over ::1 names are four-tuples, and 127.0.0.1 is refused."""
     listener = await tcp(V6)
     with closing(listener):
         client = await dial(port_of(listener), V6)
@@ -350,6 +370,7 @@ async def v6_loopback(folder: str) -> object:
 
 
 async def mapped_target(folder: str) -> object:
+    """An IPv6 socket reaches an IPv4 listener by a mapped address."""
     listener = await tcp(V4)
     client = trio.socket.socket(socket.AF_INET6)
     with closing(listener, client):
@@ -360,6 +381,7 @@ async def mapped_target(folder: str) -> object:
 
 
 async def unspecified_target(folder: str) -> object:
+    """Connecting to 0.0.0.0 reaches the loopback."""
     listener = await tcp(V4)
     with closing(listener, await dial(port_of(listener), "0.0.0.0")):
         server, address = await listener.accept()
@@ -368,20 +390,24 @@ async def unspecified_target(folder: str) -> object:
 
 
 async def foreign_address(folder: str) -> object:
+    """An address of no interface cannot be bound: EADDRNOTAVAIL."""
     return await said(tcp("192.0.2.77"))
 
 
 async def bad_ports(folder: str) -> object:
+    """A port out of range is OverflowError, a name nobody has an error."""
     return await said(tcp(V4, 70000)), await said(tcp("no.such.host.invalid.", 1)) != 0
 
 
 async def bind_twice(folder: str) -> object:
+    """A second bind is EINVAL; a second listen changes the backlog."""
     one = await tcp(listen=None)
     with closing(one):
         return await said(one.bind((V4, 0))), told(lambda: one.listen(1)), told(lambda: one.listen(7))
 
 
 async def names_of_unbound(folder: str) -> object:
+    """Unbound sockets are named by the wildcard and port 0, or nothing, and have no peer."""
     four, six, unix = (trio.socket.socket(family) for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX))
     with closing(four, six, unix):
         return (
@@ -394,6 +420,7 @@ async def names_of_unbound(folder: str) -> object:
 
 
 async def listen_without_bind(folder: str) -> object:
+    """listen() without bind takes the wildcard and a free port."""
     one = trio.socket.socket()
     with closing(one):
         one.listen(1)
@@ -401,6 +428,7 @@ async def listen_without_bind(folder: str) -> object:
 
 
 async def unconnected(folder: str) -> object:
+    """send, recv, accept and shutdown on what is not connected have each their error."""
     four, unix = trio.socket.socket(), trio.socket.socket(socket.AF_UNIX)
     with closing(four, unix):
         return [
@@ -411,18 +439,21 @@ async def unconnected(folder: str) -> object:
 
 
 async def connect_twice(folder: str) -> object:
+    """A second connect succeeds once, then is EISCONN; on an accepted socket it is EISCONN."""
     async with pair() as (client, server):
         target = server.getsockname()
         return [await said(each.connect(target)) for each in (client, client, server)]
 
 
 async def connect_a_listener(folder: str) -> object:
+    """A listener that connects is EISCONN."""
     one, two = await tcp(), await tcp()
     with closing(one, two):
         return await said(one.connect(two.getsockname()))
 
 
 async def use_after_close(folder: str) -> object:
+    """Everything on a closed socket is EBADF, and a second close nothing."""
     async with pair() as (client, _):
         client.close()
         client.close()
@@ -439,12 +470,14 @@ async def use_after_close(folder: str) -> object:
 
 
 async def accept_after_close(folder: str) -> object:
+    """accept on a closed listener is EBADF."""
     listener = await tcp()
     listener.close()
     return await said(listener.accept())
 
 
 async def closed_under_a_waiter(folder: str) -> object:
+    """Who waits in recv or accept when the socket is closed gets ClosedResourceError."""
     async with pair() as (client, _):
         listener = await tcp()
         seen: list[object] = []
@@ -462,6 +495,7 @@ async def closed_under_a_waiter(folder: str) -> object:
 
 
 async def two_readers(folder: str) -> object:
+    """A second reader is BusyResourceError, and takes nothing from the first."""
     async with pair() as (client, server):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.recv, 1)
@@ -473,6 +507,7 @@ async def two_readers(folder: str) -> object:
 
 
 async def cancelled_receive_loses_nothing(folder: str) -> object:
+    """A cancelled receive takes no octets."""
     async with pair() as (client, server):
         with trio.move_on_after(SETTLE_SECONDS):
             await client.recv(10)
@@ -485,6 +520,7 @@ async def cancelled_receive_loses_nothing(folder: str) -> object:
 
 
 async def queued_on_a_closed_listener(folder: str) -> object:
+    """Connections that wait when their listener closes are reset."""
     listener = await tcp()
     client = await dial(port_of(listener))
     listener.close()
@@ -494,6 +530,7 @@ async def queued_on_a_closed_listener(folder: str) -> object:
 
 
 async def listener_shut_down(folder: str) -> object:
+    """A listener shut down refuses connects, accept is EINVAL, and it may listen again."""
     listener = await tcp()
     port = port_of(listener)
     with closing(listener):
@@ -502,6 +539,7 @@ async def listener_shut_down(folder: str) -> object:
 
 
 async def big_transfer(folder: str) -> object:
+    """Sixteen MiB: the sender is held while nobody reads, and every octet arrives."""
     octets = bytes(range(256)) * 4096 * 16  # 16 MiB: more than loopback's buffers take
     async with pair() as (client, server):
         sent = 0
@@ -525,6 +563,7 @@ async def big_transfer(folder: str) -> object:
 
 
 async def wait_writable(folder: str) -> object:
+    """wait_writable returns with room, waits without it, and returns when the peer is gone."""
     async with pair() as (client, server):
         await client.wait_writable()
         with trio.move_on_after(0.2):
@@ -537,6 +576,7 @@ async def wait_writable(folder: str) -> object:
 
 
 async def shutdown_orders(folder: str) -> object:
+    """Both directions may be shut in either order, by either end."""
     async with pair() as (client, server):
         client.shutdown(socket.SHUT_RD)
         quiet = await said(client.recv(1))
@@ -547,6 +587,7 @@ async def shutdown_orders(folder: str) -> object:
 
 
 async def octets_before_the_end(folder: str) -> object:
+    """What was sent before a close is read before the end, in parts too."""
     async with pair() as (client, server):
         await server.send(b"last words")
         server.close()
@@ -554,6 +595,7 @@ async def octets_before_the_end(folder: str) -> object:
 
 
 async def peek_and_into(folder: str) -> object:
+    """MSG_PEEK takes nothing, recv_into fills its buffer, an empty send is 0."""
     async with pair() as (client, server):
         await server.send(b"abcdef")
         await settle()
@@ -564,6 +606,7 @@ async def peek_and_into(folder: str) -> object:
 
 
 async def readable(folder: str) -> object:
+    """is_readable is false, true with octets, true at the end."""
     async with pair() as (client, server):
         seen = [client.is_readable()]
         await server.send(b"x")
@@ -576,6 +619,7 @@ async def readable(folder: str) -> object:
 
 
 async def options(folder: str) -> object:
+    """What options say of fresh sockets and listeners, and what setting them gives."""
     listener = await tcp(V4, 0, socket.SO_REUSEADDR)
     plain, unix = trio.socket.socket(), trio.socket.socket(socket.AF_UNIX)
     with closing(listener, plain, unix):
@@ -595,6 +639,7 @@ async def options(folder: str) -> object:
 
 
 async def unix_echo(folder: str) -> object:
+    """Unix streams go there and back; the client has no name, the server its path."""
     async with pair(folder) as (client, server):
         await client.send(b"hello")
         heard = await server.recv(100)
@@ -604,6 +649,7 @@ async def unix_echo(folder: str) -> object:
 
 
 async def unix_peer_credentials(folder: str) -> object:
+    """SO_PEERCRED tells each end who the other is."""
     async with pair(folder) as (client, server):
         ours, theirs = (
             struct.unpack("3i", each.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
@@ -613,6 +659,7 @@ async def unix_peer_credentials(folder: str) -> object:
 
 
 async def unix_path_in_use(folder: str) -> object:
+    """A path is EADDRINUSE while bound and after; after the close a connect is refused."""
     async with pair(folder):
         other = trio.socket.socket(socket.AF_UNIX)
         with closing(other):
@@ -622,6 +669,7 @@ async def unix_path_in_use(folder: str) -> object:
 
 
 async def unix_missing(folder: str) -> object:
+    """A path that is not there is ENOENT, one too long an error, listen without a name EINVAL."""
     one = trio.socket.socket(socket.AF_UNIX)
     with closing(one):
         return (
@@ -632,6 +680,7 @@ async def unix_missing(folder: str) -> object:
 
 
 async def unix_bound_not_listening(folder: str) -> object:
+    """A connect to one that does not listen is refused; a second name is EINVAL."""
     one, two = trio.socket.socket(socket.AF_UNIX), trio.socket.socket(socket.AF_UNIX)
     with closing(one, two):
         await one.bind(f"{folder}/quiet")
@@ -639,6 +688,7 @@ async def unix_bound_not_listening(folder: str) -> object:
 
 
 async def unix_close_with_unread(folder: str) -> object:
+    """A close with octets unread breaks the peer: ECONNRESET once, then an end, EPIPE."""
     async with pair(folder) as (client, server):
         await client.send(b"nobody reads this")
         await settle()
@@ -648,12 +698,14 @@ async def unix_close_with_unread(folder: str) -> object:
 
 
 async def unix_send_to_one_who_closed(folder: str) -> object:
+    """A send to one who closed is EPIPE at once, and a receive the end."""
     async with pair(folder) as (client, server):
         server.close()
         return await said(client.send(b"x")), await said(client.recv(1)), told(client.getpeername) != "ENOTCONN"
 
 
 async def unix_queued_on_a_closed_listener(folder: str) -> object:
+    """A connection that waits when its listener closes is ECONNRESET, then EPIPE."""
     listener, client = trio.socket.socket(socket.AF_UNIX), trio.socket.socket(socket.AF_UNIX)
     await listener.bind(f"{folder}/brief")
     listener.listen(3)
@@ -665,6 +717,7 @@ async def unix_queued_on_a_closed_listener(folder: str) -> object:
 
 
 async def unix_half_close(folder: str) -> object:
+    """After shutdown for writing the answer still comes."""
     async with pair(folder) as (client, server):
         await client.send(b"question")
         client.shutdown(socket.SHUT_WR)
@@ -674,6 +727,7 @@ async def unix_half_close(folder: str) -> object:
 
 
 async def unix_named_client(folder: str) -> object:
+    """A client that bound a path is known by it."""
     listener, client = trio.socket.socket(socket.AF_UNIX), trio.socket.socket(socket.AF_UNIX)
     with closing(listener, client):
         await listener.bind(f"{folder}/server")
@@ -686,6 +740,7 @@ async def unix_named_client(folder: str) -> object:
 
 
 async def unix_back_pressure(folder: str) -> object:
+    """The sender is held when some 200 KiB are unread, and nothing is lost."""
     async with pair(folder) as (client, server):
         sent = 0
         with trio.move_on_after(0.2):
@@ -698,6 +753,7 @@ async def unix_back_pressure(folder: str) -> object:
 
 
 async def unix_full_backlog(folder: str) -> object:
+    """A connect to a full queue seems to succeed and is ENOTCONN at its first use."""
     listener = trio.socket.socket(socket.AF_UNIX)
     await listener.bind(f"{folder}/narrow")
     listener.listen(0)

@@ -38,6 +38,7 @@ STEPS = (
 )
 SHUTDOWNS = {"wr": socket.SHUT_WR, "rd": socket.SHUT_RD, "rdwr": socket.SHUT_RDWR}
 ADDRESSES = ("0.0.0.0", "0.0.0.0", "127.0.0.1", "127.0.0.1", "127.0.0.2", "::", "::1", "::ffff:127.0.0.1")
+TARGETS = ("127.0.0.1", "127.0.0.2", "::1")
 FIRST_PORT = 21_000
 
 Story = tuple[tuple[int, str], ...]
@@ -115,6 +116,7 @@ def simulated(seed: int, body: Callable[[], Awaitable[list[object]]]) -> list[ob
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
 def test_stories_of_two_ends(kind: str, seed: int) -> None:
+    """Random stories of two connected ends, TCP and Unix, are the same on both arms."""
     story = make_story(seed)
     with tempfile.TemporaryDirectory(prefix="mt") as folder:
         real = trio.run(tell, folder if kind == "unix" else "", story)
@@ -123,10 +125,20 @@ def test_stories_of_two_ends(kind: str, seed: int) -> None:
 
 async def claim(claims: list[Claim], port: int) -> list[object]:
     """Bind and listen, one after the other, with (address, IPV6_V6ONLY or SO_REUSEADDR, SO_REUSEPORT, listen)."""
+    sockets, outcomes = await bind_all(claims, port, socket.SOCK_STREAM)
+    with closing(*sockets):
+        answers = [await who_answers(target, port, claims, sockets) for target in TARGETS]
+    return [*outcomes, *answers]
+
+
+async def bind_all(
+    claims: list[Claim], port: int, kind: socket.SocketKind
+) -> tuple[list[trio.socket.SocketType], list[object]]:
+    """The sockets, and what bind and listen said for each."""
     outcomes: list[object] = []
     sockets = []
     for address, flag, share, listens in claims:
-        one = trio.socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        one = trio.socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
         sockets.append(one)
         if ":" in address:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, flag)
@@ -134,10 +146,9 @@ async def claim(claims: list[Claim], port: int) -> list[object]:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, flag)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, share)
         bound = await said(one.bind((address, port)))
-        outcomes.append((address, bound, told(partial(one.listen, 5)) if listens and bound is None else "-"))
-    with closing(*sockets):
-        answers = [await who_answers(target, port, claims, sockets) for target in ("127.0.0.1", "127.0.0.2", "::1")]
-    return [*outcomes, *answers]
+        tries = listens and bound is None and kind == socket.SOCK_STREAM
+        outcomes.append((address, bound, told(partial(one.listen, 5)) if tries else "-"))
+    return sockets, outcomes
 
 
 async def who_answers(
@@ -167,6 +178,53 @@ def make_claims(seed: int) -> list[Claim]:
 @pytest.mark.skipif(not real_ipv6(), reason="no IPv6 on this machine's loopback")
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_claims_to_one_port(seed: int) -> None:
+    """Random claims to one TCP port: who may bind and listen, and who answers, are the same on both arms."""
     claims, port = make_claims(seed), FIRST_PORT + seed
     real = trio.run(claim, claims, port)
     assert simulated(seed, lambda: claim(claims, port)) == real
+
+
+async def claim_datagrams(claims: list[Claim], port: int) -> list[object]:
+    """Bind, one after the other, and send to each address; then connect some of them to the sender, and send again."""
+    sockets, outcomes = await bind_all(claims, port, socket.SOCK_DGRAM)
+    with closing(*sockets):
+        for connects in (False, True):
+            for target in TARGETS:
+                client = trio.socket.socket(socket.AF_INET6 if ":" in target else socket.AF_INET, socket.SOCK_DGRAM)
+                with closing(client):
+                    await client.connect((target, port))
+                    if connects:
+                        outcomes += [
+                            await connect_back(one, each, client) for one, each in zip(sockets, claims, strict=True)
+                        ]
+                    outcomes += await who_receives(client, claims, sockets)
+    return outcomes
+
+
+async def connect_back(one: trio.socket.SocketType, claim: Claim, client: trio.socket.SocketType) -> object:
+    """Connect it to the sender, if it is bound and drawn for it; the outcome and its own address then."""
+    name = client.getsockname()
+    if claim[3] and ":" not in claim[0] and ":" not in name[0] and one.getsockname()[1]:
+        return await said(one.connect(name)), one.getsockname()[0]
+    return None
+
+
+async def who_receives(
+    client: trio.socket.SocketType, claims: list[Claim], sockets: list[trio.socket.SocketType]
+) -> list[object]:
+    """Who gets a datagram (of those that share a port and address, which one is the kernel's lot), or the refusal."""
+    outcomes = [await said(client.send(b"x"))]
+    await trio.sleep(SETTLE_SECONDS)
+    for number, one in enumerate(sockets):
+        if one.is_readable():
+            outcomes.append((claims[number][0] if claims[number][2] else number, await said(one.recv(9))))
+    return [*outcomes, await said(client.recv(9))]
+
+
+@pytest.mark.skipif(not real_ipv6(), reason="no IPv6 on this machine's loopback")
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_claims_to_one_datagram_port(seed: int) -> None:
+    """Random claims to one UDP port: who may bind, and who gets what is sent to it, are the same on both arms."""
+    claims, port = make_claims(seed), FIRST_PORT + seed
+    real = trio.run(claim_datagrams, claims, port)
+    assert simulated(seed, lambda: claim_datagrams(claims, port)) == real

@@ -7,7 +7,10 @@ import contextlib
 import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import trio
@@ -53,6 +56,7 @@ async def heard(client: Socket) -> object:
 
 
 async def either_accepts(machine: Machine) -> object:
+    """A listener handed over is both processes': either accepts."""
     listening = await listening_socket()
     child = await spawned(machine, "acceptor", listening)
     await child.link.send(b"accept")
@@ -121,6 +125,7 @@ async def the_last_one_closes(machine: Machine) -> object:
 
 
 async def a_socket_under_way_stays_open(machine: Machine) -> object:
+    """One closed here while under way still listens, for the child."""
     listening = await listening_socket()
     address = listening.getsockname()
     child = await spawned(machine, "acceptor", listening)
@@ -131,6 +136,23 @@ async def a_socket_under_way_stays_open(machine: Machine) -> object:
     outcome = await heard(client), await child.link.receive()
     child.link.close()
     return outcome, await child.wait()
+
+
+async def unix_sockets_too(machine: Machine) -> object:
+    """The name is the description's: it is there while anybody has the socket."""
+    name = f"\0spawn-{machine.process.pid}"
+    listening, client, late = (trio.socket.socket(trio.socket.AF_UNIX) for _ in range(3))
+    await listening.bind(name)
+    listening.listen()
+    child = await spawned(machine, "acceptor", listening)
+    listening.close()
+    await client.connect(name)
+    await child.link.send(b"accept")
+    outcomes = [await heard(client), await child.link.receive()]
+    child.link.close()
+    status = await child.wait()
+    with late:
+        return outcomes, status, await said(late.connect(name))
 
 
 async def connected_sockets_too(machine: Machine) -> object:
@@ -157,6 +179,7 @@ async def connected_sockets_too(machine: Machine) -> object:
 
 
 async def bounds(machine: Machine) -> object:
+    """Messages that are empty, too long or with too many sockets are refused, and the link goes on."""
     link = (child := await spawned(machine, "echo")).link
     await link.receive()
     listening = await listening_socket()
@@ -170,7 +193,7 @@ async def bounds(machine: Machine) -> object:
     octets, twins = await link.receive()
     for each in (*twins, listening):
         each.close()
-    closed = await said(link.send(b"x", [listening]))
+    closed = [await said(link.send(b"x", [listening])), await said(spawned(machine, "echo", listening))]
     await link.send(b"goes on")
     outcome = len(octets), len(twins), closed, await link.receive()
     link.close()
@@ -204,6 +227,7 @@ async def our_end_is_its_end(machine: Machine) -> object:
 
 
 async def signals(machine: Machine) -> object:
+    """A child receives the signals it asked for; SIGTERM without a receiver ends it."""
     child = await spawned(machine, "listener")
     told = [(await child.link.receive())[0]]
     child.signal("SIGUSR1")
@@ -231,6 +255,7 @@ async def a_reader_that_is_late(machine: Machine) -> object:
 
 
 async def a_cancelled_receive_loses_nothing(machine: Machine) -> object:
+    """A cancelled receive takes no message."""
     child = await spawned(machine, "echo")
     await child.link.receive()
     with trio.move_on_after(0.05) as nothing:
@@ -242,6 +267,7 @@ async def a_cancelled_receive_loses_nothing(machine: Machine) -> object:
 
 
 async def becoming_nobody(machine: Machine) -> object:
+    """A child that gave up its privileges cannot take them back."""
     child = await spawned(machine, "nobody")
     octets, _ = await child.link.receive()
     child.link.close()
@@ -256,12 +282,13 @@ BEHAVIOURS: tuple[tuple[Behaviour, object], ...] = (
     (killed_with_connections_queued, ([b"parent"] * 4, -9)),
     (the_last_one_closes, ("ConnectionResetError", "ConnectionRefusedError")),
     (a_socket_under_way_stays_open, ((b"child", (b"accepted", [])), 0)),
+    (unix_sockets_too, ([b"child", (b"accepted", [])], 0, "ConnectionRefusedError")),
     (connected_sockets_too, (b"echo", [True] * 3, [b"hel", b"lo", False, b"there", b""], 0)),
     (
         bounds,
         (
             ["ValueError", "ValueError", "ValueError", "KeyError"],
-            (MESSAGE_OCTETS_MAX, MESSAGE_SOCKETS_MAX, "OSError", (b"goes on", [])),
+            (MESSAGE_OCTETS_MAX, MESSAGE_SOCKETS_MAX, ["OSError"] * 2, (b"goes on", [])),
             0,
         ),
     ),
@@ -341,6 +368,32 @@ def test_a_message_whose_sockets_find_no_descriptors_is_lost_and_said() -> None:
     assert trio.run(exhaust) == ("OSError", True, (b"few", []))
 
 
+ORPHANING = """
+import sys, trio
+sys.path[:0] = {folders!r}
+from momentum_trio.machine.os_machine import os_machine
+from spawn_roles import ROLES
+
+async def main(machine):
+    child = await machine.spawn("echo")
+    await child.link.receive()
+    print("it lives", flush=True)
+    await trio.sleep_forever()
+
+trio.run(main, os_machine(ROLES))
+"""
+
+
+def test_a_real_child_ends_when_its_parent_is_killed() -> None:
+    here = Path(__file__).resolve().parent
+    program = ORPHANING.format(folders=[str(here), str(here.parents[1])])
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"it lives\n"
+        parent.kill()
+        assert parent.stdout.read() == b""  # the child has this pipe too: its end comes when both are gone
+
+
 def test_a_role_is_a_function_at_the_top_of_a_module() -> None:
     async def inner(machine: Machine, link: ProcessLink) -> None:
         """Nobody else finds it."""
@@ -353,14 +406,14 @@ def test_a_role_is_a_function_at_the_top_of_a_module() -> None:
 # -- the simulated arm alone: the parent dies
 
 
-async def parent(machine: Machine, ports: list[int], link_only: bool) -> None:
-    """Start an acceptor with a socket, and go on."""
+async def parent(machine: Machine, ports: list[int]) -> None:
+    """Start an acceptor with a socket, ask it twice, and go on without the socket."""
     listening = await listening_socket()
     ports.append(listening.getsockname()[1])
     child = await spawned(machine, "acceptor", listening)
-    if not link_only:
-        await child.link.send(b"accept")
-        await child.link.send(b"accept")
+    listening.close()
+    await child.link.send(b"accept")
+    await child.link.send(b"accept")
     await trio.sleep_forever()
 
 
@@ -370,7 +423,7 @@ def test_a_dead_parents_child_has_what_was_sent_serves_it_and_ends() -> None:
 
     async def drive() -> object:
         ports: list[int] = []
-        life = await host.boot(parent, ports, False)
+        life = await host.boot(parent, ports)
         await host.world.until(lambda: len(host.lives) == 2, 1)
         life.kill()
         (child,) = host.lives
@@ -394,19 +447,28 @@ async def quiet_acceptor(machine: Machine, link: ProcessLink) -> None:
         await greet(listening, b"child")
 
 
-@pytest.mark.parametrize("silently", [False, True])
-def test_a_socket_under_way_to_one_who_dies_is_closed(silently: bool) -> None:
-    """Nothing of it is left: the port is free at once, also after power loss."""
+async def deaf(machine: Machine, link: ProcessLink) -> None:
+    """Receive nothing."""
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("end", ["child", "both", "power"])
+def test_a_socket_under_way_to_one_who_dies_is_closed(end: str) -> None:
+    """Nothing of it is left: the port is free at once."""
     host = sim_host()
+    host.roles = {"acceptor": deaf}
 
     async def drive() -> object:
         ports: list[int] = []
-        life = await host.boot(parent, ports, True)
+        life = await host.boot(parent, ports)
         await host.world.until(lambda: len(host.lives) == 2, 1)
-        if silently:
+        await trio.sleep(1)
+        assert await host.call(bound_again, ports[0]) == "OSError"
+        if end == "power":
             host.power_loss()
         else:
             host.lives[1].kill()
+        if end == "both":
             life.kill()
         return await host.call(bound_again, ports[0])
 

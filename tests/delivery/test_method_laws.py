@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,36 +17,42 @@ import trio
 from delivery_world import MemorySpool, Tree, machine_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_socket import MemorySocket
 
 from momentum_trio.delivery.blackhole import Blackhole, Blackholed
 from momentum_trio.delivery.maildir import STREAMED_OCTETS_MIN, Maildir
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
+from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.unbuilt import Unbuilt
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Step
+from momentum_trio.net.next_hop import NextHop
 from sim.disk import Fault, PowerCut, SimDisk, SimStore
 
 Make = Callable[["World"], Method]
 METHODS: dict[str, Make] = {
     "maildir": lambda world: Maildir(world.machine, world.spool, "/spool"),
+    "smtp": lambda world: Smtp(world.machine, world.spool),
     "blackhole": lambda world: Blackhole(),
     "blackholed": lambda world: Blackholed(),
     "unbuilt": lambda world: Unbuilt("LMTP"),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
+GATEWAY = NextHop("192.0.2.25")
 TREE = Tree({"": {"Maildir_Path": "/mail/%d/%l"}})
 SMALL, LARGE = b"Subject: a\r\n\r\nb\r\n", b"0123456789abcd\r\n" * (STREAMED_OCTETS_MIN // 16)
 LARGE_LF = LARGE.replace(b"\r\n", b"\n")
 
 
 @dataclass
-class World:
-    """Some attempts, a method, and the disk below it."""
+class World(trio.abc.SocketFactory):
+    """Some attempts, a method, the disk below it and the server beyond it."""
 
     store: SimStore
     spool: MemorySpool
     make: Make
+    received: list[tuple[str, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.boot()
@@ -56,10 +62,20 @@ class World:
         self.disk: SimDisk = self.store.mount()
         self.machine: Machine = machine_with(self.disk)[0]
         self.method: Method = self.make(self)
+        trio.socket.set_custom_socket_factory(self)
+
+    def socket(self, family: int = 0, kind: int = 0, proto: int = 0) -> MemorySocket:
+        """A socket that is connected to a server of ours, whatever the address: for trio."""
+        return MemorySocket(self.received, self.pause)
+
+    async def pause(self) -> None:
+        """What the tests may do at each operation on a socket, as at each on the disk."""
+        if self.store.latency is not None:
+            await self.store.latency([])
 
     def attempts(self, *contents: tuple[str, bytes]) -> list[Attempt]:
         return [
-            Attempt(batch, message, "d", 0, TREE.chain_outbound("default", "default", "d"))
+            Attempt(batch, message, "d", 0, TREE.chain_outbound("default", "default", "d"), GATEWAY)
             for path, content in contents
             for batch in [self.spool.accept(*path.split(), content=content)]
             for message in batch.messages
@@ -82,6 +98,8 @@ class World:
         assert len(outcomes) == len(attempts)
         assert all(isinstance(outcome, Delivered | Deferred | Bounced) for outcome in outcomes)
         self.check_visible(attempts)
+        if isinstance(self.method, Smtp):
+            self.check_received(attempts, outcomes)
         if not isinstance(self.method, Maildir):
             return
         arrived = self.arrived()
@@ -95,7 +113,15 @@ class World:
             for octets in owed:
                 there.remove(octets)  # ValueError: lost
 
+    def check_received(self, attempts: Sequence[Attempt], outcomes: Sequence[Outcome]) -> None:
+        """The server has all that was delivered."""
+        there = list(self.received)
+        for attempt, outcome in zip(attempts, outcomes, strict=True):
+            if isinstance(outcome, Delivered):
+                there.remove((attempt.message.forward_path, self.spool.contents[attempt.batch.batch_id]))
+
     def check_visible(self, attempts: Sequence[Attempt]) -> None:
+        assert {content for _, content in self.received} <= set(self.spool.contents.values())
         known = {whole(self.spool, attempt) for attempt in attempts}
         for octets in (octets for mails in self.arrived().values() for octets in mails):
             assert octets in known
@@ -224,7 +250,7 @@ async def test_power_may_fail_at_every_operation(make: Make, seed: int | None) -
         raise AssertionError("the script does not end")
 
 
-contents = st.sampled_from([SMALL, b"", b"\r\n", b"x" * 3000])
+contents = st.sampled_from([SMALL, b"", b"\r\n", b"x" * 3000 + b"\r\n"])
 recipients = st.lists(st.sampled_from("abc").map("{}@one".format), min_size=1, max_size=3).map(" ".join)
 
 

@@ -131,6 +131,18 @@ async def test_what_is_ready_in_one_tick_goes_in_one_group() -> None:
         assert [len(group) for group in method.groups] == [50]
 
 
+async def test_a_method_that_does_not_gather_gets_one_batch_at_a_time() -> None:
+    method = Told(gathers=False, group_max=3)
+    async with house(method) as h:
+        h.queue.take(h.spool.accept(*(f"{n}@one.example" for n in range(4)), "a@two.example"))
+        h.queue.take(h.spool.accept("4@one.example", "b@two.example"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(tuple(path[0] for path in group) for group in method.groups) == [
+            *[("0", "1", "2"), ("3",), ("4",)],
+            *[("a",), ("b",)],
+        ]
+
+
 async def test_a_domain_does_not_wait_for_the_backlog_of_another() -> None:
     gate = trio.Event()
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Supply
+from sim import checks
 from sim.measure import COUNT, SIZE
 from sim.scenario import (
     INSTANT,
@@ -209,7 +210,7 @@ def _swarms(draw: DrawFn, some: SearchStrategy[tuple[str, ...]], duration: float
 def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect:
     sufficient = draw(some)
     return Expect(
-        draw(st.sampled_from([(), ("no_leak",), ("spool_size", "drained")])),
+        tuple(draw(st.lists(st.sampled_from([name for name, _ in checks.ALL]), max_size=2, unique=True))),
         draw(durations),
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,

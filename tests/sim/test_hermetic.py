@@ -6,13 +6,17 @@ import os
 import random
 import secrets
 import socket
+import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from os import urandom
 from pathlib import Path
+from time import sleep
 
 import pytest
 import trio
@@ -46,6 +50,11 @@ ESCAPES: tuple[Callable[[], object], ...] = (
     lambda: os.system("true"),
     lambda: threading.Thread(target=print).start(),
     lambda: time.sleep(0),
+    lambda: sleep(0),
+    lambda: uuid.uuid1(),
+    lambda: uuid.getnode(),
+    lambda: os.kill(os.getpid(), 0),
+    lambda: sqlite3.connect(":memory:"),
 )
 
 
@@ -74,18 +83,37 @@ def test_an_idle_worker_thread_is_an_escape_too() -> None:
         world.run(world.host("mx", "10.0.0.1").call, sinner)
 
 
-def test_the_standard_librarys_randomness_is_seeded_and_put_back() -> None:
-    async def draw(machine: Machine) -> object:
-        return os.urandom(8), secrets.token_hex(4), str(uuid.uuid4()), random.random(), random.SystemRandom().random()
+DRAWS: tuple[Callable[[], object], ...] = (
+    lambda: os.urandom(8),
+    lambda: os.getrandom(8),
+    lambda: urandom(8),
+    lambda: ssl.RAND_bytes(8),
+    lambda: secrets.token_hex(8),
+    lambda: secrets.randbits(64),
+    lambda: str(uuid.uuid4()),
+    lambda: random.random(),
+    lambda: random.Random().random(),
+    lambda: random.SystemRandom().random(),
+    lambda: random.seed() or random.random(),
+)
 
-    def run(seed: int) -> object:
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_the_standard_librarys_randomness_is_seeded_and_put_back(draw: Callable[[], object]) -> None:
+    async def program(machine: Machine) -> list[object]:
+        return [draw(), draw()]
+
+    def run(seed: int) -> list[object]:
         world = World(seed)
-        return world.run(world.host("mx", "10.0.0.1").call, draw)
+        return world.run(world.host("mx", "10.0.0.1").call, program)
 
     state = random.getstate()
-    assert run(1) == run(1) != run(2)
+    first = run(1)
+    assert first == run(1) != run(2)
+    assert first[0] != first[1]
     assert random.getstate() == state
     assert os.urandom(16) != os.urandom(16)
+    assert random.Random().random() != random.Random().random()
 
 
 def test_the_standard_librarys_clocks_are_virtual_and_put_back() -> None:
@@ -101,6 +129,19 @@ def test_the_standard_librarys_clocks_are_virtual_and_put_back() -> None:
     world = World(1)
     world.run(world.host("mx", "10.0.0.1").call, look)
     assert before == (time.time, time.monotonic, os.urandom)
+
+
+def test_the_hosts_name_is_the_simulated_ones_and_the_driver_has_none() -> None:
+    async def name(machine: Machine) -> str:
+        return socket.gethostname()
+
+    async def main() -> None:
+        assert await world.host("mx", "10.0.0.1").call(name) == "mx"
+        socket.gethostname()
+
+    world = World(1)
+    with pytest.raises(Escape, match=r"no host .*: socket\.gethostname"):
+        world.run(main)
 
 
 def test_other_threads_are_left_alone() -> None:

@@ -57,6 +57,63 @@ def test_whoever_watches_may_act_at_each_step() -> None:
     assert [round(time) for time in sorted(set(ended))] == list(range(1, 11))
 
 
+def test_passes_and_events_are_counted() -> None:
+    def counts(sleeps: int) -> tuple[int, int]:
+        world = World(1)
+
+        async def main() -> None:
+            for _ in range(sleeps):
+                world.kernel.after(0.5, str)
+                await trio.sleep(1)
+
+        world.run(main)
+        return world.kernel.passes, world.kernel.events_done
+
+    few, many = counts(10), counts(110)
+    assert many[0] - few[0] >= 100
+    assert many[1] - few[1] == 100
+
+
+def test_the_world_can_be_looked_at_where_one_likes() -> None:
+    """``watch`` is asked before every step, outside any task: whoever blocks in it looks at a world that stands still.
+
+    A driver that only wants a time sleeps until then; but its wake is part of the run, and watching is not.
+    """
+
+    def run(watch_line: int, watch_time: float) -> tuple[list[object], str]:
+        world = World(1)
+        ticks: list[float] = []
+        seen: list[object] = []
+
+        async def tick() -> None:
+            while True:
+                await trio.sleep(1)
+                world.kernel.trace("tick")
+                ticks.append(trio.current_time())
+
+        async def main() -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(tick)
+                await trio.sleep_until(3.5)
+                assert len(ticks) == 3
+                await trio.sleep_until(20.5)
+                nursery.cancel_scope.cancel()
+
+        def watch() -> None:
+            if world.kernel.line_count == watch_line and "line" not in seen:
+                seen.extend(("line", len(ticks)))
+            if world.kernel.now >= watch_time and "time" not in seen:
+                seen.extend(("time", len(ticks)))
+
+        world.kernel.watch = watch
+        world.run(main)
+        return seen, world.digest()
+
+    seen, digest = run(7, 12.0)
+    assert seen == ["line", 7, "time", 11]
+    assert run(1000, 1000.0) == ([], digest)
+
+
 def test_waiting_for_idleness_does_not_move_time() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:

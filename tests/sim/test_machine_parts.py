@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.machine.os_nameservers import OsNameservers, nameservers
+from momentum_trio.machine.os_tls import excluded, make_context
 from sim import World
+from sim.certificates import HERE, SERVER, SERVER_KEY
+
+TERMS = TlsTerms(str(HERE / SERVER), str(HERE / SERVER_KEY))
 
 
 @pytest.mark.parametrize(
@@ -127,3 +134,29 @@ def test_addresses_are_for_root() -> None:
 
     with pytest.raises(PermissionError):
         world.run(mx.call, try_it)
+
+
+@pytest.mark.parametrize(
+    ("words", "least", "greatest"),
+    [
+        ("+ALL", None, ssl.TLSVersion.MAXIMUM_SUPPORTED),
+        ("+ALL:-TLSv1:-TLSv1.1", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.MAXIMUM_SUPPORTED),
+        ("+TLSv1.3", ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.MAXIMUM_SUPPORTED),
+        ("+TLSv1.2", ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2),
+    ],
+)
+def test_protocols_without_a_gap_are_said_by_versions(
+    words: str, least: ssl.TLSVersion | None, greatest: ssl.TLSVersion
+) -> None:
+    """So Python has nothing to warn of; the least one stays the system's where the words do not raise it."""
+    made = make_context(replace(TERMS, protocols=words))
+    assert made.minimum_version == (least or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).minimum_version)
+    assert made.maximum_version == greatest
+    assert not made.options & excluded("")
+
+
+def test_protocols_with_a_gap_are_said_by_options() -> None:
+    with pytest.warns(DeprecationWarning, match="OP_NO_"):
+        made = make_context(replace(TERMS, protocols="+TLSv1.1 +TLSv1.3"))
+    assert made.options & ssl.OP_NO_TLSv1_2
+    assert not made.options & ssl.OP_NO_TLSv1_3

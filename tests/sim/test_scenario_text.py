@@ -20,13 +20,13 @@ def of_text(text: str, path: str = SOURCE) -> Scenario:
 
 
 @given(scenarios())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_what_is_written_reads_back_equal(scenario: Scenario) -> None:
     assert of_text(write(scenario)) == scenario
 
 
 @given(scenarios())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 def test_a_scenario_can_be_saved_elsewhere(scenario: Scenario) -> None:
     moved = of_text(write(scenario, "var/failures"), path := "var/failures/drawn.sim")
     assert write(moved, "work") == write(scenario)
@@ -93,6 +93,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + 'Host "x" { } }', 'addresses: Host "x" needs it (write addresses = ( "10.0.0.1" ))'),
         (HOSTS + 'Host "x" { addresses = ( ) } }', "addresses: expected one address at least"),
         (HOSTS + 'Host "x" { addresses = 10.0.0.9 } }', 'config: Host "x" needs it (write config = '),
+        (HOSTS + 'Host mx { config = "" } }', 'config: Host "mx" needs it (write config = '),
         (HOSTS + 'Host "x_y" { addresses = 10.0.0.9 } }', "Host: expected a host name of letters, digits, '-' and '.'"),
         (HOSTS + 'Host "10.1" { addresses = 10.0.0.256 } }', "addresses: '10.0.0.256' is not an IPv4 or IPv6 address"),
         (HOSTS + "Host x { addresses = 10.0.0.1 } }", 'addresses: 10.0.0.1 is an address of Host "mx" already, at'),
@@ -143,6 +144,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Swarm { faults = ( kill boom ) } }", "faults: there is no fault to draw 'boom'"),
         (HOSTS + "Swarm { faults = kill hosts = d } }", "hosts: there is no host 'd'"),
         (HOSTS + "Swarm { faults = kill for = ( 2s 1s ) } }", "for: 2s is more than 1s: expected ( LOW HIGH )"),
+        (HOSTS + "Expect { without = no_lost } }", "without: there is no invariant 'no_lost'"),
         (HOSTS + "Expect { heal = sufficient } }", 'heal: which hosts suffice? (write sufficient = ( "HOST" ))'),
         (HOSTS + 'Mail "m" { from = "c', "the string is never closed"),
     ],

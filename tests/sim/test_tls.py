@@ -104,28 +104,31 @@ def test_a_client_without_a_certificate_is_refused(protocol: ssl.TLSVersion) -> 
 
     said: list[str] = []
     outcome = meet(World(1), TERMS, client_context(protocol, certificate=False), judge, try_it)
-    assert outcome == "SSLEOFError"  # trio sends no alert
+    assert outcome in ("SSLEOFError", "SSLError")  # trio sends no alert
     assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in said[0]
 
 
 @PROTOCOLS
-def test_an_end_without_close_notify_is_told_from_a_good_one(protocol: ssl.TLSVersion) -> None:
+@pytest.mark.parametrize("who", ["server", "client"])
+def test_an_end_without_close_notify_is_told_from_a_good_one(protocol: ssl.TLSVersion, who: str) -> None:
     async def vanish(stream: Tls) -> None:
         await exactly(stream, 5)
         await stream.send_all(b"half a ")
         await stream.transport_stream.aclose()
 
-    async def listen(stream: Tls) -> object:
+    async def listen(stream: Tls) -> None:
         await stream.send_all(b"hello")
-        heard = await exactly(stream, 7)
+        heard.append(await exactly(stream, 7))
         with pytest.raises(trio.BrokenResourceError) as caught:
             await stream.receive_some()
+        heard.append(type(caught.value.__cause__).__name__)
         await trio.aclose_forcefully(stream)
-        return heard, type(caught.value.__cause__).__name__
 
-    heard, cause = meet(World(1), TERMS, client_context(protocol), vanish, listen)
-    assert heard == b"half a "
-    assert cause in ("SSLEOFError", "SSLError")
+    heard: list[object] = []
+    server, client = (vanish, listen) if who == "server" else (listen, vanish)
+    meet(World(1), TERMS, client_context(protocol), server, client)
+    assert heard[0] == b"half a "
+    assert heard[1] in ("SSLEOFError", "SSLError")  # the latter before Python 3.11.4
 
 
 @PROTOCOLS

@@ -21,6 +21,7 @@ import trio
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.machine.os_tls import UNEXPECTED_END
 from sim import Host, World
 from sim.certificates import AUTHORITY, CLIENT, CLIENT_KEY, FOLDER, HERE, SERVER, SERVER_KEY, install
 from sim.tls import determinism
@@ -62,6 +63,7 @@ Talk = Callable[[Tls], Awaitable[object]]
 def client_context(protocol: ssl.TLSVersion, *, certificate: bool = True) -> ssl.SSLContext:
     """A client's, that knows the test authority; with its own certificate."""
     context = ssl.create_default_context(cafile=str(HERE / AUTHORITY))
+    context.options &= ~UNEXPECTED_END  # as the product's contexts
     context.minimum_version = context.maximum_version = protocol
     if certificate:
         context.load_cert_chain(HERE / CLIENT, HERE / CLIENT_KEY)

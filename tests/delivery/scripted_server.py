@@ -1,0 +1,131 @@
+"""An SMTP server on a simulated host that does what a test says at each stage, and remembers what it was told."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import trio
+
+from momentum_trio.machine import Machine
+
+STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "QUIT")
+"""What an attempt waits for, in order; to the lone EHLO also belongs HELO."""
+
+USUAL = {
+    "banner": "220 sink.example ESMTP",
+    "EHLO": "250-sink.example\r\n250-PIPELINING\r\n250 8BITMIME",
+    "HELO": "250 sink.example",
+    "MAIL": "250 2.1.0 sender",
+    "RCPT": "250 2.1.5 recipient",
+    "DATA": "354 go",
+    "BODY": "250 2.0.0 taken",
+    "(out of order)": "503 5.5.1 out of order",
+    "RSET": "250 2.0.0 reset",
+    "QUIT": "221 2.0.0 bye",
+}
+SILENCE, CLOSE, RESET, DEAF = "(silence)", "(close)", "(reset)", "(deaf)"
+"""Instead of a reply: none; the end; the end with a RST; or, for DATA, 354 and no more octets read."""
+
+LINGER_NOT = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Taken:
+    """One message that was answered with success, or would have been: the reply may have been withheld."""
+
+    reverse_path: str
+    forward_paths: list[str]
+    content: bytes
+
+
+@dataclass
+class ScriptedServer:
+    """answers: by verb, or by whole line, what is said instead of the usual. lines: all commands of all connections."""
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    cut_short: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    async def serve(self, machine: Machine, port: int = 25, family: int = trio.socket.AF_INET) -> None:
+        """Accept without end."""
+        with trio.socket.socket(family) as listener:
+            if family == trio.socket.AF_INET6:
+                listener.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
+            await listener.bind(("0.0.0.0" if family == trio.socket.AF_INET else "::", port))
+            listener.listen(20)
+            async with trio.open_nursery() as nursery:
+                while True:
+                    connection, _ = await listener.accept()
+                    self.connections += 1
+                    nursery.start_soon(self._session, connection)
+
+    async def _session(self, connection: trio.socket.SocketType) -> None:
+        with connection:
+            try:
+                await self._converse(connection)
+            except (OSError, EOFError):
+                return
+
+    async def _converse(self, connection: trio.socket.SocketType) -> None:
+        held = bytearray()
+
+        async def more() -> None:
+            octets = await connection.recv(65536)
+            if not octets:
+                raise EOFError
+            held.extend(octets)
+
+        await self._answer(connection, "banner", "banner")
+        transaction: Taken | None = None
+        while True:
+            while (end := held.find(b"\r\n")) < 0:
+                await more()
+            line = held[:end].decode()
+            del held[: end + 2]
+            self.lines.append(line)
+            verb = line[:4]
+            if (verb == "RCPT" and transaction is None) or (
+                verb == "DATA" and not (transaction and transaction.forward_paths)
+            ):
+                verb = line = "(out of order)"
+            answer = await self._answer(connection, verb, line)
+            if verb == "MAIL":
+                transaction = Taken(line[11 : line.index(">")], [], b"") if answer.startswith("2") else None
+            if verb == "RCPT" and answer.startswith("2"):
+                assert transaction is not None
+                transaction.forward_paths.append(line[9:-1])
+            if answer.startswith("354"):
+                assert transaction is not None
+                while not (held.startswith(b".\r\n") or b"\r\n.\r\n" in held):
+                    self.cut_short[:] = [bytes(held)]
+                    await more()
+                end = 0 if held.startswith(b".\r\n") else held.index(b"\r\n.\r\n") + 2
+                transaction.content = (b"\r\n" + held[:end]).replace(b"\r\n.", b"\r\n")[2:]
+                del held[: end + 3]
+                self.cut_short.clear()
+                if self.answers.get("BODY", "2")[0] not in "45":
+                    self.taken.append(transaction)
+                await self._answer(connection, "BODY", "BODY")
+            if verb == "QUIT":
+                return
+
+    async def _answer(self, connection: trio.socket.SocketType, verb: str, line: str) -> str:
+        answer = self.answers.get(line, self.answers.get(verb, USUAL.get(verb, "500 what")))
+        if answer == SILENCE:
+            await trio.sleep(math.inf)
+        if answer == RESET:
+            connection.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, LINGER_NOT)
+        if answer in (CLOSE, RESET):
+            raise EOFError
+        text = "354 go" if answer == DEAF else answer
+        octets = text.encode() + b"\r\n"
+        while octets:
+            octets = octets[await connection.send(octets) :]
+        if answer == DEAF:
+            await trio.sleep(math.inf)
+        return text
