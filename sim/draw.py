@@ -2,7 +2,8 @@
 
 Every draw has a purpose and a number, and comes from a hash of these and the seed: what is drawn for one thing does not
 move when another is taken away. As in swarm testing, each seed takes a part of the kinds of faults only, each with a
-weight of its own, so that some runs are all power losses and others have none.
+weight of its own, so that some runs are all power losses and others have none. Half of the faults strike while some
+mail is under way, where they hurt most; loads may come in bursts.
 
 What is drawn stays within what the product promises to survive (``_within_promise``), so that every violation is a bug.
 """
@@ -12,18 +13,23 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .scenario import INSTANT, PAIRS, Fault, FaultKind, Load, Mail, Program, Scenario, Swarm
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
 KIND_SHARE = 0.5  # of the kinds that a seed takes
+BURSTS = (0, 0, 1, 2, 5)  # moments at which all the sessions of a load come, one of these numbers; 0: at any time
+BURST_SECONDS = 0.5  # how long a burst is
+AIMED_SHARE = 0.5  # of the faults that strike while a mail is under way, and not at any time
+AIM_SECONDS = 0.6  # from the time of a mail: a session of a few mails takes some tenths of a second
+BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, mostly briefly; of others as they come
 CLOCK_STEP_SECONDS_MAX = 300.0
 ROTS_MAX = 2
 
 _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
-    FaultKind.POWER_AT_STEP: (1, 400),
+    FaultKind.POWER_AT_STEP: (1, 100),
     FaultKind.SLOW_CPU: (0.0005, 0.05),
     FaultKind.CLOCK_STEP: (0.5, CLOCK_STEP_SECONDS_MAX),
     FaultKind.DISK_FULL: (1, 50_000),
@@ -45,7 +51,7 @@ def draw(scenario: Scenario, seed: int) -> Scenario:
         mails += _mails(load, number, seed)
     faults = [*scenario.faults]
     if scenario.swarm is not None:
-        faults += _faults(scenario, scenario.swarm, seed)
+        faults += _faults(scenario, scenario.swarm, mails, seed)
     return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), swarm=None)
 
 
@@ -62,10 +68,14 @@ def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
     assert load.forward_paths, f"Load {load.name}: nobody to write to"
     mails: list[Mail] = []
     session = load_number * SESSIONS_OF_A_LOAD_MAX
+    shape = draws(seed, f"load/{load.name}/shape")
+    bursts = [shape.random() for _ in range(shape.choice(BURSTS))]
     while len(mails) < load.count:
         session += 1
         at = draws(seed, f"load/{load.name}/session", session)
         began = load.at_seconds + at.random() * load.seconds
+        if bursts:
+            began = load.at_seconds + at.choice(bursts) * load.seconds + at.random() * BURST_SECONDS
         source = at.choice(load.source)
         address = at.choice(load.source_addresses) if load.source_addresses else ""
         for _ in range(min(at.randint(*load.session_mails), load.count - len(mails))):
@@ -93,12 +103,14 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
 # -- faults
 
 
-def _faults(scenario: Scenario, swarm: Swarm, seed: int) -> list[Fault]:
+def _faults(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], seed: int) -> list[Fault]:
     weights = _weights(swarm.kinds, seed)
+    lasting = _magnitude if draws(seed, "how long").random() < BRIEF_SHARE else random.Random.uniform
     count = draws(seed, "fault count").randint(*swarm.count)
     faults: list[Fault] = []
     for number in range(count if weights else 0):
-        fault = _fault(scenario, swarm, weights, draws(seed, "fault", number))
+        at = _moment(scenario, swarm, mails, draws(seed, "moment", number))
+        fault = _fault(scenario, swarm, weights, at, draws(seed, "fault", number), lasting)
         if fault is not None and _within_promise(fault, faults):
             faults.append(fault)
     return sorted(faults, key=lambda fault: fault.at_seconds)
@@ -112,16 +124,31 @@ def _weights(kinds: Sequence[FaultKind], seed: int) -> dict[FaultKind, float]:
     return {kind: of[kind].uniform(0.1, 1.0) for kind in taken}
 
 
-def _fault(scenario: Scenario, swarm: Swarm, weights: dict[FaultKind, float], of: random.Random) -> Fault | None:
-    """One fault; None where there is nothing it could be about."""
-    kind = of.choices(list(weights), list(weights.values()))[0]
+def _moment(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], of: random.Random) -> float:
+    """When a fault strikes."""
     at = of.uniform(swarm.at_seconds, scenario.duration_seconds)
-    seconds = 0.0 if kind in INSTANT - {FaultKind.POWER_AT_STEP} else _magnitude(of, *swarm.seconds)
+    if mails and of.random() < AIMED_SHARE:
+        aimed = of.choice(mails).at_seconds + of.uniform(0.0, AIM_SECONDS)
+        at = aimed if swarm.at_seconds <= aimed <= scenario.duration_seconds else at
+    return round(at, 6)
+
+
+def _fault(
+    scenario: Scenario,
+    swarm: Swarm,
+    weights: dict[FaultKind, float],
+    at: float,
+    of: random.Random,
+    lasting: Callable[[random.Random, float, float], float],
+) -> Fault | None:
+    """One fault at that time; None where there is nothing it could be about. lasting: draws how long, in a range."""
+    kind = of.choices(list(weights), list(weights.values()))[0]
+    seconds = 0.0 if kind in INSTANT - {FaultKind.POWER_AT_STEP} else lasting(of, *swarm.seconds)
     amount = _amount(kind, of)
     targets = _targets(scenario, swarm, kind)
     if not targets:
         return None
-    return Fault(kind, round(at, 6), of.choice(targets), round(seconds, 6), amount)
+    return Fault(kind, at, of.choice(targets), round(seconds, 6), amount)
 
 
 def _amount(kind: FaultKind, of: random.Random) -> float:

@@ -14,6 +14,7 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.node import Started, run_node
+from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import checks, marks
@@ -252,6 +253,7 @@ class Course:
         if await self._idle(living, self._arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await self._sessions_over(living)
+            self._measure_spools(living)
 
     async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
         """Wait until nothing is owed by anybody, at most for the drain's limit; whether that came."""
@@ -294,6 +296,15 @@ class Course:
                 if all(self.evidence.leftover.get(name) == self.evidence.baseline.get(name) for name in living):
                     return
                 await trio.sleep(LOOK_MAX_SECONDS)
+
+    def _measure_spools(self, living: tuple[str, ...]) -> None:
+        """Note how long the logs of drained spools are. Where mail rotted some of it may live for ever."""
+        if any(struck.mails for struck in self.evidence.struck):
+            return
+        for service in self._services(living):
+            if (tree := _tree(service)) is not None:
+                files = service.host.store.files(f"{SpoolOptions.resolve(tree.chain_global()).base}/log")
+                self.evidence.spool_octets.append((service.host.name, self.now(), sum(files.values()), 0))
 
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():

@@ -101,7 +101,7 @@ class Network(trio.abc.SocketFactory):
 
     def reset(self, one: Host, other: Host) -> int:
         """Both ends of every TCP connection between two hosts get a reset now; how many connections."""
-        ends = [end for end in one.ends if end.tcp and end.peer.host is other and not end.dead]
+        ends = [end for end in one.ends if end.tcp and end.peer.host is other and not end.over]
         for end in ends:
             end.peer.reset_came()
             end.reset_came()
