@@ -6,12 +6,14 @@ is the only witness, and accuses only of what nothing but itself can do.
 
 from __future__ import annotations
 
+from .answered import answered
 from .check import Check
 from .content_unchanged import content_unchanged
 from .delivered_once import delivered_once
 from .drained import drained
 from .failed_set_changes_nothing import failed_set_changes_nothing
 from .no_accepted_lost import no_accepted_lost
+from .no_damage_without_cause import no_damage_without_cause
 from .no_leak import no_leak
 from .nothing_invented import nothing_invented
 from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
@@ -26,6 +28,8 @@ ALL = (
     Check("relay_denied", relay_denied),
     Check("failed_set_changes_nothing", failed_set_changes_nothing),
     Check("spool_size", spool_size),
+    Check("no_damage_without_cause", no_damage_without_cause),
+    Check("answered", answered),
     Check("drained", drained),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),

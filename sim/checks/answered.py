@@ -1,0 +1,45 @@
+"""A client that nothing disturbs gets its answer: nobody waits, or finds nobody, without a cause.
+
+Causes last: a connection that was cut is repeated later and later, a Listen that failed opens again after a minute at
+most. A client that is too late for its own connection (Idle_Time) is not meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..client import NOBODY
+from ..evidence import Attempt, Evidence, Told, Violation
+from ..scenario import FaultKind
+from .custody import strikes
+
+NAME = "answered"
+LASTING_SECONDS = 70.0  # beyond the end of a fault
+REFUSED = "Connection refused"
+
+_DISTURBING = frozenset(FaultKind) - {FaultKind.CLOCK_STEP, FaultKind.BIT_ROT}
+
+
+def answered(evidence: Evidence) -> Iterator[Violation]:
+    """One for each attempt that nobody answered, where nothing had broken on either side or between them."""
+    for attempt in evidence.attempts:
+        if _unanswered(attempt) and not _disturbed(evidence, attempt):
+            waited = attempt.ended - attempt.began
+            text = f"{attempt.mail.name}: no answer from {attempt.target_host} in {waited:g} s: {attempt.reply}"
+            yield Violation(NAME, text, attempt.ended, attempt.mail.name, attempt.target_host)
+
+
+def _unanswered(attempt: Attempt) -> bool:
+    return attempt.told is Told.UNKNOWN or (
+        attempt.told is Told.DEFERRED and (attempt.reply == NOBODY or REFUSED in attempt.reply)
+    )
+
+
+def _disturbed(evidence: Evidence, attempt: Attempt) -> bool:
+    ends = (attempt.mail.source, attempt.target_host)
+    return any(
+        any(end in struck.fault.targets for end in ends)
+        and struck.began <= attempt.ended
+        and (struck.ended is None or struck.ended + LASTING_SECONDS >= attempt.began)
+        for struck in strikes(evidence, _DISTURBING)
+    )
