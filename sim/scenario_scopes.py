@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -11,7 +11,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.value import Word
 from momentum_trio.net.netblock import Netblock
 
-from . import checks
+from . import checks, marks
 from .measure import DURATION, is_address, shown_seconds
 from .said import Said, nearest, shown
 from .scenario import (
@@ -368,18 +368,23 @@ class Reader:
         sufficient = self._hosts_of(scope, ExpectOptions.sufficient)
         if heal is Heal.SUFFICIENT and not sufficient:
             self._said.wrong_value(scope, ExpectOptions.heal, "which hosts suffice?", 'write sufficient = ( "HOST" )')
-        known = [name for name, _ in checks.ALL]
-        without = value(scope, ExpectOptions.without)
-        for name in without:
-            if name not in known:
-                self._said.unknown(scope, ExpectOptions.without, name, "invariant", known)
         return Expect(
-            without,
+            self._words_of(scope, ExpectOptions.without, "invariant", [name for name, _ in checks.ALL]),
             value(scope, ExpectOptions.drained_within),
             heal,
             sufficient,
-            value(scope, ExpectOptions.marks),
+            self._words_of(scope, ExpectOptions.marks, "mark", sorted(marks.NAMES)),
         )
+
+    def _words_of(
+        self, scope: Scope, option: Option[tuple[str, ...]], what: str, known: Collection[str]
+    ) -> tuple[str, ...]:
+        """Words of *option*, each one of *known*."""
+        words = self._said.value(scope, option)
+        for word in words:
+            if word not in known:
+                self._said.unknown(scope, option, word, what, known)
+        return words
 
 
 _BESIDE_KINDS = frozenset(option.key for option in AtOptions.declared)

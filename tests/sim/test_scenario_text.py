@@ -145,6 +145,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Swarm { faults = ( kill boom ) } }", "faults: there is no fault to draw 'boom'"),
         (HOSTS + "Swarm { faults = kill hosts = d } }", "hosts: there is no host 'd'"),
         (HOSTS + "Swarm { faults = kill for = ( 2s 1s ) } }", "for: 2s is more than 1s: expected ( LOW HIGH )"),
+        (HOSTS + "Expect { marks = relay_deny } }", "no mark 'relay_deny' (did you mean relay_denied?)"),
         (HOSTS + "Expect { without = no_lost } }", "without: there is no invariant 'no_lost'"),
         (HOSTS + "Expect { heal = sufficient } }", 'heal: which hosts suffice? (write sufficient = ( "HOST" ))'),
         (HOSTS + 'Mail "m" { from = "c', "the string is never closed"),
