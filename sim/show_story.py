@@ -106,7 +106,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All of it. window: the interesting time; guilty: names of the mails that violations are about."""
+    """All of it. guilty: names of the mails that violations are about; the story is the first one's.
+
+    ends: what lies where of it at the end; window: the interesting time; whole: all there is to tell.
+    """
 
     result: Result
     lanes: tuple[Lane, ...]
@@ -148,8 +151,8 @@ def story(result: Result) -> Story:
         tuple(moments),
         tuple(_changes(result, seen, began)),
         guilty,
-        tuple(_ends(evidence, guilty)),
-        _window(result, moments, guilty, whole),
+        tuple(_ends(evidence, guilty[:1])),
+        _window(result, moments, guilty[:1], whole),
         whole,
     )
 
@@ -385,17 +388,17 @@ def _counts(seen: Iterable[Sighting]) -> Iterator[Change]:
 
 
 def _window(
-    result: Result, moments: list[Moment], guilty: tuple[str, ...], whole: tuple[float, float]
+    result: Result, moments: list[Moment], about: tuple[str, ...], whole: tuple[float, float]
 ) -> tuple[float, float]:
-    """Where the mails in question are on their way, and what breaks meanwhile; all of it if there is no such mail.
+    """Where the mail in question is on its way, and what breaks meanwhile; all of it if there is no such mail.
 
     Of a run in which everything held, load and faults.
     """
-    about = [moment.seconds for moment in moments if moment.mail in guilty]
-    about += [violation.seconds for violation in result.violations if violation.seconds > 0]
-    if not about:
+    times = [moment.seconds for moment in moments if moment.mail in about]
+    times += [violation.seconds for violation in result.violations[:1] if violation.seconds > 0]
+    if not times:
         return whole if result.violations else (whole[0], min(whole[1], result.scenario.duration_seconds))
-    first, last = min(about), max(about)
+    first, last = min(times), max(times)
     near = [
         moment.seconds
         for moment in moments

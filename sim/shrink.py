@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .evidence import Result, Verdict
 from .kernel import SimulationFailure
-from .scenario import Expect, Fault, HostPlan, LinkPlan, Mail, Program, Scenario
+from .scenario import Expect, Fault, HostPlan, LinkPlan, Mail, NamePlan, Program, Scenario
 
 T = TypeVar("T")
 
@@ -211,10 +211,12 @@ def _fewer_mails(search: _Search) -> None:
 
 
 def _fewer_hosts(search: _Search) -> None:
-    """Leave a host out with all that mentions it; or have another of the same program take its part."""
+    """Leave a host out with all that mentions it; then have one take the part of another of the same program."""
     for host in search.best.hosts:
-        if len(search.best.hosts) > 1 and not search.try_(without_host(search.best, host.name), f"without {host.name}"):
-            search.first_of(_merged(search.best, host))
+        if len(search.best.hosts) > 1:
+            search.try_(without_host(search.best, host.name), f"without {host.name}")
+    for host in search.best.hosts:
+        search.first_of(_merged(search.best, host))
 
 
 def without_host(scenario: Scenario, name: str) -> Scenario:
@@ -224,17 +226,34 @@ def without_host(scenario: Scenario, name: str) -> Scenario:
         scenario,
         hosts=tuple([host for host in scenario.hosts if host.name != name]),
         links=tuple([link for link in scenario.links if name not in (link.one, link.other)]),
+        names=_without_name(scenario.names, name),
         mails=tuple([mail for mail in scenario.mails if mail.source != name and mail.target not in names]),
         faults=tuple([fault for fault in scenario.faults if name not in fault.targets]),
         expect=replace(expect, sufficient=tuple([each for each in expect.sufficient if each != name])),
     )
 
 
+def _without_name(names: tuple[NamePlan, ...], host: str) -> tuple[NamePlan, ...]:
+    """*names* that do not stand for *host* any more; one that stood for it alone is gone."""
+    fewer = [replace(plan, hosts=tuple([each for each in plan.hosts if each != host])) for plan in names]
+    return tuple([plan for plan, before in zip(fewer, names, strict=True) if plan.hosts or not before.hosts])
+
+
 def _merged(scenario: Scenario, host: HostPlan) -> Iterator[tuple[Scenario, str]]:
     for other in scenario.hosts:
         if other.program is host.program is not Program.SINK and other.name != host.name:
             mails = tuple([_moved(mail, host, other) for mail in scenario.mails])
-            yield without_host(replace(scenario, mails=mails), host.name), f"{other.name} instead of {host.name}"
+            merged = replace(scenario, mails=mails, faults=_moved_faults(scenario.faults, host.name, other.name))
+            yield without_host(merged, host.name), f"{other.name} instead of {host.name}"
+
+
+def _moved_faults(faults: tuple[Fault, ...], name: str, other: str) -> tuple[Fault, ...]:
+    """*faults* of the other host; not those that lay between the two."""
+    moved = [
+        replace(fault, targets=tuple([other if target == name else target for target in fault.targets]))
+        for fault in faults
+    ]
+    return tuple([fault for fault in moved if len(set(fault.targets)) == len(fault.targets)])
 
 
 def _moved(mail: Mail, host: HostPlan, other: HostPlan) -> Mail:
@@ -242,6 +261,7 @@ def _moved(mail: Mail, host: HostPlan, other: HostPlan) -> Mail:
         mail,
         source=other.name if mail.source == host.name else mail.source,
         target=other.name if mail.target in (host.name, *host.addresses) else mail.target,
+        source_address="" if mail.source == host.name else mail.source_address,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sim.evidence import Result, Verdict, Violation
 from sim.kernel import SimulationFailure
-from sim.scenario import Fault, FaultKind, HostPlan, LinkPlan, Load, Mail, Program, Scenario
+from sim.scenario import Fault, FaultKind, HostPlan, LinkPlan, Load, Mail, NamePlan, Program, Scenario
 from sim.shrink import RUNS_MAX, SCHEDULE_SEEDS, NotBroken, Shrunk, shrink, size
 
 LOST = "no_accepted_lost"
@@ -119,6 +119,25 @@ def test_clients_are_merged() -> None:
     left = shrink(scenario(), 1, LOST, runs_as(needs(set(), {"m10", "m11"}))).scenario
     assert len({mail.source for mail in left.mails}) == 1
     assert len(left.hosts) == 2
+
+
+def test_a_host_takes_the_faults_of_another() -> None:
+    """One server with the mail of both and the fault of the other fails too."""
+    start = replace(
+        scenario(0, 0),
+        names=(NamePlan("both.example", ("mx", "mx2")), NamePlan("one.example", ("mx",))),
+        mails=(Mail("m1", 1.0, "client1", "mx", 25, ("a@example.com",)),),
+        faults=(Fault(FaultKind.KILL, 2.0, ("mx2",), 1.0), Fault(FaultKind.PARTITION, 3.0, ("mx", "mx2"), 1.0)),
+    )
+
+    def fails(candidate: Scenario, seed: int) -> bool:
+        return FaultKind.KILL in {fault.kind for fault in candidate.faults} and len(candidate.mails) == 1
+
+    left = shrink(start, 1, LOST, runs_as(fails)).scenario
+    (mail,), (fault,) = left.mails, left.faults
+    assert fault.targets == (mail.target,)
+    assert left.names == (NamePlan("both.example", ("mx2",)),)
+    assert [host.name for host in left.hosts] == ["mx2", "client1"]
 
 
 def test_only_the_same_invariant_counts() -> None:
