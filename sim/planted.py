@@ -1,8 +1,8 @@
 """Planted bugs: what a testbed is measured by. Patch files, applied to a copy of the tree; the product has no switch.
 
 A patch in ``planted/`` begins with what is broken, in words, then says which checks should find it (``Checks:``), which
-kinds of faults are needed (``Faults:``, or ``none``), what else a scenario must have (``Needs:``), and in which scenario
-it is looked for (``Scenario:``, mail_flow where nothing is said). Unified diffs against ``momentum_trio/`` follow. They
+kinds of faults are needed (``Faults:``, or ``none``), what else a scenario must have (``Needs:``), and the scenario it
+is looked for in (``Scenario:``, mail_flow where nothing is said). Unified diffs against ``momentum_trio/`` follow. They
 are applied strictly: a tree that does not read as the patch says is refused.
 
 Real files are read and written here: not to be called inside a world.

@@ -77,7 +77,7 @@ def search(
     shrinks: bool = True,
     say: Callable[[str], object] = lambda line: None,
 ) -> Search:
-    """Look for *planted* with *scenario*, range by range, and shrink the first find if wanted. Raises PatchError, OSError."""
+    """Look for *planted* with *scenario*, range by range, and shrink a find if wanted. Raises PatchError, OSError."""
     fix_addresses()
     result = Search(planted)
     with tempfile.TemporaryDirectory(prefix="planted-") as folder, _runner(scenario, ROOT) as good:
