@@ -38,6 +38,7 @@ SETTLE_SECONDS = 1.0  # after the start, until what is open is counted
 LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all is drained
 COUNTS_SECONDS = 5.0  # for the node's own counts
 NOBODY_KNOWS = 1 << 30
+OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -143,6 +144,7 @@ class Course:
             self.evidence.load_began = self._stage.began = self.world.kernel.now
             await self._load(nursery)
             await self._drain()
+            await trio.sleep(OUTCOMES_SECONDS)
             await self._examine()
             nursery.cancel_scope.cancel()
         for sender in self._senders:
