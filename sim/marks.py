@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconfigured, SessionEnded
+from momentum_trio.spool.ledger import parse_segment_name
 
-from .checks.custody import copies
-from .checks.spool_size import segment_octets
+from .checks.custody import DISK_FAULTS, copies, strikes
 from .evidence import Evidence, Told
-from .scenario import FaultKind
+from .scenario import FaultKind, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +129,27 @@ def _reconfigured(evidence: Evidence) -> int:
     return sum(isinstance(record, Reconfigured) for _, record in evidence.world.records)
 
 
+def _segments(evidence: Evidence, host: str) -> list[int]:
+    """The numbers of the segments that lie on *host*'s disk at the end."""
+    names = (path.rpartition("/")[2] for path in evidence.world.hosts[host].store.files())
+    return [numbers[0] for name in names if (numbers := parse_segment_name(name)) is not None]
+
+
 def _rotated(evidence: Evidence) -> int:
-    """Samples in which a log is longer than a segment."""
-    segments = {plan.name: segment_octets(plan) for plan in evidence.scenario.hosts}
-    return sum(in_use > segments[host] for host, _, in_use, _ in evidence.spool_octets)
+    """Segments made beyond the first of each life, on hosts whose disk made none of them fail."""
+    count = 0
+    for plan in evidence.scenario.hosts:
+        if plan.program is Program.ECELERITY and not any(strikes(evidence, DISK_FAULTS, plan.name)):
+            lives = {life: None for life, _ in evidence.world.records if life.host.name == plan.name}
+            count += max(0, max(_segments(evidence, plan.name), default=0) - len(lives))
+    return count
 
 
 def _reclaimed(evidence: Evidence) -> int:
-    """How often a log became shorter by half a segment or more."""
-    count = 0
-    for plan in evidence.scenario.hosts:
-        sizes = [in_use for host, _, in_use, _ in evidence.spool_octets if host == plan.name]
-        count += sum(before - after >= segment_octets(plan) // 2 for before, after in pairwise(sizes))
-    return count
+    """Segments that were made and are not there any more."""
+    nodes = [plan.name for plan in evidence.scenario.hosts if plan.program is Program.ECELERITY]
+    found = [numbers for name in nodes if (numbers := _segments(evidence, name))]
+    return sum(max(numbers) - len(numbers) for numbers in found)
 
 
 MARKS = (
@@ -170,8 +177,8 @@ MARKS = (
     Mark("segment_sealed", "a segment was ended for good after a failure", _panics("is sealed at")),
     Mark("quarantined", "damage was found and kept aside", _panics("kept in quarantine")),
     Mark("compaction_paused", "copying forward met a failing disk", _panics("compaction pauses")),
-    Mark("segment_rotated", "a log had more than one segment's length", _rotated),
-    Mark("segment_reclaimed", "a log became shorter", _reclaimed),
+    Mark("segment_rotated", "a segment was full, and the next one begun", _rotated),
+    Mark("segment_reclaimed", "a segment of which nothing lived was removed", _reclaimed),
     Mark("deferred_then_delivered", "a message was delivered after a failed attempt", _after_retry),
     Mark("given_up", "a message failed for good", _given_up),
     Mark("delivered_by_another_life", "a message was delivered after a restart", _by_another_life),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from ipaddress import ip_address
 
@@ -37,6 +37,7 @@ START_SECONDS = 60.0  # every program is started by then, or something is wrong 
 SETTLE_SECONDS = 1.0  # after the start, until what is open is counted
 LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all is drained
 COUNTS_SECONDS = 5.0  # for the node's own counts
+LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
@@ -134,7 +135,8 @@ class Course:
             )
             for service in self._services():
                 nursery.start_soon(service.run)
-            await self._started(self._services())
+            if not await self._started(self._services()):
+                raise ProcessDied("not all of the hosts' programs start")
             await trio.sleep(SETTLE_SECONDS)
             self._count(self.evidence.baseline)
             for service in self._services():
@@ -189,14 +191,11 @@ class Course:
     # -- load and faults
 
     async def _load(self, nursery: trio.Nursery) -> None:
-        sessions: dict[tuple[str, int], list[Mail]] = {}
-        for mail in self.scenario.mails:
-            sessions.setdefault((mail.source, mail.session), []).append(mail)
-        for (source, number), mails in sessions.items():
-            mails.sort(key=lambda mail: mail.at_seconds)
-            sender = Sender(mails, self._target(mails[0]), self._note, self.now, pipelining=number % 2 == 1)
+        for mails in _sessions(self.scenario.mails):
+            first = mails[0]
+            sender = Sender(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
             self._senders.append(sender)
-            nursery.start_soon(self._send, self._stage.up[source], sender, mails[0].at_seconds)
+            nursery.start_soon(self._send, self._stage.up[first.source], sender, first.at_seconds)
         if self._look is not None:
             nursery.start_soon(self._look_on, self._look)
         with trio.move_on_after(self.scenario.duration_seconds):
@@ -252,6 +251,7 @@ class Course:
         evidence.drain_limit_seconds = drain_limit(self.scenario)
         if await self._idle(living, self._arrivals):
             evidence.drained_after_seconds = self.now() - healed
+            await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
             self._measure_spools(living)
 
@@ -325,6 +325,15 @@ class Course:
             durable = self._arrivals.anew()
             await self._idle(living, durable)
         self.evidence.arrived = self._arrivals.durable(self._hosts)
+
+
+def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:
+    """The mails of each session, in the order of their times."""
+    sessions: dict[object, list[Mail]] = {}
+    for mail in sorted(mails, key=lambda mail: mail.at_seconds):
+        place = mail.source, mail.source_address, mail.target, mail.port, mail.session
+        sessions.setdefault(place, []).append(mail)
+    return sessions.values()
 
 
 def _furnished(world: World, plan: HostPlan) -> Host:

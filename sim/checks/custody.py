@@ -19,6 +19,9 @@ from ..scenario import FaultKind, Mail
 DOUBTFUL = frozenset({FaultKind.DISK_ERROR, FaultKind.SYNC_ERROR, FaultKind.READ_ONLY})
 """Faults of a disk that leave the spool in doubt of what it wrote. A full disk does not: that is cut off again."""
 
+DISK_FAULTS = DOUBTFUL | {FaultKind.DISK_FULL}
+"""Faults after which the spool writes elsewhere."""
+
 POWER_FAULTS = frozenset({FaultKind.POWER, FaultKind.POWER_AT_STEP})
 
 _BATCH_ID = re.compile(r"^250 2\.0\.0 OK (\S+)")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from evidence_given import BOB, CONFIG, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evidence, fault
+from evidence_given import BOB, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evidence, fault
 
 from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded
-from sim.evidence import Evidence, Told
+from momentum_trio.spool.ledger import segment_name
+from sim.evidence import Evidence, Struck, Told
 from sim.marks import MARKS, NAMES, Campaign, reached
 from sim.scenario import FaultKind
 
 IDS = ("b", "c", BOB, "", "default", "default")
-SMALL = CONFIG + "Spool_Segment_Size = 1024\n"
 
 
 def panic(text: str) -> Evidence:
@@ -34,8 +35,12 @@ def traced(kind: str) -> Evidence:
     return found
 
 
-def sampled(*octets: int) -> Evidence:
-    return evidence(config=SMALL, spool_octets=[("mx", 1.0 + n, size, 0) for n, size in enumerate(octets)])
+def segments(*numbers: int, struck: Sequence[Struck] = ()) -> Evidence:
+    """A node of one life, with these segments on its disk."""
+    found = evidence(records=[Panic(at(1), Level.NOTICE, "hello")], struck=struck)
+    for number in numbers:
+        found.world.hosts["mx"].store.put(f"/var/spool/ecelerity/log/{segment_name(number, 7)}", b"")
+    return found
 
 
 def delivered_by_another() -> Evidence:
@@ -76,8 +81,8 @@ REACHED = {
     "segment_sealed": panic("spool: segment 1 is sealed at 100 octets: no"),
     "quarantined": panic("spool: 9 octets at 64 are damaged; kept in quarantine as x"),
     "compaction_paused": panic("spool: compaction pauses: no"),
-    "segment_rotated": sampled(1024, 1025),
-    "segment_reclaimed": sampled(1024, 512),
+    "segment_rotated": segments(1, 2),
+    "segment_reclaimed": segments(3),
     "deferred_then_delivered": evidence(records=[Delivered(at(2), "m", *IDS, "example.com", 9, 1, 1.0, "")]),
     "given_up": evidence(records=[Failed(at(2), "m", *IDS, True, "example.com", 0, 9, 3, 1.0, "", "554 no")]),
     "delivered_by_another_life": delivered_by_another(),
@@ -94,7 +99,8 @@ def test_each_mark_is_reached_by_what_it_means(mark: object) -> None:
 def test_nothing_reaches_nothing() -> None:
     assert reached(evidence()) == {}
     assert reached(evidence(attempt(MAIL_ONE), attempt(MAIL_TWO), arrived=[delivered(MAIL_ONE)])) == {"accepted": 2}
-    assert not set(reached(sampled(1024, 600))) & {"segment_rotated", "segment_reclaimed"}
+    assert reached(segments(1)) == {}
+    assert reached(segments(1, 2, struck=[fault(FaultKind.DISK_FULL)])) == {"fault.disk_full": 1}
 
 
 def test_faults_are_marks_where_they_struck() -> None:
