@@ -16,7 +16,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .scenario import INSTANT, PAIRS, Fault, FaultKind, Load, Mail, Program, Scenario, Swarm
+from .scenario import INSTANT, PAIRS, Fault, FaultKind, Leaving, Load, Mail, Program, Scenario, Swarm
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
 KIND_SHARE = 0.5  # of the kinds that a seed takes
@@ -99,7 +99,13 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
         round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1))),
         session,
         address,
+        _leaving(load, number, seed),
     )
+
+
+def _leaving(load: Load, number: int, seed: int) -> Leaving:
+    of = draws(seed, f"load/{load.name}/leaving", number)
+    return of.choice((Leaving.CONTENT, Leaving.ANSWER)) if of.random() < load.leaves else Leaving.NEVER
 
 
 # -- faults
