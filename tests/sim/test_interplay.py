@@ -1,4 +1,4 @@
-"""Faults and features that were made apart, together: what a freeze, a power loss or a moved address does to the rest."""
+"""Faults and features that were made apart, together: a freeze, a power loss, a moved address and all the rest."""
 
 from __future__ import annotations
 
@@ -266,6 +266,7 @@ def test_a_socket_under_way_between_lives_ends_with_the_power() -> None:
         listener = trio.socket.socket(socket.AF_UNIX)
         await listener.bind(name)
         listener.listen(1)
+        assert machine.spawn is not None
         await machine.spawn("child", [listener])
         listener.close()
         task_status.started()
@@ -287,9 +288,11 @@ def test_a_connection_to_an_address_that_moved_is_reset_by_who_has_it() -> None:
     net = Net()
 
     async def take(machine: Machine) -> None:
+        assert machine.addresses is not None
         await machine.addresses.add("10.0.0.2", "eth0")
 
     async def leave(machine: Machine) -> None:
+        assert machine.addresses is not None
         await machine.addresses.remove("10.0.0.2", "eth0")
 
     async def story() -> list[object]:
@@ -326,6 +329,7 @@ def test_an_address_that_a_program_brought_up_is_gone_with_the_power() -> None:
     net = Net()
 
     async def take(machine: Machine) -> None:
+        assert machine.addresses is not None
         await machine.addresses.add("10.0.0.9", "eth0")
         await trio.sleep_forever()
 
@@ -387,7 +391,7 @@ def test_waiting_for_idleness_counts_those_who_are_kept_from_running_as_idle(fau
     net = Net()
 
     async def tick(machine: Machine) -> None:
-        while True:
+        while True:  # noqa: ASYNC110 (it waits for nothing)
             await trio.sleep(0.5)
 
     async def quiet(machine: Machine) -> float:
@@ -458,6 +462,7 @@ def test_the_ends_of_processes_close_what_they_share_with_the_paused_last() -> N
             listener.listen(1)
             task_status.started()
             connection, _ = await listener.accept()
+        assert machine.spawn is not None
         await machine.spawn("child", [connection])
         await trio.sleep_forever()
 
