@@ -9,6 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
+
+from momentum_trio.cli.output import for_readers
 
 from .commands import COMMANDS
 from .commands.command import EXIT_USAGE, UsageError
@@ -29,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.options(options)
         options.set_defaults(act=command.act)
     asked = parser.parse_args(arguments)
+    return for_readers(partial(_act, asked))
+
+
+def _act(asked: argparse.Namespace) -> int:
     try:
         status: int = asked.act(asked)
     except UsageError as wrong:

@@ -21,7 +21,8 @@ from . import disk
 from .arrivals import Arrivals
 from .disk.faults import STEPS, Injector, Operation
 from .evidence import Struck
-from .host import FIRST_DESCRIPTOR, Host, Life
+from .host import Host, Life
+from .life import FIRST_DESCRIPTOR
 from .rot import rot
 from .scenario import PAIRS, Fault, FaultKind, Mail
 from .service import Cut, Service, Up

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import TypeVar
 
 from momentum_trio.config.kind import integer_between, quoted, word_of, words_of
@@ -201,6 +201,15 @@ def one(what: str, plain: Kind[tuple[str, ...]]) -> Kind[tuple[str, ...]]:
     return Kind(what, parse, plain.show)
 
 
+def is_address(text: str) -> bool:
+    """Whether *text* is an IPv4 or IPv6 address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _address(text: str) -> str:
     try:
         return str(ip_address(text))
@@ -258,11 +267,3 @@ IDS: Kind[tuple[tuple[str, int], ...]] = Kind(
     "dictionary of numbers", _ids, lambda ids: "[ " + "".join(f"{_key(name)} = {uid} " for name, uid in ids) + "]"
 )
 PLACE: Kind[tuple[str, int]] = Kind("place", _place, _show_place)
-
-
-def is_ipv6(text: str) -> bool:
-    """Whether *text* is an IPv6 address."""
-    try:
-        return isinstance(ip_address(text), IPv6Address)
-    except ValueError:
-        return False

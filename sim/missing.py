@@ -20,7 +20,7 @@ from momentum_trio.config.value import Dictionary, Position, Setting, Value, Wor
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.net.endpoint import Family
 
-from .measure import IDS, show_words
+from .measure import IDS, is_address, show_words
 from .production import HostTree, Production
 from .said import instance_at, value_at
 from .scenario import HostPlan, Program
@@ -147,7 +147,7 @@ class _Search:
     def _locals(self, scope: Scope, setting: Setting) -> Iterator[Lack]:
         for text in _texts(setting.value):
             bare = text.removeprefix("[").removesuffix("]")
-            if _is_address(bare) and not ip_address(bare).is_unspecified:
+            if is_address(bare) and not ip_address(bare).is_unspecified:
                 yield from self._local(str(ip_address(bare)), self._at(setting, text), setting.name)
 
     # other hosts
@@ -158,7 +158,7 @@ class _Search:
             if not target or target.startswith("__") or self._cast.is_place(target):
                 continue
             at, who = self._at(setting, text), self._somebody()
-            if not _is_address(target):
+            if not is_address(target):
                 if target not in self._names:
                     self._names.append(target)
                     line = f'add to Simulation: Name {quoted(target)} {{ is = "{who}" }}'
@@ -220,14 +220,6 @@ def _texts(value: Value) -> tuple[str, ...]:
         return (value.text,)
     words = (word for _, word in value.pairs) if isinstance(value, Dictionary) else value.items
     return tuple(word.text for word in words)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 _REMOTES = ("gateway", "routes", "peers", "server")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from ipaddress import ip_address
 
@@ -39,6 +39,7 @@ LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all
 COUNTS_SECONDS = 5.0  # for the node's own counts
 LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
+OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -135,7 +136,8 @@ class Course:
             )
             for service in self._services():
                 nursery.start_soon(service.run)
-            await self._started(self._services())
+            if not await self._started(self._services()):
+                raise ProcessDied("not all of the hosts' programs start")
             await trio.sleep(SETTLE_SECONDS)
             self._count(self.evidence.baseline)
             for service in self._services():
@@ -143,6 +145,7 @@ class Course:
             self.evidence.load_began = self._stage.began = self.world.kernel.now
             await self._load(nursery)
             await self._drain()
+            await trio.sleep(OUTCOMES_SECONDS)
             await self._examine()
             nursery.cancel_scope.cancel()
         for sender in self._senders:
@@ -190,14 +193,11 @@ class Course:
     # -- load and faults
 
     async def _load(self, nursery: trio.Nursery) -> None:
-        sessions: dict[tuple[str, int], list[Mail]] = {}
-        for mail in self.scenario.mails:
-            sessions.setdefault((mail.source, mail.session), []).append(mail)
-        for (source, number), mails in sessions.items():
-            mails.sort(key=lambda mail: mail.at_seconds)
-            sender = Sender(mails, self._target(mails[0]), self._note, self.now, pipelining=number % 2 == 1)
+        for mails in _sessions(self.scenario.mails):
+            first = mails[0]
+            sender = Sender(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
             self._senders.append(sender)
-            nursery.start_soon(self._send, self._stage.up[source], sender, mails[0].at_seconds)
+            nursery.start_soon(self._send, self._stage.up[first.source], sender, first.at_seconds)
         if self._look is not None:
             nursery.start_soon(self._look_on, self._look)
         with trio.move_on_after(self.scenario.duration_seconds):
@@ -327,6 +327,15 @@ class Course:
             durable = self._arrivals.anew()
             await self._idle(living, durable)
         self.evidence.arrived = self._arrivals.durable(self._hosts)
+
+
+def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:
+    """The mails of each session, in the order of their times."""
+    sessions: dict[object, list[Mail]] = {}
+    for mail in sorted(mails, key=lambda mail: mail.at_seconds):
+        place = mail.source, mail.source_address, mail.target, mail.port, mail.session
+        sessions.setdefault(place, []).append(mail)
+    return sessions.values()
 
 
 def _furnished(world: World, plan: HostPlan) -> Host:

@@ -24,6 +24,7 @@ class Said:
         self.tree = tree
         self.errors: list[ConfigError] = []
         self._ranks = {file: rank for rank, file in enumerate(tree.files)}
+        self._blocks: dict[str, dict[int, Block]] = {}  # by file and where they begin
 
     def value(self, scope: Scope, option: Option[T]) -> T:
         """What *scope* says of *option*; the default where it says nothing, or nothing that can be understood."""
@@ -77,16 +78,11 @@ class Said:
 
     # scopes
 
-    def simulations(self) -> Scope | None:
-        """The scope ``Simulation``, every body of it merged."""
-        return self.tree.root.child("simulation")
-
     def each(self, scope: Scope) -> Iterator[Scope]:
         """*scope* as often as it was opened, each time with what was said there alone, in the order of the text."""
         for at in scope.openings:
-            block = node_at(self.tree, at)
-            assert isinstance(block, Block)
             source = self.tree.files[at.file].document.source
+            block = self._block_at(at.file, source.offset(at))
             settings: dict[str, Setting] = {}
             for node in block.body:
                 if isinstance(node, Leaf):
@@ -96,6 +92,12 @@ class Said:
                 elif isinstance(node, Include):
                     self.wrong(source.at(node.start), "include", f"{scope.name} is written in one piece")
             yield Scope(scope.kind, scope.name, scope.instance, scope.key, settings, {}, (at,))
+
+    def _block_at(self, file: str, start: int) -> Block:
+        if file not in self._blocks:
+            nodes = self.tree.files[file].document.nodes()
+            self._blocks[file] = {node.start: node for node in nodes if isinstance(node, Block)}
+        return self._blocks[file][start]
 
     def order(self, at: Position) -> tuple[int, int, int]:
         """Sorts places: the main file's from its top, then those of each included one."""

@@ -111,9 +111,9 @@ class LinkPlan:
 class Mail:
     """One message a client will send until it is answered for good (2xx or 5xx) or the run ends.
 
-    name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client
-    with the same number go over one connection, one after the other, in their order. source_address: the one of
-    *source* that the connection comes from; empty: its first.
+    name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client to
+    one target with the same number go over one connection, one after the other, by their times. source_address: the
+    one of *source* that the connection comes from; empty: its first.
     """
 
     name: str

@@ -14,6 +14,7 @@ from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option
 from momentum_trio.config.schema import Schema
 
+from .measure import is_address
 from .production import HostTree, Production, Reading, load
 from .said import Said
 from .scenario import HOSTS_MAX, HostPlan, Program
@@ -39,7 +40,7 @@ class HostReader:
 
     def _host(self, scope: Scope) -> HostPlan:
         value = self._said.value
-        if not _name(scope.key) or _is_address(scope.key):
+        if not _name(scope.key) or is_address(scope.key):
             problem = "expected a host name of letters, digits, '-' and '.'"
             self._said.wrong(self._said.instance_at(scope), scope.name, problem)
         addresses = self._said.required(scope, HostOptions.addresses, 'write addresses = ( "10.0.0.1" )')
@@ -158,11 +159,3 @@ class HostReader:
             said = wrong.errors[0].problem
             self._said.wrong_value(scope, HostOptions.config, f"'{config or plan.config}': {said}")
             return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -11,8 +11,8 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.value import Word
 from momentum_trio.net.netblock import Netblock
 
-from . import checks
-from .measure import DURATION, shown_seconds
+from . import checks, marks
+from .measure import DURATION, is_address, shown_seconds
 from .said import Said, nearest, shown
 from .scenario import (
     FAULTS_MAX,
@@ -54,25 +54,25 @@ class Cast:
     names: tuple[NamePlan, ...] = ()
     blocks: tuple[Netblock, ...] = ()
 
-    def is_name(self, text: str) -> bool:
+    def has_name(self, text: str) -> bool:
         """Whether somebody of the world has this name, or nobody on purpose."""
         name = text.lower().removesuffix(".")
         return name == "localhost" or name in self.hosts or any(plan.name == name for plan in self.names)
 
-    def is_address(self, text: str) -> bool:
+    def has_address(self, text: str) -> bool:
         """Whether somebody of the world has this address, or nobody on purpose."""
         address = ip_address(text)
-        if address.is_loopback or any(text in plan.addresses for plan in self.hosts.values()):
+        if address.is_loopback or any(str(address) in plan.addresses for plan in self.hosts.values()):
             return True
         return any(block.contains(address) for block in self.blocks)
 
     def is_place(self, target: str) -> bool:
         """Whether *target*, a name or an address, is in the world."""
-        try:
-            ip_address(target)
-        except ValueError:
-            return self.is_name(target)
-        return self.is_address(target)
+        return self.has_address(target) if is_address(target) else self.has_name(target)
+
+    def is_target(self, target: str) -> bool:
+        """Whether mail can be sent to *target*, a host or an address."""
+        return target in self.hosts or (is_address(target) and self.has_address(target))
 
     def clients(self) -> list[str]:
         """The hosts mail comes from."""
@@ -158,7 +158,7 @@ class Reader:
     def _place(self, scope: Scope, option: Option[tuple[str, int]]) -> tuple[str, int]:
         place = self._said.required(scope, option, 'write to = "HOST:25"')
         target = place[0]
-        if target and not self._cast.is_place(target):
+        if target and not self._cast.is_target(target):
             self._said.unknown(scope, option, target, "host", self._cast.hosts)
         return place
 
@@ -368,18 +368,23 @@ class Reader:
         sufficient = self._hosts_of(scope, ExpectOptions.sufficient)
         if heal is Heal.SUFFICIENT and not sufficient:
             self._said.wrong_value(scope, ExpectOptions.heal, "which hosts suffice?", 'write sufficient = ( "HOST" )')
-        known = [name for name, _ in checks.ALL]
-        without = value(scope, ExpectOptions.without)
-        for name in without:
-            if name not in known:
-                self._said.unknown(scope, ExpectOptions.without, name, "invariant", known)
         return Expect(
-            without,
+            self._words_of(scope, ExpectOptions.without, "invariant", [name for name, _ in checks.ALL]),
             value(scope, ExpectOptions.drained_within),
             heal,
             sufficient,
-            value(scope, ExpectOptions.marks),
+            self._words_of(scope, ExpectOptions.marks, "mark", sorted(marks.NAMES)),
         )
+
+    def _words_of(
+        self, scope: Scope, option: Option[tuple[str, ...]], what: str, known: Collection[str]
+    ) -> tuple[str, ...]:
+        """Words of *option*, each one of *known*."""
+        words = self._said.value(scope, option)
+        for word in words:
+            if word not in known:
+                self._said.unknown(scope, option, word, what, known)
+        return words
 
 
 _BESIDE_KINDS = frozenset(option.key for option in AtOptions.declared)

@@ -35,7 +35,8 @@ INDENT = "  "
 def write(scenario: Scenario, folder: str | None = None) -> str:
     """*scenario* as text. folder: of the file it will be; paths of other files are written relative to it.
 
-    Without *folder*, that of ``scenario.source``: paths stay as they were.
+    Without *folder*, that of ``scenario.source``: paths stay as they were. What a host's files were read from is named,
+    not copied: read again, they are what is there then.
     """
     own = posixpath.dirname(scenario.source)
     writer = _Writer(own, own if folder is None else folder)

@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 STORY_MAX = 60  # sentences at the top; the whole run has all
 MOMENTS_MAX = 5_000  # of the whole run
 CHANGES_MAX = 50_000
-VIOLATIONS_MAX = 10
+VIOLATIONS_MAX = 5  # of one invariant
 
 KEY = (
     "Time runs from left to right; each host has a lane. An arrow is one attempt to send a mail, from when it began to "
@@ -47,6 +47,7 @@ def page(result: Result, facts: Mapping[str, str] | None = None) -> str:
         "script": js,
         "script_hash": _hash(js),
         "verdict": _verdict(result),
+        "heading": escape(f"What happened to {told.guilty[0]}" if told.guilty else "What happened"),
         "story": _sentences(_top(told), told.guilty),
         "ends": "\n".join([f'<p class="end">{escape(text)}</p>' for text in told.ends]),
         "key": KEY,
@@ -82,27 +83,29 @@ def _verdict(result: Result) -> str:
     if result.verdict is Verdict.HELD:
         return '<p class="held">Every invariant held in this run.</p>'
     violations = result.violations or (Violation(ESCAPE, "the simulated program reached for the real world"),)
-    said = [_violation(violation) for violation in violations[:VIOLATIONS_MAX]]
+    names = dict.fromkeys(violation.invariant for violation in violations)
+    return "\n".join([_broken(name, [each for each in violations if each.invariant == name]) for name in names])
+
+
+def _broken(invariant: str, violations: list[Violation]) -> str:
+    said = [f'<div class="violation"><p><b>Must hold:</b> {escape(meaning(invariant))}</p>']
+    for violation in violations[:VIOLATIONS_MAX]:
+        where = f" at {violation.seconds:.3f} s" if violation.seconds else ""
+        said.append(f"<p><b>Broken{where}:</b> {escape(violation.text)}</p>")
     if len(violations) > VIOLATIONS_MAX:
-        said.append(f"<p>... and {len(violations) - VIOLATIONS_MAX} more.</p>")
-    return "\n".join(said)
-
-
-def _violation(violation: Violation) -> str:
-    where = f" at {violation.seconds:.3f} s" if violation.seconds else ""
-    return (
-        f'<div class="violation"><p><b>Must hold:</b> {escape(meaning(violation.invariant))}</p>'
-        f"<p><b>Broken{where}:</b> {escape(violation.text)}</p></div>"
-    )
+        said.append(f"<p>... and {len(violations) - VIOLATIONS_MAX} times more.</p>")
+    return "\n".join([*said, "</div>"])
 
 
 def _top(told: Story) -> list[Moment]:
-    """What concerns the mails in question, and what broke around them; without such mails, what broke."""
+    """What concerns the first mail in question, and what broke around it; without such a mail, what broke."""
     first, last = told.window
     chosen = [
         moment
         for moment in told.moments
-        if moment.mail in told.guilty or moment.kind == "last" or (not moment.mail and first <= moment.seconds <= last)
+        if moment.mail in told.guilty[:1]
+        or moment.kind == "last"
+        or (not moment.mail and first <= moment.seconds <= last)
     ]
     return chosen[:STORY_MAX]
 

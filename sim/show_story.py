@@ -22,7 +22,7 @@ from momentum_trio.mail.record import (
     SessionEnded,
 )
 
-from .evidence import Evidence, Result, Struck, Told
+from .evidence import Evidence, Result, Told
 from .letter import name_in
 from .scenario import PAIRS, FaultKind, Heal, Program
 from .show_words import DOWN, STANDING, label, mended, strikes, told
@@ -106,7 +106,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All of it. window: the interesting time; guilty: names of the mails that violations are about."""
+    """All of it. guilty: names of the mails that violations are about; the story is the first one's.
+
+    ends: what lies where of it at the end; window: the interesting time; whole: all there is to tell.
+    """
 
     result: Result
     lanes: tuple[Lane, ...]
@@ -128,13 +131,12 @@ def story(result: Result) -> Story:
     seen = sightings(result, began)
     names = _mails_of_batches(evidence)
     guilty = tuple(dict.fromkeys([violation.mail for violation in result.violations if violation.mail]))
-    lives = list(_lives(result, began, evidence.struck))
     arrows = [*_attempts(evidence, guilty), *_deliveries(result, seen, names, guilty)]
     moments = [
         *_of_faults(evidence),
         *_of_attempts(evidence),
         *_of_records(seen, names),
-        *lives,
+        *_examined(result, began),
         *_of_the_end(evidence),
     ]
     moments.sort(key=attrgetter("seconds"))
@@ -148,8 +150,8 @@ def story(result: Result) -> Story:
         tuple(moments),
         tuple(_changes(result, seen, began)),
         guilty,
-        tuple(_ends(evidence, guilty)),
-        _window(result, moments, guilty, whole),
+        tuple(_ends(evidence, guilty[:1])),
+        _window(result, moments, guilty[:1], whole),
         whole,
     )
 
@@ -294,20 +296,14 @@ def _of_records(seen: Iterable[Sighting], names: dict[tuple[str, str], str]) -> 
                 yield Moment(sighting.seconds, host, f"{host} reports ({record.level.value}): {_short(record.text)}")
 
 
-def _lives(result: Result, began: float, struck: list[Struck]) -> Iterator[Moment]:
-    """Power losses that no fault of the scenario is: the examination at the end cuts the power too."""
+def _examined(result: Result, began: float) -> Iterator[Moment]:
+    """The power losses after all faults are over: those of the examination at the end."""
     nodes = [host.name for host in result.scenario.hosts if host.program is not Program.CLIENT]
     for line in result.trace:
-        words = line.split(" ", 3)
-        if words[2:3] != ["power-loss"] or words[1] not in nodes:
-            continue
-        seconds = float(words[0]) - began
-        asked = [each for each in struck if each.fault.kind in (FaultKind.POWER, FaultKind.POWER_AT_STEP)]
-        if not any(
-            each.fault.targets[0] == words[1] and each.began <= seconds <= (each.ended or seconds) for each in asked
-        ):
-            text = f"the power of {words[1]} is cut for the last time, to see what is durable on its disk"
-            yield Moment(seconds, words[1], text, kind="last")
+        time, host, kind, *_ = [*line.split(" ", 3), "", ""]
+        if kind == "power-loss" and host in nodes and float(time) - began >= result.scenario.duration_seconds:
+            text = f"the power of {host} is cut for the last time, to see what is durable on its disk"
+            yield Moment(float(time) - began, host, text, kind="last")
 
 
 def _of_the_end(evidence: Evidence) -> Iterator[Moment]:
@@ -385,17 +381,17 @@ def _counts(seen: Iterable[Sighting]) -> Iterator[Change]:
 
 
 def _window(
-    result: Result, moments: list[Moment], guilty: tuple[str, ...], whole: tuple[float, float]
+    result: Result, moments: list[Moment], about: tuple[str, ...], whole: tuple[float, float]
 ) -> tuple[float, float]:
-    """Where the mails in question are on their way, and what breaks meanwhile; all of it if there is no such mail.
+    """Where the mail in question is on its way, and what breaks meanwhile; all of it if there is no such mail.
 
     Of a run in which everything held, load and faults.
     """
-    about = [moment.seconds for moment in moments if moment.mail in guilty]
-    about += [violation.seconds for violation in result.violations if violation.seconds > 0]
-    if not about:
+    times = [moment.seconds for moment in moments if moment.mail in about]
+    times += [violation.seconds for violation in result.violations[:1] if violation.seconds > 0]
+    if not times:
         return whole if result.violations else (whole[0], min(whole[1], result.scenario.duration_seconds))
-    first, last = min(about), max(about)
+    first, last = min(times), max(times)
     near = [
         moment.seconds
         for moment in moments

@@ -33,13 +33,14 @@ def hash_seed_of(seed: int, purpose: str = "") -> int:
     return int.from_bytes(octets, "big") or 1
 
 
-def fix_addresses() -> bool:
-    """Have programs started from here lie at the same addresses every time; whether the kernel permits it."""
+def fix_addresses(fixed: bool = True) -> bool:
+    """Have programs started by this thread lie at the same addresses every time, or not; whether that is permitted."""
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     before: int = libc.personality(_ASK)
-    return before != -1 and libc.personality(before | _NO_RANDOM_ADDRESSES) != -1
+    wanted = before | _NO_RANDOM_ADDRESSES if fixed else before & ~_NO_RANDOM_ADDRESSES
+    return before != -1 and libc.personality(wanted) != -1
 
 
 def environment(hash_seed: int, base: Mapping[str, str] | None = None) -> dict[str, str]:

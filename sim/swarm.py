@@ -1,8 +1,9 @@
 """A campaign: many seeds over several processes, and what they found, grouped by what was broken.
 
 Each worker process runs many seeds under one hash order, and is then replaced by one with another. With *twice*, each
-seed is run a second time by a worker with other hash orders: the two must give the same digest. Where they do not, both
-are run again with the trace kept, and the first event at which they part is shown.
+seed is run a second time by a worker with other hash orders, whose objects lie at random addresses: the two must give
+the same digest. Where they do not, both are run again with the trace kept, and the first event at which they part is
+shown.
 """
 
 from __future__ import annotations
@@ -219,7 +220,8 @@ def explain(task: Task, one: Outcome, other: Outcome) -> str:
     first = max(0, common - CONTEXT_LINES)
     asked = TraceRequest(one.seed, first, PREFIX_EVENTS + 2 * CONTEXT_LINES)
     traces = []
-    for outcome in (one, other):
+    for outcome, fixed in ((one, True), (other, False)):
+        fix_addresses(fixed)
         worker = Worker(task, int(outcome.hash_seed) if outcome.hash_seed.isdigit() else hash_seed_of(one.seed))
         answer = worker.ask(asked)
         worker.end()
@@ -271,6 +273,7 @@ class _Lane(threading.Thread):
 
     def run(self) -> None:
         """The thread."""
+        fix_addresses(self._side == 0)
         try:
             self._serve()
         finally:

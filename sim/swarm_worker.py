@@ -85,14 +85,15 @@ def serve() -> None:
 
 def outcome(task: Task, seed: int) -> Outcome:
     """Run *seed*. What goes wrong with the simulator itself is an outcome too."""
-    began = time.process_time()
+    began, scenario = time.process_time(), task.scenario
     try:
-        result = _run(task, seed, keep_trace=False)
+        scenario = _concrete(task, seed)
+        result = _run(task, scenario, seed, keep_trace=False)
     except Exception as error:  # noqa: BLE001  whatever it is, the campaign goes on and tells of it
         said = "".join(traceback.format_exception(error))[-TEXT_MAX:]
         violation = Violation(FAILED, said)
         spent = time.process_time() - began
-        return Outcome(seed, hash_seed(), Verdict.BROKEN, (violation,), cpu_seconds=spent, scenario=task.scenario)
+        return Outcome(seed, hash_seed(), Verdict.BROKEN, (violation,), cpu_seconds=spent, scenario=scenario)
     return Outcome(
         seed,
         hash_seed(),
@@ -111,14 +112,19 @@ def outcome(task: Task, seed: int) -> Outcome:
 
 def traced(task: Task, asked: TraceRequest) -> tuple[str, ...]:
     """A part of a trace."""
-    trace = _run(task, asked.seed, keep_trace=True).trace
+    trace = _run(task, _concrete(task, asked.seed), asked.seed, keep_trace=True).trace
     return tuple([str(line) for line in trace[asked.first : asked.first + asked.count]])
 
 
-def _run(task: Task, seed: int, *, keep_trace: bool) -> Result:
-    run, draw = named(task.run), named(task.draw)
-    scenario = task.scenario if task.scenario.concrete else draw(task.scenario, seed)
-    result: Result = run(scenario, seed, keep_trace=keep_trace)
+def _concrete(task: Task, seed: int) -> Scenario:
+    if task.scenario.concrete:
+        return task.scenario
+    drawn: Scenario = named(task.draw)(task.scenario, seed)
+    return drawn
+
+
+def _run(task: Task, scenario: Scenario, seed: int, *, keep_trace: bool) -> Result:
+    result: Result = named(task.run)(scenario, seed, keep_trace=keep_trace)
     return result
 
 

@@ -12,8 +12,9 @@ from momentum_trio.mail.record import Record
 from . import schedule
 from .disk import SimStore
 from .hermetic import Guard
-from .host import Host, Life, delay_of, is_halted
+from .host import Host, Life
 from .kernel import STILL_PASSES_MAX, Kernel, SimulationFailure, TraceLine
+from .life import delay_of, is_halted
 from .resolver import Resolver
 from .sockets.link import Path
 from .sockets.network import Network

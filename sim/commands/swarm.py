@@ -8,10 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+from ..draw import draw
 from ..scenario import Scenario
 from ..shrink import ESCAPE
 from ..surroundings import code_hash, versions
-from ..swarm import JOBS_MAX, Plan, Summary, campaign, describe_campaign
+from ..swarm import DIED, ENDLESS, JOBS_MAX, Plan, Summary, campaign, describe_campaign
 from ..swarm_worker import Outcome, Task
 from .command import Command, UsageError, add_file, duration, scenario_in, seeds
 from .provenance import Provenance, save
@@ -44,11 +45,12 @@ def _act(asked: argparse.Namespace) -> int:
     code, stem, output = code_hash(), Path(asked.file).stem, asked.output
 
     def keep(outcome: Outcome) -> Path | None:
-        if outcome.scenario is None or not outcome.scenario.concrete:
-            return None
         broke = outcome.violations[0].invariant if outcome.violations else ESCAPE
+        concrete = outcome.scenario if broke not in (DIED, ENDLESS) else draw(scenario, outcome.seed)
+        if concrete is None or not concrete.concrete:
+            return None
         provenance = Provenance(broke, outcome.digest, outcome.hash_seed, code, versions())
-        return save(outcome.scenario, outcome.seed, output / f"{stem}-{broke}-{outcome.seed}.sim", provenance)
+        return save(concrete, outcome.seed, output / f"{stem}-{broke}-{outcome.seed}.sim", provenance)
 
     summary = campaign(plan, save=keep, say=_Progress())
     if sys.stderr.isatty():

@@ -59,7 +59,7 @@ class Timers:
 
     def unacknowledged(self, since: float) -> None:
         """Octets sent *since* then are not acknowledged."""
-        if self._patience.user_timeout_seconds and self._user is None:
+        if self._patience.user_timeout_seconds and self._user is None and not self._end.dead:
             due = since + self._patience.user_timeout_seconds
             self._user = self._end.host.kernel.at(due, self._user_timeout, ties=self._end.path.draws)
 

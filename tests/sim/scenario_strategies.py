@@ -214,5 +214,5 @@ def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect
         draw(durations),
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,
-        draw(st.sampled_from([(), ("fault.kill", "torn")])),
+        draw(st.sampled_from([(), ("fault.kill", "relay_denied")])),
     )

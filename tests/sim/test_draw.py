@@ -10,7 +10,7 @@ from small_scenario import CLIENT, KINDS, LOADS, MAILBOXES, SCENARIO, mail, swar
 from sim.draw import CLOCK_STEP_SECONDS_MAX, ROTS_MAX, draw
 from sim.scenario import INSTANT, PAIRS, Fault, FaultKind, Program, Scenario, Swarm
 
-SEEDS = range(60)
+SEEDS = range(40)
 
 
 def faults_of(scenario: Scenario, seed: int) -> tuple[Fault, ...]:

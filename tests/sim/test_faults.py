@@ -25,10 +25,10 @@ def evidence_of(scenario: Scenario, seed: int = 1) -> Evidence:
     return result.evidence
 
 
-def one_fault(kind: FaultKind, amount: float = 0.0, targets: tuple[str, ...] = ("mx",), count: int = 40) -> Scenario:
+def one_fault(kind: FaultKind, amount: float = 0.0, targets: tuple[str, ...] = ("mx",), count: int = 25) -> Scenario:
     """A mail each half second, and one fault amid them."""
     fault = Fault(kind, BEGINS, targets, LASTS, amount)
-    return replace(with_faults(fault), mails=mails(count, every_seconds=0.5), duration_seconds=40.0)
+    return replace(with_faults(fault), mails=mails(count, every_seconds=0.5), duration_seconds=20.0)
 
 
 def accepted(evidence: Evidence, since: float, until: float) -> list[Attempt]:
@@ -67,7 +67,7 @@ def test_no_mail_is_accepted_while_it_lasts(kind: FaultKind, amount: float, targ
     assert accepted(evidence, 0.0, BEGINS)
     assert not accepted(evidence, BEGINS + SETTLES, ENDS)
     assert accepted(evidence, ENDS, ENDS + CLIENT_PAUSES)
-    assert len(accepted(evidence, 0.0, 1000.0)) == 40
+    assert len(accepted(evidence, 0.0, 1000.0)) == 25
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_full_disk_is_said_to_clients() -> None:
     full = [each for each in evidence.attempts if each.reply.startswith("452")]
     assert full
     assert all(BEGINS <= each.ended <= ENDS + SETTLES for each in full)
-    assert len(accepted(evidence, 0.0, 1000.0)) == 40
+    assert len(accepted(evidence, 0.0, 1000.0)) == 25
 
 
 def test_power_fails_at_a_step_of_the_disk() -> None:
@@ -108,7 +108,7 @@ def test_power_fails_at_a_step_of_the_disk() -> None:
 def test_a_power_loss_whose_step_never_comes_does_nothing() -> None:
     evidence = evidence_of(one_fault(FaultKind.POWER_AT_STEP, 1_000_000))
     assert [struck.did for struck in evidence.struck] == [False]
-    assert len(evidence.attempts) == 40
+    assert len(evidence.attempts) == 25
 
 
 def test_the_clock_steps() -> None:

@@ -8,7 +8,7 @@ import trio
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, Create, File
 from sim import ProcessDied, World
-from sim.host import Usage
+from sim.life import Usage
 
 
 def test_a_reboot_boots_what_ran() -> None:

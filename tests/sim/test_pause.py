@@ -15,7 +15,7 @@ import trio
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Append, Create, File
 from sim import Deadlock, Livelock, World
-from sim.host import Usage
+from sim.life import Usage
 
 IDLE_SECONDS = 5000.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sim.draw import draw
-from sim.evidence import Verdict
+from sim.evidence import Told, Verdict
 from sim.run import run
 from sim.scenario import FaultKind
 from sim.scenario_text import check_command, read
@@ -35,8 +35,20 @@ def test_the_swarm_draws_from_every_kind_of_fault() -> None:
     scenario = read(str(FOLDER / "mail_flow.sim"))
     assert scenario.swarm is not None
     assert {*scenario.swarm.kinds} == {*FaultKind} - {FaultKind.CONSOLE}
-    drawn = draw(replace(scenario, short_share=0.0), 3)
-    assert {mail.source_address for mail in drawn.mails if mail.name.startswith("relayed")} <= {
-        *scenario.host("client").addresses
+    assert len(draw(scenario, 3).mails) == sum(load.count for load in scenario.loads)
+
+
+def test_relaying_depends_on_the_most_specific_block() -> None:
+    scenario = replace(read(str(FOLDER / "mail_flow.sim")), swarm=None)
+    result = run(scenario, 1, keep_evidence=True)
+    assert result.verdict is Verdict.HELD, result.violations
+    assert result.evidence is not None
+    relayed = [attempt for attempt in result.evidence.attempts if attempt.mail.name.startswith("relayed")]
+    told = {(attempt.source_address, attempt.told) for attempt in relayed}
+    assert told == {
+        ("10.1.0.7", Told.ACCEPTED),  # in the /16
+        ("10.1.2.7", Told.REFUSED),  # in the /24 in it
+        ("10.1.2.99", Told.ACCEPTED),  # in that, by itself
+        ("192.0.2.7", Told.REFUSED),  # nowhere
     }
-    assert len(drawn.mails) == 45
+    assert {arrived.host for arrived in result.evidence.arrived} == {"mx", "sink"}

@@ -132,6 +132,13 @@ def test_with_that_added_it_is_a_scenario() -> None:
     assert tree(PRODUCTION, write(found.scenario)).scenario == found.scenario
 
 
+def test_names_and_addresses_are_the_same_however_they_are_spelt() -> None:
+    domains = b'Domain "a" { Gateway = "SMTP.Partner.example." } Domain "b" { Gateway = "[FD00:0::1]:25" }'
+    world = 'Name "smtp.partner.Example" { is = "sink" } Host "sink" { addresses = ( "10.0.0.2" "fd00::1" ) }'
+    hosts = 'Simulation { Host "mx" { addresses = 10.0.0.1 config = "a.conf" } Host "sink" { program = sink } ' + world
+    assert tree({"a.conf": domains}, hosts + "}").problems == []
+
+
 def test_a_folder_may_stand_for_the_root_of_the_host() -> None:
     files = {
         "copy/opt/msys/shared/relay.conf": b'Relay_Domains = ( "copied.example" )\n',

@@ -118,6 +118,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + f"Mail m {{ {MAIL} to = fd00::1 }} }}", "to: an IPv6 address stands in brackets here: [fd00::1]:25"),
         (HOSTS + f"Mail m {{ {MAIL} to = mx:0 }} }}", "to: expected a host or an address, and a port"),
         (HOSTS + f"Mail m {{ {MAIL} to = 192.0.2.1:25 }} }}", "to: there is no host '192.0.2.1'"),
+        (HOSTS + f"Name n.example {{ is = mx }} Mail m {{ {MAIL} to = n.example }} }}", "to: there is no host 'n.exam"),
         (HOSTS + f"Mail m {{ {MAIL} octets = 10m }} }}", "octets: expected a size such as 400, 20kB, 10MB or 4KiB"),
         (HOSTS + f"Load l {{ {MAIL} octets = ( 5 4 ) }} }}", "octets: 5 is more than 4: expected ( LOW HIGH )"),
         (HOSTS + f"Load l {{ {MAIL} count = 100001 }} }}", "count: expected at most 100000 messages"),
@@ -144,6 +145,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Swarm { faults = ( kill boom ) } }", "faults: there is no fault to draw 'boom'"),
         (HOSTS + "Swarm { faults = kill hosts = d } }", "hosts: there is no host 'd'"),
         (HOSTS + "Swarm { faults = kill for = ( 2s 1s ) } }", "for: 2s is more than 1s: expected ( LOW HIGH )"),
+        (HOSTS + "Expect { marks = relay_deny } }", "no mark 'relay_deny' (did you mean relay_denied?)"),
         (HOSTS + "Expect { without = no_lost } }", "without: there is no invariant 'no_lost'"),
         (HOSTS + "Expect { heal = sufficient } }", 'heal: which hosts suffice? (write sufficient = ( "HOST" ))'),
         (HOSTS + 'Mail "m" { from = "c', "the string is never closed"),
@@ -183,6 +185,26 @@ def test_what_is_wrong_with_a_configuration_is_said_with_its_own_place() -> None
     with pytest.raises(ScenarioErrors) as wrong:
         read(SOURCE, lambda path: (HOSTS + "}").encode() if path == SOURCE else broken.get(path, reading(path)))
     assert str(wrong.value.errors[0]).startswith("work/small.conf:2:1: Enabled_Listner: no such option in Global")
+
+
+def test_a_configuration_may_stand_in_the_scenario() -> None:
+    host = """
+      Host "mx" {
+        addresses = 10.0.0.1 config_at = "/etc/mx/mx.conf"
+        File "/etc/mx/mx.conf"   { text = 'Hostname = a.example include "../more" include "beside.conf"' }
+        File "/etc/more/b.conf"  { text = "Relay_Domains = ( b.example )" }
+        File "/etc/mx/beside.conf" { text = "%s" }
+      }"""
+    scenario = of_text("Simulation {" + host % "Max_Retry_Interval = 5" + "}")
+    assert [path for path, _ in scenario.hosts[0].files] == [
+        "/etc/mx/mx.conf",
+        "/etc/more/b.conf",
+        "/etc/mx/beside.conf",
+    ]
+    with pytest.raises(ScenarioErrors) as wrong:
+        of_text("Simulation {" + host % "\nHostnam = b" + "}")
+    assert str(wrong.value.errors[0]).startswith("mx:/etc/mx/beside.conf:2:1: Hostnam: no such option in Global")
+    assert "    Hostnam = b\n    ^" in wrong.value.render()
 
 
 def test_the_command_says_how_many_there_are() -> None:

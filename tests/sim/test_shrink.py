@@ -9,7 +9,7 @@ import pytest
 
 from sim.evidence import Result, Verdict, Violation
 from sim.kernel import SimulationFailure
-from sim.scenario import Fault, FaultKind, HostPlan, LinkPlan, Load, Mail, Program, Scenario
+from sim.scenario import Fault, FaultKind, HostPlan, LinkPlan, Load, Mail, NamePlan, Program, Scenario
 from sim.shrink import RUNS_MAX, SCHEDULE_SEEDS, NotBroken, Shrunk, shrink, size
 
 LOST = "no_accepted_lost"
@@ -119,6 +119,54 @@ def test_clients_are_merged() -> None:
     left = shrink(scenario(), 1, LOST, runs_as(needs(set(), {"m10", "m11"}))).scenario
     assert len({mail.source for mail in left.mails}) == 1
     assert len(left.hosts) == 2
+
+
+def test_a_host_takes_the_faults_of_another() -> None:
+    """One server with the mail of both and the fault of the other fails too."""
+    start = replace(
+        scenario(0, 0),
+        names=(NamePlan("both.example", ("mx", "mx2")), NamePlan("one.example", ("mx",))),
+        mails=(Mail("m1", 1.0, "client1", "mx", 25, ("a@example.com",)),),
+        faults=(Fault(FaultKind.KILL, 2.0, ("mx2",), 1.0), Fault(FaultKind.PARTITION, 3.0, ("mx", "mx2"), 1.0)),
+    )
+
+    def fails(candidate: Scenario, seed: int) -> bool:
+        return FaultKind.KILL in {fault.kind for fault in candidate.faults} and len(candidate.mails) == 1
+
+    left = shrink(start, 1, LOST, runs_as(fails)).scenario
+    (mail,), (fault,) = left.mails, left.faults
+    assert fault.targets == (mail.target,)
+    assert left.names == (NamePlan("both.example", ("mx2",)),)
+    assert [host.name for host in left.hosts] == ["mx2", "client1"]
+
+
+def test_one_message_is_tried_at_each_step_of_the_disk() -> None:
+    """With fewer messages the power is cut at another step: taking messages away alone would find nothing smaller."""
+    start = replace(scenario(0, 60), faults=(Fault(FaultKind.POWER_AT_STEP, 3.0, ("mx",), 2.0, amount=60 * 5 - 1),))
+
+    def run(candidate: Scenario, seed: int) -> Result:
+        steps = sum(fault.amount for fault in candidate.faults)
+        fails = bool(candidate.mails) and steps == len(candidate.mails) * 5 - 1
+        violations = (Violation(LOST, "as told", mail=candidate.mails[-1].name),) if fails else ()
+        verdict = Verdict.BROKEN if fails else Verdict.HELD
+        return Result(candidate, seed, verdict, violations, str(hash(candidate)), 0, (), 1.0, 1, {})
+
+    shrunk = shrink(start, 1, LOST, run)
+    assert mails_of(shrunk.scenario) == {"m59"}
+    assert [fault.amount for fault in shrunk.scenario.faults] == [4]
+    assert shrunk.runs < 100
+
+
+def test_a_host_that_others_mention_stays() -> None:
+    asked: list[int] = []
+
+    def sensible(candidate: Scenario) -> bool:
+        asked.append(len(candidate.hosts))
+        return "away" in [host.name for host in candidate.hosts]
+
+    left = shrink(scenario(), 1, LOST, runs_as(needs(set(), {"m1"})), sensible=sensible).scenario
+    assert [host.name for host in left.hosts] == ["mx", "client2", "away"]
+    assert asked
 
 
 def test_only_the_same_invariant_counts() -> None:
