@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import check, diff, replay, run, same, show, shrink, swarm
+from . import check, diff, plant, replay, run, same, show, shrink, swarm
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -14,4 +14,5 @@ COMMANDS: tuple[Command, ...] = (
     show.COMMAND,
     diff.COMMAND,
     same.COMMAND,
+    plant.COMMAND,
 )
