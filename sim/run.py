@@ -39,6 +39,7 @@ LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all
 COUNTS_SECONDS = 5.0  # for the node's own counts
 LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
+OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -144,6 +145,7 @@ class Course:
             self.evidence.load_began = self._stage.began = self.world.kernel.now
             await self._load(nursery)
             await self._drain()
+            await trio.sleep(OUTCOMES_SECONDS)
             await self._examine()
             nursery.cancel_scope.cancel()
         for sender in self._senders:

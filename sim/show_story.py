@@ -22,7 +22,7 @@ from momentum_trio.mail.record import (
     SessionEnded,
 )
 
-from .evidence import Evidence, Result, Struck, Told
+from .evidence import Evidence, Result, Told
 from .letter import name_in
 from .scenario import PAIRS, FaultKind, Heal, Program
 from .show_words import DOWN, STANDING, label, mended, strikes, told
@@ -131,13 +131,12 @@ def story(result: Result) -> Story:
     seen = sightings(result, began)
     names = _mails_of_batches(evidence)
     guilty = tuple(dict.fromkeys([violation.mail for violation in result.violations if violation.mail]))
-    lives = list(_lives(result, began, evidence.struck))
     arrows = [*_attempts(evidence, guilty), *_deliveries(result, seen, names, guilty)]
     moments = [
         *_of_faults(evidence),
         *_of_attempts(evidence),
         *_of_records(seen, names),
-        *lives,
+        *_examined(result, began),
         *_of_the_end(evidence),
     ]
     moments.sort(key=attrgetter("seconds"))
@@ -297,20 +296,14 @@ def _of_records(seen: Iterable[Sighting], names: dict[tuple[str, str], str]) -> 
                 yield Moment(sighting.seconds, host, f"{host} reports ({record.level.value}): {_short(record.text)}")
 
 
-def _lives(result: Result, began: float, struck: list[Struck]) -> Iterator[Moment]:
-    """Power losses that no fault of the scenario is: the examination at the end cuts the power too."""
+def _examined(result: Result, began: float) -> Iterator[Moment]:
+    """The power losses after all faults are over: those of the examination at the end."""
     nodes = [host.name for host in result.scenario.hosts if host.program is not Program.CLIENT]
     for line in result.trace:
-        words = line.split(" ", 3)
-        if words[2:3] != ["power-loss"] or words[1] not in nodes:
-            continue
-        seconds = float(words[0]) - began
-        asked = [each for each in struck if each.fault.kind in (FaultKind.POWER, FaultKind.POWER_AT_STEP)]
-        if not any(
-            each.fault.targets[0] == words[1] and each.began <= seconds <= (each.ended or seconds) for each in asked
-        ):
-            text = f"the power of {words[1]} is cut for the last time, to see what is durable on its disk"
-            yield Moment(seconds, words[1], text, kind="last")
+        time, host, kind, *_ = [*line.split(" ", 3), "", ""]
+        if kind == "power-loss" and host in nodes and float(time) - began >= result.scenario.duration_seconds:
+            text = f"the power of {host} is cut for the last time, to see what is durable on its disk"
+            yield Moment(float(time) - began, host, text, kind="last")
 
 
 def _of_the_end(evidence: Evidence) -> Iterator[Moment]:

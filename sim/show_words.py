@@ -38,8 +38,8 @@ FAULTS = {
     FaultKind.KILL: ("killed", "is killed (SIGKILL): its process ends at once", "starts again"),
     FaultKind.POWER: ("no power", "loses power: what was not synced to disk may be gone", "has power and starts again"),
     FaultKind.POWER_AT_STEP: (
-        "power armed",
-        "will lose power in the middle of its work on the disk, after {amount:g} more steps",
+        "no power",
+        "loses power in the middle of its work on the disk: what was not synced may be gone",
         "has power and starts again",
     ),
     FaultKind.PAUSE: ("paused", "is paused (SIGSTOP): the process stands still, the machine goes on", "goes on"),
@@ -69,7 +69,7 @@ FAULTS = {
     FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
 }
 
-DOWN = frozenset({FaultKind.STOP, FaultKind.KILL, FaultKind.POWER})
+DOWN = frozenset({FaultKind.STOP, FaultKind.KILL, FaultKind.POWER, FaultKind.POWER_AT_STEP})
 STANDING = frozenset({FaultKind.PAUSE, FaultKind.FREEZE})
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .evidence import Result, Verdict
 from .kernel import SimulationFailure
-from .scenario import Expect, Fault, HostPlan, LinkPlan, Mail, NamePlan, Program, Scenario
+from .scenario import Expect, Fault, FaultKind, HostPlan, LinkPlan, Mail, NamePlan, Program, Scenario
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ ROUNDS_MAX = 4  # through all passes; a round that changes nothing is the last
 LATENCY_SECONDS = 0.001  # what a quiet link has
 SMALL_OCTETS = (300, 5_000)  # sizes tried for a letter, the smallest first
 ROUND_DIGITS = (0, 1, 2)  # decimals tried for a time
+STEPS_TRIED = 60  # of the disk, at which the power is cut under a single message
+BEFORE_SECONDS = 1.0  # that such a message comes after the fault was armed
 TAIL_SECONDS = 1.0  # that a scenario goes on after its last event, where it may be shortened
 ESCAPE = "escape"  # what an escape is called here: it is a verdict, not an invariant
 
@@ -69,14 +71,18 @@ def shrink(
     run: Run,
     *,
     runs_max: int = RUNS_MAX,
+    sensible: Callable[[Scenario], bool] = lambda candidate: True,
     say: Callable[[str], object] = lambda line: None,
 ) -> Shrunk:
     """The smallest scenario found within *runs_max* runs that breaks *invariant*; *say* hears of every step.
 
+    sensible: asked before a scenario with fewer hosts is run: others may mention those that are gone. A *run* whose
+    results have evidence shows when each message was really sent, which helps.
+
     Raises: NotBroken, when *scenario* under *seed* and the other schedule seeds does not break it.
     """
     assert scenario.concrete, "only a concrete scenario can be shrunk"
-    search = _Search(scenario, seed, invariant, run, runs_max - 1, say)
+    search = _Search(scenario, seed, invariant, run, runs_max - 1, sensible, say)
     if not search.try_(scenario, "as given"):
         raise NotBroken(f"{invariant} holds under seed {seed} and {SCHEDULE_SEEDS - 1} other schedules")
     for _ in range(ROUNDS_MAX):
@@ -92,13 +98,23 @@ class _Search:
     """The best candidate so far, and what trying costs."""
 
     def __init__(
-        self, scenario: Scenario, seed: int, invariant: str, run: Run, runs_max: int, say: Callable[[str], object]
+        self,
+        scenario: Scenario,
+        seed: int,
+        invariant: str,
+        run: Run,
+        runs_max: int,
+        sensible: Callable[[Scenario], bool],
+        say: Callable[[str], object],
     ) -> None:
         self.best = scenario
         self.seed = seed
         self.digest = ""
         self.runs = 0
         self.history: list[str] = []
+        self.mail: Mail | None = None  # the one that the violation is about
+        self.sent_at: tuple[float, ...] = ()  # when it was tried to send it, the last time first
+        self.sensible = sensible
         self._invariant = invariant
         self._run = run
         self._runs_max = runs_max
@@ -111,22 +127,32 @@ class _Search:
         """Whether no run is left."""
         return self.runs >= self._runs_max
 
-    def try_(self, candidate: Scenario, what: str) -> bool:
-        """Whether *candidate* fails in the same way; it is the best one then."""
+    def try_(self, candidate: Scenario, what: str, schedules: int = SCHEDULE_SEEDS) -> bool:
+        """Whether *candidate* fails in the same way under one of *schedules* seeds; it is the best one then."""
         if candidate in self._refused or (candidate == self.best and self.digest):
             return False
-        for seed in sorted(self._seeds, key=lambda each: each != self.seed):  # the one that failed last comes first
+        seeds = sorted(self._seeds, key=lambda each: each != self.seed)  # the one that failed last comes first
+        for seed in seeds[:schedules]:
             if self.spent:
                 return False
             self.runs += 1
             result = self._outcome(candidate, seed)
             if result is not None and self._invariant in broken(result):
                 self.best, self.seed, self.digest = candidate, seed, result.digest
+                self._look_at(result)
                 self.history.append(what)
                 self._say(f"run {self.runs}: {what}: {size(candidate)}, seed {seed}")
                 return True
-        self._refused[candidate] = None
+        if schedules == SCHEDULE_SEEDS:
+            self._refused[candidate] = None
         return False
+
+    def _look_at(self, result: Result) -> None:
+        """Remember which mail it is about, and when that was sent."""
+        names = [each.mail for each in result.violations if each.invariant == self._invariant and each.mail]
+        self.mail = next((mail for mail in self.best.mails if mail.name in names[:1]), None)
+        attempts = [] if result.evidence is None else result.evidence.attempts
+        self.sent_at = tuple([each.began for each in reversed(attempts) if each.mail.name in names[:1]])
 
     def _outcome(self, candidate: Scenario, seed: int) -> Result | None:
         """None: the candidate makes no sense, or the run itself failed."""
@@ -206,6 +232,29 @@ def _fewer_faults(search: _Search) -> None:
     search.fewest(search.best.faults, lambda faults: replace(search.best, faults=faults), "fault")
 
 
+def _one_mail(search: _Search) -> None:
+    """Only the mail that the violation is about, at the time it was sent: it may have waited for others until then."""
+    best, mail = search.best, search.mail
+    if mail is not None and len(best.mails) > 1:
+        times = [mail.at_seconds, *[round(seconds, 6) for seconds in search.sent_at]]
+        moved = [replace(mail, at_seconds=seconds) for seconds in dict.fromkeys(times)]
+        search.first_of((replace(best, mails=(each,)), f"only {mail.name}") for each in moved)
+
+
+def _one_mail_and_a_step(search: _Search) -> None:
+    """Power cut at a step of the disk: with fewer messages that is another step, so each of the first is tried."""
+    best, mail = search.best, search.mail
+    steps = [fault for fault in best.faults if fault.kind is FaultKind.POWER_AT_STEP]
+    if mail is None or not steps or (len(best.mails), len(best.faults)) == (1, 1):
+        return
+    fault = replace(steps[0], at_seconds=0.0, seconds=min(steps[0].seconds, TAIL_SECONDS))
+    alone = replace(best, mails=(replace(mail, at_seconds=BEFORE_SECONDS),))
+    for amount in range(1, STEPS_TRIED + 1):
+        candidate = replace(alone, faults=(replace(fault, amount=float(amount)),))
+        if search.try_(candidate, f"only {mail.name}, power cut at step {amount}", schedules=1):
+            return
+
+
 def _fewer_mails(search: _Search) -> None:
     search.fewest(search.best.mails, lambda mails: replace(search.best, mails=mails), "message")
 
@@ -214,9 +263,11 @@ def _fewer_hosts(search: _Search) -> None:
     """Leave a host out with all that mentions it; then have one take the part of another of the same program."""
     for host in search.best.hosts:
         if len(search.best.hosts) > 1:
-            search.try_(without_host(search.best, host.name), f"without {host.name}")
+            candidate = without_host(search.best, host.name)
+            if search.sensible(candidate):
+                search.try_(candidate, f"without {host.name}")
     for host in search.best.hosts:
-        search.first_of(_merged(search.best, host))
+        search.first_of(each for each in _merged(search.best, host) if search.sensible(each[0]))
 
 
 def without_host(scenario: Scenario, name: str) -> Scenario:
@@ -341,6 +392,8 @@ def _plain_expectation(search: _Search) -> None:
 PASSES: tuple[Callable[[_Search], None], ...] = (
     _quiet,
     _fewer_faults,
+    _one_mail,
+    _one_mail_and_a_step,
     _fewer_mails,
     _fewer_hosts,
     _shorter_times,

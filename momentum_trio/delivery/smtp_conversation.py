@@ -105,8 +105,10 @@ class Conversation:
                 self.ended = event.verdict
 
     def _recall(self) -> None:
-        """Nobody waits for the confirmation any more. What the kernel has not sent yet, the final dot perhaps, is not
-        to be sent after all: the server would take what will be sent again."""
+        """Nobody waits for the confirmation any more, and what the kernel has not sent yet is not to be sent after all.
+
+        It may be the final dot, after which the server would take what will be sent again.
+        """
         self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, RESET_AT_CLOSE)
 
     def _begin_next(self) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import posixpath
+from functools import partial
 from pathlib import Path
+
+from momentum_trio.cli.configuration import read
 
 from ..draw import draw
 from ..evidence import Verdict
 from ..run import run
+from ..scenario import Scenario
+from ..scenario_text import check, write
 from ..shrink import RUNS_MAX, NotBroken, broken, shrink, size
 from .command import EXIT_HELD, Command, UsageError, add_file, add_seed, program, scenario_in
 from .provenance import of_this_process, read_provenance, save
@@ -35,11 +41,19 @@ def _act(asked: argparse.Namespace) -> int:
             return EXIT_HELD
         invariant = broken(result)[0]
     print(f"{invariant}: {size(concrete)}, seed {seed}", flush=True)
+    path: Path = asked.output or Path(asked.file).with_suffix(".small.sim")
     try:
-        small = shrink(concrete, seed, invariant, run, runs_max=asked.runs, say=lambda line: print(line, flush=True))
+        small = shrink(
+            concrete,
+            seed,
+            invariant,
+            partial(run, keep_evidence=True),
+            runs_max=asked.runs,
+            sensible=lambda candidate: can_be_read(candidate, str(path)),
+            say=lambda line: print(line, flush=True),
+        )
     except NotBroken as held:
         raise UsageError(str(held)) from held
-    path: Path = asked.output or Path(asked.file).with_suffix(".small.sim")
     save(small.scenario, small.seed, path, of_this_process(invariant, small.digest))
     print(
         f"{invariant}: {size(small.scenario)}, seed {small.seed}, after {small.runs} runs; it fails again, the same way"
@@ -47,6 +61,12 @@ def _act(asked: argparse.Namespace) -> int:
     picture = path.with_suffix(".html")
     print(f"Saved as {path}: see it with\n  {program(f'show {path} -o {picture}')}")
     return Verdict.BROKEN.value
+
+
+def can_be_read(scenario: Scenario, path: str) -> bool:
+    """Whether *scenario*, written to *path*, is a scenario still: no host's configuration lacks what was left out."""
+    octets = write(scenario, posixpath.dirname(path)).encode()
+    return check(path, lambda wanted: octets if wanted == path else read(wanted)).scenario is not None
 
 
 COMMAND = Command("shrink", "make a failing scenario as small as it can be", _options, _act)

@@ -90,10 +90,10 @@ class StreamSocket(SimSocket):
         self._check_open()
         if self._end is None or (self._end.over and self._end.tcp):
             raise failure(errno.ENOTCONN)
-        if self._unix:
-            return self._end.remote
-        assert isinstance(self._end.remote, Name)
-        return self._end.remote.shown(self._family)
+        return self._remote_of(self._end)
+
+    def _remote_of(self, end: End) -> Any:
+        return end.remote.shown(self._family) if isinstance(end.remote, Name) else end.remote
 
     @property
     def backlog(self) -> int:
@@ -188,7 +188,7 @@ class StreamSocket(SimSocket):
         end = await self._waiting.reading(self._accept)
         accepted = StreamSocket(self._life, self._family, self._proto, options=self._options.numbers, end=end)
         self._host.trace("accept", conn=end.number, peer=end.remote or "(unix)", socket=accepted._number)
-        return accepted, accepted.getpeername()
+        return accepted, self._remote_of(end)  # of one that was reset in the queue too, as accept(2) has it
 
     def _accept(self) -> End:
         self._check_open()

@@ -188,6 +188,20 @@ async def no_linger_resets(folder: str) -> object:
         return await said(client.recv(10))
 
 
+async def accept_of_one_that_was_reset(folder: str) -> object:
+    """A connection reset in the queue is accepted, with its address; then it is ECONNRESET, and has no peer."""
+    listener = await tcp()
+    client = await dial(port_of(listener))
+    name = client.getsockname()
+    await settle()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    client.close()
+    await settle()
+    accepted, address = await listener.accept()
+    with closing(listener, accepted):
+        return address == name, told(accepted.getpeername), await said(accepted.recv(1))
+
+
 async def full_backlog(folder: str) -> object:
     """A connect to a full queue waits; cancelled, it closes its socket."""
     listener = await tcp(listen=1)
@@ -774,6 +788,7 @@ BEHAVIOURS: tuple[tuple[Behaviour, object], ...] = (
     (reset_seen_by_send, (RESET, GONE, b"")),
     (send_to_one_who_closed, (b"", 1, GONE, GONE, b"")),
     (no_linger_resets, RESET),
+    (accept_of_one_that_was_reset, (True, "ENOTCONN", RESET)),
     (full_backlog, ("blocked", -1)),
     (full_backlog_is_retried, True),
     (specific_beside_wildcard, [(True, False), (False, True), (True, False), (False, True), (False, True)]),

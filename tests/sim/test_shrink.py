@@ -140,6 +140,35 @@ def test_a_host_takes_the_faults_of_another() -> None:
     assert [host.name for host in left.hosts] == ["mx2", "client1"]
 
 
+def test_one_message_is_tried_at_each_step_of_the_disk() -> None:
+    """With fewer messages the power is cut at another step: taking messages away alone would find nothing smaller."""
+    start = replace(scenario(0, 60), faults=(Fault(FaultKind.POWER_AT_STEP, 3.0, ("mx",), 2.0, amount=60 * 5 - 1),))
+
+    def run(candidate: Scenario, seed: int) -> Result:
+        steps = sum(fault.amount for fault in candidate.faults)
+        fails = bool(candidate.mails) and steps == len(candidate.mails) * 5 - 1
+        violations = (Violation(LOST, "as told", mail=candidate.mails[-1].name),) if fails else ()
+        verdict = Verdict.BROKEN if fails else Verdict.HELD
+        return Result(candidate, seed, verdict, violations, str(hash(candidate)), 0, (), 1.0, 1, {})
+
+    shrunk = shrink(start, 1, LOST, run)
+    assert mails_of(shrunk.scenario) == {"m59"}
+    assert [fault.amount for fault in shrunk.scenario.faults] == [4]
+    assert shrunk.runs < 100
+
+
+def test_a_host_that_others_mention_stays() -> None:
+    asked: list[int] = []
+
+    def sensible(candidate: Scenario) -> bool:
+        asked.append(len(candidate.hosts))
+        return "away" in [host.name for host in candidate.hosts]
+
+    left = shrink(scenario(), 1, LOST, runs_as(needs(set(), {"m1"})), sensible=sensible).scenario
+    assert [host.name for host in left.hosts] == ["mx", "client2", "away"]
+    assert asked
+
+
 def test_only_the_same_invariant_counts() -> None:
     """Without f7 something else breaks: that is another failure."""
 
