@@ -25,6 +25,8 @@ MEANINGS = {
     "drained": (
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."
     ),
+    "answered": "A client that nothing disturbs gets an answer: nobody waits in vain without a cause.",
+    "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
     "deadlock": "There is always something left that can happen: here no task could run and no event was due.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..client import NOBODY
+from ..client import LEFT, NOBODY
 from ..evidence import Attempt, Evidence, Told, Violation
 from ..scenario import FaultKind
 from .custody import strikes
@@ -30,6 +30,8 @@ def answered(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _unanswered(attempt: Attempt) -> bool:
+    if attempt.reply == LEFT:
+        return False
     return attempt.told is Told.UNKNOWN or (
         attempt.told is Told.DEFERRED and (attempt.reply == NOBODY or REFUSED in attempt.reply)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import check, diff, replay, run, show, shrink, swarm
+from . import check, diff, plant, planted, replay, run, same, show, shrink, swarm
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -13,4 +13,7 @@ COMMANDS: tuple[Command, ...] = (
     shrink.COMMAND,
     show.COMMAND,
     diff.COMMAND,
+    same.COMMAND,
+    plant.COMMAND,
+    planted.COMMAND,
 )
