@@ -176,9 +176,19 @@ class Host:
     async def start(
         self, main: Callable[Concatenate[Machine, ...], Awaitable[object]], *args: object, **kwargs: object
     ) -> Life:
-        """``boot`` a program that takes ``task_status``: returns once it is started; ``life.started`` is the value."""
-        life = self._new_life(self._remember(Program(main, args, kwargs, waits=True)))
-        await self.world.nursery.start(life.run_started, main, args, kwargs, name=f"{life}")
+        """``boot`` a program that takes ``task_status``: returns once it is started; ``life.started`` is the value.
+
+        Raises: what the program raises before that. Cancellation: kills the program.
+        """
+        life, settled = self._new_life(self._remember(Program(main, args, kwargs, waits=True))), trio.Event()
+        self.world.nursery.start_soon(life.run_started, main, args, kwargs, settled, name=f"{life}")
+        try:
+            await settled.wait()
+        except trio.Cancelled:  # it may be halted and would not see a cancellation of its own
+            life.die(silently=False)
+            raise
+        if life.error is not None:
+            raise life.error
         return life
 
     async def call(self, main: Callable[Concatenate[Machine, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
