@@ -19,7 +19,9 @@ LASTING_SECONDS = 70.0  # beyond the end of a fault
 REFUSED = "Connection refused"
 
 _DISTURBING = frozenset(FaultKind) - {FaultKind.CLOCK_STEP, FaultKind.BIT_ROT}
-_LASTS = re.compile(r"(?i)\breload|(?:\bset|\bunset)\b.*(?:listen|enable|sessions)")  # said to a console: until who knows
+_LASTS = re.compile(
+    r"(?i)\breload|(?:\bset|\bunset)\b.*(?:listen|enable|sessions)"
+)  # said to a console: until who knows
 
 
 def answered(evidence: Evidence) -> Iterator[Violation]:
