@@ -35,7 +35,7 @@ def test_a_kind_of_fault_is_in_every_table(kind: FaultKind) -> None:
 
 
 def test_kinds_that_mend_themselves_have_no_duration() -> None:
-    assert MENDS_ITSELF == INSTANT - {FaultKind.POWER_AT_STEP}
+    assert INSTANT - {FaultKind.POWER_AT_STEP} == MENDS_ITSELF
 
 
 def test_every_check_is_in_its_table() -> None:
