@@ -21,13 +21,13 @@ from . import checks, marks
 from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
 from .client import Sender, Target
+from .drain_limit import drain_limit
 from .draw import draw
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal, play
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
 from .kernel import Deadlock, Livelock, SimulationFailure
-from .patience import drain_limit
 from .scenario import Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import run_sink

@@ -13,10 +13,10 @@ import pytest
 from small_scenario import CLIENT, CONFIG_PATH, MAILBOXES, SCENARIO, mail, mails, swarm, with_faults
 
 from momentum_trio.machine import Machine
+from sim.drain_limit import drain_limit
 from sim.draw import draw
 from sim.evidence import Result, Told, Verdict
 from sim.faults import Stage
-from sim.patience import drain_limit
 from sim.run import run
 from sim.scenario import Expect, Fault, FaultKind, Heal, HostPlan, Program, Scenario
 
