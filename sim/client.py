@@ -56,7 +56,7 @@ class Target:
 class Sender:
     """One session of mails of one client, through as many connections as it takes.
 
-    note: told each attempt when it ends. now: virtual seconds since the load began.
+    began: the time of its first mail. note: told each attempt when it ends. now: virtual seconds since the load began.
     target: where it goes. pipelining: commands are sent together where the server offers it.
     """
 
@@ -70,6 +70,7 @@ class Sender:
         pipelining: bool = False,
     ) -> None:
         self.owed = [Owed(mail, list(mail.forward_paths)) for mail in mails]
+        self.began = mails[0].at_seconds
         self._tell = note
         self.target = target
         self._now = now
