@@ -78,6 +78,12 @@ class Arrivals:
                             delivery = mail, arrived.forward_path
                             self.seen[delivery] = self.seen.get(delivery, 0) + 1
 
+    def there(self, hosts: Mapping[str, Host]) -> Iterator[Arrived]:
+        """All that lies on the disks as they are now; it is not remembered."""
+        for host, place, folder in self._folders(hosts):
+            for name, inode in folder.names.items():
+                yield from self._arrived(host, f"{place}/{name}", bytes(inode.memory))
+
     def whole(self, mail: Mail) -> bool:
         """Whether *mail* was seen with each of its forward-paths."""
         return all((mail.name, path) in self.seen for path in mail.forward_paths)

@@ -90,7 +90,7 @@ class Course:
         self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
         for name in scenario.names:
             world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
-        self._arrivals = Arrivals(scenario.mails)
+        self.arrivals = Arrivals(scenario.mails)
         self._locks: dict[str, trio.Lock] = {}
         self._nursery: trio.Nursery
         self._load_over = trio.Event()
@@ -141,7 +141,7 @@ class Course:
             self.stage = Stage(
                 self.world,
                 up,
-                self._arrivals,
+                self.arrivals,
                 {mail.name: mail for mail in self.scenario.mails},
                 nursery,
                 self._say,
@@ -155,7 +155,7 @@ class Course:
             await trio.sleep(SETTLE_SECONDS)
             self._count(self.evidence.baseline)
             for service in self._services():
-                self._arrivals.add(service.plan, _tree(service))
+                self.arrivals.add(service.plan, _tree(service))
             self.evidence.load_began = self.stage.began = self.world.kernel.now
             try:
                 await self._load()
@@ -244,6 +244,15 @@ class Course:
         self.senders[sender] = self.world.kernel.at(at, begin, rank=Order.SEND)
         return sender
 
+    def withdraw(self) -> None:
+        """Sessions whose time has not come are not sent."""
+        for sender in [sender for sender in self.senders if not self.begun(sender)]:
+            self.senders.pop(sender).cancel()
+
+    def begun(self, sender: Sender) -> bool:
+        """Whether its time has come."""
+        return self.senders[sender].function is None
+
     async def _send(self, client: Up, sender: Sender) -> None:
         """See one session through, in as many lives of its client as it takes."""
         while not sender.done:
@@ -290,7 +299,7 @@ class Course:
         heal(self.stage, living)
         healed = self.now()
         evidence.drain_limit_seconds = drain_limit(self.scenario)
-        if await self._idle(living, self._arrivals):
+        if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
@@ -363,9 +372,9 @@ class Course:
         for service in services:
             service.release()
         if await self._started(services):
-            durable = self._arrivals.anew()
+            durable = self.arrivals.anew()
             await self._idle(living, durable)
-        self.evidence.arrived = self._arrivals.durable(self._hosts)
+        self.evidence.arrived = self.arrivals.durable(self._hosts)
 
 
 def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import check, diff, replay, run, show, shrink, swarm
+from . import check, console, diff, replay, run, show, shrink, swarm
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     check.COMMAND,
     run.COMMAND,
+    console.COMMAND,
     swarm.COMMAND,
     replay.COMMAND,
     shrink.COMMAND,
