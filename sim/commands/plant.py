@@ -10,7 +10,9 @@ from .command import EXIT_HELD, Command, UsageError
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="how the name begins: " + ", ".join([each.name for each in PLANTED]))
+    parser.add_argument(
+        "name", metavar="NAME", help="how the name begins: " + ", ".join([each.name for each in PLANTED])
+    )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the copy goes")
 
 
