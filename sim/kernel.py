@@ -222,7 +222,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self._count_passes()
 
     def before_io_wait(self, timeout: float) -> None:
-        """trio's instrument, once per pass of its loop; only while somebody watches or time stands suspiciously still."""
+        """trio's instrument, once per pass of its loop, while somebody watches or time stands suspiciously still."""
         self._count_still_pass()
 
     def _suspect(self) -> None:
