@@ -7,6 +7,7 @@ outside the simulated process (``Sender``), so that a killed client still gives 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -17,7 +18,7 @@ from momentum_trio.machine import Machine
 
 from .evidence import Attempt, Told
 from .letter import content_of
-from .scenario import Mail
+from .scenario import Leaving, Mail
 
 CONNECT_SECONDS = 20.0
 REPLY_SECONDS = 60.0  # silence after which a client believes that nobody is there
@@ -25,6 +26,8 @@ PAUSE_FIRST_SECONDS, PAUSE_MAX_SECONDS = 1.0, 20.0  # between two rounds; each i
 RECEIVE_OCTETS, REPLY_OCTETS_MAX = 4096, 65536
 SAID_MAX = 200  # of a reply, in the evidence
 NOBODY = "nobody answered"
+LEFT = "the client left"
+LEAVES_AFTER_SECONDS = 0.003  # the end of the content, where it leaves before the answer: as long as a disk's sync
 
 
 class Gone(Exception):
@@ -33,7 +36,10 @@ class Gone(Exception):
 
 @dataclass(slots=True)
 class Owed:
-    """A mail not answered for good yet. left: forward-paths not settled; content_sent: its end was handed over."""
+    """A mail not answered for good yet.
+
+    left: forward-paths not settled; content_sent: its end was handed over; leaves: where the next attempt ends.
+    """
 
     mail: Mail
     left: list[str]
@@ -42,6 +48,7 @@ class Owed:
     refused: tuple[tuple[str, str], ...] = ()
     under_way: bool = False
     content_sent: bool = False
+    leaves: Leaving = Leaving.NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Sender:
 
     note: told each attempt when it ends. now: virtual seconds since the load began.
     target: where it goes. pipelining: commands are sent together where the server offers it.
+    source: the host it comes from. began: the time of its first mail.
     """
 
     def __init__(
@@ -69,13 +77,13 @@ class Sender:
         *,
         pipelining: bool = False,
     ) -> None:
-        self.owed = [Owed(mail, list(mail.forward_paths)) for mail in mails]
+        self.owed = [Owed(mail, list(mail.forward_paths), leaves=mail.leaves) for mail in mails]
+        self.source, self.began = mails[0].source, mails[0].at_seconds
         self._tell = note
         self.target = target
         self._now = now
         self._pipelining = pipelining
-        self._source = mails[0].source_address
-        self._from = self._source
+        self._address = self._from = mails[0].source_address
 
     @property
     def done(self) -> bool:
@@ -142,8 +150,8 @@ class Sender:
             owed.accepted = owed.refused = ()
 
     async def _connect(self, socket: trio.socket.SocketType, talk: Conversation) -> None:
-        if self._source:
-            await socket.bind((self._source, 0))
+        if self._address:
+            await socket.bind((self._address, 0))
         talk.patient_for(CONNECT_SECONDS)
         await socket.connect((self.target.address, self.target.port))
         self._from = socket.getsockname()[0]
@@ -160,8 +168,7 @@ class Sender:
                 await talk.say("\r\n.")
                 await talk.reply()
             else:
-                await talk.send(_stuffed(owed.mail))
-                owed.content_sent = True
+                await self._content(talk, owed)
                 replies.append(await talk.reply())
         decisive = replies[-1]
         if not owed.accepted:
@@ -171,6 +178,19 @@ class Sender:
             raise Gone(replies[-1])
         if not replies[-1].startswith("2"):
             await talk.ask("RSET")
+
+    async def _content(self, talk: Conversation, owed: Owed) -> None:
+        octets = _stuffed(owed.mail)
+        leaves, owed.leaves = owed.leaves, Leaving.NEVER
+        if leaves is Leaving.CONTENT:
+            await talk.send(octets[: len(octets) // 2])
+            raise Gone(LEFT)
+        await talk.send(octets)
+        owed.content_sent = True
+        if leaves is Leaving.ANSWER:
+            await trio.sleep(LEAVES_AFTER_SECONDS)
+            talk.reset()
+            raise Gone(LEFT)
 
     def _judge(self, owed: Owed, reply: str) -> None:
         """Note how an attempt ended and what of it is left."""
@@ -223,6 +243,10 @@ class Conversation:
             sent = 0
             while sent < len(view):
                 sent += await self._socket.send(view[sent:])
+
+    def reset(self) -> None:
+        """Have the connection end with a reset when it is closed."""
+        self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     async def say(self, line: str) -> None:
         """Send one line and wait for no answer."""

@@ -3,7 +3,7 @@
 Every draw has a purpose and a number, and comes from a hash of these and the seed: what is drawn for one thing does not
 move when another is taken away. As in swarm testing, each seed takes a part of the kinds of faults only, each with a
 weight of its own, so that some runs are all power losses and others have none. Half of the faults strike while some
-mail is under way, where they hurt most; loads may come in bursts.
+mail is under way, where they hurt most, others soon after a fault; loads may come in bursts.
 
 What is drawn stays within what the product promises to survive (``_within_promise``), so that every violation is a bug.
 """
@@ -16,13 +16,15 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .scenario import INSTANT, PAIRS, Fault, FaultKind, Load, Mail, Program, Scenario, Swarm
+from .scenario import INSTANT, PAIRS, Fault, FaultKind, Leaving, Load, Mail, Program, Scenario, Swarm
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
 KIND_SHARE = 0.5  # of the kinds that a seed takes
 BURSTS = (0, 0, 1, 2, 5)  # moments at which all the sessions of a load come, one of these numbers; 0: at any time
 BURST_SECONDS = 0.5  # how long a burst is
 AIMED_SHARE = 0.5  # of the faults that strike while a mail is under way, and not at any time
+FOLLOWING_SHARE = 0.25  # of the faults that strike soon after another one
+FOLLOWING_SECONDS = 3.0
 AIM_SECONDS = 0.6  # from the time of a mail: a session of a few mails takes some tenths of a second
 BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, mostly briefly; of others as they come
 CLOCK_STEP_SECONDS_MAX = 300.0
@@ -97,7 +99,13 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
         round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1))),
         session,
         address,
+        _leaving(load, number, seed),
     )
+
+
+def _leaving(load: Load, number: int, seed: int) -> Leaving:
+    of = draws(seed, f"load/{load.name}/leaving", number)
+    return of.choice((Leaving.CONTENT, Leaving.ANSWER)) if of.random() < load.leaves else Leaving.NEVER
 
 
 # -- faults
@@ -109,7 +117,7 @@ def _faults(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], seed: int) 
     count = draws(seed, "fault count").randint(*swarm.count)
     faults: list[Fault] = []
     for number in range(count if weights else 0):
-        at = _moment(scenario, swarm, mails, draws(seed, "moment", number))
+        at = _moment(scenario, swarm, mails, faults, draws(seed, "moment", number))
         fault = _fault(scenario, swarm, weights, at, draws(seed, "fault", number), lasting)
         if fault is not None and _within_promise(fault, faults):
             faults.append(fault)
@@ -124,11 +132,14 @@ def _weights(kinds: Sequence[FaultKind], seed: int) -> dict[FaultKind, float]:
     return {kind: of[kind].uniform(0.1, 1.0) for kind in taken}
 
 
-def _moment(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], of: random.Random) -> float:
-    """When a fault strikes."""
-    at = of.uniform(swarm.at_seconds, scenario.duration_seconds)
-    if mails and of.random() < AIMED_SHARE:
-        aimed = of.choice(mails).at_seconds + of.uniform(0.0, AIM_SECONDS)
+def _moment(
+    scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], faults: Sequence[Fault], of: random.Random
+) -> float:
+    """When a fault strikes: while some mail is under way, soon after another of *faults*, or at any time."""
+    at, aim = of.uniform(swarm.at_seconds, scenario.duration_seconds), of.random()
+    times = [event.at_seconds for event in (mails if aim < AIMED_SHARE else faults)]
+    if times and aim < AIMED_SHARE + FOLLOWING_SHARE:
+        aimed = of.choice(times) + of.uniform(0.0, AIM_SECONDS if aim < AIMED_SHARE else FOLLOWING_SECONDS)
         at = aimed if swarm.at_seconds <= aimed <= scenario.duration_seconds else at
     return round(at, 6)
 

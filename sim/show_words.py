@@ -34,8 +34,8 @@ MEANINGS = {
         "The records that the log is made of agree with what clients were told: what was accepted is recorded as "
         "received, what arrived as delivered, and nothing ends twice."
     ),
-    "answered": "A client that nothing disturbs gets an answer, and is not put off for trouble that there is not.",
-    "no_damage_without_cause": "The server finds no damage in its spool unless the disk did wrong.",
+    "answered": "A client that nothing disturbs gets an answer: nobody waits in vain, or is put off, without a cause.",
+    "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
     "deadlock": "There is always something left that can happen: here no task could run and no event was due.",

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .evidence import Result, Verdict
 from .kernel import SimulationFailure
-from .scenario import Expect, Fault, FaultKind, HostPlan, LinkPlan, Mail, NamePlan, Program, Scenario
+from .scenario import Expect, Fault, FaultKind, HostPlan, Leaving, LinkPlan, Mail, NamePlan, Program, Scenario
 
 T = TypeVar("T")
 
@@ -363,7 +363,7 @@ def _changed_fault(
 
 
 def _smaller_mails(search: _Search) -> None:
-    """One recipient, little content, a plain session."""
+    """One recipient, little content, a client that stays."""
     for index in range(len(search.best.mails)):
         mail = search.best.mails[index]
         if len(mail.forward_paths) > 1:
@@ -372,6 +372,7 @@ def _smaller_mails(search: _Search) -> None:
             )
         sizes = [octets for octets in SMALL_OCTETS if octets < mail.octets]
         search.first_of(_changed_mail(search.best, index, [("octets", octets) for octets in sizes]))
+        search.first_of(_changed_mail(search.best, index, [("leaves", Leaving.NEVER)]))
 
 
 def _changed_mail(

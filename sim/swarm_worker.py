@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .evidence import Result, Verdict, Violation
@@ -42,6 +42,14 @@ class TraceRequest:
     seed: int
     first: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """Run that seed of another, concrete, scenario than the task's."""
+
+    scenario: Scenario
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +85,17 @@ def serve() -> None:
             asked = pickle.load(requests)
         except EOFError:
             return
-        answer = traced(task, asked) if isinstance(asked, TraceRequest) else outcome(task, asked)
-        pickle.dump(answer, answers)
+        pickle.dump(_answer(task, asked), answers)
         answers.flush()
         gc.collect()  # between runs, so that no finaliser runs inside one
+
+
+def _answer(task: Task, asked: int | RunRequest | TraceRequest) -> Outcome | tuple[str, ...]:
+    if isinstance(asked, TraceRequest):
+        return traced(task, asked)
+    if isinstance(asked, RunRequest):
+        return outcome(replace(task, scenario=asked.scenario), asked.seed)
+    return outcome(task, asked)
 
 
 def outcome(task: Task, seed: int) -> Outcome:

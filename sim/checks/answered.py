@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..client import NOBODY
+from ..client import LEFT, NOBODY
 from ..evidence import Attempt, Evidence, Struck, Told, Violation
 from ..scenario import FaultKind
 from .custody import strikes
@@ -37,6 +37,8 @@ def answered(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _unanswered(attempt: Attempt) -> bool:
+    if attempt.reply == LEFT:
+        return False
     return attempt.told is Told.UNKNOWN or (
         attempt.told is Told.DEFERRED
         and (attempt.reply == NOBODY or REFUSED in attempt.reply or attempt.reply.startswith(TROUBLE))

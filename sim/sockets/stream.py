@@ -185,12 +185,10 @@ class StreamSocket(SimSocket):
         return self._queue
 
     async def accept(self) -> tuple[trio.socket.SocketType, Any]:
-        end = await self._waiting.reading(self._accept)
-        accepted = StreamSocket(self._life, self._family, self._proto, options=self._options.numbers, end=end)
-        self._host.trace("accept", conn=end.number, peer=end.remote or "(unix)", socket=accepted._number)
+        accepted, end = await self._waiting.reading(self._accept)
         return accepted, self._remote_of(end)  # of one that was reset in the queue too, as accept(2) has it
 
-    def _accept(self) -> End:
+    def _accept(self) -> tuple[StreamSocket, End]:
         self._check_open()
         if self._queue is None or self._queue.closed:
             raise failure(errno.EINVAL)
@@ -206,7 +204,9 @@ class StreamSocket(SimSocket):
                 mine.family, end.local, mine.reuse_address, mine.reuse_port, mine.v6_only, mine.uid, Use.CONNECTED
             )
             self._host.ports.adopt(end.binding)
-        return end
+        accepted = StreamSocket(self._life, self._family, self._proto, options=self._options.numbers, end=end)
+        self._host.trace("accept", conn=end.number, peer=end.remote or "(unix)", socket=accepted._number)
+        return accepted, end
 
     # -- connect
 
