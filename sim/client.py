@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -27,11 +28,16 @@ RECEIVE_OCTETS, REPLY_OCTETS_MAX = 4096, 65536
 SAID_MAX = 200  # of a reply, in the evidence
 NOBODY = "nobody answered"
 LEFT = "the client left"
+END = b".\r\n"  # of a content, after its last line
 LEAVES_AFTER_SECONDS = 0.003  # the end of the content, where it leaves before the answer: as long as a disk's sync
 
 
 class Gone(Exception):
     """The server is not there any more, or speaks no SMTP."""
+
+
+class FellSilent(Gone):
+    """The client says nothing more, but does not go."""
 
 
 @dataclass(slots=True)
@@ -65,6 +71,7 @@ class Sender:
 
     note: told each attempt when it ends. now: virtual seconds since the load began.
     target: where it goes. pipelining: commands are sent together where the server offers it.
+    source: the host it comes from. began: the time of its first mail.
     """
 
     def __init__(
@@ -77,12 +84,12 @@ class Sender:
         pipelining: bool = False,
     ) -> None:
         self.owed = [Owed(mail, list(mail.forward_paths), leaves=mail.leaves) for mail in mails]
+        self.source, self.began = mails[0].source, mails[0].at_seconds
         self._tell = note
         self.target = target
         self._now = now
         self._pipelining = pipelining
-        self._source = mails[0].source_address
-        self._from = self._source
+        self._address = self._from = mails[0].source_address
 
     @property
     def done(self) -> bool:
@@ -91,11 +98,15 @@ class Sender:
 
     async def run(self, machine: Machine) -> None:
         """Send until every mail is answered for good. Cancellation, death: ``break_off`` says what is known."""
+        async with trio.open_nursery() as silent:
+            await self._send_all(silent)
+
+    async def _send_all(self, silent: trio.Nursery) -> None:
         pause = PAUSE_FIRST_SECONDS
         while self.owed:
             await self._until(self.owed[0].mail.at_seconds)
             before = len(self.owed)
-            await self._round()
+            await self._round(silent)
             if len(self.owed) < before:
                 pause = PAUSE_FIRST_SECONDS
             elif self.owed:
@@ -113,13 +124,14 @@ class Sender:
 
     # -- one connection
 
-    async def _round(self) -> None:
-        """Try every mail that is owed once, over one connection."""
+    async def _round(self, silent: trio.Nursery) -> None:
+        """Try every mail that is owed once, over one connection; where that falls silent, it stays in *silent*."""
         current: Owed | None = self.owed[0]
         assert current is not None
         self._begin(current)  # that nobody is there is an attempt too
         try:
-            with trio.CancelScope() as silence, trio.socket.socket(_family(self.target.address)) as socket:
+            with trio.CancelScope() as silence, ExitStack() as opened:
+                socket = opened.enter_context(trio.socket.socket(_family(self.target.address)))
                 talk = Conversation(socket, silence)
                 await self._connect(socket, talk)
                 extensions = await _greet(talk)
@@ -128,7 +140,11 @@ class Sender:
                     talk.patient_for(math.inf)
                     await self._until(current.mail.at_seconds)
                     self._begin(current)
-                    await self._transaction(talk, current, pipelining)
+                    try:
+                        await self._transaction(talk, current, pipelining)
+                    except FellSilent:
+                        silent.start_soon(_say_nothing, socket, opened.pop_all())
+                        raise
                 current = None
                 await talk.ask("QUIT")
         except (OSError, Gone) as fault:
@@ -149,8 +165,8 @@ class Sender:
             owed.accepted = owed.refused = ()
 
     async def _connect(self, socket: trio.socket.SocketType, talk: Conversation) -> None:
-        if self._source:
-            await socket.bind((self._source, 0))
+        if self._address:
+            await socket.bind((self._address, 0))
         talk.patient_for(CONNECT_SECONDS)
         await socket.connect((self.target.address, self.target.port))
         self._from = socket.getsockname()[0]
@@ -184,6 +200,9 @@ class Sender:
         if leaves is Leaving.CONTENT:
             await talk.send(octets[: len(octets) // 2])
             raise Gone(LEFT)
+        if leaves is Leaving.SILENCE:
+            await talk.send(octets[: -len(END)])
+            raise FellSilent(LEFT)
         await talk.send(octets)
         owed.content_sent = True
         if leaves is Leaving.ANSWER:
@@ -311,7 +330,17 @@ async def _greet(talk: Conversation) -> tuple[str, ...]:
 
 def _stuffed(mail: Mail) -> bytes:
     """As it goes over the wire, its end included. No content begins with a dot."""
-    return content_of(mail).replace(b"\r\n.", b"\r\n..") + b".\r\n"
+    return content_of(mail).replace(b"\r\n.", b"\r\n..") + END
+
+
+async def _say_nothing(socket: trio.socket.SocketType, opened: ExitStack) -> None:
+    """Until the server ends the connection, which is closed then with all that is *opened*."""
+    with opened:
+        try:
+            while await socket.recv(RECEIVE_OCTETS):
+                pass
+        except OSError:
+            pass
 
 
 def _family(address: str) -> int:

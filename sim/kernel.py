@@ -146,15 +146,21 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
     # -- events
 
     def at(
-        self, time: float, function: Callable[..., object], *arguments: Any, ties: random.Random | None = None
+        self,
+        time: float,
+        function: Callable[..., object],
+        *arguments: Any,
+        ties: random.Random | None = None,
+        rank: float | None = None,
     ) -> Event:
         """Have ``function(*arguments)`` called at *time*, outside any task; it must not block and must not raise.
 
         ties: the stream that orders it among events of the same instant; its owner's own stream keeps the draws of
-            others as they are.
+            others as they are. rank: its place among them where nothing is to be drawn: below 0 is before all that is.
         """
         event = Event(max(time, self.now), function, arguments)
-        heapq.heappush(self._heap, (event.time, (ties or self._ties).random(), next(self._sequence), event))
+        tie = (ties or self._ties).random() if rank is None else rank
+        heapq.heappush(self._heap, (event.time, tie, next(self._sequence), event))
         return event
 
     def after(

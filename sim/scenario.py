@@ -27,6 +27,7 @@ class Leaving(Enum):
 
     NEVER = "never"
     CONTENT = "content"  # in the middle of the content: the connection ends, as when a process dies
+    SILENCE = "silence"  # before the end of the content: the connection stays, and nothing is said any more
     ANSWER = "answer"  # after the content, before the answer: the connection is reset
 
 

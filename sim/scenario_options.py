@@ -161,7 +161,7 @@ class MailOptions(Options):
         one_of(*(leaving.value for leaving in Leaving)),
         Leaving.NEVER.value,
         _MAILS,
-        "Where its client breaks the first attempt off: in the middle of the content, or before the answer to it.",
+        "Where its client breaks the first attempt off: in the content, by silence in it, or before the answer to it.",
     )
 
 

@@ -6,10 +6,11 @@ most. A client that is too late for its own connection (Idle_Time) is not meant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..client import LEFT, NOBODY
-from ..evidence import Attempt, Evidence, Told, Violation
+from ..evidence import Attempt, Evidence, Struck, Told, Violation
 from ..scenario import FaultKind
 from .custody import strikes
 
@@ -18,6 +19,9 @@ LASTING_SECONDS = 70.0  # beyond the end of a fault
 REFUSED = "Connection refused"
 
 _DISTURBING = frozenset(FaultKind) - {FaultKind.CLOCK_STEP, FaultKind.BIT_ROT}
+_LASTS = re.compile(
+    r"(?i)\breload|(?:\bset|\bunset)\b.*(?:listen|enable|sessions)"
+)  # said to a console: until who knows
 
 
 def answered(evidence: Evidence) -> Iterator[Violation]:
@@ -42,6 +46,10 @@ def _disturbed(evidence: Evidence, attempt: Attempt) -> bool:
     return any(
         any(end in struck.fault.targets for end in ends)
         and struck.began <= attempt.ended
-        and (struck.ended is None or struck.ended + LASTING_SECONDS >= attempt.began)
+        and (struck.ended is None or struck.ended + LASTING_SECONDS >= attempt.began or _lasts(struck))
         for struck in strikes(evidence, _DISTURBING)
     )
+
+
+def _lasts(struck: Struck) -> bool:
+    return struck.fault.kind is FaultKind.CONSOLE and _LASTS.search(struck.fault.text) is not None
