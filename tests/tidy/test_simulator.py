@@ -39,7 +39,7 @@ def test_kinds_that_mend_themselves_have_no_duration() -> None:
 
 
 def test_every_check_is_in_its_table() -> None:
-    """A file whose name is that of a function in it that yields violations makes a check."""
+    """A file makes a check when a function of its name gives violations."""
     there = {
         path.stem
         for path in (SIM / "checks").glob("*.py")
