@@ -34,6 +34,7 @@ class Arrivals:
         self.seen: dict[Delivery, int] = {}
         self._mails = {mail.name: mail for mail in mails}
         self._paths = dict.fromkeys(path for mail in self._mails.values() for path in mail.forward_paths)
+        self._trees: dict[str, ConfigTree] = {}
         self._mailboxes: dict[str, dict[str, list[str]]] = {}
         self._sinks: list[str] = []
         self._read: dict[tuple[str, str], None] = {}
@@ -49,11 +50,22 @@ class Arrivals:
         if plan.program is Program.SINK:
             self._sinks.append(plan.name)
         elif tree is not None and plan.name not in self._mailboxes:
-            mailboxes = self._mailboxes.setdefault(plan.name, {})
+            self._trees[plan.name], self._mailboxes[plan.name] = tree, {}
             for path in self._paths:
-                template = _template(tree, path)
-                if template:
-                    mailboxes.setdefault(Mailboxes(template).path(path), []).append(path)
+                self._add_mailbox(plan.name, path)
+
+    def expect(self, mail: Mail) -> None:
+        """*mail* is sent too."""
+        self._mails[mail.name] = mail
+        for path in dict.fromkeys(mail.forward_paths):
+            if path not in self._paths:
+                self._paths[path] = None
+                for host in self._trees:
+                    self._add_mailbox(host, path)
+
+    def _add_mailbox(self, host: str, path: str) -> None:
+        if template := _template(self._trees[host], path):
+            self._mailboxes[host].setdefault(Mailboxes(template).path(path), []).append(path)
 
     def look(self, hosts: Mapping[str, Host]) -> None:
         """See what is new on the disks, as they are now."""
@@ -65,6 +77,12 @@ class Arrivals:
                         if (mail := name_in(arrived.octets)) is not None:
                             delivery = mail, arrived.forward_path
                             self.seen[delivery] = self.seen.get(delivery, 0) + 1
+
+    def there(self, hosts: Mapping[str, Host]) -> Iterator[Arrived]:
+        """All that lies on the disks as they are now; it is not remembered."""
+        for host, place, folder in self._folders(hosts):
+            for name, inode in folder.names.items():
+                yield from self._arrived(host, f"{place}/{name}", bytes(inode.memory))
 
     def whole(self, mail: Mail) -> bool:
         """Whether *mail* was seen with each of its forward-paths."""

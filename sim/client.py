@@ -71,6 +71,7 @@ class Sender:
 
     note: told each attempt when it ends. now: virtual seconds since the load began.
     target: where it goes. pipelining: commands are sent together where the server offers it.
+    source: the host it comes from. began: the time of its first mail.
     """
 
     def __init__(
@@ -83,12 +84,12 @@ class Sender:
         pipelining: bool = False,
     ) -> None:
         self.owed = [Owed(mail, list(mail.forward_paths), leaves=mail.leaves) for mail in mails]
+        self.source, self.began = mails[0].source, mails[0].at_seconds
         self._tell = note
         self.target = target
         self._now = now
         self._pipelining = pipelining
-        self._source = mails[0].source_address
-        self._from = self._source
+        self._address = self._from = mails[0].source_address
 
     @property
     def done(self) -> bool:
@@ -164,8 +165,8 @@ class Sender:
             owed.accepted = owed.refused = ()
 
     async def _connect(self, socket: trio.socket.SocketType, talk: Conversation) -> None:
-        if self._source:
-            await socket.bind((self._source, 0))
+        if self._address:
+            await socket.bind((self._address, 0))
         talk.patient_for(CONNECT_SECONDS)
         await socket.connect((self.target.address, self.target.port))
         self._from = socket.getsockname()[0]

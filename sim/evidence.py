@@ -48,6 +48,7 @@ class Struck:
     ended: float | None = None
     mails: tuple[str, ...] = ()
     answer: str = ""  # of the console
+    answered: bool = False  # by the console, or not in time
     did: bool = True  # False: there was nothing to strike (no spooled message to rot, host down already)
 
 

@@ -6,23 +6,19 @@ Faults of one kind may overlap on one host: a thing is mended when the last of t
 
 from __future__ import annotations
 
-import errno
-import heapq
 import random
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import trio
 
-from momentum_trio.machine.disk import Step
-
-from . import disk
 from .arrivals import Arrivals
-from .disk.faults import STEPS, Injector, Operation
+from .disk import Operation
 from .evidence import Struck
 from .host import Host, Life
+from .kernel import Event
 from .life import FIRST_DESCRIPTOR
+from .order import Order
 from .rot import rot
 from .scenario import PAIRS, Fault, FaultKind, Mail
 from .service import Cut, Service, Up
@@ -41,6 +37,7 @@ class Stage:
 
     up: every host, by name; those with a program are Services. console: says a command to a node's console.
     active: what lasts now, in the order in which it struck, each with its mender. struck: all that struck.
+    planned: what is to strike or to be mended while the load lasts.
     """
 
     world: World
@@ -53,12 +50,32 @@ class Stage:
     active: list[tuple[Struck, Mender]] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     blocked: dict[str, int] = field(default_factory=dict)  # by name of a path: how many faults block it
-    injectors: dict[str, list[Injector]] = field(default_factory=dict)
+    planned: list[Event] = field(default_factory=list)
 
     @property
     def now(self) -> float:
         """Virtual seconds since the load began."""
         return self.world.kernel.now - self.began
+
+    def plan(self, fault: Fault) -> None:
+        """Have *fault* strike at its time, and be mended at its end, unless the load is over by then."""
+        at = self.began + fault.at_seconds
+        self.planned.append(self.world.kernel.at(at, self._strike_planned, fault, rank=Order.STRIKE))
+
+    def _strike_planned(self, fault: Fault) -> None:
+        self.plan_end(self.strike(fault))
+
+    def plan_end(self, struck: Struck) -> None:
+        """Have *struck* mended when its time is over, unless the load is over by then."""
+        fault = struck.fault
+        if struck.ended is None and fault.kind is not FaultKind.POWER_AT_STEP:
+            at = self.began + (fault.at_seconds + fault.seconds)
+            self.planned.append(self.world.kernel.at(at, self.mend, struck, rank=Order.MEND))
+
+    def forget_plans(self) -> None:
+        """Nothing that is planned happens any more."""
+        for event in self.planned:
+            event.cancel()
 
     def strike(self, fault: Fault) -> Struck:
         """Break what *fault* says, now. Not what is broken in the same way already."""
@@ -221,42 +238,29 @@ def _disk_full(stage: Stage, struck: Struck) -> Mender | None:
 
 
 def _disk_error(stage: Stage, struck: Struck) -> Mender | None:
-    return _inject(stage, struck, disk.Fault(errno.EIO), Operation.WRITE, Operation.READ, Operation.NAMES)
+    return _fail(stage, struck, Operation.WRITE, Operation.READ, Operation.NAMES)
 
 
 def _sync_error(stage: Stage, struck: Struck) -> Mender | None:
-    return _inject(stage, struck, disk.Fault(errno.EIO, drop_dirty=True), Operation.SYNC)
+    return _fail(stage, struck, Operation.SYNC, drop_dirty=True)
 
 
-def _inject(stage: Stage, struck: Struck, wrong: disk.Fault, *operations: Operation) -> Mender:
+def _fail(stage: Stage, struck: Struck, *operations: Operation, drop_dirty: bool = False) -> Mender:
     """Have that share of the steps go wrong which is the fault's amount."""
-    store, draws, share = stage.host(struck).store, stage.draws(struck), struck.fault.amount
-    steps = tuple(step for operation in operations for step in STEPS[operation])
-    injectors = stage.injectors.setdefault(struck.fault.targets[0], [])
-
-    def injector(step: Step[Any]) -> disk.Fault | None:
-        return wrong if isinstance(step, steps) and draws.random() < share else None
-
-    def first(step: Step[Any]) -> disk.Fault | None:
-        return next((found for asked in injectors if (found := asked(step)) is not None), None)
+    store, share, draws = stage.host(struck).store, struck.fault.amount, stage.draws(struck)
+    rules = [store.fail(each, share=share, drop_dirty=drop_dirty, draws=draws) for each in operations]
 
     def mend() -> None:
-        injectors.remove(injector)
-        store.inject = first if injectors else None
+        for rule in rules:
+            store.spare(rule)
 
-    injectors.append(injector)
-    store.inject = first
     return mend
 
 
 def _read_only(stage: Stage, struck: Struck) -> Mender | None:
     store = stage.host(struck).store
     store.remount_read_only()
-
-    def mend() -> None:
-        store.read_only = False
-
-    return mend
+    return lambda: store.remount_read_only(False)
 
 
 def _disk_slow(stage: Stage, struck: Struck) -> Mender | None:
@@ -348,7 +352,7 @@ def _hold(stage: Stage, struck: Struck) -> Mender | None:
 
 def _reset(stage: Stage, struck: Struck) -> Mender | None:
     one, other = (stage.world.hosts[name] for name in struck.fault.targets)
-    return _nothing if stage.world.network.reset(one, other) else None
+    return _nothing if stage.world.reset(one, other) else None
 
 
 def _slow_link(stage: Stage, struck: Struck) -> Mender | None:
@@ -398,25 +402,9 @@ MENDS_ITSELF = frozenset({FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_R
 """What is over as soon as it struck."""
 
 
-async def play(stage: Stage, faults: Iterable[Fault]) -> None:
-    """Strike and mend each of *faults* at its time. What lasts when the load is over is mended by ``heal``."""
-    moments: list[tuple[float, int, Fault | Struck]] = []
-    for number, fault in enumerate(faults):
-        heapq.heappush(moments, (fault.at_seconds, number, fault))
-    while moments:
-        at, number, what = heapq.heappop(moments)
-        if (left := at - stage.now) > 0:
-            await trio.sleep(left)
-        if isinstance(what, Struck):
-            stage.mend(what)
-            continue
-        struck = stage.strike(what)
-        if struck.ended is None and what.kind is not FaultKind.POWER_AT_STEP:
-            heapq.heappush(moments, (at + what.seconds, number, struck))
-
-
 def heal(stage: Stage, hosts: Container[str]) -> None:
-    """Mend everything whose targets are all among *hosts*."""
+    """The load is over: nothing planned happens, and everything whose targets are all among *hosts* is mended."""
+    stage.forget_plans()
     for struck, _ in list(stage.active):
         if all(name in hosts for name in struck.fault.targets):
             stage.mend(struck)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from ipaddress import ip_address
 
 import trio
@@ -20,14 +21,16 @@ from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProto
 from . import checks, marks
 from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
+from .checks.excuses import excuses
 from .client import Sender, Target
+from .drain_limit import drain_limit
 from .draw import draw
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
-from .faults import Stage, heal, play
+from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
-from .kernel import Deadlock, Livelock, SimulationFailure
-from .patience import drain_limit
+from .kernel import Deadlock, Event, Livelock, SimulationFailure
+from .order import Order
 from .scenario import Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import run_sink
@@ -39,6 +42,7 @@ LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all
 COUNTS_SECONDS = 5.0  # for the node's own counts
 LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
+SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
@@ -64,70 +68,83 @@ def run(
 ) -> Result:
     """Run *scenario* (drawn with *seed* first, unless it is concrete) in a world of that seed, and judge it."""
     concrete = scenario if scenario.concrete else draw(scenario, seed)
-    world = World(seed, short=concrete.short_share, keep_trace=keep_trace)
-    course = Course(concrete, world, look)
-    evidence, violations, verdict = course.evidence, course.violations, Verdict.HELD
-    try:
-        world.run(course.main)
-    except Escape as escape:
-        verdict = Verdict.ESCAPE
-        violations.append(Violation("escape", str(escape), course.now()))
-    except SimulationFailure as failure:
-        name = next(name for kind, name in FAILURES if isinstance(failure, kind))
-        violations.append(Violation(name, str(failure), course.now()))
-    else:
-        for name, check in checks.ALL:
-            if name not in concrete.expect.without:
-                violations.extend(check(evidence))
-    if violations and verdict is Verdict.HELD:
-        verdict = Verdict.BROKEN
-    kernel = world.kernel
-    return Result(
-        concrete,
-        seed,
-        verdict,
-        tuple(violations),
-        kernel.digest(),
-        kernel.line_count,
-        tuple(kernel.prefix_digests),
-        kernel.now,
-        kernel.events_done,
-        marks.reached(evidence),
-        tuple(map(str, kernel.lines)) if keep_trace else (),
-        evidence if keep_evidence else None,
-    )
+    course = Course(concrete, seed, keep_trace=keep_trace)
+    course.look = look
+    result = course.run()
+    return result if keep_evidence else replace(result, evidence=None)
 
 
 class Course:
-    """The course of one run."""
+    """The course of one run of a concrete scenario.
 
-    def __init__(self, scenario: Scenario, world: World, look: Look | None) -> None:
+    look: see Look. by_hand: called when the load begins; whoever that is ends it.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, *, keep_trace: bool = False) -> None:
         self.scenario = scenario
-        self.world = world
+        self.world = world = World(seed, short=scenario.short_share, keep_trace=keep_trace)
         self.evidence = Evidence(scenario, world)
         self.violations: list[Violation] = []
-        self._look = look
+        self.look: Look | None = None
+        self.by_hand: Callable[[], object] | None = None
+        self.stage: Stage
+        self.senders: dict[Sender, Event] = {}  # of each session, and when it begins
         self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
         for name in scenario.names:
             world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
-        self._arrivals = Arrivals(scenario.mails)
-        self._senders: list[Sender] = []
+        self.arrivals = Arrivals(scenario.mails)
         self._locks: dict[str, trio.Lock] = {}
-        self._stage: Stage
+        self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
+        self._nursery: trio.Nursery
+        self._load_over = trio.Event()
         _lay_links(world, scenario)
+
+    def run(self) -> Result:
+        """Run it and judge it."""
+        violations, verdict = self.violations, Verdict.HELD
+        try:
+            self.world.run(self._main)
+        except Escape as escape:
+            verdict = Verdict.ESCAPE
+            violations.append(Violation("escape", str(escape), self.now()))
+        except SimulationFailure as failure:
+            name = next(name for kind, name in FAILURES if isinstance(failure, kind))
+            violations.append(Violation(name, str(failure), self.now()))
+        else:
+            for name, check in checks.ALL:
+                if name not in self.scenario.expect.without:
+                    violations.extend(check(self.evidence))
+        if violations and verdict is Verdict.HELD:
+            verdict = Verdict.BROKEN
+        kernel = self.world.kernel
+        return Result(
+            self.scenario,
+            kernel.seed,
+            verdict,
+            tuple(violations),
+            kernel.digest(),
+            kernel.line_count,
+            tuple(kernel.prefix_digests),
+            kernel.now,
+            kernel.events_done,
+            marks.reached(self.evidence),
+            tuple(map(str, kernel.lines)),
+            self.evidence,
+        )
 
     def now(self) -> float:
         """Virtual seconds since the load began."""
         return self.world.kernel.now - self.evidence.load_began
 
-    async def main(self) -> None:
+    async def _main(self) -> None:
         """All of it; the world's driver."""
         async with trio.open_nursery() as nursery:
+            self._nursery = nursery
             up = {plan.name: self._up(plan) for plan in self.scenario.hosts}
-            self._stage = Stage(
+            self.stage = Stage(
                 self.world,
                 up,
-                self._arrivals,
+                self.arrivals,
                 {mail.name: mail for mail in self.scenario.mails},
                 nursery,
                 self._say,
@@ -141,15 +158,24 @@ class Course:
             await trio.sleep(SETTLE_SECONDS)
             self._count(self.evidence.baseline)
             for service in self._services():
-                self._arrivals.add(service.plan, _tree(service))
-            self.evidence.load_began = self._stage.began = self.world.kernel.now
-            await self._load(nursery)
-            await self._drain()
-            await trio.sleep(OUTCOMES_SECONDS)
-            await self._examine()
+                self.arrivals.add(service.plan, _tree(service))
+            self.evidence.load_began = self.stage.began = self.world.kernel.now
+            try:
+                await self._load()
+                await self._drain()
+                await trio.sleep(OUTCOMES_SECONDS)
+                await self._examine()
+            finally:  # events may not begin anything where nothing can be begun any more
+                self.stage.forget_plans()
+                for begin in self.senders.values():
+                    begin.cancel()
             nursery.cancel_scope.cancel()
-        for sender in self._senders:
+        for sender in sorted(self.senders, key=lambda sender: sender.began):
             sender.break_off()
+
+    def break_off(self) -> None:
+        """End it as it is. What it then is judged to be says nothing."""
+        self._nursery.cancel_scope.cancel()
 
     # -- what there is
 
@@ -163,14 +189,14 @@ class Course:
                 return await host.start(run_sink)
             return await host.start(run_node, plan.config)
 
-        return Service(plan, host, start, lambda name: self._stage.troubled(name), self._complain)
+        return Service(plan, host, start, lambda name: self.stage.troubled(name), self._complain)
 
     def _complain(self, host: str, text: str) -> None:
         self.violations.append(Violation("process_died", text, self.now(), host=host))
 
     def _services(self, among: tuple[str, ...] | None = None) -> list[Service]:
         return [
-            up for name, up in self._stage.up.items() if isinstance(up, Service) and (among is None or name in among)
+            up for name, up in self.stage.up.items() if isinstance(up, Service) and (among is None or name in among)
         ]
 
     def _living(self) -> tuple[str, ...]:
@@ -192,21 +218,46 @@ class Course:
 
     # -- load and faults
 
-    async def _load(self, nursery: trio.Nursery) -> None:
+    async def _load(self) -> None:
+        """Nothing of it is begun before its time: one mail or fault more changes nothing before it."""
         for mails in _sessions(self.scenario.mails):
-            first = mails[0]
-            sender = Sender(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
-            self._senders.append(sender)
-            nursery.start_soon(self._send, self._stage.up[first.source], sender, first.at_seconds)
-        if self._look is not None:
-            nursery.start_soon(self._look_on, self._look)
-        with trio.move_on_after(self.scenario.duration_seconds):
-            await play(self._stage, self.scenario.faults)
-            await trio.sleep_forever()
+            self.send(mails)
+        for fault in self.scenario.faults:
+            self.stage.plan(fault)
+        if self.by_hand is None:
+            end = self.evidence.load_began + self.scenario.duration_seconds
+            self.world.kernel.at(end, self.end_load, self.scenario, rank=Order.END)
+        else:
+            self.by_hand()
+        if self.look is not None:
+            self._nursery.start_soon(self._look_on, self.look)
+        await self._load_over.wait()
 
-    async def _send(self, client: Up, sender: Sender, at_seconds: float) -> None:
+    def end_load(self, scenario: Scenario) -> None:
+        """Load and faults are over; *scenario* is what they were."""
+        self.scenario = self.evidence.scenario = scenario
+        self._load_over.set()
+
+    def send(self, mails: Sequence[Mail]) -> Sender:
+        """Have *mails* sent in one session that begins at the time of the first."""
+        first = mails[0]
+        sender = Sender(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
+        at = self.evidence.load_began + first.at_seconds
+        begin = partial(self._nursery.start_soon, self._send, self.stage.up[first.source], sender)
+        self.senders[sender] = self.world.kernel.at(at, begin, rank=Order.SEND)
+        return sender
+
+    def withdraw(self) -> None:
+        """Sessions whose time has not come are not sent."""
+        for sender in [sender for sender in self.senders if not self.begun(sender)]:
+            self.senders.pop(sender).cancel()
+
+    def begun(self, sender: Sender) -> bool:
+        """Whether its time has come."""
+        return self.senders[sender].function is None
+
+    async def _send(self, client: Up, sender: Sender) -> None:
         """See one session through, in as many lives of its client as it takes."""
-        await trio.sleep(max(0.0, at_seconds - self.now()))
         while not sender.done:
             await client.until_free()
             try:
@@ -216,7 +267,7 @@ class Course:
 
     async def _look_on(self, look: Look) -> None:
         while True:  # noqa: ASYNC110 (it is no wait for anything)
-            await trio.sleep(look(self._stage))
+            await trio.sleep(look(self.stage))
 
     def _note(self, attempt: Attempt) -> None:
         self.evidence.attempts.append(attempt)
@@ -233,13 +284,15 @@ class Course:
 
     async def _say(self, service: Service, struck: Struck) -> None:
         """Somebody says the text of *struck* to the console; one at a time."""
+        if struck.fault.text.strip() == SHUTDOWN:
+            service.ended_for_cause()
         try:
             async with self._locks.setdefault(service.host.name, trio.Lock()):
                 said = await service.host.call(say, _console_of(service), struck.fault.text)
         except (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied) as fault:
-            struck.answer, struck.did = f"{type(fault).__name__}: {fault}", False
+            struck.answer, struck.did, struck.answered = f"{type(fault).__name__}: {fault}", False, True
             return
-        struck.answer = said.answer
+        struck.answer, struck.answered = said.answer, True
         if not said.ok:
             self.evidence.refused_commands.append((struck, said.before, said.after))
 
@@ -248,10 +301,10 @@ class Course:
     async def _drain(self) -> None:
         """Heal what must be well, and wait until all is where it belongs; then count what is open."""
         living, evidence = self._living(), self.evidence
-        heal(self._stage, living)
+        heal(self.stage, living)
         healed = self.now()
         evidence.drain_limit_seconds = drain_limit(self.scenario)
-        if await self._idle(living, self._arrivals):
+        if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
@@ -268,7 +321,7 @@ class Course:
         return False
 
     async def _nothing_owed(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
-        if any(not sender.done for sender in self._senders if sender.target.host in living):
+        if any(not sender.done for sender in self.senders if sender.target.host in living):
             return False
         services = self._services(living)
         if not all(service.running for service in services):
@@ -276,19 +329,21 @@ class Course:
         arrivals.look(self._hosts)
         if any(delivery not in arrivals.seen for delivery in self._owed(living)):
             return False
-        rotten = {name for struck in self.evidence.struck for name in struck.mails}
-        most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in rotten)
+        kept = self._excused | {name: None for struck in self.evidence.struck for name in struck.mails}
+        most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in kept)
         return all([await _queued(service) <= most for service in services])
 
     def _owed(self, living: tuple[str, ...]) -> dict[Delivery, None]:
-        """What was accepted by a host that must be well, and did not rot."""
-        rotten = {name for struck in self.evidence.struck for name in struck.mails}
-        return {
-            (attempt.mail.name, path): None
-            for attempt in self.evidence.attempts
-            if attempt.told is Told.ACCEPTED and attempt.target_host in living and attempt.mail.name not in rotten
-            for path in attempt.forward_paths
-        }
+        """What was accepted by a host that must be well, and nothing excuses."""
+        excused, owed = excuses(self.evidence), dict[Delivery, None]()
+        for attempt in self.evidence.attempts:
+            if attempt.told is Told.ACCEPTED and attempt.target_host in living:
+                for path in attempt.forward_paths:
+                    if excused(attempt, path):
+                        self._excused[attempt.mail.name] = None
+                    else:
+                        owed[attempt.mail.name, path] = None
+        return owed
 
     async def _sessions_over(self, living: tuple[str, ...]) -> None:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
@@ -324,9 +379,9 @@ class Course:
         for service in services:
             service.release()
         if await self._started(services):
-            durable = self._arrivals.anew()
+            durable = self.arrivals.anew()
             await self._idle(living, durable)
-        self.evidence.arrived = self._arrivals.durable(self._hosts)
+        self.evidence.arrived = self.arrivals.durable(self._hosts)
 
 
 def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:
@@ -357,19 +412,19 @@ def _lay_links(world: World, scenario: Scenario) -> None:
             path.octets_per_second = link.octets_per_second
 
 
-def _node(service: Service) -> Started | None:
+def node_of(service: Service) -> Started | None:
     started = None if service.life is None else service.life.started
     return started if isinstance(started, Started) else None
 
 
 def _tree(service: Service) -> ConfigTree | None:
-    node = _node(service)
+    node = node_of(service)
     return None if node is None else node.administration.tree
 
 
 async def _queued(service: Service) -> int:
     """How many messages the node says it has not delivered; 0 of a sink."""
-    node = _node(service)
+    node = node_of(service)
     if node is None:
         return 0
     with trio.move_on_after(COUNTS_SECONDS):
@@ -380,7 +435,7 @@ async def _queued(service: Service) -> int:
 
 def _console_of(service: Service) -> Endpoint:
     """Where the node's console listens. Raises Unanswered if it does not."""
-    node = _node(service)
+    node = node_of(service)
     for report in () if node is None else node.administration.listeners():
         if report.listener.lower() == "control_listener" and report.bound:
             return Endpoint.parse(report.bound)

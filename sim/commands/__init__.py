@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from . import check, diff, planted, replay, run, show, shrink, swarm
+from . import check, console, diff, plant, planted, replay, run, same, show, shrink, swarm
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     check.COMMAND,
     run.COMMAND,
+    console.COMMAND,
     swarm.COMMAND,
     replay.COMMAND,
     shrink.COMMAND,
     show.COMMAND,
     diff.COMMAND,
+    same.COMMAND,
+    plant.COMMAND,
     planted.COMMAND,
 )

@@ -1,0 +1,1 @@
+"""A running world in somebody's hands: ``ec_sim console``."""
