@@ -114,6 +114,7 @@ class _Search:
         self.history: list[str] = []
         self.mail: Mail | None = None  # the one that the violation is about
         self.sent_at: tuple[float, ...] = ()  # when it was tried to send it, the last time first
+        self.rotten: tuple[Mail, ...] = ()  # those that a fault hit
         self.sensible = sensible
         self._invariant = invariant
         self._run = run
@@ -153,6 +154,9 @@ class _Search:
         self.mail = next((mail for mail in self.best.mails if mail.name in names[:1]), None)
         attempts = [] if result.evidence is None else result.evidence.attempts
         self.sent_at = tuple([each.began for each in reversed(attempts) if each.mail.name in names[:1]])
+        struck = [] if result.evidence is None else result.evidence.struck
+        hit = [name for each in struck for name in each.mails]
+        self.rotten = tuple([mail for mail in self.best.mails if mail.name in hit])
 
     def _outcome(self, candidate: Scenario, seed: int) -> Result | None:
         """None: the candidate makes no sense, or the run itself failed."""
@@ -262,6 +266,21 @@ def _one_mail_and_a_step(search: _Search) -> None:
         for amount in range(1, STEPS_TRIED + 1):
             candidate = replace(alone, faults=(*kept, replace(fault, amount=float(amount))))
             if search.try_(candidate, f"only {mail.name}, power cut at step {amount}", schedules=1):
+                return
+
+
+def _a_mail_and_a_rotten_one(search: _Search) -> None:
+    """The mail that the violation is about and one that rotted, both when that was sent, by sessions of their own."""
+    best, mail = search.best, search.mail
+    if mail is None or len(best.mails) <= 2:
+        return
+    for rotten in search.rotten:
+        for seconds in dict.fromkeys(search.sent_at):
+            pair = [
+                replace(each, at_seconds=round(seconds, 6), session=number)
+                for number, each in enumerate((rotten, mail))
+            ]
+            if rotten != mail and search.try_(replace(best, mails=tuple(pair)), f"only {rotten.name} and {mail.name}"):
                 return
 
 
@@ -405,6 +424,7 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _fewer_faults,
     _one_mail,
     _one_mail_and_a_step,
+    _a_mail_and_a_rotten_one,
     _fewer_mails,
     _fewer_hosts,
     _shorter_times,
