@@ -269,6 +269,16 @@ def _one_mail_and_a_step(search: _Search) -> None:
                 return
 
 
+def _no_descriptor_left(search: _Search) -> None:
+    """Where descriptors run out: none is left from the beginning, so that one message is enough to miss one."""
+    best, mail = search.best, search.mail
+    for index, fault in enumerate(best.faults):
+        if mail is not None and fault.kind is FaultKind.DESCRIPTORS and len(best.mails) > 1:
+            faults = (*best.faults[:index], replace(fault, amount=0.0), *best.faults[index + 1 :])
+            alone = (replace(mail, at_seconds=fault.at_seconds),)
+            search.try_(replace(best, faults=faults, mails=alone), f"only {mail.name}, and no descriptor left")
+
+
 def _a_mail_and_a_rotten_one(search: _Search) -> None:
     """The mail that the violation is about and one that rotted, both when that was sent, by sessions of their own."""
     best, mail = search.best, search.mail
@@ -424,6 +434,7 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _fewer_faults,
     _one_mail,
     _one_mail_and_a_step,
+    _no_descriptor_left,
     _a_mail_and_a_rotten_one,
     _fewer_mails,
     _fewer_hosts,
