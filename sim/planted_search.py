@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from .draw import draw
 from .evidence import Verdict
 from .planted import FOLDER, ROOT, Planted, apply
 from .scenario import Scenario
 from .shrink import ESCAPE, Shrunk
 from .surroundings import fix_addresses, hash_seed_of
-from .swarm import Worker
+from .swarm import DIED, Worker
 from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
 
 RANGE_STRIDE = 10_000  # between the first seeds of two ranges
@@ -108,13 +109,16 @@ def _first_find(result: Search, seeds: range, bad: _Runner, good: _Runner) -> Fi
         result.seeds += 1
         if outcome.verdict is Verdict.HELD or outcome.scenario is None:
             continue
-        without = good.run(outcome.scenario, seed)
+        scenario = (
+            outcome.scenario if outcome.scenario.concrete else draw(outcome.scenario, seed)
+        )  # if its process died
+        without = good.run(scenario, seed)
         if without.verdict is not Verdict.HELD:
             result.alarms.append((seed, _broke(without)))
             continue
         names = {violation.invariant: violation.text for violation in reversed(outcome.violations)}
         invariant = next((name for name in result.planted.checks if name in names), outcome.violations[0].invariant)
-        return Find(outcome.scenario, seed, number, invariant, names[invariant])
+        return Find(scenario, seed, number, invariant, names[invariant])
     return None
 
 
@@ -179,13 +183,15 @@ class _Runner:
             self._worker.end()
             self._worker = None
 
-    def _ask(self, asked: int | RunRequest, seed: int) -> Outcome:
+    def _ask(self, asked: int | RunRequest, seed: int, *, again: bool = False) -> Outcome:
         if self._worker is None:
             self._worker = Worker(self._task, hash_seed_of(seed), SEED_SECONDS_MAX, self._tree)
         answer = self._worker.ask(asked)
         if not isinstance(answer, Outcome):
             answer = self._worker.how_it_failed(seed)
             self.end()
+            if not again and answer.violations[0].invariant == DIED:  # what ended it may have come from outside
+                return self._ask(asked, seed, again=True)
         self.cpu_seconds += answer.cpu_seconds
         return answer
 

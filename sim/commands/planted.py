@@ -23,7 +23,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="how the names begin; default: every bug")
     parser.add_argument("--ranges", type=int, default=5, metavar="COUNT", help="of seeds; default: %(default)s")
     parser.add_argument(
-        "--seeds-per-range", type=int, default=100, metavar="COUNT", help="run at most; default: %(default)s"
+        "--seeds-per-range", type=int, default=200, metavar="COUNT", help="run at most; default: %(default)s"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="bugs looked for at a time")
     parser.add_argument("--no-shrink", action="store_true", help="do not shrink what is found")
