@@ -81,7 +81,8 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self.failure: SimulationFailure | None = None
         self.events_done = 0
         self.passes = 0  # of trio's loop
-        self.watch: Callable[[], object] | None = None  # called before each event and each pass of trio's loop
+        # called before each event, before time moves, and before each pass of trio's loop
+        self.watch: Callable[[], object] | None = None
         self._keep_trace = keep_trace
         self._still_passes_max = still_passes_max
         self.now = 0.0  # for events; tasks and trio ask current_time()
@@ -124,7 +125,11 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
     def _carry_out(self, until: float) -> None:
         """Carry out events due up to *until*, the earliest first, until one makes a task runnable."""
         heap = self._heap
-        while heap and heap[0][0] <= until:
+        while True:
+            if self.watch is not None:
+                self.watch()
+            if not heap or heap[0][0] > until or schedule.runnable():
+                return
             time, _, _, event = heapq.heappop(heap)
             if event.function is None:
                 continue
@@ -135,8 +140,6 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
             self.events_done += 1
             self._count_still_pass()
             function(*arguments)
-            if schedule.runnable():
-                return
 
     def _advance(self, time: float) -> None:
         assert time >= self.now
@@ -205,11 +208,11 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:
         """trio's instrument, once per pass of its loop."""
         self.passes += 1
+        if self.watch is not None:
+            self.watch()
         self._count_still_pass()
 
     def _count_still_pass(self) -> None:
-        if self.watch is not None:
-            self.watch()
         self._still_passes += 1
         if self._still_passes > self._still_passes_max:
             self._still_passes = 0
