@@ -101,11 +101,11 @@ class Views:
         course, up = self._course, self._course.stage.up[plan.name]
         if plan.program is Program.CLIENT:
             own = [sender for sender in course.senders if sender.source == plan.name and course.begun(sender)]
-            yield f"{sum(not sender.done for sender in own)} of {_count(len(own), 'session')} not done"
-            yield f"{_count(sum(len(sender.owed) for sender in own), 'mail')} not answered for good"
+            yield f"{sum(not sender.done for sender in own)} of {counted(len(own), 'session')} not done"
+            yield f"{counted(sum(len(sender.owed) for sender in own), 'mail')} not answered for good"
             return
         if isinstance(up, Service) and up.running and (node := node_of(up)) is not None:
-            yield _count(sum(report.sessions for report in node.administration.listeners()), "session")
+            yield counted(sum(report.sessions for report in node.administration.listeners()), "session")
         owed = {
             (attempt.mail.name, path): None
             for attempt in course.evidence.attempts
@@ -113,7 +113,7 @@ class Views:
             for path in attempt.forward_paths
         }
         left = sum(delivery not in there for delivery in owed)
-        yield f"accepted {_count(len(owed), 'delivery', 'deliveries')}, {left} not seen at the end yet"
+        yield f"accepted {counted(len(owed), 'delivery', 'deliveries')}, {left} not seen at the end yet"
 
     def _kept(self, plan: HostPlan, there: Mapping[Delivery, list[Arrived]]) -> Iterator[str]:
         """Spool and mailboxes."""
@@ -121,7 +121,7 @@ class Views:
         if isinstance(up, Service) and (node := node_of(up)) is not None:
             base = SpoolOptions.resolve(node.administration.tree.chain_global()).base
             files = files_below(self._hosts[plan.name].store, base)
-            yield f"spool {base}: {_count(len(files), 'file')}, {sum(files.values())} octets"
+            yield f"spool {base}: {counted(len(files), 'file')}, {sum(files.values())} octets"
         boxes = Counter(each.forward_path for all_ in there.values() for each in all_ if each.host == plan.name)
         if boxes:
             yield f"holds {', '.join(f'{path} {number}' for path, number in sorted(boxes.items()))}"
@@ -216,8 +216,9 @@ def _lies(mail: Mail, there: Mapping[Delivery, list[Arrived]]) -> str:
     """How many of its forward-paths have it."""
     copies = [len(there.get((mail.name, path), ())) for path in mail.forward_paths]
     more = f", {sum(copies)} copies" if sum(copies) > len(copies) else ""
-    return f"at its end for {sum(map(bool, copies))} of {_count(len(copies), 'recipient')}{more}"
+    return f"at its end for {sum(map(bool, copies))} of {counted(len(copies), 'recipient')}{more}"
 
 
-def _count(number: int, what: str, many: str = "") -> str:
+def counted(number: int, what: str, many: str = "") -> str:
+    """``1 mail``, ``2 mails``."""
     return f"{number} {what if number == 1 else many or what + 's'}"
