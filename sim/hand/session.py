@@ -381,9 +381,10 @@ class Session:
         if last > course.now():  # a session that began has mails that are still to come
             raise Misunderstood(f"a session has mails until {clock(last)}: run to {shown_seconds(last)} first")
         at = self._instant()
-        course.withdraw()
+        course.withdraw(at)
+        due = [each for each in course.stage.to_come() if each.at_seconds <= at]
         sent = [mail for mail in self._mails if mail.at_seconds <= at]
-        final = played(self.scenario, sent, course.stage.struck, (), at)
+        final = played(self.scenario, sent, course.stage.struck, due, at)
         self._kernel.at(self._at(at), course.end_load, final, rank=Order.END)
         self._judged = True
         self._still.let_go()

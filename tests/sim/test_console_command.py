@@ -324,7 +324,7 @@ def test_what_breaks_by_hand_is_saved_and_replayed(tmp_path: Path) -> None:
     said = "run 1\nsend client mx alice@example.com\njudge\nsave lost.sim\nsave out/a.sim\nsave out/a.sim\n"
     status, told = ec_sim(tmp_path, said, "console", "lost.sim", "--seed", "9")
     assert status == Verdict.BROKEN.value, told
-    assert "no_accepted_lost at " in told
+    assert "  drained at " in told
     assert "there is a lost.sim already." in told
     assert (tmp_path / "lost.sim").read_text() == LOST
     saved = read(str(tmp_path / "out/a.sim"))
@@ -347,19 +347,19 @@ def transcript() -> tuple[list[str], str]:
 
 
 def shape(text: str) -> str:
-    """*text* without what any change of the product changes: digests, identifiers, fractions, numbers of events."""
+    """*text* without what any change of the product changes: digests, identifiers, times, sizes, numbers of events."""
     text = re.sub(r"\b[0-9a-f]{32}\b|OK [-0-9A-F/]+|[0-9]+\.P[0-9A-Za-z]+\.mx", "?", text)
-    return re.sub(r"[0-9]+ events?\b|[0-9]+ octets|(?<=[0-9])\.[0-9]+ s", "?", text)
+    return re.sub(r"[0-9]+ events?\b|[0-9]+ octets|^ +[0-9]+ /|[0-9]+\.[0-9]{3,}", "?", text, flags=re.M)
 
 
 def test_the_manuals_session_is_what_is_said_whatever_the_hash_seed(tmp_path: Path) -> None:
     (_, file, *rest), text = transcript()
     lines = PROMPT.findall(text)
-    told = [
-        ec_sim(tmp_path, "\n".join([*lines, ""]), "console", str(ROOT / file), *rest, hash_seed=hash_seed)[1]
-        for hash_seed in ("1", "2")
-        if not (tmp_path / "hand.sim").unlink(missing_ok=True)
-    ]
+    told = []
+    for hash_seed in ("1", "2"):
+        (tmp_path / hash_seed).mkdir()
+        arguments = ("console", str(ROOT / file), *rest)
+        told.append(ec_sim(tmp_path / hash_seed, "\n".join([*lines, ""]), *arguments, hash_seed=hash_seed)[1])
     assert told[0] == told[1]
     assert shape(told[0]) == shape(text)
 
