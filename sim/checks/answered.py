@@ -1,4 +1,4 @@
-"""A client that nothing disturbs gets its answer: nobody waits, or finds nobody, without a cause.
+"""A client that nothing disturbs gets its answer: nobody waits, finds nobody, or is put off, without a cause.
 
 Causes last: a connection that was cut is repeated later and later, a Listen that failed opens again after a minute at
 most. A client that is too late for its own connection (Idle_Time) is not meant.
@@ -17,6 +17,7 @@ from .custody import strikes
 NAME = "answered"
 LASTING_SECONDS = 70.0  # beyond the end of a fault
 REFUSED = "Connection refused"
+TROUBLE = ("451 4.3.0", "452 4.3.1")  # its disk fails, or is full
 
 _DISTURBING = frozenset(FaultKind) - {FaultKind.CLOCK_STEP, FaultKind.BIT_ROT}
 _LASTS = re.compile(
@@ -29,7 +30,9 @@ def answered(evidence: Evidence) -> Iterator[Violation]:
     for attempt in evidence.attempts:
         if _unanswered(attempt) and not _disturbed(evidence, attempt):
             waited = attempt.ended - attempt.began
-            text = f"{attempt.mail.name}: no answer from {attempt.target_host} in {waited:g} s: {attempt.reply}"
+            text = (
+                f"{attempt.mail.name}: nothing broken, and {attempt.target_host} said in {waited:g} s: {attempt.reply}"
+            )
             yield Violation(NAME, text, attempt.ended, attempt.mail.name, attempt.target_host)
 
 
@@ -37,7 +40,8 @@ def _unanswered(attempt: Attempt) -> bool:
     if attempt.reply == LEFT:
         return False
     return attempt.told is Told.UNKNOWN or (
-        attempt.told is Told.DEFERRED and (attempt.reply == NOBODY or REFUSED in attempt.reply)
+        attempt.told is Told.DEFERRED
+        and (attempt.reply == NOBODY or REFUSED in attempt.reply or attempt.reply.startswith(TROUBLE))
     )
 
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from evidence_given import BOB, CAROL, CONFIG, MAIL_ONE, MAIL_TWO, at, attempt, batch_of, delivered, evidence, fault
+from evidence_given import (
+    BOB,
+    CAROL,
+    CONFIG,
+    MAIL_ONE,
+    MAIL_TWO,
+    at,
+    attempt,
+    batch_of,
+    delivered,
+    evidence,
+    fault,
+    received,
+    went,
+)
 
 from momentum_trio.mail.record import Failed
 from sim.checks import ALL
@@ -24,6 +38,11 @@ def whole() -> Evidence:
         attempt(MAIL_ONE),
         attempt(MAIL_TWO),
         arrived=[delivered(MAIL_ONE), delivered(MAIL_TWO), delivered(MAIL_TWO, CAROL)],
+        records=[
+            record
+            for number, (mail, path) in enumerate(((MAIL_ONE, BOB), (MAIL_TWO, BOB), (MAIL_TWO, CAROL)))
+            for record in (received(mail, path), went(mail, path, message=str(number)))
+        ],
     )
 
 
