@@ -7,7 +7,9 @@ outside the simulated process (``Sender``), so that a killed client still gives 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -17,7 +19,7 @@ from momentum_trio.machine import Machine
 
 from .evidence import Attempt, Told
 from .letter import content_of
-from .scenario import Mail
+from .scenario import Leaving, Mail
 
 CONNECT_SECONDS = 20.0
 REPLY_SECONDS = 60.0  # silence after which a client believes that nobody is there
@@ -25,15 +27,25 @@ PAUSE_FIRST_SECONDS, PAUSE_MAX_SECONDS = 1.0, 20.0  # between two rounds; each i
 RECEIVE_OCTETS, REPLY_OCTETS_MAX = 4096, 65536
 SAID_MAX = 200  # of a reply, in the evidence
 NOBODY = "nobody answered"
+LEFT = "the client left"
+END = b".\r\n"  # of a content, after its last line
+LEAVES_AFTER_MS = 8  # at most, the end of the content, where it leaves before the answer: some syncs of a disk
 
 
 class Gone(Exception):
     """The server is not there any more, or speaks no SMTP."""
 
 
+class FellSilent(Gone):
+    """The client says nothing more, but does not go."""
+
+
 @dataclass(slots=True)
 class Owed:
-    """A mail not answered for good yet. left: forward-paths not settled; content_sent: its end was handed over."""
+    """A mail not answered for good yet.
+
+    left: forward-paths not settled; content_sent: its end was handed over; leaves: where the next attempt ends.
+    """
 
     mail: Mail
     left: list[str]
@@ -42,6 +54,7 @@ class Owed:
     refused: tuple[tuple[str, str], ...] = ()
     under_way: bool = False
     content_sent: bool = False
+    leaves: Leaving = Leaving.NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ class Sender:
         *,
         pipelining: bool = False,
     ) -> None:
-        self.owed = [Owed(mail, list(mail.forward_paths)) for mail in mails]
+        self.owed = [Owed(mail, list(mail.forward_paths), leaves=mail.leaves) for mail in mails]
         self.source, self.began = mails[0].source, mails[0].at_seconds
         self._tell = note
         self.target = target
@@ -85,11 +98,15 @@ class Sender:
 
     async def run(self, machine: Machine) -> None:
         """Send until every mail is answered for good. Cancellation, death: ``break_off`` says what is known."""
+        async with trio.open_nursery() as silent:
+            await self._send_all(silent)
+
+    async def _send_all(self, silent: trio.Nursery) -> None:
         pause = PAUSE_FIRST_SECONDS
         while self.owed:
             await self._until(self.owed[0].mail.at_seconds)
             before = len(self.owed)
-            await self._round()
+            await self._round(silent)
             if len(self.owed) < before:
                 pause = PAUSE_FIRST_SECONDS
             elif self.owed:
@@ -107,13 +124,14 @@ class Sender:
 
     # -- one connection
 
-    async def _round(self) -> None:
-        """Try every mail that is owed once, over one connection."""
+    async def _round(self, silent: trio.Nursery) -> None:
+        """Try every mail that is owed once, over one connection; where that falls silent, it stays in *silent*."""
         current: Owed | None = self.owed[0]
         assert current is not None
         self._begin(current)  # that nobody is there is an attempt too
         try:
-            with trio.CancelScope() as silence, trio.socket.socket(_family(self.target.address)) as socket:
+            with trio.CancelScope() as silence, ExitStack() as opened:
+                socket = opened.enter_context(trio.socket.socket(_family(self.target.address)))
                 talk = Conversation(socket, silence)
                 await self._connect(socket, talk)
                 extensions = await _greet(talk)
@@ -122,7 +140,11 @@ class Sender:
                     talk.patient_for(math.inf)
                     await self._until(current.mail.at_seconds)
                     self._begin(current)
-                    await self._transaction(talk, current, pipelining)
+                    try:
+                        await self._transaction(talk, current, pipelining)
+                    except FellSilent:
+                        silent.start_soon(_say_nothing, socket, opened.pop_all())
+                        raise
                 current = None
                 await talk.ask("QUIT")
         except (OSError, Gone) as fault:
@@ -161,8 +183,7 @@ class Sender:
                 await talk.say("\r\n.")
                 await talk.reply()
             else:
-                await talk.send(_stuffed(owed.mail))
-                owed.content_sent = True
+                await self._content(talk, owed)
                 replies.append(await talk.reply())
         decisive = replies[-1]
         if not owed.accepted:
@@ -172,6 +193,22 @@ class Sender:
             raise Gone(replies[-1])
         if not replies[-1].startswith("2"):
             await talk.ask("RSET")
+
+    async def _content(self, talk: Conversation, owed: Owed) -> None:
+        octets = _stuffed(owed.mail)
+        leaves, owed.leaves = owed.leaves, Leaving.NEVER
+        if leaves is Leaving.CONTENT:
+            await talk.send(octets[: len(octets) // 2])
+            raise Gone(LEFT)
+        if leaves is Leaving.SILENCE:
+            await talk.send(octets[: -len(END)])
+            raise FellSilent(LEFT)
+        await talk.send(octets)
+        owed.content_sent = True
+        if leaves is Leaving.ANSWER:
+            await trio.sleep((1 + owed.mail.octets % LEAVES_AFTER_MS) / 1000)
+            talk.reset()
+            raise Gone(LEFT)
 
     def _judge(self, owed: Owed, reply: str) -> None:
         """Note how an attempt ended and what of it is left."""
@@ -224,6 +261,10 @@ class Conversation:
             sent = 0
             while sent < len(view):
                 sent += await self._socket.send(view[sent:])
+
+    def reset(self) -> None:
+        """Have the connection end with a reset when it is closed."""
+        self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     async def say(self, line: str) -> None:
         """Send one line and wait for no answer."""
@@ -289,7 +330,17 @@ async def _greet(talk: Conversation) -> tuple[str, ...]:
 
 def _stuffed(mail: Mail) -> bytes:
     """As it goes over the wire, its end included. No content begins with a dot."""
-    return content_of(mail).replace(b"\r\n.", b"\r\n..") + b".\r\n"
+    return content_of(mail).replace(b"\r\n.", b"\r\n..") + END
+
+
+async def _say_nothing(socket: trio.socket.SocketType, opened: ExitStack) -> None:
+    """Until the server ends the connection, which is closed then with all that is *opened*."""
+    with opened:
+        try:
+            while await socket.recv(RECEIVE_OCTETS):
+                pass
+        except OSError:
+            pass
 
 
 def _family(address: str) -> int:

@@ -2,8 +2,8 @@
 
 Every draw has a purpose and a number, and comes from a hash of these and the seed: what is drawn for one thing does not
 move when another is taken away. As in swarm testing, each seed takes a part of the kinds of faults only, each with a
-weight of its own, so that some runs are all power losses and others have none. Half of the faults strike while some
-mail is under way, where they hurt most; loads may come in bursts.
+weight of its own, so that some runs are all power losses and others have none; hosts have such weights too. Half of the
+faults strike while some mail is under way, where they hurt most, others soon after a fault; loads may come in bursts.
 
 What is drawn stays within what the product promises to survive (``_within_promise``), so that every violation is a bug.
 """
@@ -16,14 +16,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .scenario import INSTANT, PAIRS, Fault, FaultKind, Load, Mail, Program, Scenario, Swarm
+from .scenario import INSTANT, PAIRS, Fault, FaultKind, Leaving, Load, Mail, Program, Scenario, Swarm
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
 KIND_SHARE = 0.5  # of the kinds that a seed takes
 BURSTS = (0, 0, 1, 2, 5)  # moments at which all the sessions of a load come, one of these numbers; 0: at any time
-BURST_SECONDS = 0.5  # how long a burst is
+BURST_SECONDS = (0.001, 0.5)  # how long a burst is: sessions that come as one, or after each other
 AIMED_SHARE = 0.5  # of the faults that strike while a mail is under way, and not at any time
-AIM_SECONDS = 0.6  # from the time of a mail: a session of a few mails takes some tenths of a second
+FOLLOWING_SHARE = 0.3  # of the faults that strike soon after another one
+FOLLOWING_SECONDS = (0.01, 3.0)
+AIM_SECONDS = (0.003, 0.6)  # from the time of a mail: a session of a few mails takes some tenths of a second
 BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, mostly briefly; of others as they come
 CLOCK_STEP_SECONDS_MAX = 300.0
 ROTS_MAX = 2
@@ -35,8 +37,8 @@ _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
     FaultKind.DISK_FULL: (1, 50_000),
     FaultKind.DISK_ERROR: (0.01, 1.0),
     FaultKind.SYNC_ERROR: (0.05, 1.0),
-    FaultKind.DISK_SLOW: (0.005, 0.5),
-    FaultKind.DESCRIPTORS: (1, 30),
+    FaultKind.DISK_SLOW: (0.005, 5.0),
+    FaultKind.DESCRIPTORS: (1, 5),
     FaultKind.SLOW_LINK: (0.01, 1.0),
 }
 """The range of the amount, drawn so that each order of magnitude is as likely as the others. The others have none."""
@@ -70,12 +72,13 @@ def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
     session = load_number * SESSIONS_OF_A_LOAD_MAX
     shape = draws(seed, f"load/{load.name}/shape")
     bursts = [shape.random() for _ in range(shape.choice(BURSTS))]
+    burst_seconds = _magnitude(shape, *BURST_SECONDS)
     while len(mails) < load.count:
         session += 1
         at = draws(seed, f"load/{load.name}/session", session)
         began = load.at_seconds + at.random() * load.seconds
         if bursts:
-            began = load.at_seconds + at.choice(bursts) * load.seconds + at.random() * BURST_SECONDS
+            began = load.at_seconds + at.choice(bursts) * load.seconds + at.random() * burst_seconds
         source = at.choice(load.source)
         address = at.choice(load.source_addresses) if load.source_addresses else ""
         for _ in range(min(at.randint(*load.session_mails), load.count - len(mails))):
@@ -97,7 +100,13 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
         round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1))),
         session,
         address,
+        _leaving(load, number, seed),
     )
+
+
+def _leaving(load: Load, number: int, seed: int) -> Leaving:
+    of = draws(seed, f"load/{load.name}/leaving", number)
+    return of.choice((Leaving.CONTENT, Leaving.SILENCE, Leaving.ANSWER)) if of.random() < load.leaves else Leaving.NEVER
 
 
 # -- faults
@@ -105,12 +114,13 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
 
 def _faults(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], seed: int) -> list[Fault]:
     weights = _weights(swarm.kinds, seed)
+    places = {plan.name: draws(seed, f"place/{plan.name}").uniform(0.1, 1.0) for plan in scenario.hosts}
     lasting = _magnitude if draws(seed, "how long").random() < BRIEF_SHARE else random.Random.uniform
     count = draws(seed, "fault count").randint(*swarm.count)
     faults: list[Fault] = []
     for number in range(count if weights else 0):
-        at = _moment(scenario, swarm, mails, draws(seed, "moment", number))
-        fault = _fault(scenario, swarm, weights, at, draws(seed, "fault", number), lasting)
+        at = _moment(scenario, swarm, mails, faults, draws(seed, "moment", number))
+        fault = _fault(scenario, swarm, weights, places, at, draws(seed, "fault", number), lasting)
         if fault is not None and _within_promise(fault, faults):
             faults.append(fault)
     return sorted(faults, key=lambda fault: fault.at_seconds)
@@ -124,11 +134,14 @@ def _weights(kinds: Sequence[FaultKind], seed: int) -> dict[FaultKind, float]:
     return {kind: of[kind].uniform(0.1, 1.0) for kind in taken}
 
 
-def _moment(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], of: random.Random) -> float:
-    """When a fault strikes."""
-    at = of.uniform(swarm.at_seconds, scenario.duration_seconds)
-    if mails and of.random() < AIMED_SHARE:
-        aimed = of.choice(mails).at_seconds + of.uniform(0.0, AIM_SECONDS)
+def _moment(
+    scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], faults: Sequence[Fault], of: random.Random
+) -> float:
+    """When a fault strikes: while some mail is under way, soon after another of *faults*, or at any time."""
+    at, aim = of.uniform(swarm.at_seconds, scenario.duration_seconds), of.random()
+    times = [event.at_seconds for event in (mails if aim < AIMED_SHARE else faults)]
+    if times and aim < AIMED_SHARE + FOLLOWING_SHARE:
+        aimed = of.choice(times) + _magnitude(of, *(AIM_SECONDS if aim < AIMED_SHARE else FOLLOWING_SECONDS))
         at = aimed if swarm.at_seconds <= aimed <= scenario.duration_seconds else at
     return round(at, 6)
 
@@ -137,18 +150,23 @@ def _fault(
     scenario: Scenario,
     swarm: Swarm,
     weights: dict[FaultKind, float],
+    places: dict[str, float],
     at: float,
     of: random.Random,
     lasting: Callable[[random.Random, float, float], float],
 ) -> Fault | None:
-    """One fault at that time; None where there is nothing it could be about. lasting: draws how long, in a range."""
+    """One fault at that time; None where there is nothing it could be about.
+
+    weights: of kinds; places: of hosts; lasting: draws how long, in a range.
+    """
     kind = of.choices(list(weights), list(weights.values()))[0]
     seconds = 0.0 if kind in INSTANT - {FaultKind.POWER_AT_STEP} else lasting(of, *swarm.seconds)
     amount = _amount(kind, of)
     targets = _targets(scenario, swarm, kind)
     if not targets:
         return None
-    return Fault(kind, at, of.choice(targets), round(seconds, 6), amount)
+    target = of.choices(targets, [min(places[name] for name in names) for names in targets])[0]
+    return Fault(kind, at, target, round(seconds, 6), amount)
 
 
 def _amount(kind: FaultKind, of: random.Random) -> float:

@@ -6,20 +6,15 @@ Faults of one kind may overlap on one host: a thing is mended when the last of t
 
 from __future__ import annotations
 
-import errno
 import math
 import random
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import trio
 
-from momentum_trio.machine.disk import Step
-
-from . import disk
 from .arrivals import Arrivals
-from .disk.faults import STEPS, Injector, Operation
+from .disk import Operation
 from .evidence import Struck
 from .host import Host, Life
 from .kernel import Event
@@ -56,7 +51,6 @@ class Stage:
     active: list[tuple[Struck, Mender]] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     blocked: dict[str, int] = field(default_factory=dict)  # by name of a path: how many faults block it
-    injectors: dict[str, list[Injector]] = field(default_factory=dict)
     planned: list[tuple[Event, Fault | Struck]] = field(default_factory=list)
 
     @property
@@ -249,42 +243,29 @@ def _disk_full(stage: Stage, struck: Struck) -> Mender | None:
 
 
 def _disk_error(stage: Stage, struck: Struck) -> Mender | None:
-    return _inject(stage, struck, disk.Fault(errno.EIO), Operation.WRITE, Operation.READ, Operation.NAMES)
+    return _fail(stage, struck, Operation.WRITE, Operation.READ, Operation.NAMES)
 
 
 def _sync_error(stage: Stage, struck: Struck) -> Mender | None:
-    return _inject(stage, struck, disk.Fault(errno.EIO, drop_dirty=True), Operation.SYNC)
+    return _fail(stage, struck, Operation.SYNC, drop_dirty=True)
 
 
-def _inject(stage: Stage, struck: Struck, wrong: disk.Fault, *operations: Operation) -> Mender:
+def _fail(stage: Stage, struck: Struck, *operations: Operation, drop_dirty: bool = False) -> Mender:
     """Have that share of the steps go wrong which is the fault's amount."""
-    store, draws, share = stage.host(struck).store, stage.draws(struck), struck.fault.amount
-    steps = tuple(step for operation in operations for step in STEPS[operation])
-    injectors = stage.injectors.setdefault(struck.fault.targets[0], [])
-
-    def injector(step: Step[Any]) -> disk.Fault | None:
-        return wrong if isinstance(step, steps) and draws.random() < share else None
-
-    def first(step: Step[Any]) -> disk.Fault | None:
-        return next((found for asked in injectors if (found := asked(step)) is not None), None)
+    store, share, draws = stage.host(struck).store, struck.fault.amount, stage.draws(struck)
+    rules = [store.fail(each, share=share, drop_dirty=drop_dirty, draws=draws) for each in operations]
 
     def mend() -> None:
-        injectors.remove(injector)
-        store.inject = first if injectors else None
+        for rule in rules:
+            store.spare(rule)
 
-    injectors.append(injector)
-    store.inject = first
     return mend
 
 
 def _read_only(stage: Stage, struck: Struck) -> Mender | None:
     store = stage.host(struck).store
     store.remount_read_only()
-
-    def mend() -> None:
-        store.read_only = False
-
-    return mend
+    return lambda: store.remount_read_only(False)
 
 
 def _disk_slow(stage: Stage, struck: Struck) -> Mender | None:
@@ -376,7 +357,7 @@ def _hold(stage: Stage, struck: Struck) -> Mender | None:
 
 def _reset(stage: Stage, struck: Struck) -> Mender | None:
     one, other = (stage.world.hosts[name] for name in struck.fault.targets)
-    return _nothing if stage.world.network.reset(one, other) else None
+    return _nothing if stage.world.reset(one, other) else None
 
 
 def _slow_link(stage: Stage, struck: Struck) -> Mender | None:

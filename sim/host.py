@@ -28,6 +28,7 @@ from .sockets.address import IPAddress
 from .sockets.ports import Ports
 from .sockets.unix import UnixNames
 from .units import Units
+from .uptime import Uptime
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
@@ -51,7 +52,7 @@ class Host:
     """One machine: addresses and ports, a disk, and the lives that run on it.
 
     wall clock: ``epoch + skew_seconds + clock_rate * virtual time``; both may be changed while it runs.
-    powered: whether there is power. frozen: whether nothing of it moves.
+    powered: whether there is power. frozen: whether nothing of it moves. uptime: the time its kernel's timers run in.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Host:
         self.ipv6 = ipv6
         self.powered = True
         self.frozen = False
+        self.uptime = Uptime(self.kernel)
         self.skew_seconds = 0.0
         self.clock_rate = 1.0
         self.users: dict[int, str] = {0: "root"}
@@ -74,6 +76,7 @@ class Host:
         self.units = Units(self)  # listening sockets held for the programs here
         self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
+        self._fleeting: list[IPAddress] = []  # what a program brought up: gone with the power
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
         self.unix_names = UnixNames(store)
         self.ends: dict[End, None] = {}
@@ -108,23 +111,35 @@ class Host:
         return self._stopped_wall if self.frozen else self._running_wall()
 
     def _running_wall(self) -> float:
-        return self.world.epoch + self.skew_seconds + self.clock_rate * self.kernel.current_time()
+        return self.world.epoch + self.skew_seconds + self.clock_rate * self.kernel.now
 
     def trace(self, kind: str, **fields: object) -> None:
         """A line of the trace under this host's name."""
         self.kernel.trace(kind, self.name, **fields)
 
     def add_address(self, text: str) -> None:
-        """Bring an address up."""
+        """Bring an address up, for good. EADDRINUSE if another host has it."""
         ip = ip_address(text)
         self.network.add_address(self, ip)
         self.addresses.append(ip)
 
+    def take_address(self, text: str) -> None:
+        """Bring an address up until the power fails, and announce it: from now on its packets come here.
+
+        Connections of who had it before stay there and are told by resets, when their peers say something.
+        """
+        ip = ip_address(text)
+        self.network.announce(self, ip)
+        self.addresses.append(ip)
+        self._fleeting.append(ip)
+
     def remove_address(self, text: str) -> None:
-        """Take an address down; connections over it stay and stall."""
+        """Take an address down; connections over it stay and stall. Who else has it gets its packets again."""
         ip = ip_address(text)
         self.network.remove_address(self, ip)
         self.addresses.remove(ip)
+        if ip in self._fleeting:
+            self._fleeting.remove(ip)
 
     def step_clock(self, seconds: float) -> None:
         """Set the wall clock forward by *seconds*, or back."""
@@ -161,9 +176,19 @@ class Host:
     async def start(
         self, main: Callable[Concatenate[Machine, ...], Awaitable[object]], *args: object, **kwargs: object
     ) -> Life:
-        """``boot`` a program that takes ``task_status``: returns once it is started; ``life.started`` is the value."""
-        life = self._new_life(self._remember(Program(main, args, kwargs, waits=True)))
-        await self.world.nursery.start(life.run_started, main, args, kwargs, name=f"{life}")
+        """``boot`` a program that takes ``task_status``: returns once it is started; ``life.started`` is the value.
+
+        Raises: what the program raises before that. Cancellation: kills the program.
+        """
+        life, settled = self._new_life(self._remember(Program(main, args, kwargs, waits=True))), trio.Event()
+        self.world.nursery.start_soon(life.run_started, main, args, kwargs, settled, name=f"{life}")
+        try:
+            await settled.wait()
+        except trio.Cancelled:  # it may be halted and would not see a cancellation of its own
+            life.die(silently=False)
+            raise
+        if life.error is not None:
+            raise life.error
         return life
 
     async def call(self, main: Callable[Concatenate[Machine, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -240,6 +265,8 @@ class Host:
             end.vanish()
         self.ends.clear()
         self.ports.clear()
+        for ip in list(self._fleeting):
+            self.remove_address(str(ip))
         self.store.power_loss(self.kernel.rng(f"disk/{self.name}"))
         self._end_freeze(behind_seconds=0.0)
 
@@ -254,6 +281,7 @@ class Host:
             self.trace("freeze")
             self._stopped_wall = self._running_wall()
             self.frozen = True
+            self.uptime.stop()
             self.world.brake.engage(f"freeze {self.name}")
 
     def thaw(self, *, clock_corrected: bool = False) -> None:
@@ -264,6 +292,7 @@ class Host:
 
     def _end_freeze(self, behind_seconds: float) -> None:
         self.frozen = False
+        self.uptime.go_on()
         self.skew_seconds -= behind_seconds
         for life in list(self.lives):
             life.take_pending_signals()

@@ -36,10 +36,20 @@ def unchanged(mail: Mail, octets: bytes) -> bool:
 def without_trace(octets: bytes) -> bytes:
     """*octets* with LF, without the trace header fields before the content's own header."""
     octets = octets.replace(b"\r\n", b"\n")
+    return octets[_trace_end(octets) :]
+
+
+def trace_of(octets: bytes) -> bytes:
+    """Those trace header fields, with LF."""
+    octets = octets.replace(b"\r\n", b"\n")
+    return octets[: _trace_end(octets)]
+
+
+def _trace_end(octets: bytes) -> int:
     start = 0
     while (field := _TRACE_FIELD.match(octets, start)) is not None:
         start = field.end()
-    return octets[start:]
+    return start
 
 
 @lru_cache(maxsize=CONTENTS_KEPT)

@@ -167,27 +167,22 @@ class Life:
         main: Callable[..., Awaitable[object]],
         args: tuple[object, ...],
         kwargs: dict[str, object],
-        *,
-        task_status: trio.TaskStatus[None],
+        settled: trio.Event,
     ) -> None:
-        """The task of a life whose program says when it is started."""
-        said = False
+        """The task of a life whose program says when it is started. settled: it said so, or ended before."""
 
         class Status(trio.TaskStatus[Any]):
             def started(status, value: Any = None) -> None:  # noqa: N805  the outer self is needed
-                nonlocal said
-                said = True
                 self.started = value
-                task_status.started()
+                settled.set()
 
         try:
             await self._live(main, args, {**kwargs, "task_status": Status()})
-        except Exception as error:
-            if not said:
-                raise
-            self.host.world.found(ProcessDied(f"{self} died of {error!r}"), error)
-        if not said:
-            task_status.started()
+        except Exception as error:  # noqa: BLE001  whatever it is: the program died of it, or did not start
+            if settled.is_set():
+                self.host.world.found(ProcessDied(f"{self} died of {error!r}"), error)
+        finally:
+            settled.set()
 
     async def run_called(self, main: Callable[[Machine], Awaitable[None]]) -> None:
         """The task of a called life."""

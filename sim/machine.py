@@ -139,7 +139,7 @@ class SimNameservers:
 
 
 class SimAddresses:
-    """An address that comes up is announced: who connects from now on reaches this host, whoever had it before.
+    """An address that comes up is announced: its packets reach this host from now on, whoever had it before.
 
     Raises: EPERM without root; EEXIST for an address that is up here, EADDRNOTAVAIL for one that is not.
     """
@@ -152,8 +152,7 @@ class SimAddresses:
         host, ip = self._life.host, ip_address(address)
         if ip in host.addresses:
             raise failure(errno.EEXIST, address)
-        host.network.announce(host, ip)
-        host.addresses.append(ip)
+        host.take_address(address)
         host.trace("address-up", address=address, interface=interface)
 
     async def remove(self, address: str, interface: str) -> None:

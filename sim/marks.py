@@ -14,6 +14,7 @@ from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconf
 from momentum_trio.spool.ledger import parse_segment_name
 
 from .checks.custody import DISK_FAULTS, copies, strikes
+from .client import LEFT
 from .evidence import Evidence, Told
 from .scenario import FaultKind, Program
 
@@ -157,6 +158,7 @@ MARKS = (
     Mark("deferred", "a client was told to come again, or found nobody", _told(Told.DEFERRED)),
     Mark("unknown", "a client never learnt what became of its mail", _told(Told.UNKNOWN)),
     Mark("client_retried", "a mail took more than one attempt", _retried),
+    Mark("client_left", "a client broke an attempt off", _replied(LEFT)),
     Mark("connection_refused", "nobody listened", _failed_with("refused")),
     Mark("connection_reset", "a connection was reset under a client", _failed_with("reset")),
     Mark("backlog_overflow", "a connection request met a full queue", _traced("syn-dropped")),

@@ -1,8 +1,9 @@
 """Planted bugs: what a testbed is measured by. Patch files, applied to a copy of the tree; the product has no switch.
 
 A patch in ``planted/`` begins with what is broken, in words, then says which checks should find it (``Checks:``), which
-kinds of faults are needed (``Faults:``, or ``none``) and what else a scenario must have (``Needs:``). Unified diffs
-against ``momentum_trio/`` follow. They are applied strictly: a tree that does not read as the patch says is refused.
+kinds of faults are needed (``Faults:``, or ``none``), what else a scenario must have (``Needs:``), and the scenario it
+is looked for in (``Scenario:``, mail_flow where nothing is said). Unified diffs against ``momentum_trio/`` follow. They
+are applied strictly: a tree that does not read as the patch says is refused.
 
 Real files are read and written here: not to be called inside a world.
 """
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(__file__).resolve().parent / "planted"
 COPIED = ("momentum_trio", "sim")
 PATCHED = "momentum_trio/"
+SCENARIO = "mail_flow"  # that a bug is looked for in, where its patch names no other
 
 _FILE = re.compile(r"--- a/(\S+)\n\+\+\+ b/(\S+)\n")
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@.*\n")
@@ -43,7 +45,7 @@ class Hunk:
 class Planted:
     """One bug. checks: any of which finds it. kinds: of faults it takes. needs: what the scenario must have besides.
 
-    changes: of each file, by its path from the root of the tree.
+    changes: of each file, by its path from the root of the tree. scenario: name of the one it is looked for in.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Planted:
     kinds: tuple[FaultKind, ...]
     needs: str
     changes: tuple[tuple[str, tuple[Hunk, ...]], ...]
+    scenario: str = SCENARIO
 
 
 def read(path: Path) -> Planted:
@@ -68,7 +71,8 @@ def read(path: Path) -> Planted:
     except (KeyError, ValueError) as wrong:
         raise PatchError(f"{path.name}: {wrong}") from wrong
     changes = tuple(_changes(path.name, text[start.start() :]))
-    return Planted(path.stem, " ".join(words.split()), tuple(checks), kinds, said.get("Needs", ""), changes)
+    meaning, scenario = " ".join(words.split()), said.get("Scenario", SCENARIO)
+    return Planted(path.stem, meaning, tuple(checks), kinds, said.get("Needs", ""), changes, scenario)
 
 
 def apply(planted: Planted, into: Path, tree: Path = ROOT, *, copied: Sequence[str] = COPIED) -> None:

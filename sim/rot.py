@@ -25,7 +25,7 @@ def rot(store: SimStore, draws: random.Random, mail_named: Callable[[str], Mail 
     if not bodies:
         return None
     path, first, after, name = draws.choice(bodies)
-    store.flip(path, draws.randrange(first, after), 1 << draws.randrange(8))
+    store.rot(path, range(first, after), draws)
     return name
 
 

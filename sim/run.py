@@ -21,7 +21,9 @@ from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProto
 from . import checks, marks
 from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
+from .checks.excuses import excuses
 from .client import Sender, Target
+from .drain_limit import drain_limit
 from .draw import draw
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal
@@ -29,7 +31,6 @@ from .hermetic import Escape
 from .host import Host, Life, ProcessDied
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .order import Order
-from .patience import drain_limit
 from .scenario import Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import run_sink
@@ -41,6 +42,7 @@ LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all
 COUNTS_SECONDS = 5.0  # for the node's own counts
 LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
+SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
@@ -92,6 +94,7 @@ class Course:
             world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
         self.arrivals = Arrivals(scenario.mails)
         self._locks: dict[str, trio.Lock] = {}
+        self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
         self._load_over = trio.Event()
         _lay_links(world, scenario)
@@ -281,6 +284,8 @@ class Course:
 
     async def _say(self, service: Service, struck: Struck) -> None:
         """Somebody says the text of *struck* to the console; one at a time."""
+        if struck.fault.text.strip() == SHUTDOWN:
+            service.ended_for_cause()
         try:
             async with self._locks.setdefault(service.host.name, trio.Lock()):
                 said = await service.host.call(say, _console_of(service), struck.fault.text)
@@ -324,19 +329,21 @@ class Course:
         arrivals.look(self._hosts)
         if any(delivery not in arrivals.seen for delivery in self._owed(living)):
             return False
-        rotten = {name for struck in self.evidence.struck for name in struck.mails}
-        most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in rotten)
+        kept = self._excused | {name: None for struck in self.evidence.struck for name in struck.mails}
+        most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in kept)
         return all([await _queued(service) <= most for service in services])
 
     def _owed(self, living: tuple[str, ...]) -> dict[Delivery, None]:
-        """What was accepted by a host that must be well, and did not rot."""
-        rotten = {name for struck in self.evidence.struck for name in struck.mails}
-        return {
-            (attempt.mail.name, path): None
-            for attempt in self.evidence.attempts
-            if attempt.told is Told.ACCEPTED and attempt.target_host in living and attempt.mail.name not in rotten
-            for path in attempt.forward_paths
-        }
+        """What was accepted by a host that must be well, and nothing excuses."""
+        excused, owed = excuses(self.evidence), dict[Delivery, None]()
+        for attempt in self.evidence.attempts:
+            if attempt.told is Told.ACCEPTED and attempt.target_host in living:
+                for path in attempt.forward_paths:
+                    if excused(attempt, path):
+                        self._excused[attempt.mail.name] = None
+                    else:
+                        owed[attempt.mail.name, path] = None
+        return owed
 
     async def _sessions_over(self, living: tuple[str, ...]) -> None:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""

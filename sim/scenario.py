@@ -22,6 +22,15 @@ class Program(Enum):
     SINK = "sink"  # an SMTP server of the simulator's own that keeps what it gets
 
 
+class Leaving(Enum):
+    """Where a client breaks its first attempt to send a mail off, by itself. Later ones it sees through."""
+
+    NEVER = "never"
+    CONTENT = "content"  # in the middle of the content: the connection ends, as when a process dies
+    SILENCE = "silence"  # before the end of the content: the connection stays, and nothing is said any more
+    ANSWER = "answer"  # after the content, before the answer: the connection is reset
+
+
 class FaultKind(Enum):
     """Everything that can break; the value is its name in a scenario file.
 
@@ -113,7 +122,7 @@ class Mail:
 
     name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client to
     one target with the same number go over one connection, one after the other, by their times. source_address: the
-    one of *source* that the connection comes from; empty: its first.
+    one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends.
     """
 
     name: str
@@ -126,13 +135,15 @@ class Mail:
     octets: int = 400
     session: int = 0
     source_address: str = ""
+    leaves: Leaving = Leaving.NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges.
 
-    source_addresses: a session comes from one of these; empty: from its host's first.
+    source_addresses: a session comes from one of these; empty: from its host's first. leaves: share of the messages
+    whose first attempt the client breaks off.
     """
 
     name: str
@@ -148,6 +159,7 @@ class Load:
     reverse_path: str = "sender@client.example"
     session_mails: tuple[int, int] = (1, 5)
     source_addresses: tuple[str, ...] = ()
+    leaves: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

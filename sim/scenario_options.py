@@ -30,7 +30,7 @@ from .measure import (
     one,
     words,
 )
-from .scenario import INSTANT, FaultKind, Heal, Program
+from .scenario import INSTANT, FaultKind, Heal, Leaving, Program
 from .scenario import PAIRS as PAIR_KINDS
 
 CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
@@ -140,6 +140,7 @@ class LoadOptions(Options):
     octets = Option("octets", SIZES, (100, 20_000), _LOADS, "Size of each.")
     recipient_count = Option("recipient_count", COUNTS, (1, 2), _LOADS, "Recipients of each.")
     session_mails = Option("session_mails", COUNTS, (1, 5), _LOADS, "Messages over one connection.")
+    leaves = Option("leaves", SHARE, 0.0, _LOADS, "Share of messages whose first attempt their client breaks off.")
 
 
 class MailOptions(Options):
@@ -155,6 +156,13 @@ class MailOptions(Options):
     at = Option("at", DURATION, 0.0, _MAILS, "When it is sent first.")
     octets = Option("octets", SIZE, 400, _MAILS, "Its size.")
     session = Option("session", COUNT, 0, _MAILS, "Mails of one client with the same number share a connection.")
+    leaves = Option(
+        "leaves",
+        one_of(*(leaving.value for leaving in Leaving)),
+        Leaving.NEVER.value,
+        _MAILS,
+        "Where its client breaks the first attempt off: in the content, by silence in it, or before the answer to it.",
+    )
 
 
 class AtOptions(Options):

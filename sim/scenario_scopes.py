@@ -22,6 +22,7 @@ from .scenario import (
     FaultKind,
     Heal,
     HostPlan,
+    Leaving,
     LinkPlan,
     Load,
     Mail,
@@ -201,6 +202,7 @@ class Reader:
             reverse_path=value(scope, LoadOptions.sender),
             session_mails=sessions,
             source_addresses=self._addresses(scope, LoadOptions.addresses, sources),
+            leaves=value(scope, LoadOptions.leaves),
         )
 
     def _seconds(self, scope: Scope, at: float) -> float:
@@ -246,6 +248,7 @@ class Reader:
             octets=value(scope, MailOptions.octets),
             session=value(scope, MailOptions.session),
             source_address=addresses[0] if addresses else "",
+            leaves=Leaving(value(scope, MailOptions.leaves)),
         )
 
     # faults

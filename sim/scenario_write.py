@@ -148,6 +148,7 @@ def _load(load: Load) -> Iterator[str]:
     yield from _said(LoadOptions.octets, load.octets)
     yield from _said(LoadOptions.recipient_count, load.recipients)
     yield from _said(LoadOptions.session_mails, load.session_mails)
+    yield from _said(LoadOptions.leaves, load.leaves)
 
 
 def _mail(mail: Mail) -> str:
@@ -161,6 +162,7 @@ def _mail(mail: Mail) -> str:
         _said(MailOptions.sender, mail.reverse_path),
         _said(MailOptions.octets, mail.octets),
         _said(MailOptions.session, mail.session),
+        _said(MailOptions.leaves, mail.leaves.value),
     )
 
 

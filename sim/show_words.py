@@ -16,6 +16,10 @@ MEANINGS = {
     ),
     "content_unchanged": "What arrives is, octet for octet, what was sent (trace header fields at its top aside).",
     "nothing_invented": "Only what a client sent arrives, and only where it was sent to.",
+    "envelope_kept": (
+        "What arrives says truly who sent it: its Return-Path is the sender that was given, and its first Received "
+        "field names the address it came from."
+    ),
     "relay_denied": (
         "The server takes mail for exactly those peers and domains that its configuration permits, as a second, "
         "independent and slow reading of that configuration says."
@@ -25,6 +29,13 @@ MEANINGS = {
     "drained": (
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."
     ),
+    "prompt": "While nothing is broken no attempt to deliver fails, and no mail waits.",
+    "records_agree": (
+        "The records that the log is made of agree with what clients were told: what was accepted is recorded as "
+        "received, what arrived as delivered, and nothing ends twice."
+    ),
+    "answered": "A client that nothing disturbs gets an answer: nobody waits in vain, or is put off, without a cause.",
+    "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
     "deadlock": "There is always something left that can happen: here no task could run and no event was due.",

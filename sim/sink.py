@@ -1,7 +1,7 @@
 """Where mail ends up: an SMTP server of the simulator's own that keeps every message it accepts, durably, on its disk.
 
-A message is one file below ``FOLDER``: a line ``<forward-path>`` for each RCPT, an empty line, the content as it came.
-It is synced, and its name too, before the server says 250.
+A message is one file below ``FOLDER``: a line ``<forward-path>`` for each RCPT, an empty line, the Return-Path of final
+delivery, the content as it came. It is synced, and its name too, before the server says 250.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ class Letter:
     """The mail transaction of one session, as it comes in."""
 
     def __init__(self) -> None:
+        self._reverse_path = ""
         self._forward_paths: list[str] = []
         self._parts: list[bytes] = []
 
@@ -138,6 +139,7 @@ class Letter:
         match event:
             case Hello() | Mail() | Reset():
                 self._forward_paths, self._parts = [], []
+                self._reverse_path = event.reverse_path if isinstance(event, Mail) else ""
             case Rcpt():
                 self._forward_paths.append(event.forward_path)
             case Data():
@@ -147,7 +149,8 @@ class Letter:
 
     def octets(self) -> bytes:
         """As kept."""
-        return b"".join([*(b"<%s>\n" % path.encode() for path in self._forward_paths), b"\n", *self._parts])
+        paths = [f"<{path}>\n" for path in self._forward_paths]
+        return "".join([*paths, "\n", f"Return-Path: <{self._reverse_path}>\n"]).encode() + b"".join(self._parts)
 
 
 def kept(octets: bytes) -> Iterator[tuple[str, bytes]]:

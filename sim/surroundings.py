@@ -43,10 +43,10 @@ def fix_addresses(fixed: bool = True) -> bool:
     return before != -1 and libc.personality(wanted) != -1
 
 
-def environment(hash_seed: int, base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """For a process with that hash seed that can import the simulator."""
+def environment(hash_seed: int, base: Mapping[str, str] | None = None, checkout: Path = CHECKOUT) -> dict[str, str]:
+    """For a process with that hash seed that can import the simulator, of that checkout."""
     base = os.environ if base is None else base
-    paths = [str(CHECKOUT), *filter(None, [base.get("PYTHONPATH")])]
+    paths = [str(checkout), *filter(None, [base.get("PYTHONPATH")])]
     return {**base, HASH_SEED: str(hash_seed), "PYTHONPATH": os.pathsep.join(paths)}
 
 

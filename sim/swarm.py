@@ -23,8 +23,8 @@ from .evidence import Verdict, Violation
 from .kernel import PREFIX_EVENTS
 from .marks import Campaign as Marks
 from .shrink import ESCAPE
-from .surroundings import environment, fix_addresses, hash_seed_of
-from .swarm_worker import Outcome, Task, TraceRequest
+from .surroundings import CHECKOUT, environment, fix_addresses, hash_seed_of
+from .swarm_worker import Answer, Outcome, Request, Task, TraceRequest
 
 JOBS_MAX = 256
 SEEDS_A_WORKER = 100  # that one process runs before another with a new hash order takes its place
@@ -309,9 +309,11 @@ class _Lane(threading.Thread):
 
 
 class Worker:
-    """A worker process as its campaign sees it."""
+    """A worker process as its campaign sees it. checkout: of the code that it runs."""
 
-    def __init__(self, task: Task, hash_seed: int, seconds_max: float = SEED_SECONDS_MAX) -> None:
+    def __init__(
+        self, task: Task, hash_seed: int, seconds_max: float = SEED_SECONDS_MAX, checkout: Path = CHECKOUT
+    ) -> None:
         self._task = task
         self._hash_seed = hash_seed
         self._seconds_max = seconds_max
@@ -320,18 +322,19 @@ class Worker:
             [sys.executable, "-c", "from sim.swarm_worker import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(hash_seed),
+            env=environment(hash_seed, checkout=checkout),
+            cwd=checkout,
         )
         self._tell(task)
 
-    def ask(self, asked: int | TraceRequest) -> Outcome | tuple[str, ...] | None:
+    def ask(self, asked: Request) -> Answer | None:
         """Have it do that; None: it ended instead."""
         assert self._process.stdout is not None
         watch = threading.Timer(self._seconds_max, self._too_slow)
         watch.start()
         try:
             self._tell(asked)
-            answer: Outcome | tuple[str, ...] = pickle.load(self._process.stdout)
+            answer: Answer = pickle.load(self._process.stdout)
         except (EOFError, pickle.UnpicklingError):
             return None
         finally:

@@ -106,9 +106,14 @@ class World:
         for path in self.network.paths():
             path.heal()
 
-    def reset(self, one: Host, other: Host) -> None:
-        """Both ends of every TCP connection between two hosts get a reset, as from a box between them that forgot."""
-        self._trace_between("reset-all", one, other, connections=self.network.reset(one, other))
+    def reset(self, one: Host, other: Host) -> int:
+        """Both ends of every TCP connection between two hosts get a reset, as from a box between them that forgot.
+
+        Returns how many connections there were.
+        """
+        connections = self.network.reset(one, other)
+        self._trace_between("reset-all", one, other, connections=connections)
+        return connections
 
     def _between(self, one: Side, other: Side, one_way: bool) -> Iterator[Path]:
         for source in _hosts(one):
@@ -153,7 +158,7 @@ class World:
         error: BaseException | None = None
         with schedule.seeded(self.kernel.rng("scheduler").getrandbits(64)), guard.active():
             try:
-                trio.run(self._root, main, args, result, clock=self.kernel, instruments=[self.kernel])
+                trio.run(self._root, main, args, result, clock=self.kernel)
             except BaseException as raised:  # noqa: BLE001  whatever it is, _judge raises it or something worse
                 error = raised
             self.kernel.trace("scheduler", fingerprint=schedule.fingerprint())

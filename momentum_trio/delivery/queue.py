@@ -453,7 +453,7 @@ def _delivered(work: Work, outcome: Delivered, now: float) -> record.Delivered:
         _routing_domain(work),
         batch.octets,
         work.retries,
-        now - batch.received_at,
+        trio.current_time() - work.born,
         outcome.peer_address,
     )
 
@@ -474,7 +474,7 @@ def _failed(work: Work, outcome: Deferred | Bounced, now: float, *, permanent: b
         outcome.octets,
         outcome.stage,
         work.retries,
-        now - batch.received_at,
+        trio.current_time() - work.born,
         outcome.peer_address,
         outcome.reason,
     )

@@ -222,8 +222,8 @@ class Committer:
         self._lazy_delay = LAZY_SYNC_SECONDS
         if not self._log.unsynced_octets:
             self._lazy_due = math.inf
-        elif self._lazy_due == math.inf:
-            self._lazy_due = trio.current_time() + LAZY_SYNC_SECONDS
+        else:
+            self._lazy_due = min(self._lazy_due, trio.current_time() + LAZY_SYNC_SECONDS)
         if self._sick:
             self._sick = False
             self._report("spool: writes again")

@@ -11,12 +11,15 @@ from .check import Check
 from .content_unchanged import content_unchanged
 from .delivered_once import delivered_once
 from .drained import drained
+from .envelope_kept import envelope_kept
 from .failed_set_changes_nothing import failed_set_changes_nothing
 from .no_accepted_lost import no_accepted_lost
 from .no_damage_without_cause import no_damage_without_cause
 from .no_leak import no_leak
 from .nothing_invented import nothing_invented
 from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
+from .prompt import prompt
+from .records_agree import records_agree
 from .relay_denied import relay_denied
 from .spool_size import spool_size
 
@@ -25,12 +28,15 @@ ALL = (
     Check("delivered_once", delivered_once),
     Check("content_unchanged", content_unchanged),
     Check("nothing_invented", nothing_invented),
+    Check("envelope_kept", envelope_kept),
     Check("relay_denied", relay_denied),
     Check("failed_set_changes_nothing", failed_set_changes_nothing),
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
     Check("answered", answered),
     Check("drained", drained),
+    Check("prompt", prompt),
+    Check("records_agree", records_agree),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from momentum_trio.mail.path import split
+from momentum_trio.mail.record import Record
 
 from ..evidence import Arrived, Attempt, Evidence, Struck, Told
 from ..letter import name_in
+from ..life import Life
 from ..scenario import FaultKind, Mail
 
 DOUBTFUL = frozenset({FaultKind.DISK_ERROR, FaultKind.SYNC_ERROR, FaultKind.READ_ONLY})
@@ -68,10 +70,10 @@ def strikes(evidence: Evidence, kinds: Iterable[FaultKind], host: str = "") -> I
             yield struck
 
 
-def failed_at(struck: Struck) -> float:
-    """When power failed: of a loss at a step that is when the fault ended, since it begins with the counting."""
-    counts = struck.fault.kind is FaultKind.POWER_AT_STEP
-    return struck.ended if counts and struck.ended is not None else struck.began
+def seconds_of(evidence: Evidence, life: Life, record: Record) -> float:
+    """When *record* was made: virtual seconds since the load began. Not exact where the clock was stepped."""
+    host = life.host
+    return (record.at - host.world.epoch - host.skew_seconds) / host.clock_rate - evidence.load_began
 
 
 def overlaps(struck: Struck, began: float, ended: float) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from momentum_trio.mail.record import Panic, SessionEnded
 
 from ..evidence import Evidence, Violation
+from .custody import seconds_of
 
 NAME = "paniclog_says_nothing_of_ours"
 TEXT_MAX = 2000  # of a traceback, its end: there stands what went wrong
@@ -18,8 +19,7 @@ _OURS = re.compile(r"Traceback|AssertionError|fault in delivery|^delivery by \w+
 def paniclog_says_nothing_of_ours(evidence: Evidence) -> Iterator[Violation]:
     """One for each such line, and for each session that ended with a fault."""
     for life, record in evidence.world.records:
-        host = life.host
-        seconds = (record.at - host.world.epoch - host.skew_seconds) / host.clock_rate - evidence.load_began
+        host, seconds = life.host, seconds_of(evidence, life, record)
         if isinstance(record, Panic) and _OURS.search(record.text):
             yield Violation(NAME, f"{life}: {record.text[-TEXT_MAX:]}", seconds, host=host.name)
         elif isinstance(record, SessionEnded) and record.why == "fault":

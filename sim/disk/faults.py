@@ -72,13 +72,14 @@ STEPS[Operation.ANY] = (Open, Stat, *(step for steps in STEPS.values() for step 
 
 @dataclass(slots=True, eq=False)
 class Rule:
-    """Steps of *operation* at or below *place* fail: a *share* of them, *times* at most (None: without bound)."""
+    """Steps of *operation* at or below *place* fail: a *share* of them by *draws*, *times* at most (None: any)."""
 
     operation: Operation
     place: str
     fault: Fault
     share: float
     times: int | None
+    draws: random.Random
 
     def meets(self, step: Step[Any]) -> bool:
         """Whether *step* is of its kind and at its place."""
@@ -125,9 +126,11 @@ class Failing:
         after_octets: int = 0,
         drop_dirty: bool = False,
         shift_octets: int = 0,
+        draws: random.Random | None = None,
     ) -> Rule:
         """From now on steps of *operation* at or below *place* fail as ``Fault`` says, until ``spare`` or ``heal``."""
-        rule = Rule(operation, place, Fault(number, after_octets, drop_dirty, shift_octets), share, times)
+        fault = Fault(number, after_octets, drop_dirty, shift_octets)
+        rule = Rule(operation, place, fault, share, times, draws or self.draws)
         self._rules.append(rule)
         self.say("disk-fails", operation=operation.value, place=place, errno=errno.errorcode[number], share=share)
         return rule
@@ -138,10 +141,10 @@ class Failing:
             self._rules.remove(rule)
             self.say("disk-spared", operation=rule.operation.value, place=rule.place)
 
-    def remount_read_only(self) -> None:
+    def remount_read_only(self, read_only: bool = True) -> None:
         """As Linux does when it mistrusts a file system: what would change it fails with EROFS, reads go on."""
-        self.read_only = True
-        self.say("disk-read-only")
+        self.read_only = read_only
+        self.say("disk-read-only" if read_only else "disk-writable")
 
     def slow(self, factor: float = 1.0, seconds: float = 0.0) -> None:
         """From now on each job takes *factor* times its time and *seconds* more."""
@@ -160,7 +163,7 @@ class Failing:
         if self.inject is not None and (fault := self.inject(step)) is not None:
             return fault
         for rule in self._rules:
-            if rule.times != 0 and rule.meets(step) and (rule.share >= 1 or self.draws.random() < rule.share):
+            if rule.times != 0 and rule.meets(step) and (rule.share >= 1 or rule.draws.random() < rule.share):
                 if rule.times is not None:
                     rule.times -= 1
                 return rule.fault

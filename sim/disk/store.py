@@ -92,19 +92,15 @@ class SimStore(Failing):
         self.cut_after = None
         super().heal()
 
-    def rot(self, path: str, within: bytes = b"") -> int | None:
-        """Bit rot: flip a drawn bit of *path*, or of the first place where it holds *within*; the octet's offset.
-
-        None, and nothing happens, if the file is empty or does not hold that.
-        """
-        image = self.find(path).memory
-        first = image.find(within)
-        span = len(within) or len(image)
-        if first < 0 or not span:
+    def rot(self, path: str, within: range | None = None, draws: random.Random | None = None) -> int | None:
+        """Bit rot: flip a bit, drawn, of an octet of *path* that is *within*; its offset, None where there is none."""
+        draws = draws or self.draws
+        octets = range(len(self.find(path).memory)) if within is None else within
+        if not octets:
             return None
-        offset = first + self.draws.randrange(span)
+        offset = draws.choice(octets)
         self.say("disk-rot", path=path, offset=offset)
-        self.flip(path, offset, 1 << self.draws.randrange(8))
+        self.flip(path, offset, 1 << draws.randrange(8))
         return offset
 
     def flip(self, path: str, offset: int, mask: int = 0x01) -> None:

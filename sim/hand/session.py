@@ -178,7 +178,7 @@ class Session:
         before = self._mark()
 
         def done() -> bool:
-            return self._kernel.events_done >= before.events + number and not schedule.runnable()
+            return self._kernel.events_done >= before.events + number and not schedule.runnable_tasks()
 
         self._still.until(done, self._kernel.now + STEP_SECONDS_MAX)
         self._afterwards = lambda: self._tell_trace(before.lines)

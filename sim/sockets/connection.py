@@ -15,7 +15,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .address import failure
+from .address import Name, failure
 from .credentials import NOBODY, Credentials
 from .patience import Timers
 from .ports import TIME_WAIT_SECONDS, Binding, Use
@@ -23,6 +23,7 @@ from .ports import TIME_WAIT_SECONDS, Binding, Use
 if TYPE_CHECKING:
     from ..host import Host
     from ..kernel import Event
+    from ..uptime import Timer
     from .link import Path
     from .listening import Queue
 
@@ -71,15 +72,17 @@ class End:
         self.readable: Callable[[], None] | None = None  # wakes the socket that holds it
         self.writable: Callable[[], None] | None = None
         self.sender_waits = False
-        self.heard_at = host.kernel.now  # when the peer's kernel last said anything
+        self.heard_at = host.uptime.now  # when the peer's kernel last said anything
         self.timers = Timers(self)
         self._flight: deque[tuple[float, bytes | Mark]] = deque()
         self._in_flight = 0
         self._last_arrival = 0.0
-        self._next: Event | None = None
+        self._next: Event | Timer | None = None
         self._retry_seconds = RETRY_FIRST_SECONDS
         self._stalled_since = math.inf
         self._parked = False  # what is due waits on the held path
+        self._routes = -1  # of the network, when this was found:
+        self._target: Host | None = None
 
     def join(self, peer: End) -> None:
         """Make *self* and *peer* the two ends of one connection."""
@@ -100,9 +103,28 @@ class End:
         return bool(self._flight)
 
     @property
+    def target(self) -> Host | None:
+        """The host that what is sent now reaches: not the peer's, if its address moved; none, if this end's is gone."""
+        network = self.host.network
+        if self._routes != network.routes:
+            self._routes, self._target = network.routes, self._find_target()
+        return self._target
+
+    def _find_target(self) -> Host | None:
+        assert isinstance(self.local, Name)
+        assert isinstance(self.remote, Name)
+        network = self.host.network
+        return network.holder(self.host, self.remote.ip) if network.owns(self.host, self.local.ip) else None
+
+    @property
+    def passes(self) -> bool:
+        """Whether a segment that arrives now reaches the peer's host."""
+        return self.path.passes and self.target is self.peer.host
+
+    @property
     def hears(self) -> bool:
         """Whether the peer's kernel would get a segment now, and its answer come back."""
-        return self.path.passes and self.peer.path.passes and self.peer.host.up
+        return self.passes and self.peer.passes and self.peer.host.up
 
     @property
     def round_trip_seconds(self) -> float:
@@ -146,29 +168,33 @@ class End:
         if count <= 0:
             self.sender_waits = True
             raise BlockingIOError(errno.EAGAIN, "no room")
-        count = self.host.network.cut(self.path, count)
+        if self.host.network.short:
+            count = self.host.network.cut(self.path, count)
         self._put(bytes(octets[:count]), count)
         self.host.trace("send", conn=self.number, end=self.label, octets=count)
         return count
 
     def receive(self, count: int, *, peek: bool = False) -> bytes:
-        """Up to *count* octets; none at the end; BlockingIOError if none have come yet."""
+        """Up to *count* octets; none at the end. Only when it ``can_read``."""
         if self.arrived:
-            count = self.host.network.cut(self.path, min(count, len(self.arrived)))
-            octets = bytes(self.arrived[:count])
+            count = min(count, len(self.arrived))
+            if self.host.network.short:
+                count = self.host.network.cut(self.path, count)
+            with memoryview(self.arrived) as arrived:
+                octets = bytes(arrived[:count])
             if not peek:
                 del self.arrived[:count]
-                self._tell_room()
+                if self.peer.sender_waits:
+                    self._tell_room()
             return octets
         if self.fin_arrived:
             return b""
         if self.read_shut and not self.error:
             return b""
+        assert self.dead
         if self.error:
             raise failure(self.take_error())
-        if self.dead:
-            return b""
-        raise BlockingIOError(errno.EAGAIN, "nothing has come")
+        return b""
 
     def take_error(self) -> int:
         """The pending error, which is told once."""
@@ -211,12 +237,15 @@ class End:
     def vanish(self) -> None:
         """The machine lost power, or the process's kernel is gone: no packet leaves any more.
 
-        What is under way arrives all the same, if it can; it is not sent again.
+        What is under way arrives all the same, if it can; what did not get through is not sent again.
         """
-        under_way, self._flight = self._flight, deque()
-        next_arrival, self._next = self._next, None
-        self._die(0)
-        self._flight, self._next = under_way, next_arrival
+        under_way, next_arrival = self._flight, self._next
+        if self._stalled_since == math.inf:
+            self._flight, self._next = deque(), None
+            self._die(0)
+            self._flight, self._next = under_way, next_arrival
+        else:
+            self._die(0)
         self.closed = self.vanished = True
 
     def forget(self) -> None:
@@ -232,13 +261,14 @@ class End:
         self._put(Mark.ESTABLISHED, 0)
 
     def _put(self, item: bytes | Mark, octets: int) -> None:
-        kernel = self.host.kernel
-        arrival = max(self.path.arrival(kernel.now, octets), math.nextafter(self._last_arrival, math.inf))
+        arrival = self.path.arrival(self.host.kernel.now, octets)
+        if arrival <= self._last_arrival:
+            arrival = math.nextafter(self._last_arrival, math.inf)
         self._last_arrival = arrival
         self._in_flight += octets
         self._flight.append((arrival, item))
         if self.host.frozen:  # a process was ended all the same: it leaves when the machine thaws
-            self._stalled_since = kernel.now
+            self._stalled_since = self.host.uptime.now
         if self._next is None and not self._parked:
             self._schedule(arrival)
 
@@ -249,47 +279,54 @@ class End:
         """The head of the sequence is due at the other end."""
         self._next = None
         self._parked = False
-        kernel, peer = self.host.kernel, self.peer
-        if not self._flight:
+        kernel, peer, flight = self.host.kernel, self.peer, self._flight
+        if not flight:
             return
         if self.path.held:
             self._parked = True
             self.path.wait(self._arrive)
-            self.timers.unacknowledged(kernel.now)
+            self.timers.unacknowledged()
+            return
+        if self.target is not peer.host:
+            self.refuse()
+            self._stall()
             return
         if self.path.blocked or not peer.host.up or (self.host.frozen and self._stalled_since < math.inf):
             self._stall()
             return
         self._stalled_since, self._retry_seconds = math.inf, RETRY_FIRST_SECONDS
-        if peer.path.passes:
-            self.heard_at = kernel.now
+        if peer.passes:
+            self.heard_at = self.host.uptime.now
             self.timers.acknowledged()
         else:
-            self.timers.unacknowledged(kernel.now)
-        while self._flight and self._flight[0][0] <= kernel.now:
-            _, item = self._flight.popleft()
+            self.timers.unacknowledged()
+        while flight and flight[0][0] <= kernel.now:
+            _, item = flight.popleft()
             if isinstance(item, bytes):
                 self._in_flight -= len(item)
             if not peer.take(item):
                 return
-        if self._flight:
-            self._schedule(self._flight[0][0])
+        if flight:
+            self._schedule(flight[0][0])
+
+    def refuse(self) -> None:
+        """A segment reached another host that has the peer's address now: it knows of no such connection."""
+        target = self.target
+        if target is not None and target.up and self.host.network.path(self.host, target).passes:
+            target.trace("reset", conn=self.number, end=str(self.remote))
+            self.host.network.path(target, self.host).carry(self.reset_came)
 
     def _stall(self) -> None:
-        now = self.host.kernel.now
+        now = self.host.uptime.now
         if self.vanished:
             self._flight.clear()
-            return
-        if self.host.frozen:  # its timers stand still
-            self._stalled_since = now
-            self._schedule(now + self._retry_seconds)
             return
         self._stalled_since = min(self._stalled_since, now)
         if now - self._stalled_since >= GIVE_UP_SECONDS:
             self.time_out()
             return
-        self.timers.unacknowledged(self._stalled_since)
-        self._schedule(now + self._retry_seconds)
+        self.timers.unacknowledged()
+        self._next = self.host.uptime.after(self._retry_seconds, self._arrive, ties=self.path.draws)
         self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
 
     def time_out(self, *, reset: bool = False) -> None:
@@ -301,7 +338,7 @@ class End:
 
     def take(self, item: bytes | Mark) -> bool:
         """One item of the sequence came in from the peer. False: it was answered with a reset."""
-        self.heard_at = self.host.kernel.now
+        self.heard_at = self.host.uptime.now
         if self.dead or (self.closed and isinstance(item, bytes)):
             self._die(0)
             self.forget()
@@ -311,20 +348,18 @@ class End:
             self._die(errno.EPIPE if self.fin_arrived else errno.ECONNRESET)
             self._send_reset()
             return False
-        if item is Mark.ESTABLISHED:
-            return self._establish()
-        if item is Mark.FIN:
-            self.fin_arrived = True
-        else:
-            assert isinstance(item, bytes)
+        if isinstance(item, bytes):
             self.arrived += item
+        elif item is Mark.ESTABLISHED:
+            return self._establish()
+        else:
+            self.fin_arrived = True
         self._wake_reader()
         return True
 
     def _establish(self) -> bool:
         queue, self.queue = self.queue, None
-        assert queue is not None
-        if queue.closed:
+        if queue is None or queue.closed:  # its patience with the handshake is over, or nobody listens any more
             self.abort()
             return False
         queue.put(self, reserved=True)
@@ -332,7 +367,7 @@ class End:
 
     def _send_reset(self) -> None:
         if self.host.frozen:
-            self.host.kernel.after(RETRY_FIRST_SECONDS, self._send_reset, ties=self.path.draws)
+            self.host.uptime.after(0.0, self._send_reset, ties=self.path.draws)
             return
         self.host.trace("reset", conn=self.number, end=self.label)
         if self.host.up:
@@ -349,6 +384,9 @@ class End:
         self.dead = True
         self.error = self.error or code
         self.timers.stop()
+        if self.queue is not None:  # half open
+            self.queue.give_up()
+            self.queue = None
         self._flight.clear()
         self._in_flight = 0
         if self._next is not None:
@@ -358,17 +396,23 @@ class End:
         self._wake_writer()
 
     def _retire(self, seconds: float) -> None:
-        """Keep the port for *seconds* more, then forget."""
+        """Keep the port for *seconds* more, and while something is not sent yet; then forget."""
         if self.binding is not None:
             self.binding.use = Use.TIME_WAIT
-        self.host.kernel.after(seconds, self.forget, ties=self.path.draws)
+        self.host.uptime.after(seconds, self._retired, seconds, ties=self.path.draws)
+
+    def _retired(self, seconds: float) -> None:
+        if self.sending and not self.dead:
+            self._retire(seconds)
+        else:
+            self.forget()
 
     # -- waking
 
     def _tell_room(self) -> None:
         """The reader made room: the peer learns of it one latency later, if its sender waits for it."""
         peer = self.peer
-        if peer.sender_waits and peer.can_write:
+        if peer.can_write:
             peer.sender_waits = False
             kernel = self.host.kernel
             kernel.at(kernel.now + self.path.latency_seconds, peer._wake_writer, ties=self.path.draws)
@@ -386,6 +430,9 @@ class UnixEnd(End):
     """One end of a Unix stream: the other end's death is known at once, and unread octets at a close break the peer."""
 
     tcp = False
+
+    def _find_target(self) -> Host:
+        return self.host
 
     @property
     def capacity(self) -> int:

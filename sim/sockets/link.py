@@ -78,7 +78,7 @@ class Path:
     def _arrived(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
         if self._held:
             if len(self._waiting) < HELD_MAX:
-                self.wait(function, *arguments)
+                self.wait(self._arrived, function, arguments)
         elif not self.blocked:
             function(*arguments)
 
@@ -103,7 +103,7 @@ class Path:
         self._waiting.append((function, arguments))
 
     def release(self) -> None:
-        """What waits comes out at once, in order."""
+        """What waits comes out at once, in order; into a partition, if there is one."""
         self._held = False
         time = self.kernel.now
         while self._waiting:

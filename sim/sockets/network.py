@@ -33,7 +33,9 @@ class Network(trio.abc.SocketFactory):
         self.kernel = kernel
         self.latency_seconds = latency_seconds
         self.short = short
-        self.hosts: dict[IPAddress, Host] = {}
+        self.hosts: dict[IPAddress, Host] = {}  # who gets an address's packets
+        self.routes = 0  # grows whenever that changes
+        self._claims: dict[IPAddress, list[Host]] = {}  # who else has it up, the last to announce it last
         self._paths: dict[tuple[str, str], Path] = {}
         self._numbers = count(1)
         self._hashes = count(1)
@@ -46,16 +48,25 @@ class Network(trio.abc.SocketFactory):
             return
         if self.hosts.get(ip, host) is not host:
             raise failure(errno.EADDRINUSE, ip)
-        self.hosts[ip] = host
+        self.announce(host, ip)
 
     def announce(self, host: Host, ip: IPAddress) -> None:
         """*ip* is *host*'s from now on, whoever else has it too (a gratuitous ARP or its like)."""
-        self.hosts[ip] = host
+        self._claims.setdefault(ip, []).append(host)
+        self._route(ip)
 
     def remove_address(self, host: Host, ip: IPAddress) -> None:
-        """Take *ip* down again."""
-        if self.hosts.get(ip) is host:
-            del self.hosts[ip]
+        """Take *ip* down again: who had it before and still has it answers for it."""
+        if host in (claims := self._claims.get(ip, [])):
+            claims.remove(host)
+            self._route(ip)
+
+    def _route(self, ip: IPAddress) -> None:
+        self.routes += 1
+        if claims := self._claims[ip]:
+            self.hosts[ip] = claims[-1]
+        else:
+            del self.hosts[ip], self._claims[ip]
 
     def path(self, source: Host, target: Host) -> Path:
         """The direction from *source* to *target*; inside one host it is the loopback."""
@@ -79,13 +90,13 @@ class Network(trio.abc.SocketFactory):
 
     def holder(self, asking: Host, ip: IPAddress) -> Host | None:
         """The host that packets from *asking* to *ip* reach."""
-        return asking if ip.is_loopback or ip.is_unspecified else self.hosts.get(ip)
+        return asking if self.owns(asking, ip) else self.hosts.get(ip)
 
     def source(self, asking: Host, target: IPAddress) -> IPAddress:
         """The address *asking* shows to *target* when it bound none. ENETUNREACH without one of that IP version."""
         if target.is_unspecified or target.is_loopback:
             return target if target.is_loopback else (LOOPBACK_4 if target.version == 4 else LOOPBACK_6)
-        if self.hosts.get(target) is asking:
+        if target in asking.addresses:
             return target
         for ip in asking.addresses:
             if ip.version == target.version:
@@ -93,9 +104,9 @@ class Network(trio.abc.SocketFactory):
         raise failure(errno.ENETUNREACH, target)
 
     def owns(self, host: Host, ip: IPAddress) -> bool:
-        """Whether *host* may bind *ip*."""
+        """Whether *ip* means *host* to itself: it may bind it."""
         ip = unmapped(ip)
-        return ip.is_unspecified or ip.is_loopback or self.hosts.get(ip) is host
+        return ip.is_unspecified or ip.is_loopback or ip in host.addresses
 
     # -- connections
 

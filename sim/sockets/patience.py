@@ -2,7 +2,7 @@
 
 Neither makes an event unless it is set. Acknowledgements are not simulated; what stands for one is that both paths were
 open when octets arrived. Linux counts TCP_USER_TIMEOUT for octets behind a closed window too; here only for octets
-under way. While the end's own machine is frozen its timers stand still: what was due then begins anew.
+under way. All in the time of the end's host: while the machine is frozen its timers stand still.
 
 Source: tcp(7); tcp_keepalive_timer() and tcp_clamp_rto_to_user_timeout() of Linux; RFC 5482.
 """
@@ -12,8 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..uptime import ROUNDING_SECONDS
+
 if TYPE_CHECKING:
-    from ..kernel import Event
+    from ..uptime import Timer
     from .connection import End
 
 
@@ -34,8 +36,8 @@ class Timers:
     def __init__(self, end: End) -> None:
         self._end = end
         self._patience = Patience()
-        self._probe: Event | None = None
-        self._user: Event | None = None
+        self._probe: Timer | None = None
+        self._user: Timer | None = None
         self._probes = 0
 
     def set(self, patience: Patience) -> None:
@@ -45,7 +47,7 @@ class Timers:
         self._patience = patience
         self.stop()
         if patience.keepalive:
-            self._probe_at(self._end.heard_at + patience.idle_seconds)
+            self._probe_after(self._end.heard_at + patience.idle_seconds - self._end.host.uptime.now)
 
     def stop(self) -> None:
         """The end is dead, or no descriptor refers to it."""
@@ -57,11 +59,11 @@ class Timers:
 
     # -- TCP_USER_TIMEOUT
 
-    def unacknowledged(self, since: float) -> None:
-        """Octets sent *since* then are not acknowledged."""
-        if self._patience.user_timeout_seconds and self._user is None and not self._end.dead:
-            due = since + self._patience.user_timeout_seconds
-            self._user = self._end.host.kernel.at(due, self._user_timeout, ties=self._end.path.draws)
+    def unacknowledged(self) -> None:
+        """Octets that should have arrived now are not acknowledged."""
+        seconds = self._patience.user_timeout_seconds
+        if seconds and self._user is None and not self._end.dead:
+            self._user = self._end.host.uptime.after(seconds, self._user_timeout, ties=self._end.path.draws)
 
     def acknowledged(self) -> None:
         """They are now."""
@@ -71,25 +73,21 @@ class Timers:
 
     def _user_timeout(self) -> None:
         self._user = None
-        if self._end.host.frozen:
-            self.unacknowledged(self._end.host.kernel.now)
-        elif self._end.sending or not self._end.hears:
+        if self._end.sending or not self._end.hears:
             self._end.time_out()
 
     # -- keep-alive
 
-    def _probe_at(self, time: float) -> None:
-        self._probe = self._end.host.kernel.at(time, self._probe_due, ties=self._end.path.draws)
+    def _probe_after(self, seconds: float) -> None:
+        self._probe = self._end.host.uptime.after(seconds, self._probe_due, ties=self._end.path.draws)
 
     def _probe_due(self) -> None:
-        end, patience, now = self._end, self._patience, self._end.host.kernel.now
-        if end.host.frozen:
-            end.heard_at = now
-        due = end.heard_at + patience.idle_seconds
+        end, patience, now = self._end, self._patience, self._end.host.uptime.now
+        left = end.heard_at + patience.idle_seconds - now
         if end.sending:  # retransmission is at work, or octets are on their way
-            self._probe_at(now + patience.idle_seconds)
-        elif now < due:
-            self._probe_at(due)
+            self._probe_after(patience.idle_seconds)
+        elif left > ROUNDING_SECONDS:
+            self._probe_after(left)
         elif self._exhausted(now - end.heard_at):
             end.time_out(reset=True)
         else:
@@ -97,7 +95,9 @@ class Timers:
             end.host.trace("keepalive", conn=end.number, end=end.label, probe=self._probes)
             if end.hears:
                 end.host.kernel.after(end.round_trip_seconds, self._answered, ties=end.path.draws)
-            self._probe_at(now + patience.interval_seconds)
+            elif end.target is not end.peer.host:
+                end.refuse()
+            self._probe_after(patience.interval_seconds)
 
     def _exhausted(self, silent_seconds: float) -> bool:
         if self._patience.user_timeout_seconds:
@@ -110,4 +110,4 @@ class Timers:
         if end.peer.dead:
             end.reset_came()
         else:
-            end.heard_at, self._probes = end.host.kernel.now, 0
+            end.heard_at, self._probes = end.host.uptime.now, 0

@@ -71,3 +71,4 @@ class Passage:
         self._sharing.under_way -= 1
         if self._sharing.unused:
             self._socket.vanish()
+            self._socket.end()

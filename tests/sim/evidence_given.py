@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from momentum_trio.mail.record import Record
+from momentum_trio.mail.record import Delivered, Received, Record
 from sim.evidence import Arrived, Attempt, Evidence, Struck, Told
 from sim.letter import content_of
 from sim.scenario import Fault, FaultKind, HostPlan, Mail, Program, Scenario
@@ -101,3 +101,15 @@ def fault(
 def at(seconds: float) -> float:
     """The wall clock of a host at that virtual time."""
     return EPOCH + seconds
+
+
+def received(mail: Mail, path: str = BOB, sender: str = "sender@client.example") -> Received:
+    """The record that *mail* was accepted for *path*."""
+    return Received(at(10), "m", batch_of(mail), "c", path, sender, "default", "default", "10.0.0.7:1", 400, "esmtp")
+
+
+def went(mail: Mail, path: str = BOB, age: float = 0.5, message: str = "m", when: float = 11.0) -> Delivered:
+    """The record that *mail* was delivered to *path*."""
+    return Delivered(
+        at(when), message, batch_of(mail), "c", path, "", "default", "default", "example.com", 400, 0, age, ""
+    )

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
-from evidence_given import BOB, CAROL, CONFIG, MAIL_ONE, MAIL_TWO, at, attempt, batch_of, delivered, evidence, fault
+from evidence_given import (
+    BOB,
+    CAROL,
+    CONFIG,
+    MAIL_ONE,
+    MAIL_TWO,
+    at,
+    attempt,
+    batch_of,
+    delivered,
+    evidence,
+    fault,
+    received,
+    went,
+)
 
 from momentum_trio.mail.record import Failed
 from sim.checks import ALL
 from sim.checks.content_unchanged import content_unchanged
 from sim.checks.no_accepted_lost import no_accepted_lost
 from sim.checks.nothing_invented import nothing_invented
-from sim.evidence import Arrived, Evidence, Told
+from sim.evidence import Arrived, Evidence, Struck, Told
 from sim.letter import content_of
 from sim.scenario import FaultKind
 
@@ -22,6 +38,11 @@ def whole() -> Evidence:
         attempt(MAIL_ONE),
         attempt(MAIL_TWO),
         arrived=[delivered(MAIL_ONE), delivered(MAIL_TWO), delivered(MAIL_TWO, CAROL)],
+        records=[
+            record
+            for number, (mail, path) in enumerate(((MAIL_ONE, BOB), (MAIL_TWO, BOB), (MAIL_TWO, CAROL)))
+            for record in (received(mail, path), went(mail, path, message=str(number)))
+        ],
     )
 
 
@@ -29,9 +50,9 @@ def test_a_good_run_breaks_nothing() -> None:
     assert [violation for check in ALL for violation in check.find(whole())] == []
 
 
-def failed(reason: str, age: float, peer: str = "") -> Failed:
+def failed(reason: str, age: float, peer: str = "", when: float = 20.0) -> Failed:
     return Failed(
-        at(20),
+        at(when),
         "m",
         batch_of(MAIL_ONE),
         "c",
@@ -50,17 +71,31 @@ def failed(reason: str, age: float, peer: str = "") -> Failed:
     )
 
 
+def expiring(text: str, *records: Failed, struck: Sequence[Struck] = ()) -> Evidence:
+    return evidence(attempt(MAIL_ONE), config=CONFIG + text, records=records, struck=struck)
+
+
+SIXTY = "Message_Expiration = 60\n"
+PER_DOMAIN = SIXTY + 'Domain "example.com" { Message_Expiration = 600 }\n'
 NOT_LOST = {
     "its outcome is unknown": evidence(attempt(MAIL_ONE, Told.UNKNOWN)),
     "it was refused": evidence(attempt(MAIL_ONE, Told.REFUSED)),
     "it was deferred": evidence(attempt(MAIL_ONE, Told.DEFERRED)),
     "bit rot hit it": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.BIT_ROT, mails=("one",))]),
-    "it expired": evidence(
-        attempt(MAIL_ONE), config=CONFIG + "Message_Expiration = 60\n", records=[failed("554 5.4.7 [internal]", 60.0)]
+    "it expired": expiring(SIXTY, failed("554 5.4.7 [internal]", 60.0, when=70.0)),
+    "it expired as its domain says": expiring(PER_DOMAIN, failed("554 5.4.7 [internal]", 600.0, when=610.0)),
+    "it expired by a stepped clock": expiring(
+        SIXTY, failed("554 5.4.7 [internal]", 60.0, when=20.0), struck=[fault(FaultKind.CLOCK_STEP)]
     ),
     "its next host refused it": evidence(attempt(MAIL_ONE), records=[failed("550 no", 1.0, "10.0.0.9")]),
     "synced late, before power was lost": evidence(
         attempt(MAIL_ONE), struck=[fault(FaultKind.POWER, at=11.0)], config=LATE_SYNC
+    ),
+    "synced late, to a disk that failed already": evidence(
+        attempt(MAIL_ONE), struck=[fault(FaultKind.SYNC_ERROR, at=9.0, ended=11.0)], config=LATE_SYNC
+    ),
+    "power was lost at a step, long after that was armed": evidence(
+        attempt(MAIL_ONE), struck=[fault(FaultKind.POWER_AT_STEP, at=11.0, ended=30.0)], config=LATE_SYNC
     ),
     "a recipient was accepted by nobody": evidence(attempt(MAIL_TWO, paths=(BOB,)), arrived=[delivered(MAIL_TWO)]),
     "the domain in capitals": evidence(
@@ -73,12 +108,15 @@ LOST = {
     "power is no excuse": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.POWER, at=11.0)]),
     "bit rot hit another": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.BIT_ROT, mails=("two",))]),
     "bit rot struck nothing": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.BIT_ROT, did=False, mails=("one",))]),
-    "expired before its time": evidence(
-        attempt(MAIL_ONE), config=CONFIG + "Message_Expiration = 60\n", records=[failed("554 5.4.7 [internal]", 9.0)]
-    ),
+    "expired before its time": expiring(SIXTY, failed("554 5.4.7 [internal]", 9.0, when=70.0)),
+    "expired by another domain's time": expiring(PER_DOMAIN, failed("554 5.4.7 [internal]", 60.0, when=70.0)),
+    "expired of an age it cannot have": expiring(SIXTY, failed("554 5.4.7 [internal]", 60.0, when=20.0)),
     "given up by ourselves": evidence(attempt(MAIL_ONE), records=[failed("554 5.7.0 [internal] oh", 1.0)]),
     "power long after the late sync": evidence(
         attempt(MAIL_ONE), struck=[fault(FaultKind.POWER, at=40.0)], config=LATE_SYNC
+    ),
+    "its disk failed long after the late sync": evidence(
+        attempt(MAIL_ONE), struck=[fault(FaultKind.SYNC_ERROR, at=40.0, ended=50.0)], config=LATE_SYNC
     ),
     "power before it came": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.POWER, at=9.0)], config=LATE_SYNC),
     "an unknown attempt after it": evidence(attempt(MAIL_ONE), attempt(MAIL_ONE, Told.UNKNOWN, at=12.0)),

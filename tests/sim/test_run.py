@@ -7,16 +7,17 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
 from small_scenario import CLIENT, CONFIG_PATH, MAILBOXES, SCENARIO, mail, mails, swarm, with_faults
 
 from momentum_trio.machine import Machine
+from sim.drain_limit import drain_limit
 from sim.draw import draw
 from sim.evidence import Result, Told, Verdict
 from sim.faults import Stage
-from sim.patience import drain_limit
 from sim.run import run
 from sim.scenario import Expect, Fault, FaultKind, Heal, HostPlan, Program, Scenario
 
@@ -139,10 +140,18 @@ def test_a_node_that_does_not_start_is_said_so() -> None:
 
 
 def test_a_node_that_ends_by_itself_is_said_so() -> None:
-    shutdown = Fault(FaultKind.CONSOLE, 2.0, ("mx",), text="shutdown")
-    result = run(with_faults(shutdown, count=8), 1)
+    def end(stage: Stage) -> float:
+        stage.world.hosts["mx"].kill()
+        return inf
+
+    result = run(with_faults(count=8), 1, look=end)
     assert [(violation.invariant, violation.host) for violation in result.violations] == [("process_died", "mx")]
     assert result.verdict is Verdict.BROKEN
+
+
+def test_a_node_that_was_told_to_shut_down_is_started_again() -> None:
+    shutdown = Fault(FaultKind.CONSOLE, 2.0, ("mx",), text="shutdown")
+    assert run(with_faults(shutdown, count=8), 1).violations == ()
 
 
 def test_mail_that_goes_nowhere_is_not_drained() -> None:

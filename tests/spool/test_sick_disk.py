@@ -180,6 +180,23 @@ def revive(spool: Spool, store: SimStore) -> None:
     spool._disk.dead = False  # type: ignore[attr-defined]
 
 
+async def test_after_a_sick_disk_the_late_sync_is_as_soon_as_ever(autojump_clock: trio.testing.MockClock) -> None:
+    store = SimStore()
+    async with open_spool(World(store.mount()).machine, terms(force_fsync=False)) as spool:
+        receipt = await submit(spool, b"text")
+        Failing(store, Write, Fault(errno.EIO), count=9)
+        await deliver(spool, receipt.batch)
+        await trio.sleep(40)  # by now the spool tries again each 32 s
+        store.inject = None
+        other = await submit(spool, b"other")
+        await trio.sleep(2)
+        store.power_loss()
+        try:
+            assert list(await found(store)) == ids(other)
+        finally:
+            revive(spool, store)
+
+
 async def test_outcomes_are_written_when_the_disk_recovers(autojump_clock: trio.testing.MockClock) -> None:
     store = SimStore()
     world = World(store.mount())

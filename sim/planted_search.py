@@ -1,0 +1,186 @@
+"""How soon a planted bug is found: ranges of seeds run in a copy of the tree that has it, and the first find shrunk.
+
+Every find is tried on the tree as it is, the same concrete scenario under the same seed: one that fails there too is a
+false alarm of the testbed, or a bug nobody planted, and counts for nothing. Real processes and files: not to be called
+inside a world.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from .evidence import Verdict
+from .planted import FOLDER, ROOT, Planted, apply
+from .scenario import Scenario
+from .shrink import ESCAPE, Shrunk
+from .surroundings import fix_addresses, hash_seed_of
+from .swarm import Worker
+from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
+
+RANGE_STRIDE = 10_000  # between the first seeds of two ranges
+SHRINK_SECONDS_MAX = 900.0
+SEED_SECONDS_MAX = 120.0  # real seconds one run may take: a bug may be that it never ends
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A seed that broke something with the bug and nothing without it. seeds: that were run until then, it included."""
+
+    scenario: Scenario
+    seed: int
+    seeds: int
+    invariant: str
+    text: str
+
+
+@dataclass(slots=True)
+class Search:
+    """What came of looking for one bug.
+
+    finds: of each range, None where there was none among its seeds. alarms: seeds that broke something without the bug
+    too, and what. small: the first find, shrunk; the rest is what was wrong with that.
+    """
+
+    planted: Planted
+    finds: list[Find | None] = field(default_factory=list)
+    alarms: list[tuple[int, str]] = field(default_factory=list)
+    seeds: int = 0
+    find_cpu_seconds: float = 0.0
+    small: Shrunk | None = None
+    shrink_cpu_seconds: float = 0.0
+    trouble: str = ""
+
+    @property
+    def found(self) -> list[Find]:
+        """The finds there were."""
+        return [find for find in self.finds if find is not None]
+
+    @property
+    def median_seeds(self) -> float | None:
+        """Seeds until it is found, in the middle one of the ranges; None where it was not found in so many."""
+        counts = [float("inf") if find is None else float(find.seeds) for find in self.finds]
+        middle = median(counts) if counts else float("inf")
+        return None if middle == float("inf") else middle
+
+
+def found_file(planted: Planted) -> Path:
+    """Where the shrunk find of that bug is kept."""
+    return FOLDER / "found" / f"{planted.name}.sim"
+
+
+def search(
+    planted: Planted,
+    scenario: Scenario,
+    *,
+    ranges: int,
+    seeds_per_range: int,
+    shrinks: bool = True,
+    say: Callable[[str], object] = lambda line: None,
+) -> Search:
+    """Look for *planted* with *scenario*, range by range, and shrink a find if wanted. Raises PatchError, OSError."""
+    fix_addresses()
+    result = Search(planted)
+    with tempfile.TemporaryDirectory(prefix="planted-") as folder, _runner(scenario, ROOT) as good:
+        apply(planted, Path(folder))
+        with _runner(scenario, Path(folder)) as bad:
+            for number in range(ranges):
+                first = number * RANGE_STRIDE + 1
+                found = _first_find(result, range(first, first + seeds_per_range), bad, good)
+                result.finds.append(found)
+                what = f"{found.invariant} after {found.seeds} seeds (seed {found.seed})" if found else "not found"
+                say(f"{planted.name}: range {number + 1}: {what}")
+            result.find_cpu_seconds = bad.cpu_seconds
+            if result.found and shrinks:
+                _shrink(result, bad, good)
+    return result
+
+
+def _first_find(result: Search, seeds: range, bad: _Runner, good: _Runner) -> Find | None:
+    """The first of *seeds* that finds it: by a check that the patch names, or by another one."""
+    for number, seed in enumerate(seeds, 1):
+        outcome = bad.seed(seed)
+        result.seeds += 1
+        if outcome.verdict is Verdict.HELD or outcome.scenario is None:
+            continue
+        without = good.run(outcome.scenario, seed)
+        if without.verdict is not Verdict.HELD:
+            result.alarms.append((seed, _broke(without)))
+            continue
+        names = {violation.invariant: violation.text for violation in reversed(outcome.violations)}
+        invariant = next((name for name in result.planted.checks if name in names), outcome.violations[0].invariant)
+        return Find(outcome.scenario, seed, number, invariant, names[invariant])
+    return None
+
+
+def _broke(outcome: Outcome) -> str:
+    return outcome.violations[0].invariant if outcome.violations else ESCAPE
+
+
+def _shrink(result: Search, bad: _Runner, good: _Runner) -> None:
+    """Shrink the first find by a check that the patch names, or else the first one."""
+    find = min(result.found, key=lambda find: find.invariant not in result.planted.checks)
+    path = str(found_file(result.planted))
+    outcome = bad.shrink(ShrinkRequest(find.scenario, find.seed, find.invariant, path))
+    result.trouble, result.shrink_cpu_seconds, small = outcome.trouble, outcome.cpu_seconds, outcome.small
+    if small is None:
+        return
+    result.small = small
+    if (without := good.run(small.scenario, small.seed)).verdict is not Verdict.HELD:
+        result.alarms.append((small.seed, f"{_broke(without)}, shrunk"))
+
+
+class _Runner:
+    """Runs scenarios with the code of one tree, in a process that is replaced when it dies."""
+
+    def __init__(self, scenario: Scenario, tree: Path) -> None:
+        self.cpu_seconds = 0.0
+        self._task = Task(scenario)
+        self._tree = tree
+        self._worker: Worker | None = None
+
+    def seed(self, seed: int) -> Outcome:
+        """Run that seed of the scenario."""
+        return self._ask(seed, seed)
+
+    def run(self, scenario: Scenario, seed: int) -> Outcome:
+        """Run a concrete one."""
+        return self._ask(RunRequest(scenario, seed), seed)
+
+    def shrink(self, asked: ShrinkRequest) -> ShrinkOutcome:
+        """Shrink a find, in a process of its own, in which nothing ran before."""
+        worker = Worker(self._task, hash_seed_of(asked.seed), SHRINK_SECONDS_MAX, self._tree)
+        answer = worker.ask(asked)
+        worker.end()
+        if not isinstance(answer, ShrinkOutcome):
+            return ShrinkOutcome(None, f"the process that shrank it died, or took {SHRINK_SECONDS_MAX:g} s", 0.0)
+        return answer
+
+    def end(self) -> None:
+        """End the process."""
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+    def _ask(self, asked: int | RunRequest, seed: int) -> Outcome:
+        if self._worker is None:
+            self._worker = Worker(self._task, hash_seed_of(seed), SEED_SECONDS_MAX, self._tree)
+        answer = self._worker.ask(asked)
+        if not isinstance(answer, Outcome):
+            answer = self._worker.how_it_failed(seed)
+            self.end()
+        self.cpu_seconds += answer.cpu_seconds
+        return answer
+
+
+@contextmanager
+def _runner(scenario: Scenario, tree: Path) -> Iterator[_Runner]:
+    runner = _Runner(scenario, tree)
+    try:
+        yield runner
+    finally:
+        runner.end()
