@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from .. import schedule
 from ..draw import draw
 from ..evidence import Result, Struck
 from ..hermetic import unwatched
@@ -20,13 +21,15 @@ from ..scenario import FAULTS_MAX, MAILS_MAX, Fault, FaultKind, Mail, Program, S
 from ..scenario_options import FAULTS
 from ..show_words import mended
 from . import line
+from .awaited import Awaited
 from .line import UNTIL_HEALED, Misunderstood
 from .played import instant, instants, lasting, later, played
 from .standstill import Standstill
-from .views import Views, clock, fault, visible
+from .views import Views, clock, fault, trace_line, visible
 
 STEPS_MAX, TRACE_MAX, TRACE_LINES = 100_000, 1_000, 20
-STEP_SECONDS_MAX = 600.0  # a step ends there, event or not; so does waiting for something that may never come
+STEP_SECONDS_MAX = 600.0  # a step ends there, event or not
+UNTIL_SECONDS = 60.0  # of waiting for something that may never come
 ANSWER_SECONDS = 35.0  # for a console's answer: who asks gives up after 30
 TOLD_SECONDS = 5.0  # for what a client is told of a mail sent by hand; a broken world may take longer
 STOP_TALKING = "."
@@ -78,7 +81,7 @@ class Session:
         self._course = Course(self.scenario, seed, keep_trace=True)
         self._course.by_hand = self._begin
         self._kernel = self._course.world.kernel
-        self._still = Standstill(self._kernel, self._converse)
+        self._still = Standstill(self._kernel, self._converse, self._course.break_off)
         self._views = Views(self._course)
         self._busy = instants(self.scenario.faults, self.scenario.mails)  # something else begins or ends there
         self._mails = list(self.scenario.mails)
@@ -96,6 +99,8 @@ class Session:
     def run(self) -> None:
         """Until ``quit`` or the end of the lines."""
         result = self._course.run()
+        if self._still.failure is not None:
+            raise self._still.failure
         if not self.over:
             self.result = result
             self._talks_to = ""
@@ -175,33 +180,38 @@ class Session:
             raise Misunderstood(VERBS["step"].usage)
         number = line.count(words[0], STEPS_MAX) if words else 1
         before = self._mark()
-        self._still.until(
-            lambda: self._kernel.events_done > before.events + number, self._kernel.now + STEP_SECONDS_MAX
-        )
+
+        def done() -> bool:
+            return self._kernel.events_done >= before.events + number and not schedule.runnable_tasks()
+
+        self._still.until(done, self._kernel.now + STEP_SECONDS_MAX)
         self._afterwards = lambda: self._tell_trace(before.lines)
         return True
 
     def go(self, words: Sequence[str], _: str) -> bool:
-        """``run SECONDS``, ``run to SECONDS``, ``run until WORD``."""
-        before = self._mark()
-        self._afterwards = partial(self._tell_passed, before)
+        """``run TIME``, ``run to TIME``, ``run until WORD [within TIME]``."""
+        now = self._course.now()
         match words:
             case ["until", word]:
-                self._still.until(_Seen(self._course, word.lower()), self._kernel.now + STEP_SECONDS_MAX)
-                self._afterwards = partial(self._tell_found, before, word)
-                return True
+                return self._wait(word, UNTIL_SECONDS)
+            case ["until", word, "within", text]:
+                return self._wait(word, line.seconds(text))
             case ["to", text]:
-                until = line.seconds(text)
+                to = instant(line.seconds(text))
             case [text] if text not in ("to", "until"):
-                until = before.seconds + line.seconds(text)
+                to = instant(now + line.seconds(text))
             case _:
-                self._afterwards = None
                 raise Misunderstood(VERBS["run"].usage)
-        until = instant(until)
-        if until < before.seconds:
-            self._afterwards = None
-            raise Misunderstood(f"it is {clock(before.seconds)} already")
-        self._still.to(self._at(until))
+        if to < now:
+            raise Misunderstood(f"it is {clock(now)} already")
+        self._afterwards = partial(self._tell_passed, self._mark())
+        self._still.to(self._at(to))
+        return True
+
+    def _wait(self, word: str, seconds: float) -> bool:
+        awaited = Awaited(self._course, word)
+        self._still.until(awaited, self._kernel.now + seconds)
+        self._afterwards = partial(self._tell_found, self._mark(), awaited, f"No '{word}' within {seconds:g} s")
         return True
 
     def _tell_passed(self, before: Mark) -> None:
@@ -214,19 +224,16 @@ class Session:
         for struck in course.stage.struck:
             if before.seconds < struck.began <= now.seconds and struck.fault.kind is not FaultKind.CONSOLE:
                 moments.append((struck.began, fault(struck)))
-            if struck.ended is not None and before.seconds < struck.ended and struck.ended > struck.began:
+            if struck.did and struck.ended is not None and struck.ended > max(before.seconds, struck.began):
                 moments.append((struck.ended, mended(struck)))
         self._tell_all(f"  {clock(at)}: {said}" for at, said in sorted(moments, key=lambda moment: moment[0]))
         for violation in course.violations[before.violations :]:
             self._tell(f"  {clock(violation.seconds)}: {violation.host}: {violation.text}")
 
-    def _tell_found(self, before: Mark, word: str) -> None:
+    def _tell_found(self, before: Mark, awaited: Awaited, otherwise: str) -> None:
         self._tell_passed(before)
-        if _Seen(self._course, word.lower(), before)():
-            self._tell_trace(max(before.lines, len(self._kernel.lines) - 1))
-        else:
-            kinds = ", ".join(sorted(self._kernel.kinds))
-            self._tell(f"No '{word}' in {STEP_SECONDS_MAX:g} s. There were: {kinds}.")
+        kinds = ", ".join(sorted(self._kernel.kinds))
+        self._tell(awaited.found or f"{otherwise}. The trace has {kinds}.")
 
     # -- looking
 
@@ -248,9 +255,8 @@ class Session:
         self._tell_trace(max(0, len(self._kernel.lines) - number))
 
     def _tell_trace(self, since: int) -> None:
-        self._tell_all(
-            f"  {visible(str(each)).replace(chr(10), ' ')}" for each in self._kernel.lines[since:][-TRACE_MAX:]
-        )
+        began = self._course.evidence.load_began
+        self._tell_all(trace_line(each, began) for each in self._kernel.lines[since:][-TRACE_MAX:])
 
     def mail(self, words: Sequence[str], _: str) -> None:
         """``mail [NAME]``."""
@@ -451,22 +457,6 @@ class Session:
         return sorted({word for word in known if word.startswith(last)})
 
 
-class _Seen:
-    """Whether something called *word* is among what came since: a kind of trace line, or of record."""
-
-    def __init__(self, course: Course, word: str, since: Mark | None = None) -> None:
-        self._lines, self._records, self._word = course.world.trace, course.world.records, word
-        self._line = len(self._lines) if since is None else since.lines
-        self._record = len(self._records)
-
-    def __call__(self) -> bool:
-        lines, records = self._lines[self._line :], self._records[self._record :]
-        self._line, self._record = len(self._lines), len(self._records)
-        return any(each.kind == self._word for each in lines) or any(
-            type(record).__name__.lower() == self._word for _, record in records
-        )
-
-
 def _is_of(struck: Struck, words: Sequence[str]) -> bool:
     return struck.fault.kind.value in words or any(target in words for target in struck.fault.targets)
 
@@ -475,7 +465,9 @@ def _verbs() -> dict[str, Verb]:
     verbs = {
         "step": Verb("step [N]", "one event further, or N; what the trace says of it", Session.step),
         "run": Verb(
-            "run TIME | run to TIME | run until WORD", "further in time, or to a trace line or record", Session.go
+            "run TIME | run to TIME | run until WORD [within TIME]",
+            "further: for, or to, a time; to a trace line or record",
+            Session.go,
         ),
         "where": Verb("where", "time, hosts, faults in force, spools, mailboxes, connections", Session.where),
         "trace": Verb("trace [N]", f"the last lines of the trace; {TRACE_LINES} of them", Session.trace, over=True),

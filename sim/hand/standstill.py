@@ -15,10 +15,13 @@ class Standstill:
     """Has *converse* called wherever the world is to stand still; when that returns, the world goes on.
 
     exact: whether it stands before everything else of its instant, so that an act may still be of this very instant.
+    failure: what *converse* or an act raised; *give_up* was called then, and is to end the world.
     """
 
-    def __init__(self, kernel: Kernel, converse: Callable[[], object]) -> None:
+    def __init__(self, kernel: Kernel, converse: Callable[[], object], give_up: Callable[[], object]) -> None:
         self.exact = False
+        self.failure: BaseException | None = None
+        self._give_up = give_up
         self._kernel = kernel
         self._converse = converse
         self._holds: Callable[[], bool] | None = None
@@ -52,7 +55,7 @@ class Standstill:
     def _arrive(self, act: Callable[[], object] | None) -> None:
         self._at = None
         if act is not None:
-            act()
+            self._outside(act)
         if self._at is None and not self._over:
             self._stand(exact=True)
 
@@ -60,4 +63,13 @@ class Standstill:
         if self._at is not None:
             self._at.cancel()
         self._holds, self._at, self._wanted, self.exact = None, None, False, exact
-        self._converse()
+        self._outside(self._converse)
+
+    def _outside(self, function: Callable[[], object]) -> None:
+        """What is raised here must not reach trio's loop, which would break."""
+        try:
+            function()
+        except BaseException as error:  # noqa: BLE001  whatever it is, who runs the world raises it
+            self.failure = error
+            self.let_go()
+            self._give_up()

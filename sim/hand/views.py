@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from momentum_trio.machine.disk import FileKind
 from momentum_trio.node.node_options import SpoolOptions
@@ -12,6 +11,7 @@ from momentum_trio.node.node_options import SpoolOptions
 from ..arrivals import Delivery
 from ..disk import SimStore
 from ..evidence import Arrived, Attempt, Struck, Told
+from ..kernel import TraceLine
 from ..letter import name_in
 from ..run import Course, node_of
 from ..said import nearest
@@ -35,15 +35,21 @@ def visible(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def trace_line(line: TraceLine, began: float) -> str:
+    """A line of the trace, its time from when the load began."""
+    return one_line(f"  {line.time - began:.6f} {str(line).partition(' ')[2]}")
+
+
 def fault(struck: Struck) -> str:
     """What struck, and until when."""
-    armed = struck.fault.kind is FaultKind.POWER_AT_STEP
-    said = strikes(replace(struck, did=True)) if armed else strikes(struck)
-    if armed or not struck.did or not struck.fault.seconds:
-        return said
-    if struck.fault.seconds == UNTIL_HEALED:
-        return f"{said}, until healed"
-    return f"{said}, until {clock(struck.fault.at_seconds + struck.fault.seconds)}"
+    fault = struck.fault
+    if not struck.did and fault.kind is FaultKind.POWER_AT_STEP:
+        return f"{fault.targets[0]} will lose power after {fault.amount:g} more steps of its disk"
+    if not struck.did or not fault.seconds:
+        return strikes(struck)
+    if fault.seconds == UNTIL_HEALED:
+        return f"{strikes(struck)}, until healed"
+    return f"{strikes(struck)}, until {clock(struck.began + fault.seconds)}"
 
 
 class Views:
@@ -153,8 +159,8 @@ class Views:
         yield f"  <{mail.reverse_path}> to {' '.join(mail.forward_paths)}"
         for attempt in self._course.evidence.attempts:
             if attempt.mail.name == name:
-                when = f"{clock(attempt.began)} to {clock(attempt.ended)}"
-                yield f"  {when}: {attempt.told.value} «{one_line(attempt.reply)}»"
+                times = f"{clock(attempt.began)} to {clock(attempt.ended)}"
+                yield f"  {times}: {attempt.told.value} «{one_line(attempt.reply)}»"
                 yield from (f"    {path}: «{one_line(reply)}»" for path, reply in attempt.refused_paths)
         there = self.there()
         for path in mail.forward_paths:
@@ -196,7 +202,7 @@ def files_below(store: SimStore, path: str) -> dict[str, int]:
 
 def one_line(text: str) -> str:
     """*text* with its ends of line shown."""
-    return visible(text.strip()).replace("\n", "\\n")
+    return visible(text.rstrip()).replace("\n", "\\n")
 
 
 def _content(octets: bytes) -> Iterator[str]:
