@@ -267,3 +267,17 @@ def test_run_sync_soon_is_seen_before_time_moves() -> None:
         assert trio.current_time() == 0
 
     run(main)
+
+
+def test_run_sync_soon_is_seen_before_an_event_moves_time() -> None:
+    world = World(1)
+
+    async def main() -> float:
+        event = trio.Event()
+        world.kernel.after(0.5, str)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(event.wait)
+            trio.lowlevel.current_trio_token().run_sync_soon(event.set)
+        return trio.current_time()
+
+    assert world.run(main) == 0
