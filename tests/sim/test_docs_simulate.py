@@ -7,7 +7,7 @@ import re
 import pytest
 from console_page import ROOT, Done, Step, as_shown, perform, refreshed, steps
 
-LATER = {"simulate.png", "planted.md", "simulate_console.md"}  # may still be missing
+LATER = {"planted.md"}  # may still be missing
 
 PAGE = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
 STEPS = list(steps(PAGE))
