@@ -29,7 +29,7 @@ SAID_MAX = 200  # of a reply, in the evidence
 NOBODY = "nobody answered"
 LEFT = "the client left"
 END = b".\r\n"  # of a content, after its last line
-LEAVES_AFTER_SECONDS = 0.003  # the end of the content, where it leaves before the answer: as long as a disk's sync
+LEAVES_AFTER_MS = 8  # at most, the end of the content, where it leaves before the answer: some syncs of a disk
 
 
 class Gone(Exception):
@@ -206,7 +206,7 @@ class Sender:
         await talk.send(octets)
         owed.content_sent = True
         if leaves is Leaving.ANSWER:
-            await trio.sleep(LEAVES_AFTER_SECONDS)
+            await trio.sleep((1 + owed.mail.octets % LEAVES_AFTER_MS) / 1000)
             talk.reset()
             raise Gone(LEFT)
 

@@ -23,9 +23,9 @@ KIND_SHARE = 0.5  # of the kinds that a seed takes
 BURSTS = (0, 0, 1, 2, 5)  # moments at which all the sessions of a load come, one of these numbers; 0: at any time
 BURST_SECONDS = (0.001, 0.5)  # how long a burst is: sessions that come as one, or after each other
 AIMED_SHARE = 0.5  # of the faults that strike while a mail is under way, and not at any time
-FOLLOWING_SHARE = 0.25  # of the faults that strike soon after another one
-FOLLOWING_SECONDS = 3.0
-AIM_SECONDS = 0.6  # from the time of a mail: a session of a few mails takes some tenths of a second
+FOLLOWING_SHARE = 0.3  # of the faults that strike soon after another one
+FOLLOWING_SECONDS = (0.01, 3.0)
+AIM_SECONDS = (0.003, 0.6)  # from the time of a mail: a session of a few mails takes some tenths of a second
 BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, mostly briefly; of others as they come
 CLOCK_STEP_SECONDS_MAX = 300.0
 ROTS_MAX = 2
@@ -37,7 +37,7 @@ _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
     FaultKind.DISK_FULL: (1, 50_000),
     FaultKind.DISK_ERROR: (0.01, 1.0),
     FaultKind.SYNC_ERROR: (0.05, 1.0),
-    FaultKind.DISK_SLOW: (0.005, 3.0),
+    FaultKind.DISK_SLOW: (0.005, 5.0),
     FaultKind.DESCRIPTORS: (1, 5),
     FaultKind.SLOW_LINK: (0.01, 1.0),
 }
@@ -78,7 +78,8 @@ def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
         at = draws(seed, f"load/{load.name}/session", session)
         began = load.at_seconds + at.random() * load.seconds
         if bursts:
-            began = load.at_seconds + at.choice(bursts) * load.seconds + at.random() * burst_seconds
+            burst = load.at_seconds + at.choice(bursts) * load.seconds
+            began = min(burst + at.random() * burst_seconds, load.at_seconds + load.seconds)
         source = at.choice(load.source)
         address = at.choice(load.source_addresses) if load.source_addresses else ""
         for _ in range(min(at.randint(*load.session_mails), load.count - len(mails))):
@@ -141,7 +142,7 @@ def _moment(
     at, aim = of.uniform(swarm.at_seconds, scenario.duration_seconds), of.random()
     times = [event.at_seconds for event in (mails if aim < AIMED_SHARE else faults)]
     if times and aim < AIMED_SHARE + FOLLOWING_SHARE:
-        aimed = of.choice(times) + of.uniform(0.0, AIM_SECONDS if aim < AIMED_SHARE else FOLLOWING_SECONDS)
+        aimed = of.choice(times) + _magnitude(of, *(AIM_SECONDS if aim < AIMED_SHARE else FOLLOWING_SECONDS))
         at = aimed if swarm.at_seconds <= aimed <= scenario.duration_seconds else at
     return round(at, 6)
 

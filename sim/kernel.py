@@ -12,7 +12,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -53,16 +53,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class TraceLine:
-    """One line of the trace. time: virtual seconds; host: empty for the world itself."""
+    """One line of the trace. time: virtual seconds; host: empty for the world itself; text: the whole line."""
 
     time: float
     host: str
     kind: str
-    fields: tuple[tuple[str, object], ...] = field(default=())
+    text: str
 
     def __str__(self) -> str:
-        said = "".join([f" {name}={value}" for name, value in self.fields])
-        return f"{self.time:.9f} {self.host or '-'} {self.kind}{said}"
+        return self.text
 
 
 class Kernel(trio.abc.Clock, trio.abc.Instrument):
@@ -80,8 +79,6 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self.prefix_digests: list[str] = []
         self.failure: SimulationFailure | None = None
         self.events_done = 0
-        self.passes = 0  # of trio's loop
-        self.watch: Callable[[], object] | None = None  # called before each event and each pass of trio's loop
         self._keep_trace = keep_trace
         self._still_passes_max = still_passes_max
         self.now = 0.0  # for events; tasks and trio ask current_time()
@@ -90,7 +87,13 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self._streams: dict[str, random.Random] = {}
         self._ties = self.rng("tie")
         self._hash = hashlib.blake2b(digest_size=16)
+        self._unhashed: list[str] = []
+        self._watch: Callable[[], object] | None = None
+        self._times_asked = 0  # since time moved
         self._still_passes = 0
+        self._suspicious = False
+        self._queues: schedule.Queues
+        self._running = self._counting = False
         self._fail: Callable[[], object] | None = None
         self._doomed: SimulationFailure | None = None
         self._stops = 0
@@ -98,22 +101,25 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
     # -- time
 
     def start_clock(self) -> None:
-        """Nothing: virtual time starts at 0."""
+        """trio's loop begins; virtual time is 0."""
+        self._queues = schedule.Queues()
+        self._running = True
+        self._count_passes()
 
     def current_time(self) -> float:
         """Virtual seconds since the run began. Sums of floats drift: never compare with ``==``."""
-        if self._doomed is not None:  # the run was cancelled and yet goes nowhere: break trio's loop
-            raise self._doomed
+        self._times_asked += 1
+        if self._times_asked > self._still_passes_max:
+            self._suspect()
         return self.now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Called by trio when no task can run: carries out events and moves time. Never asks for a real sleep."""
-        if schedule.somebody_waits_for_idle():
+        queues = self._queues
+        if queues.waiting_for_idle:
             # Time must stand still; but what is due at this very instant happens first.
-            self._carry_out(self.now)
-            return 0 if schedule.runnable() else math.inf
-        self._carry_out(deadline)
-        if schedule.runnable() or deadline <= self.now:
+            return 0 if queues.runnable or self._carry_out(self.now) else math.inf
+        if queues.runnable or self._carry_out(deadline) or deadline <= self.now:
             return 0
         if deadline == math.inf:
             self._stop(Deadlock("nothing can happen any more:\n" + task_tree()))
@@ -121,27 +127,36 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         self._advance(deadline)
         return 0
 
-    def _carry_out(self, until: float) -> None:
-        """Carry out events due up to *until*, the earliest first, until one makes a task runnable."""
-        heap = self._heap
-        while heap and heap[0][0] <= until:
+    def _carry_out(self, until: float) -> bool:
+        """Carry out events due up to *until*, the earliest first, until one makes a task runnable; whether one did."""
+        heap, queues = self._heap, self._queues
+        while True:
+            if self._watch is not None:
+                self._watch()
+                if queues.runnable:
+                    return True
+            if not heap or heap[0][0] > until:
+                return False
             time, _, _, event = heapq.heappop(heap)
-            if event.function is None:
+            function = event.function
+            if function is None:
                 continue
             if time > self.now:
                 self._advance(time)
-            function, arguments = event.function, event.arguments
-            event.cancel()
+            event.function = None
             self.events_done += 1
             self._count_still_pass()
-            function(*arguments)
-            if schedule.runnable():
-                return
+            function(*event.arguments)
+            if queues.runnable:
+                return True
 
     def _advance(self, time: float) -> None:
         assert time >= self.now
         self.now = time
-        self._still_passes = 0
+        self._still_passes = self._times_asked = 0
+        if self._suspicious:
+            self._suspicious = False
+            self._count_passes()
 
     # -- events
 
@@ -183,17 +198,22 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
 
     def trace(self, kind: str, host: str = "", **fields: object) -> None:
         """Write one line. Values must print the same in every process: no addresses of objects, no sets."""
-        line = TraceLine(self.now, host, kind, tuple(fields.items()))
-        self._hash.update(f"{line}\n".encode())
+        text = f"{self.now:.9f} {host or '-'} {kind}"
+        for name, value in fields.items():
+            text += f" {name}={value}"
+        self._unhashed.append(text)
         self.line_count += 1
         self.kinds[kind] += 1
         if self.line_count % PREFIX_EVENTS == 0:
             self.prefix_digests.append(self.digest())
         if self._keep_trace:
-            self.lines.append(line)
+            self.lines.append(TraceLine(self.now, host, kind, text))
 
     def digest(self) -> str:
         """The digest of the trace so far."""
+        if self._unhashed:
+            self._hash.update("".join([f"{text}\n" for text in self._unhashed]).encode())
+            self._unhashed.clear()
         return self._hash.hexdigest()
 
     # -- failures of the run itself
@@ -202,14 +222,38 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
         """Have *cancel* called once when the run deadlocks or livelocks; it must cancel the whole run."""
         self._fail = cancel
 
+    @property
+    def watch(self) -> Callable[[], object] | None:
+        """Called before each event, before time moves, and before each pass of trio's loop."""
+        return self._watch
+
+    @watch.setter
+    def watch(self, watch: Callable[[], object] | None) -> None:
+        self._watch = watch
+        self._count_passes()
+
     def before_io_wait(self, timeout: float) -> None:
-        """trio's instrument, once per pass of its loop."""
-        self.passes += 1
+        """trio's instrument, once per pass of its loop, while somebody watches or time stands suspiciously still."""
+        if self._watch is not None:
+            self._watch()
         self._count_still_pass()
 
+    def _suspect(self) -> None:
+        """Time was asked for often while it stood still: trio asks once in a pass, and so may anybody."""
+        if self._doomed is not None:  # the run was cancelled and yet goes nowhere: break trio's loop
+            raise self._doomed
+        if not self._suspicious:
+            self._suspicious = True
+            self._count_passes()
+
+    def _count_passes(self) -> None:
+        """Be trio's instrument, or not."""
+        wanted = self._suspicious or self._watch is not None
+        if self._running and wanted is not self._counting:
+            self._counting = wanted
+            (trio.lowlevel.add_instrument if wanted else trio.lowlevel.remove_instrument)(self)
+
     def _count_still_pass(self) -> None:
-        if self.watch is not None:
-            self.watch()
         self._still_passes += 1
         if self._still_passes > self._still_passes_max:
             self._still_passes = 0
@@ -226,7 +270,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
             schedule.lift_shields()
         else:
             schedule.bury()
-            self._doomed = self.failure
+            self._doomed, self._times_asked = self.failure, self._still_passes_max
 
 
 def task_tree() -> str:

@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from .evidence import Result, Verdict
-from .kernel import SimulationFailure
-from .planted import ROOT, Planted, apply
+from .evidence import Verdict
+from .planted import FOLDER, ROOT, Planted, apply
 from .scenario import Scenario
-from .shrink import NotBroken, Shrunk, broken, shrink
+from .shrink import ESCAPE, Shrunk
 from .surroundings import fix_addresses, hash_seed_of
 from .swarm import Worker
-from .swarm_worker import Outcome, RunRequest, Task
+from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
 
 RANGE_STRIDE = 10_000  # between the first seeds of two ranges
-SEED_SECONDS_MAX = 120.0  # real seconds one run may take; a bug may be that it never ends
+SHRINK_SECONDS_MAX = 900.0
+SEED_SECONDS_MAX = 120.0  # real seconds one run may take: a bug may be that it never ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ class Search:
         return None if middle == float("inf") else middle
 
 
+def found_file(planted: Planted) -> Path:
+    """Where the shrunk find of that bug is kept."""
+    return FOLDER / "found" / f"{planted.name}.sim"
+
+
 def search(
     planted: Planted,
     scenario: Scenario,
@@ -92,7 +97,6 @@ def search(
             result.find_cpu_seconds = bad.cpu_seconds
             if result.found and shrinks:
                 _shrink(result, bad, good)
-                result.shrink_cpu_seconds = bad.cpu_seconds - result.find_cpu_seconds
     return result
 
 
@@ -105,7 +109,7 @@ def _first_find(result: Search, seeds: range, bad: _Runner, good: _Runner) -> Fi
             continue
         without = good.run(outcome.scenario, seed)
         if without.verdict is not Verdict.HELD:
-            result.alarms.append((seed, broken(without)[0]))
+            result.alarms.append((seed, _broke(without)))
             continue
         names = {violation.invariant: violation.text for violation in reversed(outcome.violations)}
         invariant = next((name for name in result.planted.checks if name in names), outcome.violations[0].invariant)
@@ -113,17 +117,21 @@ def _first_find(result: Search, seeds: range, bad: _Runner, good: _Runner) -> Fi
     return None
 
 
+def _broke(outcome: Outcome) -> str:
+    return outcome.violations[0].invariant if outcome.violations else ESCAPE
+
+
 def _shrink(result: Search, bad: _Runner, good: _Runner) -> None:
     """Shrink the first find by a check that the patch names, or else the first one."""
     find = min(result.found, key=lambda find: find.invariant not in result.planted.checks)
-    try:
-        small = shrink(find.scenario, find.seed, find.invariant, bad.run)
-    except (NotBroken, SimulationFailure) as fault:
-        result.trouble = str(fault)
+    path = str(found_file(result.planted))
+    outcome = bad.shrink(ShrinkRequest(find.scenario, find.seed, find.invariant, path))
+    result.trouble, result.shrink_cpu_seconds, small = outcome.trouble, outcome.cpu_seconds, outcome.small
+    if small is None:
         return
     result.small = small
     if (without := good.run(small.scenario, small.seed)).verdict is not Verdict.HELD:
-        result.alarms.append((small.seed, f"{broken(without)[0]}, shrunk"))
+        result.alarms.append((small.seed, f"{_broke(without)}, shrunk"))
 
 
 class _Runner:
@@ -139,21 +147,18 @@ class _Runner:
         """Run that seed of the scenario."""
         return self._ask(seed, seed)
 
-    def run(self, scenario: Scenario, seed: int) -> Result:
+    def run(self, scenario: Scenario, seed: int) -> Outcome:
         """Run a concrete one."""
-        outcome = self._ask(RunRequest(scenario, seed), seed)
-        return Result(
-            scenario,
-            seed,
-            outcome.verdict,
-            outcome.violations,
-            outcome.digest,
-            outcome.line_count,
-            outcome.prefixes,
-            outcome.seconds,
-            outcome.events,
-            outcome.marks,
-        )
+        return self._ask(RunRequest(scenario, seed), seed)
+
+    def shrink(self, asked: ShrinkRequest) -> ShrinkOutcome:
+        """Shrink a find, in a process of its own, in which nothing ran before."""
+        worker = Worker(self._task, hash_seed_of(asked.seed), SHRINK_SECONDS_MAX, self._tree)
+        answer = worker.ask(asked)
+        worker.end()
+        if not isinstance(answer, ShrinkOutcome):
+            return ShrinkOutcome(None, f"the process that shrank it died, or took {SHRINK_SECONDS_MAX:g} s", 0.0)
+        return answer
 
     def end(self) -> None:
         """End the process."""

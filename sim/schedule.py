@@ -105,10 +105,21 @@ def fingerprint() -> int:
     return trio._core._run._r.getrandbits(64)
 
 
-def runnable() -> bool:
-    """Whether some task could run now, or would once trio has looked at its own wake-up (``run_sync_soon``)."""
-    runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
-    return bool(runner.runq or runner.entry_queue.queue or runner.entry_queue.idempotent_queue)
+class Queues:
+    """What waits in trio's loop of the run that makes this. waiting_for_idle: if not empty, time must stand still."""
+
+    __slots__ = ("_idempotent_queue", "_queue", "_runq", "waiting_for_idle")
+
+    def __init__(self) -> None:
+        runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
+        self._runq = runner.runq
+        self._queue, self._idempotent_queue = runner.entry_queue.queue, runner.entry_queue.idempotent_queue
+        self.waiting_for_idle: object = runner.waiting_for_idle
+
+    @property
+    def runnable(self) -> bool:
+        """Whether some task could run now, or would once trio has looked at its own wake-up (``run_sync_soon``)."""
+        return bool(self._runq or self._queue or self._idempotent_queue)
 
 
 def runnable_tasks() -> list[trio.lowlevel.Task]:
@@ -125,11 +136,6 @@ def age(task: trio.lowlevel.Task) -> int:
     """A number that grows with every task made: an order that is the same in every process."""
     counter: int = task._counter
     return counter
-
-
-def somebody_waits_for_idle() -> bool:
-    """Whether a task is inside ``wait_all_tasks_blocked``: time must then stand still."""
-    return bool(trio._core._run.GLOBAL_RUN_CONTEXT.runner.waiting_for_idle)
 
 
 class Brake(trio.abc.Instrument):

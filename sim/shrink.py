@@ -242,17 +242,27 @@ def _one_mail(search: _Search) -> None:
 
 
 def _one_mail_and_a_step(search: _Search) -> None:
-    """Power cut at a step of the disk: with fewer messages that is another step, so each of the first is tried."""
+    """Power cut at a step of the disk: with fewer messages that is another step, so each of the first is tried.
+
+    So it is where the power fails at a time: with fewer messages the disk does something else then.
+    """
     best, mail = search.best, search.mail
-    steps = [fault for fault in best.faults if fault.kind is FaultKind.POWER_AT_STEP]
-    if mail is None or not steps or (len(best.mails), len(best.faults)) == (1, 1):
+    cuts = [fault for fault in best.faults if fault.kind in (FaultKind.POWER_AT_STEP, FaultKind.POWER)]
+    if mail is None or not cuts or (len(best.mails) == 1 and len(best.faults) <= 2):
         return
-    fault = replace(steps[0], at_seconds=0.0, seconds=min(steps[0].seconds, TAIL_SECONDS))
+    fault = replace(
+        cuts[0],
+        kind=FaultKind.POWER_AT_STEP,
+        at_seconds=0.0,
+        seconds=min(cuts[0].seconds or TAIL_SECONDS, TAIL_SECONDS),
+    )
+    others = tuple([other for other in best.faults if other not in cuts])
     alone = replace(best, mails=(replace(mail, at_seconds=BEFORE_SECONDS),))
-    for amount in range(1, STEPS_TRIED + 1):
-        candidate = replace(alone, faults=(replace(fault, amount=float(amount)),))
-        if search.try_(candidate, f"only {mail.name}, power cut at step {amount}", schedules=1):
-            return
+    for kept in dict.fromkeys(((), others[:1])):
+        for amount in range(1, STEPS_TRIED + 1):
+            candidate = replace(alone, faults=(*kept, replace(fault, amount=float(amount))))
+            if search.try_(candidate, f"only {mail.name}, power cut at step {amount}", schedules=1):
+                return
 
 
 def _fewer_mails(search: _Search) -> None:

@@ -24,7 +24,7 @@ from .kernel import PREFIX_EVENTS
 from .marks import Campaign as Marks
 from .shrink import ESCAPE
 from .surroundings import CHECKOUT, environment, fix_addresses, hash_seed_of
-from .swarm_worker import Outcome, RunRequest, Task, TraceRequest
+from .swarm_worker import Answer, Outcome, Request, Task, TraceRequest
 
 JOBS_MAX = 256
 SEEDS_A_WORKER = 100  # that one process runs before another with a new hash order takes its place
@@ -327,14 +327,14 @@ class Worker:
         )
         self._tell(task)
 
-    def ask(self, asked: int | RunRequest | TraceRequest) -> Outcome | tuple[str, ...] | None:
+    def ask(self, asked: Request) -> Answer | None:
         """Have it do that; None: it ended instead."""
         assert self._process.stdout is not None
         watch = threading.Timer(self._seconds_max, self._too_slow)
         watch.start()
         try:
             self._tell(asked)
-            answer: Outcome | tuple[str, ...] = pickle.load(self._process.stdout)
+            answer: Answer = pickle.load(self._process.stdout)
         except (EOFError, pickle.UnpicklingError):
             return None
         finally:

@@ -16,10 +16,14 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .evidence import Result, Verdict, Violation
+from .kernel import SimulationFailure
 from .scenario import Scenario
+from .scenario_again import can_be_read
+from .shrink import NotBroken, Shrunk, shrink
 from .surroundings import hash_seed
 
 FAILED = "simulator_failed"  # the invariant of a run that raised instead of giving a result
@@ -50,6 +54,25 @@ class RunRequest:
 
     scenario: Scenario
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkRequest:
+    """Shrink a concrete scenario that breaks *invariant* under *seed*. path: where it will be saved."""
+
+    scenario: Scenario
+    seed: int
+    invariant: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkOutcome:
+    """What came of it: *small*, or None and what was wrong."""
+
+    small: Shrunk | None
+    trouble: str
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +113,13 @@ def serve() -> None:
         gc.collect()  # between runs, so that no finaliser runs inside one
 
 
-def _answer(task: Task, asked: int | RunRequest | TraceRequest) -> Outcome | tuple[str, ...]:
+Request = int | RunRequest | ShrinkRequest | TraceRequest
+Answer = Outcome | ShrinkOutcome | tuple[str, ...]
+
+
+def _answer(task: Task, asked: Request) -> Answer:
+    if isinstance(asked, ShrinkRequest):
+        return shrunk(task, asked)
     if isinstance(asked, TraceRequest):
         return traced(task, asked)
     if isinstance(asked, RunRequest):
@@ -123,6 +152,22 @@ def outcome(task: Task, seed: int) -> Outcome:
         result.marks,
         None if result.verdict is Verdict.HELD else result.scenario,
     )
+
+
+def shrunk(task: Task, asked: ShrinkRequest) -> ShrinkOutcome:
+    """Shrink, with the evidence of each run."""
+    began, small, trouble = time.process_time(), None, ""
+    try:
+        small = shrink(
+            asked.scenario,
+            asked.seed,
+            asked.invariant,
+            partial(named(task.run), keep_evidence=True),
+            sensible=lambda candidate: can_be_read(candidate, asked.path),
+        )
+    except (NotBroken, SimulationFailure) as fault:
+        trouble = str(fault)
+    return ShrinkOutcome(small, trouble, time.process_time() - began)
 
 
 def traced(task: Task, asked: TraceRequest) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,13 @@ class Uptime:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._lost_seconds = 0.0
-        self._stopped_at = math.inf
+        self._stopped_at: float | None = None
         self._overdue: list[Timer] = []  # due while it stood still
 
     @property
     def now(self) -> float:
         """Seconds since the world began, less those it stood still."""
-        return min(self._kernel.now, self._stopped_at) - self._lost_seconds
+        return (self._kernel.now if self._stopped_at is None else self._stopped_at) - self._lost_seconds
 
     def after(self, seconds: float, function: Callable[..., object], *arguments: Any, ties: random.Random) -> Timer:
         """Have ``function(*arguments)`` called when that many seconds more have passed here."""
@@ -37,8 +36,9 @@ class Uptime:
 
     def go_on(self) -> None:
         """What was due meanwhile has as much time left as it had."""
-        self._lost_seconds += max(0.0, self._kernel.now - self._stopped_at)
-        self._stopped_at = math.inf
+        if self._stopped_at is not None:
+            self._lost_seconds += self._kernel.now - self._stopped_at
+            self._stopped_at = None
         overdue, self._overdue = self._overdue, []
         for timer in overdue:
             timer.start()
@@ -79,7 +79,7 @@ class Timer:
         uptime = self._uptime
         if self._function is None:  # cancelled while it was overdue
             return
-        if uptime._stopped_at < math.inf:
+        if uptime._stopped_at is not None:
             uptime._overdue.append(self)
         elif self._due - uptime.now > ROUNDING_SECONDS:
             self.start()

@@ -158,7 +158,7 @@ class World:
         error: BaseException | None = None
         with schedule.seeded(self.kernel.rng("scheduler").getrandbits(64)), guard.active():
             try:
-                trio.run(self._root, main, args, result, clock=self.kernel, instruments=[self.kernel])
+                trio.run(self._root, main, args, result, clock=self.kernel)
             except BaseException as raised:  # noqa: BLE001  whatever it is, _judge raises it or something worse
                 error = raised
             self.kernel.trace("scheduler", fingerprint=schedule.fingerprint())

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from ..planted import FOLDER, PLANTED, PatchError, Planted
 from ..planted_page import page, row, rows_in, wanting
-from ..planted_search import Search, search
+from ..planted_search import Search, found_file, search
 from ..scenario_text import write
 from ..swarm import JOBS_MAX
 from .command import EXIT_BROKEN, EXIT_HELD, Command, UsageError, scenario_in, write_file
 
 SCENARIOS = FOLDER.parent / "scenarios"
-FOUND = FOLDER / "found"
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -82,10 +81,10 @@ def _keep(result: Search) -> None:
     """Keep what is left of the find: a scenario that holds without the bug."""
     if result.small is None:
         return
-    small, planted = result.small, result.planted
+    small, planted, path = result.small, result.planted, found_file(result.planted)
     head = f"# {planted.meaning}\n# With that bug this breaks {small.invariant}; without it everything holds.\n\n"
-    text = write(replace(small.scenario, seed=small.seed), str(FOUND))
-    write_file(FOUND / f"{planted.name}.sim", head + text)
+    text = write(replace(small.scenario, seed=small.seed), str(path.parent))
+    write_file(path, head + text)
 
 
 COMMAND = Command("planted", "look for planted bugs: how many seeds until each is found", _options, _act)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import posixpath
 from functools import partial
 from pathlib import Path
-
-from momentum_trio.cli.configuration import read
 
 from ..draw import draw
 from ..evidence import Verdict
 from ..run import run
-from ..scenario import Scenario
-from ..scenario_text import check, write
+from ..scenario_again import can_be_read
 from ..shrink import RUNS_MAX, NotBroken, broken, shrink, size
 from .command import EXIT_HELD, Command, UsageError, add_file, add_seed, program, scenario_in
 from .provenance import of_this_process, read_provenance, save
@@ -61,12 +57,6 @@ def _act(asked: argparse.Namespace) -> int:
     picture = path.with_suffix(".html")
     print(f"Saved as {path}: see it with\n  {program(f'show {path} -o {picture}')}")
     return Verdict.BROKEN.value
-
-
-def can_be_read(scenario: Scenario, path: str) -> bool:
-    """Whether *scenario*, written to *path*, is a scenario still: no host's configuration lacks what was left out."""
-    octets = write(scenario, posixpath.dirname(path)).encode()
-    return check(path, lambda wanted: octets if wanted == path else read(wanted)).scenario is not None
 
 
 COMMAND = Command("shrink", "make a failing scenario as small as it can be", _options, _act)

@@ -168,29 +168,33 @@ class End:
         if count <= 0:
             self.sender_waits = True
             raise BlockingIOError(errno.EAGAIN, "no room")
-        count = self.host.network.cut(self.path, count)
+        if self.host.network.short:
+            count = self.host.network.cut(self.path, count)
         self._put(bytes(octets[:count]), count)
         self.host.trace("send", conn=self.number, end=self.label, octets=count)
         return count
 
     def receive(self, count: int, *, peek: bool = False) -> bytes:
-        """Up to *count* octets; none at the end; BlockingIOError if none have come yet."""
+        """Up to *count* octets; none at the end. Only when it ``can_read``."""
         if self.arrived:
-            count = self.host.network.cut(self.path, min(count, len(self.arrived)))
-            octets = bytes(self.arrived[:count])
+            count = min(count, len(self.arrived))
+            if self.host.network.short:
+                count = self.host.network.cut(self.path, count)
+            with memoryview(self.arrived) as arrived:
+                octets = bytes(arrived[:count])
             if not peek:
                 del self.arrived[:count]
-                self._tell_room()
+                if self.peer.sender_waits:
+                    self._tell_room()
             return octets
         if self.fin_arrived:
             return b""
         if self.read_shut and not self.error:
             return b""
+        assert self.dead
         if self.error:
             raise failure(self.take_error())
-        if self.dead:
-            return b""
-        raise BlockingIOError(errno.EAGAIN, "nothing has come")
+        return b""
 
     def take_error(self) -> int:
         """The pending error, which is told once."""
@@ -257,8 +261,9 @@ class End:
         self._put(Mark.ESTABLISHED, 0)
 
     def _put(self, item: bytes | Mark, octets: int) -> None:
-        kernel = self.host.kernel
-        arrival = max(self.path.arrival(kernel.now, octets), math.nextafter(self._last_arrival, math.inf))
+        arrival = self.path.arrival(self.host.kernel.now, octets)
+        if arrival <= self._last_arrival:
+            arrival = math.nextafter(self._last_arrival, math.inf)
         self._last_arrival = arrival
         self._in_flight += octets
         self._flight.append((arrival, item))
@@ -274,8 +279,8 @@ class End:
         """The head of the sequence is due at the other end."""
         self._next = None
         self._parked = False
-        kernel, peer = self.host.kernel, self.peer
-        if not self._flight:
+        kernel, peer, flight = self.host.kernel, self.peer, self._flight
+        if not flight:
             return
         if self.path.held:
             self._parked = True
@@ -295,14 +300,14 @@ class End:
             self.timers.acknowledged()
         else:
             self.timers.unacknowledged()
-        while self._flight and self._flight[0][0] <= kernel.now:
-            _, item = self._flight.popleft()
+        while flight and flight[0][0] <= kernel.now:
+            _, item = flight.popleft()
             if isinstance(item, bytes):
                 self._in_flight -= len(item)
             if not peer.take(item):
                 return
-        if self._flight:
-            self._schedule(self._flight[0][0])
+        if flight:
+            self._schedule(flight[0][0])
 
     def refuse(self) -> None:
         """A segment reached another host that has the peer's address now: it knows of no such connection."""
@@ -343,13 +348,12 @@ class End:
             self._die(errno.EPIPE if self.fin_arrived else errno.ECONNRESET)
             self._send_reset()
             return False
-        if item is Mark.ESTABLISHED:
-            return self._establish()
-        if item is Mark.FIN:
-            self.fin_arrived = True
-        else:
-            assert isinstance(item, bytes)
+        if isinstance(item, bytes):
             self.arrived += item
+        elif item is Mark.ESTABLISHED:
+            return self._establish()
+        else:
+            self.fin_arrived = True
         self._wake_reader()
         return True
 
@@ -408,7 +412,7 @@ class End:
     def _tell_room(self) -> None:
         """The reader made room: the peer learns of it one latency later, if its sender waits for it."""
         peer = self.peer
-        if peer.sender_waits and peer.can_write:
+        if peer.can_write:
             peer.sender_waits = False
             kernel = self.host.kernel
             kernel.at(kernel.now + self.path.latency_seconds, peer._wake_writer, ties=self.path.draws)

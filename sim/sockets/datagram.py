@@ -210,8 +210,6 @@ class DatagramSocket(SimSocket):
         self._check_open()
         if code := self._take_error():
             raise failure(code)
-        if not self._arrived:
-            raise BlockingIOError(errno.EAGAIN, "nothing has come")
         if flags & MSG_PEEK:
             return self._arrived[0]
         datagram = self._arrived.popleft()
@@ -232,7 +230,7 @@ class DatagramSocket(SimSocket):
     ) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
         if bufsize < 0:
             raise ValueError("negative buffer size in recvmsg()")
-        datagram = await self._waiting.reading(lambda: self._receive(flags))
+        datagram = await self._waiting.reading(self.is_readable, self._receive, flags)
         truncated = MSG_TRUNC if len(datagram.octets) > bufsize else 0
         return datagram.octets[:bufsize], [], truncated, datagram.source.shown(self._family)
 
@@ -241,7 +239,7 @@ class DatagramSocket(SimSocket):
 
     async def recvfrom_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         with memoryview(buffer).cast("B") as view:
-            datagram = await self._waiting.reading(lambda: self._receive(flags))
+            datagram = await self._waiting.reading(self.is_readable, self._receive, flags)
             octets = datagram.octets[: nbytes or len(view)]
             view[: len(octets)] = octets
         count = len(datagram.octets) if flags & MSG_TRUNC else len(octets)

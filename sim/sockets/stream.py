@@ -185,15 +185,16 @@ class StreamSocket(SimSocket):
         return self._queue
 
     async def accept(self) -> tuple[trio.socket.SocketType, Any]:
-        accepted, end = await self._waiting.reading(self._accept)
+        accepted, end = await self._waiting.reading(self._acceptable, self._accept)
         return accepted, self._remote_of(end)  # of one that was reset in the queue too, as accept(2) has it
+
+    def _acceptable(self) -> bool:
+        return self._queue is None or self._queue.closed or len(self._queue) > 0
 
     def _accept(self) -> tuple[StreamSocket, End]:
         self._check_open()
         if self._queue is None or self._queue.closed:
             raise failure(errno.EINVAL)
-        if not len(self._queue):
-            raise BlockingIOError(errno.EAGAIN, "no connection waits")
         self._life.check_descriptors()
         end = self._queue.take()
         assert end is not None
@@ -301,16 +302,20 @@ class StreamSocket(SimSocket):
     # -- receive and send
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        return await self._waiting.reading(lambda: self._receive(buflen, flags))
+        ready = self._receivable if buflen > 0 else _always
+        return await self._waiting.reading(ready, self._receive, buflen, flags)
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         with memoryview(buffer).cast("B") as view:
-            octets = await self._waiting.reading(lambda: self._receive(nbytes or len(view), flags))
+            octets = await self._waiting.reading(self._receivable, self._receive, nbytes or len(view), flags)
             view[: len(octets)] = octets
             return len(octets)
 
     async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
-        return await self._waiting.reading(lambda: self._receive(bufsize, flags)), None
+        return await self.recv(bufsize, flags), None
+
+    def _receivable(self) -> bool:
+        return self._end is None or self._end.can_read
 
     def _receive(self, count: int, flags: int) -> bytes:
         self._check_open()
@@ -326,7 +331,7 @@ class StreamSocket(SimSocket):
 
     async def send(self, bytes: Buffer, flags: int = 0, /) -> int:  # noqa: A002  trio's name
         with memoryview(bytes).cast("B") as octets:
-            return await self._waiting.writing(lambda: self._send(octets), self._can_write)
+            return await self._waiting.writing(self._can_write, self._send, octets)
 
     def _send(self, octets: memoryview) -> int:
         self._check_open()
@@ -450,6 +455,10 @@ class StreamSocket(SimSocket):
         twin._queue, twin._end = self._queue, self._end
         self._sharing.joined(twin, twin._waiting)
         return twin
+
+
+def _always() -> bool:
+    return True
 
 
 def _unix_path(path: str | bytes) -> str:

@@ -7,7 +7,7 @@ did not block.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import outcome
 import trio
@@ -24,41 +24,43 @@ class Waiting:
         self._writer: trio.lowlevel.Task | None = None
 
     async def at_once(self, operation: Callable[[], T]) -> T:
-        """The result of *operation*, between trio's two checkpoints."""
+        """The result of *operation*, which does not block, between trio's two checkpoints."""
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            result = operation()
+            return operation()
+        finally:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def reading(self, ready: Callable[[], bool], operation: Callable[..., T], *arguments: Any) -> T:
+        """The result of ``operation(*arguments)`` when it does not block: when *ready*, or the socket is closed."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self.closed or ready():
+            try:
+                return operation(*arguments)
+            finally:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        while True:
+            await self._readable()
+            if self.closed or ready():
+                return operation(*arguments)
+
+    async def writing(self, ready: Callable[[], bool], operation: Callable[..., T], *arguments: Any) -> T:
+        """The result of ``operation(*arguments)``, tried again whenever *ready* while it raises BlockingIOError."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            result = operation(*arguments)
         except BlockingIOError:  # no checkpoint: what wakes the task might come during it
-            raise
+            pass
         except OSError:
             await trio.lowlevel.cancel_shielded_checkpoint()
             raise
-        await trio.lowlevel.cancel_shielded_checkpoint()
-        return result
-
-    async def reading(self, operation: Callable[[], T]) -> T:
-        """The result of *operation*, tried again whenever something has come while it raises BlockingIOError."""
-        try:
-            return await self.at_once(operation)
-        except BlockingIOError:
-            pass
-        while True:
-            await self._readable()
-            try:
-                return operation()
-            except BlockingIOError:
-                pass
-
-    async def writing(self, operation: Callable[[], T], ready: Callable[[], bool]) -> T:
-        """The result of *operation*, tried again whenever *ready* while it raises BlockingIOError."""
-        try:
-            return await self.at_once(operation)
-        except BlockingIOError:
-            pass
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return result
         while True:
             await self.writable(ready)
             try:
-                return operation()
+                return operation(*arguments)
             except BlockingIOError:
                 pass
 
@@ -67,12 +69,11 @@ class Waiting:
         if self._reader is not None:
             raise trio.BusyResourceError("another task is already reading this socket")
         self._reader = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort_reader)
 
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._reader = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abort)
+    def _abort_reader(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     async def writable(self, ready: Callable[[], bool]) -> None:
         """Wait until *ready*; every wake-up asks it again."""
@@ -81,14 +82,13 @@ class Waiting:
             if self._writer is not None:
                 raise trio.BusyResourceError("another task is already writing to this socket")
             self._writer = trio.lowlevel.current_task()
-
-            def abort(_: object) -> trio.lowlevel.Abort:
-                self._writer = None
-                return trio.lowlevel.Abort.SUCCEEDED
-
-            await trio.lowlevel.wait_task_rescheduled(abort)
+            await trio.lowlevel.wait_task_rescheduled(self._abort_writer)
             if ready():
                 return
+
+    def _abort_writer(self, _: object) -> trio.lowlevel.Abort:
+        self._writer = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def _check_open(self) -> None:
         if self.closed:

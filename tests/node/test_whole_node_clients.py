@@ -209,7 +209,7 @@ def test_descriptors_run_out_and_come_back(seed: int) -> None:
 
 async def come_and_go(_: Machine) -> None:
     """Connect and quit, again and again."""
-    for _ in range(20):
+    for _attempt in range(20):
         with trio.move_on_after(5), trio.socket.socket() as socket:
             await socket.connect((MX, 25))
             if (await read_reply(socket)).startswith("220"):

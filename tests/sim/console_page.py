@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("momentum_trio", "sim", "tests", "docs", "pyproject.toml")
+LINKED = ("momentum_trio", "sim", "docs", "pyproject.toml")
 
 _BLOCK = re.compile(r"^```console( exact)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HERE = re.compile(r"<<'(\w+)'")

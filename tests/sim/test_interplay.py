@@ -486,3 +486,15 @@ def test_the_ends_of_processes_close_what_they_share_with_the_paused_last() -> N
         return await near.call(dial)
 
     assert world.run(drive) == [None, "ECONNRESET"]
+
+
+def test_the_start_of_a_program_on_a_frozen_machine_can_be_cancelled() -> None:
+    net = Net()
+
+    async def story() -> tuple[bool, list[object]]:
+        net.near.freeze()
+        with trio.move_on_after(5) as scope:
+            await net.near.start(net.listen)
+        return scope.cancelled_caught, list(net.near.lives)
+
+    assert net.run(story, connected=False) == (True, [])

@@ -170,14 +170,16 @@ def test_all_tasks_oldest_first() -> None:
 
 def test_the_questions_about_the_run() -> None:
     async def main() -> None:
-        assert not schedule.somebody_waits_for_idle()
+        queues = schedule.Queues()
+        assert not queues.waiting_for_idle
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.testing.wait_all_tasks_blocked)
-            assert schedule.runnable()
+            assert queues.runnable
             assert [task.name for task in schedule.runnable_tasks()] == ["trio.testing.wait_all_tasks_blocked"]
             await trio.lowlevel.checkpoint()
             await trio.lowlevel.checkpoint()
-            assert schedule.somebody_waits_for_idle()
+            assert queues.waiting_for_idle
+            assert not queues.runnable or schedule.runnable_tasks()
             nursery.cancel_scope.cancel()
 
     trio.run(main)
