@@ -127,7 +127,10 @@ class Arrivals:
             yield Arrived(host, self._owner(owners, octets, shared), octets, path)
 
     def _owner(self, owners: list[str], octets: bytes, shared: Counter[tuple[str, bytes, str]]) -> str:
-        """Whose a file in the mailbox of *owners* is. Of one batch each of them has one there: the first the first."""
+        """Whose a file in the mailbox of *owners* is. Of one batch each of them has one there: the first the first.
+
+        A guess, where several share a mailbox: wrong when a batch was accepted for some of them and not for others.
+        """
         mail = self._mails.get(name_in(octets) or "")
         possible = [owner for owner in owners if mail is not None and owner in mail.forward_paths]
         if mail is None or not possible:
