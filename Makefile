@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign swarm determinism bench fuzz reference     what their names say
+# make lint types campaign swarm determinism planted bench fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -46,6 +46,10 @@ determinism: dev
 bench-sim: dev
 	.venv/bin/python tests/bench/simulator.py
 
+# how many seeds it takes to find each bug of sim/planted, and what is left of it: docs/planted.md and sim/planted/found
+planted: dev
+	.venv/bin/python -m sim planted --jobs $(JOBS) -o docs/planted.md
+
 fuzz: dev
 	.venv/bin/python -m fuzz all --seconds $(FUZZ_SECONDS)
 
@@ -66,4 +70,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign bench bench-sim swarm determinism fuzz reference product dev peers clean
+.PHONY: run test lint types campaign bench bench-sim swarm determinism planted fuzz reference product dev peers clean

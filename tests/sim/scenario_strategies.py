@@ -16,6 +16,7 @@ from sim.scenario import (
     FaultKind,
     Heal,
     HostPlan,
+    Leaving,
     LinkPlan,
     Load,
     Mail,
@@ -152,6 +153,7 @@ def _mails(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         octets=draw(counts),
         session=draw(counts),
         source_address=draw(st.sampled_from(["", *client.addresses])),
+        leaves=draw(st.sampled_from(Leaving)),
     )
 
 
@@ -172,6 +174,7 @@ def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         reverse_path=draw(texts),
         session_mails=draw(ranges(st.integers(1, 9))),
         source_addresses=draw(st.sampled_from([(), client.addresses])),
+        leaves=draw(st.floats(0, 1)),
     )
 
 
