@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from .planted import PLANTED, Planted
-from .planted_search import Search
+from .planted_search import FAULTS_BAR, MAILS_BAR, Search, is_small
 
-FAULTS_BAR, MAILS_BAR = 3, 2  # a shrunk find may have so many at most
 NOT_FOUND = "–"
 
 _INTRODUCTION = """\
@@ -18,8 +17,8 @@ _INTRODUCTION = """\
 
 A testbed is measured by the bugs it finds. Each row is a patch in [sim/planted](../sim/planted), applied to a copy of
 the tree and looked for with a swarm of the scenario named: {ranges} ranges of {seeds} seeds. A find counts when the
-same concrete scenario holds under the same seed without the patch. The first find is shrunk; what is left of it lies in
-[sim/planted/found](../sim/planted/found), and tests run it on the tree without the patch.
+same concrete scenario holds under the same seed without the patch. The first find is shrunk, and where much is left of
+it the next one; the smallest lies in [sim/planted/found](../sim/planted/found): tests run it without the patch.
 
 * *Seeds*: run until the first find, in each range (`{none}`: not found in it), then their median.
 * *Shrunk*: faults and messages that are left; at most {faults} and {mails} are wanted.
@@ -68,10 +67,9 @@ def wanting(result: Search) -> list[str]:
     missed = sum(find is None for find in result.finds)
     if missed:
         said.append(f"not found in {missed} of {len(result.finds)} ranges")
-    if result.trouble:
+    if result.trouble and result.small is None:
         said.append(f"not shrunk: {result.trouble}")
-    small = result.small
-    if small is not None and (len(small.scenario.faults) > FAULTS_BAR or len(small.scenario.mails) > MAILS_BAR):
+    if result.small is not None and not is_small(result.small):
         said.append(f"shrinks to {_shrunk(result)} only")
     return said
 

@@ -1,4 +1,4 @@
-"""How soon a planted bug is found: ranges of seeds run in a copy of the tree that has it, and the first find shrunk.
+"""How soon a planted bug is found: ranges of seeds run in a copy of the tree that has it, and a find shrunk.
 
 Every find is tried on the tree as it is, the same concrete scenario under the same seed: one that fails there too is a
 false alarm of the testbed, or a bug nobody planted, and counts for nothing. Real processes and files: not to be called
@@ -23,6 +23,7 @@ from .swarm import Worker
 from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
 
 RANGE_STRIDE = 10_000  # between the first seeds of two ranges
+FAULTS_BAR, MAILS_BAR = 3, 2  # a shrunk find shall have so many at most
 SHRINK_SECONDS_MAX = 900.0
 SEED_SECONDS_MAX = 120.0  # real seconds one run may take: a bug may be that it never ends
 
@@ -43,7 +44,7 @@ class Search:
     """What came of looking for one bug.
 
     finds: of each range, None where there was none among its seeds. alarms: seeds that broke something without the bug
-    too, and what. small: the first find, shrunk; the rest is what was wrong with that.
+    too, and what. small: what is left of a find, shrunk; trouble: what was wrong with that.
     """
 
     planted: Planted
@@ -122,16 +123,28 @@ def _broke(outcome: Outcome) -> str:
 
 
 def _shrink(result: Search, bad: _Runner, good: _Runner) -> None:
-    """Shrink the first find by a check that the patch names, or else the first one."""
-    find = min(result.found, key=lambda find: find.invariant not in result.planted.checks)
+    """Shrink finds, those by a check that the patch names first, until one is small; the smallest is taken."""
     path = str(found_file(result.planted))
-    outcome = bad.shrink(ShrinkRequest(find.scenario, find.seed, find.invariant, path))
-    result.trouble, result.shrink_cpu_seconds, small = outcome.trouble, outcome.cpu_seconds, outcome.small
-    if small is None:
-        return
-    result.small = small
-    if (without := good.run(small.scenario, small.seed)).verdict is not Verdict.HELD:
-        result.alarms.append((small.seed, f"{_broke(without)}, shrunk"))
+    for find in sorted(result.found, key=lambda find: find.invariant not in result.planted.checks):
+        outcome = bad.shrink(ShrinkRequest(find.scenario, find.seed, find.invariant, path))
+        result.shrink_cpu_seconds += outcome.cpu_seconds
+        if outcome.small is None:
+            result.trouble = outcome.trouble
+        elif (without := good.run(outcome.small.scenario, outcome.small.seed)).verdict is not Verdict.HELD:
+            result.alarms.append((outcome.small.seed, f"{_broke(without)}, shrunk"))
+        elif result.small is None or _size(outcome.small) < _size(result.small):
+            result.small = outcome.small
+        if result.small is not None and is_small(result.small):
+            return
+
+
+def _size(small: Shrunk) -> int:
+    return len(small.scenario.faults) + len(small.scenario.mails)
+
+
+def is_small(small: Shrunk) -> bool:
+    """Whether little enough is left of a find."""
+    return len(small.scenario.faults) <= FAULTS_BAR and len(small.scenario.mails) <= MAILS_BAR
 
 
 class _Runner:

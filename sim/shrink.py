@@ -26,6 +26,7 @@ LATENCY_SECONDS = 0.001  # what a quiet link has
 SMALL_OCTETS = (300, 5_000)  # sizes tried for a letter, the smallest first
 ROUND_DIGITS = (0, 1, 2)  # decimals tried for a time
 STEPS_TRIED = 60  # of the disk, at which the power is cut under a single message
+CHANCES_TRIED = 40  # of syncs that fail, under a single message
 BEFORE_SECONDS = 1.0  # that such a message comes after the fault was armed
 TAIL_SECONDS = 1.0  # that a scenario goes on after its last event, where it may be shortened
 ESCAPE = "escape"  # what an escape is called here: it is a verdict, not an invariant
@@ -114,6 +115,7 @@ class _Search:
         self.history: list[str] = []
         self.mail: Mail | None = None  # the one that the violation is about
         self.sent_at: tuple[float, ...] = ()  # when it was tried to send it, the last time first
+        self.rotten: tuple[Mail, ...] = ()  # those that a fault hit
         self.sensible = sensible
         self._invariant = invariant
         self._run = run
@@ -153,6 +155,9 @@ class _Search:
         self.mail = next((mail for mail in self.best.mails if mail.name in names[:1]), None)
         attempts = [] if result.evidence is None else result.evidence.attempts
         self.sent_at = tuple([each.began for each in reversed(attempts) if each.mail.name in names[:1]])
+        struck = [] if result.evidence is None else result.evidence.struck
+        hit = [name for each in struck for name in each.mails]
+        self.rotten = tuple([mail for mail in self.best.mails if mail.name in hit])
 
     def _outcome(self, candidate: Scenario, seed: int) -> Result | None:
         """None: the candidate makes no sense, or the run itself failed."""
@@ -262,6 +267,46 @@ def _one_mail_and_a_step(search: _Search) -> None:
         for amount in range(1, STEPS_TRIED + 1):
             candidate = replace(alone, faults=(*kept, replace(fault, amount=float(amount))))
             if search.try_(candidate, f"only {mail.name}, power cut at step {amount}", schedules=1):
+                return
+
+
+def _one_mail_and_a_chance(search: _Search) -> None:
+    """Where syncs fail now and then, other chances: what is drawn for a fault depends on when it begins."""
+    best, mail = search.best, search.mail
+    for index, fault in enumerate(best.faults):
+        if mail is None or fault.kind is not FaultKind.SYNC_ERROR or len(best.mails) <= 1:
+            continue
+        alone = replace(best, mails=(replace(mail, at_seconds=fault.at_seconds + BEFORE_SECONDS),))
+        for number in range(CHANCES_TRIED):
+            began = round(fault.at_seconds + number / 100, 2)
+            chance = replace(fault, at_seconds=began, seconds=max(fault.seconds, 2 * BEFORE_SECONDS), amount=0.5)
+            candidate = replace(alone, faults=(*best.faults[:index], chance, *best.faults[index + 1 :]))
+            if search.try_(candidate, f"only {mail.name}, other chances", schedules=1):
+                return
+
+
+def _no_descriptor_left(search: _Search) -> None:
+    """Where descriptors run out: none is left from the beginning, so that one message is enough to miss one."""
+    best, mail = search.best, search.mail
+    for index, fault in enumerate(best.faults):
+        if mail is not None and fault.kind is FaultKind.DESCRIPTORS and len(best.mails) > 1:
+            faults = (*best.faults[:index], replace(fault, amount=0.0), *best.faults[index + 1 :])
+            alone = (replace(mail, at_seconds=fault.at_seconds),)
+            search.try_(replace(best, faults=faults, mails=alone), f"only {mail.name}, and no descriptor left")
+
+
+def _a_mail_and_a_rotten_one(search: _Search) -> None:
+    """The mail that the violation is about and one that rotted, both when that was sent, by sessions of their own (alike)."""
+    best, mail = search.best, search.mail
+    if mail is None or len(best.mails) <= 2:
+        return
+    for rotten in search.rotten:
+        for seconds in dict.fromkeys(search.sent_at):
+            pair = [
+                replace(each, at_seconds=round(seconds, 6), session=2 * number)
+                for number, each in enumerate((rotten, mail))
+            ]
+            if rotten != mail and search.try_(replace(best, mails=tuple(pair)), f"only {rotten.name} and {mail.name}"):
                 return
 
 
@@ -405,6 +450,9 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _fewer_faults,
     _one_mail,
     _one_mail_and_a_step,
+    _one_mail_and_a_chance,
+    _no_descriptor_left,
+    _a_mail_and_a_rotten_one,
     _fewer_mails,
     _fewer_hosts,
     _shorter_times,

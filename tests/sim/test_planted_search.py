@@ -11,8 +11,8 @@ from small_scenario import SCENARIO, mails
 from sim.__main__ import main
 from sim.evidence import Verdict
 from sim.planted import FOLDER, PLANTED, Planted
-from sim.planted_page import FAULTS_BAR, MAILS_BAR, page, row, rows_in, wanting
-from sim.planted_search import Find, Search, found_file
+from sim.planted_page import page, row, rows_in, wanting
+from sim.planted_search import FAULTS_BAR, MAILS_BAR, Find, Search, found_file
 from sim.run import run
 from sim.scenario import Scenario
 from sim.scenario_text import read
