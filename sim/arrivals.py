@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from momentum_trio.config.tree import ConfigTree
@@ -13,7 +14,7 @@ from .disk import SimStore
 from .disk.inode import Inode
 from .evidence import Arrived
 from .host import Host
-from .letter import name_in
+from .letter import batches_of, name_in
 from .scenario import HostPlan, Mail, Program
 from .sink import FOLDER, kept
 
@@ -38,6 +39,7 @@ class Arrivals:
         self._mailboxes: dict[str, dict[str, list[str]]] = {}
         self._sinks: list[str] = []
         self._read: dict[tuple[str, str], None] = {}
+        self._shared: Counter[tuple[str, bytes, str]] = Counter()
 
     def anew(self) -> Arrivals:
         """The same ends, nothing seen yet."""
@@ -73,16 +75,17 @@ class Arrivals:
             for name, inode in folder.names.items():
                 if (host, f"{place}/{name}") not in self._read:
                     self._read[host, f"{place}/{name}"] = None
-                    for arrived in self._arrived(host, f"{place}/{name}", bytes(inode.memory)):
+                    for arrived in self._arrived(host, f"{place}/{name}", bytes(inode.memory), self._shared):
                         if (mail := name_in(arrived.octets)) is not None:
                             delivery = mail, arrived.forward_path
                             self.seen[delivery] = self.seen.get(delivery, 0) + 1
 
     def there(self, hosts: Mapping[str, Host]) -> Iterator[Arrived]:
         """All that lies on the disks as they are now; it is not remembered."""
+        shared: Counter[tuple[str, bytes, str]] = Counter()
         for host, place, folder in self._folders(hosts):
             for name, inode in folder.names.items():
-                yield from self._arrived(host, f"{place}/{name}", bytes(inode.memory))
+                yield from self._arrived(host, f"{place}/{name}", bytes(inode.memory), shared)
 
     def whole(self, mail: Mail) -> bool:
         """Whether *mail* was seen with each of its forward-paths."""
@@ -90,11 +93,11 @@ class Arrivals:
 
     def durable(self, hosts: Mapping[str, Host]) -> list[Arrived]:
         """What would be there if the power failed now and nothing unsynced survived, wherever on the disk it lies."""
-        found: list[Arrived] = []
+        found, shared = list[Arrived](), Counter[tuple[str, bytes, str]]()
         for name in (*self._mailboxes, *self._sinks):
             for path, octets in durable_files(hosts[name].store):
                 if path.startswith(f"{FOLDER}/") or path.split("/")[-2] in IN_MAILDIR:
-                    found += self._arrived(name, path, octets)
+                    found += self._arrived(name, path, octets, shared)
         return found
 
     def _folders(self, hosts: Mapping[str, Host]) -> Iterator[tuple[str, str, Inode]]:
@@ -107,7 +110,10 @@ class Arrivals:
             if (folder := _directory(hosts[host].store, FOLDER)) is not None:
                 yield host, FOLDER, folder
 
-    def _arrived(self, host: str, path: str, octets: bytes) -> Iterator[Arrived]:
+    def _arrived(
+        self, host: str, path: str, octets: bytes, shared: Counter[tuple[str, bytes, str]]
+    ) -> Iterator[Arrived]:
+        """What a file is. shared: how many files of a batch a mailbox had so far, for those that several have."""
         if host in self._sinks:
             for forward_path, content in kept(octets):
                 yield Arrived(host, self._spelt(forward_path, content), content, path)
@@ -118,9 +124,20 @@ class Arrivals:
             domain, _, local_part = mailbox.rpartition("/")
             yield Arrived(host, f"{local_part}@{domain.rpartition('/')[2]}", octets, path)
         else:
-            mail = self._mails.get(name_in(octets) or "")
-            owner = next((owner for owner in owners if mail is not None and owner in mail.forward_paths), owners[0])
-            yield Arrived(host, owner, octets, path)
+            yield Arrived(host, self._owner(owners, octets, shared), octets, path)
+
+    def _owner(self, owners: list[str], octets: bytes, shared: Counter[tuple[str, bytes, str]]) -> str:
+        """Whose a file in the mailbox of *owners* is. Of one batch each of them has one there: the first the first.
+
+        A guess, where several share a mailbox: wrong when a batch was accepted for some of them and not for others.
+        """
+        mail = self._mails.get(name_in(octets) or "")
+        possible = [owner for owner in owners if mail is not None and owner in mail.forward_paths]
+        if mail is None or not possible:
+            return owners[0]
+        key = mail.name, next(iter(batches_of(octets)), b""), owners[0]
+        shared[key] += 1
+        return possible[(shared[key] - 1) % len(possible)]
 
     def _spelt(self, forward_path: str, content: bytes) -> str:
         """*forward_path* as the mail spells it."""

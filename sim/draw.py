@@ -78,7 +78,8 @@ def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
         at = draws(seed, f"load/{load.name}/session", session)
         began = load.at_seconds + at.random() * load.seconds
         if bursts:
-            began = load.at_seconds + at.choice(bursts) * load.seconds + at.random() * burst_seconds
+            burst = load.at_seconds + at.choice(bursts) * load.seconds
+            began = min(burst + at.random() * burst_seconds, load.at_seconds + load.seconds)
         source = at.choice(load.source)
         address = at.choice(load.source_addresses) if load.source_addresses else ""
         for _ in range(min(at.randint(*load.session_mails), load.count - len(mails))):

@@ -6,6 +6,7 @@ Faults of one kind may overlap on one host: a thing is mended when the last of t
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class Stage:
     active: list[tuple[Struck, Mender]] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     blocked: dict[str, int] = field(default_factory=dict)  # by name of a path: how many faults block it
-    planned: list[Event] = field(default_factory=list)
+    planned: list[tuple[Event, Fault | Struck]] = field(default_factory=list)
 
     @property
     def now(self) -> float:
@@ -60,21 +61,25 @@ class Stage:
     def plan(self, fault: Fault) -> None:
         """Have *fault* strike at its time, and be mended at its end, unless the load is over by then."""
         at = self.began + fault.at_seconds
-        self.planned.append(self.world.kernel.at(at, self._strike_planned, fault, rank=Order.STRIKE))
+        self.planned.append((self.world.kernel.at(at, self._strike_planned, fault, rank=Order.STRIKE), fault))
 
     def _strike_planned(self, fault: Fault) -> None:
         self.plan_end(self.strike(fault))
 
     def plan_end(self, struck: Struck) -> None:
-        """Have *struck* mended when its time is over, unless the load is over by then."""
+        """Have *struck* mended when its time is over, if there is one, unless the load is over by then."""
         fault = struck.fault
-        if struck.ended is None and fault.kind is not FaultKind.POWER_AT_STEP:
+        if struck.ended is None and fault.kind is not FaultKind.POWER_AT_STEP and fault.seconds < math.inf:
             at = self.began + (fault.at_seconds + fault.seconds)
-            self.planned.append(self.world.kernel.at(at, self.mend, struck, rank=Order.MEND))
+            self.planned.append((self.world.kernel.at(at, self.mend, struck, rank=Order.MEND), struck))
+
+    def to_come(self) -> list[Fault]:
+        """The faults planned that have not struck yet."""
+        return [what for event, what in self.planned if isinstance(what, Fault) and event.function is not None]
 
     def forget_plans(self) -> None:
         """Nothing that is planned happens any more."""
-        for event in self.planned:
+        for event, _ in self.planned:
             event.cancel()
 
     def strike(self, fault: Fault) -> Struck:

@@ -105,11 +105,11 @@ class Guard:
     def wall(self) -> float:
         """The wall clock of the host that asks."""
         life = life_or_none()
-        return life.host.wall() if life is not None else self._epoch + self._kernel.current_time()
+        return life.host.wall() if life is not None else self._epoch + self._kernel.now
 
     def now(self) -> float:
         """Virtual time."""
-        return self._kernel.current_time()
+        return self._kernel.now
 
     def host_name(self) -> str:
         """The name of the host that asks."""

@@ -111,7 +111,7 @@ class Host:
         return self._stopped_wall if self.frozen else self._running_wall()
 
     def _running_wall(self) -> float:
-        return self.world.epoch + self.skew_seconds + self.clock_rate * self.kernel.current_time()
+        return self.world.epoch + self.skew_seconds + self.clock_rate * self.kernel.now
 
     def trace(self, kind: str, **fields: object) -> None:
         """A line of the trace under this host's name."""

@@ -130,7 +130,13 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
     def _carry_out(self, until: float) -> bool:
         """Carry out events due up to *until*, the earliest first, until one makes a task runnable; whether one did."""
         heap, queues = self._heap, self._queues
-        while heap and heap[0][0] <= until:
+        while True:
+            if self._watch is not None:
+                self._watch()
+                if queues.runnable:
+                    return True
+            if not heap or heap[0][0] > until:
+                return False
             time, _, _, event = heapq.heappop(heap)
             function = event.function
             if function is None:
@@ -143,7 +149,6 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
             function(*event.arguments)
             if queues.runnable:
                 return True
-        return False
 
     def _advance(self, time: float) -> None:
         assert time >= self.now
@@ -219,7 +224,7 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
 
     @property
     def watch(self) -> Callable[[], object] | None:
-        """Called before each event and each pass of trio's loop."""
+        """Called before each event, before time moves, and before each pass of trio's loop."""
         return self._watch
 
     @watch.setter
@@ -229,6 +234,8 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """trio's instrument, once per pass of its loop, while somebody watches or time stands suspiciously still."""
+        if self._watch is not None:
+            self._watch()
         self._count_still_pass()
 
     def _suspect(self) -> None:
@@ -247,8 +254,6 @@ class Kernel(trio.abc.Clock, trio.abc.Instrument):
             (trio.lowlevel.add_instrument if wanted else trio.lowlevel.remove_instrument)(self)
 
     def _count_still_pass(self) -> None:
-        if self._watch is not None:
-            self._watch()
         self._still_passes += 1
         if self._still_passes > self._still_passes_max:
             self._still_passes = 0

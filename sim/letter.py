@@ -13,6 +13,7 @@ CONTENTS_KEPT = 64  # a mail is looked at several times: sent, seen in a mailbox
 
 _TRACE_FIELD = re.compile(rb"(?:Return-Path|Received|Delivered-To):[^\n]*\n(?:[ \t][^\n]*\n)*", re.I)
 _MESSAGE_ID = re.compile(rb"^Message-ID:[ \t]*<([^\n>]*)@sim>", re.I | re.M)
+_RECEIVED_ID = re.compile(rb"^Received:[^\n]*\n(?:[ \t][^\n]*\n)*?[ \t]+id (\S+);", re.M)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -43,6 +44,11 @@ def trace_of(octets: bytes) -> bytes:
     """Those trace header fields, with LF."""
     octets = octets.replace(b"\r\n", b"\n")
     return octets[: _trace_end(octets)]
+
+
+def batches_of(octets: bytes) -> list[bytes]:
+    """The ids that nodes gave it, the last node's first. None from a node that says none."""
+    return _RECEIVED_ID.findall(octets.replace(b"\r\n", b"\n"))
 
 
 def _trace_end(octets: bytes) -> int:

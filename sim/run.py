@@ -247,9 +247,9 @@ class Course:
         self.senders[sender] = self.world.kernel.at(at, begin, rank=Order.SEND)
         return sender
 
-    def withdraw(self) -> None:
-        """Sessions whose time has not come are not sent."""
-        for sender in [sender for sender in self.senders if not self.begun(sender)]:
+    def withdraw(self, after: float) -> None:
+        """Sessions that would begin later are not sent."""
+        for sender in [sender for sender in self.senders if sender.began > after]:
             self.senders.pop(sender).cancel()
 
     def begun(self, sender: Sender) -> bool:

@@ -29,10 +29,11 @@ CHANGES_MAX = 50_000
 VIOLATIONS_MAX = 5  # of one invariant
 
 KEY = (
-    "Time runs from left to right; each host has a lane. An arrow is one attempt to send a mail, from when it began to "
-    "when it ended: <b>✓</b> answered 250, <b>✗</b> refused, <b>…</b> try again later, <b>?</b> nobody answered, "
-    "<b>✉</b> delivered. Bars are what was broken; a dashed field between two lanes is trouble on the way between "
-    "them. The mail in question is red. Hover over anything for more."
+    "Time runs from left to right; each host has a lane, servers a grey one. An arrow is one attempt to send a mail, "
+    "from when it began to when it ended: <b>✓</b> answered 250, <b>✗</b> refused, <b>…</b> try again later, "
+    "<b>?</b> nobody answered, <b>✉</b> delivered. Bars are what was broken; a dashed field between two lanes is "
+    "trouble on the way between them. The mail in question is red. This is the part of the run in which most happened "
+    "to it; the whole run stands further below. Hover over anything for more."
 )
 
 
@@ -90,8 +91,8 @@ def _verdict(result: Result) -> str:
 def _broken(invariant: str, violations: list[Violation]) -> str:
     said = [f'<div class="violation"><p><b>Must hold:</b> {escape(meaning(invariant))}</p>']
     for violation in violations[:VIOLATIONS_MAX]:
-        where = f" at {violation.seconds:.3f} s" if violation.seconds else ""
-        said.append(f"<p><b>Broken{where}:</b> {escape(violation.text)}</p>")
+        since = f" (from {violation.seconds:.3f} s on)" if violation.seconds else ""
+        said.append(f"<p><b>Broken:</b> {escape(violation.text)}{since}</p>")
     if len(violations) > VIOLATIONS_MAX:
         said.append(f"<p>... and {len(violations) - VIOLATIONS_MAX} times more.</p>")
     return "\n".join([*said, "</div>"])

@@ -282,7 +282,9 @@ def _of_records(seen: Iterable[Sighting], names: dict[tuple[str, str], str]) -> 
         what = name or "a message"
         match record:
             case Received():
-                text = f"{host} reports {what} in its spool, as {record.batch_id}, for {record.forward_path}"
+                text = (
+                    f"{host} reports that it took {what} into its spool as {record.batch_id}, for {record.forward_path}"
+                )
                 yield Moment(sighting.seconds, host, text, name, "spooled")
             case Delivered():
                 where = f" to {record.peer_address}" if record.peer_address else ""

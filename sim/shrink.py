@@ -296,7 +296,7 @@ def _no_descriptor_left(search: _Search) -> None:
 
 
 def _a_mail_and_a_rotten_one(search: _Search) -> None:
-    """The mail that the violation is about and one that rotted, both when that was sent, by two sessions alike."""
+    """The mail that the violation is about and one that rotted, both when that was sent, by sessions alike."""
     best, mail = search.best, search.mail
     if mail is None or len(best.mails) <= 2:
         return

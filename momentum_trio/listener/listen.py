@@ -189,8 +189,8 @@ class Listen:
         with trio.move_on_after(LAST_WORD_SECONDS):
             try:
                 socket, _ = await self.listening.socket.accept()
-            except OSError:
-                pass  # gone, or somebody else was quicker to take the descriptor
+            except (OSError, trio.BusyResourceError):
+                pass  # gone, or another accepting task was quicker to take the descriptor, and waits for the next
             else:
                 await self._say_and_close(socket, self.kind.refusal)
         self._say(Level.ERROR, f"no descriptor left for a connection at {self.endpoint}")

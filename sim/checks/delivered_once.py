@@ -8,10 +8,10 @@ of the file is made from the message's id, and a repeated delivery replaces the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..evidence import Arrived, Evidence, Struck, Violation
+from ..letter import batches_of
 from ..scenario import PAIRS, FaultKind, Program
 from .custody import address, attempts_by_mail, copies, mails_by_name, may_have_left_a_copy, strikes
 
@@ -19,8 +19,6 @@ NAME = "delivered_once"
 
 HARMLESS = frozenset({FaultKind.CLOCK_STEP, FaultKind.CONSOLE, FaultKind.BIT_ROT})
 """Kinds after which nobody sends anything again."""
-
-_RECEIVED_ID = re.compile(rb"^Received:[^\n]*\n(?:[ \t][^\n]*\n)*?[ \t]+id (\S+);", re.M)
 
 
 def delivered_once(evidence: Evidence) -> Iterator[Violation]:
@@ -47,13 +45,12 @@ def delivered_once(evidence: Evidence) -> Iterator[Violation]:
 
 def batch_of(arrived: Arrived) -> bytes:
     """The id that the last node gave it: of the first Received field. Empty where no node says one."""
-    match = _RECEIVED_ID.search(arrived.octets.replace(b"\r\n", b"\n"))
-    return match[1] if match is not None else b""
+    return next(iter(batches_of(arrived.octets)), b"")
 
 
 def _hops(found: list[Arrived]) -> int:
     """Through how many nodes the copy that went through most of them came."""
-    return max(len(_RECEIVED_ID.findall(arrived.octets.replace(b"\r\n", b"\n"))) for arrived in found)
+    return max(len(batches_of(arrived.octets)) for arrived in found)
 
 
 def _relayed(evidence: Evidence, arrived: Arrived) -> bool:

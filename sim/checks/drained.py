@@ -21,9 +21,8 @@ def drained(evidence: Evidence) -> Iterator[Violation]:
         f" and {len(names) - NAMES_SHOWN_MAX} more" if names[NAMES_SHOWN_MAX:] else ""
     )
     when = "not drained" if took is None else f"drained after {took:g} s only"
-    yield Violation(
-        NAME, f"{when}, {limit:g} s were enough; under way: {some or 'no mail'}", mail=next(iter(names), "")
-    )
+    text = f"{when}, with {limit:g} s allowed after all was mended; not at its end: {some or 'no mail'}"
+    yield Violation(NAME, text, mail=next(iter(names), ""))
 
 
 def _under_way(evidence: Evidence) -> Iterator[str]:

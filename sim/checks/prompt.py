@@ -24,17 +24,23 @@ ROUNDS = 4  # of all mail over one link: in, on, and again
 
 
 def prompt(evidence: Evidence) -> Iterator[Violation]:
-    """One for each attempt that failed, and each delivery that took long, in a calm. Not where somebody is nobody."""
+    """At most one for each message: an attempt that failed, or a delivery that took long, in a calm.
+
+    None where the scenario has addresses that are nobody's.
+    """
     if evidence.scenario.unreachable:
         return
     enough = PROMPT_SECONDS + _seconds_of_all(evidence)
+    told: dict[tuple[str, str], None] = {}
     for life, record in evidence.world.records:
         if not isinstance(record, Delivered | Failed) or _may_wait(evidence, life.host.name):
             continue
+        message = life.host.name, record.message_id
         ended = seconds_of(evidence, life, record)
-        if _disturbed(evidence, ended - record.age_seconds - CALM_SECONDS, ended):
+        if message in told or _disturbed(evidence, ended - record.age_seconds - CALM_SECONDS, ended):
             continue
         if isinstance(record, Failed) and not record.reason.startswith(LIMITS):
+            told[message] = None
             yield _violation(life, f"an attempt failed though nothing was broken: {record.reason}", ended)
         elif record.age_seconds > enough:
             text = f"a message was under way for {record.age_seconds:g} s though nothing was broken"

@@ -11,22 +11,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from .. import schedule
 from ..draw import draw
 from ..evidence import Result, Struck
 from ..hermetic import unwatched
 from ..measure import shown_seconds
+from ..order import Order
 from ..run import Course
-from ..scenario import FAULTS_MAX, MAILS_MAX, Fault, FaultKind, Mail, Program, Scenario
+from ..scenario import FAULTS_MAX, MAILS_MAX, Fault, FaultKind, Program, Scenario
 from ..scenario_options import FAULTS
 from ..show_words import mended
 from . import line
-from .line import UNTIL_HEALED, Misunderstood
+from .awaited import Awaited
+from .line import Misunderstood
 from .played import instant, instants, lasting, later, played
 from .standstill import Standstill
-from .views import Views, clock, fault, visible
+from .views import Views, clock, counted, fault, trace_line, visible
 
 STEPS_MAX, TRACE_MAX, TRACE_LINES = 100_000, 1_000, 20
-STEP_SECONDS_MAX = 600.0  # a step ends there, event or not; so does waiting for something that may never come
+STEP_SECONDS_MAX = 600.0  # a step ends there, event or not
+UNTIL_SECONDS = 60.0  # of waiting for something that may never come
 ANSWER_SECONDS = 35.0  # for a console's answer: who asks gives up after 30
 TOLD_SECONDS = 5.0  # for what a client is told of a mail sent by hand; a broken world may take longer
 STOP_TALKING = "."
@@ -78,11 +82,10 @@ class Session:
         self._course = Course(self.scenario, seed, keep_trace=True)
         self._course.by_hand = self._begin
         self._kernel = self._course.world.kernel
-        self._still = Standstill(self._kernel, self._converse)
+        self._still = Standstill(self._kernel, self._converse, self._course.break_off)
         self._views = Views(self._course)
         self._busy = instants(self.scenario.faults, self.scenario.mails)  # something else begins or ends there
         self._mails = list(self.scenario.mails)
-        self._by_hand = 0  # faults
         self._acted = -1.0  # when something was done by hand last
         self._talks_to = ""  # the host whose console gets every line
         self._afterwards: Callable[[], object] | None = None  # what is said when the world stands again
@@ -96,6 +99,8 @@ class Session:
     def run(self) -> None:
         """Until ``quit`` or the end of the lines."""
         result = self._course.run()
+        if self._still.failure is not None:
+            raise self._still.failure
         if not self.over:
             self.result = result
             self._talks_to = ""
@@ -111,11 +116,7 @@ class Session:
         self._still.to(self._kernel.now)
         hosts = ", ".join(f"{plan.name} ({plan.program.value})" for plan in self.scenario.hosts)
         self._tell(f"{hosts}; seed {self._kernel.seed}.")
-        came, faults = len(self.scenario.mails), len(self.scenario.faults)
-        duration = shown_seconds(self.scenario.duration_seconds)
-        self._tell(
-            f"In {duration} come: {came} mails and {faults} faults. The load begins. Time stands still; help helps."
-        )
+        self._tell(f"To come: {_size(self.scenario)}. The load begins; time stands still. help lists the commands.")
 
     # -- lines
 
@@ -175,33 +176,38 @@ class Session:
             raise Misunderstood(VERBS["step"].usage)
         number = line.count(words[0], STEPS_MAX) if words else 1
         before = self._mark()
-        self._still.until(
-            lambda: self._kernel.events_done > before.events + number, self._kernel.now + STEP_SECONDS_MAX
-        )
+
+        def done() -> bool:
+            return self._kernel.events_done >= before.events + number and not schedule.runnable_tasks()
+
+        self._still.until(done, self._kernel.now + STEP_SECONDS_MAX)
         self._afterwards = lambda: self._tell_trace(before.lines)
         return True
 
     def go(self, words: Sequence[str], _: str) -> bool:
-        """``run SECONDS``, ``run to SECONDS``, ``run until WORD``."""
-        before = self._mark()
-        self._afterwards = partial(self._tell_passed, before)
+        """``run TIME``, ``run to TIME``, ``run until WORD [within TIME]``."""
+        now = self._course.now()
         match words:
             case ["until", word]:
-                self._still.until(_Seen(self._course, word.lower()), self._kernel.now + STEP_SECONDS_MAX)
-                self._afterwards = partial(self._tell_found, before, word)
-                return True
+                return self._wait(word, UNTIL_SECONDS)
+            case ["until", word, "within", text]:
+                return self._wait(word, line.seconds(text))
             case ["to", text]:
-                until = line.seconds(text)
+                to = instant(line.seconds(text))
             case [text] if text not in ("to", "until"):
-                until = before.seconds + line.seconds(text)
+                to = instant(now + line.seconds(text))
             case _:
-                self._afterwards = None
                 raise Misunderstood(VERBS["run"].usage)
-        until = instant(until)
-        if until < before.seconds:
-            self._afterwards = None
-            raise Misunderstood(f"it is {clock(before.seconds)} already")
-        self._still.to(self._at(until))
+        if to < now:
+            raise Misunderstood(f"it is {clock(now)} already")
+        self._afterwards = partial(self._tell_passed, self._mark())
+        self._still.to(self._at(to))
+        return True
+
+    def _wait(self, word: str, seconds: float) -> bool:
+        awaited = Awaited(self._course, word)
+        self._still.until(awaited, self._kernel.now + seconds)
+        self._afterwards = partial(self._tell_found, self._mark(), awaited, f"No '{word}' within {seconds:g} s")
         return True
 
     def _tell_passed(self, before: Mark) -> None:
@@ -209,24 +215,21 @@ class Session:
         course, now = self._course, self._mark()
         told = Counter(attempt.told.value for attempt in course.evidence.attempts[before.attempts :])
         answers = ", ".join(f"{number} {what}" for what, number in sorted(told.items()))
-        self._tell(f"{now.events - before.events} events; mails: {answers or 'no answer'}.")
+        self._tell(f"{counted(now.events - before.events, 'event')}; clients were told: {answers or 'nothing'}.")
         moments = []
         for struck in course.stage.struck:
             if before.seconds < struck.began <= now.seconds and struck.fault.kind is not FaultKind.CONSOLE:
                 moments.append((struck.began, fault(struck)))
-            if struck.ended is not None and before.seconds < struck.ended and struck.ended > struck.began:
+            if struck.did and struck.ended is not None and struck.ended > max(before.seconds, struck.began):
                 moments.append((struck.ended, mended(struck)))
         self._tell_all(f"  {clock(at)}: {said}" for at, said in sorted(moments, key=lambda moment: moment[0]))
         for violation in course.violations[before.violations :]:
             self._tell(f"  {clock(violation.seconds)}: {violation.host}: {violation.text}")
 
-    def _tell_found(self, before: Mark, word: str) -> None:
+    def _tell_found(self, before: Mark, awaited: Awaited, otherwise: str) -> None:
         self._tell_passed(before)
-        if _Seen(self._course, word.lower(), before)():
-            self._tell_trace(max(before.lines, len(self._kernel.lines) - 1))
-        else:
-            kinds = ", ".join(sorted(self._kernel.kinds))
-            self._tell(f"No '{word}' in {STEP_SECONDS_MAX:g} s. There were: {kinds}.")
+        kinds = ", ".join(sorted(self._kernel.kinds))
+        self._tell(awaited.found or f"{otherwise}. The trace has {kinds}.")
 
     # -- looking
 
@@ -248,9 +251,8 @@ class Session:
         self._tell_trace(max(0, len(self._kernel.lines) - number))
 
     def _tell_trace(self, since: int) -> None:
-        self._tell_all(
-            f"  {visible(str(each)).replace(chr(10), ' ')}" for each in self._kernel.lines[since:][-TRACE_MAX:]
-        )
+        began = self._course.evidence.load_began
+        self._tell_all(trace_line(each, began) for each in self._kernel.lines[since:][-TRACE_MAX:])
 
     def mail(self, words: Sequence[str], _: str) -> None:
         """``mail [NAME]``."""
@@ -267,32 +269,31 @@ class Session:
 
     # -- doing
 
-    def _act(self, act: Callable[[float], object]) -> bool:
-        """Have *act* done now, or as soon as nothing else happens at that instant; it is told when that is."""
+    def _instant(self) -> float:
+        """When something may be done: now, or as soon as nothing else happens at that instant."""
         at = instant(self._course.now())
-        standing = self._at(at) == self._kernel.now and self._still.exact
+        standing = self._still.exact and self._at(at) == self._kernel.now
         while at <= self._acted or at in self._busy or not (standing or self._at(at) > self._kernel.now):
             at, standing = later(at), False
         self._acted = at
-        self._still.to(self._at(at), partial(act, at))
-        return True
+        return at
+
+    def _struck_by(self, faults: Sequence[Fault]) -> list[Struck]:
+        return [struck for struck in self._course.stage.struck if any(struck.fault is each for each in faults)]
 
     def strike(self, kind: FaultKind, words: Sequence[str]) -> bool:
         """``KIND TARGETS [AMOUNT] [for TIME]``."""
-        asked = line.faults(kind, words, self.scenario)
-        if len(self._course.stage.struck) + len(asked) > FAULTS_MAX:
+        stage, asked = self._course.stage, line.faults(kind, words, self.scenario)
+        if len(stage.struck) + len(asked) > FAULTS_MAX:
             raise Misunderstood(f"there were {FAULTS_MAX} faults: that is enough")
-        return self._act(partial(self._strike, asked))
-
-    def _strike(self, asked: Sequence[Fault], at: float) -> None:
-        stage = self._course.stage
-        for each in asked:
-            struck = stage.strike(replace(each, at_seconds=at))
-            self._by_hand += 1
-            if struck.fault.seconds < UNTIL_HEALED:
-                stage.plan_end(struck)
-                self._busy.update(instants([struck.fault], ()))
-            self._tell(f"  {fault(struck)}")
+        at = self._instant()
+        faults = [replace(each, at_seconds=at) for each in asked]
+        for each in faults:
+            stage.plan(each)
+        self._busy.update(instants(faults, ()))
+        self._still.to(self._at(at))
+        self._afterwards = lambda: self._tell_all(f"  {fault(struck)}" for struck in self._struck_by(faults))
+        return True
 
     def heal(self, words: Sequence[str], _: str) -> bool:
         """``heal [HOST or FAULT ...]``."""
@@ -304,41 +305,36 @@ class Session:
         mendable = [struck for struck in chosen if struck.fault.kind is not FaultKind.POWER_AT_STEP]
         if not mendable:
             raise Misunderstood("there is nothing to heal" if not chosen else "power_at_step ends by itself")
-        return self._act(partial(self._heal, mendable))
-
-    def _heal(self, mendable: Sequence[Struck], at: float) -> None:
+        at = self._instant()
         for struck in mendable:
-            if struck.ended is None:
-                struck.fault = replace(struck.fault, seconds=lasting(struck.fault.at_seconds, at))
-                self._course.stage.mend(struck)
-                self._tell(f"  {mended(struck)}")
+            struck.fault = replace(struck.fault, seconds=lasting(struck.fault.at_seconds, at))
+            self._course.stage.plan_end(struck)
+        self._still.to(self._at(at))
+        self._afterwards = lambda: self._tell_all(f"  {mended(struck)}" for struck in mendable)
+        return True
 
     def send(self, words: Sequence[str], _: str) -> bool:
         """``send FROM TO PATH... [octets N]``."""
+        course = self._course
         if len(self._mails) >= MAILS_MAX:
             raise Misunderstood(f"there were {MAILS_MAX} mails: that is enough")
-        names = self._course.stage.mails
-        name = next(name for name in (f"hand-{number}" for number in range(1, MAILS_MAX + 2)) if name not in names)
+        numbered = (f"hand-{number}" for number in range(1, MAILS_MAX + 2))
+        name = next(name for name in numbered if name not in course.stage.mails)
         asked = line.mail(words, replace(self.scenario, mails=tuple(self._mails)), name)
-        return self._act(partial(self._send, asked))
-
-    def _send(self, asked: Mail, at: float) -> None:
-        course, before = self._course, self._mark()
-        mail = replace(asked, at_seconds=at)
+        mail = replace(asked, at_seconds=self._instant())
         self._mails.append(mail)
-        course.stage.mails[mail.name] = mail
+        course.stage.mails[name] = mail
         course.arrivals.expect(mail)
         course.send([mail])
+        before = len(course.evidence.attempts)
 
         def told() -> bool:
-            return any(attempt.mail is mail for attempt in course.evidence.attempts[before.attempts :])
+            return any(attempt.mail is mail for attempt in course.evidence.attempts[before:])
 
-        self._still.until(told, self._kernel.now + TOLD_SECONDS)
-        self._afterwards = lambda: self._tell_all(
-            self._views.mail(mail.name)
-            if told()
-            else [f"  {mail.name}: no answer yet; mail {mail.name} says how it goes on"]
-        )
+        self._still.until(told, self._at(mail.at_seconds) + TOLD_SECONDS)
+        patience = [f"  {name}: no answer yet; mail {name} says how it goes on"]
+        self._afterwards = lambda: self._tell_all(self._views.mail(name) if told() else patience)
+        return True
 
     def console(self, words: Sequence[str], rest: str) -> bool:
         """``console HOST [TEXT]``, ``HOST> [TEXT]``."""
@@ -352,20 +348,22 @@ class Session:
         return self._say(words[0], rest[len(words[0]) :].strip())
 
     def _say(self, host: str, text: str) -> bool:
-        return self._act(partial(self._ask_console, host, text))
+        asked = Fault(FaultKind.CONSOLE, self._instant(), (host,), text=text)
+        self._course.stage.plan(asked)
 
-    def _ask_console(self, host: str, text: str, at: float) -> None:
-        struck = self._course.stage.strike(Fault(FaultKind.CONSOLE, at, (host,), text=text))
-        self._by_hand += 1
-        if not struck.did:
-            self._tell(f"  {host} does not run: nobody answers.")
-            return
-        self._still.until(lambda: struck.answered, self._kernel.now + ANSWER_SECONDS)
-        self._afterwards = lambda: self._tell_answer(struck)
+        def answered() -> bool:
+            return any(struck.answered or not struck.did for struck in self._struck_by([asked]))
+
+        self._still.until(answered, self._at(asked.at_seconds) + ANSWER_SECONDS)
+        self._afterwards = lambda: self._tell_answer(self._struck_by([asked])[0])
+        return True
 
     def _tell_answer(self, struck: Struck) -> None:
-        if not struck.answered:
-            self._tell(f"  {struck.fault.targets[0]} has not answered within {ANSWER_SECONDS:g} s.")
+        host = struck.fault.targets[0]
+        if not struck.answered and not struck.did:
+            self._tell(f"  {host} does not run: nobody answers.")
+        elif not struck.answered:
+            self._tell(f"  {host} has not answered within {ANSWER_SECONDS:g} s.")
         elif not struck.did:
             self._tell(f"  Nobody answers: {visible(struck.answer)}")
         else:
@@ -382,15 +380,15 @@ class Session:
         last = max(owed, default=0.0)
         if last > course.now():  # a session that began has mails that are still to come
             raise Misunderstood(f"a session has mails until {clock(last)}: run to {shown_seconds(last)} first")
-        return self._act(self._judge)
-
-    def _judge(self, at: float) -> None:
-        course = self._course
-        course.withdraw()
-        sent = {owed: None for owed in self._mails if owed.at_seconds <= at}
-        course.end_load(played(self.scenario, sent, course.stage.struck, (), at))
+        at = self._instant()
+        course.withdraw(at)
+        due = [each for each in course.stage.to_come() if each.at_seconds <= at]
+        sent = [mail for mail in self._mails if mail.at_seconds <= at]
+        final = played(self.scenario, sent, course.stage.struck, due, at)
+        self._kernel.at(self._at(at), course.end_load, final, rank=Order.END)
         self._judged = True
         self._still.let_go()
+        return True
 
     def _tell_result(self, result: Result) -> None:
         for violation in result.violations:
@@ -407,16 +405,13 @@ class Session:
         scenario = self._course.scenario if self._judged else self._so_far()
         with unwatched():
             self._keep(scenario, words[0], self.result)
-        mails, faults = len(scenario.mails), len(scenario.faults)
-        self._tell(f"{words[0]}: {mails} mails, {faults} faults, {shown_seconds(scenario.duration_seconds)}")
+        self._tell(f"{words[0]}: {_size(scenario)}")
 
     def _so_far(self) -> Scenario:
         """What happened, and what is still to come of what was drawn."""
-        struck = self._course.stage.struck
-        drawn = sorted(self.scenario.faults, key=lambda fault: fault.at_seconds)
-        to_come = drawn[len(struck) - self._by_hand :]
+        stage = self._course.stage
         end = max(self.scenario.duration_seconds, later(instant(self._course.now())))
-        return played(self.scenario, self._mails, struck, to_come, end)
+        return played(self.scenario, self._mails, stage.struck, stage.to_come(), end)
 
     def quit(self, _: Sequence[str], __: str) -> bool:
         """``quit``."""
@@ -451,20 +446,9 @@ class Session:
         return sorted({word for word in known if word.startswith(last)})
 
 
-class _Seen:
-    """Whether something called *word* is among what came since: a kind of trace line, or of record."""
-
-    def __init__(self, course: Course, word: str, since: Mark | None = None) -> None:
-        self._lines, self._records, self._word = course.world.trace, course.world.records, word
-        self._line = len(self._lines) if since is None else since.lines
-        self._record = len(self._records)
-
-    def __call__(self) -> bool:
-        lines, records = self._lines[self._line :], self._records[self._record :]
-        self._line, self._record = len(self._lines), len(self._records)
-        return any(each.kind == self._word for each in lines) or any(
-            type(record).__name__.lower() == self._word for _, record in records
-        )
+def _size(scenario: Scenario) -> str:
+    mails, faults = counted(len(scenario.mails), "mail"), counted(len(scenario.faults), "fault")
+    return f"{mails} and {faults} in {shown_seconds(scenario.duration_seconds)}"
 
 
 def _is_of(struck: Struck, words: Sequence[str]) -> bool:
@@ -475,7 +459,9 @@ def _verbs() -> dict[str, Verb]:
     verbs = {
         "step": Verb("step [N]", "one event further, or N; what the trace says of it", Session.step),
         "run": Verb(
-            "run TIME | run to TIME | run until WORD", "further in time, or to a trace line or record", Session.go
+            "run TIME | run to TIME | run until WORD [within TIME]",
+            "further: for, or to, a time; to a trace line or record",
+            Session.go,
         ),
         "where": Verb("where", "time, hosts, faults in force, spools, mailboxes, connections", Session.where),
         "trace": Verb("trace [N]", f"the last lines of the trace; {TRACE_LINES} of them", Session.trace, over=True),

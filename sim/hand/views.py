@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from momentum_trio.machine.disk import FileKind
 from momentum_trio.node.node_options import SpoolOptions
@@ -12,6 +11,7 @@ from momentum_trio.node.node_options import SpoolOptions
 from ..arrivals import Delivery
 from ..disk import SimStore
 from ..evidence import Arrived, Attempt, Struck, Told
+from ..kernel import TraceLine
 from ..letter import name_in
 from ..run import Course, node_of
 from ..said import nearest
@@ -35,15 +35,21 @@ def visible(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def trace_line(line: TraceLine, began: float) -> str:
+    """A line of the trace, its time from when the load began."""
+    return one_line(f"  {line.time - began:.6f} {str(line).partition(' ')[2]}")
+
+
 def fault(struck: Struck) -> str:
     """What struck, and until when."""
-    armed = struck.fault.kind is FaultKind.POWER_AT_STEP
-    said = strikes(replace(struck, did=True)) if armed else strikes(struck)
-    if armed or not struck.did or not struck.fault.seconds:
-        return said
-    if struck.fault.seconds == UNTIL_HEALED:
-        return f"{said}, until healed"
-    return f"{said}, until {clock(struck.fault.at_seconds + struck.fault.seconds)}"
+    fault = struck.fault
+    if not struck.did and fault.kind is FaultKind.POWER_AT_STEP:
+        return f"{fault.targets[0]} will lose power after {fault.amount:g} more steps of its disk"
+    if not struck.did or not fault.seconds:
+        return strikes(struck)
+    if fault.seconds == UNTIL_HEALED:
+        return f"{strikes(struck)}, until healed"
+    return f"{strikes(struck)}, until {clock(struck.began + fault.seconds)}"
 
 
 class Views:
@@ -95,11 +101,11 @@ class Views:
         course, up = self._course, self._course.stage.up[plan.name]
         if plan.program is Program.CLIENT:
             own = [sender for sender in course.senders if sender.source == plan.name and course.begun(sender)]
-            yield f"{sum(not sender.done for sender in own)} of {_count(len(own), 'session')} not done"
-            yield f"{_count(sum(len(sender.owed) for sender in own), 'mail')} not answered for good"
+            yield f"{sum(not sender.done for sender in own)} of {counted(len(own), 'session')} not done"
+            yield f"{counted(sum(len(sender.owed) for sender in own), 'mail')} not answered for good"
             return
         if isinstance(up, Service) and up.running and (node := node_of(up)) is not None:
-            yield _count(sum(report.sessions for report in node.administration.listeners()), "session")
+            yield counted(sum(report.sessions for report in node.administration.listeners()), "session")
         owed = {
             (attempt.mail.name, path): None
             for attempt in course.evidence.attempts
@@ -107,7 +113,7 @@ class Views:
             for path in attempt.forward_paths
         }
         left = sum(delivery not in there for delivery in owed)
-        yield f"accepted {_count(len(owed), 'delivery', 'deliveries')}, {left} not seen at the end yet"
+        yield f"accepted {counted(len(owed), 'delivery', 'deliveries')}, {left} not seen at the end yet"
 
     def _kept(self, plan: HostPlan, there: Mapping[Delivery, list[Arrived]]) -> Iterator[str]:
         """Spool and mailboxes."""
@@ -115,7 +121,7 @@ class Views:
         if isinstance(up, Service) and (node := node_of(up)) is not None:
             base = SpoolOptions.resolve(node.administration.tree.chain_global()).base
             files = files_below(self._hosts[plan.name].store, base)
-            yield f"spool {base}: {_count(len(files), 'file')}, {sum(files.values())} octets"
+            yield f"spool {base}: {counted(len(files), 'file')}, {sum(files.values())} octets"
         boxes = Counter(each.forward_path for all_ in there.values() for each in all_ if each.host == plan.name)
         if boxes:
             yield f"holds {', '.join(f'{path} {number}' for path, number in sorted(boxes.items()))}"
@@ -153,8 +159,8 @@ class Views:
         yield f"  <{mail.reverse_path}> to {' '.join(mail.forward_paths)}"
         for attempt in self._course.evidence.attempts:
             if attempt.mail.name == name:
-                when = f"{clock(attempt.began)} to {clock(attempt.ended)}"
-                yield f"  {when}: {attempt.told.value} «{one_line(attempt.reply)}»"
+                times = f"{clock(attempt.began)} to {clock(attempt.ended)}"
+                yield f"  {times}: {attempt.told.value} «{one_line(attempt.reply)}»"
                 yield from (f"    {path}: «{one_line(reply)}»" for path, reply in attempt.refused_paths)
         there = self.there()
         for path in mail.forward_paths:
@@ -196,7 +202,7 @@ def files_below(store: SimStore, path: str) -> dict[str, int]:
 
 def one_line(text: str) -> str:
     """*text* with its ends of line shown."""
-    return visible(text.strip()).replace("\n", "\\n")
+    return visible(text.rstrip()).replace("\n", "\\n")
 
 
 def _content(octets: bytes) -> Iterator[str]:
@@ -210,8 +216,9 @@ def _lies(mail: Mail, there: Mapping[Delivery, list[Arrived]]) -> str:
     """How many of its forward-paths have it."""
     copies = [len(there.get((mail.name, path), ())) for path in mail.forward_paths]
     more = f", {sum(copies)} copies" if sum(copies) > len(copies) else ""
-    return f"at its end for {sum(map(bool, copies))} of {_count(len(copies), 'recipient')}{more}"
+    return f"at its end for {sum(map(bool, copies))} of {counted(len(copies), 'recipient')}{more}"
 
 
-def _count(number: int, what: str, many: str = "") -> str:
+def counted(number: int, what: str, many: str = "") -> str:
+    """``1 mail``, ``2 mails``."""
     return f"{number} {what if number == 1 else many or what + 's'}"

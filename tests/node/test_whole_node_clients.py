@@ -207,6 +207,31 @@ def test_descriptors_run_out_and_come_back(seed: int) -> None:
     run(story, seed=seed, short=0.3 if seed % 2 else 0)
 
 
+async def come_and_go(_: Machine) -> None:
+    """Connect and quit, again and again."""
+    for _attempt in range(20):
+        with trio.move_on_after(5), trio.socket.socket() as socket:
+            await socket.connect((MX, 25))
+            if (await read_reply(socket)).startswith("220"):
+                await ask(socket, "QUIT")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_several_accepting_tasks_without_descriptors_are_in_nobodys_way(seed: int) -> None:
+    """One that refuses with its spare may find another waiting for the socket: that is no fault of the Listen."""
+
+    async def story(site: Site) -> None:
+        await trio.sleep(1)
+        site.life.descriptors_max = len(site.life.descriptors()) + 3 + 2
+        async with trio.open_nursery() as clients:
+            for _ in range(8):
+                clients.start_soon(site.client.call, come_and_go)
+        site.life.descriptors_max = 1024
+        assert not any("accepting at" in text for text in panics(site))
+
+    run(story, CONFIG.replace('Listen ":25" {', 'Listen ":25" { Concurrency = 4 '), seed=seed, short=0.3)
+
+
 def test_sessions_are_capped_below_the_descriptors() -> None:
     async def small(machine: Machine, path: str, **options: Any) -> object:
         life = current_life()

@@ -62,7 +62,7 @@ SCRIPT = (*LETTERS, HUGE)
 WHOLE = bool(os.environ.get("MOMENTUM_FAULTS"))
 SETTLE_SECONDS = 5.0  # deliveries done, outcomes synced
 PARTS = 8  # tests a walk is cut into
-OPERATIONS_MAX, STEPS_MAX = 140, 300  # of the script; test_the_walks_are_whole says when it has grown
+OPERATIONS_MAX, STEPS_MAX = 140, 400  # of the script; test_the_walks_are_whole says when it has grown
 SLOW: dict[str, Any] = {"latency_seconds": 0.05, "short": 0.3}
 
 

@@ -108,6 +108,7 @@ PROMPT = {
 }
 NOT_PROMPT = {
     "an attempt failed": of_one(deferred("450 4.4.1 [internal] Connection Timed Out")),
+    "many attempts failed": of_one(*[deferred("450 later", when=11.0 + number) for number in range(9)]),
     "hours": of_one(went(MAIL_ONE, age=7000.0, when=7011.0)),
     "long after a fault": of_one(deferred("450 later", when=500.0), struck=[fault(FaultKind.PARTITION, ended=9.0)]),
 }

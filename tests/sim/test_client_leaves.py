@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from small_scenario import LOADS, SCENARIO, mail
 
 from momentum_trio.mail.record import SessionEnded
 from sim.client import LEAVES_AFTER_MS, LEFT
@@ -12,7 +13,6 @@ from sim.draw import draw
 from sim.evidence import Evidence, Told, Verdict
 from sim.run import run
 from sim.scenario import Leaving, Scenario
-from tests.sim.small_scenario import LOADS, SCENARIO, mail
 
 OCTETS = 9000
 

@@ -7,8 +7,6 @@ import re
 import pytest
 from console_page import ROOT, Done, Step, as_shown, perform, refreshed, steps
 
-LATER = {"simulate.png", "planted.md", "simulate_console.md"}  # may still be missing
-
 PAGE = (ROOT / "docs" / "simulate.md").read_text(encoding="utf-8")
 STEPS = list(steps(PAGE))
 
@@ -31,7 +29,7 @@ def test_it_does_what_the_page_says(number: int, performed: list[Done]) -> None:
 
 def test_every_link_leads_somewhere() -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", PAGE)
-    assert {target for target in targets if not (ROOT / "docs" / target).exists()} <= LATER
+    assert not [target for target in targets if not (ROOT / "docs" / target).exists()]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_what_is_drawn_lies_in_its_ranges() -> None:
         drawn = draw(scenario, seed)
         assert [each.name for each in drawn.mails] == [f"{load.name}-{n}" for load in LOADS for n in range(load.count)]
         for each in drawn.mails:
-            assert 0 <= each.at_seconds <= 30.5
+            assert 0 <= each.at_seconds <= 30
             assert 100 <= each.octets <= 20_000
             assert 1 <= len(each.forward_paths) == len({*each.forward_paths}) <= 2
             assert {*each.forward_paths} <= {*MAILBOXES}

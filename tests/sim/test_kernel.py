@@ -54,7 +54,7 @@ def test_whoever_watches_may_act_at_each_step() -> None:
 
     ended = [steps(step)[1] for step in range(1, steps(0)[0])]
     assert ended == sorted(ended)
-    assert [round(time) for time in sorted(set(ended))] == list(range(1, 11))
+    assert [round(time) for time in sorted(set(ended))] == list(range(11))
 
 
 def test_events_are_counted() -> None:
@@ -267,3 +267,17 @@ def test_run_sync_soon_is_seen_before_time_moves() -> None:
         assert trio.current_time() == 0
 
     run(main)
+
+
+def test_run_sync_soon_is_seen_before_an_event_moves_time() -> None:
+    world = World(1)
+
+    async def main() -> float:
+        event = trio.Event()
+        world.kernel.after(0.5, str)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(event.wait)
+            trio.lowlevel.current_trio_token().run_sync_soon(event.set)
+        return trio.current_time()
+
+    assert world.run(main) == 0

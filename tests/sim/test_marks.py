@@ -10,6 +10,7 @@ from evidence_given import BOB, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evid
 
 from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded
 from momentum_trio.spool.ledger import segment_name
+from sim.client import LEFT
 from sim.evidence import Evidence, Struck, Told
 from sim.marks import MARKS, NAMES, Campaign, reached
 from sim.scenario import FaultKind
@@ -60,6 +61,7 @@ REACHED = {
     "unknown": evidence(attempt(MAIL_ONE, Told.UNKNOWN)),
     "client_retried": evidence(attempt(MAIL_ONE, Told.DEFERRED), attempt(MAIL_ONE)),
     "connection_refused": told("[Errno 111] Connection refused"),
+    "client_left": told(LEFT),
     "connection_reset": told("[Errno 104] Connection reset by peer"),
     "backlog_overflow": traced("syn-dropped"),
     "timed_out": traced("timeout"),

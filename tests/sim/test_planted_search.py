@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_scenario import SCENARIO, mails
 
 from sim.__main__ import main
 from sim.evidence import Verdict
@@ -16,7 +17,6 @@ from sim.run import run
 from sim.scenario import Scenario
 from sim.scenario_text import read
 from sim.shrink import Shrunk
-from tests.sim.small_scenario import SCENARIO, mails
 
 SCENARIOS = FOLDER.parent / "scenarios"
 FOUND = [planted for planted in PLANTED if found_file(planted).exists()]

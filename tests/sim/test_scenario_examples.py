@@ -53,3 +53,10 @@ def test_relaying_depends_on_the_most_specific_block() -> None:
         ("192.0.2.7", Told.REFUSED),  # nowhere
     }
     assert {arrived.host for arrived in result.evidence.arrived} == {"mx", "sink", "late"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", ["crowd", "late_sync", "old_mail", "relay_chain"])
+def test_some_seeds_of_it_hold(name: str, seed: int) -> None:
+    result = run(read(str(FOLDER / f"{name}.sim")), seed)
+    assert result.verdict is Verdict.HELD, result.violations

@@ -155,7 +155,7 @@ def test_times_are_those_of_the_scenario(told: Story) -> None:
     said = [(round(moment.seconds, 3), moment.text) for moment in told.moments if moment.mail == "m1"]
     assert said[0] == (0.5, "client begins to send m1 to mx, for bob@example.com")
     assert said[1][0] == 0.55
-    assert "in its spool" in said[1][1]
+    assert "into its spool" in said[1][1]
     assert said[2][0] == 0.6
     assert "from here on mx is responsible for m1" in said[2][1]
 
