@@ -27,6 +27,7 @@ SMALL_OCTETS = (300, 5_000)  # sizes tried for a letter, the smallest first
 ROUND_DIGITS = (0, 1, 2)  # decimals tried for a time
 STEPS_TRIED = 60  # of the disk, at which the power is cut under a single message
 CHANCES_TRIED = 40  # of syncs that fail, under a single message
+OFTEN = 0.5  # reads and writes are cut short, where that matters and there is a single message
 BEFORE_SECONDS = 1.0  # that such a message comes after the fault was armed
 TAIL_SECONDS = 1.0  # that a scenario goes on after its last event, where it may be shortened
 ESCAPE = "escape"  # what an escape is called here: it is a verdict, not an invariant
@@ -243,7 +244,12 @@ def _one_mail(search: _Search) -> None:
     if mail is not None and len(best.mails) > 1:
         times = [mail.at_seconds, *[round(seconds, 6) for seconds in search.sent_at]]
         moved = [replace(mail, at_seconds=seconds) for seconds in dict.fromkeys(times)]
-        search.first_of((replace(best, mails=(each,)), f"only {mail.name}") for each in moved)
+        if (
+            not search.first_of((replace(best, mails=(each,)), f"only {mail.name}") for each in moved)
+            and best.short_share
+        ):
+            cut = [replace(best, mails=(each,), short_share=OFTEN) for each in moved]
+            search.first_of((each, f"only {mail.name}, cut short often") for each in cut)
 
 
 def _one_mail_and_a_step(search: _Search) -> None:
