@@ -20,7 +20,7 @@ from .planted import FOLDER, ROOT, Planted, apply
 from .scenario import Scenario
 from .shrink import ESCAPE, Shrunk
 from .surroundings import fix_addresses, hash_seed_of
-from .swarm import DIED, Worker
+from .swarm import Worker
 from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
 
 RANGE_STRIDE = 10_000  # between the first seeds of two ranges
@@ -109,9 +109,9 @@ def _first_find(result: Search, seeds: range, bad: _Runner, good: _Runner) -> Fi
         result.seeds += 1
         if outcome.verdict is Verdict.HELD or outcome.scenario is None:
             continue
-        scenario = (
-            outcome.scenario if outcome.scenario.concrete else draw(outcome.scenario, seed)
-        )  # if its process died
+        scenario = outcome.scenario
+        if not scenario.concrete:  # its process died
+            scenario = draw(scenario, seed)
         without = good.run(scenario, seed)
         if without.verdict is not Verdict.HELD:
             result.alarms.append((seed, _broke(without)))
@@ -183,15 +183,13 @@ class _Runner:
             self._worker.end()
             self._worker = None
 
-    def _ask(self, asked: int | RunRequest, seed: int, *, again: bool = False) -> Outcome:
+    def _ask(self, asked: int | RunRequest, seed: int) -> Outcome:
         if self._worker is None:
             self._worker = Worker(self._task, hash_seed_of(seed), SEED_SECONDS_MAX, self._tree)
         answer = self._worker.ask(asked)
         if not isinstance(answer, Outcome):
             answer = self._worker.how_it_failed(seed)
             self.end()
-            if not again and answer.violations[0].invariant == DIED:  # what ended it may have come from outside
-                return self._ask(asked, seed, again=True)
         self.cpu_seconds += answer.cpu_seconds
         return answer
 
