@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import socket
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
 import pytest
 import trio
+from two_hosts import listen, run
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Append, Create, File
@@ -18,22 +17,6 @@ from sim import Deadlock, Livelock, World
 from sim.life import Usage
 
 IDLE_SECONDS = 5000.0
-
-
-def run(main: Callable[[World], Awaitable[object]], seed: int = 1) -> World:
-    world = World(seed)
-    world.host("mx", "10.0.0.1")
-    world.host("outside", "10.0.0.2")
-    world.run(main, world)
-    return world
-
-
-async def listen(port: int = 25) -> trio.socket.SocketType:
-    bound = trio.socket.socket()
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    await bound.bind(("0.0.0.0", port))
-    bound.listen(10)
-    return bound
 
 
 async def echo_server(machine: Machine) -> None:
