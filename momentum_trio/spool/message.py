@@ -9,13 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from momentum_trio.mail.dsn import Notify
+
+REASON_OCTETS_MAX = 400
+"""How much of the reason of a failure is kept with a message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One recipient of one transaction. message_id: from ``Spool.next_id``."""
+    """One recipient of one transaction.
+
+    message_id: from ``Spool.next_id``. notify, original_recipient: of RCPT (RFC 3461 sections 4.1 and 4.2), the latter
+    decoded, ``rfc822;bob@example.com``. routing_domain: where an operator rerouted it, instead of the path's domain.
+    """
 
     message_id: str
     forward_path: str
+    notify: Notify = Notify.UNSET
+    original_recipient: str = ""
+    routing_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,9 @@ class Batch:
     """The envelope of one transaction, with what logs and routing need later.
 
     received_at: Unix seconds. octets: length of the content; ``Spool.commit`` sets it, callers may pass 0.
-    context: the message context dictionary, in its order.
+    context: the message context dictionary, in its order. returns, envelope_id: RET (``FULL``, ``HDRS`` or empty) and
+    ENVID, decoded, of MAIL (RFC 3461 sections 4.3 and 4.4). body: what BODY declared (``8BITMIME``, ``BINARYMIME``), or
+    empty. smtputf8: the transaction needs it (RFC 6531).
     """
 
     batch_id: str
@@ -37,6 +51,10 @@ class Batch:
     binding_group: str = "default"
     binding: str = "default"
     context: tuple[tuple[str, str], ...] = ()
+    returns: str = ""
+    envelope_id: str = ""
+    body: str = ""
+    smtputf8: bool = False
 
 
 class Durability(Enum):
@@ -68,7 +86,13 @@ class Conclusion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Where a message stands that could not be delivered yet. attempts: made so far; next_attempt_at: Unix seconds."""
+    """Where a message stands that could not be delivered yet.
+
+    attempts: made so far. next_attempt_at: Unix seconds. notices: delay notifications sent. reason: of the last failure
+    (``450 4.2.2 mailbox full``), cut to REASON_OCTETS_MAX.
+    """
 
     attempts: int
     next_attempt_at: float
+    notices: int = 0
+    reason: str = ""
