@@ -14,6 +14,7 @@ NONE = "00/00-00000-00000000"
 PER_SECOND_MAX = 0x10000
 SECOND_MAX = 0xFFFFFFFF  # in 2106
 INCARNATION_MAX = 99_999
+PACKED_SECOND_FIRST, PACKED_SECONDS = 1 << 30, 1 << 31
 
 
 def identifier(second: int, incarnation: int, count: int) -> str:
@@ -27,6 +28,25 @@ def second_of(text: str) -> int:
     if (match := FORM.fullmatch(text)) is None:
         raise ValueError(f"not an identifier: {text!r}")
     return int(match[1][::-1], 16)
+
+
+def packed(text: str) -> int | None:
+    """A number of 64 bits, never 0, that stands for an identifier.
+
+    None for what has none: text of another form, and seconds before 2004 or after 2072.
+    """
+    if FORM.fullmatch(text) is None:
+        return None
+    backwards = text[::-1]
+    second = int(backwards[:8], 16) - PACKED_SECOND_FIRST
+    if not 0 < second < PACKED_SECONDS:
+        return None
+    return second << 33 | int(text[6:11]) << 16 | int(backwards[15:17] + backwards[18:], 16)
+
+
+def unpacked(number: int) -> str:
+    """The identifier *number* stands for."""
+    return identifier((number >> 33) + PACKED_SECOND_FIRST, number >> 16 & 0x1FFFF, number & 0xFFFF)
 
 
 class Identifiers:

@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 VERSION = 2
 VERSIONS_READ = frozenset({1, 2})
@@ -137,8 +138,7 @@ class Frame:
         return FrameHeader(self.kind, len(self.envelope), len(self.content), self.check)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(NamedTuple):
     """A valid header that was read."""
 
     kind: Kind
@@ -167,14 +167,14 @@ class Salt:
         check = zlib.crc32(head + _PLACE.pack(place), self._seed)
         return b"".join((head, _CHECK.pack(check), frame.envelope)), frame.content
 
-    def header(self, octets: bytes, place: int) -> FrameHeader | None:
-        """The header in the first octets of *octets*, or None when there is no valid one for *place*."""
-        if len(octets) < FRAME_HEADER_OCTETS or octets[:4] != FRAME_MAGIC:
+    def header(self, octets: bytes, place: int, at: int = 0) -> FrameHeader | None:
+        """The header at *at* in *octets*, or None when there is no valid one for *place*."""
+        if len(octets) < at + FRAME_HEADER_OCTETS or not octets.startswith(FRAME_MAGIC, at):
             return None
-        head = octets[: _FRAME.size]
-        if _CHECK.unpack_from(octets, _FRAME.size)[0] != zlib.crc32(head + _PLACE.pack(place), self._seed):
+        head_end = at + _FRAME.size
+        if _CHECK.unpack_from(octets, head_end)[0] != zlib.crc32(octets[at:head_end] + _PLACE.pack(place), self._seed):
             return None
-        _, kind, _, _, envelope_octets, content_octets, check = _FRAME.unpack(head)
+        _, kind, _, _, envelope_octets, content_octets, check = _FRAME.unpack_from(octets, at)
         if kind not in KINDS or envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
             return None
         return FrameHeader(KINDS[kind], envelope_octets, content_octets, check)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from momentum_trio.spool.frame import (
     FRAME_HEADER_OCTETS,
@@ -31,8 +32,7 @@ class Want:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A valid record. place: offset of its frame."""
 
     place: int
@@ -71,12 +71,13 @@ class _Scanner:
         self._salt = salt
         self._first = 0
         self._window = b""
+        self._view = memoryview(b"")
 
     def groups(self) -> Scan:
         place = SEGMENT_HEADER_OCTETS
         group = Group(None, after=place)
         while True:
-            header = self._salt.header((yield from self._octets(place, FRAME_HEADER_OCTETS)), place)
+            header = yield from self._header(place)
             if header is None:
                 following = yield from self._next_frame(place + 1)
                 if following is None:
@@ -101,10 +102,31 @@ class _Scanner:
             place = after
         yield group
 
+    def _header(self, place: int) -> Generator[Want, bytes, FrameHeader | None]:
+        """The header of the frame at *place*; a frame that is shorter than a window lies in the window then."""
+        start = place - self._first
+        if not 0 <= start <= len(self._window) - FRAME_HEADER_OCTETS:
+            yield from self._look(place, WINDOW_OCTETS)
+            start = 0
+        header = self._salt.header(self._window, place, start)
+        if header is not None and start + header.octets > len(self._window) and header.octets <= WINDOW_OCTETS:
+            yield from self._look(place, WINDOW_OCTETS)
+        return header
+
     def _whole(self, place: int, header: FrameHeader, envelope: bytes) -> Generator[Want, bytes, bool | None]:
         """Whether the frame's check is right; None when the file ends within it."""
         if len(envelope) < header.envelope_octets:
             return None
+        start = place + FRAME_HEADER_OCTETS - self._first
+        after = start + header.envelope_octets + header.content_octets
+        if start >= 0 and after <= len(self._window):
+            check: int | None = zlib.crc32(self._view[start:after])
+        else:
+            check = yield from self._long_check(place, header, envelope)
+        return None if check is None else check == header.check
+
+    def _long_check(self, place: int, header: FrameHeader, envelope: bytes) -> Generator[Want, bytes, int | None]:
+        """The check of a frame that is longer than a window; None when the file ends within it."""
         check = zlib.crc32(envelope)
         at, left = place + FRAME_HEADER_OCTETS + header.envelope_octets, header.content_octets
         while left:
@@ -113,7 +135,7 @@ class _Scanner:
                 return None
             check = zlib.crc32(part, check)
             at, left = at + len(part), left - len(part)
-        return check == header.check
+        return check
 
     def _next_frame(self, place: int) -> Generator[Want, bytes, int | None]:
         """Offset of the next valid header at or after *place*."""
@@ -123,7 +145,7 @@ class _Scanner:
                 return None
             at = octets.find(FRAME_MAGIC)
             while 0 <= at <= len(octets) - FRAME_HEADER_OCTETS:
-                if self._salt.header(octets[at : at + FRAME_HEADER_OCTETS], place + at) is not None:
+                if self._salt.header(octets, place + at, at) is not None:
                     return place + at
                 at = octets.find(FRAME_MAGIC, at + 1)
             place += len(octets) - FRAME_HEADER_OCTETS + 1
@@ -131,6 +153,12 @@ class _Scanner:
     def _octets(self, place: int, size: int) -> Generator[Want, bytes, bytes]:
         start = place - self._first
         if start < 0 or start + size > len(self._window):
-            self._window = yield Want(place, max(size, WINDOW_OCTETS))
-            self._first, start = place, 0
+            yield from self._look(place, max(size, WINDOW_OCTETS))
+            start = 0
         return self._window[start : start + size]
+
+    def _look(self, place: int, size: int) -> Generator[Want, bytes, None]:
+        """Have the window begin at *place*."""
+        self._window = yield Want(place, size)
+        self._view = memoryview(self._window)
+        self._first = place

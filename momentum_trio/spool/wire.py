@@ -6,6 +6,7 @@ What format version 1 wrote is read by the same types: it lacks the fields that 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -185,13 +186,6 @@ def message_of(recipient: Recipient) -> Message:
     )
 
 
-def retry_of(wire: Recipient | Due) -> Retry | None:
-    """The retry *wire* tells of, or None."""
-    if not wire.attempts and not wire.next_attempt_at:
-        return None
-    return Retry(wire.attempts, wire.next_attempt_at, wire.notices, wire.reason)
-
-
 Value = Custody | Concluded | Postponed | Settled | Moved
 
 
@@ -233,6 +227,9 @@ def _due_of(message_id: str, retry: Retry) -> Due:
     return Due(message_id, retry.attempts, retry.next_attempt_at, retry.notices, retry.reason)
 
 
-def cut(reason: str) -> str:
-    """*reason*, with at most REASON_OCTETS_MAX octets."""
-    return reason.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")
+def shortened(retry: Retry) -> Retry:
+    """*retry* with at most REASON_OCTETS_MAX octets of its reason."""
+    if len(retry.reason) * 4 <= REASON_OCTETS_MAX:  # no character takes more than four
+        return retry
+    reason = retry.reason.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")
+    return replace(retry, reason=reason)
