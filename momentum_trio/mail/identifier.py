@@ -14,7 +14,8 @@ NONE = "00/00-00000-00000000"
 PER_SECOND_MAX = 0x10000
 SECOND_MAX = 0xFFFFFFFF  # in 2106
 INCARNATION_MAX = 99_999
-PACKED_SECOND_FIRST, PACKED_SECONDS = 1 << 30, 1 << 31
+PACKABLE = re.compile(r"[0-9A-F]{2}/[0-9A-F]{2}-[0-9]{5}-[0-9A-F]{7}[4-9AB]", re.ASCII)
+PACKED_FIRST = 0x400000000000
 
 
 def identifier(second: int, incarnation: int, count: int) -> str:
@@ -33,20 +34,18 @@ def second_of(text: str) -> int:
 def packed(text: str) -> int | None:
     """A number of 64 bits, never 0, that stands for an identifier.
 
-    None for what has none: text of another form, and seconds before 2004 or after 2072.
+    None for what has none: text of another form, and seconds before 2004 or after 2072 (the first digit is not 4 to B).
     """
-    if FORM.fullmatch(text) is None:
+    if PACKABLE.fullmatch(text) is None:
         return None
-    backwards = text[::-1]
-    second = int(backwards[:8], 16) - PACKED_SECOND_FIRST
-    if not 0 < second < PACKED_SECONDS:
-        return None
-    return second << 33 | int(text[6:11]) << 16 | int(backwards[15:17] + backwards[18:], 16)
+    digits = int(text[19] + text[12:19] + text[:2] + text[3:5], 16) - PACKED_FIRST
+    return digits << 17 | int(text[6:11]) or None
 
 
 def unpacked(number: int) -> str:
     """The identifier *number* stands for."""
-    return identifier((number >> 33) + PACKED_SECOND_FIRST, number >> 16 & 0x1FFFF, number & 0xFFFF)
+    digits = f"{(number >> 17) + PACKED_FIRST:012X}"
+    return f"{digits[8:10]}/{digits[10:]}-{number & 0x1FFFF:05d}-{digits[1:8]}{digits[0]}"
 
 
 class Identifiers:

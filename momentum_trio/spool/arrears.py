@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import trio
 
 from momentum_trio.mail.path import domain_of
+from momentum_trio.spool.columns import GROWTH_ROWS, NONE
 from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Owed
 from momentum_trio.spool.wire import Custody
@@ -27,7 +28,8 @@ class Arrears:
 
     def note(self, tickets: Sequence[int], custody: Custody) -> None:
         """A batch was read. What is concluded later on in the log is not owed."""
-        self._domain.extend([0] * (len(self._ledger.messages) - len(self._domain)))
+        while len(self._domain) < len(self._ledger.messages):
+            self._domain.frombytes(bytes(GROWTH_ROWS * self._domain.itemsize))
         for ticket, recipient in zip(tickets, custody.messages, strict=True):
             domain = domain_of(recipient.forward_path).lower()
             number = self._numbers.get(domain)
@@ -39,11 +41,14 @@ class Arrears:
     async def settle(self) -> None:
         """The log is read to its end: note who is owed, in its order."""
         ledger, owing = self._ledger, self._ledger.messages.owing
+        first, following = ledger.batches.first, ledger.messages.following
         for segment in ledger.segments:
             for count, row in enumerate(ledger.rows(segment), 1):
-                for ticket in ledger.open(row):
+                ticket = first[row]
+                while ticket != NONE:
                     self._tickets.append(ticket)
                     owing[ticket] = 1
+                    ticket = following[ticket]
                 if count % STRIDE_BATCHES == 0:
                     await trio.lowlevel.checkpoint()
         self._numbers.clear()

@@ -13,6 +13,8 @@ from momentum_trio.mail.identifier import packed, unpacked
 NONE = 0xFFFFFFFF
 """No row."""
 
+GROWTH_ROWS = 1024
+
 Key = int | str
 """An identifier in the index: a number, or the text itself when it has none."""
 
@@ -26,25 +28,28 @@ def key_of(text: str) -> Key:
 class Columns:
     """Rows, and which of them are free."""
 
-    __slots__ = ("_all", "_free", "_odd", "ids")
+    __slots__ = ("_all", "_free", "_odd", "_used", "ids")
 
     def __init__(self, *columns: array[int] | array[float]) -> None:
         self.ids = array("Q")
         self._odd: dict[int, str] = {}
         self._all = (self.ids, *columns)
         self._free = array("I")
+        self._used = 0
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return self._used
 
     def new(self, key: Key) -> int:
         """A row for what *key* names; its other columns hold anything."""
         if self._free:
             row = self._free.pop()
         else:
-            row = len(self.ids)
-            for column in self._all:
-                column.append(0)
+            row = self._used
+            self._used += 1
+            if row == len(self.ids):
+                for column in self._all:
+                    column.frombytes(bytes(GROWTH_ROWS * column.itemsize))
         if isinstance(key, int):
             self.ids[row] = key
         else:

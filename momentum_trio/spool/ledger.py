@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from momentum_trio.spool.columns import NONE, BatchColumns, Key, MessageColumns, key_of
@@ -30,8 +29,14 @@ class Way(NamedTuple):
     routing_domain: str
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Gone(NamedTuple):
+    """A batch whose custody ended. row: it was the ledger's. file: its large content, or empty."""
+
+    row: int
+    file: str
+
+
+class Slot(NamedTuple):
     """Where one batch in custody lies.
 
     row: the ledger's. file: name of large content, or empty; then content_octets is the length of the inline content,
@@ -119,13 +124,13 @@ class Ledger:
         return self._add_messages(row, key, custody)
 
     def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
-        columns = self.batches
+        columns, octets = self.batches, header.octets
         columns.segment[row], columns.place[row] = segment.ordinal, place
-        columns.frame_octets[row], columns.envelope_octets[row] = header.octets, header.envelope_octets
+        columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
         segment.rows.append(row)
         segment.batches += 1
-        segment.live_octets += header.octets
-        self.live_octets += header.octets
+        segment.live_octets += octets
+        self.live_octets += octets
 
     def _take_out(self, row: int) -> None:
         columns = self.batches
@@ -140,16 +145,18 @@ class Ledger:
         self._take_out(row)
         self._put(row, segment, place, header)
 
-    def remove(self, row: int) -> Slot:
+    def remove(self, row: int) -> Gone:
         """A batch is no longer in custody, nor are its messages."""
-        slot = self.slot(row)
         for ticket in list(self.open(row)):
             self._release(ticket)
+        return self._remove(row)
+
+    def _remove(self, row: int) -> Gone:
+        """One without messages."""
         self._take_out(row)
         del self._index[self.batches.key(row)]
-        self._files.pop(row, None)
         self.batches.release(row)
-        return slot
+        return Gone(row, self._files.pop(row, "") if self._files else "")
 
     def row(self, batch_id: str) -> int:
         """Raises KeyError when the batch is not in custody."""
@@ -185,32 +192,48 @@ class Ledger:
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def _add_messages(self, row: int, batch_key: Key, custody: Custody) -> list[int]:
-        columns, tickets, last = self.messages, list[int](), NONE
-        seen: dict[Key, int] = {}
-        for each in custody.messages:
-            key = batch_key if each.message_id == custody.batch_id else key_of(each.message_id)
-            if key in seen:
-                tickets.append(seen[key])
-                continue
-            ticket = seen[key] = columns.new(key)
-            tickets.append(ticket)
-            columns.batch[ticket], columns.before[ticket], columns.following[ticket] = row, last, NONE
-            columns.owing[ticket] = columns.reason[ticket] = 0
-            self._note(ticket, each)
-            columns.way[ticket] = self._way_number(
-                each.binding_group or custody.binding_group, each.binding or custody.binding, each.routing_domain
-            )
-            if last != NONE:
-                columns.following[last] = ticket
-            if last != NONE or key != batch_key:
-                self._others[key] = ticket
-            last = ticket
-        self.batches.first[row], self.batches.open[row] = tickets[0], len(seen)
+        first = custody.messages[0]
+        key = batch_key if first.message_id == custody.batch_id else key_of(first.message_id)
+        ticket = self._add_message(row, key, custody, first)
+        if key != batch_key:
+            self._others[key] = ticket
+        self.batches.first[row] = ticket
+        if len(custody.messages) == 1:
+            self.batches.open[row] = 1
+            return [ticket]
+        return self._add_further(row, custody, key, ticket)
+
+    def _add_further(self, row: int, custody: Custody, key: Key, ticket: int) -> list[int]:
+        """All but the first; one that is named twice is one message."""
+        columns, tickets, seen = self.messages, [ticket], {key: ticket}
+        for each in custody.messages[1:]:
+            key = key_of(each.message_id)
+            if key not in seen:
+                seen[key] = self._others[key] = following = self._add_message(row, key, custody, each)
+                columns.before[following], columns.following[ticket] = ticket, following
+                ticket = following
+            tickets.append(seen[key])
+        self.batches.open[row] = len(seen)
         return tickets
+
+    def _add_message(self, row: int, key: Key, custody: Custody, message: Recipient) -> int:
+        columns = self.messages
+        ticket = columns.new(key)
+        columns.batch[ticket] = row
+        columns.before[ticket] = columns.following[ticket] = NONE
+        columns.owing[ticket] = columns.reason[ticket] = 0
+        if message.attempts or message.next_attempt_at:
+            self._note(ticket, message)
+        else:
+            columns.next_attempt_at[ticket] = math.nan
+        columns.way[ticket] = self._way_number(
+            message.binding_group or custody.binding_group, message.binding or custody.binding, message.routing_domain
+        )
+        return ticket
 
     def _release(self, ticket: int) -> None:
         """Its custody ended: take it out of the list of its batch."""
-        columns, row, key = self.messages, self.messages.batch[ticket], self.messages.key(ticket)
+        columns, row = self.messages, self.messages.batch[ticket]
         before, following = columns.before[ticket], columns.following[ticket]
         if before == NONE:
             self.batches.first[row] = following
@@ -219,9 +242,10 @@ class Ledger:
         if following != NONE:
             columns.before[following] = before
         self.batches.open[row] -= 1
-        if self._others.get(key) == ticket:
+        if self._others and self._others.get(key := columns.key(ticket)) == ticket:
             del self._others[key]
-        self._reasons.drop(columns.reason[ticket])
+        if columns.reason[ticket]:
+            self._reasons.drop(columns.reason[ticket])
         columns.batch[ticket] = NONE
         columns.release(ticket)
 
@@ -245,13 +269,11 @@ class Ledger:
                 return ticket
         return self._others.get(key)
 
-    def conclude(self, ticket: int) -> Slot | None:
-        """Custody of a message ended. Where its batch lay, when it was the last of it."""
+    def conclude(self, ticket: int) -> Gone | None:
+        """Custody of a message ended. Its batch, when it was the last of it."""
         row = self.messages.batch[ticket]
-        if self.batches.open[row] == 1:
-            return self.remove(row)
         self._release(ticket)
-        return None
+        return None if self.batches.open[row] else self._remove(row)
 
     # -- retries -----------------------------------------------------------------------------------------------------
 

@@ -31,35 +31,33 @@ class Reading:
 
     async def held(self, ticket: int) -> Held:
         """The message of *ticket* with its envelope. Raises: KeyError, ContentDamaged, SpoolSick."""
-        batch_id = self._ledger.batches.text(self._ledger.batch_of(ticket))
-        message_id = self._ledger.messages.text(ticket)
-        recent = self._recent.get(batch_id)
+        row, message_id = self._ledger.batch_of(ticket), self._ledger.messages.text(ticket)
+        recent = self._recent.get(row)
         if recent is None:
-            recent = await self._batch(batch_id)
+            recent = await self._batch(self._ledger.batches.text(row))
             if self._ledger.find(message_id) != ticket:  # concluded while it was read
                 raise KeyError(ticket)
         return recent.held(self._ledger, ticket)
 
     async def content(self, batch_id: str) -> bytes:
         """The whole content, checked. Raises: KeyError, ContentDamaged, SpoolSick."""
-        slot = self._ledger.slot(self._ledger.row(batch_id))
+        slot = self._slot(batch_id)
         if slot.file:
             large = await self.part(batch_id, 0, slot.content_octets)
             if zlib.crc32(large) != slot.content_check:
                 raise ContentDamaged(f"the content of batch {batch_id} is not as it was written")
             return large
-        content = self._recent.content(batch_id)
-        if content is None:
-            content = (await self._batch(batch_id)).content
-        assert content is not None
-        return content
+        recent = self._recent.get(slot.row) or await self._batch(batch_id)
+        assert recent.content is not None
+        return recent.content
 
     async def part(self, batch_id: str, offset: int, size: int) -> bytes:
         """A part of the content, fewer octets only at its end; not checked. Raises as ``content``."""
-        if (content := self._recent.content(batch_id)) is not None:
-            return content[offset : offset + size]
         for _ in range(READ_TRIES_MAX):
             slot = self._slot(batch_id)
+            recent = self._recent.get(slot.row)
+            if recent is not None and recent.content is not None:
+                return recent.content[offset : offset + size]
             size = max(0, min(size, slot.content_octets - offset))
             if slot.file:
                 path, place = self._files.path(slot.file), offset
@@ -82,11 +80,12 @@ class Reading:
             slot = self._slot(batch_id)
             octets = await self._read(slot.segment.path, slot.place, slot.frame_octets)
             read = read_custody(slot, octets, self._wire) if octets is not None else None
-            same = self._slot(batch_id) == slot
+            now = self._slot(batch_id)
             if read is not None:
                 custody, content = read
-                return self._recent.put(self._as_it_stands(slot, batch_of(custody)), None if slot.file else content)
-            if same:
+                batch = self._as_it_stands(now, batch_of(custody))
+                return self._recent.put(now.row, batch, None if now.file else content)
+            if now == slot:
                 break
         raise ContentDamaged(f"the record of batch {batch_id} cannot be read")
 

@@ -77,7 +77,11 @@ class _Scanner:
         place = SEGMENT_HEADER_OCTETS
         group = Group(None, after=place)
         while True:
-            header = yield from self._header(place)
+            start = place - self._first
+            header = self._salt.header(self._window, place, start) if start >= 0 else None
+            if header is None or start + header.octets > len(self._window):
+                yield from self._look(place, WINDOW_OCTETS)
+                start, header = 0, self._salt.header(self._window, place)
             if header is None:
                 following = yield from self._next_frame(place + 1)
                 if following is None:
@@ -85,11 +89,17 @@ class _Scanner:
                 group.damages.append(Damage(place, following))
                 place = following
                 continue
-            envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
-            whole = yield from self._whole(place, header, envelope)
-            if whole is None:
+            octets = header.octets
+            if start + octets <= len(self._window):
+                start += FRAME_HEADER_OCTETS
+                envelope = self._window[start : start + header.envelope_octets]
+                check = zlib.crc32(self._view[start : start + octets - FRAME_HEADER_OCTETS])
+            elif (read := (yield from self._long(place, header))) is not None:
+                envelope, check = read
+            else:
                 break
-            after = place + header.octets
+            after = place + octets
+            whole = check == header.check
             marker = self._salt.parse_marker(envelope) if whole and header.kind is Kind.MARKER else None
             if marker is not None:
                 group.marker, group.after = marker, after
@@ -102,31 +112,11 @@ class _Scanner:
             place = after
         yield group
 
-    def _header(self, place: int) -> Generator[Want, bytes, FrameHeader | None]:
-        """The header of the frame at *place*; a frame that is shorter than a window lies in the window then."""
-        start = place - self._first
-        if not 0 <= start <= len(self._window) - FRAME_HEADER_OCTETS:
-            yield from self._look(place, WINDOW_OCTETS)
-            start = 0
-        header = self._salt.header(self._window, place, start)
-        if header is not None and start + header.octets > len(self._window) and header.octets <= WINDOW_OCTETS:
-            yield from self._look(place, WINDOW_OCTETS)
-        return header
-
-    def _whole(self, place: int, header: FrameHeader, envelope: bytes) -> Generator[Want, bytes, bool | None]:
-        """Whether the frame's check is right; None when the file ends within it."""
+    def _long(self, place: int, header: FrameHeader) -> Generator[Want, bytes, tuple[bytes, int] | None]:
+        """Envelope and check of a frame that is longer than a window; None when the file ends within it."""
+        envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
         if len(envelope) < header.envelope_octets:
             return None
-        start = place + FRAME_HEADER_OCTETS - self._first
-        after = start + header.envelope_octets + header.content_octets
-        if start >= 0 and after <= len(self._window):
-            check: int | None = zlib.crc32(self._view[start:after])
-        else:
-            check = yield from self._long_check(place, header, envelope)
-        return None if check is None else check == header.check
-
-    def _long_check(self, place: int, header: FrameHeader, envelope: bytes) -> Generator[Want, bytes, int | None]:
-        """The check of a frame that is longer than a window; None when the file ends within it."""
         check = zlib.crc32(envelope)
         at, left = place + FRAME_HEADER_OCTETS + header.envelope_octets, header.content_octets
         while left:
@@ -135,7 +125,7 @@ class _Scanner:
                 return None
             check = zlib.crc32(part, check)
             at, left = at + len(part), left - len(part)
-        return check
+        return envelope, check
 
     def _next_frame(self, place: int) -> Generator[Want, bytes, int | None]:
         """Offset of the next valid header at or after *place*."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
@@ -27,6 +27,7 @@ from momentum_trio.machine.disk import (
 )
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.spool.columns import Key
 from momentum_trio.spool.committer import Committer, Request
 from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
@@ -47,7 +48,7 @@ from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.wire import Moved, Wire, custody_of, ended_of, settled_of, shortened
+from momentum_trio.spool.wire import Ended, Moved, Settled, Wire, custody_of, due_of, shortened
 
 __all__ = [
     "Batch",
@@ -100,11 +101,20 @@ class SpoolTerms:
 
 
 class Named(NamedTuple, Generic[T]):
-    """A message in custody, and what came of it."""
+    """A message in custody, and what came of it. key: the ledger's, by which it is known again."""
 
     ticket: int
+    key: Key
     message_id: str
     what: T
+
+
+def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
+    """The wire form of conclusions."""
+    return Ended(
+        [named.message_id for named in concluded if named.what is Conclusion.DELIVERED],
+        [named.message_id for named in concluded if named.what is not Conclusion.DELIVERED],
+    )
 
 
 class Spool:
@@ -165,15 +175,10 @@ class Spool:
         assert entry.state is EntryState.OPEN
         assert batch.messages
         if batch.octets != entry.octets:
-            batch = replace(batch, octets=entry.octets)
+            batch = batch.with_octets(entry.octets)
         content = await entry.finish()
         ended = self._named(concluding)
-        custody = custody_of(
-            batch,
-            entry.file,
-            entry.check,
-            ended_of([(named.message_id, named.what) for named in ended]) if ended else None,
-        )
+        custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
         envelope = self._wire.encode(custody)
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
@@ -184,7 +189,7 @@ class Spool:
         def kept(segment: Segment, place: int) -> None:
             entry.state = EntryState.COMMITTED
             tickets.extend(self._ledger.add(segment, place, frame.header, custody))
-            self._recent.put(batch, None if custody.file else content)
+            self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
             self._conclude(ended)
 
         await self._committer.put(Request(batch.batch_id, frame, demands_sync=True, kept=kept))
@@ -238,9 +243,7 @@ class Spool:
         """
         ended = self._named(concluded)
         dues = [named._replace(what=shortened(named.what)) for named in self._named(postponed)]
-        settled = settled_of(
-            [(named.message_id, named.what) for named in ended], [(named.message_id, named.what) for named in dues]
-        )
+        settled = Settled(ended_of(ended), [due_of(named.message_id, named.what) for named in dues])
         frame = Frame.of(Kind.SETTLED, self._wire.encode(settled))
 
         def handed() -> None:
@@ -253,20 +256,24 @@ class Spool:
 
     def _named(self, tickets: Iterable[tuple[int, T]]) -> list[Named[T]]:
         """Those of messages in custody, by their ids too: a ticket may pass to another while a request waits."""
-        text, holds = self._ledger.messages.text, self._ledger.holds
-        return [Named(ticket, text(ticket), what) for ticket, what in tickets if holds(ticket)]
+        messages, holds = self._ledger.messages, self._ledger.holds
+        return [
+            Named(ticket, messages.key(ticket), messages.text(ticket), what)
+            for ticket, what in tickets
+            if holds(ticket)
+        ]
 
     def _still(self, named: Named[Any]) -> bool:
         """Whether the ticket is still the same message's."""
-        return self._ledger.holds(named.ticket) and self._ledger.messages.text(named.ticket) == named.message_id
+        return self._ledger.holds(named.ticket) and self._ledger.messages.key(named.ticket) == named.key
 
     def _conclude(self, ended: Iterable[Named[Conclusion]]) -> None:
         for named in ended:
-            slot = self._ledger.conclude(named.ticket) if self._still(named) else None
-            if slot is not None:
-                self._recent.drop(slot.batch_id)
-                if slot.file:
-                    self._files.retire(slot.file)
+            gone = self._ledger.conclude(named.ticket) if self._still(named) else None
+            if gone is not None:
+                self._recent.drop(gone.row)
+                if gone.file:
+                    self._files.retire(gone.file)
 
     async def move(
         self,
@@ -288,7 +295,7 @@ class Spool:
         def kept(_segment: Segment, _place: int) -> None:
             still = [each.ticket for each in named if self._still(each)]
             for ticket in still:
-                self._recent.drop(self._ledger.batches.text(self._ledger.batch_of(ticket)))
+                self._recent.drop(self._ledger.batch_of(ticket))
             self._ledger.move(still, binding_group, binding, routing_domain)
 
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))

@@ -5,13 +5,13 @@ What format version 1 wrote is read by the same types: it lacks the fields that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import msgspec
 
 from momentum_trio.mail.dsn import Notify
-from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Conclusion, Message, Retry
+from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Message, Retry
 
 
 class Recipient(msgspec.Struct, array_like=True, frozen=True):
@@ -210,20 +210,8 @@ class Wire:
         return self._encoder.encode(value)
 
 
-def ended_of(concluded: Collection[tuple[str, Conclusion]]) -> Ended:
-    """The wire form of conclusions."""
-    return Ended(
-        [message_id for message_id, conclusion in concluded if conclusion is Conclusion.DELIVERED],
-        [message_id for message_id, conclusion in concluded if conclusion is not Conclusion.DELIVERED],
-    )
-
-
-def settled_of(concluded: Collection[tuple[str, Conclusion]], postponed: Sequence[tuple[str, Retry]]) -> Settled:
-    """The wire form of what came of attempts."""
-    return Settled(ended_of(concluded), [_due_of(message_id, retry) for message_id, retry in postponed])
-
-
-def _due_of(message_id: str, retry: Retry) -> Due:
+def due_of(message_id: str, retry: Retry) -> Due:
+    """The wire form of a retry."""
     return Due(message_id, retry.attempts, retry.next_attempt_at, retry.notices, retry.reason)
 
 
