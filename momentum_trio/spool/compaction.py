@@ -15,7 +15,7 @@ import msgspec
 
 from momentum_trio.machine.disk import Close, Disk, File, Open, Read, Step
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, Frame, Kind
-from momentum_trio.spool.ledger import Ledger, Segment, Slot
+from momentum_trio.spool.ledger import Ledger, Segment, Slot, Way
 from momentum_trio.spool.log import Report
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.quarantine import Quarantine
@@ -86,7 +86,7 @@ class Compaction:
             old.content_check,
             (),
         )
-        slot.open = old.open
+        slot.open, slot.ways = old.open, old.ways
         self._ledger.add(slot)
 
     def _copy(self, slot: Slot, octets: bytes) -> Frame | None:
@@ -95,9 +95,12 @@ class Compaction:
             return None
         custody, content = read
         messages = [
-            recipient(each, slot.open[each.message_id]) for each in custody.messages if each.message_id in slot.open
+            recipient(each, slot.open[each.message_id], slot.ways.get(each.message_id))
+            for each in custody.messages
+            if each.message_id in slot.open
         ]
-        return Frame.of(Kind.BATCH, self._wire.encode(msgspec.structs.replace(custody, messages=messages)), content)
+        custody = msgspec.structs.replace(custody, messages=messages, concluding=None)
+        return Frame.of(Kind.BATCH, self._wire.encode(custody), content)
 
     async def _lose(self, slot: Slot, file: File) -> None:
         name = f"{slot.segment.path.rpartition('/')[2]}-{slot.place:x}"
@@ -106,11 +109,21 @@ class Compaction:
         self._report(f"spool: batch {slot.batch_id} is damaged and lost; its octets are kept in quarantine as {name}")
 
 
-def recipient(message: Recipient, retry: Retry | None) -> Recipient:
-    """*message* with *retry*."""
-    if retry is None:
-        return message
-    return Recipient(message.message_id, message.forward_path, retry.attempts, retry.next_attempt_at)
+def recipient(message: Recipient, retry: Retry | None, way: Way | None) -> Recipient:
+    """*message* with *retry*, and where it was moved to."""
+    if retry is not None:
+        message = msgspec.structs.replace(
+            message,
+            attempts=retry.attempts,
+            next_attempt_at=retry.next_attempt_at,
+            notices=retry.notices,
+            reason=retry.reason,
+        )
+    if way is not None:
+        message = msgspec.structs.replace(
+            message, binding_group=way.binding_group, binding=way.binding, routing_domain=way.routing_domain
+        )
+    return message
 
 
 def read_custody(slot: Slot, octets: bytes, wire: Wire) -> tuple[Custody, bytes] | None:

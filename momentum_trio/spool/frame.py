@@ -12,7 +12,8 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-VERSION = 1
+VERSION = 2
+VERSIONS_READ = frozenset({1, 2})
 SEGMENT_MAGIC = b"MTSPOOL\n"
 FRAME_MAGIC = b"\x9aMt\xf1"
 
@@ -38,12 +39,14 @@ class NotOurs(ValueError):
 
 
 class Kind(IntEnum):
-    """What a frame holds."""
+    """What a frame holds. CONCLUDED and POSTPONED were written by version 1 alone."""
 
     BATCH = 1
     CONCLUDED = 2
     POSTPONED = 3
     MARKER = 4
+    SETTLED = 5
+    MOVED = 6
 
 
 KINDS = {int(kind): kind for kind in Kind}
@@ -88,7 +91,7 @@ def parse_segment_header(octets: bytes) -> SegmentHeader | None:
     magic, version, _, salt, number, incarnation, high_water, previous, length = _SEGMENT.unpack(head)
     if magic != SEGMENT_MAGIC or _CHECK.unpack_from(octets, _SEGMENT.size)[0] != zlib.crc32(head):
         return None
-    if version != VERSION:
+    if version not in VERSIONS_READ:
         raise NotOurs(f"spool format {version}, this program writes {VERSION}")
     return SegmentHeader(number, salt, incarnation, high_water, previous, length)
 
@@ -127,6 +130,11 @@ class Frame:
     def octets(self) -> int:
         """Its length in the log."""
         return FRAME_HEADER_OCTETS + len(self.envelope) + len(self.content)
+
+    @property
+    def header(self) -> FrameHeader:
+        """What its header says."""
+        return FrameHeader(self.kind, len(self.envelope), len(self.content), self.check)
 
 
 @dataclass(frozen=True, slots=True)

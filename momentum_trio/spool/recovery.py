@@ -7,7 +7,7 @@ before what replaces it is durable.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -29,6 +29,7 @@ from momentum_trio.machine.disk import (
     Truncate,
     Unlink,
 )
+from momentum_trio.mail.path import domain_of
 from momentum_trio.mail.record import Level
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.frame import (
@@ -39,11 +40,11 @@ from momentum_trio.spool.frame import (
     SegmentHeader,
     parse_segment_header,
 )
-from momentum_trio.spool.ledger import Ledger, Segment, Slot, parse_segment_name
-from momentum_trio.spool.message import Batch, Retry
+from momentum_trio.spool.ledger import Ledger, Segment, Slot, Way, parse_segment_name
+from momentum_trio.spool.message import Batch, Owed
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.scan import Damage, Found, Group, scan
-from momentum_trio.spool.wire import Custody, Wire, batch_of
+from momentum_trio.spool.wire import Custody, Due, Wire, batch_of, retry_of
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
@@ -63,6 +64,7 @@ class Recovered:
 
     ledger: Ledger = field(default_factory=Ledger)
     batches: list[Batch] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
     incarnation: int = -1
     high_water: int = 0
     last_number: int = 0
@@ -98,6 +100,7 @@ class Recovery:
             if count >= STRIDE_MESSAGES:
                 count = 0
                 await trio.lowlevel.checkpoint()
+            found.owed.extend(owed(found.ledger, slot, batch))
             messages = tuple(message for message in batch.messages if message.message_id in slot.open)
             found.batches.append(batch if len(messages) == len(batch.messages) else replace(batch, messages=messages))
         return found
@@ -249,24 +252,35 @@ class Recovery:
 
     def _enter(self, segment: Segment, record: Found) -> bool:
         """Enter one record; false when it makes no sense. Raises as the decoders of ``Wire``."""
-        ledger = self._found.ledger
-        if record.header.kind is Kind.BATCH:
-            custody = self._wire.custody(record.envelope)
-            if not sensible(custody, record.header.content_octets):
-                return False
-            ledger.add(slot_of(segment, record.place, record.header, custody))
-            self._custodies[custody.batch_id] = custody
-        elif record.header.kind is Kind.CONCLUDED:
-            concluded = self._wire.concluded(record.envelope)
-            if ledger.conclude(concluded.batch_id, [each.message_id for each in concluded.outcomes]) is not None:
-                del self._custodies[concluded.batch_id]
-        else:
-            postponed = self._wire.postponed(record.envelope)
-            ledger.postpone(
-                postponed.batch_id,
-                [(each.message_id, Retry(each.attempts, each.next_attempt_at)) for each in postponed.retries],
-            )
+        ledger, wire, envelope = self._found.ledger, self._wire, record.envelope
+        match record.header.kind:
+            case Kind.BATCH:
+                custody = wire.custody(envelope)
+                if not sensible(custody, record.header.content_octets):
+                    return False
+                ledger.add(slot_of(segment, record.place, record.header, custody))
+                self._custodies[custody.batch_id] = custody
+                if custody.concluding is not None:
+                    self._conclude(custody.concluding.message_ids)
+            case Kind.SETTLED:
+                settled = wire.settled(envelope)
+                self._conclude(settled.ended.message_ids)
+                self._postpone(settled.postponed)
+            case Kind.MOVED:
+                moved = wire.moved(envelope)
+                ledger.move(moved.message_ids, moved.binding_group, moved.binding, moved.routing_domain)
+            case Kind.CONCLUDED:
+                self._conclude([each.message_id for each in wire.concluded(envelope).outcomes])
+            case _:
+                self._postpone(wire.postponed(envelope).retries)
         return True
+
+    def _conclude(self, message_ids: Iterable[str]) -> None:
+        for slot in self._found.ledger.conclude(message_ids):
+            del self._custodies[slot.batch_id]
+
+    def _postpone(self, dues: Iterable[Due]) -> None:
+        self._found.ledger.postpone((due.message_id, retry) for due in dues if (retry := retry_of(due)) is not None)
 
     # -- large content -----------------------------------------------------------------------------------------------
 
@@ -323,6 +337,23 @@ def slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
         yield names[first : first + STEPS_AT_ONCE_MAX]
 
 
+def owed(ledger: Ledger, slot: Slot, batch: Batch) -> Iterator[Owed]:
+    """The messages of *batch* not concluded."""
+    for message in batch.messages:
+        if message.message_id in slot.open:
+            ticket = ledger.find(message.message_id)
+            assert ticket is not None
+            way = slot.ways.get(message.message_id, Way())
+            yield Owed(
+                ticket,
+                way.routing_domain or domain_of(message.forward_path).lower(),
+                way.binding_group or batch.binding_group,
+                way.binding or batch.binding,
+                batch.received_at,
+                slot.open[message.message_id],
+            )
+
+
 def sensible(custody: Custody, inline_octets: int) -> bool:
     """Whether the fields agree: a hostile file must not lead us out of ``content/`` or to lengths that are not so."""
     if not custody.messages or custody.octets < 0:
@@ -346,6 +377,8 @@ def slot_of(segment: Segment, place: int, header: FrameHeader, custody: Custody)
         [each.message_id for each in custody.messages],
     )
     for each in custody.messages:
-        if each.attempts:
-            slot.open[each.message_id] = Retry(each.attempts, each.next_attempt_at)
+        slot.open[each.message_id] = retry_of(each)
+        way = Way(each.binding_group, each.binding, each.routing_domain)
+        if any(way):
+            slot.ways[each.message_id] = way
     return slot

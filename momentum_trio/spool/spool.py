@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import trio
 
@@ -43,12 +44,12 @@ from momentum_trio.spool.frame import (
     Frame,
     Kind,
 )
-from momentum_trio.spool.ledger import Segment, Slot
+from momentum_trio.spool.ledger import Segment, Slot, Way
 from momentum_trio.spool.log import Log, spool_fault
-from momentum_trio.spool.message import Batch, Conclusion, Durability, Message, Receipt, Retry
+from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.quarantine import Quarantine
-from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
-from momentum_trio.spool.wire import Wire, concluded_of, custody_of, postponed_of
+from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery, slot_of
+from momentum_trio.spool.wire import Moved, Wire, batch_of, custody_of, cut, ended_of, settled_of
 
 __all__ = [
     "Batch",
@@ -56,7 +57,9 @@ __all__ = [
     "ContentDamaged",
     "Durability",
     "Entry",
+    "Held",
     "Message",
+    "Owed",
     "Receipt",
     "Retry",
     "Spool",
@@ -67,6 +70,8 @@ __all__ = [
     "SpoolTerms",
     "open_spool",
 ]
+
+T = TypeVar("T")
 
 DIRECTORY_MODE = 0o750
 CACHE_OCTETS_MAX = 32 * 1024 * 1024  # content just committed, kept for its first delivery
@@ -97,6 +102,24 @@ class SpoolTerms:
     def inline_octets_max(self) -> int:
         """The longest content that goes into the log: several must fit a segment."""
         return min(self.large_message_octets, self.segment_octets // 4, INLINE_OCTETS_MAX)
+
+
+def held_of(slot: Slot, message_id: str, batch: Batch) -> Held:
+    """What ``held`` answers."""
+    way = slot.ways.get(message_id, Way())
+    messages = tuple(
+        replace(message, routing_domain=slot.ways.get(message.message_id, Way()).routing_domain)
+        for message in batch.messages
+        if message.message_id in slot.open
+    )
+    batch = replace(
+        batch,
+        messages=messages,
+        binding_group=way.binding_group or batch.binding_group,
+        binding=way.binding or batch.binding,
+    )
+    [message] = [message for message in messages if message.message_id == message_id]
+    return Held(batch, message, slot.open[message_id])
 
 
 class Cache:
@@ -131,6 +154,7 @@ class Spool:
         self._machine, self._disk = machine, machine.disk
         self._ledger = found.ledger
         self._recovered = deque(found.batches)
+        self._owed = deque(found.owed)
         self._wire = Wire()
         self._cache = Cache()
         self._identifiers = Identifiers(incarnation, found.high_water)
@@ -166,8 +190,10 @@ class Spool:
         """A new, empty entry."""
         return Entry(self._disk, self._files, self.terms.inline_octets_max, self.terms.mode)
 
-    async def commit(self, entry: Entry, batch: Batch) -> Receipt:
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
         """Take custody of *entry* as *batch* (whose ``octets`` need not be set): after this a crash does not lose it.
+
+        concluding: tickets of messages whose custody ends with it, all or nothing: a report, and what it reports.
 
         Returns: a Receipt, the only thing a final 250 can be made from (RFC 5321 section 6.1).
         Raises: SpoolFull, when the disk has no room; SpoolSick, when it failed. Custody stays with the peer, and the
@@ -180,32 +206,24 @@ class Spool:
         if batch.octets != entry.octets:
             batch = replace(batch, octets=entry.octets)
         content = await entry.finish()
-        custody = custody_of(batch, entry.file, entry.check)
+        ended = self._named(concluding)
+        custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
         envelope = self._wire.encode(custody)
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
         frame = Frame.of(Kind.BATCH, envelope, content)
 
+        tickets: list[int] = []
+
         def kept(segment: Segment, place: int) -> None:
             entry.state = EntryState.COMMITTED
-            self._ledger.add(
-                Slot(
-                    batch.batch_id,
-                    segment,
-                    place,
-                    frame.octets,
-                    len(envelope),
-                    batch.octets,
-                    custody.file,
-                    custody.content_check,
-                    [message.message_id for message in batch.messages],
-                )
-            )
+            tickets.extend(self._ledger.add(slot_of(segment, place, frame.header, custody)))
             if not custody.file:
                 self._cache.put(batch.batch_id, content)
+            self._conclude(ended)
 
         await self._committer.put(Request(batch.batch_id, frame, demands_sync=True, kept=kept))
-        return Receipt(batch, self._durability)
+        return Receipt(batch, self._durability, tickets)
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 
@@ -219,6 +237,40 @@ class Spool:
         """What ``postpone`` last recorded of a message, in this life or an earlier one."""
         slot = self._ledger.slots.get(batch_id)
         return slot.open.get(message_id) if slot is not None else None
+
+    def owed(self) -> Iterator[Owed]:
+        """Messages found at opening, in the order of the log; each is handed out once."""
+        while self._owed:
+            yield self._owed.popleft()
+
+    def find(self, message_id: str) -> int | None:
+        """The ticket of a message in custody."""
+        return self._ledger.find(message_id)
+
+    def message_id(self, ticket: int) -> str:
+        """Raises KeyError when it was concluded."""
+        return self._ledger.at(ticket)[1]
+
+    def retry(self, ticket: int) -> Retry | None:
+        """What was last recorded of it. Raises KeyError when it was concluded."""
+        slot, message_id = self._ledger.at(ticket)
+        return slot.open[message_id]
+
+    async def held(self, ticket: int) -> Held:
+        """The message of *ticket* with its envelope.
+
+        Raises: KeyError, when it was concluded; ContentDamaged; SpoolSick.
+        """
+        for _ in range(READ_TRIES_MAX):
+            slot, message_id = self._ledger.at(ticket)
+            octets = await self._read(slot.segment.path, slot.place, slot.frame_octets)
+            read = read_custody(slot, octets, self._wire) if octets is not None else None
+            if self._ledger.at(ticket) != (slot, message_id):
+                continue
+            if read is not None:
+                return held_of(slot, message_id, batch_of(read[0]))
+            break
+        raise ContentDamaged(f"the record of message {self.message_id(ticket)} cannot be read")
 
     async def content(self, batch_id: str) -> bytes:
         """The whole content, checked.
@@ -275,33 +327,72 @@ class Spool:
             raise SpoolSick(str(error)) from error
         return b"".join(results[1:-1])
 
-    async def conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
-        """Record how custody of messages ended; returns when it is written, or is sure to be tried again.
+    async def settle(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> None:
+        """Record what came of attempts at messages; returns when it is written, or is sure to be tried again.
 
         Lazy: it is durable with the next group that is synced, after about a second at the latest. Lost with power, it
         costs a duplicate delivery. Messages that are not in custody are passed over. Raises SpoolSick only when the
         spool is closed.
         Cancellation: before hand-over to the committer, as if never called; after it, shielded.
         """
-        frame = Frame.of(Kind.CONCLUDED, self._wire.encode(concluded_of(batch_id, outcomes)))
+        await self._settle(self._named(concluded), self._named(postponed))
+
+    async def _settle(
+        self, concluded: Sequence[tuple[str, Conclusion]], postponed: Sequence[tuple[str, Retry]]
+    ) -> None:
+        postponed = [(message_id, replace(retry, reason=cut(retry.reason))) for message_id, retry in postponed]
+        frame = Frame.of(Kind.SETTLED, self._wire.encode(settled_of(concluded, postponed)))
 
         def handed() -> None:
-            slot = self._ledger.conclude(batch_id, [message_id for message_id, _ in outcomes])
-            if slot is not None:
-                self._cache.drop(batch_id)
-                if slot.file:
-                    self._files.retire(slot.file)
+            self._conclude(concluded)
+            self._ledger.postpone(postponed)
 
-        await self._committer.put(Request(batch_id, frame, demands_sync=False, handed=handed))
+        await self._committer.put(Request("outcomes", frame, demands_sync=False, handed=handed))
+
+    def _named(self, tickets: Sequence[tuple[int, T]]) -> list[tuple[str, T]]:
+        """The same by message id: a ticket may pass to another message while a request waits."""
+        named: list[tuple[str, T]] = []
+        for ticket, what in tickets:
+            with suppress(KeyError):
+                named.append((self._ledger.at(ticket)[1], what))
+        return named
+
+    def _conclude(self, concluded: Sequence[tuple[str, Conclusion]]) -> None:
+        for slot in self._ledger.conclude(message_id for message_id, _ in concluded):
+            self._cache.drop(slot.batch_id)
+            if slot.file:
+                self._files.retire(slot.file)
+
+    async def move(
+        self,
+        tickets: Sequence[int],
+        *,
+        binding_group: str | None = None,
+        binding: str | None = None,
+        routing_domain: str | None = None,
+    ) -> None:
+        """Have messages go another way; None: as before. An empty *routing_domain*: their paths' domains again.
+
+        Durable when it returns. Messages that are not in custody are passed over.
+        Raises: SpoolFull, SpoolSick: nothing was moved then.
+        Cancellation: as of ``commit``.
+        """
+        message_ids = [message_id for message_id, _ in self._named([(ticket, None) for ticket in tickets])]
+        moved = Moved(message_ids, binding_group, binding, routing_domain)
+
+        def kept(_segment: Segment, _place: int) -> None:
+            self._ledger.move(message_ids, binding_group, binding, routing_domain)
+
+        frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
+        await self._committer.put(Request("a move", frame, demands_sync=True, kept=kept))
+
+    async def conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
+        """As ``settle``, by message ids of one batch. To go."""
+        await self._settle(outcomes, ())
 
     async def postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
-        """Record when messages are due again. Lazy, and cancelled, as ``conclude``."""
-        frame = Frame.of(Kind.POSTPONED, self._wire.encode(postponed_of(batch_id, retries)))
-
-        def handed() -> None:
-            self._ledger.postpone(batch_id, retries)
-
-        await self._committer.put(Request(batch_id, frame, demands_sync=False, handed=handed))
+        """As ``settle``, by message ids of one batch. To go."""
+        await self._settle((), retries)
 
     # -- figures -----------------------------------------------------------------------------------------------------
 
