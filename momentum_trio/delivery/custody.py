@@ -39,6 +39,10 @@ class Custody(Contents, Protocol):
         """What logs call the message in custody that has *ticket*."""
         ...
 
+    def retry(self, ticket: int) -> Retry | None:
+        """Where it stands, if it was tried before."""
+        ...
+
     def find(self, message_id: str) -> int | None:
         """The ticket of a message in custody."""
         ...
@@ -51,15 +55,11 @@ class Custody(Contents, Protocol):
         """A new, empty entry: for reports."""
         ...
 
-    async def commit(
-        self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()
-    ) -> Receipt:
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
         """Take custody of *entry* and end that of *concluding*, all or nothing. Raises SpoolFull, SpoolSick."""
         ...
 
-    async def settle(
-        self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]
-    ) -> None:
+    async def settle(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> None:
         """Record what came of attempts, in one group, lazily. Raises SpoolSick when the spool is closed."""
         ...
 

@@ -24,6 +24,9 @@ def _next_hop(value: Value) -> NextHop | None:
 NEXT_HOP: Kind[NextHop | None] = Kind("string", _next_hop, lambda hop: quoted("" if hop is None else str(hop)))
 
 
+RETRIES_MAX = either(one_of("auto", "none"), COUNT)
+
+
 class DeliveryOptions(Options):
     """How, whether and how long mail of a scope is tried."""
 
@@ -44,7 +47,7 @@ class DeliveryOptions(Options):
     expiration = Option("Message_Expiration", SECONDS, 86400.0, OUTBOUND, "Age at which undelivered mail is given up.")
     retries_max = Option(
         "Max_Retries",
-        either(one_of("auto", "none"), COUNT),
+        RETRIES_MAX,
         "auto",
         OUTBOUND,
         "Retries before a message is given up. auto: as many as fit into Message_Expiration; none: no limit but that.",

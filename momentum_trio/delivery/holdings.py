@@ -206,13 +206,18 @@ class Holdings:
     async def _read_into(self, found: dict[int, Hand | Unread], ticket: int) -> None:
         found[ticket] = await self._read(ticket)
 
-    def more_of(self, hand: Hand, count_max: int) -> list[int]:
+    def more_of(self, hand: Hand, count_max: int) -> list[Hand]:
         """Take in hand what stands next in *hand*'s lane and belongs to its batch, at most *count_max*."""
         if len(hand.batch.messages) == 1 or count_max <= 0:
             return []
-        of_batch = {message.message_id for message in hand.batch.messages}
-        more: list[int] = []
-        ready = hand.lane.ready
-        while ready.count and len(more) < count_max and self._spool.message_id(ready.first) in of_batch:
-            more.append(self.draw(hand.lane))
+        of_batch = {message.message_id: message for message in hand.batch.messages}
+        more: list[Hand] = []
+        lane, spool = hand.lane, self._spool
+        while lane.ready.count and len(more) < count_max:
+            message = of_batch.get(spool.message_id(lane.ready.first))
+            if message is None:
+                break
+            ticket = self.draw(lane)
+            self._residents.pop(ticket, None)
+            more.append(Hand(ticket, lane, hand.batch, message, spool.retry(ticket)))
         return more

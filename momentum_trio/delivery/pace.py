@@ -43,7 +43,7 @@ class Paced:
 
     __slots__ = ("granted", "waiting", "wake")
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], object]) -> None:
         self.wake = wake
         self.granted = 0
         self.waiting = False
@@ -65,11 +65,17 @@ class Pace:
 
     def take(self, meter: Meter, paced: Paced, wanted: int) -> int:
         """How many of *wanted* events *paced* may have now, each counted once; with 0 it will be woken."""
-        if not paced.granted and not paced.waiting:
-            paced.granted = self._admit(meter, paced, wanted)
+        if not self.reserve(meter, paced, wanted):
+            return 0
         taken = min(paced.granted, wanted)
         paced.granted -= taken
         return taken
+
+    def reserve(self, meter: Meter, paced: Paced, wanted: int) -> bool:
+        """Whether *paced* has an event granted, now if need be; else it will be woken."""
+        if not paced.granted and not paced.waiting:
+            paced.granted = self._admit(meter, paced, wanted)
+        return paced.granted > 0
 
     def give_back(self, paced: Paced, count: int) -> None:
         """Events that were taken and did not happen: *paced* may use them next."""

@@ -40,9 +40,7 @@ class Reporter(Protocol):
         """About messages that are given up. Raises KeyError, SpoolFault: the content cannot be read."""
         ...
 
-    async def delayed(
-        self, chain: Chain, batch: Batch, delays: Sequence[Failure], expires_at: float
-    ) -> Report | None:
+    async def delayed(self, chain: Chain, batch: Batch, delays: Sequence[Failure], expires_at: float) -> Report | None:
         """About messages that are tried on until *expires_at* (Unix seconds). Raises as ``failed``."""
         ...
 

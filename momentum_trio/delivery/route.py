@@ -45,14 +45,15 @@ class OutboundTree(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How mail of one domain goes out.
+    """How mail of one domain goes out: by a method, or over the connections of a carrier.
 
     options: the domain's own. own_chain: where they are from. domain: the routing domain, which is the gateway where
     there is one. chain: of the routing domain. meter: what its messages are counted in. resident_max: envelopes kept
     of the front of the lane.
     """
 
-    method: Method | Carrier
+    method: Method | None
+    carrier: Carrier | None
     options: DeliveryOptions
     own_chain: Chain
     chain: Chain
@@ -61,35 +62,41 @@ class Route:
     resident_max: int
     gateway: NextHop | None = None
 
+    @property
+    def word(self) -> str:
+        """What ``Delivery_Method`` calls the way."""
+        way = self.method or self.carrier
+        assert way is not None
+        return way.word
+
 
 class Routes:
     """Chooses routes: the ways that exist, by their word."""
 
     def __init__(self, methods: Sequence[Method | Carrier]) -> None:
         built: Mapping[str, Method | Carrier] = {method.word: method for method in methods}
-        self._methods: Mapping[str, Method | Carrier] = {
-            word: built.get(word) or Unbuilt(word) for word in METHOD_WORDS
-        }
+        self._ways: Mapping[str, Method | Carrier] = {word: built.get(word) or Unbuilt(word) for word in METHOD_WORDS}
         self._blackholed = Blackholed()
 
     @property
-    def methods(self) -> tuple[Method | Carrier, ...]:
-        """Every way a route can have."""
-        return (*self._methods.values(), self._blackholed)
+    def methods(self) -> tuple[Method, ...]:
+        """Every method that a route can have."""
+        return (*(way for way in self._ways.values() if not isinstance(way, Carrier)), self._blackholed)
 
     def choose(self, tree: OutboundTree, binding_group: str, binding: str, domain: str) -> Route:
         """The route of *domain* for mail of that binding."""
         own_chain = chain = tree.chain_outbound(binding_group, binding, domain)
         options = DeliveryOptions.resolve(own_chain)
         dropped = BlackholeOptions.resolve(own_chain).blackhole != "false"
-        method = self._blackholed if dropped else self._methods[options.method]
-        gateway = options.gateway if method.word in GATEWAY_METHODS else None
+        way = self._blackholed if dropped else self._ways[options.method]
+        gateway = options.gateway if way.word in GATEWAY_METHODS else None
         if gateway is not None:
             domain = gateway.domain
             chain = tree.chain_outbound(binding_group, binding, domain)
         meter = meter_of(tree, chain, ConnectionOptions.messages_throttle)
         resident_max = ResidentOptions.resolve(own_chain).lane_max
-        return Route(method, options, own_chain, chain, domain, meter, resident_max, gateway)
+        method, carrier = (None, way) if isinstance(way, Carrier) else (way, None)
+        return Route(method, carrier, options, own_chain, chain, domain, meter, resident_max, gateway)
 
 
 def meter_of(tree: OutboundTree, chain: Chain, option: Option[Throttle | None]) -> Meter | None:
