@@ -201,7 +201,7 @@ async def host(
     machine = machine_with(events)
     spool = MemorySpool()
     accepted: list[Batch] = []
-    door = Door(machine, real or spool, accepted.append)
+    door = Door(machine, real or spool, lambda receipt: accepted.append(receipt.batch))
     services = Services(machine, cast("SharedState", None), door=door)
     socket = trio.socket.socket()
     await socket.bind(("127.0.0.1", 0))

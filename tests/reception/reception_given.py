@@ -140,7 +140,7 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        door = Door(machine, self.spool, self.accepted.append)
+        door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
         self.reception = door.reception(self.client, rules(self.client, *scopes, blackhole=blackhole))
 
     def mail(self, reverse_path: str = "a@b.example") -> Decision:
