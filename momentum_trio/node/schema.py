@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from momentum_trio.config.option import Option, Options
-from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.delivery_options import (
+    ConnectionOptions,
+    DelayNoticeOptions,
+    DeliveryOptions,
+    HostLimitOptions,
+    ResidentOptions,
+    ServerOptions,
+)
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.listener.control_options import ControlOptions
@@ -18,14 +25,19 @@ from momentum_trio.reception.reception_options import BlackholeOptions, NameOpti
 GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
     CeilingOptions,
+    ConnectionOptions,
     ControlOptions,
+    DelayNoticeOptions,
     DeliveryOptions,
+    HostLimitOptions,
     ListenOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,
     NodeOptions,
     ReceptionOptions,
+    ResidentOptions,
+    ServerOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import trio
-from spool_world import BASE, CountingEntropy, World, batch_for, deliver, terms
+from spool_world import BASE, CountingEntropy, World, batch_for, deliver, recovered, terms
 
 from momentum_trio.spool.spool import Batch, Spool, open_spool
 from sim.disk import PowerCut, SimStore
@@ -91,7 +91,7 @@ def look(store: SimStore, cut_after: int | None, entropy: CountingEntropy) -> tu
 
     async def life() -> None:
         async with open_spool(world.machine, TERMS) as spool:
-            for batch in spool.recovered:
+            for batch in await recovered(spool):
                 assert batch.batch_id not in found
                 found[batch.batch_id] = await spool.content(batch.batch_id)
 
@@ -197,7 +197,7 @@ def test_many_lives_each_cut_somewhere(seed: int) -> None:
     async def life() -> None:
         world = World(store.mount(), entropy=entropy)
         async with open_spool(world.machine, TERMS) as spool:
-            held = {batch.batch_id: batch for batch in spool.recovered}
+            held = {batch.batch_id: batch for batch in await recovered(spool)}
             assert world.errors() == []
             assert promised - concluding <= held.keys() <= contents.keys()
             for batch_id in held:
