@@ -77,6 +77,10 @@ FAULTS = {
     FaultKind.ONE_WAY: ("one-way cut", "are cut off one way: nothing passes from the first", "reach each other again"),
     FaultKind.HOLD: ("hold", "have what they send each other held back", "get what was held back"),
     FaultKind.SLOW_LINK: ("slow link", "have a slow link: {amount:g} s more each way", "have a fast link again"),
+    FaultKind.DNS_SERVFAIL: ("SERVFAIL", "answers every question of DNS with SERVFAIL", "answers truly again"),
+    FaultKind.DNS_SLOW: ("slow DNS", "answers questions of DNS {amount:g} s late", "answers at once again"),
+    FaultKind.DNS_LOST: ("lost DNS", "leaves questions of DNS unanswered (one in {share})", "answers all again"),
+    FaultKind.DNS_TRUNCATED: ("DNS over TCP", "answers questions of DNS over TCP alone", "answers over UDP again"),
     FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
 }
 
