@@ -1,4 +1,4 @@
-"""Domains that mail of a scenario goes to by MX, and that no name of it has: said at load, as ``missing`` says others."""
+"""Domains that mail goes to by MX and that no name of the scenario has: said at load, as ``missing`` says the rest."""
 
 from __future__ import annotations
 

@@ -21,15 +21,19 @@ from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProto
 from . import certificates, checks, marks
 from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
-from .checks.excuses import excuses
+from .checks.custody import address
+from .checks.excuses import Excuse, excuses
+from .checks.reports import due
 from .client import Sender, Target
 from .drain_limit import drain_limit
 from .draw import draw
+from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
+from .letter import name_in
 from .nameserver import Nameserver
 from .order import Order
 from .scenario import Heal, HostPlan, Mail, Program, Scenario
@@ -346,23 +350,29 @@ class Course:
         if not all(service.running for service in services):
             return False
         arrivals.look(self._hosts)
-        if any(delivery not in arrivals.seen for delivery in self._owed(living)):
+        owed, reports = self._owed(living)
+        if any(delivery not in arrivals.seen for delivery in owed):
+            return False
+        if any((name, address(path)) not in arrivals.reported for name, path in reports):
             return False
         kept = self._excused | {name: None for struck in self.evidence.struck for name in struck.mails}
         most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in kept)
         return all([await _queued(service) <= most for service in services])
 
-    def _owed(self, living: tuple[str, ...]) -> dict[Delivery, None]:
-        """What was accepted by a host that must be well, and nothing excuses."""
-        excused, owed = excuses(self.evidence), dict[Delivery, None]()
+    def _owed(self, living: tuple[str, ...]) -> tuple[dict[Delivery, None], dict[Delivery, None]]:
+        """What was accepted by a host that must be well, and nothing excuses; and the failures that are to be told."""
+        excuse, owed, reports = excuses(self.evidence), dict[Delivery, None](), dict[Delivery, None]()
         for attempt in self.evidence.attempts:
             if attempt.told is Told.ACCEPTED and attempt.target_host in living:
                 for path in attempt.forward_paths:
-                    if excused(attempt, path):
-                        self._excused[attempt.mail.name] = None
-                    else:
+                    why = excuse(attempt, path)
+                    if why is Excuse.NONE:
                         owed[attempt.mail.name, path] = None
-        return owed
+                    elif why is Excuse.FAILED and due(self.evidence, attempt.mail):
+                        reports[attempt.mail.name, path] = None
+                    else:
+                        self._excused[attempt.mail.name] = None
+        return owed, reports
 
     async def _sessions_over(self, living: tuple[str, ...]) -> None:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
@@ -400,7 +410,11 @@ class Course:
         if await self._started(services):
             durable = self.arrivals.anew()
             await self._idle(living, durable)
-        self.evidence.arrived = self.arrivals.durable(self._hosts)
+        for arrived in self.arrivals.durable(self._hosts):
+            if name_in(arrived.octets) is None and is_report(arrived.octets):
+                self.evidence.reports.append(read_report(arrived))
+            else:
+                self.evidence.arrived.append(arrived)
 
 
 def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:

@@ -30,6 +30,12 @@ MEANINGS = {
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."
     ),
     "prompt": "While nothing is broken no attempt to deliver fails, and no mail waits.",
+    "bounced_once": "Whoever sent a mail that failed hears of it once, and not if it arrived.",
+    "no_bounce_of_a_bounce": "Nobody is sent a notification about a notification.",
+    "reported_right": "What a notification says is so: who sent, for whom it failed, what the server answered.",
+    "best_mx_first": "Mail goes to the best mail exchanger of its domain that works, to a worse one before it waits.",
+    "retried_in_time": "Mail that was put off is tried again when the configuration says, not before, not much later.",
+    "throttled": "No more mail is delivered than a throttle of the configuration permits, nor less, where more waits.",
     "records_agree": (
         "The records that the log is made of agree with what clients were told: what was accepted is recorded as "
         "received, what arrived as delivered, and nothing ends twice."
