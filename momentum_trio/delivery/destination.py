@@ -166,14 +166,15 @@ class Lookup:
     # -- addresses
 
     async def _with_addresses(self, exchanges: Sequence[Exchange]) -> Sequence[Host]:
-        """Every exchange with its addresses; those known first, if that is enough to begin with."""
+        """Every exchange with its addresses; for the first connection those known first, if that is enough for it."""
         if len(exchanges) == 1:
             return [await self._addresses(exchanges[0])]
+        waits = self._target.waits or bool(self._destination.hosts)
         hosts = [Host(exchange, until=self._began) for exchange in exchanges]
 
         async def look_up(place: int) -> None:
             hosts[place] = await self._addresses(exchanges[place])
-            if hosts[place].addresses and not self._target.waits:
+            if hosts[place].addresses and not waits:
                 nursery.cancel_scope.cancel()
 
         async with trio.open_nursery() as nursery:
