@@ -89,12 +89,12 @@ class TlsDemand:
         return {CA: Proof.ISSUER, HOST: Proof.NAME}.get(self.options.verify, Proof.NOTHING)
 
     def terms(self, place: Place) -> ClientTlsTerms:
-        """What the context for *place* is made from."""
-        options = self.options
+        """What the context for *place* is made from. A policy is for the system's authorities, not for TLS_CA."""
+        options, proof = self.options, self.proof(place)
         certificate = "" if options.certificate.lower() == NONE else options.certificate
         return ClientTlsTerms(
-            verify=self.proof(place) in (Proof.ISSUER, Proof.NAME, Proof.POLICY),
-            authorities="" if options.authorities.lower() == NONE else options.authorities,
+            verify=proof in (Proof.ISSUER, Proof.NAME, Proof.POLICY),
+            authorities="" if proof is Proof.POLICY or options.authorities.lower() == NONE else options.authorities,
             certificate=certificate,
             key="" if options.key.lower() == NONE else options.key,
             ciphers=options.ciphers,
