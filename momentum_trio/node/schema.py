@@ -13,8 +13,10 @@ from momentum_trio.delivery.delivery_options import (
     ResidentOptions,
     ServerOptions,
 )
+from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
@@ -29,18 +31,22 @@ GROUPS: tuple[type[Options], ...] = (
     ControlOptions,
     DelayNoticeOptions,
     DeliveryOptions,
+    DnsOptions,
     HostLimitOptions,
+    HostOptions,
     ListenOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,
     NodeOptions,
+    OutboundTlsOptions,
     ReceptionOptions,
     ResidentOptions,
     ServerOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,
+    StaticRouteOptions,
 )
 
 DECLARED: tuple[Option[Any], ...] = tuple(option for group in GROUPS for option in group.declared)
