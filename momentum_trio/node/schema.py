@@ -6,6 +6,7 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.dkim_options import DkimDomainOptions, DkimModuleOptions, OutboundSigningOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.listener.control_options import ControlOptions
@@ -20,11 +21,14 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ControlOptions,
     DeliveryOptions,
+    DkimDomainOptions,
+    DkimModuleOptions,
     ListenOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,
     NodeOptions,
+    OutboundSigningOptions,
     ReceptionOptions,
     SessionOptions,
     SmtpOptions,
