@@ -13,6 +13,7 @@ from momentum_trio.delivery.delivery_options import (
     ResidentOptions,
     ServerOptions,
 )
+from momentum_trio.delivery.dkim_options import DkimDomainOptions, DkimModuleOptions, OutboundSigningOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
@@ -31,6 +32,8 @@ GROUPS: tuple[type[Options], ...] = (
     ControlOptions,
     DelayNoticeOptions,
     DeliveryOptions,
+    DkimDomainOptions,
+    DkimModuleOptions,
     DnsOptions,
     HostLimitOptions,
     HostOptions,
@@ -39,6 +42,7 @@ GROUPS: tuple[type[Options], ...] = (
     MaildirOptions,
     NameOptions,
     NodeOptions,
+    OutboundSigningOptions,
     OutboundTlsOptions,
     ReceptionOptions,
     ResidentOptions,

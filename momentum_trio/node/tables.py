@@ -6,6 +6,7 @@ from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.custody import Contents
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.method import Method
+from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.machine import Machine
@@ -42,11 +43,11 @@ BUILT_METHODS = (Blackhole().word, "ESMTP", Maildir.word, "SMTP")
 """The words of Delivery_Method for which ``methods`` has one."""
 
 
-def methods(machine: Machine, contents: Contents, spool_place: str) -> tuple[Method, ...]:
+def methods(machine: Machine, contents: Contents, spool_place: str, signer: Signer) -> tuple[Method, ...]:
     """The ways of delivery, made for one node. spool_place: where its spool is."""
     return (
         Blackhole(),
         Maildir(machine, contents, spool_place),
-        Smtp(machine, contents),
-        Smtp(machine, contents, extended=False),
+        Smtp(machine, contents, signer),
+        Smtp(machine, contents, signer, extended=False),
     )
