@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, SECONDS, one_of, quoted, word_of
-from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.host_kind import NEXT_HOP
+from momentum_trio.config.kind import BOOLEAN, SECONDS, one_of
+from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import OUTBOUND
-from momentum_trio.config.value import Value
-from momentum_trio.net.next_hop import NextHop
 
 # MAILDIR and BLACKHOLE are ours: the original delivers locally with modules of its own.
 METHOD_WORDS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM", "APN", "GCM", "MM7", "MAILDIR", "BLACKHOLE")
@@ -14,14 +13,6 @@ DELIVERY_METHOD = one_of(*METHOD_WORDS)
 
 GATEWAY_METHODS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM")
 """Those that hand mail to another host, which ``Gateway`` can name."""
-
-
-def _next_hop(value: Value) -> NextHop | None:
-    text = word_of(value, "a host, an address or [IPv6]")
-    return NextHop.parse(text) if text else None
-
-
-NEXT_HOP: Kind[NextHop | None] = Kind("string", _next_hop, lambda hop: quoted("" if hop is None else str(hop)))
 
 
 class DeliveryOptions(Options):

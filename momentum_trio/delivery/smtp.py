@@ -16,6 +16,7 @@ import trio
 from momentum_trio.delivery.custody import Contents, unreadable
 from momentum_trio.delivery.method import Attempt
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
+from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_conversation import Conversation
 from momentum_trio.delivery.smtp_options import AS_IT_IS, OUR_HOSTNAME, SENDER_DOMAIN, SmtpOptions
@@ -48,9 +49,11 @@ class Smtp:
     attempts_max = 128
     domain_attempts_max = 16
 
-    def __init__(self, machine: Machine, contents: Contents, *, extended: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, contents: Contents, signer: Signer | None = None, *, extended: bool = True
+    ) -> None:
         self.word = "ESMTP" if extended else "SMTP"
-        self._contents, self._extended = contents, extended
+        self._contents, self._signer, self._extended = contents, signer, extended
         self._hostname = machine.process.hostname
 
     async def attempt(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
@@ -71,12 +74,14 @@ class Smtp:
         first = attempts[0]
         if first.gateway is None:
             return [Deferred(NO_GATEWAY)] * len(attempts)
-        content = OutgoingContent(self._contents, first.batch)
+        content = OutgoingContent(self._contents, first.batch, self._signer, first.chain)
         try:
-            await content.inspect()
+            refused = await content.inspect()
         except (KeyError, SpoolFault) as fault:
             return [unreadable(fault)] * len(attempts)
-        if content.inspection.lone_line_ends:
+        if refused is not None:
+            return [refused] * len(attempts)
+        if content.lone_line_ends:
             return [Bounced(LONE_LINE_ENDS)] * len(attempts)
         options = SmtpOptions.resolve(first.chain)
         found = await addresses_of(first.gateway, options)
@@ -143,7 +148,7 @@ def transactions_of(
     batch, left = attempts[0].batch, iter(attempts)
     transactions = []
     while paths := tuple(attempt.message.forward_path for attempt in islice(left, options.recipients_max)):
-        transactions.append(Transaction(batch.reverse_path, paths, batch.octets, content.inspection.eight_bit))
+        transactions.append(Transaction(batch.reverse_path, paths, content.octets, content.eight_bit))
     return transactions
 
 

@@ -121,7 +121,7 @@ class Conversation:
         """All of it; the last part waits in the core, to go out together with the final dot."""
         client, deadline = self._client, self._deadline
         deadline.touch(self._patience[Stage.SENDING_BODY])
-        offset, whole = 0, self._content.inspection.octets
+        offset, whole = 0, self._content.octets
         while offset < whole and not self._torn:
             await self._send()
             deadline.park()

@@ -9,6 +9,7 @@ from momentum_trio.config.scope import GLOBAL, OUTBOUND
 OUR_HOSTNAME = "__hostname__"
 SENDER_DOMAIN = "__message__"
 AS_IT_IS = "no"
+STRIPPED = "strip"
 
 
 class SmtpOptions(Options):
@@ -53,7 +54,7 @@ class SmtpOptions(Options):
     )
     eight_bit_transform = Option(
         "Transform_8BitMime_Content",
-        one_of(AS_IT_IS, "ifneeded", "strict", "strip"),
+        one_of(AS_IT_IS, "ifneeded", "strict", STRIPPED),
         "ifneeded",
         OUTBOUND,
         "Content with 8-bit octets for a server without 8BITMIME: no sends it as it is; conversion is not built, so the"

@@ -44,6 +44,11 @@ class NextHop:
         return ":" in self.host
 
     @property
+    def is_address(self) -> bool:
+        """Whether it is an address, not a name."""
+        return self.is_ipv6 or self.host.replace(".", "").isdigit()
+
+    @property
     def domain(self) -> str:
         """What a Domain scope for it is called."""
         return f"[ipv6:{self.host}]" if self.is_ipv6 else self.host

@@ -6,8 +6,10 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
@@ -20,15 +22,19 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ControlOptions,
     DeliveryOptions,
+    DnsOptions,
+    HostOptions,
     ListenOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,
     NodeOptions,
+    OutboundTlsOptions,
     ReceptionOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,
+    StaticRouteOptions,
 )
 
 DECLARED: tuple[Option[Any], ...] = tuple(option for group in GROUPS for option in group.declared)
