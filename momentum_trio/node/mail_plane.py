@@ -32,7 +32,7 @@ class MailPlane:
         self.generations = Generations(generation)
         self.spool = spool
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
-        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place))
+        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place, self.generations))
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()

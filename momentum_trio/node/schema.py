@@ -7,6 +7,7 @@ from typing import Any
 from momentum_trio.config.option import Option, Options
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
+from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
@@ -25,6 +26,7 @@ GROUPS: tuple[type[Options], ...] = (
     DnsOptions,
     HostOptions,
     ListenOptions,
+    LmtpOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,

@@ -36,6 +36,7 @@ from momentum_trio.protocol.smtp.client_steps import GROUP_COMMANDS_MAX, Asked, 
 LEFT: Final = Reply.of("451 4.4.2 [internal] connection closed by remote host")
 NO_TLS: Final = Reply.of("451 4.7.6 [internal] STARTTLS required but not advertised")
 NO_GO_AHEAD: Final = Reply.of("451 4.7.5 [internal] no tls go-ahead")
+NO_HANDSHAKE: Final = Reply.of("451 4.7.5 [internal] TLS negotiation failed")
 NO_XCLIENT: Final = Reply.of("451 4.7.6 [internal] XCLIENT required but not advertised")
 IN_CLEAR: Final = Reply.of("454 4.7.0 [internal] AUTH is not done without TLS")
 DONE: Final = Reply.of("221 2.0.0 [internal] done")
@@ -183,15 +184,18 @@ class Client:
 
     def silent(self) -> None:
         """The shell has waited long enough for what is due now."""
-        if self._outstanding:
+        if self._state is State.SECURING:
+            self.abandon(NO_HANDSHAKE)
+        elif self._outstanding:
             self.abandon(self._outstanding[0][0].value.unanswered)
         else:
-            self.fail_to_send()
+            self.abandon(Asked.CONTENT.value.unsent)
 
     def fail_to_send(self) -> None:
         """What was to be sent cannot be, and nothing came that would say why."""
-        asked = self._outstanding[-1][0] if self._outstanding else Asked.CONTENT
-        self.abandon(asked.value.unsent)
+        if self._state is not State.CLOSED:
+            asked = self._outstanding[-1][0] if self._outstanding else Asked.CONTENT
+            self._leave(asked.value.unsent)
 
     def abandon(self, reply: Reply) -> None:
         """End the conversation from outside for a reason of ours. Content that was not ended is not taken."""
@@ -219,7 +223,7 @@ class Client:
             elif reply is not None:
                 self._fail(reply)
             elif self._ended:
-                self._end(LEFT, self.stage)
+                self._leave(LEFT)
             else:
                 return None
         return self._events.popleft() if self._events else None
@@ -239,10 +243,10 @@ class Client:
         asked, place = self._outstanding[0]
         if asked is Asked.AUTH:
             reply = self._without_secrets(reply)
-        verdict = Verdict(reply, asked.value.stage)
         if reply.code == 421 and asked is not Asked.QUIT:
-            self._end(reply, verdict.stage)
+            self._leave(reply)
             return
+        verdict = Verdict(reply, asked.value.stage)
         step = asked.value.steps.get(reply.code // 100)
         if step is None:
             self._fail(Fault.OUT_OF_PLACE)
@@ -302,7 +306,9 @@ class Client:
 
     def _take_unasked(self, reply: Reply) -> None:
         """A reply to nothing: the server ends the conversation, or refuses content it has not heard to its end."""
-        if reply.code == 421 or (self._state is State.SENDING and reply.code >= 400 and not self._unasked):
+        if reply.code == 421:
+            self._leave(reply)
+        elif self._state is State.SENDING and reply.code >= 400 and not self._unasked:
             self._end(reply, self.stage)
         else:
             self._fail(Fault.UNASKED)
@@ -490,12 +496,17 @@ class Client:
             self._transaction = None
             self._events.append(Concluded(verdicts))
 
-    def _end(self, reply: Reply, stage: Stage) -> None:
+    def _leave(self, reply: Reply) -> None:
+        """The server ends the conversation."""
+        stage = self.stage
+        self._end(reply, stage, left=self._why is None and stage is not Stage.READING_CONFIRMATION)
+
+    def _end(self, reply: Reply, stage: Stage, *, left: bool = False) -> None:
         """The conversation is over; what has no verdict yet has this one."""
         verdict = self._why or Verdict(reply, stage)
         self._decide(verdict)
         self._conclude()
-        self._events.append(Ended(verdict))
+        self._events.append(Ended(verdict, left))
         self._outstanding.clear()
         self._pending.clear()
         self._send.clear()

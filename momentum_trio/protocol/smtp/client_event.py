@@ -111,6 +111,11 @@ class Concluded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Ended(Event):
-    """The conversation is over, for the reason given: to be said of every transaction that had no turn."""
+    """The conversation is over, for the reason given: to be said of every transaction that had no turn.
+
+    left: the server went away, or said that it would, before it had heard the end of a content: what this is the
+    verdict of was not decided, and cannot have been taken, so that it may be given to another one at once.
+    """
 
     verdict: Verdict
+    left: bool = False
