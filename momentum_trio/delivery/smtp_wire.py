@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable
 from typing import Protocol
 
@@ -38,7 +37,7 @@ class TlsWire:
         part = octets[:RECORD_OCTETS]
         try:
             await self._stream.send_all(part)
-        except (trio.BrokenResourceError, ssl.SSLError) as fault:
+        except trio.BrokenResourceError as fault:
             raise ConnectionResetError from fault
         return len(part)
 
@@ -46,5 +45,5 @@ class TlsWire:
         """As Wire's."""
         try:
             return bytes(await self._stream.receive_some(octets_max))
-        except (trio.BrokenResourceError, ssl.SSLError) as fault:
+        except trio.BrokenResourceError as fault:
             raise ConnectionResetError from fault

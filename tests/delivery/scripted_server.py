@@ -59,6 +59,7 @@ class ScriptedServer:
     taken: list[Taken] = field(default_factory=list)
     cut_short: list[bytes] = field(default_factory=list)
     connections: int = 0
+    peers: list[str] = field(default_factory=list)
 
     async def serve(self, machine: Machine, port: int = 25, family: int = trio.socket.AF_INET) -> None:
         """Accept without end."""
@@ -72,8 +73,9 @@ class ScriptedServer:
     async def _accept(self, listener: trio.socket.SocketType) -> None:
         async with trio.open_nursery() as nursery:
             while True:
-                connection, _ = await listener.accept()
+                connection, peer = await listener.accept()
                 self.connections += 1
+                self.peers.append(str(peer[0]) if peer else "")
                 nursery.start_soon(self._session, connection)
 
     async def serve_unix(self, machine: Machine, path: str) -> None:

@@ -29,6 +29,7 @@ from sim.host import Host, current_life
 from sim.world import World
 
 SINK, SECOND, SINK6 = "10.0.0.9", "10.0.0.10", "fd00::9"
+SOURCE, SECOND_SOURCE = "10.0.0.25", "10.0.0.26"
 SMALL = b"Subject: a\r\n\r\n.\r\n..b\r\n"
 LARGE = (b"." + b"x" * 61 + b"\r\n") * 20_000
 assert len(LARGE) > 4 * HELD_OCTETS_MAX
@@ -47,7 +48,7 @@ class Road:
 
     def __post_init__(self) -> None:
         self.world = World(self.seed, short=self.short)
-        self.mx = self.world.host("mx", "10.0.0.25", "fd00::25")
+        self.mx = self.world.host("mx", SOURCE, SECOND_SOURCE, "fd00::25")
         self.sink = self.world.host("sink", SINK, SINK6)
         self.server = ScriptedServer(self.answers)
         self.spool = MemorySpool()
