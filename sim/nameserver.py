@@ -52,7 +52,7 @@ class Treatment:
 
     rcode: the answer is this and nothing else. delay_seconds: before each answer. drop_share: of questions, for ever
     unanswered. wrong_ids: so many answers with an id nobody asked with come first. truncated: over UDP nothing but TC.
-    ttl: of all records, in seconds, instead of their own.
+    ttl: of all records, in seconds, instead of their own. proved: AD is set, as by a resolver that validates DNSSEC.
     """
 
     rcode: dns.rcode.Rcode | None = None
@@ -61,6 +61,7 @@ class Treatment:
     wrong_ids: int = 0
     truncated: bool = False
     ttl: int | None = None
+    proved: bool = False
 
 
 AS_IT_IS = Treatment()
@@ -142,7 +143,7 @@ class Nameserver:
         if treatment.rcode is not None or zone is None:
             response.set_rcode(dns.rcode.REFUSED if treatment.rcode is None else treatment.rcode)
             return
-        response.flags |= dns.flags.AA
+        response.flags |= dns.flags.AA | (dns.flags.AD if treatment.proved else 0)
         for _ in range(ALIASES_MAX):
             node = zone.node(name)
             if node is None and name not in zone.existing:

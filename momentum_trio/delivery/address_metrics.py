@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import trio
@@ -47,10 +48,9 @@ class AddressMetrics:
         known = metric.connect_seconds
         metric.connect_seconds = known + DECAY * (connect_seconds - known) if known else connect_seconds
 
-    def of(self, key: Key, lifetime: float) -> Metric | None:
-        """What is known of an address, unless that is older than *lifetime* seconds."""
-        metric = self._metrics.get(key)
-        return metric if metric is not None and trio.current_time() - metric.used_at < lifetime else None
+    def known(self, key: Key) -> Metric | None:
+        """What is known of an address."""
+        return self._metrics.get(key)
 
     def rests(self, key: Key, seconds: float) -> bool:
         """Whether it failed less than *seconds* ago."""
@@ -59,8 +59,10 @@ class AddressMetrics:
 
     def weight(self, key: Key, lifetime: float) -> float:
         """How much is to be sent there, against others; of one that is not known as much as of a quick one."""
-        metric = self.of(key, lifetime)
-        return 1.0 / min(max(metric.connect_seconds if metric else 0.0, QUICK_SECONDS), SLOW_SECONDS)
+        metric = self._metrics.get(key)
+        holds = metric is not None and trio.current_time() - metric.used_at < lifetime
+        seconds = metric.connect_seconds if metric is not None and holds else 0.0
+        return 1.0 / min(max(seconds, QUICK_SECONDS), SLOW_SECONDS)
 
     def sweep(self, interval: float, lifetime: float) -> None:
         """Forget what is older than *lifetime*, unless that was done less than *interval* seconds ago."""
@@ -70,9 +72,11 @@ class AddressMetrics:
             for key in [key for key, metric in self._metrics.items() if now - metric.used_at >= lifetime]:
                 del self._metrics[key]
 
-    def forget(self) -> None:
-        """Forget everything."""
-        self._metrics.clear()
+    def forgive(self, addresses: Collection[str]) -> None:
+        """Forget that any of *addresses* failed, whatever the binding."""
+        for (_, address, _), metric in self._metrics.items():
+            if address in addresses:
+                metric.failed_at = -math.inf
 
     def _touched(self, key: Key) -> Metric:
         metric = self._metrics.setdefault(key, Metric())
