@@ -18,7 +18,7 @@ from momentum_trio.limits.deadline import Deadline
 from momentum_trio.machine import Machine
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
-from momentum_trio.protocol.smtp.client import NO_HANDSHAKE, Client
+from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_event import (
     Concluded,
     ContentWanted,
@@ -104,9 +104,6 @@ class Conversation:
             if client.stage is Stage.READING_CONFIRMATION:
                 self._recall()
         if deadline.fired:
-            if client.stage is Stage.HANDSHAKING_TLS:
-                fallback = self._demand.options.fallback and not self._demand.required(self._place)
-                self.tls_failure = TlsFailure(str(NO_HANDSHAKE), plain_allowed=fallback)
             client.silent()
             await self._hear()
 
@@ -152,8 +149,9 @@ class Conversation:
 
     async def _secure(self) -> None:
         client = self._client
-        self._deadline.touch(self._patience[client.stage])
+        self._deadline.park()  # it has a limit of its own
         made = await secure(self._machine, self._socket, self._place, self._demand, self._chain)
+        self._deadline.resume()
         if isinstance(made, TlsFailure):
             self.tls_failure = made
             client.abandon(Reply.of(made.reason))
@@ -207,7 +205,6 @@ def patience(options: SmtpOptions) -> dict[Stage, float]:
         Stage.DURING_EHLO: hello,
         Stage.AFTER_EHLO: hello,
         Stage.DURING_STARTTLS: hello,
-        Stage.HANDSHAKING_TLS: hello,
         Stage.DURING_XCLIENT: hello,
         Stage.DURING_RSET: options.rset_timeout or math.inf,
         Stage.DURING_MAIL: options.mail_timeout or math.inf,

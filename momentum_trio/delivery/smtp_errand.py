@@ -287,10 +287,13 @@ class Errand:
 
     async def _content(self, work: Work, conversation: Conversation) -> OutgoingContent | Deferred | Bounced:
         """The content as this server takes it, or why it cannot go there."""
-        outfit, anyway = self._outfit, self._options.eight_bit_transform == AS_IT_IS
+        outfit, parcel = self._outfit, work.parcel
+        anyway = self._options.eight_bit_transform == AS_IT_IS
         try:
             if work.content is None:
-                content = OutgoingContent(outfit.contents, work.parcel.batch, outfit.signer, self._feed.chain)
+                content = OutgoingContent(
+                    outfit.contents, work.parcel.batch, outfit.signer, work.parcel.attempts[0].chain
+                )
                 if (refused := await content.inspect()) is not None:
                     return refused
                 work.content = content

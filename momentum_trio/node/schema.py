@@ -6,6 +6,7 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.dkim_options import DkimDomainOptions, DkimModuleOptions, OutboundSigningOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
@@ -25,6 +26,8 @@ GROUPS: tuple[type[Options], ...] = (
     DeliveryOptions,
     DnsOptions,
     HostOptions,
+    DkimDomainOptions,
+    DkimModuleOptions,
     ListenOptions,
     LmtpOptions,
     LoggerOptions,
@@ -32,6 +35,7 @@ GROUPS: tuple[type[Options], ...] = (
     NameOptions,
     NodeOptions,
     OutboundTlsOptions,
+    OutboundSigningOptions,
     ReceptionOptions,
     SessionOptions,
     SmtpOptions,

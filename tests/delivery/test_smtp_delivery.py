@@ -12,7 +12,8 @@ from delivery_world import EPOCH, MemorySpool, Tree
 from given_feed import GivenFeed
 from scripted_server import CLOSE, DEAF, RESET, SILENCE, STAGES, ScriptedServer
 
-from momentum_trio.delivery.hosts import NO_ADDRESS, Hosts
+from momentum_trio.delivery.destination import NO_ADDRESS
+from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.method import Attempt, Carrier
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp import Smtp
@@ -464,13 +465,26 @@ def test_8_bit_content(answers: Mapping[str, str], options: Mapping[str, str], c
     assert road.server.taken[0].content == content
 
 
-@pytest.mark.parametrize("word", ["ifneeded", "strict", "strip"])
+@pytest.mark.parametrize("word", ["ifneeded", "strict"])
 def test_8_bit_content_is_not_given_to_a_server_that_does_not_offer_it(word: str) -> None:
+    """A header section cannot be converted."""
     road = Road(PLAIN_HELLO, {"Transform_8BitMime_Content": word})
     (outcome,) = road.deliver("bob@d", content=EIGHT_BIT)
     assert isinstance(outcome, Bounced)
     assert outcome.reason.startswith("554 5.6.3 [internal] ")
     assert road.server.lines == ["EHLO mx", "QUIT"]
+
+
+@pytest.mark.parametrize(("hello", "as_it_is"), [(PLAIN_HELLO, False), ({}, True)])
+def test_8_bit_content_is_converted_for_a_server_that_does_not_offer_it(
+    hello: Mapping[str, str], as_it_is: bool
+) -> None:
+    content = SMALL + "ä\r\n".encode()
+    road = Road(hello)
+    assert road.deliver("bob@d", content=content) == [Delivered(SINK)]
+    taken = road.server.taken[0].content
+    assert (taken == content) is as_it_is
+    assert as_it_is or (taken.isascii() and b"quoted-printable" in taken)
 
 
 @pytest.mark.parametrize("content", [b"a\n.\r\n", b"a\r.\r\n", b"x" * (PART_OCTETS * 3 - 1) + b"\n\r\n"])

@@ -36,7 +36,6 @@ from momentum_trio.protocol.smtp.client_steps import GROUP_COMMANDS_MAX, Asked, 
 LEFT: Final = Reply.of("451 4.4.2 [internal] connection closed by remote host")
 NO_TLS: Final = Reply.of("451 4.7.6 [internal] STARTTLS required but not advertised")
 NO_GO_AHEAD: Final = Reply.of("451 4.7.5 [internal] no tls go-ahead")
-NO_HANDSHAKE: Final = Reply.of("451 4.7.5 [internal] TLS negotiation failed")
 NO_XCLIENT: Final = Reply.of("451 4.7.6 [internal] XCLIENT required but not advertised")
 IN_CLEAR: Final = Reply.of("454 4.7.0 [internal] AUTH is not done without TLS")
 DONE: Final = Reply.of("221 2.0.0 [internal] done")
@@ -184,9 +183,8 @@ class Client:
 
     def silent(self) -> None:
         """The shell has waited long enough for what is due now."""
-        if self._state is State.SECURING:
-            self.abandon(NO_HANDSHAKE)
-        elif self._outstanding:
+        assert self._state is not State.SECURING
+        if self._outstanding:
             self.abandon(self._outstanding[0][0].value.unanswered)
         else:
             self.abandon(Asked.CONTENT.value.unsent)
