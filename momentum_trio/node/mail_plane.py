@@ -9,8 +9,10 @@ from dataclasses import replace
 import trio
 
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.signing import Signer
+from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
@@ -34,7 +36,8 @@ class MailPlane:
         self.spool = spool
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
-        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place, self.signer), limits)
+        outfit = Outfit(machine, spool, Hosts(machine, self.generations), self.signer)
+        self.queue = Queue(machine, spool, self.generations, methods(outfit, place), limits)
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()

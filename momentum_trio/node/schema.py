@@ -15,6 +15,7 @@ from momentum_trio.delivery.delivery_options import (
 )
 from momentum_trio.delivery.dkim_options import DkimDomainOptions, DkimModuleOptions, OutboundSigningOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
+from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
@@ -38,6 +39,7 @@ GROUPS: tuple[type[Options], ...] = (
     HostLimitOptions,
     HostOptions,
     ListenOptions,
+    LmtpOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,

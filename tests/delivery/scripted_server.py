@@ -23,6 +23,9 @@ USUAL = {
     "DATA": "354 go",
     "BODY": "250 2.0.0 taken",
     "(out of order)": "503 5.5.1 out of order",
+    "STAR": "220 go ahead",
+    "XCLI": "220 sink.example ESMTP",
+    "AUTH": "235 2.7.0 welcome",
     "RSET": "250 2.0.0 reset",
     "QUIT": "221 2.0.0 bye",
 }
@@ -43,13 +46,20 @@ class Taken:
 
 @dataclass
 class ScriptedServer:
-    """answers: by verb, or by whole line, what is said instead of the usual. lines: all commands of all connections."""
+    """answers: by verb, or by whole line, what is said instead of the usual. lines: all commands of all connections.
+
+    lmtp: it speaks LMTP, and answers to a content for each recipient: ``BODY carol@d`` is one of them.
+    transactions_max: after so many contents a connection ends with 421, a second later.
+    """
 
     answers: Mapping[str, str] = field(default_factory=dict)
+    lmtp: bool = False
+    transactions_max: int = 1_000_000
     lines: list[str] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     cut_short: list[bytes] = field(default_factory=list)
     connections: int = 0
+    peers: list[str] = field(default_factory=list)
 
     async def serve(self, machine: Machine, port: int = 25, family: int = trio.socket.AF_INET) -> None:
         """Accept without end."""
@@ -58,11 +68,22 @@ class ScriptedServer:
                 listener.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
             await listener.bind(("0.0.0.0" if family == trio.socket.AF_INET else "::", port))
             listener.listen(20)
-            async with trio.open_nursery() as nursery:
-                while True:
-                    connection, _ = await listener.accept()
-                    self.connections += 1
-                    nursery.start_soon(self._session, connection)
+            await self._accept(listener)
+
+    async def _accept(self, listener: trio.socket.SocketType) -> None:
+        async with trio.open_nursery() as nursery:
+            while True:
+                connection, peer = await listener.accept()
+                self.connections += 1
+                self.peers.append(str(peer[0]) if peer else "")
+                nursery.start_soon(self._session, connection)
+
+    async def serve_unix(self, machine: Machine, path: str) -> None:
+        """The same on a Unix socket."""
+        with trio.socket.socket(trio.socket.AF_UNIX) as listener:
+            await listener.bind(path)
+            listener.listen(20)
+            await self._accept(listener)
 
     async def _session(self, connection: trio.socket.SocketType) -> None:
         with connection:
@@ -82,13 +103,30 @@ class ScriptedServer:
 
         await self._answer(connection, "banner", "banner")
         transaction: Taken | None = None
+        contents = 0
         while True:
+            if contents >= self.transactions_max:
+                await trio.sleep(1)
+                await connection.send(b"421 4.4.2 enough\r\n")
+                return
             while (end := held.find(b"\r\n")) < 0:
                 await more()
             line = held[:end].decode()
             del held[: end + 2]
             self.lines.append(line)
-            verb = line[:4]
+            verb = "EHLO" if line.startswith("LHLO") and self.lmtp else line[:4]
+            if verb == "BDAT":
+                assert transaction is not None
+                octets, last = line.split()[1:]
+                assert last == "LAST"
+                while len(held) < int(octets):
+                    self.cut_short[:] = [bytes(held)]
+                    await more()
+                transaction.content = bytes(held[: int(octets)])
+                del held[: int(octets)]
+                await self._take(connection, transaction)
+                contents += 1
+                continue
             if (verb == "RCPT" and transaction is None) or (
                 verb == "DATA" and not (transaction and transaction.forward_paths)
             ):
@@ -98,7 +136,7 @@ class ScriptedServer:
                 transaction = Taken(line[11 : line.index(">")], [], b"") if answer.startswith("2") else None
             if verb == "RCPT" and answer.startswith("2"):
                 assert transaction is not None
-                transaction.forward_paths.append(line[9:-1])
+                transaction.forward_paths.append(line[9 : line.index(">")])
             if answer.startswith("354"):
                 assert transaction is not None
                 while not (held.startswith(b".\r\n") or b"\r\n.\r\n" in held):
@@ -107,12 +145,17 @@ class ScriptedServer:
                 end = 0 if held.startswith(b".\r\n") else held.index(b"\r\n.\r\n") + 2
                 transaction.content = (b"\r\n" + held[:end]).replace(b"\r\n.", b"\r\n")[2:]
                 del held[: end + 3]
-                self.cut_short.clear()
-                if self.answers.get("BODY", "2")[0] not in "45":
-                    self.taken.append(transaction)
-                await self._answer(connection, "BODY", "BODY")
+                await self._take(connection, transaction)
+                contents += 1
             if verb == "QUIT":
                 return
+
+    async def _take(self, connection: trio.socket.SocketType, transaction: Taken) -> None:
+        self.cut_short.clear()
+        if self.answers.get("BODY", "2")[0] not in "45":
+            self.taken.append(transaction)
+        for path in transaction.forward_paths if self.lmtp else ("",):
+            await self._answer(connection, "BODY", f"BODY {path}")
 
     async def _answer(self, connection: trio.socket.SocketType, verb: str, line: str) -> str:
         answer = self.answers.get(line, self.answers.get(verb, USUAL.get(verb, "500 what")))

@@ -23,6 +23,7 @@ Hostname = "mx.example"
 SpoolBase = "/var/spool/ecelerity"
 Relay_Domains = ( "example.com" )
 Retry_Interval = 60
+Host_Failure_Retry = 30
 Domain "example.com" { Gateway = "sink" }
 ESMTP_Listener { Listen ":25" {} }
 Control_Listener { Listen "/run/control" {} }
