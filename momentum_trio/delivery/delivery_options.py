@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, SECONDS, one_of, quoted, word_of
-from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.kind import SECONDS, one_of, quoted, word_of
+from momentum_trio.config.option import Kind, Option
 from momentum_trio.config.scope import OUTBOUND
+from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.config.value import Value
 from momentum_trio.net.next_hop import NextHop
 
@@ -24,7 +25,7 @@ def _next_hop(value: Value) -> NextHop | None:
 NEXT_HOP: Kind[NextHop | None] = Kind("string", _next_hop, lambda hop: quoted("" if hop is None else str(hop)))
 
 
-class DeliveryOptions(Options):
+class DeliveryOptions(SuspensionOptions):
     """How, whether and how long mail of a scope is tried."""
 
     method = Option("Delivery_Method", DELIVERY_METHOD, "ESMTP", OUTBOUND, "How mail of the scope is delivered.")
@@ -36,7 +37,6 @@ class DeliveryOptions(Options):
         "The host that mail of the scope goes to, with :PORT behind it if need be. It becomes the routing domain: the"
         " options of the conversation with it are those of its own Domain.",
     )
-    suspended = Option("Suspend_Delivery", BOOLEAN, False, OUTBOUND, "Make no attempts; what is queued stays.")
     retry_interval = Option(
         "Retry_Interval", SECONDS, 1200.0, OUTBOUND, "Wait before the first retry; doubles each time."
     )

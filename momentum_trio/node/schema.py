@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from momentum_trio.config.option import Option, Options
+from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
@@ -13,12 +14,18 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.log.log_options import LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
-from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
+from momentum_trio.reception.reception_options import (
+    BlackholeOptions,
+    DefaultBindingOptions,
+    NameOptions,
+    ReceptionOptions,
+)
 
 GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
     CeilingOptions,
     ControlOptions,
+    DefaultBindingOptions,
     DeliveryOptions,
     ListenOptions,
     LoggerOptions,
@@ -29,6 +36,7 @@ GROUPS: tuple[type[Options], ...] = (
     SessionOptions,
     SmtpOptions,
     SpoolOptions,
+    SuspensionOptions,
 )
 
-DECLARED: tuple[Option[Any], ...] = tuple(option for group in GROUPS for option in group.declared)
+DECLARED: tuple[Option[Any], ...] = tuple(dict.fromkeys(option for group in GROUPS for option in group.declared))
