@@ -8,6 +8,7 @@ from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
+from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
@@ -33,6 +34,7 @@ GROUPS: tuple[type[Options], ...] = (
     NameOptions,
     NodeOptions,
     ReceptionOptions,
+    ReportOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,
