@@ -30,7 +30,6 @@ INTERNAL: Final = "[internal]"  # in a reason: the words are this host's own (sp
 
 _NOT_PLAIN = re.compile(r"[^ -~]")
 _NOT_QCHAR = re.compile(r"[^!-*,-<>-\[\]-~]")  # RFC 6533 section 3
-_UNFIT = re.compile(rb"[^\r\n]{999}|\r(?!\n)|(?<!\r)\n|\0")
 _NOT_QUOTED_PRINTABLE = re.compile(rb"[^\t -<>-~]|[\t ]\Z")
 _QUOTED_LINE_OCTETS_MAX = 76  # RFC 2045 section 6.7 (5)
 _CODES = re.compile(r"(?:([245])[0-9]{2}(?![0-9])[ -]?)?(?:([245])(\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.]))?")
@@ -156,7 +155,16 @@ def returnable(content: bytes, header_octets: int) -> bool:
     Its lines must have the length and the ends that any host takes, and its header section must be ASCII: otherwise
     only that section is returned, encoded.
     """
-    return content[:header_octets].isascii() and _UNFIT.search(content) is None
+    return content[:header_octets].isascii() and _has_lines(content)
+
+
+def _has_lines(octets: bytes) -> bool:
+    """Whether *octets* are lines of at most 998 octets, with CRLF between them and no CR, LF or NUL inside."""
+    lines = octets.split(b"\r\n")
+    ends = len(lines) - 1
+    return (
+        octets.count(b"\n") == octets.count(b"\r") == ends and b"\0" not in octets and len(max(lines, key=len)) <= 998
+    )
 
 
 def status_of(reason: str, action: Action) -> str:
@@ -273,7 +281,7 @@ def _original(notice: Notice) -> Iterator[bytes]:
         yield from (b"Content-Type: message/rfc822\r\n", encoding, b"\r\n", octets, b"\r\n")
     elif notice.returned is Returned.HEADERS:
         yield b"Content-Type: text/rfc822-headers\r\n"
-        if octets.isascii() and _UNFIT.search(octets) is None:
+        if octets.isascii() and _has_lines(octets):
             yield from (b"\r\n", octets, b"\r\n")
         else:
             yield from (b"Content-Transfer-Encoding: quoted-printable\r\n\r\n", quoted_printable(octets), b"\r\n")
