@@ -10,6 +10,7 @@ from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
@@ -39,6 +40,7 @@ GROUPS: tuple[type[Options], ...] = (
     SmtpOptions,
     SpoolOptions,
     SuspensionOptions,
+    TranscodeOptions,
 )
 
 DECLARED: tuple[Option[Any], ...] = tuple(dict.fromkeys(option for group in GROUPS for option in group.declared))

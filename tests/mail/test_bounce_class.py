@@ -14,9 +14,9 @@ REPLIES: dict[BounceClass, tuple[str, ...]] = {
         "550 5.1.1 <bob@example.com>: Recipient address rejected: User unknown in local recipient table",
         "550 5.1.1 <bob@example.com>... User unknown",
         (
-            "550-5.1.1 The email account that you tried to reach does not exist. Please try 550-5.1.1 double-checking the "
-            "recipient's email address for typos or 550-5.1.1 unnecessary spaces. For more information, go to 550 5.1.1 "
-            "https://support.google.com/mail/?p=NoSuchUser a1-20020a170902 - gsmtp"
+            "550-5.1.1 The email account that you tried to reach does not exist. Please try 550-5.1.1 double-checking "
+            "the recipient's email address for typos or 550-5.1.1 unnecessary spaces. For more information, go to "
+            "550 5.1.1 https://support.google.com/mail/?p=NoSuchUser a1-20020a170902 - gsmtp"
         ),
         (
             "550 5.2.1 The email account that you tried to reach is disabled. Learn more at "
@@ -24,8 +24,8 @@ REPLIES: dict[BounceClass, tuple[str, ...]] = {
         ),
         "550 5.2.1 The email account that you tried to reach is inactive - gsmtp",
         (
-            "550 5.5.0 Requested action not taken: mailbox unavailable. [SN1NAM02FT0052.eop-nam02.prod.protection.outlook"
-            ".com]"
+            "550 5.5.0 Requested action not taken: mailbox unavailable. "
+            "[SN1NAM02FT0052.eop-nam02.prod.protection.outlook.com]"
         ),
         "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient bob@example.com not found by SMTP address lookup",
         "550 5.4.1 Recipient address rejected: Access denied. [AM7EUR03FT012.eop-EUR03.prod.protection.outlook.com]",
@@ -122,15 +122,15 @@ REPLIES: dict[BounceClass, tuple[str, ...]] = {
         "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.spamcop.net",
         "550 SC-001 (COL004-MC1F12) Unfortunately, messages from 192.0.2.1 weren't sent. You are on a block list",
         (
-            "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints - "
-            "4.16.55.1; see https://postmaster.yahooinc.com/error-codes"
+            "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints "
+            "- 4.16.55.1; see https://postmaster.yahooinc.com/error-codes"
         ),
         "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in Spamhaus's list",
         "554 RLY:B1 https://postmaster.aol.com/error-codes#554rlyb1",
         "421 mx.example Error: (HVU:B1) The URL contained in your email has generated complaints; user complaints",
         (
-            "550-5.7.1 [192.0.2.1] Our system has detected an unusual rate of 550-5.7.1 unsolicited mail originating from "
-            "your IP address."
+            "550-5.7.1 [192.0.2.1] Our system has detected an unusual rate of 550-5.7.1 unsolicited mail originating "
+            "from your IP address."
         ),
         "421-4.7.0 unsolicited mail originating from your IP address. To protect our users from spam",
         "554 Your IP (192.0.2.1) is blacklisted by barracudacentral",
