@@ -477,4 +477,6 @@ def _failed(work: Work, outcome: Deferred | Bounced, now: float, *, permanent: b
         trio.current_time() - work.born,
         outcome.peer_address,
         outcome.reason,
+        batch.octets,
+        batch.received_at,
     )

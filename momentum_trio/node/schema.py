@@ -14,7 +14,7 @@ from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
-from momentum_trio.log.log_options import LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -25,6 +25,7 @@ from momentum_trio.reception.reception_options import (
 
 GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
+    BounceLoggerOptions,
     CeilingOptions,
     ControlOptions,
     DefaultBindingOptions,

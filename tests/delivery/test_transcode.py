@@ -44,7 +44,7 @@ def options(pattern: str, replacement: str) -> TranscodeOptions:
     ],
 )
 def test_replies(pattern: str, replacement: str, reason: str, becomes: str) -> None:
-    kinds = {"4": Deferred, "5": Bounced}
+    kinds: dict[str, type[Deferred | Bounced]] = {"4": Deferred, "5": Bounced}
     outcome = kinds[reason[0]](reason, 5, "192.0.2.1", 31)
     expected = kinds[becomes[0]](becomes, 5, "192.0.2.1", 31)
     assert transcoded(options(pattern, replacement), outcome) == expected

@@ -122,8 +122,8 @@ REPLIES: dict[BounceClass, tuple[str, ...]] = {
         "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.spamcop.net",
         "550 SC-001 (COL004-MC1F12) Unfortunately, messages from 192.0.2.1 weren't sent. You are on a block list",
         (
-            "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints "
-            "- 4.16.55.1; see https://postmaster.yahooinc.com/error-codes"
+            "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user "
+            "complaints - 4.16.55.1; see https://postmaster.yahooinc.com/error-codes"
         ),
         "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in Spamhaus's list",
         "554 RLY:B1 https://postmaster.aol.com/error-codes#554rlyb1",
