@@ -6,6 +6,7 @@ from momentum_trio.config.host_kind import NEXT_HOP
 from momentum_trio.config.kind import BOOLEAN, COUNT, INTEGER, SECONDS, THROTTLE, either, one_of
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL, OUTBOUND, scopes
+from momentum_trio.config.suspension_options import SuspensionOptions
 
 # MAILDIR and BLACKHOLE are ours: the original delivers locally with modules of its own.
 METHOD_WORDS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM", "APN", "GCM", "MM7", "MAILDIR", "BLACKHOLE")
@@ -18,7 +19,7 @@ GATEWAY_METHODS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM")
 RETRIES_MAX = either(one_of("auto", "none"), COUNT)
 
 
-class DeliveryOptions(Options):
+class DeliveryOptions(SuspensionOptions):
     """How, whether and how long mail of a scope is tried."""
 
     method = Option("Delivery_Method", DELIVERY_METHOD, "ESMTP", OUTBOUND, "How mail of the scope is delivered.")
@@ -30,7 +31,6 @@ class DeliveryOptions(Options):
         "The host that mail of the scope goes to, with :PORT behind it if need be. It becomes the routing domain: the"
         " options of the conversation with it are those of its own Domain.",
     )
-    suspended = Option("Suspend_Delivery", BOOLEAN, False, OUTBOUND, "Make no attempts; what is queued stays.")
     retry_interval = Option(
         "Retry_Interval", SECONDS, 1200.0, OUTBOUND, "Wait before the first retry; doubles each time."
     )
@@ -50,22 +50,6 @@ class DeliveryOptions(Options):
         False,
         OUTBOUND,
         "Give up a message that has expired when its turn comes, without the usual last attempt.",
-    )
-
-
-class DelayNoticeOptions(Options):
-    """Whether and when a sender is told that his mail is late (RFC 3464, action delayed)."""
-
-    enable = Option("Generate_Delay_DSN", BOOLEAN, False, OUTBOUND, "Tell senders of mail that is still tried.")
-    notice_interval = Option(
-        "Delay_DSN_Retry_Interval", SECONDS, 3600.0, OUTBOUND, "Age at which they are told first; doubles each time."
-    )
-    notice_interval_max = Option(
-        "Delay_DSN_Max_Retry_Interval",
-        SECONDS,
-        43200.0,
-        OUTBOUND,
-        "The longest time between two such reports; 0 sets no longest.",
     )
 
 

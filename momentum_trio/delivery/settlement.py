@@ -14,16 +14,17 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.custody import Custody
-from momentum_trio.delivery.delivery_options import DelayNoticeOptions
 from momentum_trio.delivery.holdings import Hand, Holdings, Unread
 from momentum_trio.delivery.lane import Lane
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.report_contract import Failure, Report, Reporter
-from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, notice_age_seconds, verdict, wait_seconds
+from momentum_trio.delivery.report_options import ReportOptions, notice_age_seconds
+from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, verdict, wait_seconds
 from momentum_trio.delivery.route import Route
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.dsn import Notify
+from momentum_trio.reception.received import received
 from momentum_trio.spool.fault import SpoolFault, SpoolSick
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Conclusion, Receipt, Retry
 
@@ -176,8 +177,7 @@ class Settlement:
             wait += spread_seconds * self._machine.entropy.fraction()
         notices = _notices(hand)
         if self._reporter is not None and hand.batch.reverse_path and hand.message.notify.on_delay:
-            options = DelayNoticeOptions.resolve(route.own_chain)
-            if options.enable and age >= notice_age_seconds(options, notices):
+            if age >= notice_age_seconds(ReportOptions.resolve(route.own_chain), notices):
                 ending = self._ending(hand, outcome, attempts=retries + 1)
                 together.late[hand.batch.batch_id].append(ending)
                 notices += 1
@@ -250,6 +250,8 @@ class Settlement:
         async with self._spool.begin() as entry:
             await entry.write(report.octets)
             receipt = await self._spool.commit(entry, report.batch, concluding=concluding)
+        for message in receipt.batch.messages:
+            self._machine.events.publish(received(receipt.batch, message))
         self._taken(receipt)
 
     async def _record(self, together: Round) -> None:
@@ -319,6 +321,8 @@ class Settlement:
             age_seconds=self._holdings.age(hand.ticket),
             peer_address=outcome.peer_address,
             reason=outcome.reason,
+            message_octets=batch.octets,
+            received_at=batch.received_at,
         )
 
     def _panic(self, text: str) -> None:

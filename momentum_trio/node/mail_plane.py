@@ -11,6 +11,7 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
+from momentum_trio.delivery.report import Reporter
 from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.limits.contract import SharedState
@@ -37,7 +38,8 @@ class MailPlane:
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
         outfit = Outfit(machine, spool, Hosts(machine, self.generations), self.signer)
-        self.queue = Queue(machine, spool, self.generations, methods(outfit, place), limits)
+        reporter = Reporter(machine, spool, spool.next_id)
+        self.queue = Queue(machine, spool, self.generations, methods(outfit, place), limits, reporter=reporter)
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()
