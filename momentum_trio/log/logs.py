@@ -79,6 +79,7 @@ class Logs:
         self._beats: tuple[tuple[float, Callable[[float], None]], ...] = ()
         self._failing: set[str] = set()
         self._wake, self._full, self._retuned = trio.Event(), trio.Event(), trio.Event()
+        self._flushed = trio.Event()  # of the flush under way, or the next one
 
     def take(self, record: Record) -> None:
         """Format *record* for every file that wants it. Never blocks, never raises."""
@@ -104,11 +105,20 @@ class Logs:
         self._retuned.set()
         self._wake.set()
 
-    def reopen(self) -> None:
-        """Open every file anew: somebody renamed them (``reopen logs``)."""
-        for destination in self._destinations.values():
+    async def reopen(self) -> tuple[str, ...]:
+        """Open every file anew: somebody renamed them (``reopen logs``). No line goes to the old ones afterwards.
+
+        Returns: those that could not be opened; their lines wait, within a bound.
+        Cancellation: they are opened anew all the same, a little later.
+        """
+        anew = tuple(self._destinations.values())
+        for destination in anew:
             destination.reopen()
-        self._wake.set()
+        while any(destination.is_to_reopen for destination in anew):
+            self._wake.set()
+            self._full.set()
+            await self._flushed.wait()
+        return tuple(destination.path for destination in anew if destination.path in self._failing)
 
     async def flush_for_ever(self) -> None:
         """Move lines to the disk, one batch at a time."""
@@ -139,6 +149,8 @@ class Logs:
             await destination.close(self._machine.disk)
             if destination.waiting:
                 self._panic(f"log {destination.path}: closed with lines unwritten")
+        self._flushed.set()
+        self._flushed = trio.Event()
         return all(healthy)
 
     async def finish(self) -> None:

@@ -13,6 +13,7 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.log.log_options import LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
+from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
 
 GROUPS: tuple[type[Options], ...] = (
@@ -26,6 +27,7 @@ GROUPS: tuple[type[Options], ...] = (
     NameOptions,
     NodeOptions,
     ReceptionOptions,
+    SecurityOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,
