@@ -243,4 +243,6 @@ class SimProcess:
         return round(trio.current_time() * 1_000_000)
 
     def notify(self, state: str) -> None:
-        self._life.host.trace("notify", life=self._life, state=state)
+        if self._life.alive:
+            self._life.notices.append(state)
+            self._life.host.trace("notify", life=self._life, state=state)

@@ -44,6 +44,10 @@ Domain "example.net" {
   Message_Expiration = 900
 }
 
+ec_logger "ec_logger1" {
+  mainlog = "/nowhere/mainlog"
+}
+
 ESMTP_Listener {
   Banner_Hostname = "mx1"
   Listen "*:2525" {
