@@ -127,15 +127,11 @@ def test_root_is_given_up_in_every_thread_and_the_port_opened_again(start: type[
         assert int(status["CapEff"], 16) in (0, BIND)
         assert int(status["CapPrm"], 16) in (0, BIND)
 
-    assert (
-        host.console(
-            "config", "set", "esmtp_listener", "listen", f"127.0.0.1:{host.port}", "enable", "false"
-        ).returncode
-        == 0
-    )
+    place = ("esmtp_listener", "listen", f"127.0.0.1:{host.port}")
+    assert host.console("config", "set", *place, "enable", "false").returncode == 0
     with pytest.raises(ConnectionRefusedError):
         host.send()
-    again = host.console("config", "set", "esmtp_listener", "listen", f"127.0.0.1:{host.port}", "enable", "true")
+    again = host.console("config", "set", *place, "enable", "true")
     assert again.returncode == 0, again.stdout
     host.send()
 
