@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 COPY_OCTETS: Final = 1024 * 1024
 PART: Final = ".part"  # of a compressed file that is not whole yet
 COMPRESSIONS: Final[dict[str, Callable[[IO[bytes]], IO[bytes]]]] = {
     ".bz2": lambda file: bz2.BZ2File(file, "wb"),
-    ".gz": lambda file: gzip.GzipFile("", "wb", fileobj=file),
+    ".gz": lambda file: cast("IO[bytes]", gzip.GzipFile("", "wb", fileobj=file)),
 }
 """How files are compressed, by the ending they then have. ``bzip2`` and ``gzip`` read them."""
 _NUMBERED = re.compile(r"\.([1-9][0-9]{0,8})(\.bz2|\.gz|\.xz|\.zst)?(\.part)?")

@@ -64,9 +64,9 @@ def lines(log: Path) -> list[str]:
     found: list[str] = []
     for file in turned(log):
         assert not file.is_part
-        opened = {"": open, ".bz2": bz2.open, ".gz": gzip.open}[file.ending]
-        with opened(file.path, "rt") as text:
-            found += text.read().splitlines()
+        octets = file.path.read_bytes()
+        plain = {"": bytes, ".bz2": bz2.decompress, ".gz": gzip.decompress}[file.ending](octets)
+        found += plain.decode().splitlines()
     return found + (log.read_text().splitlines() if log.exists() else [])
 
 
