@@ -27,6 +27,11 @@ class Condition:
     read: Callable[[Entry], str | None]
     test: Test
 
+    def holds(self, entry: Entry) -> bool:
+        """Whether *entry* has such a thing, and it is as wanted."""
+        found = self.read(entry)
+        return found is not None and self.test(found)
+
 
 def equal(text: str) -> Test:
     """Equal, in any case of letters."""
@@ -103,10 +108,15 @@ def binding_group(entry: Entry) -> str | None:
 class Filter:
     """All that was asked. letters: the types wanted, all if empty. since, until: Unix seconds, both included."""
 
-    conditions: list[Condition] = field(default_factory=list)
+    conditions: Sequence[Condition] = ()
     letters: frozenset[str] = frozenset()
     since: float = float("-inf")
     until: float = float("inf")
+    _by_name: tuple[tuple[Condition, ...], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = dict.fromkeys(condition.name for condition in self.conditions)
+        self._by_name = tuple(tuple(c for c in self.conditions if c.name == name) for name in names)
 
     def of_type(self, entry: Entry) -> bool:
         """Whether its type and its time were asked for."""
@@ -117,17 +127,11 @@ class Filter:
         return self.of_type(entry) and self.story_matches((entry,))
 
     def story_matches(self, entries: Sequence[Entry]) -> bool:
-        """Whether every condition is satisfied by one of *entries*."""
-        return self.names_satisfied(entries) == {condition.name for condition in self.conditions}
-
-    def names_satisfied(self, entries: Sequence[Entry]) -> set[str]:
-        """The names of the conditions that one of *entries* satisfies."""
-        return {
-            condition.name
-            for condition in self.conditions
-            for entry in entries
-            if (found := condition.read(entry)) is not None and condition.test(found)
-        }
+        """Whether of the conditions of each name one is satisfied by one of *entries*."""
+        return all(
+            any(condition.holds(entry) for condition in alternatives for entry in entries)
+            for alternatives in self._by_name
+        )
 
 
 def letter(entry: Entry) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 LINE_CHARACTERS_MAX: Final = 1024 * 1024
 SHOWN_CHARACTERS_MAX: Final = 80
-_INTEGER = re.compile(r"[0-9]{1,18}")
+_DIGITS_MAX: Final = 18
 _SECONDS = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 
@@ -40,7 +40,7 @@ def bounded(line: str) -> None:
 
 def integer(text: str, what: str) -> int:
     """Decimal digits and nothing else."""
-    if not _INTEGER.fullmatch(text):
+    if not (text.isdigit() and text.isascii() and len(text) <= _DIGITS_MAX):
         raise NotOurs(f"{what} is no number: {text[:SHOWN_CHARACTERS_MAX]!r}")
     return int(text)
 

@@ -65,8 +65,9 @@ def lines(log: Path) -> list[str]:
     for file in turned(log):
         assert not file.is_part
         octets = file.path.read_bytes()
-        plain = {"": bytes, ".bz2": bz2.decompress, ".gz": gzip.decompress}[file.ending](octets)
-        found += plain.decode().splitlines()
+        if file.ending:
+            octets = (bz2 if file.ending == ".bz2" else gzip).decompress(octets)
+        found += octets.decode().splitlines()
     return found + (log.read_text().splitlines() if log.exists() else [])
 
 
