@@ -26,6 +26,7 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
+from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
     DefaultBindingOptions,
@@ -57,6 +58,7 @@ GROUPS: tuple[type[Options], ...] = (
     ReceptionOptions,
     ReportOptions,
     ResidentOptions,
+    SecurityOptions,
     ServerOptions,
     SessionOptions,
     SmtpOptions,

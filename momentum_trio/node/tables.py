@@ -14,6 +14,7 @@ from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.pid import PID
 from momentum_trio.node.commands.quit import QUIT
+from momentum_trio.node.commands.reopen_logs import REOPEN_LOGS
 from momentum_trio.node.commands.shutdown import SHUTDOWN
 from momentum_trio.node.commands.summary import SUMMARY
 from momentum_trio.node.commands.version import VERSION
@@ -28,6 +29,7 @@ COMMANDS = (
     PID,
     QUIT,
     RELOAD,
+    REOPEN_LOGS,
     SET,
     SHOW,
     SHOWRECURSE,
