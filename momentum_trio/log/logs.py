@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from momentum_trio.log import acctlog, jsonlines, mainlog, paniclog, rejectlog
+from momentum_trio.log import acctlog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
 from momentum_trio.log.log_options import LoggerOptions
 from momentum_trio.machine import Machine
@@ -20,12 +20,14 @@ from momentum_trio.mail.record import (
     Authorized,
     Delivered,
     Failed,
+    Imported,
     Level,
     Panic,
     Received,
     Reconfigured,
     Record,
     Rejected,
+    Transferred,
 )
 
 FLUSH_SECONDS = 0.05
@@ -178,11 +180,13 @@ class Logs:
         main = self._put(options.mainlog, options.mainlog_mode, known)
         reject = self._put(options.rejectlog, options.rejectlog_mode, known) if options.log_rejections else None
         account = self._put(options.acctlog, options.acctlog_bits, known)
+        imports = self._put(options.importlog, options.importlog_mode, known)
         panic = self._put(options.paniclog, options.paniclog_mode, known) if options.log_errors else None
         if options.log_receptions:
             wire(main, Received, mainlog.received)
         if options.log_deliveries:
             wire(main, Delivered, mainlog.delivered)
+            wire(main, Transferred, mainlog.delivered)
         if main is not None and (options.log_transient_failures or options.log_permanent_failures):
             writers.setdefault(Failed, []).append(
                 _failures(options, main, jsonlines.json_line if json else mainlog.failed)
@@ -190,6 +194,7 @@ class Logs:
         wire(reject, Rejected, rejectlog.rejected)
         wire(account, Authenticated, acctlog.authenticated)
         wire(account, Authorized, acctlog.authorized)
+        wire(imports, Imported, importlog.imported)
         if panic is not None:
             writers.setdefault(Panic, []).append(
                 _panics(options, panic, jsonlines.json_line if json else paniclog.panic)
