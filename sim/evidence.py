@@ -91,6 +91,8 @@ class Evidence:
     reports: list[Report] = field(default_factory=list)  # notifications that arrived; they are not in *arrived*
     heard: list[Heard] = field(default_factory=list)  # by the sinks; its times are the kernel's
     load_began: float = 0.0
+    logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by host and path, as they were at *logs_read*
+    logs_read: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

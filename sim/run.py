@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import ip_address
@@ -21,10 +22,12 @@ from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProto
 from . import certificates, checks, marks
 from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
+from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
 from .checks.reports import due
 from .client import Sender, Target
+from .custodian import Custodian
 from .drain_limit import drain_limit
 from .draw import draw
 from .dsn import is_report, read_report
@@ -50,6 +53,8 @@ LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all
 COUNTS_SECONDS = 5.0  # for the node's own counts
 LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
+SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools; in all the load's time
+LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
 SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
@@ -102,6 +107,7 @@ class Course:
             world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
         self.nameservers = self._equipped_with_names(scenario)
         self.arrivals = Arrivals(scenario.mails)
+        self._custodian = Custodian(world)
         self._locks: dict[str, trio.Lock] = {}
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
@@ -172,6 +178,7 @@ class Course:
             for service in self._services():
                 self.arrivals.add(service.plan, _tree(service))
             self.evidence.load_began = self.stage.began = self.world.kernel.now
+            self._sample_spools(max(SAMPLE_SECONDS_MIN, self.scenario.duration_seconds / SAMPLES_MAX))
             try:
                 await self._load()
                 await self._drain()
@@ -392,15 +399,37 @@ class Course:
                 files = service.host.store.files(f"{SpoolOptions.resolve(tree.chain_global()).base}/log")
                 self.evidence.spool_octets.append((service.host.name, self.now(), sum(files.values()), 0))
 
+    def _sample_spools(self, every_seconds: float) -> None:
+        """Note how much of the disks the spools take and their mail may take, now and again till the load is over."""
+        for service in self._services():
+            if service.running and (tree := _tree(service)) is not None:
+                base, store = SpoolOptions.resolve(tree.chain_global()).base, service.host.store
+                with suppress(OSError):  # it is being made
+                    in_use = sum(sum(store.files(f"{base}/{part}").values()) for part in ("log", "content"))
+                    live = self._custodian.live_octets(service.host.name)
+                    self.evidence.spool_octets.append((service.host.name, self.now(), in_use, live))
+        if not self._load_over.is_set():
+            kernel = self.world.kernel
+            kernel.at(kernel.now + every_seconds, self._sample_spools, every_seconds, rank=Order.END)
+
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():
             if service.life is not None and service.running:
                 into[service.host.name] = asdict(service.life.usage())
 
+    def _read_logs(self, services: list[Service]) -> None:
+        """Before the last power loss: nobody promises that a log lasts."""
+        self.evidence.logs_read = self.now()
+        for service in services:
+            for path in {path: None for log in LOGS for path in words(root_of(service.plan), log) if path}:
+                with suppress(OSError):  # it was never made
+                    self.evidence.logs[service.host.name, path] = service.host.store.octets(path)
+
     async def _examine(self) -> None:
         """Power fails everywhere, nothing unsynced survives; what the disks then hold, and owe, is what there is."""
         living = self._living()
         services = self._services(living)
+        self._read_logs(services)
         for service in services:
             service.hold()
             service.host.store.power_loss()

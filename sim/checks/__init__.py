@@ -15,6 +15,7 @@ from .delivered_once import delivered_once
 from .drained import drained
 from .envelope_kept import envelope_kept
 from .failed_set_changes_nothing import failed_set_changes_nothing
+from .logs_agree import logs_agree
 from .no_accepted_lost import no_accepted_lost
 from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
 from .no_damage_without_cause import no_damage_without_cause
@@ -49,6 +50,7 @@ ALL = (
     Check("retried_in_time", retried_in_time),
     Check("throttled", throttled),
     Check("records_agree", records_agree),
+    Check("logs_agree", logs_agree),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

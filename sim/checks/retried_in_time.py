@@ -1,7 +1,8 @@
 """A deferred message is tried again when the retry rule says: not before, and in a calm not much later.
 
 The rule, as the manual has it: ``Retry_Interval`` after the first attempt, twice as long after each further one, at
-most ``Max_Retry_Interval``; but when it is to expire, once more, or given up. Only attempts of one life are compared: what it knew of the last one may be lost with it.
+most ``Max_Retry_Interval``; but when it is to expire, once more, or given up. Only attempts of one life are compared:
+what it knew of the last one may be lost with it.
 """
 
 from __future__ import annotations

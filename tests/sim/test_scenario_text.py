@@ -112,7 +112,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Host c { offers = DSN } }", "offers: a client is no sink"),
         (HOSTS + "Host c { Behaviour b { } } }", "Behaviour: a client is no sink"),
         (HOSTS + "Host s { addresses = 10.0.0.3 program = sink offers = DNS } }", "'DNS' (did you mean DSN?)"),
-        (HOSTS + "Host s { addresses = 10.0.0.3 program = sink Behaviour b { reply = no } } }", "expected a code and a"),
+        (HOSTS + "Host s { addresses = 10.0.0.3 program = sink Behaviour b { reply = n } } }", "expected a code and a"),
         (HOSTS + "At 5s { dns_servfail = mx for = 1s } }", "dns_servfail: 'mx' is no nameserver"),
         (HOSTS + "Name mx { is = c } }", "Name: 'mx' is a host's name already"),
         (HOSTS + "Name a.example { is = mc } }", "is: there is no host 'mc' (did you mean c?)"),
