@@ -18,7 +18,7 @@ from delivery_world import MemorySpool, Tree, machine_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_socket import MemorySocket
-from momentum_trio.delivery.one_batch import ByBatch
+from one_batch import ByBatch
 
 from momentum_trio.delivery.blackhole import Blackhole, Blackholed
 from momentum_trio.delivery.hosts import Hosts
