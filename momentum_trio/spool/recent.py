@@ -54,7 +54,8 @@ class Recent:
 
     def put(self, row: int, batch: Batch, content: bytes | None) -> RecentBatch:
         """Keep it for a while."""
-        self.drop(row)
+        if row in self._batches:
+            self.drop(row)
         recent = self._batches[row] = RecentBatch(batch, content)
         self._octets += recent.octets
         while self._octets > self._octets_max and len(self._batches) > 1:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
@@ -74,6 +75,8 @@ T = TypeVar("T")
 
 DIRECTORY_MODE = 0o750
 SEGMENT_OCTETS_MIN = 1024
+RECORD_OCTETS_MAX = 256 * 1024  # of outcomes or moves, about; more go into several records
+SETTLED_OCTETS, MOVED_OCTETS = 512, 32  # of one message in such a record, at most
 FIRST_INCARNATIONS = 100_000
 
 
@@ -117,6 +120,11 @@ def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
     )
 
 
+def parts(values: Sequence[T], count_max: int) -> Iterator[Sequence[T]]:
+    """*values* in parts of at most so many."""
+    return (values[first : first + count_max] for first in range(0, len(values), count_max))
+
+
 class Spool:
     """Made by ``open_spool``."""
 
@@ -149,6 +157,9 @@ class Spool:
         self._committer = Committer(
             self._log, compaction, self._files, self._report_error, force_fsync=terms.force_fsync
         )
+        record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
+        self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
+        self._moved_max = max(1, record_octets_max // MOVED_OCTETS)
         self._durability = Durability.SYNCED if terms.force_fsync else Durability.WRITTEN
 
     # -- taking custody ----------------------------------------------------------------------------------------------
@@ -177,7 +188,7 @@ class Spool:
         if batch.octets != entry.octets:
             batch = batch.with_octets(entry.octets)
         content = await entry.finish()
-        ended = self._named(concluding)
+        ended = self._named(concluding) if concluding else []
         custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
         envelope = self._wire.encode(custody)
         if len(envelope) > ENVELOPE_OCTETS_MAX:
@@ -241,6 +252,10 @@ class Spool:
         spool is closed.
         Cancellation: before hand-over to the committer, as if never called; after it, shielded.
         """
+        both = zip_longest(parts(concluded, self._settled_max), parts(postponed, self._settled_max), fillvalue=())
+        await self._each_shielded([self._settled(*part) for part in both])
+
+    def _settled(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> Request:
         ended = self._named(concluded)
         dues = [named._replace(what=shortened(named.what)) for named in self._named(postponed)]
         settled = Settled(ended_of(ended), [due_of(named.message_id, named.what) for named in dues])
@@ -252,7 +267,15 @@ class Spool:
                 if self._still(named):
                     self._ledger.postpone(named.ticket, named.what)
 
-        await self._committer.put(Request("outcomes", frame, demands_sync=False, handed=handed))
+        return Request("outcomes", frame, demands_sync=False, handed=handed)
+
+    async def _each_shielded(self, requests: Sequence[Request]) -> None:
+        """One after the other; once the first is handed over none is left out."""
+        begun = False
+        for request in requests:
+            with trio.CancelScope(shield=begun):
+                await self._committer.put(request)
+            begun = True
 
     def _named(self, tickets: Iterable[tuple[int, T]]) -> list[Named[T]]:
         """Those of messages in custody, by their ids too: a ticket may pass to another while a request waits."""
@@ -286,9 +309,15 @@ class Spool:
         """Have messages go another way; None: as before. An empty *routing_domain*: their paths' domains again.
 
         Durable when it returns. Messages that are not in custody are passed over.
-        Raises: SpoolFull, SpoolSick: nothing was moved then.
-        Cancellation: as of ``commit``.
+        Raises: SpoolFull, SpoolSick: some of very many may have been moved then.
+        Cancellation: as of ``settle``.
         """
+        some = parts(tickets, self._moved_max)
+        await self._each_shielded([self._moved(part, binding_group, binding, routing_domain) for part in some])
+
+    def _moved(
+        self, tickets: Sequence[int], binding_group: str | None, binding: str | None, routing_domain: str | None
+    ) -> Request:
         named = self._named([(ticket, None) for ticket in tickets])
         moved = Moved([each.message_id for each in named], binding_group, binding, routing_domain)
 
@@ -299,17 +328,7 @@ class Spool:
             self._ledger.move(still, binding_group, binding, routing_domain)
 
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
-        await self._committer.put(Request("a move", frame, demands_sync=True, kept=kept))
-
-    async def conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
-        """As ``settle``, by message ids. To go."""
-        found = [(self.find(message_id), conclusion) for message_id, conclusion in outcomes]
-        await self.settle([(ticket, conclusion) for ticket, conclusion in found if ticket is not None], ())
-
-    async def postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
-        """As ``settle``, by message ids. To go."""
-        found = [(self.find(message_id), retry) for message_id, retry in retries]
-        await self.settle((), [(ticket, retry) for ticket, retry in found if ticket is not None])
+        return Request("a move", frame, demands_sync=True, kept=kept)
 
     # -- figures -----------------------------------------------------------------------------------------------------
 
