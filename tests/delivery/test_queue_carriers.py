@@ -117,12 +117,12 @@ class House:
 
 @asynccontextmanager
 async def house(
-    wire: Wire, scopes: Mapping[Any, Mapping[str, str]] | None = None, connections_max: int = 1000, **options: str
+    wire: Wire, scopes: Mapping[Any, Mapping[str, str]] | None = None, /, **options: Any
 ) -> AsyncIterator[House]:
     machine, records = machine_with()
     spool = MemorySpool()
     held = generations({"": options} | dict(scopes or {}))
-    queue = Queue(machine, spool, held, [wire], LocalState("mx"), connections_max=connections_max)
+    queue = Queue(machine, spool, held, [wire], LocalState("mx"))
     async with trio.open_nursery() as nursery:
         await nursery.start(queue.run)
         yield House(queue, spool, records, held)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.config.chain import Chain
-from momentum_trio.delivery.method import Attempt, Feed
+from momentum_trio.delivery.method import Attempt, Carrier, Feed, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report_contract import Failure, Report
@@ -120,7 +120,7 @@ class World:
 
     async def begin(self) -> None:
         machine, self.records = machine_with()
-        ways = [Wire(self.fate), Local(self.fate)]
+        ways: list[Method | Carrier] = [Wire(self.fate), Local(self.fate)]
         self.queue = Queue(
             machine, self.spool, self.held, ways, LocalState("mx"), reporter=self.postmaster, connections_max=4
         )
@@ -201,7 +201,7 @@ def test_each_message_is_concluded_once_or_owed(fate: Fate, program: list[tuple[
             fate.connections.clear()
             world.spool.full = False
             await _do(world, ("configure", {}))
-            await trio.sleep(200_000)
+            await trio.sleep_until(trio.current_time() + 200_000)
             world.check()
             assert not world.spool.holding
             assert not len(world.queue.holdings.lanes)
