@@ -16,6 +16,7 @@ from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFull, SpoolSic
 
 SPOOL_FULL = Deferred(replies.SPOOL_FULL, "spool")
 SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
+MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of the message context
 
 
 class Incoming:
@@ -143,4 +144,5 @@ class Incoming:
             octets=octets,
             peer_address=client.peer_text,
             protocol=client.protocol,
+            context=MAY_RELAY if self._transaction.rules.client_may_relay else (),
         )
