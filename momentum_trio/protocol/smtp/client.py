@@ -311,8 +311,8 @@ class Client:
         else:
             self._fail(Fault.UNASKED)
 
-    def _fail(self, fault: Fault) -> None:
-        self._end(Reply(451, "4.5.0", (f"[internal] protocol error: {fault.value}",)), self.stage)
+    def _fail(self, fault: Fault, stage: Stage | None = None) -> None:
+        self._end(Reply(451, "4.5.0", (f"[internal] protocol error: {fault.value}",)), stage or self.stage)
 
     # ---- before the first transaction
 
@@ -355,7 +355,7 @@ class Client:
             self._state = State.SECURING
             self._events.append(TlsWanted())
         else:  # RFC 3207 section 6: somebody else may have put it there, to be taken for what TLS protects
-            self._fail(Fault.UNASKED)
+            self._fail(Fault.UNASKED, Stage.AFTER_STARTTLS)
 
     def _stay_clear(self) -> None:
         terms = self._terms
