@@ -33,6 +33,9 @@ RETURNED_OCTETS_MAX: Final = 100 * 1024
 
 SECRET_OCTETS: Final = 12
 
+RENDERED_AT_ONCE_MAX: Final = 100
+"""Recipients of a report that is put together in the event loop, in some milliseconds; for more a worker does it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -122,8 +125,13 @@ class Reporter:
             returned=returned,
             original=original,
         )
-        octets = render(notice)
+        octets = await self._rendered(notice)
         return Report(_batch(report_id, now, sender, octets, _binding(chain, batch)), octets)
+
+    async def _rendered(self, notice: Notice) -> bytes:
+        if len(notice.fates) <= RENDERED_AT_ONCE_MAX:
+            return render(notice)
+        return await self._machine.work.run(lambda: render(notice))
 
     async def _returned(self, action: Action, options: ReportOptions, batch: Batch) -> tuple[Returned, bytes]:
         """What of *batch*'s content goes back. Content that cannot be read is left out: the report says enough."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from delivery_world import AT, EPOCH, DictionaryScope, machine_with
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Setting, Word
-from momentum_trio.delivery.report import INTERNAL, RETURNED_OCTETS_MAX, Failure, Report, Reporter
+from momentum_trio.delivery.report import INTERNAL, RENDERED_AT_ONCE_MAX, RETURNED_OCTETS_MAX, Failure, Report, Reporter
 from momentum_trio.delivery.report_options import ReportOptions, notice_age_seconds
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.identifier import NONE
@@ -17,6 +19,8 @@ from momentum_trio.mail.strategies import Seen, read_back
 from momentum_trio.reception.received import received
 from momentum_trio.spool.fault import ContentDamaged
 from momentum_trio.spool.message import Batch, Message
+
+T = TypeVar("T")
 
 HEADER = b"From: ann@client.example\r\nSubject: hello\r\n"
 CONTENT = HEADER + b"\r\nhello\r\n"
@@ -235,6 +239,22 @@ async def test_content_that_cannot_be_read_does_not_keep_a_report_back(fault: Ex
     found = seen(await reporter(OneContent(fault=fault)).failed(chain(), BATCH, [failure()]))
     assert found.kinds == ("text/plain", "message/delivery-status")
     assert len(found.recipients) == 1
+
+
+async def test_a_report_of_very_many_is_a_workers() -> None:
+    jobs: list[object] = []
+
+    class Worker:
+        async def run(self, function: Callable[[], T]) -> T:
+            jobs.append(function)
+            return function()
+
+    machine = replace(machine_with()[0], work=Worker())
+    made = Reporter(machine, OneContent(), lambda: "00/00-00002-00000000")
+    for count, worked in ((RENDERED_AT_ONCE_MAX, 0), (RENDERED_AT_ONCE_MAX + 1, 1)):
+        report = await made.failed(chain(), BATCH, [failure(path=f"{n}@x") for n in range(count)])
+        assert len(seen(report).recipients) == count
+        assert len(jobs) == worked
 
 
 async def test_names() -> None:
