@@ -81,9 +81,7 @@ class Reporter:
         return await self._report(Action.FAILED, chain, batch, wanted, batch.reverse_path)
 
     async def delayed(self, chain: Chain, batch: Batch, delays: Sequence[Failure], expires_at: float) -> Report | None:
-        """Messages of *batch* still wait, until *expires_at* at most. When that is said: ``notice_age_seconds``."""
-        if not ReportOptions.resolve(chain).generate_delays:
-            return None
+        """Messages of *batch* still wait, until *expires_at* at most. Whether it is time to say so the caller knows."""
         wanted = [delay for delay in delays if delay.message.notify.on_delay]
         return await self._report(Action.DELAYED, chain, batch, wanted, batch.reverse_path, expires_at)
 
