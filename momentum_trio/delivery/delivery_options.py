@@ -53,6 +53,22 @@ class DeliveryOptions(SuspensionOptions):
     )
 
 
+class DelayNoticeOptions(Options):
+    """Whether and when a sender is told that his mail is late (RFC 3464, action delayed)."""
+
+    enable = Option("Generate_Delay_DSN", BOOLEAN, False, OUTBOUND, "Tell senders of mail that is still tried.")
+    notice_interval = Option(
+        "Delay_DSN_Retry_Interval", SECONDS, 3600.0, OUTBOUND, "Age at which they are told first; doubles each time."
+    )
+    notice_interval_max = Option(
+        "Delay_DSN_Max_Retry_Interval",
+        SECONDS,
+        43200.0,
+        OUTBOUND,
+        "The longest time between two such reports; 0 sets no longest.",
+    )
+
+
 NO_LIMIT = -1
 """What a limit on connections is where there is none."""
 

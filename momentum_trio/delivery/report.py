@@ -33,6 +33,9 @@ RETURNED_OCTETS_MAX: Final = 100 * 1024
 
 SECRET_OCTETS: Final = 12
 
+RENDERED_AT_ONCE_MAX: Final = 100
+"""Recipients of a report that is put together in the event loop, in some milliseconds; for more a worker does it."""
+
 
 class Reporter:
     """Makes reports. contents: where the mail they are about is read; next_id: ``Spool.next_id``.
@@ -55,9 +58,7 @@ class Reporter:
         return await self._report(Action.FAILED, chain, batch, wanted, batch.reverse_path)
 
     async def delayed(self, chain: Chain, batch: Batch, delays: Sequence[Failure], expires_at: float) -> Report | None:
-        """Messages of *batch* still wait, until *expires_at* at most. When that is said: ``notice_age_seconds``."""
-        if not ReportOptions.resolve(chain).generate_delays:
-            return None
+        """Messages of *batch* still wait, until *expires_at* at most. Whether it is time to say so the caller knows."""
         wanted = [delay for delay in delays if delay.message.notify.on_delay]
         return await self._report(Action.DELAYED, chain, batch, wanted, batch.reverse_path, expires_at)
 
@@ -99,8 +100,13 @@ class Reporter:
             returned=returned,
             original=original,
         )
-        octets = render(notice)
+        octets = await self._rendered(notice)
         return Report(_batch(report_id, now, sender, octets, _binding(chain, batch)), octets)
+
+    async def _rendered(self, notice: Notice) -> bytes:
+        if len(notice.fates) <= RENDERED_AT_ONCE_MAX:
+            return render(notice)
+        return await self._machine.work.run(lambda: render(notice))
 
     async def _returned(self, action: Action, options: ReportOptions, batch: Batch) -> tuple[Returned, bytes]:
         """What of *batch*'s content goes back. Content that cannot be read is left out: the report says enough."""

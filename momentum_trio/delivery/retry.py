@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.delivery_options import DelayNoticeOptions, DeliveryOptions
 
 RETRY_SECONDS_MIN = 1.0
 _DOUBLINGS_MAX = 32
@@ -50,3 +50,17 @@ def verdict(options: DeliveryOptions, retries: int, age_seconds: float) -> float
     if retries >= retries_max(options):
         return OUT_OF_RETRIES
     return min(wait_seconds(options, retries), lives_on(options, age_seconds))
+
+
+def notice_age_seconds(options: DelayNoticeOptions, notices: int) -> float:
+    """The age at which the sender is told of the delay when he was told *notices* times: 1, 3, 7 ... intervals, none
+    longer than the longest; 0 sets no longest.
+    """
+    longest = options.notice_interval_max or math.inf
+    interval, age = max(options.notice_interval, RETRY_SECONDS_MIN), 0.0
+    for doublings in range(notices + 1):
+        wait = min(interval * 2.0 ** min(doublings, _DOUBLINGS_MAX), longest)
+        if wait == longest:
+            return age + longest * (notices + 1 - doublings)
+        age += wait
+    return age

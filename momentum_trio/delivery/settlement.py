@@ -14,12 +14,12 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.custody import Custody
+from momentum_trio.delivery.delivery_options import DelayNoticeOptions
 from momentum_trio.delivery.holdings import Hand, Holdings, Unread
 from momentum_trio.delivery.lane import Lane
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.report_contract import Failure, Report, Reporter
-from momentum_trio.delivery.report_options import ReportOptions, notice_age_seconds
-from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, verdict, wait_seconds
+from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, notice_age_seconds, verdict, wait_seconds
 from momentum_trio.delivery.route import Route
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
@@ -177,7 +177,8 @@ class Settlement:
             wait += spread_seconds * self._machine.entropy.fraction()
         notices = _notices(hand)
         if self._reporter is not None and hand.batch.reverse_path and hand.message.notify.on_delay:
-            if age >= notice_age_seconds(ReportOptions.resolve(route.own_chain), notices):
+            options = DelayNoticeOptions.resolve(route.own_chain)
+            if options.enable and age >= notice_age_seconds(options, notices):
                 ending = self._ending(hand, outcome, attempts=retries + 1)
                 together.late[hand.batch.batch_id].append(ending)
                 notices += 1

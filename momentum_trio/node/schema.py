@@ -8,6 +8,7 @@ from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.delivery.delivery_options import (
     ConnectionOptions,
+    DelayNoticeOptions,
     DeliveryOptions,
     HostLimitOptions,
     ResidentOptions,
@@ -41,6 +42,7 @@ GROUPS: tuple[type[Options], ...] = (
     ConnectionOptions,
     ControlOptions,
     DefaultBindingOptions,
+    DelayNoticeOptions,
     DeliveryOptions,
     DkimDomainOptions,
     DkimModuleOptions,

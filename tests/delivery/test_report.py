@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from delivery_world import AT, EPOCH, DictionaryScope, machine_with
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Setting, Word
-from momentum_trio.delivery.report import INTERNAL, RETURNED_OCTETS_MAX, Reporter
+from momentum_trio.delivery.report import INTERNAL, RENDERED_AT_ONCE_MAX, RETURNED_OCTETS_MAX, Reporter
 from momentum_trio.delivery.report_contract import Failure, Report
-from momentum_trio.delivery.report_options import ReportOptions, notice_age_seconds
+from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.identifier import NONE
 from momentum_trio.mail.strategies import Seen, read_back
 from momentum_trio.reception.received import received
 from momentum_trio.spool.fault import ContentDamaged
 from momentum_trio.spool.message import Batch, Message
+
+T = TypeVar("T")
 
 HEADER = b"From: ann@client.example\r\nSubject: hello\r\n"
 CONTENT = HEADER + b"\r\nhello\r\n"
@@ -150,19 +154,11 @@ async def test_only_those_who_are_to_be_told_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switched_on", "notify", "told"),
-    [
-        ("true", Notify.UNSET, True),
-        ("true", Notify.DELAY, True),
-        ("true", Notify.FAILURE, False),
-        ("true", Notify.NEVER, False),
-        ("false", Notify.DELAY, False),
-    ],
+    ("notify", "told"),
+    [(Notify.UNSET, True), (Notify.DELAY, True), (Notify.FAILURE, False), (Notify.NEVER, False)],
 )
-async def test_who_is_told_of_a_delay(switched_on: str, notify: Notify, told: bool) -> None:
-    report = await reporter().delayed(
-        chain(Generate_Delay_DSN=switched_on), BATCH, [failure(notify)], BATCH.received_at + 86400
-    )
+async def test_who_is_told_of_a_delay(notify: Notify, told: bool) -> None:
+    report = await reporter().delayed(chain(), BATCH, [failure(notify)], BATCH.received_at + 86400)
     assert (report is not None) is told
     assert report is None or b"Action: delayed\r\n" in report.octets
     assert report is None or b"Will-Retry-Until: Wed, 15 Nov 2023 22:11:40 +0000\r\n" in report.octets
@@ -238,6 +234,22 @@ async def test_content_that_cannot_be_read_does_not_keep_a_report_back(fault: Ex
     assert len(found.recipients) == 1
 
 
+async def test_a_report_of_very_many_is_a_workers() -> None:
+    jobs: list[object] = []
+
+    class Worker:
+        async def run(self, function: Callable[[], T]) -> T:
+            jobs.append(function)
+            return function()
+
+    machine = replace(machine_with()[0], work=Worker())
+    made = Reporter(machine, OneContent(), lambda: "00/00-00002-00000000")
+    for count, worked in ((RENDERED_AT_ONCE_MAX, 0), (RENDERED_AT_ONCE_MAX + 1, 1)):
+        report = await made.failed(chain(), BATCH, [failure(path=f"{n}@x") for n in range(count)])
+        assert len(seen(report).recipients) == count
+        assert len(jobs) == worked
+
+
 async def test_names() -> None:
     held = chain(Hostname="mail.example", MailerDaemon="robot@other.example")
     report = await reporter().failed(held, BATCH, [failure()])
@@ -255,31 +267,6 @@ async def test_the_binding_of_a_report(default_binding: str, binding: tuple[str,
     report = await reporter().failed(chain(Default_Binding=default_binding), BATCH, [failure()])
     assert report is not None
     assert (report.batch.binding_group, report.batch.binding) == binding
-
-
-@pytest.mark.parametrize(
-    ("options", "ages"),
-    [
-        # the manual's example: at 3 hours, then 6, 12, 24, 24 hours later
-        (
-            {"Delay_DSN_Retry_Interval": "10800", "Delay_DSN_Max_Retry_Interval": "86400"},
-            [10800, 32400, 75600, 162000, 248400],
-        ),
-        ({}, [3600, 10800, 25200, 54000, 97200]),
-        ({"Delay_DSN_Max_Retry_Interval": "0"}, [3600, 10800, 25200, 54000, 111600]),
-        ({"Delay_DSN_Retry_Interval": "100", "Delay_DSN_Max_Retry_Interval": "50"}, [50, 100, 150, 200, 250]),
-        ({"Delay_DSN_Retry_Interval": "0"}, [float("inf")] * 5),
-    ],
-)
-def test_when_a_delay_is_told_of(options: dict[str, str], ages: list[float]) -> None:
-    held = ReportOptions.resolve(chain(Generate_Delay_DSN="true", **options))
-    assert [notice_age_seconds(held, notices) for notices in range(5)] == ages
-
-
-def test_a_delay_is_not_told_of_unasked() -> None:
-    assert notice_age_seconds(ReportOptions.resolve(chain()), 0) == float("inf")
-    held = ReportOptions.resolve(chain(Generate_Delay_DSN="true", Delay_DSN_Max_Retry_Interval="1"))
-    assert notice_age_seconds(held, 2**31) == 2**31 + 1
 
 
 @pytest.mark.parametrize("text", ["nobody", "a b@c", "Name <a@b>", "a@b\r\nX: y", "@b"])
