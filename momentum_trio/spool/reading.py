@@ -31,11 +31,12 @@ class Reading:
 
     async def held(self, ticket: int) -> Held:
         """The message of *ticket* with its envelope. Raises: KeyError, ContentDamaged, SpoolSick."""
-        row, message_id = self._ledger.batch_of(ticket), self._ledger.messages.text(ticket)
+        ledger = self._ledger
+        row, key = ledger.batch_of(ticket), ledger.messages.key(ticket)
         recent = self._recent.get(row)
         if recent is None:
-            recent = await self._batch(self._ledger.batches.text(row))
-            if self._ledger.find(message_id) != ticket:  # concluded while it was read
+            recent = await self._batch(ledger.batches.text(row))
+            if not ledger.holds(ticket) or ledger.messages.key(ticket) != key:  # concluded while it was read
                 raise KeyError(ticket)
         return recent.held(self._ledger, ticket)
 
@@ -91,11 +92,11 @@ class Reading:
 
     def _as_it_stands(self, slot: Slot, batch: Batch) -> Batch:
         """*batch* without what was concluded, rerouted as it was since it was written."""
-        ledger, open_messages = self._ledger, []
+        tickets, open_messages = self._ledger.open_by_id(slot.row), []
         for message in batch.messages:
-            ticket = ledger.find(message.message_id)
-            if ticket is not None and ledger.batch_of(ticket) == slot.row:
-                routing_domain = ledger.way(ticket).routing_domain
+            ticket = tickets.pop(message.message_id, None)
+            if ticket is not None:
+                routing_domain = self._ledger.way(ticket).routing_domain
                 same = message.routing_domain == routing_domain
                 open_messages.append(message if same else replace(message, routing_domain=routing_domain))
         return replace(batch, messages=tuple(open_messages))
