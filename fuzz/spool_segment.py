@@ -25,7 +25,7 @@ from momentum_trio.spool.frame import (
     Salt,
     parse_segment_header,
 )
-from momentum_trio.spool.recovery import sensible
+from momentum_trio.spool.replay import sensible
 from momentum_trio.spool.segment import segment_name
 from momentum_trio.spool.spool import SpoolSick, SpoolTerms, open_spool
 from momentum_trio.spool.strategies import NUMBER, SALT, segments, spoilt_segments

@@ -18,7 +18,7 @@ from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.log import Report
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.quarantine import Quarantine
-from momentum_trio.spool.reading import read_custody
+from momentum_trio.spool.record import read_custody
 from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Custody, Recipient, Wire
 

@@ -6,7 +6,6 @@ import zlib
 from contextlib import suppress
 from dataclasses import replace
 
-import msgspec
 import trio
 
 from momentum_trio.machine.disk import Close, Disk, File, Open, Read
@@ -16,7 +15,8 @@ from momentum_trio.spool.frame import FRAME_HEADER_OCTETS
 from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.message import Batch, Held
 from momentum_trio.spool.recent import Recent, RecentBatch
-from momentum_trio.spool.wire import Custody, Wire, batch_of
+from momentum_trio.spool.record import read_custody
+from momentum_trio.spool.wire import Wire, batch_of
 
 READ_PIECE_OCTETS = 1024 * 1024
 READ_TRIES_MAX = 3  # a record may be copied forward, and its segment removed, while it is being read
@@ -114,17 +114,3 @@ class Reading:
                 await self._disk.perform([Close(file)])
             raise SpoolSick(str(error)) from error
         return b"".join(results[1:-1])
-
-
-def read_custody(slot: Slot, octets: bytes, wire: Wire) -> tuple[Custody, bytes] | None:
-    """Envelope and inline content of the record at *slot*, or None when it is damaged."""
-    header = slot.segment.salt.header(octets, slot.place)
-    if header is None or header.octets != len(octets) or header.octets != slot.frame_octets:
-        return None
-    if zlib.crc32(octets[FRAME_HEADER_OCTETS:]) != header.check:
-        return None
-    envelope_end = FRAME_HEADER_OCTETS + header.envelope_octets
-    try:
-        return wire.custody(octets[FRAME_HEADER_OCTETS:envelope_end]), octets[envelope_end:]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
