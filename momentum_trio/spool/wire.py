@@ -5,12 +5,13 @@ What format version 1 wrote is read by the same types: it lacks the fields that 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
 from momentum_trio.mail.dsn import Notify
-from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Conclusion, Message, Retry
+from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Message, Retry
 
 
 class Recipient(msgspec.Struct, array_like=True, frozen=True):
@@ -185,13 +186,6 @@ def message_of(recipient: Recipient) -> Message:
     )
 
 
-def retry_of(wire: Recipient | Due) -> Retry | None:
-    """The retry *wire* tells of, or None."""
-    if not wire.attempts and not wire.next_attempt_at:
-        return None
-    return Retry(wire.attempts, wire.next_attempt_at, wire.notices, wire.reason)
-
-
 Value = Custody | Concluded | Postponed | Settled | Moved
 
 
@@ -216,23 +210,14 @@ class Wire:
         return self._encoder.encode(value)
 
 
-def ended_of(concluded: Collection[tuple[str, Conclusion]]) -> Ended:
-    """The wire form of conclusions."""
-    return Ended(
-        [message_id for message_id, conclusion in concluded if conclusion is Conclusion.DELIVERED],
-        [message_id for message_id, conclusion in concluded if conclusion is not Conclusion.DELIVERED],
-    )
-
-
-def settled_of(concluded: Collection[tuple[str, Conclusion]], postponed: Sequence[tuple[str, Retry]]) -> Settled:
-    """The wire form of what came of attempts."""
-    return Settled(ended_of(concluded), [_due_of(message_id, retry) for message_id, retry in postponed])
-
-
-def _due_of(message_id: str, retry: Retry) -> Due:
+def due_of(message_id: str, retry: Retry) -> Due:
+    """The wire form of a retry."""
     return Due(message_id, retry.attempts, retry.next_attempt_at, retry.notices, retry.reason)
 
 
-def cut(reason: str) -> str:
-    """*reason*, with at most REASON_OCTETS_MAX octets."""
-    return reason.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")
+def shortened(retry: Retry) -> Retry:
+    """*retry* with at most REASON_OCTETS_MAX octets of its reason."""
+    if len(retry.reason) * 4 <= REASON_OCTETS_MAX:  # no character takes more than four
+        return retry
+    reason = retry.reason.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")
+    return replace(retry, reason=reason)
