@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
 
 WAITING_MAX = 16
@@ -33,6 +34,14 @@ class CountFromZero:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A console command about what the mail plane knows. Answered by Said, without waiting for the world."""
+
+    command: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What was asked is done."""
 
@@ -49,9 +58,18 @@ class Counted:
     delayed_queue: int
 
 
-Question = Adopt | Count
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a console command answers: ``console.command.Answer`` has its fields."""
+
+    text: str
+    data: Data = None
+    failed: bool = False
+
+
+Question = Adopt | Ask | Count
 Order = CountFromZero
-Answer = Done | Counted
+Answer = Done | Counted | Said
 
 
 class ControlEnd:

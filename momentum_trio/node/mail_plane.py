@@ -9,12 +9,14 @@ from dataclasses import replace
 import trio
 
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Received, Record, Rejected
-from momentum_trio.node.link import Adopt, Count, Counted, CountFromZero, Done, MailEnd
+from momentum_trio.node.dns_desk import DnsDesk
+from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.tables import methods
 from momentum_trio.reception.door import Door
@@ -31,6 +33,7 @@ class MailPlane:
     def __init__(self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation) -> None:
         self.generations = Generations(generation)
         self.spool = spool
+        self.hosts = Hosts(machine, self.generations)
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place))
         door = Door(machine, spool, self.queue.take)
@@ -40,6 +43,11 @@ class MailPlane:
 
     async def answer(self, link: MailEnd) -> None:
         """Answer the control plane until it is gone."""
+        async with trio.open_nursery() as lookups:
+            await self._answer(link, DnsDesk(self.hosts, self.generations, lookups))
+            lookups.cancel_scope.cancel()
+
+    async def _answer(self, link: MailEnd, desk: DnsDesk) -> None:
         while True:
             try:
                 asked = await link.receive()
@@ -54,6 +62,8 @@ class MailPlane:
                     await link.answer(self._counted())
                 case CountFromZero():
                     self._since = self._all()
+                case Ask():
+                    await link.answer(desk.answer(asked))
 
     def take(self, record: Record) -> None:
         """Count *record*; a subscriber of the machine's events."""
