@@ -90,19 +90,19 @@ DNS cache:
     Lookups: 11
    Hit Rate: 45.4545%
 > dns_cache refcnts
-[  0] none.example [289s]
-[  0] text.example [287s]
+[  0] none.example [291s]
+[  0] text.example [293s]
 [  0] 1.0.1.10.in-addr.arpa [295s]
-[  1] mx1.example [291s]
 [  1] example [297s]
+[  1] mx1.example [289s]
 [  1] mx2.example [297s]
 > refresh domain example
 1 domains refreshed
 > refresh domain all
 1 domains refreshed
 > dns_cache refcnts
-[  0] none.example [286s]
-[  0] text.example [284s]
+[  0] none.example [288s]
+[  0] text.example [290s]
 [  0] 1.0.1.10.in-addr.arpa [292s]
 """
 
