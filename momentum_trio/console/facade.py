@@ -61,6 +61,10 @@ class Summary:
     since_reset_seconds: float
     uptime_seconds: float
     warnings: tuple[str, ...] = ()
+    dns_a_queries: int = 0
+    dns_mx_queries: int = 0
+    dns_queries: int = 0
+    dns_pending: int = 0
 
 
 class ApplyError(Exception):

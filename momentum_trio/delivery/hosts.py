@@ -25,7 +25,7 @@ from momentum_trio.delivery.method import Feed
 from momentum_trio.delivery.nameservers import ConfiguredNameservers
 from momentum_trio.delivery.outcome import Bounced, Deferred
 from momentum_trio.delivery.place import Place
-from momentum_trio.delivery.resolver import Resolver, ResolverTerms
+from momentum_trio.delivery.resolver import Counts, Resolver, ResolverTerms
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_policies import TlsPolicies
@@ -83,6 +83,7 @@ class Hosts:
         self._nameservers = ConfiguredNameservers(machine)
         self._policies = TlsPolicies(machine)
         self._resolver: Resolver | None = None
+        self._counts = Counts()  # of all resolvers, one after the other
 
     async def find(self, feed: Feed, port: int) -> Found | Deferred | Bounced:
         """Where mail of *feed* can be handed over, at *port* unless the configuration names another.
@@ -120,9 +121,19 @@ class Hosts:
         conf = await self._nameservers.current(options.resolv_conf)
         terms = ResolverTerms(conf.nameservers, options.trusted, conf.timeout, conf.attempts, options.fallback_to_tcp)
         if self._resolver is None or self._resolver.terms != terms:
-            self._resolver = Resolver(terms)
+            self._resolver = Resolver(terms, self._counts)
         self._resolver.sweep(options.purge_interval)
         return self._resolver
+
+    @property
+    def questions(self) -> Counter[str]:
+        """Questions asked since the start, by type."""
+        return self._counts.questions
+
+    @property
+    def pending(self) -> int:
+        """Questions not answered yet."""
+        return 0 if self._resolver is None else self._resolver.pending
 
     @property
     def last_resolver(self) -> Resolver | None:

@@ -114,11 +114,10 @@ class ResolverTerms:
 
 
 class Resolver:
-    """Asks the nameservers of *terms*."""
+    """Asks the nameservers of *terms*, and counts in *counts*."""
 
-    def __init__(self, terms: ResolverTerms) -> None:
-        self.terms = terms
-        self.counts = Counts()
+    def __init__(self, terms: ResolverTerms, counts: Counts) -> None:
+        self.terms, self.counts = terms, counts
         self._nameservers = [Upstream(address, terms, self._hear) for address in terms.nameservers]
         self._resolver = dns.asyncresolver.Resolver(configure=False)
         self._resolver.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 section 5.7: AD is wanted in answers

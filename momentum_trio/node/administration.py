@@ -159,6 +159,10 @@ class NodeAdministration:
             since_reset_seconds=now - self._reset,
             uptime_seconds=now - self._began,
             warnings=warnings(self.tree),
+            dns_a_queries=counted.dns_a_queries,
+            dns_mx_queries=counted.dns_mx_queries,
+            dns_queries=counted.dns_queries,
+            dns_pending=counted.dns_pending,
         )
 
     async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:

@@ -48,7 +48,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Messages since the last reset, queues as they are."""
+    """Messages and questions to DNS since the last reset, queues as they are."""
 
     received: int
     rejected: int
@@ -56,6 +56,10 @@ class Counted:
     failed: int
     active_queue: int
     delayed_queue: int
+    dns_a_queries: int = 0
+    dns_mx_queries: int = 0
+    dns_queries: int = 0
+    dns_pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)

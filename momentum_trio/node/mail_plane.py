@@ -75,8 +75,18 @@ class MailPlane:
 
     def _all(self) -> Counted:
         statistics, queue = self.services.statistics, self.queue
+        asked = self.hosts.questions
         return Counted(
-            statistics.received, statistics.rejected, queue.delivered, queue.failed, queue.active, queue.delayed
+            statistics.received,
+            statistics.rejected,
+            queue.delivered,
+            queue.failed,
+            queue.active,
+            queue.delayed,
+            asked["A"],
+            asked["MX"],
+            asked.total(),
+            self.hosts.pending,
         )
 
     def _counted(self) -> Counted:
@@ -87,6 +97,9 @@ class MailPlane:
             rejected=now.rejected - since.rejected,
             delivered=now.delivered - since.delivered,
             failed=now.failed - since.failed,
+            dns_a_queries=now.dns_a_queries - since.dns_a_queries,
+            dns_mx_queries=now.dns_mx_queries - since.dns_mx_queries,
+            dns_queries=now.dns_queries - since.dns_queries,
         )
 
 
