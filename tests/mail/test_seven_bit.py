@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.mail.seven_bit import LINE_OCTETS_MAX, NESTING_MAX, Unconvertible, seven_bit, stripped
-from momentum_trio.mail.strategies import messages
+from momentum_trio.mail.mime.seven_bit import LINE_OCTETS_MAX, NESTING_MAX, Unconvertible, seven_bit, stripped
+from momentum_trio.mail.mime.strategies import messages
 
 EIGHT = "caf\xe9 au lait, caf\xe9 noir et encore du texte\r\n".encode()
 QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n"
