@@ -39,11 +39,12 @@ _NAMES = {
 }
 
 
-def json_line(record: Record) -> str:
-    """*record* as one line of JSON."""
+def json_line(record: Record, letter: str = "", **more: object) -> str:
+    """*record* as one line of JSON. letter: its type, where another log calls it something else; more: further keys."""
     kind = type(record)
-    letter = ("P" if record.permanent else "T") if isinstance(record, Failed) else _TYPES[kind]
-    pairs: dict[str, object] = {"time": record.at, "type": letter}
+    if not letter:
+        letter = ("P" if record.permanent else "T") if isinstance(record, Failed) else _TYPES[kind]
+    pairs: dict[str, object] = {"time": record.at, "type": letter, **more}
     for name in _NAMES[kind]:
         value = getattr(record, name)
         if isinstance(value, Enum):

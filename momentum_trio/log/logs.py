@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from momentum_trio.log import acctlog, importlog, jsonlines, mainlog, paniclog, rejectlog
+from momentum_trio.log import acctlog, bouncelog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
-from momentum_trio.log.log_options import LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import (
     Authenticated,
@@ -37,7 +37,7 @@ LAST_FLUSH_SECONDS = 5.0
 SAID_ALOUD = paniclog.WEIGHT[Level.NOTICE]
 
 Say = Callable[[str], None]
-Read = Callable[[], Sequence[LoggerOptions]]
+Read = Callable[[], Sequence[LoggerOptions | BounceLoggerOptions]]
 Writer = Callable[[Record], None]
 
 
@@ -49,7 +49,8 @@ async def run_logs(
 ) -> None:
     """Write the logs until cancelled; then write what waits, within LAST_FLUSH_SECONDS.
 
-    read: the options of every ``ec_logger`` of the current generation; asked again when a ``Reconfigured`` passes.
+    read: the options of every ``ec_logger`` and ``bounce_logger`` of the current generation; asked again when a
+        ``Reconfigured`` passes.
     say: takes one line for the operator's terminal: every ``Panic`` from NOTICE upward, and log files that fail.
     started: the Logs, once each file is open or it was said why it is not.
     """
@@ -97,8 +98,12 @@ class Logs:
         writers: dict[type[Record], list[Writer]] = {}
         beats: list[tuple[float, Callable[[float], None]]] = []
         for options in self._read():
-            if options.enabled:
+            if not options.enabled:
+                continue
+            if isinstance(options, LoggerOptions):
                 self._add(options, known, writers, beats)
+            else:
+                self._add_bounces(options, known, writers, beats)
         self._writers = {kind: tuple(group) for kind, group in writers.items()}
         self._beats = tuple(beats)
         self._retired += [known[path] for path in known.keys() - self._destinations.keys()]
@@ -198,11 +203,11 @@ class Logs:
             wire(main, Received, mainlog.received)
         if options.log_deliveries:
             wire(main, Delivered, mainlog.delivered)
-            wire(main, Transferred, mainlog.delivered)
-        if main is not None and (options.log_transient_failures or options.log_permanent_failures):
-            writers.setdefault(Failed, []).append(
-                _failures(options, main, jsonlines.json_line if json else mainlog.failed)
-            )
+        wire(main, Transferred, mainlog.delivered)
+        failures = (options.log_transient_failures, options.log_permanent_failures)
+        if main is not None and any(failures):
+            form = jsonlines.json_line if json else mainlog.failed
+            writers.setdefault(Failed, []).append(_failures(*failures, main, form))
         wire(reject, Rejected, rejectlog.rejected)
         wire(account, Authenticated, acctlog.authenticated)
         wire(account, Authorized, acctlog.authorized)
@@ -214,6 +219,26 @@ class Logs:
         for put, line in ((main, mainlog.heartbeat), (reject, rejectlog.heartbeat)):
             if put is not None and options.heartbeat:
                 beats.append((options.heartbeat, _beat(put, jsonlines.heartbeat if json else line)))
+
+    def _add_bounces(
+        self,
+        options: BounceLoggerOptions,
+        known: dict[str, Destination],
+        writers: dict[type[Record], list[Writer]],
+        beats: list[tuple[float, Callable[[float], None]]],
+    ) -> None:
+        """Wire one ``bounce_logger``."""
+        put = self._put(options.bouncelog, options.bouncelog_mode, known)
+        if put is None:
+            return
+        json = options.log_format == "json"
+        wanted = (options.log_transient_failures, options.log_inband_bounces)
+        if any(wanted):
+            writers.setdefault(Failed, []).append(
+                _failures(*wanted, put, bouncelog.json_line if json else bouncelog.failed)
+            )
+        if options.heartbeat:
+            beats.append((options.heartbeat, _beat(put, jsonlines.heartbeat if json else mainlog.heartbeat)))
 
     def _put(self, text: str, mode: int, known: dict[str, Destination]) -> Callable[[str], None] | None:
         """What queues a line for the destination *text*; None when it names no file."""
@@ -246,9 +271,7 @@ class Logs:
         self._machine.events.publish(Panic(self._machine.clock.now(), level, text))
 
 
-def _failures(options: LoggerOptions, put: Callable[[str], None], form: Callable[..., str]) -> Writer:
-    transient, permanent = options.log_transient_failures, options.log_permanent_failures
-
+def _failures(transient: bool, permanent: bool, put: Callable[[str], None], form: Callable[..., str]) -> Writer:
     def write(record: Record) -> None:
         assert isinstance(record, Failed)
         if permanent if record.permanent else transient:

@@ -61,11 +61,40 @@ class TlsTerms:
     verify: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ClientTlsTerms:
+    """What a client's context is made from: paths of PEM files and the words of the TLS_* options.
+
+    verify: whether the server has to show a certificate of one of *authorities*, or, where that is empty, of those that
+    this system trusts. Names are not judged here.
+    """
+
+    verify: bool = False
+    authorities: str = ""
+    certificate: str = ""
+    key: str = ""
+    ciphers: str = "DEFAULT"
+    protocols: str = "+ALL"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read."""
+        wanted = (self.authorities if self.verify else "", self.certificate, self.key if self.certificate else "")
+        return tuple(dict.fromkeys(path for path in wanted if path))
+
+
 class Tls(Protocol):
     """Makes TLS contexts; the only importer of ``ssl.SSLContext``."""
 
     async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
         """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
+        ...
+
+    async def client_context(self, terms: ClientTlsTerms) -> ssl.SSLContext:
+        """A context for the client's side, which judges no names.
+
+        Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.
+        """
         ...
 
 

@@ -68,7 +68,10 @@ class Transferred(Delivered):
 
 @dataclass(frozen=True, slots=True)
 class Failed(MessageRecord):
-    """``T`` (transient) or ``P`` (permanent): an attempt failed. stage: spec/logs.md section 9."""
+    """``T`` (transient) or ``P`` (permanent): an attempt failed. stage: spec/logs.md section 9.
+
+    octets: sent in this attempt; message_octets: of the content. received_at: when custody of the message was taken.
+    """
 
     permanent: bool
     routing_domain: str
@@ -78,6 +81,8 @@ class Failed(MessageRecord):
     age_seconds: float
     peer_address: str
     reason: str
+    message_octets: int = 0
+    received_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
-from momentum_trio.log.log_options import LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.log.logs import Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
@@ -36,6 +36,11 @@ from momentum_trio.node.supervisor import Supervisor
 from momentum_trio.node.tables import COMMANDS, LISTENERS
 
 Say = Callable[[str], None]
+
+LOGGERS: tuple[tuple[str, type[LoggerOptions | BounceLoggerOptions]], ...] = (
+    ("ec_logger", LoggerOptions),
+    ("bounce_logger", BounceLoggerOptions),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +136,12 @@ async def _run(
 ) -> Ended:
     generations = Generations(Generation(1, tree))
 
-    def loggers() -> Sequence[LoggerOptions]:
+    def loggers() -> Sequence[LoggerOptions | BounceLoggerOptions]:
         current = generations.current.tree
         return [
-            LoggerOptions.resolve(current.chain_scope("ec_logger", scope.instance))
-            for scope in current.root.all("ec_logger")
+            kind.resolve(current.chain_scope(scope.kind, scope.instance))
+            for word, kind in LOGGERS
+            for scope in current.root.all(word)
         ]
 
     with trio.CancelScope() as everything:

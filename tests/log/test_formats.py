@@ -3,17 +3,19 @@ r"""Laws of the log formats: one record is one line, and its fields can be read 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import Enum
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.log import escaping, mainlog, paniclog, rejectlog
+from momentum_trio.log import bouncelog, escaping, mainlog, paniclog, rejectlog
 from momentum_trio.log.jsonlines import json_line
 from momentum_trio.log.parse import READERS
 from momentum_trio.log.said import said
-from momentum_trio.log.strategies import records, written
+from momentum_trio.log.strategies import failures, records, written
+from momentum_trio.mail.path import split
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
@@ -147,3 +149,60 @@ def test_any_line_can_be_taken_apart(line: str) -> None:
 def test_panics_stay_readable_on_a_terminal() -> None:
     record = Panic(1, Level.ERROR, "one\ntwo\x1b[31m")
     assert paniclog.readable(record) == "ERROR: one\n    two\\x1B[31m"
+
+
+BOUNCE = Failed(
+    at=1064868700,
+    message_id="91/6D-07914-E67BC044",
+    batch_id="00/00-03736-F4101B54",
+    connection_id="00/00-04532-A3456B54",
+    forward_path="johndoe@example.fict",
+    reverse_path="info@postalengine.com",
+    binding_group="group-a",
+    binding="binding-a",
+    permanent=True,
+    routing_domain="example.fict",
+    octets=0,
+    stage=21,
+    retries=3,
+    age_seconds=44.0,
+    peer_address="10.0.0.1",
+    reason="554 5.4.7 [internal] exceeded max time without delivery",
+    message_octets=1223,
+    received_at=1064868656.9,
+)
+
+
+def test_the_manuals_bounce() -> None:
+    assert bouncelog.failed(BOUNCE) == (
+        "1064868656@91/6D-07914-E67BC044@00/00-03736-F4101B54@00/00-04532-A3456B54@B@johndoe@example.fict@info"
+        "@postalengine.com@group-a@binding-a@21@24@1223@10.0.0.1"
+        "@554 5.4.7 [internal] exceeded max time without delivery"
+    )
+
+
+def test_a_transient_failure_of_the_null_sender() -> None:
+    record = replace(BOUNCE, permanent=False, reverse_path="", peer_address="", reason="452 4.2.2 full@home")
+    assert bouncelog.failed(record).split("@", 4)[4] == (
+        "T@johndoe@example.fict@@@group-a@binding-a@21@22@1223@@452 4.2.2 full@home"
+    )
+
+
+@given(failures)
+def test_a_bounce_is_one_line_that_reads_back(record: Failed) -> None:
+    line = bouncelog.failed(record)
+    assert line.isprintable()
+    found = escaping.fields(line, 16)
+    assert found[:4] == [str(int(record.received_at)), record.message_id, record.batch_id, record.connection_id]
+    assert found[5:9] == [*split(record.forward_path), *split(record.reverse_path)]
+    assert found[9:11] == [record.binding_group, record.binding]
+    assert found[12].isdigit()
+    assert found[13:] == [str(record.message_octets), record.peer_address, record.reason]
+
+
+@given(failures)
+def test_a_bounce_as_json(record: Failed) -> None:
+    found = json.loads(bouncelog.json_line(record))
+    assert found["type"] == ("B" if record.permanent else "T")
+    assert isinstance(found["classification"], int)
+    assert found["reason"] == record.reason
