@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import trio
 
-from momentum_trio.machine.capability import Capabilities
+from momentum_trio.net.capability import Capabilities
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from momentum_trio.machine.capability import Capabilities
+from momentum_trio.net.capability import Capabilities
 
 VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3: two words a set
 PR_SET_KEEPCAPS = 8

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import trio
 
-from momentum_trio.machine.capability import Capabilities, names
 from momentum_trio.machine.contract import Identity
 from momentum_trio.machine.os_capability import held, hold, kept_over_change_of_user
+from momentum_trio.net.capability import Capabilities, names
 
 
 class ByName:

@@ -23,6 +23,8 @@ from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
 from momentum_trio.reception.reception_options import NameOptions
 
+_STARTING = frozenset(("global", "security"))  # scopes of what is read at start alone
+
 
 class NodeAdministration:
     """One node's.
@@ -192,10 +194,11 @@ class NodeAdministration:
 
 
 def _held_back(old: ConfigTree, new: ConfigTree) -> list[Option[object]]:
-    """The options whose change needs a restart and that differ at the file level."""
-    was, is_now = old.chain_global(), new.chain_global()
+    """The options whose change needs a restart and that differ at the file level, or in ``Security``."""
     return [
         option
         for option in DECLARED
-        if not option.dynamic and "global" in option.scopes and option.resolve(was) != option.resolve(is_now)
+        if not option.dynamic
+        and option.scopes & _STARTING
+        and option.resolve(old.chain_scope("security")) != option.resolve(new.chain_scope("security"))
     ]

@@ -15,8 +15,8 @@ from momentum_trio.console.facade import ApplyError
 from momentum_trio.listener.accept import SocketTerms, bind_ahead, endpoint_of, probe
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.machine import Machine
-from momentum_trio.machine.capability import capabilities
 from momentum_trio.machine.contract import Identity
+from momentum_trio.net.capability import capabilities
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.configuration import wanted
 from momentum_trio.node.privilege_options import SecurityOptions

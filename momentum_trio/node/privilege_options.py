@@ -6,7 +6,7 @@ from momentum_trio.config.kind import PATH, STRING, STRINGS, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import scopes
 from momentum_trio.config.value import Value
-from momentum_trio.machine.capability import capabilities
+from momentum_trio.net.capability import capabilities
 
 SECURITY = scopes("security")
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Sequence
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import ProcessLink, Roles
+from momentum_trio.net.capability import Capabilities
 
 Sockets = Sequence[trio.socket.SocketType]
 

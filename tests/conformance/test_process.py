@@ -13,9 +13,9 @@ import pytest
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.disk import FileFacts, Stat
 from momentum_trio.machine.os_machine import os_machine
+from momentum_trio.net.capability import Capabilities
 from sim import World
 from sim.host import current_life
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from momentum_trio.machine.capability import NAMES, Capabilities, capabilities, names
+from momentum_trio.net.capability import NAMES, Capabilities, capabilities, names
 
 BIND, ADMIN = 1 << NAMES.index("cap_net_bind_service"), 1 << NAMES.index("cap_net_admin")
 ALL = (1 << len(NAMES)) - 1

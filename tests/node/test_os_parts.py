@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_clock import OsClock
 from momentum_trio.machine.os_entropy import OsEntropy
@@ -21,6 +20,7 @@ from momentum_trio.machine.os_gate import OsGate
 from momentum_trio.machine.os_process import OsProcess
 from momentum_trio.machine.os_tls import excluded, make_context
 from momentum_trio.machine.os_work import OsWork
+from momentum_trio.net.capability import Capabilities
 
 ADOPTING = """
 import os, socket, sys, trio

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from momentum_trio.machine.capability import NAMES
+from momentum_trio.net.capability import NAMES
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can bind a port below 1024 and become nobody")
 

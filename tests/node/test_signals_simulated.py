@@ -194,3 +194,16 @@ def test_a_security_that_cannot_be_obeyed_is_refused_before_anything_is_opened(s
     site = mta_site()
     with pytest.raises(ApplyError, match=problem):
         site.run(CONFIG + f"Security {{ {security} }}\n", story)
+
+
+def test_another_user_holds_from_the_next_start_on() -> None:
+    async def story(site: Site) -> list[str]:
+        records = records_of(site)
+        await hang_up(site, CONFIG + SECURITY % "")
+        assert site.life.machine.process.uid == 500
+        return [record.text for record in records if isinstance(record, Panic)]
+
+    site = mta_site()
+    assert site.run(CONFIG + SECURITY % "cap_net_bind_service+ep", story) == [
+        "Capabilities has changed: the new value holds from the next start on"
+    ]

@@ -14,7 +14,6 @@ import pytest
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import Child, ProcessLink
 from momentum_trio.machine.disk import (
     Append,
@@ -36,6 +35,7 @@ from momentum_trio.machine.disk import (
     Write,
 )
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.net.capability import Capabilities
 from sim import World
 from sim.disk import PowerCut
 from sim.host import Life
