@@ -121,6 +121,13 @@ class Administration(Protocol):
         """Read the configuration files again and put them into effect. Raises as ``apply``, and OSError."""
         ...
 
+    async def reopen_logs(self) -> Sequence[str]:
+        """Open every log file anew, after they were renamed; what is written from now on goes to the new ones.
+
+        Returns: the paths that could not be opened.
+        """
+        ...
+
     def listeners(self) -> Sequence[ListenReport]:
         """All Listens of the running configuration, by listener and in the order of the text."""
         ...

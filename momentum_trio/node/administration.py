@@ -12,8 +12,8 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.command import Answer
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
-from momentum_trio.listener.accept import endpoint_of
 from momentum_trio.listener.kind import Generations, ListenerKind, Plane
+from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
 from momentum_trio.node.configuration import listens, read_configuration, wanted, warnings
@@ -38,9 +38,11 @@ class NodeAdministration:
         generations: Generations,
         supervisor: Supervisor,
         link: ControlEnd,
+        logs: Logs,
     ) -> None:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
+        self._logs = logs
         self._changing = trio.Lock()
         self._began = self._reset = trio.current_time()
         self.shutdown = trio.Event()
@@ -72,12 +74,7 @@ class NodeAdministration:
 
     async def open_first(self) -> None:
         """Open the sockets of the first generation, those handed over included. Raises ApplyError."""
-        kinds = tuple(self._kinds.values())
-        supervisor, adopted = self._supervisor, self._machine.adopted
-        handed = () if adopted is None else [socket for group in adopted.listeners().values() for socket in group]
-        for socket in handed:
-            if (endpoint := endpoint_of(socket)) is not None:
-                supervisor.adopted[endpoint] = socket
+        kinds, supervisor = tuple(self._kinds.values()), self._supervisor
         try:
             await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds)))
         finally:
@@ -112,6 +109,10 @@ class NodeAdministration:
         generation = self._generations.advance(tree)
         await self._link.ask(Adopt(generation))
         await self._supervisor.settle(prepared)
+
+    async def reopen_logs(self) -> Sequence[str]:
+        """As ``console.facade.Administration`` has it."""
+        return await self._logs.reopen()
 
     def listeners(self) -> Sequence[ListenReport]:
         """As ``console.facade.Administration`` has it."""

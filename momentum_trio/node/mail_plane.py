@@ -11,6 +11,9 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
+from momentum_trio.delivery.report import Reporter
+from momentum_trio.delivery.signing import Signer
+from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
@@ -35,7 +38,10 @@ class MailPlane:
         self.spool = spool
         self.hosts = Hosts(machine, self.generations)
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
-        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place))
+        self.signer = Signer(machine, self.generations)
+        outfit = Outfit(machine, spool, self.hosts, self.signer)
+        reporter = Reporter(machine, spool, spool.next_id)
+        self.queue = Queue(machine, spool, self.generations, methods(outfit, place), limits, reporter=reporter)
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import ProcessLink, Roles
 
 Sockets = Sequence[trio.socket.SocketType]
@@ -80,9 +81,13 @@ async def reader(machine: Machine, link: ProcessLink) -> None:
 
 async def nobody(machine: Machine, link: ProcessLink) -> None:
     """Become nobody; then try for more."""
-    unknown = await said(machine.process.drop_privileges("nobody", "no-such-group", ()))
-    await machine.process.drop_privileges("nobody", "nogroup", ())
-    again = await said(machine.process.drop_privileges("root", "root", ()))
+
+    async def become(user: str, group: str) -> None:
+        await machine.process.become(machine.process.identity(user, group, (), Capabilities()))
+
+    unknown = await said(become("nobody", "no-such-group"))
+    await become("nobody", "nogroup")
+    again = await said(become("root", "root"))
     await link.send(repr((unknown, again)).encode())
 
 

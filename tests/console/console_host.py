@@ -45,6 +45,10 @@ Domain "example.net" {
   Message_Expiration = 900
 }
 
+ec_logger "ec_logger1" {
+  mainlog = "/nowhere/mainlog"
+}
+
 ESMTP_Listener {
   Banner_Hostname = "mx1"
   Listen "*:2525" {
@@ -89,6 +93,7 @@ class PlainAdministration:
     counts: Summary = COUNTS
     problem: Exception | None = None
     shutting_down: bool = False
+    logs_failing: Sequence[str] = ()
     version: str = "0.1.0"
     hostname: str = "mx1.example.com"
     pid: int = 4711
@@ -127,6 +132,9 @@ class PlainAdministration:
 
     def reset_statistics(self) -> None:
         self.counts = replace(self.counts, received=0, delivered=0, failed=0, rejected=0, since_reset_seconds=0.0)
+
+    async def reopen_logs(self) -> Sequence[str]:
+        return self.logs_failing
 
     def request_shutdown(self) -> None:
         self.shutting_down = True

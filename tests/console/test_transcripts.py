@@ -21,6 +21,20 @@ ecelerity version: 0.1.0
 Shutting down.
 > quit
 """,
+    "logs": """
+> reopen logs
+Logs reopened.
+> ec_logger:ec_logger1 reopen logs
+Logs reopened.
+> EC_Logger:ec_logger1 Reopen Logs
+Logs reopened.
+! ec_logger:other reopen logs
+Unknown command 'ec_logger:other reopen logs'. Try 'help'.
+! ec_logger:ec_logger1 shutdown
+Unknown command 'ec_logger:ec_logger1 shutdown'. Try 'help'.
+! ec_logger:ec_logger1
+Unknown command 'ec_logger:ec_logger1'. Try 'help'.
+""",
     "nearest": """
 ! sumary
 Unknown command 'sumary'. Did you mean 'summary'?
@@ -392,6 +406,7 @@ listeners           Show each Listen: its state, its sessions and the octets the
 pid                 Show the process id of the server.
 quit                End this session.
 refresh domain      Forget what is known of the hosts of a domain, or of all.
+reopen logs         Open the log files anew, after they were renamed.
 shutdown            Stop accepting at once, finish what is being received, and end.
 summary             Show statistics of the whole node, or count from zero again.
 version             Show the product and its version.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_clock import OsClock
 from momentum_trio.machine.os_entropy import OsEntropy
@@ -93,9 +94,9 @@ async def test_clock_entropy_and_work() -> None:
     assert await OsWork().run(lambda: 6 * 7) == 42
 
 
-async def test_privileges_are_not_touched_for_an_unknown_user() -> None:
+def test_privileges_are_not_touched_for_an_unknown_user() -> None:
     with pytest.raises(LookupError):
-        await OsProcess().drop_privileges("nobody-of-that-name", "nogroup", ())
+        OsProcess().identity("nobody-of-that-name", "nogroup", (), Capabilities())
     assert os.getuid() == os.geteuid()
 
 

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import Child, ProcessLink
 from momentum_trio.machine.disk import (
     Append,
@@ -119,7 +120,7 @@ async def receive_signals(machine: Machine, had: Had) -> None:
 
 async def drop_privileges(machine: Machine, had: Had) -> None:
     with suppress(LookupError):
-        await machine.process.drop_privileges("nobody", "nobody", [])
+        await machine.process.become(machine.process.identity("nobody", "nobody", (), Capabilities()))
     machine.process.raise_descriptors_max(10_000)
     with machine.process.umask(0):
         pass

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.capability import Capabilities
 from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.machine.os_nameservers import OsNameservers
@@ -130,7 +131,7 @@ def test_addresses_are_for_root() -> None:
 
     async def try_it(machine: Machine) -> None:
         assert machine.addresses is not None
-        await machine.process.drop_privileges("nobody", "nogroup", ())
+        await machine.process.become(machine.process.identity("nobody", "nogroup", (), Capabilities()))
         await machine.addresses.add(SHARED, "eth0")
 
     with pytest.raises(PermissionError):
