@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from momentum_trio.config.binding import bindings_of
 from momentum_trio.config.error import ERRORS_MAX, ConfigError
 from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.merged import Scope, ScopePath
@@ -158,6 +159,11 @@ class _Check:
             near = difflib.get_close_matches(value.text, self._pathways, 1)
             hint = f"did you mean '{near[0]}'?" if near else f'write Pathway "{value.text}" {{ ... }}'
             yield ConfigError(self._value_at(setting.at), entry.name, f"there is no Pathway '{value.text}'", hint)
+        elif key == "outbound_binding" and isinstance(value, Word) and value.text:
+            try:
+                bindings_of(self._tree.root, value.text)
+            except ValueError as wrong:
+                yield ConfigError(self._value_at(setting.at), entry.name, str(wrong))
         elif key == "match_cache_size" and isinstance(value, Word) and int(value.text) <= 0:
             yield ConfigError(self._value_at(setting.at), entry.name, "expected a number above 0")
         elif key == "relay_for_sending_domains" and isinstance(value, Array) and not value.items:

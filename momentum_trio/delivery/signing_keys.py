@@ -45,6 +45,9 @@ class Keys:
         self._held: dict[tuple[str, str], _Held] = {}  # by path and algorithm; the one asked for last is the last
         self._turn = trio.Lock()
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     async def key(
         self, path: str, algorithm: str, kept_seconds: float, missing_seconds: float, keys_max: int
     ) -> Key | Missing:

@@ -287,7 +287,7 @@ class Errand:
 
     async def _content(self, work: Work, conversation: Conversation) -> OutgoingContent | Deferred | Bounced:
         """The content as this server takes it, or why it cannot go there."""
-        outfit, parcel = self._outfit, work.parcel
+        outfit = self._outfit
         anyway = self._options.eight_bit_transform == AS_IT_IS
         try:
             if work.content is None:

@@ -85,8 +85,8 @@ class SmtpOptions(Options):
         one_of(AS_IT_IS, "ifneeded", "strict", STRIPPED),
         "ifneeded",
         OUTBOUND,
-        "Content with 8-bit octets for a server without 8BITMIME: no sends it as it is; conversion is not built, so the"
-        " other words refuse it (554 5.6.3).",
+        "Content with 8-bit octets for a server without 8BITMIME: ifneeded and strict encode it, strip takes the high"
+        " bits away, no sends it as it is.",
     )
     use_ipv6 = Option(
         "Use_IPv6", BOOLEAN, False, GLOBAL, "Use IPv6 addresses of host names; an address literal is used either way."

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import trio
 
+from momentum_trio.net.capability import Capabilities
+
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
 
 T = TypeVar("T")
+
+TlsContext: TypeAlias = ssl.SSLContext
 
 MESSAGE_OCTETS_MAX = 65_536
 MESSAGE_SOCKETS_MAX = 253  # SCM_MAX_FD, unix(7)
@@ -88,7 +92,7 @@ class Tls(Protocol):
         """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
         ...
 
-    async def client_context(self, terms: ClientTlsTerms) -> ssl.SSLContext:
+    async def client_context(self, terms: ClientTlsTerms) -> TlsContext:
         """A context for the client's side, which judges no names.
 
         Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.
@@ -208,6 +212,16 @@ class Addresses(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a process becomes: numbers, so that nothing has to be looked up any more, and what it may still do."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    capabilities: Capabilities
+
+
 class Process(Protocol):
     """Facts about the process, and what only a process can do."""
 
@@ -246,6 +260,26 @@ class Process(Protocol):
         """Receive the named signals (``SIGTERM``) as they come, instead of what they would do by themselves."""
         ...
 
-    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
-        """Become *user* for good. Raises OSError or LookupError; then nothing has changed."""
+    @property
+    def uid(self) -> int:
+        """The effective user id; 0 is root."""
+        ...
+
+    def identity(self, user: str, group: str, supplemental: Sequence[str], capabilities: Capabilities) -> Identity:
+        """Look up whom to become, each by name or number, and check that this process can. Nothing is changed.
+
+        Raises: LookupError for a name nobody has; PermissionError for what this process may not do or hand on.
+        """
+        ...
+
+    async def become(self, identity: Identity) -> None:
+        """Be *identity*, and nobody else again. Raises OSError: the process must end then, it may be in between."""
+        ...
+
+    def monotonic_microseconds(self) -> int:
+        """The system's monotonic clock, as service managers read it; for waiting use trio's."""
+        ...
+
+    def notify(self, state: str) -> None:
+        """Tell the service manager a *state* (sd_notify(3): ``READY=1``), where there is one; never blocks or fails."""
         ...

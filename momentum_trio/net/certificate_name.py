@@ -15,8 +15,8 @@ def matches(presented: str, host: str) -> bool:
     """Whether the DNS-ID *presented* stands for *host*: the same name, or ``*`` in place of its first label."""
     presented, host = presented.lower().removesuffix("."), host.lower().removesuffix(".")
     labels, wanted = presented.split("."), host.split(".")
-    if not all(map(_LABEL.fullmatch, wanted)) or len(labels) != len(wanted):
-        return False
+    if not all(map(_LABEL.fullmatch, wanted)) or len(labels) != len(wanted) or wanted[-1].isdigit():
+        return False  # what ends in digits is an address
     if labels[0] == "*" and len(labels) >= WILDCARD_LABELS_MIN:
         labels, wanted = labels[1:], wanted[1:]
     return labels == wanted

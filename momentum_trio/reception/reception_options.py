@@ -161,12 +161,32 @@ class ReceptionOptions(Options):
         CONTENT,
         "Content that begins with no header field: refused, or taken as all body with trace fields in front.",
     )
+    outbound_binding = Option(
+        "Outbound_Binding",
+        STRING,
+        "",
+        INBOUND_SMTP,
+        'The binding that takes mail out: "name", "group/name", or "group/" for those of a group in turn.',
+        ours=True,
+    )
     pathway = Option(
         "Pathway",
         STRING,
         "",
         scopes("ecstream_listener", "esmtp_listener", "listen", "peer"),
         "The pathway whose options continue the chain of this listener, Listen or Peer.",
+    )
+
+
+class DefaultBindingOptions(Options):
+    """What becomes of mail that no binding claims."""
+
+    default_binding = Option(
+        "Default_Binding",
+        one_of("normal", "suspended", "none"),
+        "normal",
+        GLOBAL,
+        "Mail for the default binding: queued there (normal, suspended), or answered 451 (none).",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 
 import dns.rcode
@@ -287,7 +288,7 @@ def test_mx_look_ups_that_keep_failing_give_way_to_the_address() -> None:
 def test_a_truncated_answer_comes_over_tcp_or_not_at_all() -> None:
     for setting, expected in (("true", True), ("false", False)):
         search = Search((ZONE,), {"DNS_Fallback_To_TCP": setting})
-        found = search.run(lambda search=search: search.find("example"), {"example": Treatment(truncated=True)})
+        found = search.run(partial(search.find, "example"), {"example": Treatment(truncated=True)})
         assert isinstance(found, Found) is expected
         if not expected:
             assert found == Deferred(f"{NO_ADDRESS} (truncated)")
@@ -404,7 +405,7 @@ def test_an_address_that_failed_rests_by_binding() -> None:
 def test_quick_hosts_get_more_but_not_all() -> None:
     search = Search((ZONE,), {"Address_Metrics_Lifetime": "1000"})
 
-    async def story() -> list[Counter[str]]:
+    async def story() -> list[Counter[bool]]:
         found = await search.find("equal.example")
         assert isinstance(found, Found)
         slow = found.places[0]

@@ -18,12 +18,12 @@ from delivery_world import MemorySpool, Tree, machine_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_socket import MemorySocket
+from one_batch import ByBatch
 
 from momentum_trio.delivery.blackhole import Blackhole, Blackholed
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.maildir import STREAMED_OCTETS_MIN, Maildir
 from momentum_trio.delivery.method import Attempt, Method
-from momentum_trio.delivery.one_batch import ByBatch
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit

@@ -51,12 +51,12 @@ class Trip(Road):
 
     def attempts(self, batch: Any) -> list[Attempt]:
         self.route = route = Routes([]).choose(self.tree, "g", "b", "d.example")
-        self.extended = route.method.word == "ESMTP"
-        self.server.lmtp = route.method.word == "LMTP"
+        self.extended = route.word == "ESMTP"
+        self.server.lmtp = route.word == "LMTP"
         return [Attempt(batch, m, route.domain, 0, route.chain, route.gateway) for m in batch.messages]
 
     def carrier(self, outfit: Outfit) -> Carrier:
-        return Lmtp(outfit) if self.route.method.word == "LMTP" else super().carrier(outfit)
+        return Lmtp(outfit) if self.route.word == "LMTP" else super().carrier(outfit)
 
     def go(self, content: bytes, serve: Mapping[str, Any]) -> list[Outcome]:
         batch = self.accept("bob@d.example", "carol@d.example", content=content)

@@ -6,13 +6,15 @@ from email import message_from_bytes
 from email.message import Message
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from momentum_trio.mail.seven_bit import LINE_OCTETS_MAX, NESTING_MAX, Unconvertible, seven_bit, stripped
-from momentum_trio.mail.strategies import messages
+from momentum_trio.mail.mime.seven_bit import LINE_OCTETS_MAX, NESTING_MAX, Unconvertible, seven_bit, stripped
+from momentum_trio.mail.mime.strategies import messages
 
 EIGHT = "caf\xe9 au lait, caf\xe9 noir et encore du texte\r\n".encode()
+QUOTED = b"Content-Transfer-Encoding: quoted-printable\r\n"
+UNKNOWN = b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=unknown-8bit\r\n"  # RFC 1428 section 3
 
 
 def shown(octets: bytes) -> list[tuple[str, bytes]]:
@@ -32,11 +34,13 @@ def converted(octets: bytes) -> bytes:
     return made
 
 
+@settings(deadline=None)
 @given(messages)
 def test_conversion_keeps_what_is_said(octets: bytes) -> None:
     made = seven_bit(octets)
     if isinstance(made, Unconvertible):
-        assert b"--b" in octets  # a leaf may hold delimiters of what is around it, and then nothing of its own
+        # What holds the delimiter of a multipart around it is cut there, and may be left with nothing.
+        assert made.why.endswith(("multipart without parts", "does not begin with a header section"))
         return
     assert made.isascii()
     assert max(map(len, made.split(b"\r\n"))) <= LINE_OCTETS_MAX
@@ -55,20 +59,14 @@ def test_nothing_raises(octets: bytes) -> None:
     ("head", "made_head"),
     [
         (
-            b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nTo: b\r\n",
-            b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            b"Content-Transfer-Encoding: quoted-printable\r\nTo: b\r\n",
+            b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\nMIME-Version: 1.0\r\n",
+            b"Content-Type: text/plain; charset=utf-8\r\n" + QUOTED + b"MIME-Version: 1.0\r\n",
         ),
-        # RFC 1428 section 3: no MIME at all
-        (
-            b"To: b\r\n",
-            b"To: b\r\nContent-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n"
-            b"Content-Type: text/plain; charset=unknown-8bit\r\n",
-        ),
-        (b"", b"Content-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n"
-              b"Content-Type: text/plain; charset=unknown-8bit\r\n"),
+        (b"To: b\r\n", b"To: b\r\n" + QUOTED + UNKNOWN),  # no MIME at all
+        (b"", QUOTED + UNKNOWN),
+        (b"Content-Type: text/html\r\n", b"Content-Type: text/html\r\n" + QUOTED + b"MIME-Version: 1.0\r\n"),
     ],
-)  # fmt: skip
+)
 def test_header_sections(head: bytes, made_head: bytes) -> None:
     section, _, body = converted(head + b"\r\n" + EIGHT).partition(b"\r\n\r\n")
     assert section + b"\r\n" == made_head
@@ -120,9 +118,7 @@ def test_much_that_is_not_ascii_becomes_base64() -> None:
 
 @given(st.lists(st.sampled_from([b"x" * 73, b"x" * 74, b" ", b"\t", b"\xe9", b"\r\n", b"xy" * 40])).map(b"".join))
 def test_encoded_lines_are_short(body: bytes) -> None:
-    made = converted(
-        b"Content-Type: text/plain; charset=latin-1\r\n\r\nplain text to begin with\r\n" * 1 + body + b"\xe9"
-    )
+    made = converted(b"Content-Type: text/plain; charset=latin-1\r\n\r\nplain text to begin with\r\n" + body + b"\xe9")
     assert max(map(len, made.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import cast
@@ -17,11 +17,12 @@ from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Record
+from momentum_trio.reception.binding import Bindings
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
-from momentum_trio.spool.message import Batch, Durability, Receipt
+from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
 from momentum_trio.spool.spool import Entry, Spool
 
 HERE = Position("test.conf", 1, 1)
@@ -55,9 +56,14 @@ def client(address: str = "192.0.2.7", *, is_unix: bool = False) -> Client:
     return Client("00/01-00000-00000000", ip_address(address), f"{address}:4711", "198.51.100.1:25", is_unix)
 
 
-def rules(of: Client, *scopes: Scope, blackhole: Callable[[str], str] | None = None) -> Rules:
+def rules(
+    of: Client,
+    *scopes: Scope,
+    blackhole: Callable[[str], str] | None = None,
+    bindings: Bindings | None = None,
+) -> Rules:
     """The rules of *scopes*, the most specific first."""
-    return Rules.of(Chain(scopes), of, SYSTEM_HOSTNAME, blackhole)
+    return Rules.of(Chain(scopes), of, SYSTEM_HOSTNAME, blackhole, bindings)
 
 
 class FixedClock:
@@ -106,7 +112,7 @@ class MemorySpool(Spool):
         self.entries.append(MemoryEntry(self))
         return self.entries[-1]
 
-    async def commit(self, entry: Entry, batch: Batch) -> Receipt:
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
         if self.commit_fault is not None:
@@ -124,7 +130,11 @@ class Entrance:
     """A door with a memory spool, a client, and what came of his mail."""
 
     def __init__(
-        self, *scopes: Scope, who: Client | None = None, blackhole: Callable[[str], str] | None = None
+        self,
+        *scopes: Scope,
+        who: Client | None = None,
+        blackhole: Callable[[str], str] | None = None,
+        bindings: Bindings | None = None,
     ) -> None:
         self.spool = MemorySpool()
         self.records: list[Record] = []
@@ -140,8 +150,10 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        door = Door(machine, self.spool, self.accepted.append)
-        self.reception = door.reception(self.client, rules(self.client, *scopes, blackhole=blackhole))
+        door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
+        self.reception = door.reception(
+            self.client, rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
+        )
 
     def mail(self, reverse_path: str = "a@b.example") -> Decision:
         return self.reception.mail(reverse_path, f"MAIL FROM:<{reverse_path}>")

@@ -28,7 +28,7 @@ def author_domain(field: bytes) -> str:
 
 
 def _outside(text: str) -> str:
-    """*text* without comments, which may nest, a letter for each quoted string: no mailbox stands in either."""
+    """*text* without comments, which may nest, and with a mark for each quoted string: no mailbox is in either."""
     kept, depth, at = [], 0, 0
     while match := (_TOKEN_OF_COMMENT if depth else _TOKEN).match(text, at):
         token, at = match[0], match.end()
@@ -37,5 +37,5 @@ def _outside(text: str) -> str:
         elif depth:
             depth -= token == ")"
         else:
-            kept.append("q" if token[0] == '"' and len(token) > 1 else token)
+            kept.append("!" if token[0] == '"' and len(token) > 1 else token)
     return "".join(kept)

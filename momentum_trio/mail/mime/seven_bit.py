@@ -16,10 +16,10 @@ NESTING_MAX = 50
 _QUOTED_PRINTABLE_OCTETS_MAX = 1024 * 1024  # a larger leaf is encoded as base64, which takes a quarter of the time
 _READABLE_SHARE = 6  # one octet in so many above 127: then quoted-printable is no longer than base64
 _ENCODED_LINE_OCTETS = 76  # RFC 2045 section 6.7
-_BLOCK_OCTETS = _ENCODED_LINE_OCTETS // 4 * 3
 _BOUNDARY_OCTETS_MAX = 200  # RFC 2046 section 5.1.1 allows 70
 
 _FIELD = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*")
+_SECTION = re.compile(rb"(?:[!-9;-~]+[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*")
 _COMMENT = re.compile(rb"\([^()]*\)")
 _TYPE = re.compile(rb"[^\s;/()]+/[^\s;/()]+")
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
@@ -83,6 +83,8 @@ def _entity(octets: bytes, enclosing: tuple[bytes, ...], depth: int, default: st
     section, body = _halves(octets)
     if not section.isascii() or _has_lone_line_ends(section):
         raise _Refused("it has octets in a header section that cannot be encoded")
+    if not _SECTION.fullmatch(section) and not _is_carried(octets):
+        raise _Refused("it has a part that does not begin with a header section")
     if body is None:
         return octets
     fields = [match[0] for match in _FIELD.finditer(section)]
@@ -201,8 +203,9 @@ def _in_room(blank: re.Match[bytes]) -> bytes:
 
 
 def _base64(body: bytes) -> bytes:
-    blocks = (body[at : at + _BLOCK_OCTETS] for at in range(0, len(body), _BLOCK_OCTETS))
-    return b"\r\n".join([*(b2a_base64(block, newline=False) for block in blocks), b""])
+    text = b2a_base64(body, newline=False)
+    lines = [text[at : at + _ENCODED_LINE_OCTETS] for at in range(0, len(text), _ENCODED_LINE_OCTETS)]
+    return b"\r\n".join([*lines, b""])
 
 
 def _relabelled(fields: list[bytes], encoding: bytes) -> list[bytes]:
