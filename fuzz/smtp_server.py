@@ -14,7 +14,7 @@ from momentum_trio.protocol.smtp.terms import Terms
 TERMS: Final = Terms(
     host="mx.example",
     greeting=Reply.of("220 mx.example ESMTP"),
-    extensions=("PIPELINING", "8BITMIME", "SIZE 100000", "ENHANCEDSTATUSCODES"),
+    extensions=("PIPELINING", "8BITMIME", "SIZE 100000", "ENHANCEDSTATUSCODES", "DSN"),
     message_octets_max=100_000,
     peer_text="192.0.2.7",
 )

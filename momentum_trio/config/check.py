@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from momentum_trio.config.binding import bindings_of
 from momentum_trio.config.error import ERRORS_MAX, ConfigError
 from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.merged import Scope, ScopePath
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 HINTS_MAX = 50  # looking for the nearest name is slow; behind these it is not done
 
 _SURELY_MEANT = 0.9  # Enable for Enabled, but not Idle_Timeout for Idle_Time
+
+_NEEDED = {"dkim_domain": ("key", "selector")}  # in the scope itself or in the one around it
 
 LISTENER_KINDS = (
     "control_listener",
@@ -93,6 +96,15 @@ class _Check:
         entry = self._schema.scopes.get(scope.kind)
         if entry is not None and kinds[-1] in entry.containers and not entry.is_opaque and not entry.is_out_of_scope:
             yield from self._scope(scope, (*kinds, scope.kind))
+            for inner in scope.members.values():
+                yield from self._missing(inner, scope)
+
+    def _missing(self, scope: Scope, around: Scope) -> Iterator[ConfigError]:
+        """What *scope* cannot be without."""
+        for key in _NEEDED.get(scope.kind, ()):
+            if key not in scope.settings and key not in around.settings:
+                problem = f"there is no {key}, here or in {self._schema.scope_name(around.kind)}"
+                yield ConfigError(scope.at, scope.name, problem, f"write {key} = VALUE")
 
     def _head(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
         """Whether the scope may stand here, with the instance it has."""
@@ -147,6 +159,11 @@ class _Check:
             near = difflib.get_close_matches(value.text, self._pathways, 1)
             hint = f"did you mean '{near[0]}'?" if near else f'write Pathway "{value.text}" {{ ... }}'
             yield ConfigError(self._value_at(setting.at), entry.name, f"there is no Pathway '{value.text}'", hint)
+        elif key == "outbound_binding" and isinstance(value, Word) and value.text:
+            try:
+                bindings_of(self._tree.root, value.text)
+            except ValueError as wrong:
+                yield ConfigError(self._value_at(setting.at), entry.name, str(wrong))
         elif key == "match_cache_size" and isinstance(value, Word) and int(value.text) <= 0:
             yield ConfigError(self._value_at(setting.at), entry.name, "expected a number above 0")
         elif key == "relay_for_sending_domains" and isinstance(value, Array) and not value.items:

@@ -50,6 +50,21 @@ def matches(pattern: str, text: str) -> bool:
     return _compiled(pattern).search(text) is not None
 
 
+class Pattern:
+    """One pattern that says what it found; case counts. Raises ValueError as ``check_pattern``."""
+
+    __slots__ = ("_pattern", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._pattern = _compiled(text, any_case=False)
+
+    def found_in(self, text: str) -> tuple[str, ...] | None:
+        """What of *text* the pattern matches first, then what its groups do; None when it is not found."""
+        match = self._pattern.search(text)
+        return None if match is None else (match[0], *(group or "" for group in match.groups()))
+
+
 class PatternSet:
     """Patterns tried together against one text, any case, unanchored."""
 
@@ -71,18 +86,18 @@ class PatternSet:
         return sorted(self._set.Match(text) or ()) if self._set is not None else []
 
 
-def _options() -> re2.Options:
+def _options(*, any_case: bool = True) -> re2.Options:
     options = re2.Options()
-    options.case_sensitive = False
+    options.case_sensitive = not any_case
     options.log_errors = False  # RE2 would print to stderr
     return options
 
 
-def _compiled(text: str) -> re2._Regexp:
+def _compiled(text: str, *, any_case: bool = True) -> re2._Regexp:
     if len(text.encode("utf-8", "surrogatepass")) > PATTERN_OCTETS_MAX:
         raise ValueError(f"the pattern is longer than {PATTERN_OCTETS_MAX} octets")
     try:
-        return re2.compile(text, _options())
+        return re2.compile(text, _options(any_case=any_case))
     except re2.error as error:
         said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error.args[0])
         raise ValueError(_explained(said)) from None

@@ -166,7 +166,13 @@ class Carriage:
             self._offer_lane(lane)
 
     def _forget(self, hop: Hop) -> None:
-        """Unless there is something about *hop*. The failures of FAILING_MAX hops are remembered."""
+        """Unless there is something about *hop*, which has nothing ready. The failures of FAILING_MAX hops are
+        remembered.
+        """
+        while hop.turn:  # emptied since they got their turn
+            lane = hop.turn.popleft()
+            self._detach(lane)
+            self._holdings.lanes.rest(lane)
         if not hop.idle:
             return
         if hop.failures:
@@ -199,8 +205,10 @@ class Carriage:
         """Begin a connection if nothing is against it; what is against it will have ``serve`` called."""
         if self.draining or self._nursery is None or hop.in_line or hop.pausing or hop.sweeping:
             return False
-        if hop.meter is not None and not self._pace.reserve(hop.meter, hop.messages, hop.ready):
-            return False
+        if hop.meter is not None:
+            self._pace.reserve(hop.meter, hop.messages, hop.ready)
+            if hop.messages.granted <= hop.coming:
+                return False
         if hop.start_meter is not None and not self._pace.reserve(hop.start_meter, hop.starts, 1):
             return False
         seat = self.seats.take(hop, self.tree)
@@ -209,6 +217,7 @@ class Carriage:
         if hop.start_meter is not None:
             self._pace.take(hop.start_meter, hop.starts, 1)
         hop.connections += 1
+        hop.coming += 1
         self.connections += 1
         self._nursery.start_soon(self._carry, hop, seat)
         return True
@@ -234,6 +243,7 @@ class Carriage:
         finally:
             hop.connections -= 1
             hop.greeted -= feed.greeted
+            hop.coming -= feed.coming
             self.connections -= 1
             if hop.refused_by is not None and not feed.greeted:
                 self.seats.wait_for_host(hop)

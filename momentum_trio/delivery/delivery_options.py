@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, INTEGER, SECONDS, THROTTLE, either, one_of, quoted, word_of
-from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.host_kind import NEXT_HOP
+from momentum_trio.config.kind import BOOLEAN, COUNT, INTEGER, SECONDS, THROTTLE, either, one_of
+from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL, OUTBOUND, scopes
-from momentum_trio.config.value import Value
-from momentum_trio.net.next_hop import NextHop
+from momentum_trio.config.suspension_options import SuspensionOptions
 
 # MAILDIR and BLACKHOLE are ours: the original delivers locally with modules of its own.
 METHOD_WORDS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM", "APN", "GCM", "MM7", "MAILDIR", "BLACKHOLE")
@@ -16,18 +16,10 @@ GATEWAY_METHODS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM")
 """Those that hand mail to another host, which ``Gateway`` can name."""
 
 
-def _next_hop(value: Value) -> NextHop | None:
-    text = word_of(value, "a host, an address or [IPv6]")
-    return NextHop.parse(text) if text else None
-
-
-NEXT_HOP: Kind[NextHop | None] = Kind("string", _next_hop, lambda hop: quoted("" if hop is None else str(hop)))
-
-
 RETRIES_MAX = either(one_of("auto", "none"), COUNT)
 
 
-class DeliveryOptions(Options):
+class DeliveryOptions(SuspensionOptions):
     """How, whether and how long mail of a scope is tried."""
 
     method = Option("Delivery_Method", DELIVERY_METHOD, "ESMTP", OUTBOUND, "How mail of the scope is delivered.")
@@ -39,7 +31,6 @@ class DeliveryOptions(Options):
         "The host that mail of the scope goes to, with :PORT behind it if need be. It becomes the routing domain: the"
         " options of the conversation with it are those of its own Domain.",
     )
-    suspended = Option("Suspend_Delivery", BOOLEAN, False, OUTBOUND, "Make no attempts; what is queued stays.")
     retry_interval = Option(
         "Retry_Interval", SECONDS, 1200.0, OUTBOUND, "Wait before the first retry; doubles each time."
     )

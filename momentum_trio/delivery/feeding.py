@@ -24,7 +24,7 @@ TURN_PARCELS = 16
 
 
 class LaneFeed:
-    """See ``method.Feed``. ended: it gave None, or said why no connection came about."""
+    """See ``method.Feed``. ended: it gave None, or said why no connection came about. coming: it has not taken yet."""
 
     def __init__(self, carriage: Carriage, hop: Hop, seat: tuple[Key, ...]) -> None:
         self._carriage, self._hop, self.seat = carriage, hop, seat
@@ -32,6 +32,7 @@ class LaneFeed:
         self.generation = hop.generation
         self.in_hand: dict[int, tuple[Parcel, list[Hand]]] = {}
         self.ended = self.greeted = False
+        self.coming = True
         self._woken = trio.Event()
         self._taken = self._delivered = 0
 
@@ -58,6 +59,7 @@ class LaneFeed:
         idle_until = trio.current_time() + idle_seconds
         while not self._over():
             hands = await carriage.next_parcel(hop, self._room(recipients_max))
+            self._has_come()
             if hands:
                 return self._hand_out(hands)
             if hop.messages.waiting:
@@ -68,6 +70,12 @@ class LaneFeed:
                 break
         self.ended = True
         return None
+
+    def _has_come(self) -> None:
+        if self.coming:
+            self.coming = False
+            self._hop.coming -= 1
+            self._carriage.serve(self._hop, 0)
 
     def _over(self) -> bool:
         """Whether this connection is to be closed."""

@@ -31,9 +31,10 @@ class Hop:
 
     ready: messages of its lanes that are ready; turn: those lanes, in the order in which they are served. in_hand:
     messages that its connections have. connections: there are, those that begin included; greeted: of those, how many
-    have been greeted by the server. in_line: waits for a seat. pausing: waits after a failure. sweeping: its mail is
-    being delayed. failures, failing_since: since it was last reached. messages, starts: what it was granted by
-    throttles. refused_by: the limit of a host that was full.
+    have been greeted by the server; coming: how many have not asked for their first parcel yet. parked: those that wait
+    for mail. in_line: waits for a seat. pausing: waits after a failure. sweeping: its mail is being delayed. failures,
+    failing_since: since it was last reached. messages, starts: what it was granted by throttles. refused_by: the limit
+    of a host that was full.
     """
 
     def __init__(self, key: HopKey, carrier: Carrier, domain: str, gateway: NextHop | None) -> None:
@@ -43,7 +44,7 @@ class Hop:
         self.options = ConnectionOptions.resolve(NOTHING_SET)
         self.meter: Meter | None = None
         self.start_meter: Meter | None = None
-        self.ready = self.in_hand = self.connections = self.greeted = 0
+        self.ready = self.in_hand = self.connections = self.greeted = self.coming = 0
         self.turn: deque[Lane] = deque()
         self.parked: dict[LaneFeed, None] = {}
         self.in_line = self.pausing = self.sweeping = False

@@ -24,6 +24,7 @@ from momentum_trio.delivery.route import Route
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.dsn import Notify
+from momentum_trio.reception.received import received
 from momentum_trio.spool.fault import SpoolFault, SpoolSick
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Conclusion, Receipt, Retry
 
@@ -250,6 +251,8 @@ class Settlement:
         async with self._spool.begin() as entry:
             await entry.write(report.octets)
             receipt = await self._spool.commit(entry, report.batch, concluding=concluding)
+        for message in receipt.batch.messages:
+            self._machine.events.publish(received(receipt.batch, message))
         self._taken(receipt)
 
     async def _record(self, together: Round) -> None:
@@ -293,7 +296,7 @@ class Settlement:
             reverse_path=batch.reverse_path,
             binding_group=batch.binding_group,
             binding=batch.binding,
-            routing_domain=self._route(hand.lane).domain,
+            routing_domain=_routing_domain(hand),
             octets=batch.octets,
             retries=self._attempts(hand),
             age_seconds=self._holdings.age(hand.ticket),
@@ -312,17 +315,25 @@ class Settlement:
             binding_group=batch.binding_group,
             binding=batch.binding,
             permanent=permanent,
-            routing_domain=self._route(hand.lane).domain,
+            routing_domain=_routing_domain(hand),
             octets=outcome.octets,
             stage=outcome.stage,
             retries=self._attempts(hand),
             age_seconds=self._holdings.age(hand.ticket),
             peer_address=outcome.peer_address,
             reason=outcome.reason,
+            message_octets=batch.octets,
+            received_at=batch.received_at,
         )
 
     def _panic(self, text: str) -> None:
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))
+
+
+def _routing_domain(hand: Hand) -> str:
+    """Where it was tried, or would have been."""
+    route = hand.lane.route
+    return hand.lane.key[2] if route is None else route.domain
 
 
 def _notices(hand: Hand) -> int:

@@ -184,7 +184,7 @@ class Session:
                 self.deadline.touch()
             match event:
                 case Rcpt():
-                    decision = reception.recipient(event.forward_path, event.line)
+                    decision = reception.recipient(event.forward_path, event.line, event.wish)
                     self._answer(decision, Phase.AWAITING_RCPTTO)
                 case Mail():
                     await self._mail(event)
@@ -227,7 +227,7 @@ class Session:
         if self._stale:
             self._ask_to_come_again()
             return
-        decision = self.reception.mail(event.reverse_path, event.line)
+        decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body)
         if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 

@@ -9,7 +9,7 @@ from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
 
 # What SMTP_Extensions may list and is offered; its other words (STARTTLS, AUTH ...) belong to parts not built yet.
-OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES",)
+OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN")
 
 
 def terms_of(options: SessionOptions, host: str, peer_text: str, unqualified: tuple[bool, bool], now: float) -> Terms:

@@ -10,15 +10,28 @@ import json
 from dataclasses import fields
 from enum import Enum
 
-from momentum_trio.mail.record import Authenticated, Authorized, Delivered, Failed, Panic, Received, Record, Rejected
+from momentum_trio.mail.record import (
+    Authenticated,
+    Authorized,
+    Delivered,
+    Failed,
+    Imported,
+    Panic,
+    Received,
+    Record,
+    Rejected,
+    Transferred,
+)
 
 _TYPES: dict[type[Record], str] = {
     Received: "R",
     Delivered: "D",
+    Transferred: "X",
     Rejected: "reject",
     Panic: "panic",
     Authenticated: "N",
     Authorized: "Z",
+    Imported: "I",
 }
 _NAMES = {
     kind: tuple(field.name for field in fields(kind) if field.name not in ("at", "permanent"))
@@ -26,11 +39,12 @@ _NAMES = {
 }
 
 
-def json_line(record: Record) -> str:
-    """*record* as one line of JSON."""
+def json_line(record: Record, letter: str = "", **more: object) -> str:
+    """*record* as one line of JSON. letter: its type, where another log calls it something else; more: further keys."""
     kind = type(record)
-    letter = ("P" if record.permanent else "T") if isinstance(record, Failed) else _TYPES[kind]
-    pairs: dict[str, object] = {"time": record.at, "type": letter}
+    if not letter:
+        letter = ("P" if record.permanent else "T") if isinstance(record, Failed) else _TYPES[kind]
+    pairs: dict[str, object] = {"time": record.at, "type": letter, **more}
     for name in _NAMES[kind]:
         value = getattr(record, name)
         if isinstance(value, Enum):

@@ -11,21 +11,23 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from momentum_trio.log import acctlog, jsonlines, mainlog, paniclog, rejectlog
+from momentum_trio.log import acctlog, bouncelog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
-from momentum_trio.log.log_options import LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
     Delivered,
     Failed,
+    Imported,
     Level,
     Panic,
     Received,
     Reconfigured,
     Record,
     Rejected,
+    Transferred,
 )
 
 FLUSH_SECONDS = 0.05
@@ -35,7 +37,7 @@ LAST_FLUSH_SECONDS = 5.0
 SAID_ALOUD = paniclog.WEIGHT[Level.NOTICE]
 
 Say = Callable[[str], None]
-Read = Callable[[], Sequence[LoggerOptions]]
+Read = Callable[[], Sequence[LoggerOptions | BounceLoggerOptions]]
 Writer = Callable[[Record], None]
 
 
@@ -47,7 +49,8 @@ async def run_logs(
 ) -> None:
     """Write the logs until cancelled; then write what waits, within LAST_FLUSH_SECONDS.
 
-    read: the options of every ``ec_logger`` of the current generation; asked again when a ``Reconfigured`` passes.
+    read: the options of every ``ec_logger`` and ``bounce_logger`` of the current generation; asked again when a
+        ``Reconfigured`` passes.
     say: takes one line for the operator's terminal: every ``Panic`` from NOTICE upward, and log files that fail.
     started: the Logs, once each file is open or it was said why it is not.
     """
@@ -77,6 +80,7 @@ class Logs:
         self._beats: tuple[tuple[float, Callable[[float], None]], ...] = ()
         self._failing: set[str] = set()
         self._wake, self._full, self._retuned = trio.Event(), trio.Event(), trio.Event()
+        self._flushed = trio.Event()  # of the flush under way, or the next one
 
     def take(self, record: Record) -> None:
         """Format *record* for every file that wants it. Never blocks, never raises."""
@@ -94,19 +98,32 @@ class Logs:
         writers: dict[type[Record], list[Writer]] = {}
         beats: list[tuple[float, Callable[[float], None]]] = []
         for options in self._read():
-            if options.enabled:
+            if not options.enabled:
+                continue
+            if isinstance(options, LoggerOptions):
                 self._add(options, known, writers, beats)
+            else:
+                self._add_bounces(options, known, writers, beats)
         self._writers = {kind: tuple(group) for kind, group in writers.items()}
         self._beats = tuple(beats)
         self._retired += [known[path] for path in known.keys() - self._destinations.keys()]
         self._retuned.set()
         self._wake.set()
 
-    def reopen(self) -> None:
-        """Open every file anew: somebody renamed them (``reopen logs``)."""
-        for destination in self._destinations.values():
+    async def reopen(self) -> tuple[str, ...]:
+        """Open every file anew: somebody renamed them (``reopen logs``). No line goes to the old ones afterwards.
+
+        Returns: those that could not be opened; their lines wait, within a bound.
+        Cancellation: they are opened anew all the same, a little later.
+        """
+        anew = tuple(self._destinations.values())
+        for destination in anew:
             destination.reopen()
-        self._wake.set()
+        while any(destination.is_to_reopen for destination in anew):
+            self._wake.set()
+            self._full.set()
+            await self._flushed.wait()
+        return tuple(destination.path for destination in anew if destination.path in self._failing)
 
     async def flush_for_ever(self) -> None:
         """Move lines to the disk, one batch at a time."""
@@ -137,6 +154,8 @@ class Logs:
             await destination.close(self._machine.disk)
             if destination.waiting:
                 self._panic(f"log {destination.path}: closed with lines unwritten")
+        self._flushed.set()
+        self._flushed = trio.Event()
         return all(healthy)
 
     async def finish(self) -> None:
@@ -178,18 +197,21 @@ class Logs:
         main = self._put(options.mainlog, options.mainlog_mode, known)
         reject = self._put(options.rejectlog, options.rejectlog_mode, known) if options.log_rejections else None
         account = self._put(options.acctlog, options.acctlog_bits, known)
+        imports = self._put(options.importlog, options.importlog_mode, known)
         panic = self._put(options.paniclog, options.paniclog_mode, known) if options.log_errors else None
         if options.log_receptions:
             wire(main, Received, mainlog.received)
         if options.log_deliveries:
             wire(main, Delivered, mainlog.delivered)
-        if main is not None and (options.log_transient_failures or options.log_permanent_failures):
-            writers.setdefault(Failed, []).append(
-                _failures(options, main, jsonlines.json_line if json else mainlog.failed)
-            )
+        wire(main, Transferred, mainlog.delivered)
+        failures = (options.log_transient_failures, options.log_permanent_failures)
+        if main is not None and any(failures):
+            form = jsonlines.json_line if json else mainlog.failed
+            writers.setdefault(Failed, []).append(_failures(*failures, main, form))
         wire(reject, Rejected, rejectlog.rejected)
         wire(account, Authenticated, acctlog.authenticated)
         wire(account, Authorized, acctlog.authorized)
+        wire(imports, Imported, importlog.imported)
         if panic is not None:
             writers.setdefault(Panic, []).append(
                 _panics(options, panic, jsonlines.json_line if json else paniclog.panic)
@@ -197,6 +219,26 @@ class Logs:
         for put, line in ((main, mainlog.heartbeat), (reject, rejectlog.heartbeat)):
             if put is not None and options.heartbeat:
                 beats.append((options.heartbeat, _beat(put, jsonlines.heartbeat if json else line)))
+
+    def _add_bounces(
+        self,
+        options: BounceLoggerOptions,
+        known: dict[str, Destination],
+        writers: dict[type[Record], list[Writer]],
+        beats: list[tuple[float, Callable[[float], None]]],
+    ) -> None:
+        """Wire one ``bounce_logger``."""
+        put = self._put(options.bouncelog, options.bouncelog_mode, known)
+        if put is None:
+            return
+        json = options.log_format == "json"
+        wanted = (options.log_transient_failures, options.log_inband_bounces)
+        if any(wanted):
+            writers.setdefault(Failed, []).append(
+                _failures(*wanted, put, bouncelog.json_line if json else bouncelog.failed)
+            )
+        if options.heartbeat:
+            beats.append((options.heartbeat, _beat(put, jsonlines.heartbeat if json else mainlog.heartbeat)))
 
     def _put(self, text: str, mode: int, known: dict[str, Destination]) -> Callable[[str], None] | None:
         """What queues a line for the destination *text*; None when it names no file."""
@@ -229,9 +271,7 @@ class Logs:
         self._machine.events.publish(Panic(self._machine.clock.now(), level, text))
 
 
-def _failures(options: LoggerOptions, put: Callable[[str], None], form: Callable[..., str]) -> Writer:
-    transient, permanent = options.log_transient_failures, options.log_permanent_failures
-
+def _failures(transient: bool, permanent: bool, put: Callable[[str], None], form: Callable[..., str]) -> Writer:
     def write(record: Record) -> None:
         assert isinstance(record, Failed)
         if permanent if record.permanent else transient:

@@ -21,6 +21,7 @@ from momentum_trio.reception.limits import (
 from momentum_trio.reception.loop import loop
 from momentum_trio.reception.relay import relay
 from momentum_trio.reception.transaction import Recipient, Transaction
+from momentum_trio.reception.unbound import bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Checks:
 CHECKS = Checks(
     mail=(
         receptions_per_connection,
+        bound,
         null_reverse_path,
         sender,
     ),

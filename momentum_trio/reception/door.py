@@ -14,16 +14,19 @@ from collections.abc import Callable
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.path import POSTMASTER, domain_of
-from momentum_trio.mail.record import Received, Rejected
+from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.reception.address import completed
+from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.incoming import Incoming
-from momentum_trio.reception.rules import Rules, Tree, blackholes
+from momentum_trio.reception.received import received
+from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction
 from momentum_trio.spool.spool import Receipt, Spool
@@ -41,13 +44,13 @@ class Door:
     ) -> None:
         self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
         self.dates = DateOfSecond()
-        self._blackholes: tuple[Tree, Callable[[str], str] | None] | None = None  # of the tree asked about last
+        self._of_tree: tuple[Tree, Callable[[str], str] | None, Bindings] | None = None  # of that asked about last
 
     def rules(self, tree: Tree, chain: Chain, client: Client) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him."""
-        if self._blackholes is None or self._blackholes[0] is not tree:
-            self._blackholes = (tree, blackholes(tree))
-        return Rules.of(chain, client, self.machine.process.hostname, self._blackholes[1])
+        if self._of_tree is None or self._of_tree[0] is not tree:
+            self._of_tree = (tree, blackholes(tree), Bindings(tree))
+        return Rules.of(chain, client, self.machine.process.hostname, *self._of_tree[1:])
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""
@@ -75,31 +78,34 @@ class Reception:
         client.hello_domain, client.hello_line, client.extended = domain, line, extended
         self._opening = received_opening(client)
 
-    def mail(self, reverse_path: str, line: str) -> Decision:
-        """Begin a mail transaction. A refused one is not begun, but its refusal can still be recorded."""
+    def mail(self, reverse_path: str, line: str, returning: Returning = NO_RETURNING, body: str = "") -> Decision:
+        """Begin a mail transaction. A refused one is not begun, but its refusal can still be recorded.
+
+        returning, body: what the client asked and declared with it.
+        """
         assert self._incoming is None
         rules = self.rules
         path = completed(reverse_path, rules.options.domain_for_unqualified_senders)
-        transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line)
+        transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line, returning, body)
         self._transaction = transaction
         for check in self._door.checks.mail:
             if (decision := check(transaction)) is not ACCEPTED:
                 return decision
         return ACCEPTED
 
-    def recipient(self, forward_path: str, line: str) -> Decision:
-        """One more forward-path for the open transaction."""
+    def recipient(self, forward_path: str, line: str, wish: Wish = NO_WISH) -> Decision:
+        """One more forward-path for the open transaction. wish: what the client asked about notifications."""
         transaction = self._transaction
         assert transaction is not None
         rules = transaction.rules
         is_postmaster = forward_path == POSTMASTER
         domain = rules.postmasters_domain if is_postmaster else rules.options.domain_for_unqualified_recipients
         path = completed(forward_path, domain)
-        asked = transaction.asked = Recipient(path, forward_path, line, domain_of(path))
+        asked = transaction.asked = Recipient(path, forward_path, line, domain_of(path), wish)
         for check in self._door.checks.recipient:
             if (decision := check(transaction, asked)) is not ACCEPTED:
                 return decision
-        transaction.forward_paths.append(path)
+        transaction.add(asked)
         self._tally.recipients += 1
         return ACCEPTED
 
@@ -162,19 +168,5 @@ class Reception:
         self._tally.receptions += 1
         publish = self._door.machine.events.publish
         for message in batch.messages:
-            publish(
-                Received(
-                    at=batch.received_at,
-                    message_id=message.message_id,
-                    batch_id=batch.batch_id,
-                    connection_id=batch.connection_id,
-                    forward_path=message.forward_path,
-                    reverse_path=batch.reverse_path,
-                    binding_group=batch.binding_group,
-                    binding=batch.binding,
-                    peer_address=batch.peer_address,
-                    octets=batch.octets,
-                    protocol=batch.protocol,
-                )
-            )
+            publish(received(batch, message))
         self._door.accepted(receipt)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, begins_with_field, scan, section_end
@@ -16,6 +18,7 @@ from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFull, SpoolSic
 
 SPOOL_FULL = Deferred(replies.SPOOL_FULL, "spool")
 SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
+MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of the message context
 
 
 class Incoming:
@@ -129,18 +132,27 @@ class Incoming:
 
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""
-        paths = self._transaction.forward_paths
+        transaction = self._transaction
+        paths, client = transaction.forward_paths, transaction.client
         assert paths
         messages = [Message(self._batch_id, paths[0])]
         messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
-        client = self._transaction.client
+        for place, wish in transaction.wishes.items():
+            messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
+        binding = transaction.rules.choose_binding()
         return Batch(
             batch_id=self._batch_id,
             connection_id=client.connection_id,
             received_at=self._received_at,
-            reverse_path=self._transaction.reverse_path,
+            reverse_path=transaction.reverse_path,
             messages=tuple(messages),
             octets=octets,
             peer_address=client.peer_text,
             protocol=client.protocol,
+            binding_group=binding.group,
+            binding=binding.name,
+            returns=transaction.returning.returns,
+            envelope_id=transaction.returning.envelope_id,
+            body="" if transaction.body == "7BIT" else transaction.body,
+            context=MAY_RELAY if self._transaction.rules.client_may_relay else (),
         )

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from momentum_trio.config.chain import AnsweringScope, Chain
+from momentum_trio.config.binding import DEFAULT, Binding, Nested
+from momentum_trio.config.chain import Chain
+from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.client import Client
-from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
-
-
-class Nested(AnsweringScope, Protocol):
-    """A scope with those inside it."""
-
-    @property
-    def children(self) -> Sequence[Nested]: ...
-
-
-class Tree(Protocol):
-    """The part of a configuration tree reception reads."""
-
-    @property
-    def root(self) -> Nested: ...
-
-    def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
-        """The scopes that answer for mail to *domain*."""
-        ...
+from momentum_trio.reception.reception_options import (
+    BlackholeOptions,
+    DefaultBindingOptions,
+    NameOptions,
+    ReceptionOptions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +24,7 @@ class Rules:
     client_may_relay: he stands in Relay_Hosts, or Open_Relay holds for his scope.
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
-        no scope sets it.
+        no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
     """
 
     options: ReceptionOptions
@@ -46,6 +34,8 @@ class Rules:
     blackhole: Callable[[str], str] | None
     pathway: str
     pathway_group: str
+    has_default_binding: bool = True
+    bindings: Bindings | None = None
 
     @property
     def postmasters_domain(self) -> str:
@@ -54,7 +44,12 @@ class Rules:
 
     @classmethod
     def of(
-        cls, chain: Chain, client: Client, system_hostname: str, blackhole: Callable[[str], str] | None = None
+        cls,
+        chain: Chain,
+        client: Client,
+        system_hostname: str,
+        blackhole: Callable[[str], str] | None = None,
+        bindings: Bindings | None = None,
     ) -> Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
@@ -66,7 +61,13 @@ class Rules:
             options.received_hostname or hostname,
             blackhole,
             *_pathway(chain),
+            DefaultBindingOptions.resolve(chain).default_binding != "none",
+            bindings,
         )
+
+    def choose_binding(self) -> Binding:
+        """The binding of the next message."""
+        return DEFAULT if self.bindings is None else self.bindings.choose(self.options.outbound_binding)
 
 
 def blackholes(tree: Tree) -> Callable[[str], str] | None:

@@ -37,9 +37,9 @@ def received_opening(client: Client) -> str:
     return f"Received: from {address} ([{in_comment(client.peer or 'unix')}]{named})\r\n\tby "
 
 
-def message_id_field(batch_id: str, host: str) -> str:
-    """A Message-ID made from the batch id: ``<00.00.02001.C6DD1CA4@HOST>``."""
-    return f"Message-ID: <{batch_id.replace('/', '.').replace('-', '.')}@{host}>\r\n"
+def message_id(batch_id: str, host: str) -> str:
+    """What stands in Message-ID, made from the batch id: ``00.00.02001.C6DD1CA4@HOST``."""
+    return f"{batch_id.replace('/', '.').replace('-', '.')}@{host}"
 
 
 def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: str, date: str) -> bytes:
@@ -58,7 +58,7 @@ def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: s
     if not scan.has_date and rules.options.date_header == "ifneeded":
         fields += f"Date: {date}\r\n"
     if not scan.has_message_id and rules.options.message_id_header == "ifneeded":
-        fields += message_id_field(batch_id, rules.received_hostname)
+        fields += f"Message-ID: <{message_id(batch_id, rules.received_hostname)}>\r\n"
     if scan.section_octets and not scan.begins_with_field:
         fields += "\r\n"  # all of the content is body, and the fields above are the header section
     return fields.encode("utf-8", "replace")

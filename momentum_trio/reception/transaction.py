@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.path import NULL_REVERSE_PATH, POSTMASTER, domain_of
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
@@ -22,12 +23,14 @@ class Recipient:
     """A forward-path the client asks us to take.
 
     path: completed; given: as the client gave it; line: his command. domain: of *path*, empty if that has none.
+    wish: what he asked about notifications.
     """
 
     path: str
     given: str
     line: str
     domain: str
+    wish: Wish = NO_WISH
 
     @property
     def is_postmaster(self) -> bool:
@@ -40,7 +43,9 @@ class Transaction:
     """From MAIL to the end of its content.
 
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
-    forward_paths: those accepted so far. asked: the last one asked about.
+    returning, body: of MAIL, as the events of protocol/smtp have them.
+    forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
+    asked: the last one asked about.
     """
 
     client: Client
@@ -49,8 +54,17 @@ class Transaction:
     reverse_path: str
     reverse_path_given: str
     line: str
+    returning: Returning = NO_RETURNING
+    body: str = ""
     forward_paths: list[str] = field(default_factory=list)
+    wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None
+
+    def add(self, recipient: Recipient) -> None:
+        """*recipient* was accepted."""
+        if recipient.wish != NO_WISH:
+            self.wishes[len(self.forward_paths)] = recipient.wish
+        self.forward_paths.append(recipient.path)
 
     @property
     def sender_domain(self) -> str:

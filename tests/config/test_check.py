@@ -191,3 +191,28 @@ def test_a_host_name_is_one_word(option: str, name: str) -> None:
     """It goes out in greetings and trace fields, where a line end would be another line."""
     with pytest.raises(ConfigErrors, match="one word of ASCII"):
         load_text(f'{option} = "{name}"' + (" }" if "{" in option else ""), declared=DECLARED)
+
+
+BINDINGS = 'Binding "a" { } Binding_Group "g" { Binding "b" { } } ESMTP_Listener { Outbound_Binding = "'
+
+
+@pytest.mark.parametrize("words", ["", "a", "g/b", "b", "g/", "default", "default/default"])
+def test_outbound_binding_names_one_that_is_there(words: str) -> None:
+    assert load_text(f'{BINDINGS}{words}" }}', declared=DECLARED)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("c", "there is no Binding 'c'"),
+        ("g", "there is no Binding 'g'"),
+        ("g/a", "there is no Binding 'a' in a Binding_Group 'g'"),
+        ("h/b", "there is no Binding 'b' in a Binding_Group 'h'"),
+        ("h/", "there is no Binding in a Binding_Group 'h'"),
+        ("/", "there is no Binding in a Binding_Group ''"),
+    ],
+)
+def test_outbound_binding_that_names_nothing(words: str, problem: str) -> None:
+    with pytest.raises(ConfigErrors) as raised:
+        load_text(f'{BINDINGS}{words}" }}', declared=DECLARED)
+    assert [error.problem for error in raised.value.errors] == [problem]

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 import trio
-from test_sockets import (
+from streams import (
     V4,
     V6,
     Behaviour,

@@ -12,7 +12,12 @@ from momentum_trio.config.kind import BOOLEAN, COUNT, HOSTNAME, OCTETS, SECONDS,
 from momentum_trio.config.option import Option
 from momentum_trio.config.value import Array, Value, Word
 from momentum_trio.listener.esmtp_options import SessionOptions
-from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
+from momentum_trio.reception.reception_options import (
+    BlackholeOptions,
+    DefaultBindingOptions,
+    NameOptions,
+    ReceptionOptions,
+)
 
 ROWS: dict[str, dict[str, Any]] = {
     row["name"]: row
@@ -20,9 +25,11 @@ ROWS: dict[str, dict[str, Any]] = {
     if row["kind"] == "option"
 }
 OPTIONS: list[Option[Any]] = [
-    option for group in (SessionOptions, ReceptionOptions, NameOptions, BlackholeOptions) for option in group.declared
+    option
+    for group in (SessionOptions, ReceptionOptions, NameOptions, BlackholeOptions, DefaultBindingOptions)
+    for option in group.declared
 ]
-OURS = {"Max_Bad_Commands"}
+OURS = {"Max_Bad_Commands", "Outbound_Binding"}
 # The manual's default lets bare CR and LF pass, which SMTP smuggling lives on.
 DEFAULTS_THAT_DIFFER = {"RFC2822_Lone_LF_In_Body": "pedantic"}
 

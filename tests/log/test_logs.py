@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import pathlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ import trio
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Position, Setting, Word
 from momentum_trio.log import destination as destination_module
-from momentum_trio.log.log_options import LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.log.logs import RETRY_SECONDS, Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Append, Disk, Open, Step
@@ -68,7 +69,7 @@ def options(**settings: str) -> LoggerOptions:
 class House:
     machine: Machine
     logs: Logs
-    loggers: list[LoggerOptions]
+    loggers: list[LoggerOptions | BounceLoggerOptions]
     said: list[str]
 
     def publish(self, *records: Record) -> None:
@@ -77,7 +78,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(disk: Disk, *loggers: LoggerOptions) -> AsyncIterator[House]:
+async def house(disk: Disk, *loggers: LoggerOptions | BounceLoggerOptions) -> AsyncIterator[House]:
     nothing: Any = None
     machine = Machine(Noon(), disk, nothing, nothing, nothing, Events())
     current, said = list(loggers), list[str]()
@@ -205,7 +206,7 @@ async def test_rotation(disk: OsDisk, tmp_path: pathlib.Path) -> None:
         log.rename(tmp_path / "log/mainlog.1")
         h.publish(DELIVERED)
         await h.logs.flush()
-        h.logs.reopen()
+        assert await h.logs.reopen() == ()
         h.publish(PERMANENT)
     assert (letters(tmp_path / "log/mainlog.1"), letters(log)) == ("RD", "P")
 
@@ -336,7 +337,7 @@ async def test_a_renamed_file_is_made_anew_without_a_line(disk: OsDisk, tmp_path
     log = tmp_path / "log/mainlog"
     async with house(disk, all_below(tmp_path)) as h:
         log.rename(tmp_path / "log/mainlog.1")
-        h.logs.reopen()
+        assert await h.logs.reopen() == ()
         await h.logs.flush()
         assert log.exists()
 
@@ -349,3 +350,45 @@ async def test_a_new_generation_opens_its_files_at_once(autojump_clock: object) 
         h.publish(Reconfigured(1, 2))
         await trio.sleep(1)
         assert h.said == ["ERROR: log /file/m: Not a directory"]
+
+
+def bounce_logger(**settings: str) -> BounceLoggerOptions:
+    scope = LoggerScope("bounce_logger", "x", {name: Setting(name, Word(text), AT) for name, text in settings.items()})
+    return BounceLoggerOptions.resolve(Chain([scope]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({}, "TB"),
+        ({"log_inband_bounces": "off"}, "T"),
+        ({"log_transient_failures": "off"}, "B"),
+        ({"log_transient_failures": "off", "log_inband_bounces": "off"}, ""),
+        ({"enabled": "false"}, ""),
+    ],
+)
+async def test_bounces_have_a_log_of_their_own(
+    disk: OsDisk, tmp_path: pathlib.Path, settings: dict[str, str], written: str
+) -> None:
+    path = tmp_path / "bouncelog"
+    bounces = bounce_logger(bouncelog=str(path), bouncelog_mode="0600", heartbeat="0", **settings)
+    async with house(disk, all_below(tmp_path), bounces) as h:
+        h.publish(*ALL)
+    assert letters(path) == written
+    assert letters(tmp_path / "log/mainlog") == "RDTP"
+    assert not path.exists() or path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_bounces_as_json(disk: OsDisk, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "bouncelog"
+    async with house(disk, bounce_logger(bouncelog=str(path), log_format="json", heartbeat="0")) as h:
+        h.publish(PERMANENT)
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line).items() >= {"type": "B", "classification": 10, "reason": "550 5.1.1 who?"}.items()
+
+
+async def test_the_heartbeat_of_the_bouncelog(autojump_clock: object) -> None:
+    store = SimStore()
+    async with house(store.mount(), bounce_logger(bouncelog="/b", heartbeat="60")):
+        await trio.sleep(100)
+    assert [line.partition("@")[2] for line in store.octets("/b").decode().splitlines()] == ["@@@M1"]

@@ -20,6 +20,7 @@ from momentum_trio.config.load import load_text
 from momentum_trio.config.option import Option
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Stat
+from momentum_trio.mail.record import Received
 from momentum_trio.node.mail_plane import spool_terms
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.spool.spool import SEGMENT_OCTETS_MIN, SpoolTerms
@@ -37,6 +38,7 @@ SpoolBase = "/var/spool/ecelerity"
 Relay_Domains = ( "example.com" )
 Domain "example.com" {{ Delivery_Method = MAILDIR Maildir_Path = "/var/mail/%d/%l" }}
 Control_Listener {{ Listen "{CONTROL}" {{}} }}
+Binding "other" {{ }}
 Pathway "special" {{ Relay_Domains = ( "path.example" ) }}
 """
 
@@ -100,6 +102,12 @@ async def received_field(site: Site) -> bool:
             await site.moment()
             messages = await site.mailbox("bob")
     return b"by received.example " in messages[0]
+
+
+async def binding(site: Site) -> str:
+    """The binding that a message gets."""
+    await site.talk(EHLO, MAIL, RCPT, "DATA", CONTENT)
+    return next(record.binding for _, record in site.world.records if isinstance(record, Received))
 
 
 async def reconfigured(site: Site) -> str:
@@ -206,7 +214,9 @@ PROBES: dict[str, Probe] = {
     "Idle_Time": Probe("7", True, cut_when_silent),
     "Banner_Hostname": Probe("banner.example", "banner.example", lambda site: _name(site)),
     "Static_Banner": Probe('"220 static.example"', "220 static.example", greeting),
-    "SMTP_Extensions": Probe("( ENHANCEDSTATUSCODES )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"}, hello),
+    "SMTP_Extensions": Probe(
+        "( ENHANCEDSTATUSCODES DSN )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"}, hello
+    ),
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
     "Service_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
@@ -225,6 +235,7 @@ PROBES: dict[str, Probe] = {
     "Max_Recipients_Per_Connection": Probe("1", "452", last(EHLO, MAIL, RCPT, "RSET", MAIL, RCPT)),
     "Max_Receptions_Per_Connection": Probe("1", "452", last(EHLO, MAIL, RCPT, "DATA", CONTENT, MAIL)),
     "Received_Hostname": Probe("received.example", True, received_field),
+    "Outbound_Binding": Probe("other", "other", binding),
     "Pathway": Probe("special", "250", last(EHLO, MAIL, "RCPT TO:<bob@path.example>")),
     "Timeout": Probe("7", True, console_cut_when_silent, listen=CONTROL, listener="Control_Listener"),
 }

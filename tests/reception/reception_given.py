@@ -17,6 +17,7 @@ from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Record
+from momentum_trio.reception.binding import Bindings
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.door import Door
@@ -55,9 +56,14 @@ def client(address: str = "192.0.2.7", *, is_unix: bool = False) -> Client:
     return Client("00/01-00000-00000000", ip_address(address), f"{address}:4711", "198.51.100.1:25", is_unix)
 
 
-def rules(of: Client, *scopes: Scope, blackhole: Callable[[str], str] | None = None) -> Rules:
+def rules(
+    of: Client,
+    *scopes: Scope,
+    blackhole: Callable[[str], str] | None = None,
+    bindings: Bindings | None = None,
+) -> Rules:
     """The rules of *scopes*, the most specific first."""
-    return Rules.of(Chain(scopes), of, SYSTEM_HOSTNAME, blackhole)
+    return Rules.of(Chain(scopes), of, SYSTEM_HOSTNAME, blackhole, bindings)
 
 
 class FixedClock:
@@ -124,7 +130,11 @@ class Entrance:
     """A door with a memory spool, a client, and what came of his mail."""
 
     def __init__(
-        self, *scopes: Scope, who: Client | None = None, blackhole: Callable[[str], str] | None = None
+        self,
+        *scopes: Scope,
+        who: Client | None = None,
+        blackhole: Callable[[str], str] | None = None,
+        bindings: Bindings | None = None,
     ) -> None:
         self.spool = MemorySpool()
         self.records: list[Record] = []
@@ -141,7 +151,9 @@ class Entrance:
         )
         self.client = who or client()
         door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
-        self.reception = door.reception(self.client, rules(self.client, *scopes, blackhole=blackhole))
+        self.reception = door.reception(
+            self.client, rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
+        )
 
     def mail(self, reverse_path: str = "a@b.example") -> Decision:
         return self.reception.mail(reverse_path, f"MAIL FROM:<{reverse_path}>")

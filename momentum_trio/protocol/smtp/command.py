@@ -13,6 +13,17 @@ from types import MappingProxyType
 from typing import Final
 
 from momentum_trio.mail import path
+from momentum_trio.mail.dsn import (
+    ENVELOPE_ID_OCTETS_MAX,
+    NO_RETURNING,
+    NO_WISH,
+    ORIGINAL_RECIPIENT_OCTETS_MAX,
+    XTEXT,
+    Notify,
+    Returning,
+    Wish,
+    unescaped,
+)
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.event import (
@@ -60,14 +71,14 @@ class Parameter:
         return value is not None and self.value.fullmatch(value) is not None
 
 
-_XTEXT = r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})"  # RFC 3461 section 4
-
 MAIL_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         "SIZE": Parameter("SIZE", re.compile(r"[0-9]{1,20}")),  # RFC 1870 section 5
         "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME", re.IGNORECASE)),  # RFC 6152 section 3
         "RET": Parameter("DSN", re.compile(r"FULL|HDRS", re.IGNORECASE)),  # RFC 3461 section 4.3
-        "ENVID": Parameter("DSN", re.compile(rf"{_XTEXT}{{1,100}}")),  # RFC 3461 section 4.4
+        "ENVID": Parameter(  # RFC 3461 section 4.4
+            "DSN", re.compile(rf"(?!.{{{ENVELOPE_ID_OCTETS_MAX + 1}}}){XTEXT}+")
+        ),
     }
 )
 RCPT_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
@@ -75,7 +86,9 @@ RCPT_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "NOTIFY": Parameter(  # RFC 3461 section 4.1
             "DSN", re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}", re.IGNORECASE)
         ),
-        "ORCPT": Parameter("DSN", re.compile(rf"[A-Za-z0-9-]{{1,60}};{_XTEXT}{{1,500}}")),  # RFC 3461 section 4.2
+        "ORCPT": Parameter(  # RFC 3461 section 4.2
+            "DSN", re.compile(rf"(?!.{{{ORIGINAL_RECIPIENT_OCTETS_MAX + 1}}})[A-Za-z0-9-]{{1,60}};{XTEXT}+")
+        ),
     }
 )
 
@@ -104,7 +117,7 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
     else:
         return replies.MAIL_SYNTAX
     if not rest:
-        return Mail(reverse_path, NO_PARAMETERS, None, "", line)
+        return Mail(reverse_path, NO_PARAMETERS, None, "", line, NO_RETURNING)
     parameters = _parameters(rest, MAIL_PARAMETERS, terms)
     if isinstance(parameters, Reply):
         return parameters
@@ -112,7 +125,7 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
     size = None if declared is None else int(declared)
     if size is not None and 0 < terms.message_octets_max < size:
         return replies.MESSAGE_TOO_LARGE  # RFC 1870 section 6.1
-    return Mail(reverse_path, parameters, size, (parameters.get("BODY") or "").upper(), line)
+    return Mail(reverse_path, parameters, size, (parameters.get("BODY") or "").upper(), line, _returning(parameters))
 
 
 def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
@@ -129,9 +142,18 @@ def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
     else:
         return replies.RCPT_SYNTAX
     if not rest:
-        return Rcpt(forward_path, NO_PARAMETERS, line)
+        return Rcpt(forward_path, NO_PARAMETERS, line, NO_WISH)
     parameters = _parameters(rest, RCPT_PARAMETERS, terms)
-    return parameters if isinstance(parameters, Reply) else Rcpt(forward_path, parameters, line)
+    return parameters if isinstance(parameters, Reply) else Rcpt(forward_path, parameters, line, _wish(parameters))
+
+
+def _returning(parameters: Parameters) -> Returning:
+    return Returning((parameters.get("RET") or "").upper(), unescaped(parameters.get("ENVID") or ""))
+
+
+def _wish(parameters: Parameters) -> Wish:
+    notify = parameters.get("NOTIFY")
+    return Wish(Notify.parse(notify) if notify else Notify.UNSET, unescaped(parameters.get("ORCPT") or ""))
 
 
 def _usual_path(match: re.Match[str]) -> str | None:

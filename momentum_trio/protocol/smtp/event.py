@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.reply import Reply
 
 
@@ -44,6 +45,7 @@ class Mail(Event):
     size: octets the client declared with SIZE (RFC 1870 section 6), or None. Within the limit of the terms.
     body: ``7BIT``, ``8BITMIME``, or empty when the client did not say (RFC 6152). Nothing is refused because of it:
         8-bit content that was not declared is taken as it is.
+    returning: RET and ENVID (RFC 3461).
     """
 
     reverse_path: str
@@ -51,16 +53,21 @@ class Mail(Event):
     size: int | None
     body: str
     line: str
+    returning: Returning = NO_RETURNING
     needs_answer: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
 class Rcpt(Event):
-    """``RCPT TO``: one more forward-path (RFC 5321 section 4.1.1.3). ``postmaster`` may stand without a domain."""
+    """``RCPT TO``: one more forward-path (RFC 5321 section 4.1.1.3). ``postmaster`` may stand without a domain.
+
+    wish: NOTIFY and ORCPT (RFC 3461).
+    """
 
     forward_path: str
     parameters: Mapping[str, str | None]
     line: str
+    wish: Wish = NO_WISH
     needs_answer: ClassVar[bool] = True
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from momentum_trio.mail.dsn import Notify, Returning, Wish
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.event import Event, Expn, Hello, Help, Mail, Noop, Rcpt, Refusal, Reset, Vrfy
 from momentum_trio.protocol.smtp.strategies import rehearse
@@ -223,9 +224,77 @@ def test_parameters_of_an_extension_the_terms_offer(command: bytes, parameters: 
     assert event.parameters == parameters
 
 
-@pytest.mark.parametrize("value", [b"NEVER,SUCCESS", b"MAYBE", b"SUCCESS,"])
-def test_parameters_of_an_extension_malformed(value: bytes) -> None:
-    assert said(b"RCPT TO:<a@b> NOTIFY=" + value, DSN, b"MAIL FROM:<>\r\n")[1] == "501 5.5.4 invalid parameter"
+@pytest.mark.parametrize(
+    ("parameters", "returning"),
+    [
+        (b"RET=FULL", Returning("FULL", "")),  # RFC 3461 section 4.3
+        (b"RET=hdrs", Returning("HDRS", "")),
+        (b"ENVID=QQ+2B314+3D159", Returning("", "QQ+314=159")),  # section 4.4: xtext is decoded
+        (b"ENVID=a+20b", Returning("", "a b")),
+        (b"envid=" + b"x" * 100, Returning("", "x" * 100)),
+        (b"SIZE=1 ENVID=a RET=FULL", Returning("FULL", "a")),
+        (b"BODY=8BITMIME", Returning()),
+    ],
+)
+def test_what_mail_asks_about_notifications(parameters: bytes, returning: Returning) -> None:
+    event, _ = said(b"MAIL FROM:<a@b> " + parameters, DSN)
+    assert isinstance(event, Mail)
+    assert event.returning == returning
+
+
+@pytest.mark.parametrize(
+    ("parameters", "wish"),
+    [
+        (b"NOTIFY=NEVER", Wish(Notify.NEVER)),  # RFC 3461 section 4.1
+        (b"notify=Success,failure,DELAY", Wish(Notify.SUCCESS | Notify.FAILURE | Notify.DELAY)),
+        (b"ORCPT=rfc822;Bob+20Smith@b", Wish(Notify.UNSET, "rfc822;Bob Smith@b")),  # section 4.2: decoded
+        (b"ORCPT=utf-8;b\\x{FC}b@b NOTIFY=DELAY", Wish(Notify.DELAY, "utf-8;b\\x{FC}b@b")),  # RFC 6533 section 3
+        (b"ORCPT=x;" + b"a" * 498, Wish(Notify.UNSET, "x;" + "a" * 498)),
+    ],
+)
+def test_what_rcpt_asks_about_notifications(parameters: bytes, wish: Wish) -> None:
+    event, _ = said(b"RCPT TO:<a@b> " + parameters, DSN, b"MAIL FROM:<>\r\n")
+    assert isinstance(event, Rcpt)
+    assert event.wish == wish
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        b"NOTIFY=NEVER,SUCCESS",  # RFC 3461 section 4.1: NEVER stands alone
+        b"NOTIFY=SUCCESS,NEVER",
+        b"NOTIFY=MAYBE",
+        b"NOTIFY=SUCCESS,",
+        b"NOTIFY=",
+        b"NOTIFY",
+        b"NOTIFY=DELAY NOTIFY=DELAY",
+        b"ORCPT=bob@b",  # section 4.2: no type
+        b"ORCPT=rfc822;",
+        b"ORCPT=rfc822;a+2",  # section 4: no xtext
+        b"ORCPT=rfc822;a+2b",
+        b"ORCPT=rfc822;a+0Ab",  # what it stands for would end a header field
+        b"ORCPT=rfc822;a+E9",
+        b"ORCPT=x;" + b"a" * 499,
+    ],
+)
+def test_what_rcpt_must_not_ask(parameter: bytes) -> None:
+    assert said(b"RCPT TO:<a@b> " + parameter, DSN, b"MAIL FROM:<>\r\n")[1] == "501 5.5.4 invalid parameter"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        b"RET=ALL",  # RFC 3461 section 4.3
+        b"RET",
+        b"RET=FULL RET=HDRS",
+        b"ENVID=",  # section 4.4
+        b"ENVID=+0D",
+        b"ENVID=a+",
+        b"ENVID=" + b"x" * 101,
+    ],
+)
+def test_what_mail_must_not_ask(parameter: bytes) -> None:
+    assert said(b"MAIL FROM:<a@b> " + parameter, DSN)[1] == "501 5.5.4 invalid parameter"
 
 
 @pytest.mark.parametrize("parameter", [b"SIZE=1", b"BODY=7BIT"])
