@@ -117,7 +117,7 @@ class ImportResult(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Imported(Record):
-    """importlog ``I``: a message of the spool at *directory*. new_id: what it is called here; empty if it was not taken."""
+    """importlog ``I``: of a message of the spool at *directory*. new_id: what it is called here, empty if not taken."""
 
     old_id: str
     new_id: str
