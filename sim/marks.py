@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconfigured, SessionEnded
-from momentum_trio.spool.ledger import parse_segment_name
+from momentum_trio.spool.segment import parse_segment_name
 
 from .checks.custody import DISK_FAULTS, copies, strikes
 from .client import LEFT

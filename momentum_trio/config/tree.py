@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from momentum_trio.config.assignment import CONSOLE, value_of
-from momentum_trio.config.chain import Chain
+from momentum_trio.config.chain import AnsweringScope, Chain
 from momentum_trio.config.check import check, check_setting, unknown_option
 from momentum_trio.config.error import ConfigError, ConfigErrors
 from momentum_trio.config.instance import destination_key, pattern_of
@@ -75,6 +75,7 @@ class _Memory:
     peers: dict[int, NetblockTable[Scope]] = field(default_factory=dict)
     destinations: dict[tuple[int, str], _Destinations] = field(default_factory=dict)
     pathways: dict[str, tuple[Scope, ...]] = field(default_factory=dict)
+    paths: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +216,33 @@ class ConfigTree:
             scopes += self._destinations(self.root, destination)
             known = self._remember(key, (*scopes, self.root))
         return known
+
+    def chain_host(self, binding_group: str, binding: str, host: str) -> Chain:
+        """The Host scopes that answer for connections to *host*, as MX names it; nothing else does (section 7.1).
+
+        binding_group>binding>host, binding>host, binding_group>host, host.
+        """
+        try:
+            destination = destination_key(host) if host and not host.startswith("/") else ""
+        except ValueError:
+            destination = host.lower()
+        key = ("host", binding_group, binding, destination)
+        known = self._memory.chains.get(key)
+        if known is None:
+            group = self.root.members.get(("binding_group", binding_group))
+            grouped = None if group is None else group.members.get(("binding", binding))
+            alone = self.root.members.get(("binding", binding))
+            containers = (grouped, alone, group, self.root)
+            scopes = (scope for within in containers for scope in self._destinations(within, destination, "host"))
+            known = self._remember(key, tuple(scopes))
+        return known
+
+    def path_of(self, scope: AnsweringScope) -> tuple[str, ...]:
+        """Where *scope*, one of this tree, stands, in the words of a path: the same in every generation."""
+        paths = self._memory.paths
+        if not paths:
+            paths.update(_paths(self.root, ()))
+        return paths[id(scope)]
 
     def _destinations(self, container: Scope | None, destination: str, kind: str = "domain") -> Iterator[Scope]:
         if container is None or not destination:
@@ -394,6 +422,13 @@ class ConfigTree:
                 self._memory.shared.clear()
             chain = self._memory.shared[key] = Chain(scopes)
         return chain
+
+
+def _paths(scope: Scope, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Every scope in *scope* by its id, with the words that lead to it."""
+    yield id(scope), path or (scope.kind,)
+    for (kind, key), member in scope.members.items():
+        yield from _paths(member, (*path, kind, key))
 
 
 def _pathway_set_by(scopes: list[Scope]) -> str | None:

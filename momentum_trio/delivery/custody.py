@@ -7,8 +7,9 @@ from typing import Protocol
 
 from momentum_trio.delivery.outcome import Deferred
 from momentum_trio.mail.stage import Stage
+from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.fault import SpoolFault
-from momentum_trio.spool.message import Batch, Conclusion, Retry
+from momentum_trio.spool.message import Batch, Conclusion, Held, Owed, Receipt, Retry
 
 
 class Contents(Protocol):
@@ -24,23 +25,53 @@ class Contents(Protocol):
 
 
 class Custody(Contents, Protocol):
-    """What the queue asks. The spool sees to faults of the disk: recording raises SpoolSick only when it is closed."""
+    """What the queue asks. The spool sees to faults of the disk: settling raises SpoolSick only when it is closed."""
 
-    @property
-    def recovered(self) -> Iterator[Batch]:
-        """Batches found when the spool was opened, with their undelivered messages."""
+    def owed(self) -> Iterator[Owed]:
+        """The messages found when the spool was opened, each once."""
         ...
 
-    def retry_of(self, batch_id: str, message_id: str) -> Retry | None:
-        """Where a recovered message stood."""
+    async def held(self, ticket: int) -> Held:
+        """The envelope of a message. Raises KeyError (concluded), ContentDamaged, SpoolSick."""
         ...
 
-    async def conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
-        """Record that messages of a batch are done with."""
+    def message_id(self, ticket: int) -> str:
+        """What logs call the message in custody that has *ticket*."""
         ...
 
-    async def postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
-        """Record when messages of a batch are due again."""
+    def retry(self, ticket: int) -> Retry | None:
+        """Where it stands, if it was tried before."""
+        ...
+
+    def find(self, message_id: str) -> int | None:
+        """The ticket of a message in custody."""
+        ...
+
+    def next_id(self) -> str:
+        """A new identifier."""
+        ...
+
+    def begin(self) -> Entry:
+        """A new, empty entry: for reports."""
+        ...
+
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+        """Take custody of *entry* and end that of *concluding*, all or nothing. Raises SpoolFull, SpoolSick."""
+        ...
+
+    async def settle(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> None:
+        """Record what came of attempts, in one group, lazily. Raises SpoolSick when the spool is closed."""
+        ...
+
+    async def move(
+        self,
+        tickets: Sequence[int],
+        *,
+        binding_group: str | None = None,
+        binding: str | None = None,
+        routing_domain: str | None = None,
+    ) -> None:
+        """Record durably that messages go another way. Raises SpoolFull, SpoolSick."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
@@ -117,6 +117,7 @@ class Feed(Protocol):
         ...
 
 
+@runtime_checkable
 class Carrier(Protocol):
     """A way of delivering mail over connections that serve one parcel after the other. word: as Method's."""
 

@@ -14,9 +14,13 @@ from momentum_trio.mail.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Somebody else has custody now, durably. peer_address: who; empty when it is this host."""
+    """Somebody else has custody now, durably. peer_address: who; empty when it is this host.
+
+    reports_itself: he was told what the sender asked about notifications (RFC 3461) and sees to it.
+    """
 
     peer_address: str = ""
+    reports_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)

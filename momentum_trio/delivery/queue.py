@@ -1,138 +1,135 @@
 """Mail on its way out: what is ready, what waits for a retry, and who delivers it.
 
-A lane holds the ready messages of one routing domain in one binding. Lanes take turns: a method's runner takes a few
-messages from each until its group is full, so that no domain waits for another's backlog. Deferred messages lie in a
-heap by the time of their next attempt. Nothing here is durable: the spool is, and after a crash ``recovered`` says what
-is still owed.
+A lane holds the ready messages of one routing domain in one binding. Lanes take turns, at a method (``side``) or at
+the connections to a place (``carriage``), so that no domain waits for another's backlog. Deferred messages wait for
+their time. Of a message at rest there is a ticket and a row of numbers (``roster``); its envelope stays in the spool.
+Nothing here is durable: the spool is, and after a crash ``owed`` says what is still to be delivered.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Sequence
-from itertools import islice, takewhile
-from typing import Protocol
 
 import trio
 
+from momentum_trio.delivery.alarm import Alarms
+from momentum_trio.delivery.carriage import Carriage, Generation, Generations
 from momentum_trio.delivery.custody import Custody
-from momentum_trio.delivery.method import Attempt, Method
-from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
-from momentum_trio.delivery.retry import EXPIRED, lives_on, wait_seconds
-from momentum_trio.delivery.route import OutboundTree, Route, Routes
+from momentum_trio.delivery.delivery_options import ServerOptions
+from momentum_trio.delivery.holdings import Holdings
+from momentum_trio.delivery.lane import Lane, LaneKey
+from momentum_trio.delivery.method import Carrier, Method
+from momentum_trio.delivery.pace import Pace
+from momentum_trio.delivery.report_contract import Reporter
+from momentum_trio.delivery.retry import lives_on, wait_seconds
+from momentum_trio.delivery.route import Route, Routes
+from momentum_trio.delivery.settlement import Settlement
+from momentum_trio.delivery.side import Side
+from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.path import split
-from momentum_trio.mail.stage import Stage
-from momentum_trio.spool.fault import SpoolSick
-from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
+from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt
 
-TURN_MESSAGES = 16
-"""How many messages a lane gives at its turn, while other lanes wait."""
+__all__ = ["STRIDE_MESSAGES", "Generation", "Generations", "Queue"]
 
 STRIDE_MESSAGES = 1000
 """Messages taken, recovered or made ready again between two checkpoints: some milliseconds."""
 
-FAULT = "451 4.3.0 [internal] fault in delivery"
-
-LaneKey = tuple[str, str, str]
-Conclusions = dict[str, list[tuple[str, Conclusion]]]
-Retries = dict[str, list[tuple[str, Retry]]]
-
-
-class Generation(Protocol):
-    """A generation of the configuration, as far as the queue looks at it."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def tree(self) -> OutboundTree: ...
-
-
-class Generations(Protocol):
-    """Where the current generation is found."""
-
-    @property
-    def current(self) -> Generation: ...
-
-
-class Lane:
-    """The ready messages of one routing domain in one binding.
-
-    groups: attempts it has messages in. waiting: whether it has a turn coming, or is suspended.
-    """
-
-    __slots__ = ("generation", "groups", "key", "ready", "route", "waiting")
-
-    def __init__(self, key: LaneKey) -> None:
-        self.key = key
-        self.ready: deque[Work] = deque()
-        self.groups = 0
-        self.waiting = False
-        self.route: Route | None = None
-        self.generation = -1
-
-
-class Work:
-    """One message owed to one forward-path.
-
-    retries: attempts made so far. born: when it was received, in trio's time, so that no step of the wall clock in this
-    life makes it older.
-    """
-
-    __slots__ = ("batch", "born", "lane", "message", "retries")
-
-    def __init__(self, batch: Batch, message: Message, lane: Lane, born: float) -> None:
-        self.batch, self.message, self.lane, self.born = batch, message, lane, born
-        self.retries = 0
-
-
-class Side:
-    """A method with the lanes whose turn it is and the runners at work. fresh: one has started and not yet looked."""
-
-    __slots__ = ("fresh", "method", "runners", "turn")
-
-    def __init__(self, method: Method) -> None:
-        self.method = method
-        self.turn: deque[Lane] = deque()
-        self.runners = 0
-        self.fresh = False
+CONNECTIONS_MAX = 20_000
+UNLIMITED = 1 << 62
 
 
 class Queue:
-    """Takes committed batches and sees every message of theirs delivered, failed or kept.
+    """Takes what the spool has custody of, and sees every message delivered, failed or kept.
 
-    active, delayed: messages now ready or being tried, and waiting for a retry. delivered, failed: since the start.
+    limits: where throttles are counted. reporter: writes notifications; None: nothing is reported. connections_max:
+    what descriptors allow. Whatever is cancelled at whatever checkpoint, each message is ready or delayed afterwards,
+    or concluded: in the spool, too.
     """
 
-    def __init__(self, machine: Machine, spool: Custody, generations: Generations, methods: Sequence[Method]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        spool: Custody,
+        generations: Generations,
+        methods: Sequence[Method | Carrier],
+        limits: SharedState,
+        *,
+        reporter: Reporter | None = None,
+        connections_max: int = CONNECTIONS_MAX,
+    ) -> None:
         self._machine, self._spool, self._generations = machine, spool, generations
         self._routes = Routes(methods)
-        self._sides = {method.word: Side(method) for method in self._routes.methods}
-        self._lanes: dict[LaneKey, Lane] = {}
+        self._alarms = Alarms()
+        self.holdings = Holdings(spool)
+        self.settlement = Settlement(machine, spool, self.holdings, self.route, reporter, self.take)
+        pace = Pace(limits, self._alarms)
+        self.carriage = Carriage(
+            generations,
+            self.holdings,
+            self.settlement,
+            pace,
+            self._alarms,
+            connections_max,
+            self.offer,
+            self._faulted,
+        )
+        self._sides = {
+            method.word: Side(method, self.holdings, self.settlement, pace, self.offer, self._generation, self._faulted)
+            for method in self._routes.methods
+        }
         self._suspended: dict[LaneKey, Lane] = {}
-        self._delayed: list[tuple[float, int, Work]] = []
-        self._delays = 0
         self._nursery: trio.Nursery | None = None
-        self._sooner, self._idle = trio.Event(), trio.Event()
-        self._draining = False
-        self._runners = 0
-        self.active = self.delivered = self.failed = 0
+        self._look_at_limits()
+
+    @property
+    def active(self) -> int:
+        """Messages that are ready or being tried."""
+        return self.holdings.active
 
     @property
     def delayed(self) -> int:
         """Messages that wait for their next attempt."""
-        return len(self._delayed)
+        return self.holdings.delayed
 
-    def take(self, batch: Batch) -> None:
-        """Take over *batch*, which the spool holds durably. Never blocks, never raises."""
-        born = self._born(batch)
+    @property
+    def delivered(self) -> int:
+        """Messages delivered since the start."""
+        return self.settlement.delivered
+
+    @property
+    def failed(self) -> int:
+        """Messages given up since the start."""
+        return self.settlement.failed
+
+    def take(self, receipt: Receipt) -> None:
+        """Take over the batch of *receipt*, which the spool holds durably. Never blocks, never raises."""
+        batch = receipt.batch
+        born = self._born(batch.received_at)
         if len(batch.messages) > STRIDE_MESSAGES and self._nursery is not None:
-            self._nursery.start_soon(self._take_slowly, batch, born)
+            self._nursery.start_soon(self._take_slowly, receipt, born)
             return
-        for message in batch.messages:
-            self._make_ready(self._work(batch, message, born))
+        for ticket, message in zip(receipt.tickets, batch.messages, strict=True):
+            self._take_one(batch, message, ticket, born)
+
+    async def _take_slowly(self, receipt: Receipt, born: float) -> None:
+        """A batch of very many messages: others get their turn meanwhile."""
+        batch = receipt.batch
+        for count, (ticket, message) in enumerate(zip(receipt.tickets, batch.messages, strict=True), 1):
+            self._take_one(batch, message, ticket, born)
+            if count % STRIDE_MESSAGES == 0:
+                await trio.lowlevel.checkpoint()
+
+    def _take_one(self, batch: Batch, message: Message, ticket: int, born: float) -> None:
+        domain = message.routing_domain or split(message.forward_path)[1]
+        lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
+        self.holdings.keep(ticket, Held(batch, message, None), self.route(lane).resident_max)
+        self.make_ready(ticket)
+
+    def _look_at_limits(self) -> None:
+        residents_max = ServerOptions.resolve(self._generations.current.tree.chain_outbound("", "", "")).residents_max
+        self.holdings.residents_max = residents_max or UNLIMITED
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Deliver until cancelled.
@@ -142,341 +139,114 @@ class Queue:
             ``drain`` before it.
         """
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
+            self._begin(nursery)
             try:
-                await self._take_recovered()
-                for side in self._sides.values():
-                    self._start(side)
+                nursery.start_soon(self._alarms.run)
+                await self._take_owed()
                 task_status.started()
                 await self._sweep()
             finally:
-                self._nursery = None  # mail may still come while attempts end: it stays in the spool
+                self._begin(None)  # mail may still come while attempts end: it stays in the spool
+
+    def _begin(self, nursery: trio.Nursery | None) -> None:
+        self._nursery = nursery
+        self.carriage.begin(nursery)
+        for side in self._sides.values():
+            side.begin(nursery)
 
     async def drain(self) -> None:
         """Begin no new attempt and wait for those under way. What is left stays in the spool.
 
         May wait for as long as a method does: the caller sets the limit.
         """
-        self._draining = True
-        if self._runners:
-            await self._idle.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.carriage.drain)
+            for side in self._sides.values():
+                nursery.start_soon(side.drain)
 
     def reconfigured(self) -> None:
         """A new generation holds: suspended lanes are looked at again; others learn of it at their next turn."""
+        self._look_at_limits()
         suspended, self._suspended = self._suspended, {}
         for lane in suspended.values():
             lane.waiting = False
-            self._offer(lane)
+            self.offer(lane)
+        self.carriage.reconfigured()
 
     # Lanes
 
-    def _lane(self, key: LaneKey) -> Lane:
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(key)
-        return lane
+    def _born(self, received_at: float) -> float:
+        return trio.current_time() - max(self._machine.clock.now() - received_at, 0.0)
 
-    def _work(self, batch: Batch, message: Message, born: float) -> Work:
-        key = (batch.binding_group, batch.binding, split(message.forward_path)[1])
-        return Work(batch, message, self._lane(key), born)
+    def _generation(self) -> int:
+        return self._generations.current.number
 
-    def _born(self, batch: Batch) -> float:
-        return trio.current_time() - max(self._machine.clock.now() - batch.received_at, 0.0)
-
-    async def _take_slowly(self, batch: Batch, born: float) -> None:
-        """A batch of very many messages: others get their turn meanwhile."""
-        for count, message in enumerate(batch.messages, 1):
-            self._make_ready(self._work(batch, message, born))
-            if count % STRIDE_MESSAGES == 0:
-                await trio.lowlevel.checkpoint()
-
-    def _route(self, lane: Lane) -> Route:
+    def route(self, lane: Lane) -> Route:
+        """Which way mail of *lane* goes now."""
         generation = self._generations.current
         if lane.route is None or lane.generation != generation.number:
             lane.route = self._routes.choose(generation.tree, *lane.key)
             lane.generation = generation.number
         return lane.route
 
-    def _make_ready(self, work: Work) -> None:
-        self.active += 1
-        lane = work.lane
-        lane.ready.append(work)
+    def make_ready(self, ticket: int) -> None:
+        """A message in hand has its turn as soon as may be."""
+        lane = self.holdings.make_ready(ticket)
         if not lane.waiting:
-            self._offer(lane)
+            self.offer(lane)
+        elif lane.hop is not None:
+            self.carriage.serve(lane.hop)
 
-    def _offer(self, lane: Lane) -> None:
-        """Give *lane* a turn at its method, or lay it aside while its scope is suspended."""
-        route = self._route(lane)
-        lane.waiting = True
+    def offer(self, lane: Lane) -> None:
+        """Give *lane*, which has none, a turn, or lay it aside while its scope is suspended."""
+        route = self.route(lane)
         if route.options.suspended:
+            lane.waiting = True
             self._suspended[lane.key] = lane
-            return
-        side = self._sides[route.method.word]
-        side.turn.append(lane)
-        self._start(side)
-
-    def _release(self, lane: Lane) -> None:
-        """An attempt with messages of *lane* has ended."""
-        lane.groups -= 1
-        if lane.waiting:
-            return
-        if lane.ready:
-            self._offer(lane)
+        elif route.carrier is not None:
+            self.carriage.attach(lane, route, route.carrier)
         else:
-            self._forget(lane)
+            assert route.method is not None
+            self._sides[route.method.word].attach(lane)
 
-    def _forget(self, lane: Lane) -> None:
-        """Unless there is something in *lane*."""
-        if not lane.ready and not lane.groups and self._lanes.get(lane.key) is lane:
-            del self._lanes[lane.key]
+    # Time
 
-    # Runners
-
-    def _start(self, side: Side) -> None:
-        """See that *side* has a runner that will look at its turn."""
-        if (
-            side.turn
-            and not side.fresh
-            and not self._draining
-            and self._nursery is not None
-            and side.runners < side.method.attempts_max
-        ):
-            side.fresh = True
-            side.runners += 1
-            self._runners += 1
-            self._nursery.start_soon(self._run_side, side)
-
-    async def _run_side(self, side: Side) -> None:
-        """Deliver groups of one method until none is ready. It looks a tick after its start, when more may be ready."""
-        side.fresh = False
-        try:
-            while not self._draining:
-                group, lanes = self._next_group(side)
-                if not group:
-                    break
-                self._start(side)
-                await self._deliver(side.method, group)
-                await trio.lowlevel.checkpoint()  # not every method has one
-                for lane in lanes:
-                    self._release(lane)
-        finally:
-            side.runners -= 1
-            self._runners -= 1
-            if self._draining and not self._runners:
-                self._idle.set()
-
-    def _next_group(self, side: Side) -> tuple[list[Work], list[Lane]]:
-        """The next messages for *side*'s method, and the lanes they came from, each counted once."""
-        method, current = side.method, self._generations.current.number
-        group: list[Work] = []
-        lanes: dict[LaneKey, Lane] = {}
-        while side.turn and (room := method.group_max - len(group)):
-            lane = side.turn.popleft()
-            if lane.generation != current:  # perhaps another method's now, or suspended
-                lane.waiting = False
-                self._offer(lane)
-                continue
-            if lane.key not in lanes:
-                if lane.groups >= method.domain_attempts_max:
-                    lane.waiting = False  # _release offers it again
-                    continue
-                lanes[lane.key] = lane
-                lane.groups += 1
-            if method.gathers:
-                quantum = min(room, len(lane.ready), TURN_MESSAGES if side.turn else room)
-            else:
-                quantum = _of_one_batch(lane.ready, room)
-            group += [lane.ready.popleft() for _ in range(quantum)]
-            lane.waiting = bool(lane.ready)
-            if lane.waiting:
-                side.turn.append(lane)
-            if not method.gathers:
-                break
-        return group, list(lanes.values())
-
-    # Attempts
-
-    async def _deliver(self, method: Method, group: list[Work]) -> None:
-        """Have *method* try *group*; publish and record what came of it."""
-        outcomes = await self._attempt(method, [_attempt_of(work) for work in group])
-        now = self._machine.clock.now()
-        concluded: Conclusions = {}
-        postponed: Retries = {}
-        for work, outcome in zip(group, outcomes, strict=True):
-            self.active -= 1
-            if isinstance(outcome, Delivered):
-                self.delivered += 1
-                self._machine.events.publish(_delivered(work, outcome, now))
-            elif isinstance(outcome, Bounced):
-                self.failed += 1
-                self._machine.events.publish(_failed(work, outcome, now, permanent=True))
-            else:
-                self._machine.events.publish(_failed(work, outcome, now, permanent=False))
-                retry = self._delay(work, now)
-                postponed.setdefault(work.batch.batch_id, []).append((work.message.message_id, retry))
-                continue
-            conclusion = Conclusion.DELIVERED if isinstance(outcome, Delivered) else Conclusion.FAILED
-            concluded.setdefault(work.batch.batch_id, []).append((work.message.message_id, conclusion))
-        await self._record(concluded, postponed)
-
-    async def _record(self, concluded: Conclusions, postponed: Retries) -> None:
-        """Have the spool remember it. All is handed over at once, so that it goes into one group of the spool's log."""
-        async with trio.open_nursery() as nursery:
-            for batch_id, outcomes in concluded.items():
-                nursery.start_soon(self._conclude, batch_id, outcomes)
-            for batch_id, retries in postponed.items():
-                nursery.start_soon(self._postpone, batch_id, retries)
-
-    async def _conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
-        try:
-            await self._spool.conclude(batch_id, outcomes)
-        except SpoolSick:
-            pass  # it is closed: owed again at the next start
-
-    async def _postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
-        try:
-            await self._spool.postpone(batch_id, retries)
-        except SpoolSick:
-            pass  # it is closed: the message stays, its attempts are forgotten
-
-    async def _attempt(self, method: Method, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
-        try:
-            outcomes = await method.attempt(attempts)
-            assert len(outcomes) == len(attempts)  # one for each, none invented
-        except Exception as fault:  # noqa: BLE001  ours: the one place that keeps a faulty method from ending the node
-            self._panic(f"delivery by {method.word}: {type(fault).__name__}: {fault}")
-            return [Deferred(FAULT, Stage.UNKNOWN)] * len(attempts)
-        return outcomes
-
-    # Retries
-
-    def _delay(self, work: Work, now: float) -> Retry:
-        """Let *work* wait for its next attempt, or for its end if that comes sooner."""
-        options = self._route(work.lane).options
-        left = lives_on(options, trio.current_time() - work.born)
-        wait = min(wait_seconds(options, work.retries), max(left, 0.0))
-        work.retries += 1
-        self._wait(work, wait)
-        return Retry(work.retries, now + wait)
-
-    def _wait(self, work: Work, seconds: float) -> None:
-        self._delays += 1
-        heapq.heappush(self._delayed, (trio.current_time() + seconds, self._delays, work))
-        if self._delayed[0][2] is work:
-            self._sooner.set()
-
-    async def _take_recovered(self) -> None:
+    async def _take_owed(self) -> None:
         """Take what the spool recovered where an earlier life left it."""
-        count = 0
-        for batch in self._spool.recovered:
-            now, born = self._machine.clock.now(), self._born(batch)
-            for message in batch.messages:
-                retry = self._spool.retry_of(batch.batch_id, message.message_id)
-                self._recover(self._work(batch, message, born), retry, now)
-                if (count := count + 1) % STRIDE_MESSAGES == 0:
-                    await trio.lowlevel.checkpoint()
+        for count, owed in enumerate(self._spool.owed(), 1):
+            self._take_owed_one(owed)
+            if count % STRIDE_MESSAGES == 0:
+                await trio.lowlevel.checkpoint()
+        for count, lane in enumerate(self.holdings.lanes.all(), 1):
+            self.holdings.lanes.rest(lane)
+            if count % STRIDE_MESSAGES == 0:
+                await trio.lowlevel.checkpoint()
 
-    def _recover(self, work: Work, retry: Retry | None, now: float) -> None:
-        if retry is None:
-            self._make_ready(work)
-            return
-        work.retries = retry.attempts
-        options = self._route(work.lane).options
-        if lives_on(options, trio.current_time() - work.born) <= 0:
-            self._make_ready(work)  # its time went by while nobody tried: it gets one attempt before it is given up
+    def _take_owed_one(self, owed: Owed) -> None:
+        ticket, domain, binding_group, binding, received_at, retry = owed
+        born, attempts = self._born(received_at), 0 if retry is None else retry.attempts
+        lane = self.holdings.enter(ticket, (binding_group, binding, domain), born, attempts)
+        options, now = self.route(lane).options, trio.current_time()
+        if retry is None or lives_on(options, now - born) <= 0:
+            self.make_ready(ticket)  # if its time went by while nobody tried, it gets an attempt before it is given up
             return
         # The wall clock may have stepped since: never longer than the wait would be if it began now.
-        wait = wait_seconds(options, max(work.retries - 1, 0))
-        self._wait(work, min(max(retry.next_attempt_at - now, 0.0), wait))
-        self._forget(work.lane)
+        wait = wait_seconds(options, max(attempts - 1, 0))
+        until_next = max(retry.next_attempt_at - self._machine.clock.now(), 0.0)
+        self.holdings.delay(ticket, now + min(until_next, wait))
 
     async def _sweep(self) -> None:
-        """Make delayed messages ready when they are due; fail those whose time is over."""
+        """Make delayed messages ready when they are due."""
+        delays = self.holdings.delays
         while True:
-            self._sooner = trio.Event()
-            with trio.move_on_at(self._delayed[0][0] if self._delayed else float("inf")):
-                await self._sooner.wait()
-            expired: list[Work] = []
-            wall, now = self._machine.clock.now(), trio.current_time()
+            await delays.wait()
             for _ in range(STRIDE_MESSAGES):
-                if not self._delayed or self._delayed[0][0] > now:
+                ticket = self.holdings.draw_due()
+                if ticket is None:
                     break
-                work = heapq.heappop(self._delayed)[2]
-                options = self._route(work.lane).options
-                if options.suspended or lives_on(options, now - work.born) > 0:
-                    work.lane = self._lane(work.lane.key)  # the one of then may have been empty and forgotten
-                    self._make_ready(work)
-                else:
-                    expired.append(work)
-            await self._expire(expired, wall)
+                self.make_ready(ticket)
+            await delays.tidy()
 
-    async def _expire(self, expired: list[Work], now: float) -> None:
-        concluded: Conclusions = {}
-        for work in expired:
-            self.failed += 1
-            self._machine.events.publish(_failed(work, Bounced(EXPIRED), now, permanent=True))
-            concluded.setdefault(work.batch.batch_id, []).append((work.message.message_id, Conclusion.FAILED))
-        await self._record(concluded, {})
-
-    def _panic(self, text: str) -> None:
+    def _faulted(self, word: str, fault: Exception) -> None:
+        text = f"delivery by {word}: {type(fault).__name__}: {fault}"
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))
-
-
-def _of_one_batch(ready: deque[Work], count_max: int) -> int:
-    """How many of the first messages of *ready* belong to one batch, up to *count_max*."""
-    batch = ready[0].batch
-    return sum(1 for _ in takewhile(lambda work: work.batch is batch, islice(ready, count_max)))
-
-
-def _attempt_of(work: Work) -> Attempt:
-    route = work.lane.route
-    assert route is not None  # it had its turn
-    return Attempt(work.batch, work.message, route.domain, work.retries, route.chain, route.gateway)
-
-
-def _routing_domain(work: Work) -> str:
-    assert work.lane.route is not None
-    return work.lane.route.domain
-
-
-def _delivered(work: Work, outcome: Delivered, now: float) -> record.Delivered:
-    batch, message = work.batch, work.message
-    return record.Delivered(
-        now,
-        message.message_id,
-        batch.batch_id,
-        batch.connection_id,
-        message.forward_path,
-        batch.reverse_path,
-        batch.binding_group,
-        batch.binding,
-        _routing_domain(work),
-        batch.octets,
-        work.retries,
-        trio.current_time() - work.born,
-        outcome.peer_address,
-    )
-
-
-def _failed(work: Work, outcome: Deferred | Bounced, now: float, *, permanent: bool) -> record.Failed:
-    batch, message = work.batch, work.message
-    return record.Failed(
-        now,
-        message.message_id,
-        batch.batch_id,
-        batch.connection_id,
-        message.forward_path,
-        batch.reverse_path,
-        batch.binding_group,
-        batch.binding,
-        permanent,
-        _routing_domain(work),
-        outcome.octets,
-        outcome.stage,
-        work.retries,
-        trio.current_time() - work.born,
-        outcome.peer_address,
-        outcome.reason,
-        batch.octets,
-        batch.received_at,
-    )

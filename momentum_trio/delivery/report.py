@@ -8,12 +8,12 @@ its wake but that one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from momentum_trio.config.binding import DEFAULT, Binding
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.custody import Contents
+from momentum_trio.delivery.report_contract import Failure, Report
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.header import section_end
@@ -35,29 +35,6 @@ SECRET_OCTETS: Final = 12
 
 RENDERED_AT_ONCE_MAX: Final = 100
 """Recipients of a report that is put together in the event loop, in some milliseconds; for more a worker does it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What became of one message.
-
-    reason: the reply (``550 5.1.1 ...``) or ours. peer: name or address of the remote server, or empty.
-    at: of the last attempt, Unix seconds. attempts: so many were made.
-    """
-
-    message: Message
-    reason: str
-    peer: str
-    at: float
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report as new mail, to be committed: its envelope and its content."""
-
-    batch: Batch
-    octets: bytes
 
 
 class Reporter:

@@ -14,6 +14,8 @@ NONE = "00/00-00000-00000000"
 PER_SECOND_MAX = 0x10000
 SECOND_MAX = 0xFFFFFFFF  # in 2106
 INCARNATION_MAX = 99_999
+PACKABLE = re.compile(r"[0-9A-F]{2}/[0-9A-F]{2}-[0-9]{5}-[0-9A-F]{7}[4-9AB]", re.ASCII)
+PACKED_FIRST = 0x400000000000
 
 
 def identifier(second: int, incarnation: int, count: int) -> str:
@@ -27,6 +29,23 @@ def second_of(text: str) -> int:
     if (match := FORM.fullmatch(text)) is None:
         raise ValueError(f"not an identifier: {text!r}")
     return int(match[1][::-1], 16)
+
+
+def packed(text: str) -> int | None:
+    """A number of 64 bits, never 0, that stands for an identifier.
+
+    None for what has none: text of another form, and seconds before 2004 or after 2072 (the first digit is not 4 to B).
+    """
+    if PACKABLE.fullmatch(text) is None:
+        return None
+    digits = int(text[19] + text[12:19] + text[:2] + text[3:5], 16) - PACKED_FIRST
+    return digits << 17 | int(text[6:11]) or None
+
+
+def unpacked(number: int) -> str:
+    """The identifier *number* stands for."""
+    digits = f"{(number >> 17) + PACKED_FIRST:012X}"
+    return f"{digits[8:10]}/{digits[10:]}-{number & 0x1FFFF:05d}-{digits[1:8]}{digits[0]}"
 
 
 class Identifiers:

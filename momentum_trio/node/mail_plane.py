@@ -10,6 +10,7 @@ import trio
 
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.queue import Queue
+from momentum_trio.delivery.report import Reporter
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
@@ -32,7 +33,8 @@ class MailPlane:
         self.generations = Generations(generation)
         self.spool = spool
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
-        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place))
+        reporter = Reporter(machine, spool, spool.next_id)
+        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place), limits, reporter=reporter)
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()

@@ -6,7 +6,14 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
-from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.delivery_options import (
+    ConnectionOptions,
+    DelayNoticeOptions,
+    DeliveryOptions,
+    HostLimitOptions,
+    ResidentOptions,
+    ServerOptions,
+)
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
@@ -27,9 +34,12 @@ GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
+    ConnectionOptions,
     ControlOptions,
     DefaultBindingOptions,
+    DelayNoticeOptions,
     DeliveryOptions,
+    HostLimitOptions,
     ListenOptions,
     LoggerOptions,
     MaildirOptions,
@@ -37,6 +47,8 @@ GROUPS: tuple[type[Options], ...] = (
     NodeOptions,
     ReceptionOptions,
     ReportOptions,
+    ResidentOptions,
+    ServerOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,

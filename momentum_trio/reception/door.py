@@ -29,19 +29,18 @@ from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction
-from momentum_trio.spool.message import Batch
 from momentum_trio.spool.spool import Receipt, Spool
 
 
 class Door:
     """Where the mail of all connections comes in.
 
-    accepted: told of each batch once custody is taken, before the client is; it neither blocks nor raises (it is the
+    accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
         delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
     """
 
     def __init__(
-        self, machine: Machine, spool: Spool, accepted: Callable[[Batch], None], checks: Checks = CHECKS
+        self, machine: Machine, spool: Spool, accepted: Callable[[Receipt], None], checks: Checks = CHECKS
     ) -> None:
         self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
         self.dates = DateOfSecond()
@@ -123,7 +122,7 @@ class Reception:
         """
         answer = await self._content().commit(octets)
         if isinstance(answer, Receipt):
-            self._taken(answer.batch)
+            self._taken(answer)
         return answer
 
     async def abandon(self) -> None:
@@ -162,11 +161,12 @@ class Reception:
             self._incoming = Incoming(door.machine, door.spool, door.checks, door.dates, transaction, self._opening)
         return self._incoming
 
-    def _taken(self, batch: Batch) -> None:
-        """Custody of *batch* is ours: tell delivery and whoever listens."""
+    def _taken(self, receipt: Receipt) -> None:
+        """Custody is ours: tell delivery and whoever listens."""
+        batch = receipt.batch
         self._transaction = self._incoming = None
         self._tally.receptions += 1
         publish = self._door.machine.events.publish
         for message in batch.messages:
             publish(received(batch, message))
-        self._door.accepted(batch)
+        self._door.accepted(receipt)

@@ -20,8 +20,8 @@ from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import SpoolFault, SpoolFull, SpoolSick
 from momentum_trio.spool.frame import MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame
-from momentum_trio.spool.ledger import Segment
 from momentum_trio.spool.log import Log, Report
+from momentum_trio.spool.segment import Segment
 
 GROUP_OCTETS_MAX = 4 * 1024 * 1024
 GROUP_COUNT_MAX = 1024

@@ -7,22 +7,24 @@ of messages in it, and their copies are written without the messages concluded b
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from momentum_trio.machine.disk import Close, Disk, File, Open, Read, Step
-from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, Frame, Kind
-from momentum_trio.spool.ledger import Ledger, Segment, Slot
+from momentum_trio.spool.frame import Frame, Kind
+from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.log import Report
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.quarantine import Quarantine
+from momentum_trio.spool.reading import read_custody
+from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Custody, Recipient, Wire
 
 COPY_OCTETS_MAX = 1024 * 1024
 COPY_COUNT_MAX = 256
+NO_RETRY = Retry(0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Compaction:
         segment = self._ledger.segments[0]
         slots: list[Slot] = []
         octets = 0
-        for slot in segment.slots.values():
+        for row in self._ledger.rows(segment):
+            slot = self._ledger.slot(row)
             octets += slot.frame_octets
             if slots and (octets > min(COPY_OCTETS_MAX, self._segment_octets // 2) or len(slots) == COPY_COUNT_MAX):
                 break
@@ -74,20 +77,7 @@ class Compaction:
 
     def moved(self, copy: Copy, segment: Segment, place: int) -> None:
         """*copy* is durable at *place* of *segment*."""
-        old, frame = copy.slot, copy.frame
-        slot = Slot(
-            old.batch_id,
-            segment,
-            place,
-            frame.octets,
-            len(frame.envelope),
-            old.content_octets,
-            old.file,
-            old.content_check,
-            (),
-        )
-        slot.open = old.open
-        self._ledger.add(slot)
+        self._ledger.relocate(copy.slot.row, segment, place, copy.frame.header)
 
     def _copy(self, slot: Slot, octets: bytes) -> Frame | None:
         read = read_custody(slot, octets, self._wire)
@@ -95,33 +85,29 @@ class Compaction:
             return None
         custody, content = read
         messages = [
-            recipient(each, slot.open[each.message_id]) for each in custody.messages if each.message_id in slot.open
+            self._recipient(custody, each, ticket)
+            for each in custody.messages
+            if (ticket := self._ledger.find(each.message_id)) is not None
         ]
-        return Frame.of(Kind.BATCH, self._wire.encode(msgspec.structs.replace(custody, messages=messages)), content)
+        custody = msgspec.structs.replace(custody, messages=messages, concluding=None)
+        return Frame.of(Kind.BATCH, self._wire.encode(custody), content)
+
+    def _recipient(self, custody: Custody, message: Recipient, ticket: int) -> Recipient:
+        """*message* as it stands: its retry, and where it was moved to."""
+        retry, way = self._ledger.retry(ticket) or NO_RETRY, self._ledger.way(ticket)
+        return msgspec.structs.replace(
+            message,
+            attempts=retry.attempts,
+            next_attempt_at=retry.next_attempt_at,
+            notices=retry.notices,
+            reason=retry.reason,
+            routing_domain=way.routing_domain,
+            binding_group="" if way.binding_group == custody.binding_group else way.binding_group,
+            binding="" if way.binding == custody.binding else way.binding,
+        )
 
     async def _lose(self, slot: Slot, file: File) -> None:
         name = f"{slot.segment.path.rpartition('/')[2]}-{slot.place:x}"
         await self._quarantine.keep(name, file, slot.place, slot.place + slot.frame_octets)
-        self._ledger.remove(slot.batch_id)
+        self._ledger.remove(slot.row)
         self._report(f"spool: batch {slot.batch_id} is damaged and lost; its octets are kept in quarantine as {name}")
-
-
-def recipient(message: Recipient, retry: Retry | None) -> Recipient:
-    """*message* with *retry*."""
-    if retry is None:
-        return message
-    return Recipient(message.message_id, message.forward_path, retry.attempts, retry.next_attempt_at)
-
-
-def read_custody(slot: Slot, octets: bytes, wire: Wire) -> tuple[Custody, bytes] | None:
-    """Envelope and inline content of the record at *slot*, or None when it is damaged."""
-    header = slot.segment.salt.header(octets, slot.place)
-    if header is None or header.octets != len(octets) or header.octets != slot.frame_octets:
-        return None
-    if zlib.crc32(octets[FRAME_HEADER_OCTETS:]) != header.check:
-        return None
-    envelope_end = FRAME_HEADER_OCTETS + header.envelope_octets
-    try:
-        return wire.custody(octets[FRAME_HEADER_OCTETS:envelope_end]), octets[envelope_end:]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None

@@ -11,8 +11,10 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
-VERSION = 1
+VERSION = 2
+VERSIONS_READ = frozenset({1, 2})
 SEGMENT_MAGIC = b"MTSPOOL\n"
 FRAME_MAGIC = b"\x9aMt\xf1"
 
@@ -24,6 +26,7 @@ _SEGMENT = struct.Struct(
 )  # magic version zero salt number incarnation high_water previous previous_length
 _CHECK = struct.Struct(">I")
 _FRAME = struct.Struct(">4sBBHIII")  # magic kind zero zero envelope_octets content_octets payload_check
+_CHECKED_FRAME = struct.Struct(">4sBBHIIII")  # the same, and its own check
 _MARKER = struct.Struct(">QQIIQQ")  # segment group count incarnation high_water synced
 _PLACE = struct.Struct(">Q")
 _SALT = struct.Struct(">QI")
@@ -38,12 +41,14 @@ class NotOurs(ValueError):
 
 
 class Kind(IntEnum):
-    """What a frame holds."""
+    """What a frame holds. CONCLUDED and POSTPONED were written by version 1 alone."""
 
     BATCH = 1
     CONCLUDED = 2
     POSTPONED = 3
     MARKER = 4
+    SETTLED = 5
+    MOVED = 6
 
 
 KINDS = {int(kind): kind for kind in Kind}
@@ -88,7 +93,7 @@ def parse_segment_header(octets: bytes) -> SegmentHeader | None:
     magic, version, _, salt, number, incarnation, high_water, previous, length = _SEGMENT.unpack(head)
     if magic != SEGMENT_MAGIC or _CHECK.unpack_from(octets, _SEGMENT.size)[0] != zlib.crc32(head):
         return None
-    if version != VERSION:
+    if version not in VERSIONS_READ:
         raise NotOurs(f"spool format {version}, this program writes {VERSION}")
     return SegmentHeader(number, salt, incarnation, high_water, previous, length)
 
@@ -111,26 +116,27 @@ class Marker:
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """One record before it has a place. check: CRC-32 of envelope and content."""
+    """One record before it has a place. check: CRC-32 of envelope and content. octets: its length in the log."""
 
     kind: Kind
     envelope: bytes
     content: bytes
     check: int
+    octets: int
 
     @classmethod
     def of(cls, kind: Kind, envelope: bytes, content: bytes = b"") -> Frame:
         """Computes the check."""
-        return cls(kind, envelope, content, zlib.crc32(content, zlib.crc32(envelope)))
+        check = zlib.crc32(content, zlib.crc32(envelope))
+        return cls(kind, envelope, content, check, FRAME_HEADER_OCTETS + len(envelope) + len(content))
 
     @property
-    def octets(self) -> int:
-        """Its length in the log."""
-        return FRAME_HEADER_OCTETS + len(self.envelope) + len(self.content)
+    def header(self) -> FrameHeader:
+        """What its header says."""
+        return FrameHeader(self.kind, len(self.envelope), len(self.content), self.check)
 
 
-@dataclass(frozen=True, slots=True)
-class FrameHeader:
+class FrameHeader(NamedTuple):
     """A valid header that was read."""
 
     kind: Kind
@@ -159,14 +165,13 @@ class Salt:
         check = zlib.crc32(head + _PLACE.pack(place), self._seed)
         return b"".join((head, _CHECK.pack(check), frame.envelope)), frame.content
 
-    def header(self, octets: bytes, place: int) -> FrameHeader | None:
-        """The header in the first octets of *octets*, or None when there is no valid one for *place*."""
-        if len(octets) < FRAME_HEADER_OCTETS or octets[:4] != FRAME_MAGIC:
+    def header(self, octets: bytes, place: int, at: int = 0) -> FrameHeader | None:
+        """The header at *at* in *octets*, or None when there is no valid one for *place*."""
+        if len(octets) < at + FRAME_HEADER_OCTETS or not octets.startswith(FRAME_MAGIC, at):
             return None
-        head = octets[: _FRAME.size]
-        if _CHECK.unpack_from(octets, _FRAME.size)[0] != zlib.crc32(head + _PLACE.pack(place), self._seed):
+        _, kind, _, _, envelope_octets, content_octets, check, own = _CHECKED_FRAME.unpack_from(octets, at)
+        if own != zlib.crc32(octets[at : at + _FRAME.size] + _PLACE.pack(place), self._seed):
             return None
-        _, kind, _, _, envelope_octets, content_octets, check = _FRAME.unpack(head)
         if kind not in KINDS or envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
             return None
         return FrameHeader(KINDS[kind], envelope_octets, content_octets, check)

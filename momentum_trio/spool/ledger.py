@@ -1,134 +1,328 @@
-"""What is in custody and where it lies: the index, in memory, rebuilt from the log at opening. No content."""
+"""What is in custody and where it lies: the index, in memory, rebuilt from the log at opening. No content.
+
+Each message in custody has a ticket, the number of its row. All is in columns (``columns.py``); what is handed out as
+an object is made for the asking.
+"""
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from momentum_trio.spool.frame import Salt
+from momentum_trio.spool.columns import NONE, BatchColumns, Key, MessageColumns, key_of
+from momentum_trio.spool.frame import FrameHeader
 from momentum_trio.spool.message import Retry
+from momentum_trio.spool.reasons import Reasons
+from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.wire import Custody, Due, Recipient
 
-NUMBER_MAX = 1 << 62
-NAME_LENGTH = len("0123456789abcdef-01234567.log")
-
-
-def segment_name(number: int, salt: int) -> str:
-    """The name of a segment's file; both numbers stand in it, so that a damaged header loses neither."""
-    return f"{number:016x}-{salt:08x}.log"
+ATTEMPTS_MAX, NOTICES_MAX = 0xFFFF, 0xFF
 
 
-def parse_segment_name(name: str) -> tuple[int, int] | None:
-    """Number and salt, or None for a name that is no segment's."""
-    number, _, rest = name.partition("-")
-    salt, _, _ = rest.partition(".")
-    try:
-        parsed = int(number, 16), int(salt, 16)
-    except ValueError:
-        return None
-    return parsed if segment_name(*parsed) == name and len(name) == NAME_LENGTH and parsed[0] < NUMBER_MAX else None
+class Way(NamedTuple):
+    """Which way a message goes. routing_domain: where an operator rerouted it, or empty: its path's domain."""
+
+    binding_group: str
+    binding: str
+    routing_domain: str
 
 
-class Segment:
-    """One file of the log. length: octets of it that count. slots: live batches whose record lies here."""
+class Gone(NamedTuple):
+    """A batch whose custody ended. row: it was the ledger's. file: its large content, or empty."""
 
-    __slots__ = ("length", "live_octets", "number", "path", "salt", "slots")
-
-    def __init__(self, number: int, salt: int, path: str, length: int) -> None:
-        self.number = number
-        self.path = path
-        self.salt = Salt(number, salt)
-        self.length = length
-        self.live_octets = 0
-        self.slots: dict[str, Slot] = {}
+    row: int
+    file: str
 
 
-class Slot:
+class Slot(NamedTuple):
     """Where one batch in custody lies.
 
-    open: its messages not concluded, with their retries. file: name of large content, or empty; then content_octets is
-    the length of the inline content, else that of the file.
+    row: the ledger's. file: name of large content, or empty; then content_octets is the length of the inline content,
+    else that of the file.
     """
 
-    __slots__ = (
-        "batch_id",
-        "content_check",
-        "content_octets",
-        "envelope_octets",
-        "file",
-        "frame_octets",
-        "open",
-        "place",
-        "segment",
-    )
-
-    def __init__(
-        self,
-        batch_id: str,
-        segment: Segment,
-        place: int,
-        frame_octets: int,
-        envelope_octets: int,
-        content_octets: int,
-        file: str,
-        content_check: int,
-        messages: Iterable[str],
-    ) -> None:
-        self.batch_id = batch_id
-        self.segment = segment
-        self.place = place
-        self.frame_octets = frame_octets
-        self.envelope_octets = envelope_octets
-        self.content_octets = content_octets
-        self.file = file
-        self.content_check = content_check
-        self.open: dict[str, Retry | None] = dict.fromkeys(messages)
+    row: int
+    batch_id: str
+    segment: Segment
+    place: int
+    frame_octets: int
+    envelope_octets: int
+    content_octets: int
+    file: str
+    content_check: int
 
 
 class Ledger:
-    """The slots and the segments, oldest first."""
+    """The batches, their messages, and the segments, oldest first.
+
+    live_octets: of records in the log that are still in custody. Identifiers are taken to be unique in a spool.
+    """
 
     def __init__(self) -> None:
-        self.slots: dict[str, Slot] = {}
         self.segments: deque[Segment] = deque()
+        self.live_octets = 0
+        self.batches, self.messages = BatchColumns(), MessageColumns()
+        self._index: dict[Key, int] = {}  # batches; most often it finds the first message too: that has the same id
+        self._others: dict[Key, int] = {}  # messages it does not find
+        self._files: dict[int, str] = {}  # by row: batches with large content
+        self._segments: dict[int, Segment] = {}  # by ordinal
+        self._ordinals = 0
+        self._reasons = Reasons()
+        self._ways: list[Way] = []  # as many as an operator has bindings and moves
+        self._way_numbers: dict[tuple[str, str, str], int] = {}
+
+    # -- segments ----------------------------------------------------------------------------------------------------
 
     @property
     def log_octets(self) -> int:
         """Length of the whole log."""
         return sum(segment.length for segment in self.segments)
 
-    @property
-    def live_octets(self) -> int:
-        """Octets of records in the log that are still in custody."""
-        return sum(segment.live_octets for segment in self.segments)
+    def begin_segment(self, segment: Segment) -> None:
+        """*segment* is the newest."""
+        segment.ordinal = self._ordinals
+        self._ordinals += 1
+        self._segments[segment.ordinal] = segment
+        self.segments.append(segment)
 
-    def add(self, slot: Slot) -> None:
-        """*slot* is in custody; a record of the same batch that lay elsewhere no longer counts."""
-        if slot.batch_id in self.slots:
-            self.remove(slot.batch_id)
-        self.slots[slot.batch_id] = slot
-        slot.segment.slots[slot.batch_id] = slot
-        slot.segment.live_octets += slot.frame_octets
+    def drop_segment(self, segment: Segment) -> None:
+        """It is gone, and nothing in it was in custody."""
+        assert not segment.batches
+        self.segments.remove(segment)
+        del self._segments[segment.ordinal]
 
-    def remove(self, batch_id: str) -> Slot:
-        """*batch_id* is no longer in custody."""
-        slot = self.slots.pop(batch_id)
-        del slot.segment.slots[batch_id]
-        slot.segment.live_octets -= slot.frame_octets
-        return slot
+    def rows(self, segment: Segment) -> Iterator[int]:
+        """Batches in custody whose record lies in *segment*, in order."""
+        rows, here, seen = segment.rows, self.batches.segment, set[int]()
+        while segment.first < len(rows) and here[rows[segment.first]] != segment.ordinal:
+            segment.first += 1
+        for at in range(segment.first, len(rows)):
+            row = rows[at]
+            if here[row] == segment.ordinal and row not in seen:
+                seen.add(row)  # a row may have been given anew to another batch of this segment
+                yield row
 
-    def conclude(self, batch_id: str, message_ids: Iterable[str]) -> Slot | None:
-        """Custody of these messages ended. Returns the slot when none is left; unknown ones change nothing."""
-        slot = self.slots.get(batch_id)
-        if slot is None:
+    # -- batches -----------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
+        """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
+        key = key_of(custody.batch_id)
+        if (old := self._index.get(key)) is not None:
+            self.remove(old)
+        columns = self.batches
+        row = self._index[key] = columns.new(key)
+        columns.content_octets[row], columns.content_check[row] = custody.octets, custody.content_check
+        columns.received_at[row] = custody.received_at
+        if custody.file:
+            self._files[row] = custody.file
+        self._put(row, segment, place, header)
+        return self._add_messages(row, key, custody)
+
+    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+        columns, octets = self.batches, header.octets
+        columns.segment[row], columns.place[row] = segment.ordinal, place
+        columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
+        segment.rows.append(row)
+        segment.batches += 1
+        segment.live_octets += octets
+        self.live_octets += octets
+
+    def _take_out(self, row: int) -> None:
+        columns = self.batches
+        segment, octets = self._segments[columns.segment[row]], columns.frame_octets[row]
+        columns.segment[row] = NONE
+        segment.batches -= 1
+        segment.live_octets -= octets
+        self.live_octets -= octets
+
+    def relocate(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+        """The record of a batch was copied forward."""
+        self._take_out(row)
+        self._put(row, segment, place, header)
+
+    def remove(self, row: int) -> Gone:
+        """A batch is no longer in custody, nor are its messages."""
+        for ticket in list(self.open(row)):
+            self._release(ticket)
+        return self._remove(row)
+
+    def _remove(self, row: int) -> Gone:
+        """One without messages."""
+        self._take_out(row)
+        del self._index[self.batches.key(row)]
+        self.batches.release(row)
+        return Gone(row, self._files.pop(row, "") if self._files else "")
+
+    def row(self, batch_id: str) -> int:
+        """Raises KeyError when the batch is not in custody."""
+        return self._index[key_of(batch_id)]
+
+    def slot(self, row: int) -> Slot:
+        """Where the batch of *row* lies."""
+        columns = self.batches
+        return Slot(
+            row,
+            columns.text(row),
+            self._segments[columns.segment[row]],
+            columns.place[row],
+            columns.frame_octets[row],
+            columns.envelope_octets[row],
+            columns.content_octets[row],
+            self._files.get(row, ""),
+            columns.content_check[row],
+        )
+
+    def large(self) -> list[Slot]:
+        """Batches with content in a file."""
+        return [self.slot(row) for row in self._files]
+
+    def open(self, row: int) -> Iterator[int]:
+        """The messages of a batch that are not concluded, in order."""
+        following = self.messages.following
+        ticket = self.batches.first[row]
+        while ticket != NONE:
+            yield ticket
+            ticket = following[ticket]
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def _add_messages(self, row: int, batch_key: Key, custody: Custody) -> list[int]:
+        first = custody.messages[0]
+        key = batch_key if first.message_id == custody.batch_id else key_of(first.message_id)
+        ticket = self._add_message(row, key, custody, first)
+        if key != batch_key:
+            self._others[key] = ticket
+        self.batches.first[row] = ticket
+        if len(custody.messages) == 1:
+            self.batches.open[row] = 1
+            return [ticket]
+        return self._add_further(row, custody, key, ticket)
+
+    def _add_further(self, row: int, custody: Custody, key: Key, ticket: int) -> list[int]:
+        """All but the first; one that is named twice is one message."""
+        columns, tickets, seen = self.messages, [ticket], {key: ticket}
+        for each in custody.messages[1:]:
+            key = key_of(each.message_id)
+            if key not in seen:
+                seen[key] = self._others[key] = following = self._add_message(row, key, custody, each)
+                columns.before[following], columns.following[ticket] = ticket, following
+                ticket = following
+            tickets.append(seen[key])
+        self.batches.open[row] = len(seen)
+        return tickets
+
+    def _add_message(self, row: int, key: Key, custody: Custody, message: Recipient) -> int:
+        columns = self.messages
+        ticket = columns.new(key)
+        columns.batch[ticket] = row
+        columns.before[ticket] = columns.following[ticket] = NONE
+        columns.owing[ticket] = columns.reason[ticket] = 0
+        if message.attempts or message.next_attempt_at:
+            self._note(ticket, message)
+        else:
+            columns.next_attempt_at[ticket] = math.nan
+        columns.way[ticket] = self._way_number(
+            message.binding_group or custody.binding_group, message.binding or custody.binding, message.routing_domain
+        )
+        return ticket
+
+    def _release(self, ticket: int) -> None:
+        """Its custody ended: take it out of the list of its batch."""
+        columns, row = self.messages, self.messages.batch[ticket]
+        before, following = columns.before[ticket], columns.following[ticket]
+        if before == NONE:
+            self.batches.first[row] = following
+        else:
+            columns.following[before] = following
+        if following != NONE:
+            columns.before[following] = before
+        self.batches.open[row] -= 1
+        if self._others and self._others.get(key := columns.key(ticket)) == ticket:
+            del self._others[key]
+        if columns.reason[ticket]:
+            self._reasons.drop(columns.reason[ticket])
+        columns.batch[ticket] = NONE
+        columns.release(ticket)
+
+    def holds(self, ticket: int) -> bool:
+        """Whether it is the ticket of a message in custody."""
+        return 0 <= ticket < len(self.messages) and self.messages.batch[ticket] != NONE
+
+    def batch_of(self, ticket: int) -> int:
+        """The row of its batch. Raises KeyError when it was concluded."""
+        if not self.holds(ticket):
+            raise KeyError(ticket)
+        return self.messages.batch[ticket]
+
+    def find(self, message_id: str) -> int | None:
+        """The ticket of a message in custody."""
+        key = key_of(message_id)
+        row = self._index.get(key)
+        if row is not None:
+            ticket = self.batches.first[row]
+            if self.messages.key(ticket) == key:
+                return ticket
+        return self._others.get(key)
+
+    def conclude(self, ticket: int) -> Gone | None:
+        """Custody of a message ended. Its batch, when it was the last of it."""
+        row = self.messages.batch[ticket]
+        self._release(ticket)
+        return None if self.batches.open[row] else self._remove(row)
+
+    # -- retries -----------------------------------------------------------------------------------------------------
+
+    def postpone(self, ticket: int, retry: Retry | Due) -> None:
+        """Note where a message stands."""
+        self._note(ticket, retry)
+
+    def _note(self, ticket: int, retry: Retry | Recipient | Due) -> None:
+        columns = self.messages
+        self._reasons.drop(columns.reason[ticket])
+        if not retry.attempts and not retry.next_attempt_at:
+            columns.next_attempt_at[ticket], columns.reason[ticket] = math.nan, 0
+            return
+        columns.attempts[ticket] = max(0, min(retry.attempts, ATTEMPTS_MAX))
+        columns.notices[ticket] = max(0, min(retry.notices, NOTICES_MAX))
+        columns.next_attempt_at[ticket] = retry.next_attempt_at
+        columns.reason[ticket] = self._reasons.note(retry.reason)
+
+    def retry(self, ticket: int) -> Retry | None:
+        """Where it stands."""
+        columns = self.messages
+        at = columns.next_attempt_at[ticket]
+        if math.isnan(at):
             return None
-        for message_id in message_ids:
-            slot.open.pop(message_id, None)
-        return None if slot.open else self.remove(batch_id)
+        reason = self._reasons.text(columns.reason[ticket])
+        return Retry(columns.attempts[ticket], at, columns.notices[ticket], reason)
 
-    def postpone(self, batch_id: str, retries: Iterable[tuple[str, Retry]]) -> None:
-        """Note retries; unknown messages change nothing."""
-        slot = self.slots.get(batch_id)
-        if slot is not None:
-            for message_id, retry in retries:
-                if message_id in slot.open:
-                    slot.open[message_id] = retry
+    # -- ways --------------------------------------------------------------------------------------------------------
+
+    def _way_number(self, binding_group: str, binding: str, routing_domain: str) -> int:
+        way = (binding_group, binding, routing_domain)
+        number = self._way_numbers.get(way)
+        if number is None:
+            number = self._way_numbers[way] = len(self._ways)
+            self._ways.append(Way(*way))
+        return number
+
+    def way(self, ticket: int) -> Way:
+        """Which way it goes."""
+        return self._ways[self.messages.way[ticket]]
+
+    def move(
+        self, tickets: Iterable[int], binding_group: str | None, binding: str | None, routing_domain: str | None
+    ) -> None:
+        """Note another way; None: as before. An empty routing domain: that of the path again."""
+        for ticket in tickets:
+            old = self.way(ticket)
+            self.messages.way[ticket] = self._way_number(
+                binding_group or old.binding_group,
+                binding or old.binding,
+                old.routing_domain if routing_domain is None else routing_domain,
+            )

@@ -19,7 +19,8 @@ from momentum_trio.spool.frame import (
     Marker,
     SegmentHeader,
 )
-from momentum_trio.spool.ledger import Ledger, Segment, segment_name
+from momentum_trio.spool.ledger import Ledger
+from momentum_trio.spool.segment import Segment, segment_name
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 LAZY_OCTETS_MAX = 1024 * 1024  # of lazy frames not synced; more than that is synced with its group
@@ -93,7 +94,7 @@ class Log:
         empty: list[Segment] = []
         before: Segment | None = None
         for segment in reversed(self.ledger.segments):
-            if segment.length > SEGMENT_HEADER_OCTETS or segment.slots:
+            if segment.length > SEGMENT_HEADER_OCTETS or segment.batches:
                 before = segment
                 break
             empty.append(segment)
@@ -125,11 +126,11 @@ class Log:
         self._segment = Segment(number, salt, path, SEGMENT_HEADER_OCTETS)
         self._file, self._group = file, 0
         self._synced_length = self._trusted_length = SEGMENT_HEADER_OCTETS
-        self.ledger.segments.append(self._segment)
+        self.ledger.begin_segment(self._segment)
         unlinks = [Unlink(segment.path, missing_ok=True) for segment in empty]
         if empty and await self._try(*unlinks, SyncDirectory(self._directory)):
             for segment in empty:
-                self.ledger.segments.remove(segment)
+                self.ledger.drop_segment(segment)
 
     async def append(self, frames: Sequence[Frame], lazy: Sequence[Frame], *, sync: bool) -> Appended:
         """Write *frames* and *lazy* (and what was carried) as one group; *sync*: and make it durable.
@@ -243,9 +244,9 @@ class Log:
         One by one, each durable before the next: a later segment's outcomes speak of an earlier one's messages.
         """
         segments = self.ledger.segments
-        while segments and not segments[0].slots and segments[0] is not self.active and len(segments) > 1:
+        while segments and not segments[0].batches and segments[0] is not self.active and len(segments) > 1:
             await self._disk.perform([Unlink(segments[0].path, missing_ok=True), SyncDirectory(self._directory)])
-            segments.popleft()
+            self.ledger.drop_segment(segments[0])
 
     async def close(self) -> None:
         """Close the active segment; nothing is synced."""

@@ -6,8 +6,10 @@ unit of custody (kept whole or not at all); outcomes are recorded for each messa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from momentum_trio.mail.dsn import Notify
 
@@ -56,6 +58,26 @@ class Batch:
     body: str = ""
     smtputf8: bool = False
 
+    def with_octets(self, octets: int) -> Batch:
+        """The same with another length. Once for each mail: three times as fast as ``dataclasses.replace``."""
+        return Batch(
+            self.batch_id,
+            self.connection_id,
+            self.received_at,
+            self.reverse_path,
+            self.messages,
+            octets,
+            self.peer_address,
+            self.protocol,
+            self.binding_group,
+            self.binding,
+            self.context,
+            self.returns,
+            self.envelope_id,
+            self.body,
+            self.smtputf8,
+        )
+
 
 class Durability(Enum):
     """What a receipt vouches for.
@@ -71,10 +93,15 @@ class Durability(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof of custody, the only thing a final 250 is made from (RFC 5321 section 6.1). batch: with its octets."""
+    """Proof of custody, the only thing a final 250 is made from (RFC 5321 section 6.1).
+
+    batch: with its octets. tickets: one for each of its messages, in order. A ticket is a small number that stands
+    for a message while it is in custody; afterwards another message may have it.
+    """
 
     batch: Batch
     durability: Durability
+    tickets: Sequence[int] = ()
 
 
 class Conclusion(Enum):
@@ -96,3 +123,23 @@ class Retry:
     next_attempt_at: float
     notices: int = 0
     reason: str = ""
+
+
+class Owed(NamedTuple):
+    """A message found at opening. domain: where it was rerouted to, else that of its path, in lower case."""
+
+    ticket: int
+    domain: str
+    binding_group: str
+    binding: str
+    received_at: float
+    retry: Retry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message in custody, read back. batch: its messages not concluded only, and this message's binding."""
+
+    batch: Batch
+    message: Message
+    retry: Retry | None

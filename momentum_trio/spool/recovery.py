@@ -7,8 +7,8 @@ before what replaces it is durable.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import msgspec
@@ -30,27 +30,28 @@ from momentum_trio.machine.disk import (
     Unlink,
 )
 from momentum_trio.mail.record import Level
+from momentum_trio.spool.arrears import Arrears
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.frame import (
     SEGMENT_HEADER_OCTETS,
-    FrameHeader,
     Kind,
     NotOurs,
     SegmentHeader,
     parse_segment_header,
 )
-from momentum_trio.spool.ledger import Ledger, Segment, Slot, parse_segment_name
-from momentum_trio.spool.message import Batch, Retry
+from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.quarantine import Quarantine
-from momentum_trio.spool.scan import Damage, Found, Group, scan
-from momentum_trio.spool.wire import Custody, Wire, batch_of
+from momentum_trio.spool.scan import Damage, Found, Group, Want, scan
+from momentum_trio.spool.segment import Segment, parse_segment_name
+from momentum_trio.spool.wire import Custody, Due, Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
-STRIDE_MESSAGES, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
+STRIDE_RECORDS, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
 
 
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
+CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
 INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
 HIGH_WATER_MAX = 0xFFFFFFFF  # an identifier has eight hexadecimal digits for its second
 
@@ -59,13 +60,27 @@ Report = Callable[[Level, str], None]  # one line of the paniclog
 
 @dataclass(slots=True)
 class Recovered:
-    """What was found. incarnation: the highest that ever was, -1 if none. batches: with undelivered messages only."""
+    """What was found. incarnation: the highest that ever was, -1 if none."""
 
     ledger: Ledger = field(default_factory=Ledger)
-    batches: list[Batch] = field(default_factory=list)
+    arrears: Arrears = field(init=False)
     incarnation: int = -1
     high_water: int = 0
     last_number: int = 0
+
+    def __post_init__(self) -> None:
+        self.arrears = Arrears(self.ledger)
+
+
+@dataclass(slots=True)
+class SegmentRead:
+    """What was read of one segment. after: offset behind the last group that counts. synced: as the markers say."""
+
+    groups: int = 0
+    after: int = SEGMENT_HEADER_OCTETS
+    synced: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    tail: Group = field(default_factory=lambda: Group(None))
 
 
 class Recovery:
@@ -78,7 +93,6 @@ class Recovery:
         self._found = Recovered()
         self._headers: dict[int, SegmentHeader] = {}
         self._claims: dict[int, int] = {}  # how long a segment is, as the next one says
-        self._custodies: dict[str, Custody] = {}
 
     async def run(self) -> Recovered:
         """Raises OSError; SpoolSick for a format of another version."""
@@ -91,15 +105,7 @@ class Recovery:
             await self._read(segment)
         await self._remove_empty_segments()
         await self._check_content()
-        count = 0
-        for batch_id, slot in found.ledger.slots.items():
-            batch = batch_of(self._custodies.pop(batch_id))
-            count += len(slot.open)
-            if count >= STRIDE_MESSAGES:
-                count = 0
-                await trio.lowlevel.checkpoint()
-            messages = tuple(message for message in batch.messages if message.message_id in slot.open)
-            found.batches.append(batch if len(messages) == len(batch.messages) else replace(batch, messages=messages))
+        await found.arrears.settle()
         return found
 
     async def _segments(self) -> list[Segment]:
@@ -151,41 +157,58 @@ class Recovery:
 
     async def _read(self, segment: Segment) -> None:
         """Take what *segment* holds into the ledger; cut its tail."""
-        file = File(segment.path)
+        file, ledger = File(segment.path), self._found.ledger
+        ledger.begin_segment(segment)
         try:
             await self._disk.perform([Open(file, writable=True)])
-            *groups, tail = await self._scan(segment, file)
             headed = segment.number in self._headers
+            read = await self._read_groups(segment, file)
             if not headed and segment.length >= SEGMENT_HEADER_OCTETS:
-                await self._keep(segment, file, Damage(0, SEGMENT_HEADER_OCTETS), certain=bool(groups))
-            if headed or groups or segment.number in self._claims:
-                await self._read_groups(segment, file, groups, tail)
-                self._found.ledger.segments.append(segment)
+                await self._keep(segment, file, Damage(0, SEGMENT_HEADER_OCTETS), certain=bool(read.groups))
+            if headed or read.groups or segment.number in self._claims:
+                await self._end(segment, file, read)
                 return
         finally:
             await self._disk.perform([Close(file)])
         # its making was cut short: nothing in it was ever answered for
+        ledger.drop_segment(segment)
         await self._disk.perform([Unlink(segment.path, missing_ok=True), SyncDirectory(f"{self._base}/{LOG}")])
 
-    async def _read_groups(self, segment: Segment, file: File, groups: list[Group], tail: Group) -> None:
+    async def _read_groups(self, segment: Segment, file: File) -> SegmentRead:
+        """Take each group that counts as it comes."""
+        read = SegmentRead()
+        claim = self._claims.get(segment.number)
+        scanning = scan(segment.salt)
+        item = next(scanning)
+        while True:
+            octets = b""
+            if isinstance(item, Want):
+                octets = (await self._disk.perform([Read(file, item.offset, item.size)]))[0]
+            elif item.marker is None:
+                read.tail = item
+                return read
+            elif claim is None or item.after <= claim:
+                read.groups += 1
+                read.after = item.after
+                read.synced = max(read.synced, item.marker.synced)
+                read.damages += item.damages
+                await self._take(segment, file, item)
+            item = scanning.send(octets)
+
+    async def _end(self, segment: Segment, file: File, read: SegmentRead) -> None:
+        """The groups are taken: keep what is damaged aside, take or cut off what follows them."""
         length = segment.length
         claim = self._claims.get(segment.number)
-        if claim is not None:
-            groups = [group for group in groups if group.after <= claim]
-        after = groups[-1].after if groups else SEGMENT_HEADER_OCTETS
-        synced = claim
-        if synced is None:
-            synced = max((group.marker.synced for group in groups if group.marker is not None), default=0)
-        for group in groups:
-            for damage in group.damages:
-                await self._keep(segment, file, damage, certain=damage.after <= synced)
-            await self._take(segment, file, group)
-        segment.length = after
-        if claim is not None and claim > after:  # no tail: the next segment was begun after this was durable
-            await self._keep(segment, file, Damage(after, min(claim, length)), certain=True)
+        synced = read.synced if claim is None else claim
+        for damage in read.damages:
+            await self._keep(segment, file, damage, certain=damage.after <= synced)
+        segment.length = read.after
+        if claim is not None and claim > read.after:  # no tail: the next segment was begun after this was durable
+            await self._keep(segment, file, Damage(read.after, min(claim, length)), certain=True)
+            tail = read.tail
             tail.records = [record for record in tail.records if record.place + record.header.octets <= claim]
             await self._take(segment, file, tail)
-            segment.length = max(after, min(claim, length))
+            segment.length = max(read.after, min(claim, length))
         if length > segment.length:
             await self._disk.perform([Truncate(file, segment.length), Datasync(file)])
         elif claim is None:  # a life that was killed may have left it in the page cache alone
@@ -199,23 +222,7 @@ class Recovery:
             unlinks = [Unlink(path, missing_ok=True) for path in some]
             await self._disk.perform([*unlinks, SyncDirectory(f"{self._base}/{LOG}")])
         for segment in empty:
-            segments.remove(segment)
-
-    async def _scan(self, segment: Segment, file: File) -> list[Group]:
-        """The groups and the tail."""
-        groups: list[Group] = []
-        scanning = scan(segment.salt)
-        item = next(scanning)
-        while True:
-            octets = b""
-            if isinstance(item, Group):
-                groups.append(item)
-            else:
-                octets = (await self._disk.perform([Read(file, item.offset, item.size)]))[0]
-            try:
-                item = scanning.send(octets)
-            except StopIteration:
-                return groups
+            self._found.ledger.drop_segment(segment)
 
     async def _keep(self, segment: Segment, file: File, damage: Damage, *, certain: bool) -> None:
         """Put damaged octets aside and say so, once."""
@@ -234,9 +241,9 @@ class Recovery:
         if group.marker is not None:
             self._learn(group.marker.incarnation, group.marker.high_water)
         octets = 0
-        for record in group.records:
+        for count, record in enumerate(group.records, 1):
             octets += len(record.envelope)
-            if octets >= STRIDE_ENVELOPE_OCTETS:
+            if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
                 octets = 0
                 await trio.lowlevel.checkpoint()
             try:
@@ -249,24 +256,43 @@ class Recovery:
 
     def _enter(self, segment: Segment, record: Found) -> bool:
         """Enter one record; false when it makes no sense. Raises as the decoders of ``Wire``."""
-        ledger = self._found.ledger
-        if record.header.kind is Kind.BATCH:
-            custody = self._wire.custody(record.envelope)
-            if not sensible(custody, record.header.content_octets):
-                return False
-            ledger.add(slot_of(segment, record.place, record.header, custody))
-            self._custodies[custody.batch_id] = custody
-        elif record.header.kind is Kind.CONCLUDED:
-            concluded = self._wire.concluded(record.envelope)
-            if ledger.conclude(concluded.batch_id, [each.message_id for each in concluded.outcomes]) is not None:
-                del self._custodies[concluded.batch_id]
-        else:
-            postponed = self._wire.postponed(record.envelope)
-            ledger.postpone(
-                postponed.batch_id,
-                [(each.message_id, Retry(each.attempts, each.next_attempt_at)) for each in postponed.retries],
-            )
+        wire, envelope = self._wire, record.envelope
+        match record.header.kind:
+            case Kind.BATCH:
+                custody = wire.custody(envelope)
+                if not sensible(custody, record.header.content_octets):
+                    return False
+                tickets = self._found.ledger.add(segment, record.place, record.header, custody)
+                self._found.arrears.note(tickets, custody)
+                if custody.concluding is not None:
+                    self._conclude(custody.concluding.message_ids)
+            case Kind.SETTLED:
+                settled = wire.settled(envelope)
+                self._conclude(settled.ended.message_ids)
+                self._postpone(settled.postponed)
+            case Kind.MOVED:
+                moved = wire.moved(envelope)
+                tickets = list(self._in_custody(moved.message_ids))
+                self._found.ledger.move(tickets, moved.binding_group, moved.binding, moved.routing_domain)
+            case Kind.CONCLUDED:
+                self._conclude([each.message_id for each in wire.concluded(envelope).outcomes])
+            case _:
+                self._postpone(wire.postponed(envelope).retries)
         return True
+
+    def _in_custody(self, message_ids: Iterable[str]) -> Iterator[int]:
+        find = self._found.ledger.find
+        return (ticket for message_id in message_ids if (ticket := find(message_id)) is not None)
+
+    def _conclude(self, message_ids: Iterable[str]) -> None:
+        for ticket in self._in_custody(message_ids):
+            self._found.ledger.conclude(ticket)
+
+    def _postpone(self, dues: Iterable[Due]) -> None:
+        ledger = self._found.ledger
+        for due in dues:
+            if (ticket := ledger.find(due.message_id)) is not None:
+                ledger.postpone(ticket, due)
 
     # -- large content -----------------------------------------------------------------------------------------------
 
@@ -274,17 +300,16 @@ class Recovery:
         """Each live record's file must be there, whole; each file that no live record names is removed."""
         directory, ledger = f"{self._base}/{CONTENT}", self._found.ledger
         present: set[str] = set((await self._disk.perform([ListDirectory(directory)]))[0])
-        named = {slot.file: slot for slot in ledger.slots.values() if slot.file}
+        named = {slot.file: slot for slot in ledger.large()}
         sizes = await self._sizes(directory, sorted(present & named.keys()))
         for name, slot in named.items():
             size = sizes.get(name)
             if size == slot.content_octets:
                 continue
-            del self._custodies[slot.batch_id]
-            ledger.remove(slot.batch_id)
+            ledger.remove(slot.row)
             if size != 0 or slot.content_octets == 0:  # emptied: it was concluded on a full disk
                 await self._lost(slot, size)
-        kept = {slot.file for slot in ledger.slots.values()}
+        kept = {slot.file for slot in ledger.large()}
         orphans = sorted(present - kept - {name for name in present if not FILE_NAME.fullmatch(name)})
         for some in slices(orphans):
             await self._disk.perform([Unlink(f"{directory}/{name}", missing_ok=True) for name in some])
@@ -325,27 +350,8 @@ def slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def sensible(custody: Custody, inline_octets: int) -> bool:
     """Whether the fields agree: a hostile file must not lead us out of ``content/`` or to lengths that are not so."""
-    if not custody.messages or custody.octets < 0:
+    if not custody.messages or custody.octets < 0 or not 0 <= custody.content_check <= CHECK_MAX:
         return False
     if custody.file:
         return FILE_NAME.fullmatch(custody.file) is not None and inline_octets == 0
     return custody.octets == inline_octets
-
-
-def slot_of(segment: Segment, place: int, header: FrameHeader, custody: Custody) -> Slot:
-    """The slot of a record that was read."""
-    slot = Slot(
-        custody.batch_id,
-        segment,
-        place,
-        header.octets,
-        header.envelope_octets,
-        custody.octets,
-        custody.file,
-        custody.content_check,
-        [each.message_id for each in custody.messages],
-    )
-    for each in custody.messages:
-        if each.attempts:
-            slot.open[each.message_id] = Retry(each.attempts, each.next_attempt_at)
-    return slot

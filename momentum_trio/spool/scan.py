@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from momentum_trio.spool.frame import (
     FRAME_HEADER_OCTETS,
@@ -31,8 +32,7 @@ class Want:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A valid record. place: offset of its frame."""
 
     place: int
@@ -71,12 +71,17 @@ class _Scanner:
         self._salt = salt
         self._first = 0
         self._window = b""
+        self._view = memoryview(b"")
 
     def groups(self) -> Scan:
         place = SEGMENT_HEADER_OCTETS
         group = Group(None, after=place)
         while True:
-            header = self._salt.header((yield from self._octets(place, FRAME_HEADER_OCTETS)), place)
+            start = place - self._first
+            header = self._salt.header(self._window, place, start) if start >= 0 else None
+            if header is None or start + header.octets > len(self._window):
+                yield from self._look(place, WINDOW_OCTETS)
+                start, header = 0, self._salt.header(self._window, place)
             if header is None:
                 following = yield from self._next_frame(place + 1)
                 if following is None:
@@ -84,11 +89,17 @@ class _Scanner:
                 group.damages.append(Damage(place, following))
                 place = following
                 continue
-            envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
-            whole = yield from self._whole(place, header, envelope)
-            if whole is None:
+            octets = header.octets
+            if start + octets <= len(self._window):
+                start += FRAME_HEADER_OCTETS
+                envelope = self._window[start : start + header.envelope_octets]
+                check = zlib.crc32(self._view[start : start + octets - FRAME_HEADER_OCTETS])
+            elif (read := (yield from self._long(place, header))) is not None:
+                envelope, check = read
+            else:
                 break
-            after = place + header.octets
+            after = place + octets
+            whole = check == header.check
             marker = self._salt.parse_marker(envelope) if whole and header.kind is Kind.MARKER else None
             if marker is not None:
                 group.marker, group.after = marker, after
@@ -101,8 +112,9 @@ class _Scanner:
             place = after
         yield group
 
-    def _whole(self, place: int, header: FrameHeader, envelope: bytes) -> Generator[Want, bytes, bool | None]:
-        """Whether the frame's check is right; None when the file ends within it."""
+    def _long(self, place: int, header: FrameHeader) -> Generator[Want, bytes, tuple[bytes, int] | None]:
+        """Envelope and check of a frame that is longer than a window; None when the file ends within it."""
+        envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
         if len(envelope) < header.envelope_octets:
             return None
         check = zlib.crc32(envelope)
@@ -113,7 +125,7 @@ class _Scanner:
                 return None
             check = zlib.crc32(part, check)
             at, left = at + len(part), left - len(part)
-        return check == header.check
+        return envelope, check
 
     def _next_frame(self, place: int) -> Generator[Want, bytes, int | None]:
         """Offset of the next valid header at or after *place*."""
@@ -123,7 +135,7 @@ class _Scanner:
                 return None
             at = octets.find(FRAME_MAGIC)
             while 0 <= at <= len(octets) - FRAME_HEADER_OCTETS:
-                if self._salt.header(octets[at : at + FRAME_HEADER_OCTETS], place + at) is not None:
+                if self._salt.header(octets, place + at, at) is not None:
                     return place + at
                 at = octets.find(FRAME_MAGIC, at + 1)
             place += len(octets) - FRAME_HEADER_OCTETS + 1
@@ -131,6 +143,12 @@ class _Scanner:
     def _octets(self, place: int, size: int) -> Generator[Want, bytes, bytes]:
         start = place - self._first
         if start < 0 or start + size > len(self._window):
-            self._window = yield Want(place, max(size, WINDOW_OCTETS))
-            self._first, start = place, 0
+            yield from self._look(place, max(size, WINDOW_OCTETS))
+            start = 0
         return self._window[start : start + size]
+
+    def _look(self, place: int, size: int) -> Generator[Want, bytes, None]:
+        """Have the window begin at *place*."""
+        self._window = yield Want(place, size)
+        self._view = memoryview(self._window)
+        self._first = place

@@ -7,11 +7,11 @@ with power costs a duplicate delivery, never a message.
 
 from __future__ import annotations
 
-import zlib
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import trio
 
@@ -23,32 +23,33 @@ from momentum_trio.machine.disk import (
     Lock,
     MakeDirectory,
     Open,
-    Read,
     SyncDirectory,
     make_durable_directory,
 )
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.spool.columns import Key
 from momentum_trio.spool.committer import Committer, Request
-from momentum_trio.spool.compaction import Compaction, read_custody
+from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.entry import Entry, EntryState
 from momentum_trio.spool.fault import ContentDamaged, SpoolFault, SpoolFull, SpoolLocked, SpoolSick
 from momentum_trio.spool.frame import (
     ENVELOPE_OCTETS_MAX,
-    FRAME_HEADER_OCTETS,
     INLINE_OCTETS_MAX,
     MARKER_OCTETS,
     SEGMENT_HEADER_OCTETS,
     Frame,
     Kind,
 )
-from momentum_trio.spool.ledger import Segment, Slot
 from momentum_trio.spool.log import Log, spool_fault
-from momentum_trio.spool.message import Batch, Conclusion, Durability, Message, Receipt, Retry
+from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.quarantine import Quarantine
+from momentum_trio.spool.reading import Reading
+from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
-from momentum_trio.spool.wire import Wire, concluded_of, custody_of, postponed_of
+from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.wire import Ended, Moved, Settled, Wire, custody_of, due_of, shortened
 
 __all__ = [
     "Batch",
@@ -56,7 +57,9 @@ __all__ = [
     "ContentDamaged",
     "Durability",
     "Entry",
+    "Held",
     "Message",
+    "Owed",
     "Receipt",
     "Retry",
     "Spool",
@@ -68,11 +71,12 @@ __all__ = [
     "open_spool",
 ]
 
+T = TypeVar("T")
+
 DIRECTORY_MODE = 0o750
-CACHE_OCTETS_MAX = 32 * 1024 * 1024  # content just committed, kept for its first delivery
-READ_PIECE_OCTETS = 1024 * 1024
-READ_TRIES_MAX = 3  # a record may be copied forward, and its segment removed, while it is being read
 SEGMENT_OCTETS_MIN = 1024
+RECORD_OCTETS_MAX = 256 * 1024  # of outcomes or moves, about; more go into several records
+SETTLED_OCTETS, MOVED_OCTETS = 512, 32  # of one message in such a record, at most
 FIRST_INCARNATIONS = 100_000
 
 
@@ -99,28 +103,26 @@ class SpoolTerms:
         return min(self.large_message_octets, self.segment_octets // 4, INLINE_OCTETS_MAX)
 
 
-class Cache:
-    """Content by batch, within CACHE_OCTETS_MAX; the oldest goes first."""
+class Named(NamedTuple, Generic[T]):
+    """A message in custody, and what came of it. key: the ledger's, by which it is known again."""
 
-    def __init__(self, octets_max: int = CACHE_OCTETS_MAX) -> None:
-        self._octets_max = octets_max
-        self._octets = 0
-        self._content: OrderedDict[str, bytes] = OrderedDict()
+    ticket: int
+    key: Key
+    message_id: str
+    what: T
 
-    def put(self, batch_id: str, content: bytes) -> None:
-        """Keep *content* for a while."""
-        self._content[batch_id] = content
-        self._octets += len(content)
-        while self._octets > self._octets_max:
-            self._octets -= len(self._content.popitem(last=False)[1])
 
-    def get(self, batch_id: str) -> bytes | None:
-        """The content, if it is still here."""
-        return self._content.get(batch_id)
+def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
+    """The wire form of conclusions."""
+    return Ended(
+        [named.message_id for named in concluded if named.what is Conclusion.DELIVERED],
+        [named.message_id for named in concluded if named.what is not Conclusion.DELIVERED],
+    )
 
-    def drop(self, batch_id: str) -> None:
-        """It is no longer needed."""
-        self._octets -= len(self._content.pop(batch_id, b""))
+
+def parts(values: Sequence[T], count_max: int) -> Iterator[Sequence[T]]:
+    """*values* in parts of at most so many."""
+    return (values[first : first + count_max] for first in range(0, len(values), count_max))
 
 
 class Spool:
@@ -130,9 +132,9 @@ class Spool:
         self.terms = terms
         self._machine, self._disk = machine, machine.disk
         self._ledger = found.ledger
-        self._recovered = deque(found.batches)
+        self._arrears = found.arrears
         self._wire = Wire()
-        self._cache = Cache()
+        self._recent = Recent()
         self._identifiers = Identifiers(incarnation, found.high_water)
         self._log = Log(
             self._disk,
@@ -147,6 +149,7 @@ class Spool:
         )
         self._log.last_number = found.last_number
         self._files = ContentFiles(self._disk, f"{terms.base}/{CONTENT}", self._report_error, incarnation)
+        self._reading = Reading(self._disk, self._files, self._ledger, self._wire, self._recent)
         quarantine = Quarantine(self._disk, f"{terms.base}/{QUARANTINE}", terms.mode)
         compaction = Compaction(
             self._disk, self._ledger, self._wire, quarantine, self._report_error, terms.segment_octets
@@ -154,6 +157,9 @@ class Spool:
         self._committer = Committer(
             self._log, compaction, self._files, self._report_error, force_fsync=terms.force_fsync
         )
+        record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
+        self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
+        self._moved_max = max(1, record_octets_max // MOVED_OCTETS)
         self._durability = Durability.SYNCED if terms.force_fsync else Durability.WRITTEN
 
     # -- taking custody ----------------------------------------------------------------------------------------------
@@ -166,8 +172,10 @@ class Spool:
         """A new, empty entry."""
         return Entry(self._disk, self._files, self.terms.inline_octets_max, self.terms.mode)
 
-    async def commit(self, entry: Entry, batch: Batch) -> Receipt:
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
         """Take custody of *entry* as *batch* (whose ``octets`` need not be set): after this a crash does not lose it.
+
+        concluding: tickets of messages whose custody ends with it, all or nothing: a report, and what it reports.
 
         Returns: a Receipt, the only thing a final 250 can be made from (RFC 5321 section 6.1).
         Raises: SpoolFull, when the disk has no room; SpoolSick, when it failed. Custody stays with the peer, and the
@@ -178,137 +186,156 @@ class Spool:
         assert entry.state is EntryState.OPEN
         assert batch.messages
         if batch.octets != entry.octets:
-            batch = replace(batch, octets=entry.octets)
+            batch = batch.with_octets(entry.octets)
         content = await entry.finish()
-        custody = custody_of(batch, entry.file, entry.check)
+        ended = self._named(concluding) if concluding else []
+        custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
         envelope = self._wire.encode(custody)
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
         frame = Frame.of(Kind.BATCH, envelope, content)
 
+        tickets: list[int] = []
+
         def kept(segment: Segment, place: int) -> None:
             entry.state = EntryState.COMMITTED
-            self._ledger.add(
-                Slot(
-                    batch.batch_id,
-                    segment,
-                    place,
-                    frame.octets,
-                    len(envelope),
-                    batch.octets,
-                    custody.file,
-                    custody.content_check,
-                    [message.message_id for message in batch.messages],
-                )
-            )
-            if not custody.file:
-                self._cache.put(batch.batch_id, content)
+            tickets.extend(self._ledger.add(segment, place, frame.header, custody))
+            self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
+            self._conclude(ended)
 
         await self._committer.put(Request(batch.batch_id, frame, demands_sync=True, kept=kept))
-        return Receipt(batch, self._durability)
+        return Receipt(batch, self._durability, tickets)
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 
-    @property
-    def recovered(self) -> Iterator[Batch]:
-        """Batches found at opening, with their undelivered messages only; each is handed out once."""
-        while self._recovered:
-            yield self._recovered.popleft()
+    def owed(self) -> Iterator[Owed]:
+        """Messages found at opening, in the order of the log; each is handed out once."""
+        return self._arrears.owed()
 
-    def retry_of(self, batch_id: str, message_id: str) -> Retry | None:
-        """What ``postpone`` last recorded of a message, in this life or an earlier one."""
-        slot = self._ledger.slots.get(batch_id)
-        return slot.open.get(message_id) if slot is not None else None
+    def find(self, message_id: str) -> int | None:
+        """The ticket of a message in custody."""
+        return self._ledger.find(message_id)
+
+    def message_id(self, ticket: int) -> str:
+        """Raises KeyError when it was concluded."""
+        self._ledger.batch_of(ticket)
+        return self._ledger.messages.text(ticket)
+
+    def retry(self, ticket: int) -> Retry | None:
+        """What was last recorded of it, in this life or an earlier one. Raises KeyError when it was concluded."""
+        self._ledger.batch_of(ticket)
+        return self._ledger.retry(ticket)
+
+    async def held(self, ticket: int) -> Held:
+        """The message of *ticket* with its envelope.
+
+        Raises: KeyError, when it was concluded; ContentDamaged; SpoolSick.
+        """
+        return await self._reading.held(ticket)
 
     async def content(self, batch_id: str) -> bytes:
         """The whole content, checked.
 
         Raises: KeyError, when the batch is not in custody (any more); ContentDamaged; SpoolSick.
         """
-        if (content := self._cache.get(batch_id)) is not None:
-            return content
-        for _ in range(READ_TRIES_MAX):
-            slot = self._ledger.slots[batch_id]
-            if slot.file:
-                content = await self.read(batch_id, 0, slot.content_octets)
-                if zlib.crc32(content) != slot.content_check:
-                    raise ContentDamaged(f"the content of batch {batch_id} is not as it was written")
-                return content
-            octets = await self._read(slot.segment.path, slot.place, slot.frame_octets)
-            read = read_custody(slot, octets, self._wire) if octets is not None else None
-            if read is not None:
-                return read[1]
-            if self._ledger.slots.get(batch_id) is slot:
-                break
-        raise ContentDamaged(f"the record of batch {batch_id} cannot be read")
+        return await self._reading.content(batch_id)
 
     async def read(self, batch_id: str, offset: int, size: int) -> bytes:
         """A part of the content; fewer octets only at its end. Not checked against its CRC. Raises as ``content``."""
-        if (content := self._cache.get(batch_id)) is not None:
-            return content[offset : offset + size]
-        for _ in range(READ_TRIES_MAX):
-            slot = self._ledger.slots[batch_id]
-            size = max(0, min(size, slot.content_octets - offset))
-            if slot.file:
-                path, place = self._files.path(slot.file), offset
-            else:
-                path = slot.segment.path
-                place = slot.place + FRAME_HEADER_OCTETS + slot.envelope_octets + offset
-            octets = await self._read(path, place, size)
-            if octets is not None and len(octets) == size:
-                return octets
-            if self._ledger.slots.get(batch_id) is slot:
-                break
-        raise ContentDamaged(f"the content of batch {batch_id} cannot be read")
+        return await self._reading.part(batch_id, offset, size)
 
-    async def _read(self, path: str, place: int, size: int) -> bytes | None:
-        """Octets of a file, or None when it is not there. Raises SpoolSick."""
-        file = File(path)
-        pieces = [Read(file, place + at, min(READ_PIECE_OCTETS, size - at)) for at in range(0, size, READ_PIECE_OCTETS)]
-        try:
-            results = await self._disk.perform([Open(file), *pieces, Close(file)])
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            with trio.CancelScope(shield=True), suppress(OSError):
-                await self._disk.perform([Close(file)])
-            raise SpoolSick(str(error)) from error
-        return b"".join(results[1:-1])
-
-    async def conclude(self, batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> None:
-        """Record how custody of messages ended; returns when it is written, or is sure to be tried again.
+    async def settle(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> None:
+        """Record what came of attempts at messages; returns when it is written, or is sure to be tried again.
 
         Lazy: it is durable with the next group that is synced, after about a second at the latest. Lost with power, it
         costs a duplicate delivery. Messages that are not in custody are passed over. Raises SpoolSick only when the
         spool is closed.
         Cancellation: before hand-over to the committer, as if never called; after it, shielded.
         """
-        frame = Frame.of(Kind.CONCLUDED, self._wire.encode(concluded_of(batch_id, outcomes)))
+        both = zip_longest(parts(concluded, self._settled_max), parts(postponed, self._settled_max), fillvalue=())
+        await self._each_shielded([self._settled(*part) for part in both])
+
+    def _settled(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> Request:
+        ended = self._named(concluded)
+        dues = [named._replace(what=shortened(named.what)) for named in self._named(postponed)]
+        settled = Settled(ended_of(ended), [due_of(named.message_id, named.what) for named in dues])
+        frame = Frame.of(Kind.SETTLED, self._wire.encode(settled))
 
         def handed() -> None:
-            slot = self._ledger.conclude(batch_id, [message_id for message_id, _ in outcomes])
-            if slot is not None:
-                self._cache.drop(batch_id)
-                if slot.file:
-                    self._files.retire(slot.file)
+            self._conclude(ended)
+            for named in dues:
+                if self._still(named):
+                    self._ledger.postpone(named.ticket, named.what)
 
-        await self._committer.put(Request(batch_id, frame, demands_sync=False, handed=handed))
+        return Request("outcomes", frame, demands_sync=False, handed=handed)
 
-    async def postpone(self, batch_id: str, retries: Sequence[tuple[str, Retry]]) -> None:
-        """Record when messages are due again. Lazy, and cancelled, as ``conclude``."""
-        frame = Frame.of(Kind.POSTPONED, self._wire.encode(postponed_of(batch_id, retries)))
+    async def _each_shielded(self, requests: Sequence[Request]) -> None:
+        """One after the other; once the first is handed over none is left out."""
+        begun = False
+        for request in requests:
+            with trio.CancelScope(shield=begun):
+                await self._committer.put(request)
+            begun = True
 
-        def handed() -> None:
-            self._ledger.postpone(batch_id, retries)
+    def _named(self, tickets: Iterable[tuple[int, T]]) -> list[Named[T]]:
+        """Those of messages in custody, by their ids too: a ticket may pass to another while a request waits."""
+        messages, holds = self._ledger.messages, self._ledger.holds
+        return [
+            Named(ticket, messages.key(ticket), messages.text(ticket), what)
+            for ticket, what in tickets
+            if holds(ticket)
+        ]
 
-        await self._committer.put(Request(batch_id, frame, demands_sync=False, handed=handed))
+    def _still(self, named: Named[Any]) -> bool:
+        """Whether the ticket is still the same message's."""
+        return self._ledger.holds(named.ticket) and self._ledger.messages.key(named.ticket) == named.key
+
+    def _conclude(self, ended: Iterable[Named[Conclusion]]) -> None:
+        for named in ended:
+            gone = self._ledger.conclude(named.ticket) if self._still(named) else None
+            if gone is not None:
+                self._recent.drop(gone.row)
+                if gone.file:
+                    self._files.retire(gone.file)
+
+    async def move(
+        self,
+        tickets: Sequence[int],
+        *,
+        binding_group: str | None = None,
+        binding: str | None = None,
+        routing_domain: str | None = None,
+    ) -> None:
+        """Have messages go another way; None: as before. An empty *routing_domain*: their paths' domains again.
+
+        Durable when it returns. Messages that are not in custody are passed over.
+        Raises: SpoolFull, SpoolSick: some of very many may have been moved then.
+        Cancellation: as of ``settle``.
+        """
+        some = parts(tickets, self._moved_max)
+        await self._each_shielded([self._moved(part, binding_group, binding, routing_domain) for part in some])
+
+    def _moved(
+        self, tickets: Sequence[int], binding_group: str | None, binding: str | None, routing_domain: str | None
+    ) -> Request:
+        named = self._named([(ticket, None) for ticket in tickets])
+        moved = Moved([each.message_id for each in named], binding_group, binding, routing_domain)
+
+        def kept(_segment: Segment, _place: int) -> None:
+            still = [each.ticket for each in named if self._still(each)]
+            for ticket in still:
+                self._recent.drop(self._ledger.batch_of(ticket))
+            self._ledger.move(still, binding_group, binding, routing_domain)
+
+        frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
+        return Request("a move", frame, demands_sync=True, kept=kept)
 
     # -- figures -----------------------------------------------------------------------------------------------------
 
     @property
     def batches_in_custody(self) -> int:
         """Batches with a message not concluded."""
-        return len(self._ledger.slots)
+        return len(self._ledger)
 
     @property
     def log_octets(self) -> int:

@@ -1,25 +1,57 @@
-"""The envelopes of frames: msgpack arrays, typed when read. A field may be added at the end, with a default."""
+"""The envelopes of frames: msgpack arrays, typed when read. A field may be added at the end, with a default.
+
+What format version 1 wrote is read by the same types: it lacks the fields that have defaults.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
-from momentum_trio.spool.message import Batch, Conclusion, Message, Retry
+from momentum_trio.mail.dsn import Notify
+from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Message, Retry
 
 
 class Recipient(msgspec.Struct, array_like=True, frozen=True):
-    """One message. attempts, next_attempt_at: its Retry when it was copied forward; 0, 0 without."""
+    """One message.
+
+    attempts, next_attempt_at, notices, reason: its Retry when it was copied forward; 0, 0 without. binding_group,
+    binding: where it was moved to, or empty: those of its batch.
+    """
 
     message_id: str
     forward_path: str
     attempts: int = 0
     next_attempt_at: float = 0.0
+    notices: int = 0
+    reason: str = ""
+    notify: int = 0
+    original_recipient: str = ""
+    routing_domain: str = ""
+    binding_group: str = ""
+    binding: str = ""
+
+
+class Ended(msgspec.Struct, array_like=True, frozen=True):
+    """Messages whose custody ended, of any batches, by how it did."""
+
+    delivered: list[str]
+    failed: list[str]
+
+    @property
+    def message_ids(self) -> Iterable[str]:
+        """All of them."""
+        return (*self.delivered, *self.failed)
 
 
 class Custody(msgspec.Struct, array_like=True, frozen=True):
-    """A batch. file: name of its content under ``content/``, or empty (inline). content_check: CRC-32 of that file."""
+    """A batch.
+
+    file: name of its content under ``content/``, or empty (inline). content_check: CRC-32 of that file. concluding:
+    what ended with its coming: one record, so that neither is true without the other.
+    """
 
     batch_id: str
     connection_id: str
@@ -34,17 +66,22 @@ class Custody(msgspec.Struct, array_like=True, frozen=True):
     context: list[tuple[str, str]]
     file: str
     content_check: int
+    returns: str = ""
+    envelope_id: str = ""
+    body: str = ""
+    smtputf8: bool = False
+    concluding: Ended | None = None
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True):
-    """How one message ended: a value of Conclusion."""
+    """How one message ended: a value of Conclusion. Version 1."""
 
     message_id: str
     conclusion: str
 
 
 class Concluded(msgspec.Struct, array_like=True, frozen=True):
-    """Outcomes of some messages of a batch."""
+    """Outcomes of some messages of a batch. Version 1."""
 
     batch_id: str
     outcomes: list[Outcome]
@@ -56,23 +93,41 @@ class Due(msgspec.Struct, array_like=True, frozen=True):
     message_id: str
     attempts: int
     next_attempt_at: float
+    notices: int = 0
+    reason: str = ""
 
 
 class Postponed(msgspec.Struct, array_like=True, frozen=True):
-    """Retries of some messages of a batch."""
+    """Retries of some messages of a batch. Version 1."""
 
     batch_id: str
     retries: list[Due]
 
 
-def custody_of(batch: Batch, file: str, content_check: int) -> Custody:
+class Settled(msgspec.Struct, array_like=True, frozen=True):
+    """What came of attempts at messages of any batches."""
+
+    ended: Ended
+    postponed: list[Due]
+
+
+class Moved(msgspec.Struct, array_like=True, frozen=True):
+    """Messages of any batches are to go another way. None: as before; an empty routing domain: the path's again."""
+
+    message_ids: list[str]
+    binding_group: str | None = None
+    binding: str | None = None
+    routing_domain: str | None = None
+
+
+def custody_of(batch: Batch, file: str, content_check: int, concluding: Ended | None = None) -> Custody:
     """The wire form of *batch*."""
     return Custody(
         batch.batch_id,
         batch.connection_id,
         batch.received_at,
         batch.reverse_path,
-        [Recipient(message.message_id, message.forward_path) for message in batch.messages],
+        [_recipient_of(message) for message in batch.messages],
         batch.octets,
         batch.peer_address,
         batch.protocol,
@@ -81,6 +136,21 @@ def custody_of(batch: Batch, file: str, content_check: int) -> Custody:
         list(batch.context),
         file,
         content_check,
+        batch.returns,
+        batch.envelope_id,
+        batch.body,
+        batch.smtputf8,
+        concluding,
+    )
+
+
+def _recipient_of(message: Message) -> Recipient:
+    return Recipient(
+        message.message_id,
+        message.forward_path,
+        notify=int(message.notify),
+        original_recipient=message.original_recipient,
+        routing_domain=message.routing_domain,
     )
 
 
@@ -91,49 +161,63 @@ def batch_of(custody: Custody) -> Batch:
         custody.connection_id,
         custody.received_at,
         custody.reverse_path,
-        tuple(Message(each.message_id, each.forward_path) for each in custody.messages),
+        tuple(message_of(each) for each in custody.messages),
         custody.octets,
         custody.peer_address,
         custody.protocol,
         custody.binding_group,
         custody.binding,
         tuple(custody.context),
+        custody.returns,
+        custody.envelope_id,
+        custody.body,
+        custody.smtputf8,
     )
 
 
-class Wire:
-    """Encoder and decoders; made once, for they are costly to make and hold no state between calls."""
+def message_of(recipient: Recipient) -> Message:
+    """The value *recipient* stands for."""
+    return Message(
+        recipient.message_id,
+        recipient.forward_path,
+        Notify(recipient.notify),
+        recipient.original_recipient,
+        recipient.routing_domain,
+    )
 
-    __slots__ = ("_concluded", "_custody", "_encoder", "_postponed")
+
+Value = Custody | Concluded | Postponed | Settled | Moved
+
+
+class Wire:
+    """Encoder and decoders; made once, for they are costly to make and hold no state between calls.
+
+    The decoders raise msgspec.MsgspecError or UnicodeDecodeError.
+    """
+
+    __slots__ = ("_encoder", "concluded", "custody", "moved", "postponed", "settled")
 
     def __init__(self) -> None:
         self._encoder = msgspec.msgpack.Encoder()
-        self._custody = msgspec.msgpack.Decoder(Custody)
-        self._concluded = msgspec.msgpack.Decoder(Concluded)
-        self._postponed = msgspec.msgpack.Decoder(Postponed)
+        self.custody = msgspec.msgpack.Decoder(Custody).decode
+        self.concluded = msgspec.msgpack.Decoder(Concluded).decode
+        self.postponed = msgspec.msgpack.Decoder(Postponed).decode
+        self.settled = msgspec.msgpack.Decoder(Settled).decode
+        self.moved = msgspec.msgpack.Decoder(Moved).decode
 
-    def encode(self, value: Custody | Concluded | Postponed) -> bytes:
+    def encode(self, value: Value) -> bytes:
         """Raises UnicodeEncodeError for text that is not Unicode (lone surrogates)."""
         return self._encoder.encode(value)
 
-    def custody(self, octets: bytes) -> Custody:
-        """Raises msgspec.MsgspecError or UnicodeDecodeError."""
-        return self._custody.decode(octets)
 
-    def concluded(self, octets: bytes) -> Concluded:
-        """Raises as ``custody``."""
-        return self._concluded.decode(octets)
-
-    def postponed(self, octets: bytes) -> Postponed:
-        """Raises as ``custody``."""
-        return self._postponed.decode(octets)
+def due_of(message_id: str, retry: Retry) -> Due:
+    """The wire form of a retry."""
+    return Due(message_id, retry.attempts, retry.next_attempt_at, retry.notices, retry.reason)
 
 
-def concluded_of(batch_id: str, outcomes: Sequence[tuple[str, Conclusion]]) -> Concluded:
-    """The wire form of outcomes."""
-    return Concluded(batch_id, [Outcome(message_id, conclusion.value) for message_id, conclusion in outcomes])
-
-
-def postponed_of(batch_id: str, retries: Sequence[tuple[str, Retry]]) -> Postponed:
-    """The wire form of retries."""
-    return Postponed(batch_id, [Due(each, retry.attempts, retry.next_attempt_at) for each, retry in retries])
+def shortened(retry: Retry) -> Retry:
+    """*retry* with at most REASON_OCTETS_MAX octets of its reason."""
+    if len(retry.reason) * 4 <= REASON_OCTETS_MAX:  # no character takes more than four
+        return retry
+    reason = retry.reason.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")
+    return replace(retry, reason=reason)

@@ -16,6 +16,7 @@ from delivery_world import EPOCH, generations, machine_with
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.queue import Queue
+from momentum_trio.limits.local import LocalState
 from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.spool.fault import SpoolSick
@@ -41,7 +42,7 @@ class Life:
                 self.spool.next_id(), self.spool.next_id(), EPOCH, "ann@example.net", messages, 0, "", "esmtp"
             )
             receipt = await self.spool.commit(entry, batch)
-        self.queue.take(receipt.batch)
+        self.queue.take(receipt)
         return receipt.batch
 
 
@@ -50,7 +51,7 @@ async def life(disk: Disk, base: str, **options: str) -> AsyncIterator[Life]:
     machine, _ = machine_with(disk)
     tree = generations({"": OPTIONS | {"Maildir_Path": f"{base}/mail/%d/%l"} | options})
     async with open_spool(machine, SpoolTerms(f"{base}/spool", force_fsync=True)) as spool:
-        queue = Queue(machine, spool, tree, [Maildir(machine, spool, spool.terms.base), Blackhole()])
+        queue = Queue(machine, spool, tree, [Maildir(machine, spool, spool.terms.base), Blackhole()], LocalState("mx"))
         async with trio.open_nursery() as nursery:
             await nursery.start(queue.run)
             yield Life(spool, queue)

@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
-from momentum_trio.delivery.queue import STRIDE_MESSAGES, TURN_MESSAGES, Queue
+from momentum_trio.delivery.queue import STRIDE_MESSAGES, Queue
+from momentum_trio.delivery.side import TURN_MESSAGES
+from momentum_trio.limits.local import LocalState
 from momentum_trio.mail import record
 from momentum_trio.spool.message import Conclusion, Retry
 
@@ -94,7 +96,7 @@ async def house(*methods: Method, spool: MemorySpool | None = None, **options: s
     machine, records = machine_with()
     spool = spool or MemorySpool()
     held = generations({"": {"Delivery_Method": "MAILDIR"} | options})
-    queue = Queue(machine, spool, held, methods)
+    queue = Queue(machine, spool, held, methods, LocalState("mx.example"))
     async with trio.open_nursery() as nursery:
         await nursery.start(queue.run)
         yield House(queue, spool, records, held)
@@ -103,20 +105,24 @@ async def house(*methods: Method, spool: MemorySpool | None = None, **options: s
 
 async def test_a_message_is_delivered_logged_and_concluded() -> None:
     async with house(Told()) as h:
-        batch = h.spool.accept("a@one.example", "b@two.example")
-        h.queue.take(batch)
+        receipt = h.spool.receive("a@one.example", "b@two.example")
+        h.queue.take(receipt)
         await trio.testing.wait_all_tasks_blocked()
         assert h.lines() == ["D a@one.example 0", "D b@two.example 0"]
         assert set(h.spool.concluded.values()) == {Conclusion.DELIVERED}
         assert (h.queue.active, h.queue.delayed, h.queue.delivered, h.queue.failed) == (0, 0, 2, 0)
         delivered = next(event for event in h.records if isinstance(event, record.Delivered))
-        assert (delivered.routing_domain, delivered.octets, delivered.batch_id) == ("one.example", 17, batch.batch_id)
+        assert (delivered.routing_domain, delivered.octets, delivered.batch_id) == (
+            "one.example",
+            17,
+            receipt.batch.batch_id,
+        )
 
 
 async def test_the_domain_of_an_address_literal_is_the_whole_of_it() -> None:
     """Reception decides about this domain, so this is the one that delivery routes."""
     async with house(Told()) as h:
-        h.queue.take(h.spool.accept("a@[tag:b@x.example]"))
+        h.queue.take(h.spool.receive("a@[tag:b@x.example]"))
         await trio.testing.wait_all_tasks_blocked()
         (delivered,) = (event for event in h.records if isinstance(event, record.Delivered))
         assert delivered.routing_domain == "[tag:b@x.example]"
@@ -126,7 +132,7 @@ async def test_what_is_ready_in_one_tick_goes_in_one_group() -> None:
     method = Told()
     async with house(method) as h:
         for n in range(50):
-            h.queue.take(h.spool.accept(f"{n}@one.example"))
+            h.queue.take(h.spool.receive(f"{n}@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert [len(group) for group in method.groups] == [50]
 
@@ -134,8 +140,8 @@ async def test_what_is_ready_in_one_tick_goes_in_one_group() -> None:
 async def test_a_method_that_does_not_gather_gets_one_batch_at_a_time() -> None:
     method = Told(gathers=False, group_max=3)
     async with house(method) as h:
-        h.queue.take(h.spool.accept(*(f"{n}@one.example" for n in range(4)), "a@two.example"))
-        h.queue.take(h.spool.accept("4@one.example", "b@two.example"))
+        h.queue.take(h.spool.receive(*(f"{n}@one.example" for n in range(4)), "a@two.example"))
+        h.queue.take(h.spool.receive("4@one.example", "b@two.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert sorted(tuple(path[0] for path in group) for group in method.groups) == [
             *[("0", "1", "2"), ("3",), ("4",)],
@@ -153,10 +159,10 @@ async def test_a_domain_does_not_wait_for_the_backlog_of_another() -> None:
     method = Told(wait, attempts_max=1, domain_attempts_max=1)
     async with house(method) as h:
         for n in range(500):
-            h.queue.take(h.spool.accept(f"{n}@big.example"))
+            h.queue.take(h.spool.receive(f"{n}@big.example"))
         await trio.testing.wait_all_tasks_blocked()
-        h.queue.take(h.spool.accept("a@small.example"))
-        h.queue.take(h.spool.accept("b@small.example"))
+        h.queue.take(h.spool.receive("a@small.example"))
+        h.queue.take(h.spool.receive("b@small.example"))
         gate.set()
         await trio.testing.wait_all_tasks_blocked()
         assert method.groups[1].index("a@small.example") <= TURN_MESSAGES
@@ -172,11 +178,11 @@ async def test_a_stuck_domain_leaves_a_runner_for_the_others() -> None:
     method = Told(stick, gathers=False, group_max=4)
     async with house(method) as h:
         for n in range(100):
-            h.queue.take(h.spool.accept(f"{n}@stuck.example"))
+            h.queue.take(h.spool.receive(f"{n}@stuck.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert method.busy == method.domain_attempts_max
         for n in range(100):
-            h.queue.take(h.spool.accept(f"{n}@{n}.example"))
+            h.queue.take(h.spool.receive(f"{n}@{n}.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert h.queue.delivered == 100
 
@@ -188,10 +194,10 @@ async def test_retries_double_up_to_the_longest_and_end_with_the_expiration(auto
     method = Told(defer)
     async with house(method, Retry_Interval="100", Max_Retry_Interval="300", Message_Expiration="1000") as h:
         began = trio.current_time()
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.sleep(2000)
-        assert [time - began for time in method.times] == pytest.approx([0, 100, 300, 600, 900])
-        assert h.lines() == [*(f"T a@one.example {n}" for n in range(5)), "P a@one.example 5"]
+        assert [time - began for time in method.times] == pytest.approx([0, 100, 300, 600, 900, 1000])
+        assert h.lines() == [*(f"T a@one.example {n}" for n in range(6)), "P a@one.example 6"]
         failed = h.records[-1]
         assert isinstance(failed, record.Failed)
         assert failed.reason == "554 5.4.7 [internal] exceeded max time without delivery"
@@ -205,7 +211,7 @@ async def test_a_bounce_is_final() -> None:
         return [Bounced("550 5.1.1 who?", 5, "192.0.2.9")] * len(attempts)
 
     async with house(Told(bounce)) as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert h.lines() == ["P a@one.example 0"]
         assert list(h.spool.concluded.values()) == [Conclusion.FAILED]
@@ -214,7 +220,7 @@ async def test_a_bounce_is_final() -> None:
 @pytest.mark.parametrize("word", ["ESMTP", "SMTP", "LMTP", "ECSTREAM"])
 async def test_methods_not_built_yet_keep_the_mail(word: str, autojump_clock: object) -> None:
     async with house(Told(), Delivery_Method=word) as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.sleep(1300)
         assert h.lines() == ["T a@one.example 0", "T a@one.example 1"]  # once for each attempt, at Retry_Interval
         failed = h.records[0]
@@ -226,7 +232,7 @@ async def test_methods_not_built_yet_keep_the_mail(word: str, autojump_clock: ob
 
 async def test_the_blackhole_method_takes_everything() -> None:
     async with house(Blackhole(), Delivery_Method="BLACKHOLE") as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert h.lines() == ["D a@one.example 0"]
 
@@ -234,7 +240,7 @@ async def test_the_blackhole_method_takes_everything() -> None:
 @pytest.mark.parametrize("word", ["internal", "inline", "true"])
 async def test_the_blackhole_option_fails_everything(word: str) -> None:
     async with house(Told(), Blackhole=word) as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert h.lines() == ["P a@one.example 0"]
         assert isinstance(h.records[-1], record.Failed)
@@ -244,7 +250,7 @@ async def test_the_blackhole_option_fails_everything(word: str) -> None:
 async def test_suspended_mail_stays_until_a_generation_lets_it_go() -> None:
     method = Told()
     async with house(method, Suspend_Delivery="true") as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert (method.groups, h.queue.active) == ([], 1)
         h.generations.replace({"": {"Delivery_Method": "MAILDIR"}})
@@ -262,10 +268,10 @@ async def test_waiting_mail_learns_of_a_new_route_at_its_turn() -> None:
 
     old, new = Told(wait, attempts_max=1), Told(word="LMTP")
     async with house(old, new) as h:
-        h.queue.take(h.spool.accept("first@one.example"))
+        h.queue.take(h.spool.receive("first@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         for n in range(100):
-            h.queue.take(h.spool.accept(f"{n}@two.example"))
+            h.queue.take(h.spool.receive(f"{n}@two.example"))
         h.generations.replace({"": {"Delivery_Method": "MAILDIR"}, "two.example": {"Delivery_Method": "LMTP"}})
         gate.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -281,7 +287,7 @@ async def test_a_faulty_method_defers_and_says_so(fault: str) -> None:
         return [Delivered()] * (len(attempts) + 1)
 
     async with house(Told(fail)) as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert h.lines() == ["T a@one.example 0"]
         assert len(h.panics()) == 1
@@ -297,7 +303,7 @@ async def test_drain_waits_for_what_is_under_way_and_begins_nothing() -> None:
     method = Told(wait, group_max=1, attempts_max=1, domain_attempts_max=1)
     async with house(method) as h:
         for n in range(3):
-            h.queue.take(h.spool.accept(f"{n}@one.example"))
+            h.queue.take(h.spool.receive(f"{n}@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(h.queue.drain)
@@ -306,7 +312,7 @@ async def test_drain_waits_for_what_is_under_way_and_begins_nothing() -> None:
             gate.set()
         assert len(h.spool.concluded) == 1
         assert method.groups == [["0@one.example"]]
-        h.queue.take(h.spool.accept("late@one.example"))
+        h.queue.take(h.spool.receive("late@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert len(method.groups) == 1
 
@@ -329,23 +335,23 @@ async def test_mail_that_comes_while_the_last_attempts_end_stays_in_the_spool() 
     method = Told(shielded)
     machine, _ = machine_with()
     spool = MemorySpool()
-    queue = Queue(machine, spool, generations({"": {"Delivery_Method": "MAILDIR"}}), [method])
+    queue = Queue(machine, spool, generations({"": {"Delivery_Method": "MAILDIR"}}), [method], LocalState("mx.example"))
     async with trio.open_nursery() as nursery:
         await nursery.start(queue.run)
-        queue.take(spool.accept("a@one.example"))
+        queue.take(spool.receive("a@one.example"))
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True):
             await trio.testing.wait_all_tasks_blocked()
-        queue.take(spool.accept("late@one.example"))
+        queue.take(spool.receive("late@one.example"))
         gate.set()
     assert method.groups == [["a@one.example"]]
 
 
 async def test_recovered_mail_goes_on_where_it_was(autojump_clock: object) -> None:
     spool = MemorySpool()
-    fresh, waiting = spool.accept("fresh@one.example"), spool.accept("waiting@one.example")
-    spool.batches += [fresh, waiting]
+    spool.receive("fresh@one.example")
+    waiting = spool.receive("waiting@one.example").batch
     spool.retries[waiting.messages[0].message_id] = Retry(3, EPOCH + trio.current_time() + 500)
     method = Told()
     async with house(method, spool=spool) as h:
@@ -357,7 +363,7 @@ async def test_recovered_mail_goes_on_where_it_was(autojump_clock: object) -> No
 
 async def test_a_clock_that_stepped_back_does_not_make_recovered_mail_wait_for_ever(autojump_clock: object) -> None:
     spool = MemorySpool()
-    spool.batches.append(batch := spool.accept("a@one.example"))
+    batch = spool.receive("a@one.example").batch
     spool.retries[batch.messages[0].message_id] = Retry(1, EPOCH + 1e9)
     method = Told()
     async with house(method, spool=spool) as h:
@@ -368,22 +374,24 @@ async def test_a_clock_that_stepped_back_does_not_make_recovered_mail_wait_for_e
 async def test_empty_lanes_are_forgotten() -> None:
     async with house(Told()) as h:
         for n in range(300):
-            h.queue.take(h.spool.accept(f"a@{n}.example"))
+            h.queue.take(h.spool.receive(f"a@{n}.example"))
         await trio.testing.wait_all_tasks_blocked()
         assert h.queue.delivered == 300
-        assert not h.queue._lanes
+        assert not len(h.queue.holdings.lanes)
 
 
-async def test_lanes_of_recovered_mail_that_waits_or_expires_are_forgotten(autojump_clock: object) -> None:
+async def test_lanes_of_recovered_mail_hold_nothing_but_numbers_and_are_forgotten(autojump_clock: object) -> None:
     spool = MemorySpool()
     for n in range(300):
-        spool.batches.append(batch := spool.accept(f"a@{n}.example"))
+        batch = spool.receive(f"a@{n}.example").batch
         spool.retries[batch.messages[0].message_id] = Retry(1, EPOCH + trio.current_time() + 900)
-    async with house(Told(), spool=spool, Message_Expiration="500") as h:
-        assert not h.queue._lanes
+    async with house(Told(), spool=spool, Message_Expiration="500", Never_Attempt_Expired_Messages="true") as h:
+        lanes = h.queue.holdings.lanes
+        assert all(lane.route is None for lane in lanes.all())
+        assert (len(lanes), h.queue.holdings.resident, spool.reads) == (300, 0, 0)
         await trio.sleep(1000)
         assert h.queue.failed == 300
-        assert not h.queue._lanes
+        assert not len(lanes)
 
 
 async def test_a_clock_that_steps_ahead_makes_no_mail_older(autojump_clock: object) -> None:
@@ -397,10 +405,10 @@ async def test_a_clock_that_steps_ahead_makes_no_mail_older(autojump_clock: obje
     machine, records = machine_with()
     ahead = AheadClock()
     held = generations({"": {"Delivery_Method": "MAILDIR"}})
-    queue = Queue(dataclasses.replace(machine, clock=ahead), spool, held, [Told(defer_once)])
+    queue = Queue(dataclasses.replace(machine, clock=ahead), spool, held, [Told(defer_once)], LocalState("mx.example"))
     async with trio.open_nursery() as nursery:
         await nursery.start(queue.run)
-        queue.take(spool.accept("a@one.example"))
+        queue.take(spool.receive("a@one.example"))
         await trio.sleep(5000)
         nursery.cancel_scope.cancel()
     assert list(spool.concluded.values()) == [Conclusion.DELIVERED]
@@ -410,8 +418,7 @@ async def test_a_clock_that_steps_ahead_makes_no_mail_older(autojump_clock: obje
 
 async def test_mail_whose_time_went_by_while_the_node_was_down_gets_an_attempt(autojump_clock: object) -> None:
     spool = MemorySpool()
-    spool.batches += [spool.accept("good@one.example"), spool.accept("bad@one.example")]
-    for batch in spool.batches:
+    for batch in (spool.accept("good@one.example"), spool.accept("bad@one.example")):
         spool.retries[batch.messages[0].message_id] = Retry(2, EPOCH + trio.current_time() + 100)
     await trio.sleep(86_000)
 
@@ -429,7 +436,7 @@ async def test_suspended_mail_is_not_given_up_before_it_was_tried_again(autojump
         return [Deferred("451 later") if attempt.retries == 0 else Delivered() for attempt in attempts]
 
     async with house(Told(defer_once), Retry_Interval="6000", Message_Expiration="5000") as h:
-        h.queue.take(h.spool.accept("a@one.example"))
+        h.queue.take(h.spool.receive("a@one.example"))
         await trio.sleep(100)
         h.generations.replace(
             {"": {"Delivery_Method": "MAILDIR", "Suspend_Delivery": "true", "Message_Expiration": "5000"}}
@@ -448,9 +455,10 @@ async def test_a_batch_of_ten_thousand_does_not_hold_up_the_others(recovered: bo
     machine, _ = machine_with()
     spool = MemorySpool()
     held = generations({"": {"Delivery_Method": "MAILDIR", "Suspend_Delivery": "true"}})
-    queue = Queue(machine, spool, held, [Told()])
-    batch = spool.accept(*(f"a@{n}.example" for n in range(10_000)))
-    spool.batches += [batch] * recovered
+    queue = Queue(machine, spool, held, [Told()], LocalState("mx.example"))
+    paths = [f"a@{n}.example" for n in range(10_000)]
+    if recovered:
+        spool.receive(*paths)
     steps: list[int] = []
 
     async def watch() -> None:
@@ -464,7 +472,7 @@ async def test_a_batch_of_ten_thousand_does_not_hold_up_the_others(recovered: bo
         await trio.lowlevel.checkpoint()
         await nursery.start(queue.run)
         if not recovered:
-            queue.take(batch)
+            queue.take(spool.receive(*paths))
         with trio.fail_after(20):
             await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
@@ -511,15 +519,15 @@ def test_every_message_ends_once_and_bounds_hold(
         async with house(method, Retry_Interval="10") as h:
             expected: set[str] = set()
             for domains in batches:
-                batch = h.spool.accept(*(f"x@{n}.example" for n in domains))
-                expected |= {message.message_id for message in batch.messages}
-                h.queue.take(batch)
+                receipt = h.spool.receive(*(f"x@{n}.example" for n in domains))
+                expected |= {message.message_id for message in receipt.batch.messages}
+                h.queue.take(receipt)
                 await trio.sleep(0.3)
             await trio.sleep(80_000)
             assert set(h.spool.concluded) == expected == set(tries)
             assert (h.queue.active, h.queue.delayed) == (0, 0)
             logged = Counter(e.message_id for e in h.records if isinstance(e, record.Delivered | record.Failed))
             assert logged == tries
-            assert not h.queue._lanes
+            assert not len(h.queue.holdings.lanes)
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

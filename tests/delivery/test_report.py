@@ -11,7 +11,8 @@ from delivery_world import AT, EPOCH, DictionaryScope, machine_with
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Setting, Word
-from momentum_trio.delivery.report import INTERNAL, RENDERED_AT_ONCE_MAX, RETURNED_OCTETS_MAX, Failure, Report, Reporter
+from momentum_trio.delivery.report import INTERNAL, RENDERED_AT_ONCE_MAX, RETURNED_OCTETS_MAX, Reporter
+from momentum_trio.delivery.report_contract import Failure, Report
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.identifier import NONE

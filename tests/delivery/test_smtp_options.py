@@ -46,7 +46,7 @@ class Trip(Road):
 
     def attempts(self, batch: Any) -> list[Attempt]:
         self.route = route = Routes([]).choose(self.tree, "g", "b", "d.example")
-        self.extended = route.method.word == "ESMTP"
+        self.extended = route.word == "ESMTP"
         return [Attempt(batch, m, route.domain, 0, route.chain, route.gateway) for m in batch.messages]
 
     def go(self, content: bytes, serve: Mapping[str, Any]) -> list[Outcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -27,7 +27,7 @@ from momentum_trio.mail.record import Record, Rejected
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
-from momentum_trio.spool.message import Batch, Durability, Receipt
+from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
 from momentum_trio.spool.spool import Entry, Spool
 
 DECLARED: tuple[Option[object], ...] = (
@@ -91,7 +91,7 @@ class MemorySpool(Spool):
     def begin(self) -> MemoryEntry:
         return MemoryEntry()
 
-    async def commit(self, entry: Entry, batch: Batch) -> Receipt:
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
         self.arrived.set()
@@ -201,7 +201,7 @@ async def host(
     machine = machine_with(events)
     spool = MemorySpool()
     accepted: list[Batch] = []
-    door = Door(machine, real or spool, accepted.append)
+    door = Door(machine, real or spool, lambda receipt: accepted.append(receipt.batch))
     services = Services(machine, cast("SharedState", None), door=door)
     socket = trio.socket.socket()
     await socket.bind(("127.0.0.1", 0))

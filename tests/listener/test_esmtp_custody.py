@@ -20,7 +20,8 @@ def terms(at: Path) -> SpoolTerms:
 
 async def contents(spool: Spool) -> dict[str, bytes]:
     """What a spool just opened has in custody, by batch."""
-    return {batch.batch_id: await spool.content(batch.batch_id) for batch in list(spool.recovered)}
+    batches = [(await spool.held(owed.ticket)).batch for owed in spool.owed()]
+    return {batch.batch_id: await spool.content(batch.batch_id) for batch in batches}
 
 
 def message(octets: int) -> bytes:

@@ -140,13 +140,14 @@ def test_mail_the_sink_refuses_is_given_up() -> None:
 
     async def story() -> None:
         await chain.client.call(_send, ["bob@other.example"], MESSAGE)
-        await chain.world.until(lambda: len(chain.outcomes()) == 1, 60)
+        await chain.world.until(lambda: len(chain.outcomes()) == 2, 60)
         await chain.sleep_past_retries()
 
     chain.relay(story, RELAY.replace('( "example.com" )', '( "example.com" "other.example" )') + 'Gateway = "sink"')
-    (refused,) = chain.outcomes()
+    refused, report = chain.outcomes()
     assert isinstance(refused, Failed)
     assert (refused.permanent, refused.reason, refused.stage) == (True, "550 5.7.1 relaying denied", Stage.DURING_RCPT)
+    assert (report.forward_path, report.reverse_path) == ("ann@client.example", "")  # refused as well: the end
 
 
 @pytest.mark.parametrize("cut_at_seconds", [0.3, 1.0, 2.0, 3.0, 3.2, 3.4])

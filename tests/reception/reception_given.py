@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import cast
@@ -22,7 +22,7 @@ from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
-from momentum_trio.spool.message import Batch, Durability, Receipt
+from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
 from momentum_trio.spool.spool import Entry, Spool
 
 HERE = Position("test.conf", 1, 1)
@@ -112,7 +112,7 @@ class MemorySpool(Spool):
         self.entries.append(MemoryEntry(self))
         return self.entries[-1]
 
-    async def commit(self, entry: Entry, batch: Batch) -> Receipt:
+    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
         if self.commit_fault is not None:
@@ -150,7 +150,7 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        door = Door(machine, self.spool, self.accepted.append)
+        door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
         self.reception = door.reception(
             self.client, rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
         )

@@ -9,7 +9,7 @@ import pytest
 from evidence_given import BOB, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evidence, fault
 
 from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded
-from momentum_trio.spool.ledger import segment_name
+from momentum_trio.spool.segment import segment_name
 from sim.client import LEFT
 from sim.evidence import Evidence, Struck, Told
 from sim.marks import MARKS, NAMES, Campaign, reached

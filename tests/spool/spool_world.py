@@ -104,4 +104,11 @@ async def submit(spool: Spool, content: bytes, *forward_paths: str) -> Receipt:
 
 async def deliver(spool: Spool, batch: Batch) -> None:
     """Conclude all of it."""
-    await spool.conclude(batch.batch_id, [(message.message_id, Conclusion.DELIVERED) for message in batch.messages])
+    tickets = [spool.find(message.message_id) for message in batch.messages]
+    await spool.settle([(ticket, Conclusion.DELIVERED) for ticket in tickets if ticket is not None], [])
+
+
+async def recovered(spool: Spool) -> list[Batch]:
+    """What was found at opening, with undelivered messages only."""
+    held = [await spool.held(owed.ticket) for owed in spool.owed()]
+    return list({each.batch.batch_id: each.batch for each in held}.values())

@@ -9,10 +9,10 @@ import trio
 import trio.testing
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from spool_world import BASE, CountingEntropy, World, deliver, submit, terms
+from spool_world import BASE, CountingEntropy, World, deliver, recovered, submit, terms
 
 from momentum_trio.spool.frame import Frame, Kind, Marker, Salt, SegmentHeader
-from momentum_trio.spool.ledger import segment_name
+from momentum_trio.spool.segment import segment_name
 from momentum_trio.spool.spool import Batch, Conclusion, Spool, open_spool
 from momentum_trio.spool.wire import Custody, Recipient, Wire
 from sim.disk import SimStore
@@ -51,14 +51,16 @@ class Model:
                 del self.batches[batch_id]
             else:
                 message_id = min(messages)
-                await spool.conclude(batch_id, [(message_id, Conclusion.DELIVERED)])
+                ticket = spool.find(message_id)
+                assert ticket is not None
+                await spool.settle([(ticket, Conclusion.DELIVERED)], [])
                 messages.discard(message_id)
                 if not messages:
                     del self.batches[batch_id]
 
     async def agrees(self, spool: Spool) -> None:
-        recovered = {batch.batch_id: {message.message_id for message in batch.messages} for batch in spool.recovered}
-        assert recovered == {batch_id: messages for batch_id, (_, _, messages) in self.batches.items()}
+        found = {batch.batch_id: {message.message_id for message in batch.messages} for batch in await recovered(spool)}
+        assert found == {batch_id: messages for batch_id, (_, _, messages) in self.batches.items()}
         for batch_id, (_, content, _) in self.batches.items():
             assert await spool.content(batch_id) == content
 
@@ -143,7 +145,7 @@ def test_hostile_files_open_as_an_empty_spool(octets: bytes, lengths: list[int],
     async def life() -> None:
         world = World(store.mount())
         async with open_spool(world.machine, terms()) as spool:
-            assert list(spool.recovered) == []
+            assert await recovered(spool) == []
             assert spool.next_id().endswith("FFFFFFFF") or flips
             receipt = await submit(spool, b"sound")
             assert await spool.content(receipt.batch.batch_id) == b"sound"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from spool_world import BASE, CountingEntropy, SteppedClock, World, batch_for, deliver, submit, terms
+from spool_world import BASE, CountingEntropy, SteppedClock, World, batch_for, deliver, recovered, submit, terms
 
 from momentum_trio.mail.identifier import Identifiers, identifier, second_of
 from momentum_trio.spool.frame import FRAME_MAGIC
@@ -13,7 +13,9 @@ from momentum_trio.spool.spool import (
     Conclusion,
     ContentDamaged,
     Durability,
+    Message,
     Retry,
+    Spool,
     SpoolLocked,
     SpoolSick,
     open_spool,
@@ -34,9 +36,9 @@ async def test_content_is_the_same_before_and_after_a_restart(size: int) -> None
         assert await spool.content(receipt.batch.batch_id) == content
     store.power_loss()
     async with open_spool(World(store.mount()).machine, terms()) as spool:
-        [batch] = spool.recovered
+        [batch] = await recovered(spool)
         assert batch == receipt.batch
-        assert list(spool.recovered) == []
+        assert await recovered(spool) == []
         assert await spool.content(batch.batch_id) == content
         assert await spool.read(batch.batch_id, 1, 5) == content[1:6]
         assert await spool.read(batch.batch_id, size, 5) == b""
@@ -45,8 +47,15 @@ async def test_content_is_the_same_before_and_after_a_restart(size: int) -> None
             await spool.content(batch.batch_id)
     store.power_loss()
     async with open_spool(World(store.mount()).machine, terms()) as spool:
-        assert list(spool.recovered) == []
+        assert await recovered(spool) == []
     assert not store.files(f"{BASE}/content")
+
+
+def found(spool: Spool, message: Message) -> int:
+    """Its ticket."""
+    ticket = spool.find(message.message_id)
+    assert ticket is not None
+    return ticket
 
 
 async def test_outcomes_and_retries_of_single_messages() -> None:
@@ -54,15 +63,15 @@ async def test_outcomes_and_retries_of_single_messages() -> None:
     async with open_spool(World(store.mount()).machine, terms()) as spool:
         receipt = await submit(spool, b"text", "a@x.example", "b@x.example", "c@x.example")
         one, two, three = receipt.batch.messages
-        await spool.conclude(receipt.batch.batch_id, [(two.message_id, Conclusion.FAILED)])
-        await spool.postpone(receipt.batch.batch_id, [(three.message_id, Retry(4, 1_700_000_900.5))])
-        await spool.conclude("none", [("none", Conclusion.DELIVERED)])  # not in custody: passed over
+        await spool.settle([(found(spool, two), Conclusion.FAILED)], [])
+        await spool.settle([], [(found(spool, three), Retry(4, 1_700_000_900.5))])
+        await spool.settle([(99, Conclusion.DELIVERED)], [])  # not in custody: passed over
     for _ in range(2):  # the second time from a copy, if compaction made one
         async with open_spool(World(store.mount()).machine, terms()) as spool:
-            [batch] = spool.recovered
+            [batch] = await recovered(spool)
             assert batch.messages == (one, three)
-            assert spool.retry_of(batch.batch_id, three.message_id) == Retry(4, 1_700_000_900.5)
-            assert spool.retry_of(batch.batch_id, one.message_id) is None
+            assert spool.retry(found(spool, three)) == Retry(4, 1_700_000_900.5)
+            assert spool.retry(found(spool, one)) is None
             for _ in range(40):
                 await deliver(spool, (await submit(spool, b"x" * 500)).batch)
 
@@ -74,7 +83,7 @@ async def test_written_receipts_without_force_fsync() -> None:
         assert receipt.durability is Durability.WRITTEN
     store.power_loss()  # the end of the block synced it
     async with open_spool(World(store.mount()).machine, terms()) as spool:
-        assert [batch.batch_id for batch in spool.recovered] == [receipt.batch.batch_id]
+        assert [batch.batch_id for batch in await recovered(spool)] == [receipt.batch.batch_id]
 
 
 async def test_written_mail_is_synced_after_about_a_second(autojump_clock: trio.testing.MockClock) -> None:
@@ -96,7 +105,7 @@ async def test_content_that_imitates_the_format_is_content() -> None:
     async with open_spool(World(store.mount()).machine, terms()) as spool:
         second = await submit(spool, copied + FRAME_MAGIC * 20)
     async with open_spool(World(store.mount()).machine, terms()) as spool:
-        assert [batch.batch_id for batch in spool.recovered] == [first.batch.batch_id, second.batch.batch_id]
+        assert [batch.batch_id for batch in await recovered(spool)] == [first.batch.batch_id, second.batch.batch_id]
         assert await spool.content(second.batch.batch_id) == copied + FRAME_MAGIC * 20
 
 
@@ -152,7 +161,7 @@ async def test_lives_without_mail_leave_no_segments() -> None:
         receipt = await submit(spool, b"kept")
     for _ in range(9):
         async with open_spool(World(store.mount()).machine, terms()) as spool:
-            assert [batch.batch_id for batch in spool.recovered] == [receipt.batch.batch_id]
+            assert [batch.batch_id for batch in await recovered(spool)] == [receipt.batch.batch_id]
     assert len(store.files(f"{BASE}/log")) == 2
 
 

@@ -13,7 +13,7 @@ import pytest
 import trio
 import trio.lowlevel
 import trio.testing
-from spool_world import GatedDisk, World, batch_for, deliver, submit, terms
+from spool_world import GatedDisk, World, batch_for, deliver, recovered, submit, terms
 
 from momentum_trio.spool.spool import Receipt, Spool, SpoolFault, SpoolSick, open_spool
 from sim.disk import SimStore
@@ -44,7 +44,7 @@ async def contents(store: SimStore) -> list[str]:
     """What a new life finds."""
     store.power_loss()
     async with open_spool(World(store.mount()).machine, terms()) as spool:
-        return sorted([(await spool.content(batch.batch_id)).decode() for batch in spool.recovered])
+        return sorted([(await spool.content(batch.batch_id)).decode() for batch in await recovered(spool)])
 
 
 @pytest.mark.parametrize("failing", [False, True], ids=["works", "EIO"])

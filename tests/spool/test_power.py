@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 import trio
-from spool_world import BASE, CountingEntropy, World, batch_for, deliver, terms
+from spool_world import BASE, CountingEntropy, World, batch_for, deliver, recovered, terms
 
-from momentum_trio.spool.spool import Batch, Spool, open_spool
+from momentum_trio.spool.spool import Batch, Conclusion, Retry, Spool, open_spool
 from sim.disk import PowerCut, SimStore
 
 TERMS = terms(segment_octets=2048, large_message_octets=500)
@@ -18,40 +18,85 @@ CONTENTS = {"small": b"s" * 300, "large": b"L" * 1700, "other": b"o" * 490, "las
 SCRIPTS = {
     "plain": ("small", "large", "-small", "other", "last", "-large"),
     # most of each segment dies, the first messages stay: they are copied forward, the oldest segments removed
+    # a move, reports that conclude what they report (one of them large), outcomes of several batches in one record
+    "settling": (
+        "small",
+        "large",
+        ">small",
+        "other",
+        "last",
+        "-other-last",
+        "!small",
+        "!large",
+        "-!small",
+    ),
     "compacting": ("small", "large", *(f"{sign}m{n}" for n in range(9) for sign in ("", "-")), "-large", "last"),
 }
 
 
 @dataclass
 class Seen:
-    """What the outside world knows. promised: acknowledged and not concluded. concluding: asked for, or answered."""
+    """What the outside world knows.
+
+    promised: acknowledged. concluding: the end was asked for, or answered. reported: its end comes with a report alone.
+    moved: answered. unmoved: never asked for.
+    """
 
     ids: dict[str, str] = field(default_factory=dict)
     promised: set[str] = field(default_factory=set)
     concluding: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
+    moving: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a life finds of one batch."""
+
+    content: bytes
+    bindings: set[str]
 
 
 def content_of(word: str) -> bytes:
     """What the message called *word* says."""
-    return CONTENTS.get(word, word.encode() * 230)
+    return CONTENTS.get(word, b"%-8s" % word.encode() * (70 if word == "!large" else 60))
 
 
 async def play(spool: Spool, seen: Seen, script: str) -> None:
     """One of the scripts."""
-    batches: dict[str, Batch] = {}
+    tickets: dict[str, Sequence[int]] = {}
     for word in SCRIPTS[script]:
         if word.startswith("-"):
-            seen.concluding.add(word[1:])
-            await deliver(spool, batches[word[1:]])
-            continue
-        async with spool.begin() as entry:
-            content = content_of(word)
-            for first in range(0, len(content), 400):
-                await entry.write(content[first : first + 400])
-            batch = batch_for(spool, f"{word}@x.example", "second@x.example")
-            seen.ids[batch.batch_id] = word
-            batches[word] = (await spool.commit(entry, batch)).batch
-            seen.promised.add(word)
+            words = word[1:].split("-")
+            seen.concluding.update(words)
+            ended = [(ticket, Conclusion.DELIVERED) for each in words for ticket in tickets[each]]
+            others = [ticket for each, both in tickets.items() if each not in seen.concluding for ticket in both]
+            await spool.settle(ended, [(ticket, Retry(1, 1_700_000_900.0, 0, "450 busy")) for ticket in others])
+        elif word.startswith(">"):
+            seen.moving.add(word[1:])
+            await spool.move(tickets[word[1:]], binding="moved")
+            seen.moved.add(word[1:])
+        else:
+            tickets[word] = await commit(spool, seen, word, tickets)
+
+
+async def commit(spool: Spool, seen: Seen, word: str, tickets: dict[str, Sequence[int]]) -> Sequence[int]:
+    """Mail, or a report."""
+    concluding: list[tuple[int, Conclusion]] = []
+    if word.startswith("!"):
+        concluding = [(ticket, Conclusion.FAILED) for ticket in tickets[word[1:]]]
+        seen.concluding.add(word[1:])
+        seen.reported.add(word[1:])
+    async with spool.begin() as entry:
+        content = content_of(word)
+        for first in range(0, len(content), 400):
+            await entry.write(content[first : first + 400])
+        batch = batch_for(spool, "first@x.example", "second@x.example")
+        seen.ids[batch.batch_id] = word
+        receipt = await spool.commit(entry, batch, concluding=concluding)
+        seen.promised.add(word)
+    return receipt.tickets
 
 
 def power_fails(error: BaseException) -> bool:
@@ -84,26 +129,38 @@ def survives(store: SimStore, cut_after: int | None, life: object) -> bool:
     return True
 
 
-def look(store: SimStore, cut_after: int | None, entropy: CountingEntropy) -> tuple[dict[str, bytes], list[str]] | None:
+def look(store: SimStore, cut_after: int | None, entropy: CountingEntropy) -> tuple[dict[str, Kept], list[str]] | None:
     """Recover and read everything; None when power failed meanwhile."""
-    found: dict[str, bytes] = {}
+    found: dict[str, Kept] = {}
     world = World(store.mount(), entropy=entropy)
 
     async def life() -> None:
         async with open_spool(world.machine, TERMS) as spool:
-            for batch in spool.recovered:
-                assert batch.batch_id not in found
-                found[batch.batch_id] = await spool.content(batch.batch_id)
+            bindings: dict[str, set[str]] = {}
+            for owed in spool.owed():
+                batch_id = (await spool.held(owed.ticket)).batch.batch_id
+                bindings.setdefault(batch_id, set()).add(owed.binding)
+            for batch_id, moved in bindings.items():
+                found[batch_id] = Kept(await spool.content(batch_id), moved)
 
     return (found, world.errors()) if survives(store, cut_after, life) else None
 
 
-def check(seen: Seen, found: dict[str, bytes]) -> None:
-    """Nothing promised is lost unless it was concluded; nothing is wrong; nothing is invented."""
-    words = {seen.ids[batch_id]: content for batch_id, content in found.items()}
-    for word, content in words.items():
-        assert content == content_of(word)
+def check(seen: Seen, found: dict[str, Kept]) -> None:
+    """Nothing promised is lost unless it was concluded; nothing is wrong; nothing is invented.
+
+    What is reported and its report: one of them is there, and not both. A move that was answered holds, for all.
+    """
+    words = {seen.ids[batch_id]: kept for batch_id, kept in found.items()}
+    for word, kept in words.items():
+        assert kept.content == content_of(word)
+        assert len(kept.bindings) == 1
+        assert kept.bindings <= {"default"} | ({"moved"} if word in seen.moving else set())
+        assert word not in seen.moved or kept.bindings == {"moved"}
     assert seen.promised - seen.concluding <= words.keys()
+    for word in seen.reported:
+        report = f"!{word}"
+        assert report in seen.concluding or (word in words) is not (report in words)
 
 
 def cut_points(script: str) -> int:
@@ -181,7 +238,7 @@ def test_no_orphan_survives_recovery() -> None:
         store.power_loss(random.Random(point))
         result = look(store, None, entropy)
         assert result is not None
-        large = [content for content in result[0].values() if len(content) > 500]
+        large = [kept for kept in result[0].values() if len(kept.content) > 500]
         assert len(store.files(f"{BASE}/content")) == len(large)
 
 
@@ -197,7 +254,7 @@ def test_many_lives_each_cut_somewhere(seed: int) -> None:
     async def life() -> None:
         world = World(store.mount(), entropy=entropy)
         async with open_spool(world.machine, TERMS) as spool:
-            held = {batch.batch_id: batch for batch in spool.recovered}
+            held = {batch.batch_id: batch for batch in await recovered(spool)}
             assert world.errors() == []
             assert promised - concluding <= held.keys() <= contents.keys()
             for batch_id in held:

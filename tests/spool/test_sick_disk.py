@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from spool_world import BASE, World, batch_for, deliver, submit, terms
+from spool_world import BASE, World, batch_for, deliver, recovered, submit, terms
 
 from momentum_trio.machine.disk import Create, Datasync, File, Open, Read, Step, Sync, Truncate, Write
 from momentum_trio.spool.frame import SEGMENT_HEADER_OCTETS, SegmentHeader
@@ -38,7 +38,7 @@ async def found(store: SimStore, **changes: Any) -> dict[str, bytes]:
     store.inject = None
     store.power_loss()
     async with open_spool(World(store.mount()).machine, terms(**changes)) as spool:
-        return {batch.batch_id: await spool.content(batch.batch_id) for batch in spool.recovered}
+        return {batch.batch_id: await spool.content(batch.batch_id) for batch in await recovered(spool)}
 
 
 def ids(*receipts: Receipt) -> list[str]:
@@ -104,7 +104,7 @@ async def test_a_sealed_segment_is_not_believed_beyond_its_seal(cut: str) -> Non
         for path in store.files(f"{BASE}/log"):
             store.find(path).sync()
     async with open_spool(World(store.mount()).machine, terms()) as spool:
-        reappeared = {batch.batch_id for batch in spool.recovered} - set(ids(*receipts))
+        reappeared = {batch.batch_id for batch in await recovered(spool)} - set(ids(*receipts))
     assert reappeared <= {batch.batch_id}
     if cut == "after the next":
         assert not reappeared
@@ -248,7 +248,7 @@ async def test_a_flipped_bit_costs_one_record_and_is_kept_aside() -> None:
     for life in range(3):
         world = World(store.mount())
         async with open_spool(world.machine, terms()) as spool:
-            assert [batch.batch_id for batch in spool.recovered] == ids(*receipts[:2], *receipts[3:])
+            assert [batch.batch_id for batch in await recovered(spool)] == ids(*receipts[:2], *receipts[3:])
             for n in (0, 1, 3, 4):
                 assert (await spool.content(receipts[n].batch.batch_id)).startswith(b"content %03d" % n)
         assert len(world.errors()) == (life == 0)  # said once
@@ -272,7 +272,7 @@ async def test_any_rotten_octet_costs_at_most_its_own_record(mask: int) -> None:
         store.flip(path, offset, mask)
         world = World(store.mount())
         async with open_spool(world.machine, terms()) as spool:
-            batches = [batch.batch_id for batch in spool.recovered]
+            batches = [batch.batch_id for batch in await recovered(spool)]
             assert len(batches) >= 3, offset
             assert set(batches) <= set(ids(*receipts))
             for n, receipt in enumerate(receipts):
@@ -292,7 +292,7 @@ async def test_a_torn_last_group_is_cut_without_alarm() -> None:
         store.put(path, octets[:length])
         world = World(store.mount())
         async with open_spool(world.machine, terms()) as spool:
-            assert [batch.batch_id for batch in spool.recovered] == ids(*receipts[:2])
+            assert [batch.batch_id for batch in await recovered(spool)] == ids(*receipts[:2])
         assert not world.panics
 
 
@@ -307,7 +307,7 @@ async def test_large_content_missing_or_short_is_an_alarm() -> None:
     for life in range(2):
         world = World(store.mount())
         async with open_spool(world.machine, terms()) as spool:
-            assert [batch.batch_id for batch in spool.recovered] == ids(three)
+            assert [batch.batch_id for batch in await recovered(spool)] == ids(three)
         assert len(world.errors()) == 2 * (life == 0)
     assert one
     assert two
@@ -322,7 +322,7 @@ async def test_a_missing_segment_is_an_alarm() -> None:
     store.root.names["var"].names["spool"].names["mt"].names["log"].names.pop(middle)
     world = World(store.mount())
     async with open_spool(world.machine, terms()) as spool:
-        assert 10 < len(list(spool.recovered)) < 20
+        assert 10 < len(await recovered(spool)) < 20
     assert any("is missing" in text for text in world.errors())
 
 

@@ -1,0 +1,117 @@
+"""Throttles: so many messages or connections in a time, counted by the scope that set them.
+
+Whoever is over the rate waits in the line of that throttle and is called when it has been counted for him: nobody asks
+again and again, and nothing is counted twice. First come, first served.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from momentum_trio.config.kind import Throttle
+from momentum_trio.delivery.alarm import Alarms
+from momentum_trio.limits.contract import Key, SharedState
+
+BURST_SECONDS = 0.1
+"""A throttle spreads its events evenly, but for so much of its rate that may come at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A throttle and whose it is. key: the path of the scope that sets it, then the option. rate: events a second."""
+
+    key: Key
+    rate: float
+    burst: float
+
+    @staticmethod
+    def of(key: Key, throttle: Throttle) -> Meter:
+        """What *throttle* allows."""
+        rate = throttle.count / throttle.seconds
+        return Meter(key, rate, max(1.0, float(int(rate * BURST_SECONDS))))
+
+
+class Paced:
+    """Somebody who goes by a meter. granted: events counted for him and not used yet. waiting: he stands in a line.
+
+    wake: called when something was granted.
+    """
+
+    __slots__ = ("granted", "waiting", "wake")
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        self.wake = wake
+        self.granted = 0
+        self.waiting = False
+
+
+@dataclass(slots=True)
+class _Line:
+    meter: Meter
+    waiting: deque[tuple[Paced, int]]
+    free_at: float
+
+
+class Pace:
+    """The lines before all throttles. limits: where they are counted, perhaps for a whole cluster."""
+
+    def __init__(self, limits: SharedState, alarms: Alarms) -> None:
+        self._limits, self._alarms = limits, alarms
+        self._lines: dict[Key, _Line] = {}
+
+    def take(self, meter: Meter, paced: Paced, wanted: int) -> int:
+        """How many of *wanted* events *paced* may have now, each counted once; with 0 it will be woken."""
+        if not self.reserve(meter, paced, wanted):
+            return 0
+        taken = min(paced.granted, wanted)
+        paced.granted -= taken
+        return taken
+
+    def reserve(self, meter: Meter, paced: Paced, wanted: int) -> bool:
+        """Whether *paced* has an event granted, now if need be; else it will be woken."""
+        if not paced.granted and not paced.waiting:
+            paced.granted = self._admit(meter, paced, wanted)
+        return paced.granted > 0
+
+    def give_back(self, paced: Paced, count: int) -> None:
+        """Events that were taken and did not happen: *paced* may use them next."""
+        paced.granted += count
+
+    def wait_seconds(self, meter: Meter) -> float:
+        """How long somebody at the end of the line will wait, about."""
+        line = self._lines.get(meter.key)
+        if line is None:
+            return 0.0
+        return max(line.free_at - trio.current_time(), 0.0) + (len(line.waiting) - 1) / meter.rate
+
+    def _admit(self, meter: Meter, paced: Paced, wanted: int) -> int:
+        line, count = self._lines.get(meter.key), min(wanted, int(meter.burst))
+        if line is None:
+            admission = self._limits.throttle(meter.key, meter.rate, meter.burst, count)
+            if admission.admitted:
+                return count
+            line = self._lines[meter.key] = _Line(meter, deque(), trio.current_time() + admission.after_seconds)
+            self._alarms.set(line.free_at, lambda: self._serve(line))
+        line.waiting.append((paced, count))
+        paced.waiting = True
+        return 0
+
+    def _serve(self, line: _Line) -> None:
+        """Count for those who waited longest what fits now, and wake them."""
+        meter = line.meter
+        while line.waiting:
+            paced, count = line.waiting[0]
+            admission = self._limits.throttle(meter.key, meter.rate, meter.burst, count)
+            if not admission.admitted:
+                line.free_at = trio.current_time() + admission.after_seconds
+                self._alarms.set(line.free_at, lambda: self._serve(line))
+                return
+            line.waiting.popleft()
+            paced.waiting = False
+            paced.granted += count
+            paced.wake()
+        del self._lines[meter.key]

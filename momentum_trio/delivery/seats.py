@@ -1,0 +1,206 @@
+"""Seats for outbound connections: how many a domain, a binding, a host, a scope and the whole machine may have.
+
+A seat counts against several limits. Whoever is refused by a limit that is shared stands in its line and gets the next
+seat that is given back, first come, first served; so domains take turns when there are fewer seats than they could use.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Protocol
+
+from momentum_trio.config.chain import Chain
+from momentum_trio.delivery.delivery_options import ConnectionOptions, HostLimitOptions, ServerOptions
+from momentum_trio.delivery.hop import Hop
+from momentum_trio.delivery.route import OutboundTree
+from momentum_trio.limits.contract import Key
+
+TOTAL: Key = ("server_max_outbound_connections",)
+
+
+ROUSED_MAX = 32
+"""How many idle connections are looked at for one that can be given up."""
+
+
+class Sitter(Protocol):
+    """Who holds a seat. wake: see whether somebody else needs it."""
+
+    @property
+    def seat(self) -> tuple[Key, ...]: ...
+    def wake(self) -> None: ...
+
+
+class Limit:
+    """One count that several hops share. starving, line: who waits for it to sink, without any connection and with."""
+
+    __slots__ = ("count", "line", "starving")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.starving: deque[Hop] = deque()
+        self.line: deque[Hop] = deque()
+
+    @property
+    def waiting(self) -> int:
+        return len(self.starving) + len(self.line)
+
+    def wait(self, hop: Hop) -> None:
+        """Let *hop* stand in line, once."""
+        if not hop.in_line:
+            hop.in_line = True
+            (self.line if hop.connections else self.starving).append(hop)
+
+    def next(self) -> Hop:
+        """Whose turn it is, out of the line now."""
+        hop = (self.starving or self.line).popleft()
+        hop.in_line = False
+        return hop
+
+    def claimant(self, hop: Hop) -> Hop | None:
+        """Whose turn it will be, if that is not *hop*."""
+        return next(
+            (other for line in (self.starving, self.line) for other in islice(line, 2) if other is not hop), None
+        )
+
+
+class Seats:
+    """All limits of one node. A limit exists while it is counted or waited for.
+
+    ceiling: what the descriptors of the process allow, whatever the options say. offer: called with a hop whose turn it
+    is; it returns whether a seat was taken.
+    """
+
+    def __init__(self, ceiling: int, offer: Callable[[Hop], bool]) -> None:
+        self._ceiling, self._offer = ceiling, offer
+        self.idle: dict[Sitter, None] = {}
+        self._limits: dict[Key, Limit] = {}
+
+    @property
+    def taken(self) -> int:
+        """Connections there are, and those about to be."""
+        total = self._limits.get(TOTAL)
+        return 0 if total is None else total.count
+
+    def take(self, hop: Hop, tree: OutboundTree) -> tuple[Key, ...] | None:
+        """A seat for one more connection of *hop*; None when a shared limit is reached: then it stands in line."""
+        limits = self._limits_of(hop, tree)
+        for key, maximum in limits:
+            limit = self._limits.setdefault(key, Limit())
+            if limit.count >= maximum:
+                limit.wait(hop)
+                self._rouse(key)
+                return None
+        for key, _ in limits:
+            self._limits[key].count += 1
+        return tuple(key for key, _ in limits)
+
+    def _limits_of(self, hop: Hop, tree: OutboundTree) -> list[tuple[Key, int]]:
+        """Every shared limit that holds for *hop*, with its maximum."""
+        chain, options = hop.chain, ConnectionOptions.resolve(hop.chain)
+        root = tree.chain_outbound("", "", "")
+        server, of_server = ServerOptions.resolve(root), ConnectionOptions.resolve(root)
+        total = of_server.binding_connections_max + (0 if hop.connections else server.reserve)
+        limits = [(TOTAL, min(total, self._ceiling))]
+        owner = chain.owner(BINDING_MAX.key, BINDING_MAX.scopes)
+        if owner is not None and owner.kind != "global":
+            limits.append((("binding", hop.binding_group, hop.binding), options.binding_connections_max))
+        if options.scope_connections_max >= 0:
+            limits.append((_owner_key(tree, chain), options.scope_connections_max))
+        return limits
+
+    def vacate(self, seat: tuple[Key, ...]) -> None:
+        """Give a seat back: to those who wait for it."""
+        for key in seat:
+            self._limits[key].count -= 1
+            assert self._limits[key].count >= 0, "a seat is given back once"
+        for key in seat:
+            self._pass_on(key)
+
+    def _pass_on(self, key: Key) -> None:
+        limit = self._limits.get(key)
+        if limit is None:
+            return
+        for _ in range(limit.waiting):
+            if self._offer(limit.next()):
+                break
+        if not limit.count and not limit.waiting:
+            self._limits.pop(key, None)
+
+    def _rouse(self, key: Key) -> None:
+        """Somebody waits for *key*: whoever holds a seat of it in idleness is to see that."""
+        for sitter in islice(self.idle, ROUSED_MAX):
+            if key in sitter.seat:
+                sitter.wake()
+                return
+
+    def claimant(self, seat: tuple[Key, ...], hop: Hop) -> Hop | None:
+        """A hop other than *hop* that waits for a limit which *seat* counts against."""
+        return next((other for key in seat if (other := self._limits[key].claimant(hop)) is not None), None)
+
+    def all_in_line(self) -> list[Hop]:
+        """Let everybody out of the lines, for the limits may be others now."""
+        waiting: list[Hop] = []
+        for key, limit in list(self._limits.items()):
+            while limit.waiting:
+                waiting.append(limit.next())
+            if not limit.count:
+                del self._limits[key]
+        return waiting
+
+    # Hosts
+
+    @contextmanager
+    def at_host(self, hop: Hop, host: str, tree: OutboundTree) -> Iterator[bool]:
+        """A seat at *host* for the block; False when its scopes allow no more, and then *hop* stands in line for it."""
+        limits = _host_limits(hop, host, tree)
+        full = next((key for key, maximum in limits if self._count(key) >= maximum), None)
+        if full is not None:
+            hop.refused_by = full
+            yield False
+            return
+        for key, _ in limits:
+            self._limits.setdefault(key, Limit()).count += 1
+        try:
+            yield True
+        finally:
+            self.vacate(tuple(key for key, _ in limits))
+
+    def wait_for_host(self, hop: Hop) -> bool:
+        """Have *hop* stand in the line of the host that refused it; False when there is no such line any more."""
+        key, hop.refused_by = hop.refused_by, None
+        limit = None if key is None else self._limits.get(key)
+        if limit is None or not limit.count:
+            return False
+        limit.wait(hop)
+        return True
+
+    def _count(self, key: Key) -> int:
+        limit = self._limits.get(key)
+        return 0 if limit is None else limit.count
+
+
+BINDING_MAX = ConnectionOptions.binding_connections_max
+SCOPE_MAX = ConnectionOptions.scope_connections_max
+HOST_SCOPE_MAX = HostLimitOptions.scope_connections_max
+
+
+def _owner_key(tree: OutboundTree, chain: Chain) -> Key:
+    owner = chain.owner(SCOPE_MAX.key, SCOPE_MAX.scopes)
+    assert owner is not None  # it set a limit
+    return (*tree.path_of(owner), SCOPE_MAX.key)
+
+
+def _host_limits(hop: Hop, host: str, tree: OutboundTree) -> list[tuple[Key, int]]:
+    chain = tree.chain_host(hop.binding_group, hop.binding, host)
+    options = HostLimitOptions.resolve(chain)
+    limits: list[tuple[Key, int]] = []
+    if options.connections_max >= 0:
+        limits.append((("host", hop.binding_group, hop.binding, host.lower()), options.connections_max))
+    if options.scope_connections_max >= 0:
+        owner = chain.owner(HOST_SCOPE_MAX.key, HOST_SCOPE_MAX.scopes)
+        assert owner is not None
+        limits.append(((*tree.path_of(owner), HOST_SCOPE_MAX.key), options.scope_connections_max))
+    return limits

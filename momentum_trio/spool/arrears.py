@@ -1,0 +1,74 @@
+"""What an earlier life left owed, until it was handed to the queue."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+
+import trio
+
+from momentum_trio.mail.path import domain_of
+from momentum_trio.spool.columns import GROWTH_ROWS, NONE
+from momentum_trio.spool.ledger import Ledger
+from momentum_trio.spool.message import Owed
+from momentum_trio.spool.wire import Custody
+
+STRIDE_BATCHES = 10_000  # between two checkpoints
+
+
+class Arrears:
+    """Messages found at opening, and the domains of their paths: these are not needed once the queue has its lanes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._domains: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._domain = array("I")  # by ticket
+        self._tickets = array("I")  # in order
+
+    def note(self, tickets: Sequence[int], custody: Custody) -> None:
+        """A batch was read. What is concluded later on in the log is not owed."""
+        while len(self._domain) < len(self._ledger.messages):
+            self._domain.frombytes(bytes(GROWTH_ROWS * self._domain.itemsize))
+        for ticket, recipient in zip(tickets, custody.messages, strict=True):
+            domain = domain_of(recipient.forward_path).lower()
+            number = self._numbers.get(domain)
+            if number is None:
+                number = self._numbers[domain] = len(self._domains)
+                self._domains.append(domain)
+            self._domain[ticket] = number
+
+    async def settle(self) -> None:
+        """The log is read to its end: note who is owed, in its order."""
+        ledger, owing = self._ledger, self._ledger.messages.owing
+        first, following = ledger.batches.first, ledger.messages.following
+        for segment in ledger.segments:
+            for count, row in enumerate(ledger.rows(segment), 1):
+                ticket = first[row]
+                while ticket != NONE:
+                    self._tickets.append(ticket)
+                    owing[ticket] = 1
+                    ticket = following[ticket]
+                if count % STRIDE_BATCHES == 0:
+                    await trio.lowlevel.checkpoint()
+        self._numbers.clear()
+
+    def owed(self) -> Iterator[Owed]:
+        """Each message once, unless it was concluded meanwhile; then nothing is kept of them here."""
+        for ticket in self._tickets:
+            if self._ledger.holds(ticket) and self._ledger.messages.owing[ticket]:
+                self._ledger.messages.owing[ticket] = 0
+                yield self._owed(ticket)
+        self._domains, self._domain, self._tickets = [], array("I"), array("I")
+
+    def _owed(self, ticket: int) -> Owed:
+        ledger = self._ledger
+        way = ledger.way(ticket)
+        return Owed(
+            ticket,
+            way.routing_domain or self._domains[self._domain[ticket]],
+            way.binding_group,
+            way.binding,
+            ledger.batches.received_at[ledger.batch_of(ticket)],
+            ledger.retry(ticket),
+        )

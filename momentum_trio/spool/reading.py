@@ -1,0 +1,129 @@
+"""Reads back what is in custody: envelopes and content."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import suppress
+from dataclasses import replace
+
+import msgspec
+import trio
+
+from momentum_trio.machine.disk import Close, Disk, File, Open, Read
+from momentum_trio.spool.content_files import ContentFiles
+from momentum_trio.spool.fault import ContentDamaged, SpoolSick
+from momentum_trio.spool.frame import FRAME_HEADER_OCTETS
+from momentum_trio.spool.ledger import Ledger, Slot
+from momentum_trio.spool.message import Batch, Held
+from momentum_trio.spool.recent import Recent, RecentBatch
+from momentum_trio.spool.wire import Custody, Wire, batch_of
+
+READ_PIECE_OCTETS = 1024 * 1024
+READ_TRIES_MAX = 3  # a record may be copied forward, and its segment removed, while it is being read
+
+
+class Reading:
+    """Of one spool. recent: what need not be read."""
+
+    def __init__(self, disk: Disk, files: ContentFiles, ledger: Ledger, wire: Wire, recent: Recent) -> None:
+        self._disk, self._files, self._ledger, self._wire = disk, files, ledger, wire
+        self._recent = recent
+
+    async def held(self, ticket: int) -> Held:
+        """The message of *ticket* with its envelope. Raises: KeyError, ContentDamaged, SpoolSick."""
+        row, message_id = self._ledger.batch_of(ticket), self._ledger.messages.text(ticket)
+        recent = self._recent.get(row)
+        if recent is None:
+            recent = await self._batch(self._ledger.batches.text(row))
+            if self._ledger.find(message_id) != ticket:  # concluded while it was read
+                raise KeyError(ticket)
+        return recent.held(self._ledger, ticket)
+
+    async def content(self, batch_id: str) -> bytes:
+        """The whole content, checked. Raises: KeyError, ContentDamaged, SpoolSick."""
+        slot = self._slot(batch_id)
+        if slot.file:
+            large = await self.part(batch_id, 0, slot.content_octets)
+            if zlib.crc32(large) != slot.content_check:
+                raise ContentDamaged(f"the content of batch {batch_id} is not as it was written")
+            return large
+        recent = self._recent.get(slot.row) or await self._batch(batch_id)
+        assert recent.content is not None
+        return recent.content
+
+    async def part(self, batch_id: str, offset: int, size: int) -> bytes:
+        """A part of the content, fewer octets only at its end; not checked. Raises as ``content``."""
+        for _ in range(READ_TRIES_MAX):
+            slot = self._slot(batch_id)
+            recent = self._recent.get(slot.row)
+            if recent is not None and recent.content is not None:
+                return recent.content[offset : offset + size]
+            size = max(0, min(size, slot.content_octets - offset))
+            if slot.file:
+                path, place = self._files.path(slot.file), offset
+            else:
+                path = slot.segment.path
+                place = slot.place + FRAME_HEADER_OCTETS + slot.envelope_octets + offset
+            octets = await self._read(path, place, size)
+            if octets is not None and len(octets) == size:
+                return octets
+            if self._slot(batch_id) == slot:
+                break
+        raise ContentDamaged(f"the content of batch {batch_id} cannot be read")
+
+    def _slot(self, batch_id: str) -> Slot:
+        return self._ledger.slot(self._ledger.row(batch_id))
+
+    async def _batch(self, batch_id: str) -> RecentBatch:
+        """Read a record, whole."""
+        for _ in range(READ_TRIES_MAX):
+            slot = self._slot(batch_id)
+            octets = await self._read(slot.segment.path, slot.place, slot.frame_octets)
+            read = read_custody(slot, octets, self._wire) if octets is not None else None
+            now = self._slot(batch_id)
+            if read is not None:
+                custody, content = read
+                batch = self._as_it_stands(now, batch_of(custody))
+                return self._recent.put(now.row, batch, None if now.file else content)
+            if now == slot:
+                break
+        raise ContentDamaged(f"the record of batch {batch_id} cannot be read")
+
+    def _as_it_stands(self, slot: Slot, batch: Batch) -> Batch:
+        """*batch* without what was concluded, rerouted as it was since it was written."""
+        ledger, open_messages = self._ledger, []
+        for message in batch.messages:
+            ticket = ledger.find(message.message_id)
+            if ticket is not None and ledger.batch_of(ticket) == slot.row:
+                routing_domain = ledger.way(ticket).routing_domain
+                same = message.routing_domain == routing_domain
+                open_messages.append(message if same else replace(message, routing_domain=routing_domain))
+        return replace(batch, messages=tuple(open_messages))
+
+    async def _read(self, path: str, place: int, size: int) -> bytes | None:
+        """Octets of a file, or None when it is not there. Raises SpoolSick."""
+        file = File(path)
+        pieces = [Read(file, place + at, min(READ_PIECE_OCTETS, size - at)) for at in range(0, size, READ_PIECE_OCTETS)]
+        try:
+            results = await self._disk.perform([Open(file), *pieces, Close(file)])
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            with trio.CancelScope(shield=True), suppress(OSError):
+                await self._disk.perform([Close(file)])
+            raise SpoolSick(str(error)) from error
+        return b"".join(results[1:-1])
+
+
+def read_custody(slot: Slot, octets: bytes, wire: Wire) -> tuple[Custody, bytes] | None:
+    """Envelope and inline content of the record at *slot*, or None when it is damaged."""
+    header = slot.segment.salt.header(octets, slot.place)
+    if header is None or header.octets != len(octets) or header.octets != slot.frame_octets:
+        return None
+    if zlib.crc32(octets[FRAME_HEADER_OCTETS:]) != header.check:
+        return None
+    envelope_end = FRAME_HEADER_OCTETS + header.envelope_octets
+    try:
+        return wire.custody(octets[FRAME_HEADER_OCTETS:envelope_end]), octets[envelope_end:]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
