@@ -72,11 +72,10 @@ class Holdings:
         self.active += 1
         return lane
 
-    def keep(self, ticket: int, held: Held, lane_max: int) -> None:
+    def keep(self, ticket: int, lane: Lane, held: Held, lane_max: int) -> None:
         """Keep the envelope of a message in hand until it is tried, if it will be among the first *lane_max* of its
         lane; below 0 there is no such limit.
         """
-        lane = self.lane(ticket)
         if 0 <= lane_max <= lane.ready.count:
             return
         self._residents[ticket] = held

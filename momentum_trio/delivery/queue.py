@@ -124,7 +124,7 @@ class Queue:
     def _take_one(self, batch: Batch, message: Message, ticket: int, born: float) -> None:
         domain = message.routing_domain or split(message.forward_path)[1]
         lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
-        self.holdings.keep(ticket, Held(batch, message, None), self.route(lane).resident_max)
+        self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         self.make_ready(ticket)
 
     def _look_at_limits(self) -> None:
@@ -213,27 +213,31 @@ class Queue:
 
     async def _take_owed(self) -> None:
         """Take what the spool recovered where an earlier life left it."""
-        for count, owed in enumerate(self._spool.owed(), 1):
-            self._take_owed_one(owed)
+        now = ahead = 0.0
+        for count, owed in enumerate(self._spool.owed()):
             if count % STRIDE_MESSAGES == 0:
                 await trio.lowlevel.checkpoint()
+                now = trio.current_time()
+                ahead = self._machine.clock.now() - now
+            self._take_owed_one(owed, now, ahead)
         for count, lane in enumerate(self.holdings.lanes.all(), 1):
             self.holdings.lanes.rest(lane)
             if count % STRIDE_MESSAGES == 0:
                 await trio.lowlevel.checkpoint()
 
-    def _take_owed_one(self, owed: Owed) -> None:
+    def _take_owed_one(self, owed: Owed, now: float, ahead: float) -> None:
+        """*ahead*: how far the wall clock is before trio's, which says *now*."""
         ticket, domain, binding_group, binding, received_at, retry = owed
-        born, attempts = self._born(received_at), 0 if retry is None else retry.attempts
+        born, attempts = min(received_at - ahead, now), 0 if retry is None else retry.attempts
         lane = self.holdings.enter(ticket, (binding_group, binding, domain), born, attempts)
-        options, now = self.route(lane).options, trio.current_time()
+        options = self.route(lane).options
         if retry is None or lives_on(options, now - born) <= 0:
             self.make_ready(ticket)  # if its time went by while nobody tried, it gets an attempt before it is given up
             return
         # The wall clock may have stepped since: never longer than the wait would be if it began now.
         wait = wait_seconds(options, max(attempts - 1, 0))
-        until_next = max(retry.next_attempt_at - self._machine.clock.now(), 0.0)
-        self.holdings.delay(ticket, now + min(until_next, wait))
+        until_next = retry.next_attempt_at - ahead - now
+        self.holdings.delay(ticket, now + min(max(until_next, 0.0), wait))
 
     async def _sweep(self) -> None:
         """Make delayed messages ready when they are due."""

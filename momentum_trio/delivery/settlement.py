@@ -296,7 +296,7 @@ class Settlement:
             reverse_path=batch.reverse_path,
             binding_group=batch.binding_group,
             binding=batch.binding,
-            routing_domain=self._route(hand.lane).domain,
+            routing_domain=_routing_domain(hand),
             octets=batch.octets,
             retries=self._attempts(hand),
             age_seconds=self._holdings.age(hand.ticket),
@@ -315,7 +315,7 @@ class Settlement:
             binding_group=batch.binding_group,
             binding=batch.binding,
             permanent=permanent,
-            routing_domain=self._route(hand.lane).domain,
+            routing_domain=_routing_domain(hand),
             octets=outcome.octets,
             stage=outcome.stage,
             retries=self._attempts(hand),
@@ -328,6 +328,12 @@ class Settlement:
 
     def _panic(self, text: str) -> None:
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))
+
+
+def _routing_domain(hand: Hand) -> str:
+    """Where it was tried, or would have been."""
+    route = hand.lane.route
+    return hand.lane.key[2] if route is None else route.domain
 
 
 def _notices(hand: Hand) -> int:

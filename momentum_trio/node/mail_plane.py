@@ -29,12 +29,16 @@ class MailPlane:
     drain_until: trio's time up to which, at the end, deliveries under way are waited for.
     """
 
-    def __init__(self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation) -> None:
+    def __init__(
+        self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation, connections_max: int
+    ) -> None:
         self.generations = Generations(generation)
         self.spool = spool
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
-        reporter = Reporter(machine, spool, spool.next_id)
-        self.queue = Queue(machine, spool, self.generations, methods(machine, spool, place), limits, reporter=reporter)
+        ways, reporter = methods(machine, spool, place), Reporter(machine, spool, spool.next_id)
+        self.queue = Queue(
+            machine, spool, self.generations, ways, limits, reporter=reporter, connections_max=connections_max
+        )
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()
@@ -96,15 +100,16 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
 
 @asynccontextmanager
 async def open_mail_plane(
-    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd
+    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int
 ) -> AsyncIterator[MailPlane]:
     """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
 
+    connections_max: how many descriptors delivery may use for connections.
     At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
     committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
     """
     async with open_spool(machine, spool_terms(generation.tree)) as spool:
-        plane = MailPlane(machine, limits, spool, generation)
+        plane = MailPlane(machine, limits, spool, generation, connections_max)
         machine.events.subscribe(plane.take)
         try:
             async with trio.open_nursery() as delivery:

@@ -28,6 +28,9 @@ from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Supervisor
 from momentum_trio.node.tables import COMMANDS, LISTENERS
 
+OUTBOUND_PART = 4
+"""That part of the seats which descriptors allow is for outbound connections."""
+
 Say = Callable[[str], None]
 
 LOGGERS: tuple[tuple[str, type[LoggerOptions | BounceLoggerOptions]], ...] = (
@@ -107,9 +110,10 @@ async def _run_planes(
     options = NodeOptions.resolve(generations.current.tree.chain_global())
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
-    ceilings = Ceilings(limits, sessions_max(descriptors))
+    seats = sessions_max(descriptors)
+    ceilings = Ceilings(limits, seats - seats // OUTBOUND_PART)
     control_end, mail_end = pair()
-    async with open_mail_plane(machine, limits, generations.current, mail_end) as mail:
+    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
         control = Services(machine, limits)
         draining = trio.Event()
         houses = {

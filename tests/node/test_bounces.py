@@ -45,12 +45,10 @@ async def reports(site: Site, local_part: str = "ann") -> list[Message]:
     return [message_from_bytes(octets) for octets in await site.mailbox(local_part)]
 
 
-def recipients(report: Message) -> list[tuple[str, str, str]]:
+def recipients(report: Message) -> list[tuple[str, ...]]:
     """Final-Recipient, Action and Status of each."""
-    payload = report.get_payload()
-    assert isinstance(payload, list)
-    groups = payload[1].get_payload()  # type: ignore[union-attr]
-    return [tuple(str(group[name]) for name in ("Final-Recipient", "Action", "Status")) for group in groups[1:]]  # type: ignore[misc,union-attr,index]
+    _, *groups = [part for part in report.walk() if "Action" in part or "Reporting-MTA" in part]
+    return [tuple(str(group[name]) for name in ("Final-Recipient", "Action", "Status")) for group in groups]
 
 
 def test_the_sender_is_told_once_of_all_that_failed_together() -> None:
