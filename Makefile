@@ -38,6 +38,16 @@ bench: dev peers
 swarm: dev
 	.venv/bin/python -m sim swarm sim/scenarios/mail_flow.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME) --twice
 
+# the same of delivery.sim: mail is accepted, delivered, put off, bounced and its segments freed, under every fault
+campaign-delivery: dev
+	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
+
+# a week with one deferred message; mail for a thousand domains of which three hundred are bad, beside the good ones alone
+week: dev
+	.venv/bin/python -m sim run sim/scenarios/week.sim
+domains: dev
+	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy
+
 # one seed in 100 processes is one run, 40 seeds are 40 runs
 determinism: dev
 	.venv/bin/python -m sim same sim/scenarios/mail_flow.sim --seed 3 --processes 100 --seeds 1..40 --jobs $(JOBS)
@@ -70,4 +80,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign bench bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery week domains bench bench-sim swarm determinism planted fuzz reference product dev peers clean

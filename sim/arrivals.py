@@ -10,8 +10,10 @@ from momentum_trio.delivery.mailbox import Mailboxes
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.machine.disk import FileKind
 
+from .checks.custody import address
 from .disk import SimStore
 from .disk.inode import Inode
+from .dsn import is_report, read_report
 from .evidence import Arrived
 from .host import Host
 from .letter import batches_of, name_in
@@ -28,13 +30,15 @@ Delivery = tuple[str, str]
 class Arrivals:
     """The ends of all mail of a scenario.
 
-    seen: each delivery that a disk has shown so far, and how many files hold it.
+    seen: each delivery that a disk has shown so far, and how many files hold it. reported: each delivery of which its
+    sender was told that it failed.
     """
 
     def __init__(self, mails: Iterable[Mail]) -> None:
         self.seen: dict[Delivery, int] = {}
+        self.reported: dict[Delivery, None] = {}
         self._mails = {mail.name: mail for mail in mails}
-        self._paths = dict.fromkeys(path for mail in self._mails.values() for path in mail.forward_paths)
+        self._paths = dict.fromkeys(path for mail in self._mails.values() for path in _places(mail))
         self._trees: dict[str, ConfigTree] = {}
         self._mailboxes: dict[str, dict[str, list[str]]] = {}
         self._sinks: list[str] = []
@@ -59,7 +63,7 @@ class Arrivals:
     def expect(self, mail: Mail) -> None:
         """*mail* is sent too."""
         self._mails[mail.name] = mail
-        for path in dict.fromkeys(mail.forward_paths):
+        for path in _places(mail):
             if path not in self._paths:
                 self._paths[path] = None
                 for host in self._trees:
@@ -79,6 +83,14 @@ class Arrivals:
                         if (mail := name_in(arrived.octets)) is not None:
                             delivery = mail, arrived.forward_path
                             self.seen[delivery] = self.seen.get(delivery, 0) + 1
+                        elif is_report(arrived.octets):
+                            self._look_at_report(arrived)
+
+    def _look_at_report(self, arrived: Arrived) -> None:
+        report = read_report(arrived)
+        for reported in report.recipients:
+            if reported.action == "failed":
+                self.reported[report.mail, address(reported.address)] = None
 
     def there(self, hosts: Mapping[str, Host]) -> Iterator[Arrived]:
         """All that lies on the disks as they are now; it is not remembered."""
@@ -144,6 +156,11 @@ class Arrivals:
         mail = self._mails.get(name_in(content) or "")
         spellings = () if mail is None else mail.forward_paths
         return next((path for path in spellings if path.lower() == forward_path.lower()), forward_path)
+
+
+def _places(mail: Mail) -> dict[str, None]:
+    """Where something may lie that is of *mail*: itself, and what its sender is told."""
+    return dict.fromkeys(path for path in (*mail.forward_paths, mail.reverse_path) if path)
 
 
 def durable_files(store: SimStore) -> Iterator[tuple[str, bytes]]:

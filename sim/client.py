@@ -136,12 +136,13 @@ class Sender:
                 await self._connect(socket, talk)
                 extensions = await _greet(talk)
                 pipelining = self._pipelining and "PIPELINING" in extensions
+                notifies = "DSN" in extensions
                 for current in list(self.owed):
                     talk.patient_for(math.inf)
                     await self._until(current.mail.at_seconds)
                     self._begin(current)
                     try:
-                        await self._transaction(talk, current, pipelining)
+                        await self._transaction(talk, current, pipelining, notifies)
                     except FellSilent:
                         silent.start_soon(_say_nothing, socket, opened.pop_all())
                         raise
@@ -171,9 +172,10 @@ class Sender:
         await socket.connect((self.target.address, self.target.port))
         self._from = socket.getsockname()[0]
 
-    async def _transaction(self, talk: Conversation, owed: Owed, pipelining: bool) -> None:
+    async def _transaction(self, talk: Conversation, owed: Owed, pipelining: bool, notifies: bool) -> None:
         """One mail transaction. Raises Gone or OSError when the connection is of no use any more."""
-        lines = [f"MAIL FROM:<{owed.mail.reverse_path}>", *(f"RCPT TO:<{path}>" for path in owed.left), "DATA"]
+        wish = f" NOTIFY={owed.mail.notify}" if notifies and owed.mail.notify else ""
+        lines = [f"MAIL FROM:<{owed.mail.reverse_path}>", *(f"RCPT TO:<{path}>{wish}" for path in owed.left), "DATA"]
         replies = await talk.ask_all(lines) if pipelining else await talk.ask_each(lines)
         answers = list(zip(owed.left, replies[1:], strict=False)) if replies[0].startswith("2") else []
         owed.accepted = tuple(path for path, reply in answers if reply.startswith("2"))

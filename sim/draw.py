@@ -13,10 +13,11 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .scenario import INSTANT, PAIRS, Fault, FaultKind, Leaving, Load, Mail, Program, Scenario, Swarm
+from .scenario import INSTANT, NAME_FAULTS, PAIRS, Fault, FaultKind, Leaving, Load, Mail, Program, Scenario, Swarm
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
 KIND_SHARE = 0.5  # of the kinds that a seed takes
@@ -29,6 +30,7 @@ AIM_SECONDS = (0.003, 0.6)  # from the time of a mail: a session of a few mails 
 BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, mostly briefly; of others as they come
 CLOCK_STEP_SECONDS_MAX = 300.0
 ROTS_MAX = 2
+NUMBERS = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 
 _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
     FaultKind.POWER_AT_STEP: (1, 100),
@@ -40,6 +42,8 @@ _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
     FaultKind.DISK_SLOW: (0.005, 5.0),
     FaultKind.DESCRIPTORS: (1, 5),
     FaultKind.SLOW_LINK: (0.01, 1.0),
+    FaultKind.DNS_SLOW: (0.01, 10.0),
+    FaultKind.DNS_LOST: (0.05, 1.0),
 }
 """The range of the amount, drawn so that each order of magnitude is as likely as the others. The others have none."""
 
@@ -96,13 +100,19 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
         source,
         load.target,
         load.port,
-        tuple(of.sample(load.forward_paths, count)),
+        tuple(_numbered(path, of) for path in of.sample(load.forward_paths, count)),
         load.reverse_path,
         round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1))),
         session,
         address,
         _leaving(load, number, seed),
+        load.notify,
     )
+
+
+def _numbered(path: str, of: random.Random) -> str:
+    """*path* with a number for each ``{1..99}`` in it."""
+    return NUMBERS.sub(lambda found: str(of.randint(int(found[1]), max(int(found[1]), int(found[2])))), path)
 
 
 def _leaving(load: Load, number: int, seed: int) -> Leaving:
@@ -203,7 +213,8 @@ _WITH_A_SERVICE = (
     FaultKind.DESCRIPTORS,
 )
 _PROGRAMS = dict.fromkeys(_WITH_A_SERVICE, (Program.ECELERITY, Program.SINK)) | {
-    FaultKind.BIT_ROT: (Program.ECELERITY,)
+    FaultKind.BIT_ROT: (Program.ECELERITY,),
+    **dict.fromkeys(NAME_FAULTS, (Program.NAMESERVER,)),
 }
 
 

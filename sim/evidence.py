@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from .scenario import Fault, Mail, Scenario
 
 if TYPE_CHECKING:
+    from .dsn import Report
+    from .sink import Heard
     from .world import World
 
 
@@ -86,7 +88,11 @@ class Evidence:
     drain_limit_seconds: float = 0.0
     spool_octets: list[tuple[str, float, int, int]] = field(default_factory=list)  # host, time, in use, live
     arrived: list[Arrived] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)  # notifications that arrived; they are not in *arrived*
+    heard: list[Heard] = field(default_factory=list)  # by the sinks; its times are the kernel's
     load_began: float = 0.0
+    logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by host and path, as they were at *logs_read*
+    logs_read: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, field
 
+import dns.rcode
 import trio
 
 from .arrivals import Arrivals
@@ -19,6 +20,7 @@ from .evidence import Struck
 from .host import Host, Life
 from .kernel import Event
 from .life import FIRST_DESCRIPTOR
+from .nameserver import Nameserver, Treatment
 from .order import Order
 from .rot import rot
 from .scenario import PAIRS, Fault, FaultKind, Mail
@@ -37,7 +39,8 @@ class Stage:
     """What faults act on.
 
     up: every host, by name; those with a program are Services. console: says a command to a node's console.
-    active: what lasts now, in the order in which it struck, each with its mender. struck: all that struck.
+    nameservers: by their hosts. active: what lasts now, in the order in which it struck, each with its mender.
+    struck: all that struck.
     planned: what is to strike or to be mended while the load lasts.
     """
 
@@ -48,6 +51,7 @@ class Stage:
     nursery: trio.Nursery
     console: Callable[[Service, Struck], Awaitable[None]]
     began: float
+    nameservers: dict[str, Nameserver]
     active: list[tuple[Struck, Mender]] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     blocked: dict[str, int] = field(default_factory=dict)  # by name of a path: how many faults block it
@@ -374,6 +378,19 @@ def _slow_link(stage: Stage, struck: Struck) -> Mender | None:
     return mend
 
 
+# -- names
+
+
+def _treated(treatment: Callable[[float], Treatment]) -> Striker:
+    """Every question is treated so, but those about names that have a treatment of their own."""
+
+    def strike(stage: Stage, struck: Struck) -> Mender | None:
+        nameserver = stage.nameservers.get(struck.fault.targets[0])
+        return None if nameserver is None else nameserver.treat_all(treatment(struck.fault.amount))
+
+    return strike
+
+
 def _nothing() -> None:
     """There is nothing to mend."""
 
@@ -399,6 +416,10 @@ STRIKERS: dict[FaultKind, Striker] = {
     FaultKind.ONE_WAY: _one_way,
     FaultKind.HOLD: _hold,
     FaultKind.SLOW_LINK: _slow_link,
+    FaultKind.DNS_SERVFAIL: _treated(lambda _: Treatment(rcode=dns.rcode.SERVFAIL)),
+    FaultKind.DNS_SLOW: _treated(lambda seconds: Treatment(delay_seconds=seconds)),
+    FaultKind.DNS_LOST: _treated(lambda share: Treatment(drop_share=share)),
+    FaultKind.DNS_TRUNCATED: _treated(lambda _: Treatment(truncated=True)),
     FaultKind.CONSOLE: _console,
 }
 """What each kind does."""

@@ -123,6 +123,8 @@ class Life:
         self.descriptors_max = DESCRIPTORS_MAX
         self.descriptors_hard_max = DESCRIPTORS_HARD_MAX
         self.credentials = Credentials(FIRST_PID + number, 0, 0)
+        self.notices: list[str] = []  # what it told its service manager
+        self.binds_low_ports = False  # CAP_NET_BIND_SERVICE, for who is not root
         self.died = trio.Event()  # at once, where ``ended`` waits for its tasks
         self.inboxes: dict[str, list[SignalInbox]] = {}
         self._pending_signals: list[str] = []

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Identity
 from momentum_trio.machine.disk import Step
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_nameservers import THIS_HOST
 from momentum_trio.mail.record import Record
+from momentum_trio.net.capability import Capabilities
 
 from .disk import PowerCut
 from .signals import SignalInbox
@@ -218,8 +220,11 @@ class SimProcess:
             for name in inbox.pending:  # what was not taken does what it does without this block
                 self._life.signal(name)
 
-    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
-        await trio.lowlevel.checkpoint()
+    @property
+    def uid(self) -> int:
+        return self._life.credentials.uid
+
+    def identity(self, user: str, group: str, supplemental: Sequence[str], capabilities: Capabilities) -> Identity:
         uids = {name: uid for uid, name in self._life.host.users.items()}
         gids = {name: gid for gid, name in self._life.host.groups.items()}
         for name, known in ((user, uids), *((name, gids) for name in (group, *supplemental))):
@@ -227,4 +232,17 @@ class SimProcess:
                 raise KeyError(f"no such user or group: {name}")
         if self._life.credentials.uid != 0:
             raise failure(errno.EPERM)
-        self._life.credentials = Credentials(self.pid, uids[user], gids[group])
+        return Identity(uids[user], gids[group], tuple(gids[name] for name in supplemental), capabilities)
+
+    async def become(self, identity: Identity) -> None:
+        await trio.lowlevel.checkpoint()
+        self._life.credentials = Credentials(self.pid, identity.uid, identity.gid)
+        self._life.binds_low_ports = "cap_net_bind_service" in identity.capabilities
+
+    def monotonic_microseconds(self) -> int:
+        return round(trio.current_time() * 1_000_000)
+
+    def notify(self, state: str) -> None:
+        if self._life.alive:
+            self._life.notices.append(state)
+            self._life.host.trace("notify", life=self._life, state=state)

@@ -247,6 +247,11 @@ def _place(value: Value) -> tuple[str, int]:
     return (_address(bare) if ":" in bare else bare), int(port)
 
 
+def _ports(value: Value) -> tuple[int, ...]:
+    port = integer_between(1, 65535, "port")
+    return tuple(port.parse(Word(text)) for text in words_of(value, "a list of ports"))
+
+
 def _show_place(place: tuple[str, int]) -> str:
     target, port = place
     return quoted(f"[{target}]:{port}" if ":" in target else f"{target}:{port}")
@@ -266,4 +271,5 @@ PAIRS: Kind[tuple[tuple[str, str], ...]] = Kind("dictionary", _pairs, _show_pair
 IDS: Kind[tuple[tuple[str, int], ...]] = Kind(
     "dictionary of numbers", _ids, lambda ids: "[ " + "".join(f"{_key(name)} = {uid} " for name, uid in ids) + "]"
 )
+PORTS: Kind[tuple[int, ...]] = Kind("list of ports", _ports, lambda ports: show_words(tuple(map(str, ports))))
 PLACE: Kind[tuple[str, int]] = Kind("place", _place, _show_place)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import dns.exception
@@ -52,7 +54,7 @@ class Treatment:
 
     rcode: the answer is this and nothing else. delay_seconds: before each answer. drop_share: of questions, for ever
     unanswered. wrong_ids: so many answers with an id nobody asked with come first. truncated: over UDP nothing but TC.
-    ttl: of all records, in seconds, instead of their own.
+    ttl: of all records, in seconds, instead of their own. proved: AD is set, as by a resolver that validates DNSSEC.
     """
 
     rcode: dns.rcode.Rcode | None = None
@@ -61,6 +63,7 @@ class Treatment:
     wrong_ids: int = 0
     truncated: bool = False
     ttl: int | None = None
+    proved: bool = False
 
 
 AS_IT_IS = Treatment()
@@ -102,6 +105,7 @@ class Nameserver:
         self.asked: list[Asked] = []
         self._zones: dict[dns.name.Name, Authority] = {}
         self._treatments: dict[dns.name.Name, Treatment] = {}
+        self._all: list[Treatment] = []
         for text in zones:
             self.add(text)
 
@@ -120,6 +124,18 @@ class Nameserver:
         """From now on questions about *name* and all names below it are answered so; the closest name counts."""
         self._treatments[dns.name.from_text(name)] = treatment
 
+    def treat_all(self, treatment: Treatment) -> Callable[[], None]:
+        """From now on every question is treated so, beside what else is; but for names that are treated by themselves.
+
+        Returns what ends it.
+        """
+        self._all.append(treatment)
+        return lambda: self._all.remove(treatment)
+
+    def _treatment(self, name: dns.name.Name) -> Treatment:
+        own = _closest(self._treatments, name)
+        return reduce(_both, self._all, AS_IT_IS) if own is None else own
+
     # -- answers
 
     def answer(self, query: dns.message.Message) -> dns.message.Message:
@@ -137,12 +153,12 @@ class Nameserver:
     def _answer_question(
         self, response: dns.message.QueryMessage, name: dns.name.Name, rdtype: dns.rdatatype.RdataType
     ) -> None:
-        treatment = _closest(self._treatments, name) or AS_IT_IS
+        treatment = self._treatment(name)
         zone = _closest(self._zones, name)
         if treatment.rcode is not None or zone is None:
             response.set_rcode(dns.rcode.REFUSED if treatment.rcode is None else treatment.rcode)
             return
-        response.flags |= dns.flags.AA
+        response.flags |= dns.flags.AA | (dns.flags.AD if treatment.proved else 0)
         for _ in range(ALIASES_MAX):
             node = zone.node(name)
             if node is None and name not in zone.existing:
@@ -175,7 +191,7 @@ class Nameserver:
             asked = query.question[0]
             if len(self.asked) < ASKED_MAX:
                 self.asked.append(Asked(asked.name.to_text(), dns.rdatatype.to_text(asked.rdtype), transport))
-            treatment = _closest(self._treatments, asked.name) or AS_IT_IS
+            treatment = self._treatment(asked.name)
         response = self.answer(query)
         wire = _wire(query, response, transport, treatment)
         false_ids = [(query.id + step) % 65_536 for step in range(treatment.wrong_ids, 0, -1)]
@@ -229,6 +245,17 @@ class Nameserver:
         if treatment.delay_seconds:
             await trio.sleep(treatment.delay_seconds)
         return wires
+
+
+def _both(one: Treatment, other: Treatment) -> Treatment:
+    return Treatment(
+        other.rcode if one.rcode is None else one.rcode,
+        one.delay_seconds + other.delay_seconds,
+        max(one.drop_share, other.drop_share),
+        max(one.wrong_ids, other.wrong_ids),
+        one.truncated or other.truncated,
+        other.ttl if one.ttl is None else one.ttl,
+    )
 
 
 async def _bound(kind: socket.SocketKind, ip: IPAddress) -> trio.socket.SocketType:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import ip_address
@@ -18,23 +19,33 @@ from momentum_trio.node.node import Started, run_node
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
-from . import checks, marks
+from . import certificates, checks, marks
 from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
-from .checks.excuses import excuses
+from .checks.configuration import root_of, words
+from .checks.custody import address
+from .checks.excuses import Excuse, excuses
+from .checks.reports import due
 from .client import Sender, Target
+from .custodian import Custodian
 from .drain_limit import drain_limit
 from .draw import draw
+from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
+from .letter import name_in
+from .nameserver import Nameserver
 from .order import Order
 from .scenario import Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
-from .sink import run_sink
+from .sink import CERTIFICATE, KEY, run_sink
 from .world import World
+from .zone import ADDRESS as NAMESERVER_ADDRESS
+from .zone import NAME as NAMESERVER
+from .zone import nameserver_of
 
 START_SECONDS = 60.0  # every program is started by then, or something is wrong with it
 SETTLE_SECONDS = 1.0  # after the start, until what is open is counted
@@ -42,6 +53,8 @@ LOOK_SECONDS, LOOK_MAX_SECONDS = 1.0, 16.0  # how often it is looked whether all
 COUNTS_SECONDS = 5.0  # for the node's own counts
 LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are known; power lost before repeats deliveries
 NOBODY_KNOWS = 1 << 30
+SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools; in all the load's time
+LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
 SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
@@ -92,7 +105,9 @@ class Course:
         self._hosts = {plan.name: _furnished(world, plan) for plan in scenario.hosts}
         for name in scenario.names:
             world.names.add(name.name, [ip for host in name.hosts for ip in self._hosts[host].addresses])
+        self.nameservers = self._equipped_with_names(scenario)
         self.arrivals = Arrivals(scenario.mails)
+        self._custodian = Custodian(world)
         self._locks: dict[str, trio.Lock] = {}
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
@@ -149,8 +164,11 @@ class Course:
                 nursery,
                 self._say,
                 0.0,
+                self.nameservers,
                 struck=self.evidence.struck,
             )
+            if NAMESERVER in self.world.hosts:
+                await self.world.hosts[NAMESERVER].start(self.nameservers[NAMESERVER].serve)
             for service in self._services():
                 nursery.start_soon(service.run)
             if not await self._started(self._services()):
@@ -160,6 +178,7 @@ class Course:
             for service in self._services():
                 self.arrivals.add(service.plan, _tree(service))
             self.evidence.load_began = self.stage.began = self.world.kernel.now
+            self._sample_spools(max(SAMPLE_SECONDS_MIN, self.scenario.duration_seconds / SAMPLES_MAX))
             try:
                 await self._load()
                 await self._drain()
@@ -179,6 +198,15 @@ class Course:
 
     # -- what there is
 
+    def _equipped_with_names(self, scenario: Scenario) -> dict[str, Nameserver]:
+        """The nameservers, by host, of which all hosts know: those of the scenario, or one of the world's own."""
+        plans = [plan for plan in scenario.hosts if plan.program is Program.NAMESERVER]
+        if not plans:
+            self.world.host(NAMESERVER, NAMESERVER_ADDRESS)
+        for host in self._hosts.values():
+            host.nameservers = [plan.addresses[0] for plan in plans] or [NAMESERVER_ADDRESS]
+        return {name: nameserver_of(scenario) for name in [plan.name for plan in plans] or [NAMESERVER]}
+
     def _up(self, plan: HostPlan) -> Up:
         host = self._hosts[plan.name]
         if plan.program is Program.CLIENT:
@@ -186,7 +214,9 @@ class Course:
 
         async def start() -> Life:
             if plan.program is Program.SINK:
-                return await host.start(run_sink)
+                return await host.start(run_sink, plan.sink, self.evidence.heard.append)
+            if plan.program is Program.NAMESERVER:
+                return await host.start(self.nameservers[plan.name].serve)
             return await host.start(run_node, plan.config)
 
         return Service(plan, host, start, lambda name: self.stage.troubled(name), self._complain)
@@ -327,23 +357,29 @@ class Course:
         if not all(service.running for service in services):
             return False
         arrivals.look(self._hosts)
-        if any(delivery not in arrivals.seen for delivery in self._owed(living)):
+        owed, reports = self._owed(living)
+        if any(delivery not in arrivals.seen for delivery in owed):
+            return False
+        if any((name, address(path)) not in arrivals.reported for name, path in reports):
             return False
         kept = self._excused | {name: None for struck in self.evidence.struck for name in struck.mails}
         most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in kept)
         return all([await _queued(service) <= most for service in services])
 
-    def _owed(self, living: tuple[str, ...]) -> dict[Delivery, None]:
-        """What was accepted by a host that must be well, and nothing excuses."""
-        excused, owed = excuses(self.evidence), dict[Delivery, None]()
+    def _owed(self, living: tuple[str, ...]) -> tuple[dict[Delivery, None], dict[Delivery, None]]:
+        """What was accepted by a host that must be well, and nothing excuses; and the failures that are to be told."""
+        excuse, owed, reports = excuses(self.evidence), dict[Delivery, None](), dict[Delivery, None]()
         for attempt in self.evidence.attempts:
             if attempt.told is Told.ACCEPTED and attempt.target_host in living:
                 for path in attempt.forward_paths:
-                    if excused(attempt, path):
-                        self._excused[attempt.mail.name] = None
-                    else:
+                    why = excuse(attempt, path)
+                    if why is Excuse.NONE:
                         owed[attempt.mail.name, path] = None
-        return owed
+                    elif why is Excuse.FAILED and due(self.evidence, attempt.mail):
+                        reports[attempt.mail.name, path] = None
+                    else:
+                        self._excused[attempt.mail.name] = None
+        return owed, reports
 
     async def _sessions_over(self, living: tuple[str, ...]) -> None:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
@@ -363,15 +399,37 @@ class Course:
                 files = service.host.store.files(f"{SpoolOptions.resolve(tree.chain_global()).base}/log")
                 self.evidence.spool_octets.append((service.host.name, self.now(), sum(files.values()), 0))
 
+    def _sample_spools(self, every_seconds: float) -> None:
+        """Note how much of the disks the spools take and their mail may take, now and again till the load is over."""
+        for service in self._services():
+            if service.running and (tree := _tree(service)) is not None:
+                base, store = SpoolOptions.resolve(tree.chain_global()).base, service.host.store
+                with suppress(OSError):  # it is being made
+                    in_use = sum(sum(store.files(f"{base}/{part}").values()) for part in ("log", "content"))
+                    live = self._custodian.live_octets(service.host.name)
+                    self.evidence.spool_octets.append((service.host.name, self.now(), in_use, live))
+        if not self._load_over.is_set():
+            kernel = self.world.kernel
+            kernel.at(kernel.now + every_seconds, self._sample_spools, every_seconds, rank=Order.END)
+
     def _count(self, into: dict[str, dict[str, int]]) -> None:
         for service in self._services():
             if service.life is not None and service.running:
                 into[service.host.name] = asdict(service.life.usage())
 
+    def _read_logs(self, services: list[Service]) -> None:
+        """Before the last power loss: nobody promises that a log lasts."""
+        self.evidence.logs_read = self.now()
+        for service in services:
+            for path in {path: None for log in LOGS for path in words(root_of(service.plan), log) if path}:
+                with suppress(OSError):  # it was never made
+                    self.evidence.logs[service.host.name, path] = service.host.store.octets(path)
+
     async def _examine(self) -> None:
         """Power fails everywhere, nothing unsynced survives; what the disks then hold, and owe, is what there is."""
         living = self._living()
         services = self._services(living)
+        self._read_logs(services)
         for service in services:
             service.hold()
             service.host.store.power_loss()
@@ -381,7 +439,11 @@ class Course:
         if await self._started(services):
             durable = self.arrivals.anew()
             await self._idle(living, durable)
-        self.evidence.arrived = self.arrivals.durable(self._hosts)
+        for arrived in self.arrivals.durable(self._hosts):
+            if name_in(arrived.octets) is None and is_report(arrived.octets):
+                self.evidence.reports.append(read_report(arrived))
+            else:
+                self.evidence.arrived.append(arrived)
 
 
 def _sessions(mails: Iterable[Mail]) -> Iterable[list[Mail]]:
@@ -398,6 +460,9 @@ def _furnished(world: World, plan: HostPlan) -> Host:
     host.skew_seconds, host.clock_rate = plan.clock_skew_seconds, plan.clock_rate
     host.environment.update(plan.environment)
     host.users.update({uid: name for name, uid in plan.users})
+    if "STARTTLS" in plan.sink.offers:
+        host.store.put(CERTIFICATE, (certificates.HERE / certificates.SERVER).read_bytes())
+        host.store.put(KEY, (certificates.HERE / certificates.SERVER_KEY).read_bytes())
     for path, octets in plan.files:
         host.store.put(path, octets)
     for path in plan.folders:

@@ -20,6 +20,7 @@ class Program(Enum):
     ECELERITY = "ecelerity"  # the product, from a real configuration
     CLIENT = "client"  # where mail comes from
     SINK = "sink"  # an SMTP server of the simulator's own that keeps what it gets
+    NAMESERVER = "nameserver"  # DNS for all the names of the world
 
 
 class Leaving(Enum):
@@ -29,6 +30,67 @@ class Leaving(Enum):
     CONTENT = "content"  # in the middle of the content: the connection ends, as when a process dies
     SILENCE = "silence"  # before the end of the content: the connection stays, and nothing is said any more
     ANSWER = "answer"  # after the content, before the answer: the connection is reset
+
+
+class Turn(Enum):
+    """Where in a session a sink behaves as a ``Behaviour`` says."""
+
+    CONNECT = "connect"  # instead of its greeting
+    EHLO = "ehlo"  # HELO and LHLO too
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"  # not met where the content comes with BDAT
+    CONTENT = "content"  # all of it is there, nothing is kept yet
+    STORED = "stored"  # it is kept, durably, and nothing is said of it yet
+
+
+class Way(Enum):
+    """What a sink does there."""
+
+    ANSWER = "answer"
+    CLOSE = "close"  # ends the connection without a word
+    RESET = "reset"  # the same with a reset
+    SILENCE = "silence"  # says nothing any more, and stays
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a sink does instead of accepting. The first of its host's that applies counts.
+
+    reply: of ANSWER; empty: as ever, only later. after_seconds: before it. recipients: patterns (``*@slow.example``);
+    at RCPT the recipient's, at DATA and after it that of any recipient, before RCPT of none; empty: whoever it is.
+    share: of the occasions, drawn. times: for one sender and recipient only the first so often (1 is greylisting);
+    0: always. mails: only in a session that has brought so many messages.
+    """
+
+    name: str
+    turn: Turn
+    way: Way = Way.ANSWER
+    reply: str = ""
+    after_seconds: float = 0.0
+    recipients: tuple[str, ...] = ()
+    share: float = 1.0
+    times: int = 0
+    mails: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SinkPlan:
+    """How a sink is. offers: the extensions it knows, others are errors there. lmtp: speaks LMTP (RFC 2033)."""
+
+    ports: tuple[int, ...] = (25,)
+    offers: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SIZE")
+    lmtp: bool = False
+    behaviours: tuple[Behaviour, ...] = ()
+
+
+class DnsAnswer(Enum):
+    """How questions about a name are answered."""
+
+    TRUE = "true"
+    SERVFAIL = "servfail"
+    REFUSED = "refused"
+    NXDOMAIN = "nxdomain"
 
 
 class FaultKind(Enum):
@@ -59,11 +121,18 @@ class FaultKind(Enum):
     ONE_WAY = "one_way"  # nothing passes from the first to the second
     HOLD = "hold"  # what is sent waits, in order, until the end
     SLOW_LINK = "slow_link"  # *amount* seconds more of latency, as much again of jitter
+    DNS_SERVFAIL = "dns_servfail"  # a nameserver answers everything with SERVFAIL
+    DNS_SLOW = "dns_slow"  # each of its answers comes *amount* seconds late
+    DNS_LOST = "dns_lost"  # that share of the questions it gets is lost
+    DNS_TRUNCATED = "dns_truncated"  # over UDP it answers nothing but that the answer is too long
     CONSOLE = "console"  # not a fault: *text* is said to the admin console of the host
 
 
 PAIRS = frozenset({FaultKind.RESET, FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.HOLD, FaultKind.SLOW_LINK})
 """The kinds that lie between two hosts."""
+
+NAME_FAULTS = frozenset({FaultKind.DNS_SERVFAIL, FaultKind.DNS_SLOW, FaultKind.DNS_LOST, FaultKind.DNS_TRUNCATED})
+"""The kinds that strike a nameserver."""
 
 INSTANT = frozenset(
     {FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_ROT, FaultKind.POWER_AT_STEP, FaultKind.CONSOLE}
@@ -94,14 +163,26 @@ class HostPlan:
     environment: tuple[tuple[str, str], ...] = ()
     clock_skew_seconds: float = 0.0
     clock_rate: float = 1.0
+    sink: SinkPlan = SinkPlan()
 
 
 @dataclass(frozen=True, slots=True)
 class NamePlan:
-    """A name of the world beside those of its hosts. hosts: those it stands for; none: it is known to nobody."""
+    """A name of the world beside those of its hosts; ``*.example`` is every name below that has no Name of its own.
+
+    hosts: those whose addresses it has; none, and nothing else: it is known to nobody. mx: ``10 mx.example``, each.
+    records: other ones, as in a master file without name and class (``TXT "v=spf1 -all"``). answer, after_seconds,
+    lost, truncated: how questions about it are treated; lost: the share of them that is never answered.
+    """
 
     name: str
-    hosts: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
+    mx: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    answer: DnsAnswer = DnsAnswer.TRUE
+    after_seconds: float = 0.0
+    lost: float = 0.0
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +203,8 @@ class Mail:
 
     name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client to
     one target with the same number go over one connection, one after the other, by their times. source_address: the
-    one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends.
+    one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends. notify: the
+    NOTIFY parameter of each RCPT (RFC 3461), where the server offers DSN; empty: none.
     """
 
     name: str
@@ -136,11 +218,14 @@ class Mail:
     session: int = 0
     source_address: str = ""
     leaves: Leaving = Leaving.NEVER
+    notify: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """Many messages: *count* of them between *at_seconds* and *seconds* later, drawn from the ranges.
+
+    forward_paths: in each, ``{1..1000}`` stands for one number of these, drawn.
 
     source_addresses: a session comes from one of these; empty: from its host's first. leaves: share of the messages
     whose first attempt the client breaks off.
@@ -160,6 +245,7 @@ class Load:
     session_mails: tuple[int, int] = (1, 5)
     source_addresses: tuple[str, ...] = ()
     leaves: float = 0.0
+    notify: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +293,8 @@ class Expect:
     drained_within_seconds: float = 0.0
     heal: Heal = Heal.ALL
     sufficient: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()  # domains of reverse-paths: whoever sent from there must hear of failed mail
+    duplicates: float = 1.0  # the share of second copies that a campaign may find
     marks: tuple[str, ...] = ()  # sometimes-assertions: a campaign over many seeds must have seen each
 
 

@@ -17,10 +17,11 @@ from momentum_trio.config.schema import Schema
 from .measure import is_address
 from .production import HostTree, Production, Reading, load
 from .said import Said
-from .scenario import HOSTS_MAX, HostPlan, Program
-from .scenario_options import FileOptions, HostOptions
+from .scenario import HOSTS_MAX, Behaviour, HostPlan, Program, SinkPlan, Turn, Way
+from .scenario_options import EXTENSIONS, BehaviourOptions, FileOptions, HostOptions
 
 _name = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?").fullmatch
+_reply = re.compile(r"[2345][0-9]{2} [ -~]{1,500}").fullmatch
 
 
 class HostReader:
@@ -62,6 +63,42 @@ class HostReader:
             environment=value(scope, HostOptions.environment),
             clock_skew_seconds=value(scope, HostOptions.clock_skew),
             clock_rate=value(scope, HostOptions.clock_rate),
+            sink=self._sink(scope, program),
+        )
+
+    def _sink(self, scope: Scope, program: Program) -> SinkPlan:
+        """How a sink is; the same as ever for what is none."""
+        if program is not Program.SINK:
+            for option in (HostOptions.ports, HostOptions.offers, HostOptions.lmtp):
+                if self._said.is_set(scope, option):
+                    self._said.wrong(scope.settings[option.key].at, option.name, f"a {program.value} is no sink")
+            for member in scope.all("behaviour"):
+                self._said.wrong(member.at, member.name, f"a {program.value} is no sink")
+            return SinkPlan()
+        offers = self._said.value(scope, HostOptions.offers)
+        for word in offers:
+            if word not in EXTENSIONS:
+                self._said.unknown(scope, HostOptions.offers, word, "extension", EXTENSIONS)
+        behaviours = tuple(self._behaviour(member) for member in scope.all("behaviour"))
+        ports, lmtp = self._said.value(scope, HostOptions.ports), self._said.value(scope, HostOptions.lmtp)
+        return SinkPlan(ports, offers, lmtp, behaviours)
+
+    def _behaviour(self, scope: Scope) -> Behaviour:
+        value, reply = self._said.value, self._said.value(scope, BehaviourOptions.reply)
+        if reply and not _reply(reply):
+            self._said.wrong_value(
+                scope, BehaviourOptions.reply, 'expected a code and a text: "550 5.1.1 no such user"'
+            )
+        return Behaviour(
+            scope.instance,
+            Turn(value(scope, BehaviourOptions.turn)),
+            Way(value(scope, BehaviourOptions.way)),
+            reply,
+            value(scope, BehaviourOptions.after),
+            value(scope, BehaviourOptions.recipients),
+            value(scope, BehaviourOptions.share),
+            value(scope, BehaviourOptions.times),
+            value(scope, BehaviourOptions.mails),
         )
 
     def _config_at(self, scope: Scope, program: Program, files: Mapping[str, bytes]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from momentum_trio.config.kind import INTEGER_MAX, PATH, STRING, integer_between, one_of
+from momentum_trio.config.kind import BOOLEAN, INTEGER_MAX, PATH, STRING, integer_between, one_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.scope import scopes
@@ -23,6 +23,7 @@ from .measure import (
     OFFSET,
     PAIRS,
     PLACE,
+    PORTS,
     RATE,
     SHARE,
     SIZE,
@@ -30,11 +31,12 @@ from .measure import (
     one,
     words,
 )
-from .scenario import INSTANT, FaultKind, Heal, Leaving, Program
+from .scenario import INSTANT, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
 from .scenario import PAIRS as PAIR_KINDS
 
 CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
 
+EXTENSIONS = ("PIPELINING", "8BITMIME", "SIZE", "CHUNKING", "DSN", "SMTPUTF8", "STARTTLS", "ENHANCEDSTATUSCODES")
 HOSTS, PATHS, MARKS = words("hosts"), words("forward-paths"), words("names")
 
 
@@ -52,7 +54,19 @@ SCOPES = (
     ScopeForm("Simulation", "global", "", "The whole scenario. All other scopes stand in it."),
     ScopeForm("Host", "simulation", "its name", 'A machine of the world: `Host "mx" { ... }`.'),
     ScopeForm("File", "host", "its path on the host", "What the host's disk holds before it boots."),
-    ScopeForm("Name", "simulation", "the name", "A host name of the world beside those of its hosts."),
+    ScopeForm(
+        "Behaviour",
+        "host",
+        "its name",
+        "What a sink does instead of accepting mail; of several that apply the first in the file counts.",
+    ),
+    ScopeForm(
+        "Name",
+        "simulation",
+        "the name",
+        "A name of the world beside those of its hosts, for DNS and for getaddrinfo; `*.example` is all names below"
+        " that have none of their own. With nothing in it, it is a name that nobody has, on purpose.",
+    ),
     ScopeForm("Link", "simulation", "two hosts", 'What lies between two hosts, both ways: `Link "client mx" { ... }`.'),
     ScopeForm("Load", "simulation", "its name", "Many messages, drawn with the seed."),
     ScopeForm("Mail", "simulation", "its name", "One message, sent until it is answered for good."),
@@ -82,7 +96,8 @@ class HostOptions(Options):
         one_of(*(program.value for program in Program)),
         Program.ECELERITY.value,
         scopes("host"),
-        "What runs: the product; a client, where mail comes from; a sink, an SMTP server that keeps what it gets.",
+        "What runs: the product; a client, where mail comes from; a sink, an SMTP server that keeps what it gets; a"
+        " nameserver, which knows all the names of the world (where no host is one, there is one that never fails).",
     )
     config = Option(
         "config", PATH, "", scopes("host"), "The product's configuration: a real file, beside the scenario file or not."
@@ -98,6 +113,57 @@ class HostOptions(Options):
     clock_skew = Option("clock_skew", OFFSET, 0.0, scopes("host"), "How far its wall clock is ahead.")
     clock_rate = Option("clock_rate", FACTOR, 1.0, scopes("host"), "Seconds its wall clock makes of a second.")
 
+    ports = Option("ports", PORTS, SinkPlan().ports, scopes("host"), "Of a sink: where it listens.")
+    offers = Option(
+        "offers",
+        words("extensions"),
+        SinkPlan().offers,
+        scopes("host"),
+        "Of a sink: the extensions it offers, of " + ", ".join(EXTENSIONS) + ".",
+    )
+    lmtp = Option("lmtp", BOOLEAN, False, scopes("host"), "Of a sink: it speaks LMTP, with a reply for each recipient.")
+
+
+class BehaviourOptions(Options):
+    """Of what a sink does."""
+
+    turn = Option(
+        "at",
+        one_of(*(turn.value for turn in Turn)),
+        Turn.RCPT.value,
+        scopes("behaviour"),
+        "Where in the session; content: nothing is kept yet; stored: it is kept, durably, and not answered yet.",
+    )
+    way = Option(
+        "does",
+        one_of(*(way.value for way in Way)),
+        Way.ANSWER.value,
+        scopes("behaviour"),
+        "Answer, close the connection, reset it, or say nothing any more.",
+    )
+    reply = Option(
+        "reply",
+        STRING,
+        "",
+        scopes("behaviour"),
+        'What it answers, as "550 5.1.1 no such user"; without it, what it says ever.',
+    )
+    after = Option("after", DURATION, 0.0, scopes("behaviour"), "How long it waits before that.")
+    recipients = Option(
+        "recipients", PATHS, (), scopes("behaviour"), 'To whom, as patterns: "*@slow.example"; without it, to anybody.'
+    )
+    share = Option("share", SHARE, 1.0, scopes("behaviour"), "In how many of these cases, drawn.")
+    times = Option(
+        "times",
+        COUNT,
+        0,
+        scopes("behaviour"),
+        "For one sender and recipient only the first so many times (1 is greylisting); 0 is always.",
+    )
+    mails = Option(
+        "mails", COUNT, 0, scopes("behaviour"), "Only in a session that has brought so many messages before."
+    )
+
 
 class FileOptions(Options):
     """Of one file; exactly one of them is set."""
@@ -107,10 +173,27 @@ class FileOptions(Options):
     base64 = Option("base64", STRING, "", scopes("file"), "Its octets in base64.")
 
 
+_NAMES = scopes("name")
+
+
 class NameOptions(Options):
     """Of a name."""
 
-    hosts = Option("is", HOSTS, (), scopes("name"), "The hosts whose addresses it has; an empty list: no such name.")
+    hosts = Option("is", HOSTS, (), _NAMES, "The hosts whose addresses it has; an empty list: none.")
+    mx = Option("mx", words("MX records"), (), _NAMES, 'Its MX records: "10 mx1.example"; "0 ." takes no mail.')
+    records = Option(
+        "records",
+        words("DNS records"),
+        (),
+        _NAMES,
+        'Other ones: "TXT \'v=spf1 -all\'", "CNAME mx.example", "TLSA 3 1 1 ...".',
+    )
+    answer = Option(
+        "answer", one_of(*(answer.value for answer in DnsAnswer)), DnsAnswer.TRUE.value, _NAMES, "What is answered."
+    )
+    after = Option("after", DURATION, 0.0, _NAMES, "How late it is answered.")
+    lost = Option("lost", SHARE, 0.0, _NAMES, "Share of questions that are not answered.")
+    truncated = Option("truncated", BOOLEAN, False, _NAMES, "Over UDP nothing is answered but that it is too long.")
 
 
 class LinkOptions(Options):
@@ -132,7 +215,9 @@ class LoadOptions(Options):
     source = Option("from", HOSTS, (), _LOADS, "The clients they come from. Required.")
     addresses = Option("addresses", ADDRESSES, (), _LOADS, "Those of its client it comes from; without it, the first.")
     target = Option("to", PLACE, NO_PLACE, _LOADS, "Where they are sent: a host or an address, and a port. Required.")
-    recipients = Option("recipients", PATHS, (), _LOADS, "The forward-paths drawn from. Required.")
+    recipients = Option(
+        "recipients", PATHS, (), _LOADS, "The forward-paths drawn from; {1..99} in one is a number, drawn. Required."
+    )
     sender = Option("sender", STRING, "sender@client.example", _LOADS, "Reverse-path; empty is the null one.")
     count = Option("count", COUNT, 20, _LOADS, "How many messages.")
     at = Option("at", DURATION, 0.0, _LOADS, "When the first may be sent.")
@@ -141,6 +226,7 @@ class LoadOptions(Options):
     recipient_count = Option("recipient_count", COUNTS, (1, 2), _LOADS, "Recipients of each.")
     session_mails = Option("session_mails", COUNTS, (1, 5), _LOADS, "Messages over one connection.")
     leaves = Option("leaves", SHARE, 0.0, _LOADS, "Share of messages whose first attempt their client breaks off.")
+    notify = Option("notify", STRING, "", _LOADS, "NOTIFY of each recipient, where the server offers DSN.")
 
 
 class MailOptions(Options):
@@ -163,6 +249,7 @@ class MailOptions(Options):
         _MAILS,
         "Where its client breaks the first attempt off: in the content, by silence in it, or before the answer to it.",
     )
+    notify = Option("notify", STRING, "", _MAILS, "NOTIFY of each recipient (RFC 3461), where the server offers DSN.")
 
 
 class AtOptions(Options):
@@ -202,6 +289,12 @@ class ExpectOptions(Options):
     sufficient = Option(
         "sufficient", HOSTS, (), scopes("expect"), "Hosts that must suffice when they alone are mended."
     )
+    reported = Option(
+        "reported", words("domains"), (), scopes("expect"), "Whoever sends from these domains must hear of failed mail."
+    )
+    duplicates = Option(
+        "duplicates", SHARE, 1.0, scopes("expect"), "Share of second copies that a campaign may find at most."
+    )
     marks = Option("marks", MARKS, (), scopes("expect"), "What a campaign over many seeds must have reached.")
 
 
@@ -239,6 +332,10 @@ FAULTS: Mapping[FaultKind, FaultForm] = {
     FaultKind.ONE_WAY: FaultForm("Nothing passes from the first to the second."),
     FaultKind.HOLD: FaultForm("What is sent waits, in order, until the end."),
     FaultKind.SLOW_LINK: FaultForm("More latency, and as much again of jitter.", DURATION, "so much"),
+    FaultKind.DNS_SERVFAIL: FaultForm("A nameserver answers SERVFAIL, whatever it is asked."),
+    FaultKind.DNS_SLOW: FaultForm("The answers of a nameserver come late.", DURATION, "so much"),
+    FaultKind.DNS_LOST: FaultForm("A nameserver leaves questions unanswered.", SHARE, "share of them"),
+    FaultKind.DNS_TRUNCATED: FaultForm("A nameserver answers over TCP alone: over UDP it says that it is too long."),
     FaultKind.CONSOLE: FaultForm("Not a fault: a command is said to the admin console.", has_text=True),
 }
 
@@ -250,6 +347,7 @@ GROUPS: Mapping[str, type[Options]] = {
     "simulation": SimulationOptions,
     "host": HostOptions,
     "file": FileOptions,
+    "behaviour": BehaviourOptions,
     "name": NameOptions,
     "link": LinkOptions,
     "load": LoadOptions,

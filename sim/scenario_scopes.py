@@ -17,6 +17,8 @@ from .said import Said, nearest, shown
 from .scenario import (
     FAULTS_MAX,
     MAILS_MAX,
+    NAME_FAULTS,
+    DnsAnswer,
     Expect,
     Fault,
     FaultKind,
@@ -45,6 +47,7 @@ from .scenario_options import (
     lasts,
     may_last,
 )
+from .zone import wrong_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Cast:
     def has_name(self, text: str) -> bool:
         """Whether somebody of the world has this name, or nobody on purpose."""
         name = text.lower().removesuffix(".")
-        return name == "localhost" or name in self.hosts or any(plan.name == name for plan in self.names)
+        return name == "localhost" or name in self.hosts or any(_covers(plan.name, name) for plan in self.names)
 
     def has_address(self, text: str) -> bool:
         """Whether somebody of the world has this address, or nobody on purpose."""
@@ -78,6 +81,11 @@ class Cast:
     def clients(self) -> list[str]:
         """The hosts mail comes from."""
         return [name for name, plan in self.hosts.items() if plan.program is Program.CLIENT]
+
+
+def _covers(pattern: str, name: str) -> bool:
+    """Whether *pattern*, a name or ``*.`` and one, is *name* or has it below."""
+    return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]))
 
 
 class Reader:
@@ -124,8 +132,21 @@ class Reader:
             name = scope.instance.lower().removesuffix(".")
             if name in self._cast.hosts:
                 self._said.wrong(self._said.instance_at(scope), scope.name, f"'{name}' is a host's name already")
-            self._said.required(scope, NameOptions.hosts, 'write is = "HOST"')
-            found.append(NamePlan(name, self._hosts_of(scope, NameOptions.hosts)))
+            self._once(scope)
+            value = self._said.value
+            plan = NamePlan(
+                name,
+                self._hosts_of(scope, NameOptions.hosts),
+                value(scope, NameOptions.mx),
+                value(scope, NameOptions.records),
+                DnsAnswer(value(scope, NameOptions.answer)),
+                value(scope, NameOptions.after),
+                value(scope, NameOptions.lost),
+                value(scope, NameOptions.truncated),
+            )
+            for option, problem in wrong_records(plan):
+                self._said.wrong_value(scope, option, problem)
+            found.append(plan)
         return tuple(found)
 
     def links(self) -> tuple[LinkPlan, ...]:
@@ -203,6 +224,7 @@ class Reader:
             session_mails=sessions,
             source_addresses=self._addresses(scope, LoadOptions.addresses, sources),
             leaves=value(scope, LoadOptions.leaves),
+            notify=value(scope, LoadOptions.notify),
         )
 
     def _seconds(self, scope: Scope, at: float) -> float:
@@ -249,6 +271,7 @@ class Reader:
             session=value(scope, MailOptions.session),
             source_address=addresses[0] if addresses else "",
             leaves=Leaving(value(scope, MailOptions.leaves)),
+            notify=value(scope, MailOptions.notify),
         )
 
     # faults
@@ -291,14 +314,15 @@ class Reader:
     def _targets(self, scope: Scope, kind: FaultKind) -> tuple[str, ...]:
         option = FAULT_OPTIONS[kind]
         among = None
-        if kind in _OF_THE_PRODUCT:
-            among = [name for name, plan in self._cast.hosts.items() if plan.program is Program.ECELERITY]
+        if (program := _ONLY_OF.get(kind)) is not None:
+            among = [name for name, plan in self._cast.hosts.items() if plan.program is program]
         targets = self._said.value(scope, option)
         for name in targets:
             if name not in self._cast.hosts:
                 self._said.unknown(scope, option, name, "host", self._cast.hosts)
             elif among is not None and name not in among:
-                self._said.wrong_value(scope, option, f"'{name}' does not run the product", word=name)
+                what = "is no nameserver" if kind in NAME_FAULTS else "does not run the product"
+                self._said.wrong_value(scope, option, f"'{name}' {what}", word=name)
         if is_between(kind) and (len(targets) != 2 or targets[0] == targets[1]):
             self._said.wrong_value(scope, option, 'expected two hosts, ( "ONE" "OTHER" )')
         elif not targets:
@@ -376,6 +400,8 @@ class Reader:
             value(scope, ExpectOptions.drained_within),
             heal,
             sufficient,
+            value(scope, ExpectOptions.reported),
+            value(scope, ExpectOptions.duplicates),
             self._words_of(scope, ExpectOptions.marks, "mark", sorted(marks.NAMES)),
         )
 
@@ -391,4 +417,8 @@ class Reader:
 
 
 _BESIDE_KINDS = frozenset(option.key for option in AtOptions.declared)
-_OF_THE_PRODUCT = frozenset({FaultKind.CONSOLE, FaultKind.BIT_ROT})
+_ONLY_OF = {
+    FaultKind.CONSOLE: Program.ECELERITY,
+    FaultKind.BIT_ROT: Program.ECELERITY,
+    **dict.fromkeys(NAME_FAULTS, Program.NAMESERVER),
+}

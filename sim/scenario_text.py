@@ -22,6 +22,7 @@ from momentum_trio.net.netblock import Netblock
 
 from .measure import shown_seconds
 from .missing import Lack, lacks
+from .missing_domains import unknown_domains
 from .production import Production, Reading, socket_folders
 from .said import Said
 from .scenario import HostPlan, Program, Scenario
@@ -130,6 +131,8 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
         unreachable=said.value(simulation, SimulationOptions.unreachable),
         source=path,
     )
+    if not found.problems and not said.errors:
+        unknown_domains(said, simulation, scenario, cast)
     if not scenario.hosts:
         said.wrong(simulation.at, "Host", "there is no host", 'write Host "mx" { addresses = ( "10.0.0.1" ) ... }')
     found.problems += said.errors

@@ -11,11 +11,12 @@ from momentum_trio.config.kind import quoted
 from momentum_trio.config.option import Kind, Option
 
 from .measure import shown_seconds
-from .scenario import Expect, Fault, HostPlan, LinkPlan, Load, Mail, NamePlan, Program, Scenario, Swarm
+from .scenario import Behaviour, Expect, Fault, HostPlan, LinkPlan, Load, Mail, NamePlan, Program, Scenario, Swarm
 from .scenario_options import (
     FAULT_OPTIONS,
     FAULTS,
     AtOptions,
+    BehaviourOptions,
     ExpectOptions,
     FileOptions,
     HostOptions,
@@ -105,6 +106,10 @@ class _Writer:
         yield from _said(HostOptions.environment, plan.environment)
         yield from _said(HostOptions.clock_skew, plan.clock_skew_seconds)
         yield from _said(HostOptions.clock_rate, plan.clock_rate)
+        yield from _said(HostOptions.ports, plan.sink.ports)
+        yield from _said(HostOptions.offers, plan.sink.offers)
+        yield from _said(HostOptions.lmtp, plan.sink.lmtp)
+        yield from map(_behaviour, plan.sink.behaviours)
         sources = dict(plan.file_sources)
         for path, octets in plan.files:
             if sources.get(path) != "":
@@ -122,8 +127,31 @@ class _Writer:
         return _said(FileOptions.text, text, always=True)
 
 
+def _behaviour(behaviour: Behaviour) -> str:
+    return _line(
+        f"Behaviour {quoted(behaviour.name)}",
+        _said(BehaviourOptions.turn, behaviour.turn.value, always=True),
+        _said(BehaviourOptions.way, behaviour.way.value),
+        _said(BehaviourOptions.reply, behaviour.reply),
+        _said(BehaviourOptions.after, behaviour.after_seconds),
+        _said(BehaviourOptions.recipients, behaviour.recipients),
+        _said(BehaviourOptions.share, behaviour.share),
+        _said(BehaviourOptions.times, behaviour.times),
+        _said(BehaviourOptions.mails, behaviour.mails),
+    )
+
+
 def _name(plan: NamePlan) -> str:
-    return _line(f"Name {quoted(plan.name)}", _said(NameOptions.hosts, plan.hosts, always=True))
+    return _line(
+        f"Name {quoted(plan.name)}",
+        _said(NameOptions.hosts, plan.hosts),
+        _said(NameOptions.mx, plan.mx),
+        _said(NameOptions.records, plan.records),
+        _said(NameOptions.answer, plan.answer.value),
+        _said(NameOptions.after, plan.after_seconds),
+        _said(NameOptions.lost, plan.lost),
+        _said(NameOptions.truncated, plan.truncated),
+    )
 
 
 def _link(plan: LinkPlan) -> str:
@@ -149,6 +177,7 @@ def _load(load: Load) -> Iterator[str]:
     yield from _said(LoadOptions.recipient_count, load.recipients)
     yield from _said(LoadOptions.session_mails, load.session_mails)
     yield from _said(LoadOptions.leaves, load.leaves)
+    yield from _said(LoadOptions.notify, load.notify)
 
 
 def _mail(mail: Mail) -> str:
@@ -163,6 +192,7 @@ def _mail(mail: Mail) -> str:
         _said(MailOptions.octets, mail.octets),
         _said(MailOptions.session, mail.session),
         _said(MailOptions.leaves, mail.leaves.value),
+        _said(MailOptions.notify, mail.notify),
     )
 
 
@@ -196,4 +226,6 @@ def _expect(expect: Expect) -> Iterator[str]:
     yield from _said(ExpectOptions.drained_within, expect.drained_within_seconds)
     yield from _said(ExpectOptions.heal, expect.heal.value)
     yield from _said(ExpectOptions.sufficient, expect.sufficient)
+    yield from _said(ExpectOptions.reported, expect.reported)
+    yield from _said(ExpectOptions.duplicates, expect.duplicates)
     yield from _said(ExpectOptions.marks, expect.marks)

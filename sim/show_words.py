@@ -30,10 +30,17 @@ MEANINGS = {
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."
     ),
     "prompt": "While nothing is broken no attempt to deliver fails, and no mail waits.",
+    "bounced_once": "Whoever sent a mail that failed hears of it once, and not if it arrived.",
+    "no_bounce_of_a_bounce": "Nobody is sent a notification about a notification.",
+    "reported_right": "What a notification says is so: who sent, for whom it failed, what the server answered.",
+    "best_mx_first": "Mail goes to the best mail exchanger of its domain that works, to a worse one before it waits.",
+    "retried_in_time": "Mail that was put off is tried again when the configuration says, not before, not much later.",
+    "throttled": "No more mail is delivered than a throttle of the configuration permits, nor less, where more waits.",
     "records_agree": (
         "The records that the log is made of agree with what clients were told: what was accepted is recorded as "
         "received, what arrived as delivered, and nothing ends twice."
     ),
+    "logs_agree": "Every line of the mainlog is one thing that happened, and everything that happened is a line of it.",
     "answered": "A client that nothing disturbs gets an answer: nobody waits in vain, or is put off, without a cause.",
     "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
@@ -77,6 +84,10 @@ FAULTS = {
     FaultKind.ONE_WAY: ("one-way cut", "are cut off one way: nothing passes from the first", "reach each other again"),
     FaultKind.HOLD: ("hold", "have what they send each other held back", "get what was held back"),
     FaultKind.SLOW_LINK: ("slow link", "have a slow link: {amount:g} s more each way", "have a fast link again"),
+    FaultKind.DNS_SERVFAIL: ("SERVFAIL", "answers every question of DNS with SERVFAIL", "answers truly again"),
+    FaultKind.DNS_SLOW: ("slow DNS", "answers questions of DNS {amount:g} s late", "answers at once again"),
+    FaultKind.DNS_LOST: ("lost DNS", "leaves questions of DNS unanswered (one in {share})", "answers all again"),
+    FaultKind.DNS_TRUNCATED: ("DNS over TCP", "answers questions of DNS over TCP alone", "answers over UDP again"),
     FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
 }
 

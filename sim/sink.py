@@ -1,17 +1,28 @@
-"""Where mail ends up: an SMTP server of the simulator's own that keeps every message it accepts, durably, on its disk.
+"""Where mail ends up: an SMTP or LMTP server of the simulator's own that keeps every message it accepts, durably.
 
 A message is one file below ``FOLDER``: a line ``<forward-path>`` for each RCPT, an empty line, the Return-Path of final
-delivery, the content as it came. It is synced, and its name too, before the server says 250.
+delivery, the content as it came. It is synced, and its name too, before the server says 250. A ``Behaviour`` of its
+plan makes it refuse, wait, leave, or lose its answer. What it did not offer it does not know, and says so with 5yz.
+
+It shares no protocol code with the product, since what it heard is what the product's records are judged by. That it
+tells ``note``, outside of the simulated process, so that a killed sink still gives evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import ssl
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import count
 
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.disk import (
     Close,
     Create,
@@ -23,34 +34,80 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
-from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.smtp import replies
-from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Data, Event, Hello, Mail, Rcpt, Reset
-from momentum_trio.protocol.smtp.server import Server
-from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+
+from .letter import name_in
+from .scenario import Behaviour, SinkPlan, Turn, Way
 
 FOLDER, UNFINISHED = "/var/sink/new", "/var/sink/tmp"
-PORT, BACKLOG = 25, 100
+CERTIFICATE, KEY = "/etc/sink/certificate.pem", "/etc/sink/key.pem"
+BACKLOG = 100
 SILENCE_SECONDS = 300.0
 RECEIVE_OCTETS = 65536
+LINE_OCTETS_MAX = 4096  # RFC 5321 section 4.5.3.1.4 has 512, extensions add to it
+CONTENT_OCTETS_MAX = 50_000_000
 ACCEPT_PAUSE_SECONDS = 1.0  # when there is no descriptor for a connection
+TIMES_MAX = 200_000  # occasions of a behaviour that are counted; later ones are not its any more
 BOOT_STEPS = [
     *(MakeDirectory(place, 0o755) for place in (FOLDER, UNFINISHED)),
     *(SyncDirectory(place) for place in ("/", "/var", "/var/sink")),
 ]
 
+_PATH = re.compile(r"(?i)(FROM|TO):<([^>]*)>((?: \S+)*)\s*\Z")
+_PARAMETERS = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"} | {
+    "NOTIFY": "DSN",
+    "ORCPT": "DSN",
+}
+"""The parameters of MAIL and RCPT, and the extension each belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something a sink did. at: the kernel's time. peer, local: address and port of both ends.
+
+    turn: where in the session; forward_path: at RCPT, and at CONTENT and STORED one for each recipient. mail: the name
+    in the content. reply: what was said; empty where nothing was. place: the file it was kept in.
+    """
+
+    host: str
+    at: float
+    turn: Turn
+    peer: str
+    local: str
+    reply: str = ""
+    reverse_path: str = ""
+    forward_path: str = ""
+    parameters: str = ""
+    mail: str = ""
+    place: str = ""
+
+
+Note = Callable[[Heard], object]
+
+
+def _nothing(heard: Heard) -> None:
+    """Nobody wants to know."""
+
 
 async def run_sink(
     machine: Machine,
-    ports: tuple[int, ...] = (PORT,),
+    plan: SinkPlan | None = None,
+    note: Note = _nothing,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Accept mail on *ports* of every address until cancelled. started: the sockets are bound. OSError of the disk."""
+    """Accept mail on the ports of *plan*, at every address, until cancelled.
+
+    started: the sockets are bound. Raises OSError of the disk; where STARTTLS is offered, of CERTIFICATE and KEY.
+    """
+    plan = SinkPlan() if plan is None else plan
     await machine.disk.perform(BOOT_STEPS)
-    sink = Sink(machine)
+    context = None
+    if "STARTTLS" in plan.offers:
+        assert machine.tls is not None
+        context = await machine.tls.server_context(TlsTerms(CERTIFICATE, KEY))
+    sink = Sink(machine, plan, note, context)
     async with trio.open_nursery() as nursery:
-        for port in ports:
+        for port in plan.ports:
             for family, address in ((trio.socket.AF_INET, "0.0.0.0"), (trio.socket.AF_INET6, "::")):
                 nursery.start_soon(sink.accept, nursery, await _listen(family, address, port))
         task_status.started()
@@ -59,16 +116,13 @@ async def run_sink(
 class Sink:
     """One life of a sink."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._disk = machine.disk
+    def __init__(self, machine: Machine, plan: SinkPlan, note: Note, context: ssl.SSLContext | None) -> None:
+        self.machine = machine
+        self.plan = plan
+        self.note = note
+        self.context = context
         self._names = (f"{machine.process.pid}-{number}" for number in count(1))
-        self._terms = Terms(
-            machine.process.hostname,
-            Reply.of(f"220 {machine.process.hostname} sink"),
-            ("PIPELINING", "8BITMIME", "SIZE"),
-            pedantic_addresses=False,
-            lone_line_ends_in_body=LoneLineEnds.IGNORE,
-        )
+        self._met: Counter[tuple[str, str, str]] = Counter()  # behaviour, sender, recipient
 
     async def accept(self, nursery: trio.Nursery, listening: trio.socket.SocketType) -> None:
         """Accept on one socket for ever."""
@@ -84,73 +138,332 @@ class Sink:
     async def _session(self, socket: trio.socket.SocketType) -> None:
         with socket:
             try:
-                await self._converse(socket)
-            except (OSError, trio.TooSlowError):
+                await Session(self, socket).run()
+            except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, Over):
                 return  # the client will come again
 
-    async def _converse(self, socket: trio.socket.SocketType) -> None:
-        server, letter = Server(self._terms), Letter()
-        server.begin()
-        while True:
-            with trio.fail_after(SILENCE_SECONDS):
-                await _send(socket, server.octets_to_send())
-                if server.closed:
-                    return
-                server.receive(await socket.recv(RECEIVE_OCTETS))
-            while (event := server.next_event()) is not None:
-                letter.take(event)
-                if event.needs_answer:
-                    server.answer(await self._answer(event, letter))
+    def behaviour(self, turn: Turn, sender: str, recipients: Sequence[str], mails: int) -> Behaviour | None:
+        """The first that applies."""
+        for behaviour in self.plan.behaviours:
+            if behaviour.turn is turn and mails >= behaviour.mails and self._applies(behaviour, sender, recipients):
+                return behaviour
+        return None
 
-    async def _answer(self, event: Event, letter: Letter) -> Reply | None:
-        if not isinstance(event, ContentEnd) or event.fault is not None:
-            return None
-        try:
-            await self._keep(letter.octets())
-        except OSError:
-            return replies.TRANSACTION_FAILED
-        return replies.OK
+    def _applies(self, behaviour: Behaviour, sender: str, recipients: Sequence[str]) -> bool:
+        meant = [path for path in recipients if not behaviour.recipients or _is_one(path, behaviour.recipients)]
+        if (behaviour.recipients or recipients) and not meant:
+            return False
+        if behaviour.share < 1.0 and self.machine.entropy.fraction() >= behaviour.share:
+            return False
+        if behaviour.times:
+            key = (behaviour.name, sender, meant[0] if meant else "")
+            if self._met[key] >= behaviour.times or len(self._met) >= TIMES_MAX:
+                return False
+            self._met[key] += 1
+        return True
 
-    async def _keep(self, octets: bytes) -> None:
-        """Store one message durably. After an OSError nothing of it is left, as far as the disk lets us."""
-        name = next(self._names)
+    async def keep(self, octets: bytes) -> str:
+        """Store one message durably; where. After an OSError nothing of it is left, as far as the disk lets us."""
+        name, disk = next(self._names), self.machine.disk
         file, place = File(f"{UNFINISHED}/{name}"), f"{FOLDER}/{name}"
         try:
-            await self._disk.perform([Create(file, 0o600), Write(file, 0, [octets]), Sync(file), Close(file)])
-            await self._disk.perform([Rename(file.path, place), SyncDirectory(FOLDER)])
+            await disk.perform([Create(file, 0o600), Write(file, 0, [octets]), Sync(file), Close(file)])
+            await disk.perform([Rename(file.path, place), SyncDirectory(FOLDER)])
         except OSError:
             try:
-                await self._disk.perform([Close(file), *(Unlink(path, missing_ok=True) for path in (file.path, place))])
+                await disk.perform([Close(file), *(Unlink(path, missing_ok=True) for path in (file.path, place))])
             except OSError:
                 pass  # it may appear: the client was told 451 and may send it twice
             raise
+        return place
 
 
+class Over(Exception):
+    """The session is over."""
+
+
+@dataclass(slots=True)
 class Letter:
-    """The mail transaction of one session, as it comes in."""
+    """The mail transaction of a session. parameters: what MAIL came with; of each forward-path, what its RCPT did."""
 
-    def __init__(self) -> None:
-        self._reverse_path = ""
-        self._forward_paths: list[str] = []
-        self._parts: list[bytes] = []
+    reverse_path: str | None = None
+    parameters: str = ""
+    forward_paths: dict[str, str] = field(default_factory=dict)
+    octets: bytearray = field(default_factory=bytearray)
 
-    def take(self, event: Event) -> None:
-        """The next event of the session."""
-        match event:
-            case Hello() | Mail() | Reset():
-                self._forward_paths, self._parts = [], []
-                self._reverse_path = event.reverse_path if isinstance(event, Mail) else ""
-            case Rcpt():
-                self._forward_paths.append(event.forward_path)
-            case Data():
-                self._parts = []
-            case ContentPart() | ContentEnd():
-                self._parts.append(event.octets)
+    def kept(self, paths: Sequence[str]) -> bytes:
+        """As it is kept for *paths*."""
+        lines = [*(f"<{path}>\n" for path in paths), "\n", f"Return-Path: <{self.reverse_path or ''}>\n"]
+        return "".join(lines).encode() + bytes(self.octets)
 
-    def octets(self) -> bytes:
-        """As kept."""
-        paths = [f"<{path}>\n" for path in self._forward_paths]
-        return "".join([*paths, "\n", f"Return-Path: <{self._reverse_path}>\n"]).encode() + b"".join(self._parts)
+
+class Session:
+    """One connection."""
+
+    def __init__(self, sink: Sink, socket: trio.socket.SocketType) -> None:
+        self._sink, self._plan, self._socket = sink, sink.plan, socket
+        self._stream: trio.abc.Stream = trio.SocketStream(socket)
+        self._name = sink.machine.process.hostname
+        self._peer, self._local = _shown(socket.getpeername()), _shown(socket.getsockname())
+        self._in, self._out = bytearray(), bytearray()
+        self._letter = Letter()
+        self._mails = 0
+        self._greeted = self._secure = False
+        self._silence = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Converse until it is over. Raises Over, OSError, trio.TooSlowError."""
+        await self._turn(Turn.CONNECT, f"220 {self._name} sink")
+        while True:
+            verb, _, rest = (await self._line()).partition(" ")
+            await self._command(verb.upper(), rest)
+
+    async def _command(self, verb: str, rest: str) -> None:
+        match verb:
+            case "EHLO" | "HELO" | "LHLO" if (verb == "LHLO") is self._plan.lmtp:
+                await self._hello(verb)
+            case "MAIL" | "RCPT" if path := _PATH.match(rest):
+                await (self._mail(path) if verb == "MAIL" else self._rcpt(path))
+            case "DATA" if not rest:
+                await self._data()
+            case "BDAT" if "CHUNKING" in self._plan.offers:
+                await self._bdat(rest)
+            case "RSET" | "NOOP":
+                self._letter = self._letter if verb == "NOOP" else Letter()
+                self._say("250 2.0.0 OK")
+            case "STARTTLS" if self._sink.context is not None and not self._secure:
+                await self._starttls()
+            case "QUIT":
+                self._say("221 2.0.0 bye")
+                await self._flush()
+                raise Over
+            case "MAIL" | "RCPT" | "DATA":
+                self._say("501 5.5.4 syntax error")
+            case _:
+                self._say("500 5.5.2 unknown command")
+
+    async def _hello(self, verb: str) -> None:
+        self._letter = Letter()
+        offers = [word for word in self._plan.offers if word != "STARTTLS" or not self._secure]
+        lines = [self._name] if verb == "HELO" else [self._name, *offers]
+        said = "\r\n".join(f"250{' ' if line is lines[-1] else '-'}{line}" for line in lines)
+        self._greeted = await self._turn(Turn.EHLO, said)
+
+    async def _starttls(self) -> None:
+        assert self._sink.context is not None
+        self._say("220 2.0.0 go ahead")
+        await self._flush()
+        if self._in:
+            raise Over  # commands before the handshake are nobody's (CVE-2011-0411)
+        self._stream = stream = trio.SSLStream(
+            trio.SocketStream(self._socket), self._sink.context, server_side=True, https_compatible=True
+        )
+        with trio.fail_after(SILENCE_SECONDS):
+            await stream.do_handshake()
+        self._secure, self._greeted, self._letter = True, False, Letter()
+
+    async def _mail(self, path: re.Match[str]) -> None:
+        if path[1].upper() != "FROM" or not self._greeted or self._letter.reverse_path is not None:
+            self._say("503 5.5.1 bad sequence of commands")
+        elif unknown := self._unknown(path[3]):
+            self._say(f"555 5.5.4 {unknown} was not offered")
+        elif await self._turn(Turn.MAIL, "250 2.1.0 OK", path[2]):
+            self._letter = Letter(path[2], path[3].strip())
+
+    async def _rcpt(self, path: re.Match[str]) -> None:
+        sender = self._letter.reverse_path
+        if path[1].upper() != "TO" or sender is None:
+            self._say("503 5.5.1 bad sequence of commands")
+        elif unknown := self._unknown(path[3]):
+            self._say(f"555 5.5.4 {unknown} was not offered")
+        elif await self._turn(Turn.RCPT, "250 2.1.5 OK", sender, (path[2],), path[3].strip()):
+            self._letter.forward_paths[path[2]] = path[3].strip()
+
+    def _unknown(self, parameters: str) -> str:
+        """The first of *parameters* that belongs to nothing that was offered."""
+        for word in parameters.split():
+            keyword = word.partition("=")[0].upper()
+            if _PARAMETERS.get(keyword, "") not in self._plan.offers:
+                return keyword
+        return ""
+
+    # content
+
+    async def _data(self) -> None:
+        letter = self._letter
+        if not letter.forward_paths or letter.octets:
+            self._say("503 5.5.1 bad sequence of commands")
+            return
+        if not await self._turn(Turn.DATA, "354 go ahead", letter.reverse_path or "", tuple(letter.forward_paths)):
+            return
+        while (line := await self._raw_line()) != b".\r\n":
+            letter.octets += line[1:] if line.startswith(b".") else line
+            if len(letter.octets) > CONTENT_OCTETS_MAX:
+                raise Over
+        await self._end()
+
+    async def _bdat(self, rest: str) -> None:
+        size, _, last = rest.partition(" ")
+        if not size.isdigit() or int(size) > CONTENT_OCTETS_MAX or last.upper() not in ("", "LAST"):
+            self._say("501 5.5.4 syntax error")
+            raise Over
+        octets = await self._octets(int(size))
+        if not self._letter.forward_paths:
+            self._say("503 5.5.1 bad sequence of commands")
+            return
+        self._letter.octets += octets
+        if last:
+            await self._end()
+        else:
+            self._say(f"250 2.0.0 {size} octets")
+
+    async def _end(self) -> None:
+        """All of a content is there: refuse it or keep it, as SMTP for all, as LMTP for each recipient."""
+        letter, self._letter = self._letter, Letter()
+        self._mails += 1
+        paths = tuple(letter.forward_paths)
+        groups = [(path,) for path in paths] if self._plan.lmtp else [paths]
+        taken = [group for group in groups if await self._takes(letter, group)]
+        try:
+            place = await self._sink.keep(letter.kept([path for group in taken for path in group])) if taken else ""
+        except OSError:
+            for group in taken:
+                self._say("451 4.3.0 transaction failed")
+                self._tell(Turn.CONTENT, "451 4.3.0 transaction failed", letter, group)
+            return
+        for group in taken:
+            await self._turn(
+                Turn.STORED, f"250 2.0.0 OK {place.rpartition('/')[2]}", "", group, letter=letter, at=place
+            )
+
+    async def _takes(self, letter: Letter, group: tuple[str, ...]) -> bool:
+        """Whether nothing is said against *letter* for *group*."""
+        if any(octet > 127 for octet in letter.octets) and "BODY=8BITMIME" not in letter.parameters.upper():
+            self._say("554 5.6.3 eight bits, and nobody said so")
+            self._tell(Turn.CONTENT, "554 5.6.3 eight bits, and nobody said so", letter, group)
+            return False
+        return await self._turn(Turn.CONTENT, "", letter.reverse_path or "", group, letter=letter)
+
+    # behaviours
+
+    async def _turn(
+        self,
+        turn: Turn,
+        usual: str,
+        sender: str = "",
+        recipients: tuple[str, ...] = (),
+        parameters: str = "",
+        *,
+        letter: Letter | None = None,
+        at: str = "",
+    ) -> bool:
+        """Answer as ever or as a behaviour says; whether that is no refusal. usual: empty where nothing is said yet."""
+        sender = sender if letter is None else letter.reverse_path or ""
+        behaviour = self._sink.behaviour(turn, sender, recipients, self._mails)
+        reply = usual
+        if behaviour is not None:
+            await self._act(behaviour, lambda: self._tell_of(turn, "", letter, sender, recipients, parameters, at))
+            reply = behaviour.reply or usual
+        self._tell_of(turn, reply, letter, sender, recipients, parameters, at)
+        if reply:
+            self._say(reply)
+        if reply.startswith("421") or (turn is Turn.CONNECT and reply[:1] != "2"):
+            await self._flush()
+            raise Over
+        return not reply or reply[0] in "23"
+
+    async def _act(self, behaviour: Behaviour, tell: Callable[[], object]) -> None:
+        """Wait, and leave where *behaviour* says so: then *tell* is called, and Over raised."""
+        if behaviour.after_seconds:
+            await self._flush()
+            await trio.sleep(behaviour.after_seconds)
+        if behaviour.way is Way.ANSWER:
+            return
+        tell()
+        if behaviour.way is Way.SILENCE:
+            while await self._stream.receive_some(RECEIVE_OCTETS):
+                pass
+        elif behaviour.way is Way.RESET:
+            self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise Over
+
+    def _tell_of(
+        self,
+        turn: Turn,
+        reply: str,
+        letter: Letter | None,
+        sender: str,
+        recipients: tuple[str, ...],
+        parameters: str,
+        place: str,
+    ) -> None:
+        if letter is None:
+            self._note(turn, reply, sender, recipients[0] if turn is Turn.RCPT else "", parameters)
+        elif reply or place or turn is Turn.STORED:
+            self._tell(turn, reply, letter, recipients, place)
+
+    def _tell(self, turn: Turn, reply: str, letter: Letter, group: tuple[str, ...], place: str = "") -> None:
+        name = name_in(bytes(letter.octets)) or ""
+        for path in group:
+            parameters = letter.forward_paths[path]
+            self._note(turn, reply, letter.reverse_path or "", path, parameters, name, place)
+
+    def _note(
+        self,
+        turn: Turn,
+        reply: str,
+        sender: str,
+        path: str = "",
+        parameters: str = "",
+        mail: str = "",
+        place: str = "",
+    ) -> None:
+        at = trio.current_time()
+        self._sink.note(
+            Heard(self._name, at, turn, self._peer, self._local, reply, sender, path, parameters, mail, place)
+        )
+
+    # octets
+
+    def _say(self, reply: str) -> None:
+        self._out += reply.encode() + b"\r\n"
+
+    async def _flush(self) -> None:
+        if self._out:
+            octets, self._out = bytes(self._out), bytearray()
+            with trio.fail_after(SILENCE_SECONDS):
+                await self._stream.send_all(octets)
+
+    async def _receive(self) -> None:
+        """More octets; before that all that was said goes out. Raises Over at the end."""
+        await self._flush()
+        with trio.fail_after(SILENCE_SECONDS):
+            octets = await self._stream.receive_some(RECEIVE_OCTETS)
+        if not octets:
+            raise Over
+        self._in += octets
+
+    async def _line(self) -> str:
+        line = await self._raw_line(LINE_OCTETS_MAX)
+        return line.decode("utf-8", "replace").rstrip("\r\n ")
+
+    async def _raw_line(self, octets_max: int = CONTENT_OCTETS_MAX) -> bytes:
+        looked = 0
+        while (end := self._in.find(b"\r\n", looked)) < 0:
+            looked = max(0, len(self._in) - 1)
+            if looked > octets_max:
+                raise Over
+            await self._receive()
+        line = bytes(self._in[: end + 2])
+        del self._in[: end + 2]
+        return line
+
+    async def _octets(self, count: int) -> bytes:
+        while len(self._in) < count:
+            await self._receive()
+        octets = bytes(self._in[:count])
+        del self._in[:count]
+        return octets
 
 
 def kept(octets: bytes) -> Iterator[tuple[str, bytes]]:
@@ -161,6 +474,14 @@ def kept(octets: bytes) -> Iterator[tuple[str, bytes]]:
             yield line.decode().removeprefix("<").removesuffix(">"), content
 
 
+def _is_one(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _shown(address: tuple[object, ...]) -> str:
+    return f"[{address[0]}]:{address[1]}" if ":" in str(address[0]) else f"{address[0]}:{address[1]}"
+
+
 async def _listen(family: int, address: str, port: int) -> trio.socket.SocketType:
     socket = trio.socket.socket(family)
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
@@ -169,8 +490,3 @@ async def _listen(family: int, address: str, port: int) -> trio.socket.SocketTyp
     await socket.bind((address, port))
     socket.listen(BACKLOG)
     return socket
-
-
-async def _send(socket: trio.socket.SocketType, octets: bytes) -> None:
-    while octets:
-        octets = octets[await socket.send(octets) :]

@@ -27,7 +27,11 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NoReturn, Protocol
 
+from cryptography.x509.verification import PolicyBuilder
+
 SEED_OCTETS = 32
+
+PolicyBuilder().time(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))  # it keeps the class it meets first
 
 
 class Sources(Protocol):

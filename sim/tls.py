@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
 from momentum_trio.machine.disk import READ_OCTETS_MAX, Close, File, Open, Read
-from momentum_trio.machine.os_tls import make_context
+from momentum_trio.machine.os_tls import make_client_context, make_context
 
 from .kernel import Kernel
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .host import Life
 
 OPENSSL_SUCCESS = 1
+TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+"""What a simulated system trusts; whoever needs it puts it there."""
 
 _Fill = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _Status = ctypes.CFUNCTYPE(ctypes.c_int)
@@ -110,17 +112,39 @@ class SimTls:
     async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
         """As ``OsTls`` makes it, without session tickets. OpenSSL gets the files by descriptor, from memory."""
         with ExitStack() as open_files:
-            paths = {}
-            for path in dict.fromkeys((terms.certificate, terms.key, terms.client_ca)):
-                paths[path] = path and open_files.enter_context(_in_memory(await self._octets(path)))
+            place = await self._in_memory(open_files, terms.certificate, terms.key, terms.client_ca)
             context = make_context(
                 replace(
-                    terms, certificate=paths[terms.certificate], key=paths[terms.key], client_ca=paths[terms.client_ca]
+                    terms,
+                    certificate=place[terms.certificate],
+                    key=place[terms.key],
+                    client_ca=place[terms.client_ca],
                 )
             )
-        context.num_tickets = 0
-        context.options |= ssl.OP_NO_TICKET
-        return context
+        return _without_tickets(context)
+
+    async def client_context(self, terms: ClientTlsTerms) -> ssl.SSLContext:
+        """As ``OsTls`` makes it. What the system trusts is the file TRUSTED of the simulated disk."""
+        if terms.verify and not terms.authorities:
+            terms = replace(terms, authorities=TRUSTED)
+        with ExitStack() as open_files:
+            place = {"": ""} | await self._in_memory(open_files, *terms.files)
+            context = make_client_context(
+                replace(
+                    terms,
+                    certificate=place[terms.certificate],
+                    key=place.get(terms.key, ""),
+                    authorities=place.get(terms.authorities, ""),
+                )
+            )
+        return _without_tickets(context)
+
+    async def _in_memory(self, open_files: ExitStack, *paths: str) -> dict[str, str]:
+        """Where OpenSSL finds the octets of each of *paths* while *open_files* are open."""
+        place = {}
+        for path in dict.fromkeys(paths):
+            place[path] = path and open_files.enter_context(_in_memory(await self._octets(path)))
+        return place
 
     async def _octets(self, path: str) -> bytes:
         disk, file = self._life.machine.disk, File(path)
@@ -131,6 +155,14 @@ class SimTls:
                 await disk.perform([Close(file)])
         assert isinstance(octets, bytes)
         return octets
+
+
+def _without_tickets(context: ssl.SSLContext) -> ssl.SSLContext:
+    """*context*, without what holds the real time."""
+    if context.protocol == ssl.PROTOCOL_TLS_SERVER:
+        context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
+    return context
 
 
 @contextmanager

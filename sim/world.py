@@ -59,6 +59,7 @@ class World:
         self.names = Resolver()
         self.hosts: dict[str, Host] = {}
         self.records: list[tuple[Life, Record]] = []
+        self.record_times: list[float] = []  # the kernel's, of each record
         self.findings: list[SimulationFailure] = []
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
@@ -202,6 +203,7 @@ class World:
         """A record was published by a living process."""
         if len(self.records) < RECORDS_MAX:
             self.records.append((life, record))
+            self.record_times.append(self.kernel.now)
 
     # -- for drivers
 

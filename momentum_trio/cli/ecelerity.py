@@ -26,8 +26,9 @@ from momentum_trio.console.facade import ApplyError, ListenReport, ListenState
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import parse_address
-from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
-from momentum_trio.node.node import Ended, Started, run_node
+from momentum_trio.node.configuration import read_configuration, unbuilt
+from momentum_trio.node.node import Ended, Started, about, run_node
+from momentum_trio.node.privilege import whom_to_become
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import LISTENERS
 from momentum_trio.reception.reception_options import ReceptionOptions
@@ -76,13 +77,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _check(path: str, strict: bool) -> int:
-    tree = await read_configuration(os_machine(), path, Schema.load(DECLARED))
+    machine = os_machine()
+    tree = await read_configuration(machine, path, Schema.load(DECLARED))
     notes = unbuilt(tree, LISTENERS)
+    whom_to_become(machine, tree)
     if tree.warnings:
         _complain(render(tree.warnings, tree.sources()))
     if strict and notes:
         raise ApplyError(notes)
-    for note in (*notes, *without_effect(tree), *warnings(tree)):
+    for note in about(machine, tree):
         _complain(f"warning: {note}")
     print("Configuration valid")
     return GOOD

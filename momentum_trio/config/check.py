@@ -26,6 +26,8 @@ HINTS_MAX = 50  # looking for the nearest name is slow; behind these it is not d
 
 _SURELY_MEANT = 0.9  # Enable for Enabled, but not Idle_Timeout for Idle_Time
 
+_NEEDED = {"dkim_domain": ("key", "selector")}  # in the scope itself or in the one around it
+
 LISTENER_KINDS = (
     "control_listener",
     "eccluster_listener",
@@ -94,6 +96,15 @@ class _Check:
         entry = self._schema.scopes.get(scope.kind)
         if entry is not None and kinds[-1] in entry.containers and not entry.is_opaque and not entry.is_out_of_scope:
             yield from self._scope(scope, (*kinds, scope.kind))
+            for inner in scope.members.values():
+                yield from self._missing(inner, scope)
+
+    def _missing(self, scope: Scope, around: Scope) -> Iterator[ConfigError]:
+        """What *scope* cannot be without."""
+        for key in _NEEDED.get(scope.kind, ()):
+            if key not in scope.settings and key not in around.settings:
+                problem = f"there is no {key}, here or in {self._schema.scope_name(around.kind)}"
+                yield ConfigError(scope.at, scope.name, problem, f"write {key} = VALUE")
 
     def _head(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
         """Whether the scope may stand here, with the instance it has."""

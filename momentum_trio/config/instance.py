@@ -14,7 +14,7 @@ from momentum_trio.net.netblock import Netblock
 
 INSTANCE_TEXT_MAX = 4096
 _DESTINATIONS = frozenset(("domain", "host"))
-_ANY_CASE = frozenset(("manager", "node"))
+_ANY_CASE = frozenset(("dkim_domain", "manager", "node"))
 
 
 def instance_key(kind: str, instance: str) -> str:

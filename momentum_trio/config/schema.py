@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
@@ -21,6 +21,8 @@ NEAREST_CUTOFF = 0.6
 
 # Containers the original lacks: Peer is allowed in all six listeners (docs/differences.md).
 OUR_CONTAINERS: Mapping[str, frozenset[str]] = {"peer": frozenset(("eccluster_listener", "msgcserver_listener"))}
+# Scopes that the table leaves out because they stand in extension modules of the original: name, container, meaning.
+_MODULE_SCOPES = (("dkim_domain", "opendkim", "How mail of one author's domain is signed."),)
 # Options whose value is never printed, although no code of ours declares them (SECURITY.md, Secrets).
 SECRET_NAMES = frozenset(
     ("gcm_authorization_token_id", "http_basic_auth", "outbound_smtp_auth_pass", "xmpp_dialback_secret")
@@ -33,8 +35,8 @@ _BRACKETED: Mapping[str, Kind[Any]] = {"gateway": REMOTE, "routes": REMOTES}
 class ScopeEntry:
     """A scope. containers: lower-case names of the scopes it may stand in.
 
-    is_named: it carries an instance. is_opaque: an extension module of the original: any content, with or without
-    instance.
+    is_named: it carries an instance. is_opaque: an extension module of the original of which code declares no option:
+    any content, with or without instance.
     """
 
     name: str
@@ -122,7 +124,9 @@ class Schema:
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]], declared: Iterable[Option[Any]] = ()) -> Schema:
         """The schema of the table *rows* overlaid by *declared*."""
-        scopes: dict[str, ScopeEntry] = {}
+        scopes = {
+            name: ScopeEntry(name, frozenset((at,)), True, False, "ours", why) for name, at, why in _MODULE_SCOPES
+        }
         entries: dict[str, list[OptionEntry]] = {}
         for row in rows:
             if row["kind"] == "scope":
@@ -133,9 +137,14 @@ class Schema:
                 for entry in _option_entries(row):
                     entries.setdefault(entry.key, []).append(entry)
         options = {(scope, key): entry for key, found in entries.items() for entry in found for scope in entry.scopes}
+        of_every_module = {key: entry for (scope, key), entry in options.items() if scope == "module"}
         for option in declared:
             entry = _overlaid(option, entries.get(option.key, ()))
-            options.update({(scope_name, entry.key): entry for scope_name in entry.scopes})
+            for scope_name in entry.scopes:
+                if scope_name in scopes and scopes[scope_name].is_opaque:
+                    scopes[scope_name] = replace(scopes[scope_name], is_opaque=False, is_named=True, role="ours")
+                    options.update({(scope_name, key): common for key, common in of_every_module.items()})
+                options[scope_name, entry.key] = entry
         by_option: dict[str, dict[int, OptionEntry]] = {}
         by_scope: dict[str, dict[int, OptionEntry]] = {}
         for (scope_name, key), entry in options.items():

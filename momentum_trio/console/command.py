@@ -61,6 +61,7 @@ class Command:
 
     words: what calls it, lower case. arguments: what may follow, as the synopsis shows it; empty: nothing may.
     meaning: one line. help: what more there is to say. run: does it; raises nothing but what dispatch.py names.
+    module: the scope whose instances take it too, before its words: ``ec_logger:NAME reopen logs``.
     candidates: what the next word could be, where ``request.rest`` holds the whole words before it.
     """
 
@@ -69,6 +70,7 @@ class Command:
     run: Callable[[Request], Awaitable[Answer]]
     arguments: str = ""
     help: str = ""
+    module: str = ""
     candidates: Callable[[Request], Sequence[str]] = field(default=_nothing)
 
     @property

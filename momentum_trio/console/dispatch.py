@@ -61,7 +61,10 @@ class Dispatch:
         if _first(line) == JSON_PREFIX:
             line, form = line[len(JSON_PREFIX) :].lstrip(), "json"
         masked = self._masked(line)
+        module, line = self._module(line)
         for command in sorted(self.commands, key=lambda command: -len(command.words)):
+            if module and command.module != module:
+                continue
             if (rest := _after(line, command.words)) is not None:
                 return Call(line, masked, form, command, self._request(operator, rest))
         return Call(line, masked, form, None, self._request(operator, line))
@@ -94,6 +97,13 @@ class Dispatch:
             return failure("\n".join(map(_sentence, errors.errors)) if short else errors.render())
         except ApplyError as error:
             return failure("\n".join(error.problems))
+
+    def _module(self, line: str) -> tuple[str, str]:
+        """The scope of the module that *line* is for, and the line for it: ``ec_logger:NAME reopen logs``."""
+        scope, colon, instance = _first(line).partition(":")
+        if colon and self.administration.tree.root.child(scope, instance) is not None:
+            return scope, line.split(maxsplit=1)[1] if " " in line else ""
+        return "", line
 
     def _request(self, operator: Operator, rest: str) -> Request:
         return Request(operator, rest, self.administration, self.commands)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, INTEGER, SECONDS, THROTTLE, either, one_of, quoted, word_of
-from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.host_kind import NEXT_HOP
+from momentum_trio.config.kind import BOOLEAN, COUNT, INTEGER, SECONDS, THROTTLE, either, one_of
+from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.suspension_options import SuspensionOptions
-from momentum_trio.config.value import Value
-from momentum_trio.net.next_hop import NextHop
 
 # MAILDIR and BLACKHOLE are ours: the original delivers locally with modules of its own.
 METHOD_WORDS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM", "APN", "GCM", "MM7", "MAILDIR", "BLACKHOLE")
@@ -15,14 +14,6 @@ DELIVERY_METHOD = one_of(*METHOD_WORDS)
 
 GATEWAY_METHODS = ("ESMTP", "SMTP", "LMTP", "ECSTREAM")
 """Those that hand mail to another host, which ``Gateway`` can name."""
-
-
-def _next_hop(value: Value) -> NextHop | None:
-    text = word_of(value, "a host, an address or [IPv6]")
-    return NextHop.parse(text) if text else None
-
-
-NEXT_HOP: Kind[NextHop | None] = Kind("string", _next_hop, lambda hop: quoted("" if hop is None else str(hop)))
 
 
 RETRIES_MAX = either(one_of("auto", "none"), COUNT)

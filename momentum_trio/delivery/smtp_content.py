@@ -1,8 +1,17 @@
-"""Content on its way out of custody: small content is held, larger content is read in parts, once to look at it."""
+"""Content on its way out of custody, with the signatures that go in front of it; converted where a server needs that.
+
+Small content is held; larger content is read in parts, once to look at it and to hash it.
+"""
 
 from __future__ import annotations
 
+from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.custody import Contents
+from momentum_trio.delivery.outcome import Bounced, Deferred
+from momentum_trio.delivery.signing import Signer
+from momentum_trio.delivery.smtp_options import AS_IT_IS, STRIPPED, SmtpOptions
+from momentum_trio.mail.mime.seven_bit import Unconvertible, seven_bit, stripped
+from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client_content import Inspection
 from momentum_trio.spool.fault import ContentDamaged
 from momentum_trio.spool.message import Batch
@@ -10,30 +19,91 @@ from momentum_trio.spool.message import Batch
 HELD_OCTETS_MAX = 256 * 1024
 PART_OCTETS = 128 * 1024
 
+CONVERTED_OCTETS_MAX = 8 * 1024 * 1024
+"""Content larger than this is not converted: that is done in memory, and 8 MiB take some 0.2 s."""
+
 
 class OutgoingContent:
-    """The content of one batch, and what is known of it. Raises, when read: KeyError (not in custody), SpoolFault."""
+    """The content of one batch as it is sent, and, once inspected, what is known of it.
 
-    __slots__ = ("_batch", "_contents", "_held", "inspection")
+    octets: its length, signatures included. eight_bit: it has octets that 7-bit transport does not carry.
+    lone_line_ends: it has a CR or LF alone, which only BINARYMIME carries (RFC 5321 section 2.3.8).
+    """
 
-    def __init__(self, contents: Contents, batch: Batch) -> None:
-        self._contents, self._batch = contents, batch
-        self._held: bytes | None = None
-        self.inspection = Inspection()
+    __slots__ = ("_batch", "_chain", "_contents", "_held", "_inspection", "_prefix", "_signer")
 
-    async def inspect(self) -> None:
-        """Look at all of it. Raises also ContentDamaged, when it is not as long as it was."""
-        if self._batch.octets <= HELD_OCTETS_MAX:
+    def __init__(
+        self, contents: Contents, batch: Batch, signer: Signer | None, chain: Chain, converted: bytes | None = None
+    ) -> None:
+        """chain: the outbound scopes that hold for it. converted: what is sent in place of the content in custody."""
+        self._contents, self._batch, self._signer, self._chain = contents, batch, signer, chain
+        self._held = converted
+        self._inspection = Inspection()
+        self._prefix = b""
+
+    @property
+    def octets(self) -> int:
+        return len(self._prefix) + self._inspection.octets
+
+    @property
+    def eight_bit(self) -> bool:
+        return self._inspection.eight_bit
+
+    @property
+    def lone_line_ends(self) -> bool:
+        return self._inspection.lone_line_ends
+
+    async def inspect(self) -> Deferred | None:
+        """Look at all of it, once, and sign it. Returns why it may not go now, else None.
+
+        Raises: KeyError (not in custody), SpoolFault; ContentDamaged, when it is not as long as it was.
+        """
+        is_converted = self._held is not None
+        expected = self._batch.octets if self._held is None else len(self._held)
+        signing = None if self._signer is None else self._signer.signing(self._batch, self._chain, is_converted)
+        if self._held is None and expected <= HELD_OCTETS_MAX:
             self._held = await self._contents.content(self._batch.batch_id)
-            self.inspection.part(self._held)
-        else:
-            while part := await self.part(self.inspection.octets):
-                self.inspection.part(part)
-        if self.inspection.octets != self._batch.octets:
-            raise ContentDamaged(f"{self.inspection.octets} of {self._batch.octets} octets")
+        while part := await self._part(self._inspection.octets):
+            self._inspection.part(part)
+            if signing is not None:
+                signing.part(part)
+        if self._inspection.octets != expected:
+            raise ContentDamaged(f"{self._inspection.octets} of {expected} octets")
+        fields = b"" if signing is None else await signing.fields()
+        if isinstance(fields, Deferred):
+            return fields
+        self._prefix = fields
+        return None
 
     async def part(self, offset: int) -> bytes:
-        """The part that begins at *offset*; empty at the end and beyond."""
+        """The part that begins at *offset* of ``octets``; empty at the end and beyond. Raises: KeyError, SpoolFault."""
+        if offset < len(self._prefix):
+            return self._prefix[offset:] + (self._held or b"")
+        return await self._part(offset - len(self._prefix))
+
+    async def _part(self, offset: int) -> bytes:
+        """The same, of what is signed."""
         if self._held is not None:
             return self._held[offset:]
         return await self._contents.read(self._batch.batch_id, offset, PART_OCTETS)
+
+    async def seven_bit(self) -> OutgoingContent | Deferred | Bounced:
+        """This content for a server that takes neither 8-bit octets nor binary, inspected and signed anew.
+
+        Transform_8BitMime_Content says how, or that it is refused (554 5.6.3). Raises: as ``inspect``.
+        """
+        word = SmtpOptions.resolve(self._chain).eight_bit_transform
+        if word == AS_IT_IS:
+            return _refused("Transform_8BitMime_Content = no")
+        if self._inspection.octets > CONVERTED_OCTETS_MAX:
+            return _refused(f"it has {self._inspection.octets} octets, too many to convert it")
+        whole = self._held if self._held is not None else await self._contents.content(self._batch.batch_id)
+        converted = stripped(whole) if word == STRIPPED else seven_bit(whole)
+        if isinstance(converted, Unconvertible):
+            return _refused(converted.why)
+        content = OutgoingContent(self._contents, self._batch, self._signer, self._chain, converted)
+        return await content.inspect() or content
+
+
+def _refused(why: str) -> Bounced:
+    return Bounced(f"554 5.6.3 [internal] the server takes no such content as it is, and {why}", Stage.IDLE)

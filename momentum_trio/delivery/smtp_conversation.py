@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import struct
-from collections import deque
-from collections.abc import Iterable
 
 import trio
 
+from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.custody import unreadable
+from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.smtp_wire import TlsWire, Wire
+from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
 from momentum_trio.limits.deadline import Deadline
+from momentum_trio.machine import Machine
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client import Client
@@ -21,112 +24,153 @@ from momentum_trio.protocol.smtp.client_event import (
     ContentWanted,
     Ended,
     Event,
-    Ready,
+    TlsWanted,
     Transaction,
     Verdict,
 )
+from momentum_trio.protocol.smtp.client_extensions import Extensions
 from momentum_trio.spool.fault import SpoolFault
 
 RECEIVE_OCTETS = 16 * 1024
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # struct linger
-QUIT_SECONDS = 2.0  # for the reply to QUIT: every outcome is known by then, and waits to be recorded
+QUIT_SECONDS = 2.0  # for the reply to QUIT: nobody waits for what it says
+CUT_SHORT = Reply.of("451 4.3.0 [internal] spool: the content is shorter than it was")
 
 
 class Conversation:
-    """Makes *transactions*, all of the same content, one after the other, and parts.
+    """A conversation that was begun by connecting *socket*: greet, make transactions, part. The socket is the caller's
+    to close.
 
-    verdicts: of the forward-paths of all transactions in their order; those that had no turn are missing. ended: why
-    it ended. octets_sent: all that the connection took.
+    ended: why it is over, once it is. tls_failure: where that was TLS. octets_sent: all that the connection took.
+    Cancellation, of whatever it does: the connection is in the middle of something and good for nothing but to be
+    closed; what the kernel still holds is not sent then, if it may end a content.
     """
 
     def __init__(
         self,
+        machine: Machine,
         socket: trio.socket.SocketType,
+        place: Place,
         client: Client,
         options: SmtpOptions,
-        transactions: Iterable[Transaction],
-        content: OutgoingContent,
+        demand: TlsDemand,
+        chain: Chain,
     ) -> None:
-        self._socket, self._client, self._content = socket, client, content
-        self._transactions = deque(transactions)
-        self._torn = False  # the connection takes no more octets
-        self.verdicts: list[Verdict] = []
-        self.ended: Verdict | None = None
-        self.octets_sent = 0
+        self._machine, self._socket, self._place, self._client = machine, socket, place, client
+        self._demand, self._chain = demand, chain
+        self._wire: Wire = socket
         self._patience = patience(options)
         self._deadline = Deadline(self._patience[client.stage])
+        self._content: OutgoingContent | None = None
+        self._verdicts: tuple[Verdict, ...] = ()
+        self._torn = False  # the connection takes no more octets
+        self.ended: Ended | None = None
+        self.tls_failure: TlsFailure | None = None
+        self.octets_sent = 0
 
-    async def hold(self) -> None:
-        """Converse until nothing is left to say or hear. The socket is the caller's to close.
+    @property
+    def extensions(self) -> Extensions:
+        """What the server offers."""
+        return self._client.extensions
 
-        Cancellation: the connection is in the middle of something and good for nothing but to be closed.
-        """
+    async def greet(self) -> bool:
+        """Hear the greeting and say what comes before mail; whether the server may have some. If not, see *ended*."""
+        await self._converse()
+        return self._client.ready
+
+    async def make(self, transaction: Transaction, content: OutgoingContent) -> tuple[Verdict, ...]:
+        """Make one transaction: what became of each of its forward-paths. *ended* may be set then."""
+        self._content = content
+        self._client.begin(transaction)
+        await self._converse()
+        return self._verdicts
+
+    async def part(self) -> None:
+        """There is nothing more to send."""
+        self._client.quit()
+        await self._converse()
+
+    async def _converse(self) -> None:
+        """Until an order is due, or the conversation is over."""
+        client = self._client
+        deadline = self._deadline = Deadline(self._patience[client.stage])
         try:
-            with self._deadline:
-                while not self._client.closed:
+            with deadline:
+                await self._hear()
+                while not (client.ready or client.closed):
                     await self._send()
                     await self._listen()
         finally:
-            if self._client.stage is Stage.READING_CONFIRMATION:
+            if client.stage is Stage.READING_CONFIRMATION:
                 self._recall()
-        if self._deadline.fired:
-            self._client.silent()
-        while (event := self._client.next_event()) is not None:
-            self._note(event)
+        if deadline.fired:
+            client.silent()
+            await self._hear()
 
     async def _listen(self) -> None:
-        """Hear what the server says next, and act on it."""
+        """Wait for what the server says next, and act on it."""
         client, deadline = self._client, self._deadline
         try:
-            octets = await self._socket.recv(RECEIVE_OCTETS)
+            octets = await self._wire.recv(RECEIVE_OCTETS)
         except OSError:  # a reset: an end like any other
             octets = b""
         if not octets and self._torn:
             client.fail_to_send()
-            return
-        deadline.credit(len(octets))
+        else:
+            deadline.credit(len(octets))
+            client.receive(octets)
         replies_count = client.replies_count
-        client.receive(octets)
-        while (event := client.next_event()) is not None:
-            self._note(event)
-            match event:
-                case Ready() | Concluded() if not client.closed:
-                    self._begin_next()
-                case ContentWanted():
-                    await self._send_content()
+        await self._hear()
         if client.replies_count > replies_count:  # a whole reply, not just octets
             deadline.touch(self._patience[client.stage])
 
-    def _note(self, event: Event) -> None:
+    async def _hear(self) -> None:
+        """Act on the events that there are."""
+        while (event := self._client.next_event()) is not None:
+            await self._act(event)
+
+    async def _act(self, event: Event) -> None:
         match event:
             case Concluded():
-                self.verdicts += event.verdicts
+                self._verdicts = event.verdicts
+            case ContentWanted():
+                await self._send_content()
+            case TlsWanted():
+                await self._secure()
             case Ended():
-                self.ended = event.verdict
+                self.ended = event
 
     def _recall(self) -> None:
         """Nobody waits for the confirmation any more, and what the kernel has not sent yet is not to be sent after all.
 
-        It may be the final dot, after which the server would take what will be sent again.
+        It may be the end of the content, after which the server would take what will be sent again.
         """
         self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, RESET_AT_CLOSE)
 
-    def _begin_next(self) -> None:
-        if self._transactions:
-            self._client.begin(self._transactions.popleft())
+    async def _secure(self) -> None:
+        client = self._client
+        self._deadline.park()  # it has a limit of its own
+        made = await secure(self._machine, self._socket, self._place, self._demand, self._chain)
+        self._deadline.resume()
+        if isinstance(made, TlsFailure):
+            self.tls_failure = made
+            client.abandon(Reply.of(made.reason))
         else:
-            self._client.quit()
+            self._wire = TlsWire(made)
+            client.secured()
 
     async def _send_content(self) -> None:
-        """All of it; the last part waits in the core, to go out together with the final dot."""
-        client, deadline = self._client, self._deadline
+        """All of it; the last part waits in the core, to go out together with what ends it."""
+        client, deadline, content = self._client, self._deadline, self._content
+        assert content is not None
         deadline.touch(self._patience[Stage.SENDING_BODY])
-        offset, whole = 0, self._content.inspection.octets
+        offset, whole = 0, content.octets
         while offset < whole and not self._torn:
-            await self._send()
+            if offset:
+                await self._send()
             deadline.park()
             try:
-                part = await self._content.part(offset)
+                part = await content.part(offset)
             except (KeyError, SpoolFault) as fault:
                 client.abandon(Reply.of(unreadable(fault).reason))
                 return
@@ -144,7 +188,7 @@ class Conversation:
         rest = memoryview(self._client.octets_to_send())
         try:
             while rest and not self._torn:
-                sent = await self._socket.send(rest)
+                sent = await self._wire.send(rest)
                 self.octets_sent += sent
                 self._deadline.credit(sent)
                 rest = rest[sent:]
@@ -152,15 +196,16 @@ class Conversation:
             self._torn = True
 
 
-CUT_SHORT = Reply.of("451 4.3.0 [internal] spool: the content is shorter than it was")
-
-
 def patience(options: SmtpOptions) -> dict[Stage, float]:
     """How many seconds the server may take, by what is waited for. An option set to 0 sets no limit."""
+    hello = options.ehlo_timeout or math.inf
     return {
         Stage.IDLE: QUIT_SECONDS,
-        Stage.READING_BANNER: options.ehlo_timeout or math.inf,
-        Stage.DURING_EHLO: options.ehlo_timeout or math.inf,
+        Stage.READING_BANNER: hello,
+        Stage.DURING_EHLO: hello,
+        Stage.AFTER_EHLO: hello,
+        Stage.DURING_STARTTLS: hello,
+        Stage.DURING_XCLIENT: hello,
         Stage.DURING_RSET: options.rset_timeout or math.inf,
         Stage.DURING_MAIL: options.mail_timeout or math.inf,
         Stage.DURING_RCPT: options.rcpt_timeout or math.inf,

@@ -133,14 +133,29 @@ def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
     return Endpoint.parse(address_text(ip_address(name[0].partition("%")[0]), name[1]))
 
 
+async def bind_ahead(endpoint: Endpoint, terms: SocketTerms) -> trio.socket.SocketType:
+    """A socket bound to a TCP *endpoint* that does not listen yet: for ``adopt_listening``. Raises: OSError."""
+    socket = trio.socket.socket(_family(endpoint), trio.socket.SOCK_STREAM)
+    try:
+        await _bind(socket, endpoint, terms)
+    except BaseException:
+        socket.close()
+        raise
+    return socket
+
+
 async def _bind_tcp(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
+    await _bind(socket, endpoint, terms)
+    socket.listen(terms.backlog)
+    return Listening(endpoint, socket, replace(endpoint, port=socket.getsockname()[1]))
+
+
+async def _bind(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> None:
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEPORT, 1)
     _set_v6_only(socket, endpoint)
     _tune(socket, endpoint, terms)
     await socket.bind(_address(endpoint))
-    socket.listen(terms.backlog)
-    return Listening(endpoint, socket, replace(endpoint, port=socket.getsockname()[1]))
 
 
 async def _bind_unix(

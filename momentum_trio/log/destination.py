@@ -18,6 +18,7 @@ class Destination:
     """A file and the lines on their way to it.
 
     lost: lines dropped since the last ``take_lost``, because the disk would not take them fast enough or at all.
+    is_to_reopen: ``reopen`` was asked for, and is done by the next flush.
     """
 
     def __init__(self, path: str, mode: int) -> None:
@@ -27,7 +28,7 @@ class Destination:
         self._lines: list[str] = []
         self._file: File | None = None
         self._size = 0
-        self._reopen = False
+        self.is_to_reopen = False
         self._torn = False
 
     def put(self, line: str) -> bool:
@@ -41,7 +42,7 @@ class Destination:
 
     def reopen(self) -> None:
         """Let the next flush open the path anew: the file was renamed."""
-        self._reopen = True
+        self.is_to_reopen = True
 
     def take_lost(self) -> int:
         """How many lines were lost since somebody last asked."""
@@ -61,9 +62,9 @@ class Destination:
             repeats nothing.
         Cancellation: before the job nothing has happened; afterwards the lines are written.
         """
-        if self._reopen:
+        if self.is_to_reopen:
             await self.close(disk)
-            self._reopen = False
+            self.is_to_reopen = False
         file = self._file or await self._open(disk)
         if not self._lines:
             return
@@ -99,6 +100,7 @@ class Destination:
             await _close(disk, file)
             raise
         self._file, self._size = file, size
+        self._torn = self._torn and size > 0
         return file
 
     async def _cut_back(self, disk: Disk, file: File) -> None:

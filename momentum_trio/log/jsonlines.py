@@ -10,15 +10,28 @@ import json
 from dataclasses import fields
 from enum import Enum
 
-from momentum_trio.mail.record import Authenticated, Authorized, Delivered, Failed, Panic, Received, Record, Rejected
+from momentum_trio.mail.record import (
+    Authenticated,
+    Authorized,
+    Delivered,
+    Failed,
+    Imported,
+    Panic,
+    Received,
+    Record,
+    Rejected,
+    Transferred,
+)
 
 _TYPES: dict[type[Record], str] = {
     Received: "R",
     Delivered: "D",
+    Transferred: "X",
     Rejected: "reject",
     Panic: "panic",
     Authenticated: "N",
     Authorized: "Z",
+    Imported: "I",
 }
 _NAMES = {
     kind: tuple(field.name for field in fields(kind) if field.name not in ("at", "permanent"))

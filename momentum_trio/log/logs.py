@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from momentum_trio.log import acctlog, bouncelog, jsonlines, mainlog, paniclog, rejectlog
+from momentum_trio.log import acctlog, bouncelog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.machine import Machine
@@ -20,12 +20,14 @@ from momentum_trio.mail.record import (
     Authorized,
     Delivered,
     Failed,
+    Imported,
     Level,
     Panic,
     Received,
     Reconfigured,
     Record,
     Rejected,
+    Transferred,
 )
 
 FLUSH_SECONDS = 0.05
@@ -78,6 +80,7 @@ class Logs:
         self._beats: tuple[tuple[float, Callable[[float], None]], ...] = ()
         self._failing: set[str] = set()
         self._wake, self._full, self._retuned = trio.Event(), trio.Event(), trio.Event()
+        self._flushed = trio.Event()  # of the flush under way, or the next one
 
     def take(self, record: Record) -> None:
         """Format *record* for every file that wants it. Never blocks, never raises."""
@@ -107,11 +110,20 @@ class Logs:
         self._retuned.set()
         self._wake.set()
 
-    def reopen(self) -> None:
-        """Open every file anew: somebody renamed them (``reopen logs``)."""
-        for destination in self._destinations.values():
+    async def reopen(self) -> tuple[str, ...]:
+        """Open every file anew: somebody renamed them (``reopen logs``). No line goes to the old ones afterwards.
+
+        Returns: those that could not be opened; their lines wait, within a bound.
+        Cancellation: they are opened anew all the same, a little later.
+        """
+        anew = tuple(self._destinations.values())
+        for destination in anew:
             destination.reopen()
-        self._wake.set()
+        while any(destination.is_to_reopen for destination in anew):
+            self._wake.set()
+            self._full.set()
+            await self._flushed.wait()
+        return tuple(destination.path for destination in anew if destination.path in self._failing)
 
     async def flush_for_ever(self) -> None:
         """Move lines to the disk, one batch at a time."""
@@ -142,6 +154,8 @@ class Logs:
             await destination.close(self._machine.disk)
             if destination.waiting:
                 self._panic(f"log {destination.path}: closed with lines unwritten")
+        self._flushed.set()
+        self._flushed = trio.Event()
         return all(healthy)
 
     async def finish(self) -> None:
@@ -183,11 +197,13 @@ class Logs:
         main = self._put(options.mainlog, options.mainlog_mode, known)
         reject = self._put(options.rejectlog, options.rejectlog_mode, known) if options.log_rejections else None
         account = self._put(options.acctlog, options.acctlog_bits, known)
+        imports = self._put(options.importlog, options.importlog_mode, known)
         panic = self._put(options.paniclog, options.paniclog_mode, known) if options.log_errors else None
         if options.log_receptions:
             wire(main, Received, mainlog.received)
         if options.log_deliveries:
             wire(main, Delivered, mainlog.delivered)
+        wire(main, Transferred, mainlog.delivered)
         failures = (options.log_transient_failures, options.log_permanent_failures)
         if main is not None and any(failures):
             form = jsonlines.json_line if json else mainlog.failed
@@ -195,6 +211,7 @@ class Logs:
         wire(reject, Rejected, rejectlog.rejected)
         wire(account, Authenticated, acctlog.authenticated)
         wire(account, Authorized, acctlog.authorized)
+        wire(imports, Imported, importlog.imported)
         if panic is not None:
             writers.setdefault(Panic, []).append(
                 _panics(options, panic, jsonlines.json_line if json else paniclog.panic)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from momentum_trio.log.escaping import field, rest
 from momentum_trio.mail.path import split
-from momentum_trio.mail.record import Delivered, Failed, Received
+from momentum_trio.mail.record import Delivered, Failed, Received, Transferred
 
 _RECEPTION_SEPARATORS = 13
 _DELIVERY_SEPARATORS = 11
@@ -51,9 +51,10 @@ def received(record: Received) -> str:
 
 
 def delivered(record: Delivered) -> str:
-    """``D``."""
+    """``D``, or ``X`` for what went to another node."""
+    letter = "X" if isinstance(record, Transferred) else "D"
     line = (
-        f"{int(record.at)}@{record.message_id}@{record.batch_id}@{record.connection_id}@D@{record.routing_domain}"
+        f"{int(record.at)}@{record.message_id}@{record.batch_id}@{record.connection_id}@{letter}@{record.routing_domain}"
         f"@{record.octets}@{record.binding_group}@{record.binding}@{record.retries}@{record.age_seconds:.3f}"
         f"@{record.peer_address}"
     )
@@ -65,7 +66,7 @@ def delivered(record: Delivered) -> str:
             field(record.message_id),
             field(record.batch_id),
             field(record.connection_id),
-            "D",
+            letter,
             field(record.routing_domain),
             str(record.octets),
             field(record.binding_group),

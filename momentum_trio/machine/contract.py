@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import trio
 
+from momentum_trio.net.capability import Capabilities
+
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
 
 T = TypeVar("T")
+
+TlsContext: TypeAlias = ssl.SSLContext
 
 MESSAGE_OCTETS_MAX = 65_536
 MESSAGE_SOCKETS_MAX = 253  # SCM_MAX_FD, unix(7)
@@ -59,11 +63,40 @@ class TlsTerms:
     verify: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ClientTlsTerms:
+    """What a client's context is made from: paths of PEM files and the words of the TLS_* options.
+
+    verify: whether the server has to show a certificate of one of *authorities*, or, where that is empty, of those that
+    this system trusts. Names are not judged here.
+    """
+
+    verify: bool = False
+    authorities: str = ""
+    certificate: str = ""
+    key: str = ""
+    ciphers: str = "DEFAULT"
+    protocols: str = "+ALL"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read."""
+        wanted = (self.authorities if self.verify else "", self.certificate, self.key if self.certificate else "")
+        return tuple(dict.fromkeys(path for path in wanted if path))
+
+
 class Tls(Protocol):
     """Makes TLS contexts; the only importer of ``ssl.SSLContext``."""
 
     async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
         """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
+        ...
+
+    async def client_context(self, terms: ClientTlsTerms) -> TlsContext:
+        """A context for the client's side, which judges no names.
+
+        Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.
+        """
         ...
 
 
@@ -179,6 +212,16 @@ class Addresses(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a process becomes: numbers, so that nothing has to be looked up any more, and what it may still do."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    capabilities: Capabilities
+
+
 class Process(Protocol):
     """Facts about the process, and what only a process can do."""
 
@@ -217,6 +260,26 @@ class Process(Protocol):
         """Receive the named signals (``SIGTERM``) as they come, instead of what they would do by themselves."""
         ...
 
-    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
-        """Become *user* for good. Raises OSError or LookupError; then nothing has changed."""
+    @property
+    def uid(self) -> int:
+        """The effective user id; 0 is root."""
+        ...
+
+    def identity(self, user: str, group: str, supplemental: Sequence[str], capabilities: Capabilities) -> Identity:
+        """Look up whom to become, each by name or number, and check that this process can. Nothing is changed.
+
+        Raises: LookupError for a name nobody has; PermissionError for what this process may not do or hand on.
+        """
+        ...
+
+    async def become(self, identity: Identity) -> None:
+        """Be *identity*, and nobody else again. Raises OSError: the process must end then, it may be in between."""
+        ...
+
+    def monotonic_microseconds(self) -> int:
+        """The system's monotonic clock, as service managers read it; for waiting use trio's."""
+        ...
+
+    def notify(self, state: str) -> None:
+        """Tell the service manager a *state* (sd_notify(3): ``READY=1``), where there is one; never blocks or fails."""
         ...

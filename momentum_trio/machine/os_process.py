@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
 import resource
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import trio
+
+from momentum_trio.machine.contract import Identity
+from momentum_trio.machine.os_capability import held, hold, kept_over_change_of_user
+from momentum_trio.net.capability import Capabilities, names
 
 
 class ByName:
@@ -82,15 +88,55 @@ class OsProcess:
         with trio.open_signal_receiver(*(signal.Signals[name] for name in names)) as arrivals:
             yield ByName(arrivals)
 
-    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
-        """Become *user* and *group* for good, with the *supplemental* groups alone.
+    @property
+    def uid(self) -> int:
+        """The effective user id."""
+        return os.geteuid()
 
-        Raises: LookupError for an unknown name, before anything has changed; OSError when the kernel refuses.
+    def identity(self, user: str, group: str, supplemental: Sequence[str], capabilities: Capabilities) -> Identity:
+        """Look up whom to become, and check what can be checked: the kernel has no reason left to refuse."""
+        identity = Identity(_uid(user), _gid(group), tuple(map(_gid, supplemental)), capabilities)
+        ours = held()
+        if not ("cap_setuid" in ours and "cap_setgid" in ours):
+            raise PermissionError(errno.EPERM, "only root may become another user")
+        wanted = capabilities.permitted | capabilities.inheritable
+        if missing := names(wanted & ~ours.permitted):
+            raise PermissionError(errno.EPERM, f"this process has no {', '.join(missing)} to keep")
+        return identity
+
+    async def become(self, identity: Identity) -> None:
+        """Be *identity* for good, in every thread; capabilities stay with this one and those it starts.
+
+        capabilities(7), setresuid(2): the C library changes the ids of all threads. Those that are not root's any more
+        lose what root could, but for this one.
         """
-        uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
-        groups = [grp.getgrnam(name).gr_gid for name in supplemental]
-        os.setgroups(groups)
+        await trio.lowlevel.checkpoint()
+        uid, gid = identity.uid, identity.gid
+        os.setgroups(identity.groups)
         os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
+        with kept_over_change_of_user():
+            os.setresuid(uid, uid, uid)
+        hold(identity.capabilities)
         assert os.getresuid() == (uid, uid, uid)
         assert os.getresgid() == (gid, gid, gid)
+        assert held() == identity.capabilities
+
+    def monotonic_microseconds(self) -> int:
+        """CLOCK_MONOTONIC."""
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+    def notify(self, state: str) -> None:
+        """One datagram to NOTIFY_SOCKET, a path or an abstract name. Who does not take it at once misses it."""
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        if address[:1] in ("/", "@"):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as there:
+                with suppress(OSError):
+                    there.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+
+
+def _uid(user: str) -> int:
+    return int(user) if user.isascii() and user.isdigit() else pwd.getpwnam(user).pw_uid
+
+
+def _gid(group: str) -> int:
+    return int(group) if group.isascii() and group.isdigit() else grp.getgrnam(group).gr_gid

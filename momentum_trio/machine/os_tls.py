@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import trio
 
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
 
 PROTOCOLS = {
-    "TLSV1": ssl.OP_NO_TLSv1,
+    "TLSV1.0": ssl.OP_NO_TLSv1,
     "TLSV1.1": ssl.OP_NO_TLSv1_1,
     "TLSV1.2": ssl.OP_NO_TLSv1_2,
     "TLSV1.3": ssl.OP_NO_TLSv1_3,
@@ -38,21 +41,71 @@ class OsTls:
         """
         return await trio.to_thread.run_sync(partial(make_context, terms))
 
+    async def client_context(self, terms: ClientTlsTerms) -> ssl.SSLContext:
+        """A context for the client's side. Raises as ``server_context`` does."""
+        return await trio.to_thread.run_sync(partial(make_client_context, terms))
+
 
 def make_context(terms: TlsTerms) -> ssl.SSLContext:
     """The context of *terms*, reading its files here and now."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(terms.certificate, terms.key or None, password=str)  # an empty one: OpenSSL would ask a tty
-    if terms.ciphers and terms.ciphers != "DEFAULT":
-        context.set_ciphers(terms.ciphers)
-    context.options &= ~UNEXPECTED_END  # older Pythons set it: an end without close_notify would be as good as one with
-    permit(context, excluded(terms.protocols))
+    _speak(context, terms)
     if terms.verify.lower() not in VERIFY:
         raise ValueError(f"TLS_Verify_Mode: expected none or require, not '{terms.verify}'")
     if terms.client_ca:
         context.load_verify_locations(terms.client_ca)
         context.verify_mode = VERIFY[terms.verify.lower()]
     return context
+
+
+def make_client_context(terms: ClientTlsTerms) -> ssl.SSLContext:
+    """The context of *terms* for a client, reading its files here and now."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # a server of mail has several names that do: delivery/tls.py judges them
+    context.verify_mode = ssl.CERT_REQUIRED if terms.verify else ssl.CERT_NONE
+    if terms.verify and terms.authorities:
+        context.load_verify_locations(terms.authorities)
+    elif terms.verify:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    _speak(context, terms)
+    return context
+
+
+def _speak(context: ssl.SSLContext, terms: TlsTerms | ClientTlsTerms) -> None:
+    """What both sides have: their certificate, ciphers and protocols."""
+    if terms.certificate:
+        context.load_cert_chain(terms.certificate, terms.key or None, password=str)  # else OpenSSL would ask a tty
+    if terms.ciphers and terms.ciphers != "DEFAULT":
+        context.set_ciphers(terms.ciphers)
+    context.options &= ~UNEXPECTED_END  # older Pythons set it: an end without close_notify would be as good as one with
+    permit(context, excluded(terms.protocols))
+
+
+def peer_chain(stream: trio.SSLStream[Any]) -> Sequence[bytes]:
+    """The certificates that the other side showed, in DER and in its order; nobody has judged them."""
+    ssl_object = stream._ssl_object
+    if hasattr(ssl_object, "get_unverified_chain"):  # since Python 3.13
+        return list(ssl_object.get_unverified_chain())
+    return [certificate.public_bytes(ENCODING_DER) for certificate in ssl_object._sslobj.get_unverified_chain() or ()]  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeFault:
+    """Why a handshake failed. untrusted: the certificate is of no issuer we trust, or does not count now."""
+
+    text: str
+    untrusted: bool = False
+
+    @classmethod
+    def of(cls, broken: trio.BrokenResourceError) -> HandshakeFault:
+        """What trio's *broken* is about; without text where the connection just ended."""
+        cause = broken.__cause__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cls(cause.verify_message, untrusted=True)
+        return cls((cause.reason or "") if isinstance(cause, ssl.SSLError) else "")
+
+
+ENCODING_DER = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]
 
 
 def permit(context: ssl.SSLContext, without: ssl.Options) -> None:
@@ -76,7 +129,7 @@ def excluded(protocols: str) -> ssl.Options:
         name = name.upper()
         if name in NEVER:
             continue
-        named = set(PROTOCOLS) if name == "ALL" else {name}
+        named = set(PROTOCOLS) if name == "ALL" else {"TLSV1.0" if name == "TLSV1" else name}
         if not named <= set(PROTOCOLS):
             raise ValueError(f"TLS_Protocols: no such protocol: {name}")
         allowed = allowed | named if sign == "+" else allowed - named

@@ -62,6 +62,11 @@ class Delivered(MessageRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class Transferred(Delivered):
+    """``X``: handed on to another node of the cluster; the fields are those of ``D``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed(MessageRecord):
     """``T`` (transient) or ``P`` (permanent): an attempt failed. stage: spec/logs.md section 9.
 
@@ -99,6 +104,25 @@ class Rejected(Record):
     text: str
     connection_context: tuple[tuple[str, str], ...] = ()
     message_context: tuple[tuple[str, str], ...] = ()
+
+
+class ImportResult(Enum):
+    """How the take-over of one message from another spool ended (spec/logs.md section 10)."""
+
+    TAKEN = 1
+    METADATA_UNREADABLE = 2
+    MESSAGE_UNREADABLE = 3
+    WRITE_FAILED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Imported(Record):
+    """importlog ``I``: a message of another spool was taken over, or not. directory: where that spool is."""
+
+    old_id: str
+    new_id: str
+    result: ImportResult
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)

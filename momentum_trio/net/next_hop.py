@@ -9,8 +9,9 @@ from dataclasses import dataclass
 HOST_OCTETS_MAX = 253
 LABEL_OCTETS_MAX = 63
 NEXT_HOP_TEXT_MAX = 300
+PATH_OCTETS_MAX = 107  # sun_path of unix(7), less the zero at its end
 
-_EXPECTED = "expected HOST, ADDRESS or [IPV6], with :PORT behind it if it is not the usual one"
+_EXPECTED = "expected HOST, ADDRESS or [IPV6], with :PORT behind it if it is not the usual one, or /SOCKET"
 _NAME = re.compile(
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 )
@@ -18,7 +19,11 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """One host to hand mail to. host: a name in lower case, or an address without brackets. port: None: the usual."""
+    """One host to hand mail to, or a socket on this one.
+
+    host: a name in lower case, an address without brackets, or the path of a Unix socket, which begins with ``/``.
+    port: None: the usual.
+    """
 
     host: str
     port: int | None = None
@@ -28,6 +33,8 @@ class NextHop:
         """The host that *text* names. Raises ValueError whose text says what was expected."""
         if not text or len(text) > NEXT_HOP_TEXT_MAX:
             raise ValueError(_EXPECTED)
+        if text.startswith("/"):
+            return cls(_path(text))
         if text.startswith("["):
             inner, bracket, rest = text[1:].partition("]")
             if not bracket or (rest and not rest.startswith(":")):
@@ -39,9 +46,19 @@ class NextHop:
         return cls(_host(host), _port(port) if colon else None)
 
     @property
+    def is_path(self) -> bool:
+        """Whether it is a Unix socket."""
+        return self.host.startswith("/")
+
+    @property
     def is_ipv6(self) -> bool:
         """Whether it is an IPv6 address."""
-        return ":" in self.host
+        return ":" in self.host and not self.is_path
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it is an address, not a name."""
+        return self.is_ipv6 or self.host.replace(".", "").isdigit()
 
     @property
     def domain(self) -> str:
@@ -51,6 +68,12 @@ class NextHop:
     def __str__(self) -> str:
         host = f"[{self.host}]" if self.is_ipv6 else self.host
         return host if self.port is None else f"{host}:{self.port}"
+
+
+def _path(text: str) -> str:
+    if not text.isprintable() or len(text.encode()) > PATH_OCTETS_MAX or text.endswith("/"):
+        raise ValueError(f"the path of a Unix socket has at most {PATH_OCTETS_MAX} octets")
+    return text
 
 
 def _address(text: str) -> str:

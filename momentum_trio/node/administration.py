@@ -10,17 +10,20 @@ from momentum_trio import __version__
 from momentum_trio.config.load import checked
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.command import Answer
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
-from momentum_trio.listener.accept import endpoint_of
 from momentum_trio.listener.kind import Generations, ListenerKind, Plane
+from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
 from momentum_trio.node.configuration import listens, read_configuration, wanted, warnings
-from momentum_trio.node.link import Adopt, ControlEnd, Count, Counted, CountFromZero
+from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
 from momentum_trio.reception.reception_options import NameOptions
+
+_STARTING = frozenset(("global", "security"))  # scopes of what is read at start alone
 
 
 class NodeAdministration:
@@ -37,9 +40,11 @@ class NodeAdministration:
         generations: Generations,
         supervisor: Supervisor,
         link: ControlEnd,
+        logs: Logs,
     ) -> None:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
+        self._logs = logs
         self._changing = trio.Lock()
         self._began = self._reset = trio.current_time()
         self.shutdown = trio.Event()
@@ -71,12 +76,7 @@ class NodeAdministration:
 
     async def open_first(self) -> None:
         """Open the sockets of the first generation, those handed over included. Raises ApplyError."""
-        kinds = tuple(self._kinds.values())
-        supervisor, adopted = self._supervisor, self._machine.adopted
-        handed = () if adopted is None else [socket for group in adopted.listeners().values() for socket in group]
-        for socket in handed:
-            if (endpoint := endpoint_of(socket)) is not None:
-                supervisor.adopted[endpoint] = socket
+        kinds, supervisor = tuple(self._kinds.values()), self._supervisor
         try:
             await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds)))
         finally:
@@ -111,6 +111,10 @@ class NodeAdministration:
         generation = self._generations.advance(tree)
         await self._link.ask(Adopt(generation))
         await self._supervisor.settle(prepared)
+
+    async def reopen_logs(self) -> Sequence[str]:
+        """As ``console.facade.Administration`` has it."""
+        return await self._logs.reopen()
 
     def listeners(self) -> Sequence[ListenReport]:
         """As ``console.facade.Administration`` has it."""
@@ -158,7 +162,17 @@ class NodeAdministration:
             since_reset_seconds=now - self._reset,
             uptime_seconds=now - self._began,
             warnings=warnings(self.tree),
+            dns_a_queries=counted.dns_a_queries,
+            dns_mx_queries=counted.dns_mx_queries,
+            dns_queries=counted.dns_queries,
+            dns_pending=counted.dns_pending,
         )
+
+    async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:
+        """As ``console.facade.Administration`` has it."""
+        said = await self._link.ask(Ask(command, tuple(words)))
+        assert isinstance(said, Said)
+        return Answer(said.text, said.data, said.failed)
 
     def _inbound(self) -> int:
         """Sessions that bring mail."""
@@ -180,10 +194,11 @@ class NodeAdministration:
 
 
 def _held_back(old: ConfigTree, new: ConfigTree) -> list[Option[object]]:
-    """The options whose change needs a restart and that differ at the file level."""
-    was, is_now = old.chain_global(), new.chain_global()
+    """The options whose change needs a restart and that differ at the file level, or in ``Security``."""
     return [
         option
         for option in DECLARED
-        if not option.dynamic and "global" in option.scopes and option.resolve(was) != option.resolve(is_now)
+        if not option.dynamic
+        and option.scopes & _STARTING
+        and option.resolve(old.chain_scope("security")) != option.resolve(new.chain_scope("security"))
     ]

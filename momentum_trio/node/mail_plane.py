@@ -9,13 +9,17 @@ from dataclasses import replace
 import trio
 
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
+from momentum_trio.delivery.signing import Signer
+from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Received, Record, Rejected
-from momentum_trio.node.link import Adopt, Count, Counted, CountFromZero, Done, MailEnd
+from momentum_trio.node.dns_desk import DnsDesk
+from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.tables import methods
 from momentum_trio.reception.door import Door
@@ -34,10 +38,18 @@ class MailPlane:
     ) -> None:
         self.generations = Generations(generation)
         self.spool = spool
+        self.hosts = Hosts(machine, self.generations)
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
-        ways, reporter = methods(machine, spool, place), Reporter(machine, spool, spool.next_id)
+        self.signer = Signer(machine, self.generations)
+        outfit = Outfit(machine, spool, Hosts(machine, self.generations), self.signer)
         self.queue = Queue(
-            machine, spool, self.generations, ways, limits, reporter=reporter, connections_max=connections_max
+            machine,
+            spool,
+            self.generations,
+            methods(outfit, place),
+            limits,
+            reporter=Reporter(machine, spool, spool.next_id),
+            connections_max=connections_max,
         )
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
@@ -46,6 +58,11 @@ class MailPlane:
 
     async def answer(self, link: MailEnd) -> None:
         """Answer the control plane until it is gone."""
+        async with trio.open_nursery() as lookups:
+            await self._answer(link, DnsDesk(self.hosts, self.generations, lookups))
+            lookups.cancel_scope.cancel()
+
+    async def _answer(self, link: MailEnd, desk: DnsDesk) -> None:
         while True:
             try:
                 asked = await link.receive()
@@ -60,6 +77,8 @@ class MailPlane:
                     await link.answer(self._counted())
                 case CountFromZero():
                     self._since = self._all()
+                case Ask():
+                    await link.answer(desk.answer(asked))
 
     def take(self, record: Record) -> None:
         """Count *record*; a subscriber of the machine's events."""
@@ -71,8 +90,18 @@ class MailPlane:
 
     def _all(self) -> Counted:
         statistics, queue = self.services.statistics, self.queue
+        asked = self.hosts.questions
         return Counted(
-            statistics.received, statistics.rejected, queue.delivered, queue.failed, queue.active, queue.delayed
+            statistics.received,
+            statistics.rejected,
+            queue.delivered,
+            queue.failed,
+            queue.active,
+            queue.delayed,
+            asked["A"],
+            asked["MX"],
+            asked.total(),
+            self.hosts.pending,
         )
 
     def _counted(self) -> Counted:
@@ -83,6 +112,9 @@ class MailPlane:
             rejected=now.rejected - since.rejected,
             delivered=now.delivered - since.delivered,
             failed=now.failed - since.failed,
+            dns_a_queries=now.dns_a_queries - since.dns_a_queries,
+            dns_mx_queries=now.dns_mx_queries - since.dns_mx_queries,
+            dns_queries=now.dns_queries - since.dns_queries,
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,6 +11,7 @@ import trio
 
 from momentum_trio.config.error import render
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
 from momentum_trio.limits.local import LocalState
@@ -17,14 +19,19 @@ from momentum_trio.listener.ceiling import Ceilings, sessions_max
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
-from momentum_trio.log.logs import run_logs
+from momentum_trio.log.logs import Logs, run_logs
 from momentum_trio.machine import Machine
+from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
 from momentum_trio.node.node_options import NodeOptions
+from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
+from momentum_trio.node.privilege import about_privileges, close_all, first_sockets, whom_to_become
 from momentum_trio.node.schema import DECLARED
+from momentum_trio.node.service_notice import give_signs_of_life, ready
+from momentum_trio.node.signals import obey_end, obey_reload, obey_reopen, tell_stopping
 from momentum_trio.node.supervisor import Supervisor
 from momentum_trio.node.tables import COMMANDS, LISTENERS
 
@@ -59,6 +66,16 @@ class Ended(Enum):
     CUT = "cut"
 
 
+def about(machine: Machine, tree: ConfigTree) -> tuple[str, ...]:
+    """What an operator should know of a good configuration, a sentence each."""
+    return (
+        *unbuilt(tree, LISTENERS),
+        *without_effect(tree),
+        *warnings(tree),
+        *about_privileges(machine, tree),
+    )
+
+
 def silent(line: str) -> None:
     """Nobody listens."""
 
@@ -73,14 +90,53 @@ async def run_node(
 ) -> Ended:
     """Be a node until SIGTERM, SIGINT, the console's ``shutdown``, or cancellation. started: a Started.
 
+    SIGHUP reads the configuration again, SIGUSR1 opens the logs anew. A node that is root becomes whom ``Security``
+    names before it opens anything but the sockets below port 1024.
+
     strict: refuse listeners that are not built yet. say: takes what the operator's terminal should show at once.
-    Raises, alone or in groups: ConfigErrors; ApplyError (an address that cannot be had, a refusal by *strict*);
-        SpoolLocked, SpoolFull, SpoolSick.
+    Raises, alone or in groups: ConfigErrors; ApplyError (an address that cannot be had, a refusal by *strict*, a
+        ``Security`` that cannot be obeyed); OSError, when root cannot be given up; SpoolLocked, SpoolFull, SpoolSick.
     """
     tree = await read_configuration(machine, config_path, Schema.load(DECLARED))
     notes = unbuilt(tree, LISTENERS)
     if strict and notes:
         raise ApplyError(notes)
+    identity = whom_to_become(machine, tree)
+    sockets = await first_sockets(machine, tree, LISTENERS, bind=identity is not None)
+    try:
+        async with _pid_file(machine, NodeOptions.resolve(tree.chain_global()).pid_file):
+            if identity is not None:
+                await machine.process.become(identity)
+            return await _run(machine, config_path, tree, sockets, say, task_status)
+    finally:
+        close_all(sockets)
+
+
+@asynccontextmanager
+async def _pid_file(machine: Machine, path: str) -> AsyncIterator[None]:
+    """The process id in *path* for the block; nothing when there is no path. Raises ApplyError."""
+    if not path:
+        yield
+        return
+    try:
+        await write_pid_file(machine, path)
+    except OSError as fault:
+        raise ApplyError([f"PIDFile {path}: {fault.strerror or fault}"]) from fault
+    try:
+        yield
+    finally:
+        with trio.CancelScope(shield=True):
+            await remove_pid_file(machine, path)
+
+
+async def _run(
+    machine: Machine,
+    config_path: str,
+    tree: ConfigTree,
+    sockets: dict[Endpoint, trio.socket.SocketType],
+    say: Say,
+    task_status: trio.TaskStatus[Started],
+) -> Ended:
     generations = Generations(Generation(1, tree))
 
     def loggers() -> Sequence[LoggerOptions | BounceLoggerOptions]:
@@ -93,8 +149,10 @@ async def run_node(
 
     with trio.CancelScope() as everything:
         async with trio.open_nursery() as background:
-            await background.start(run_logs, machine, loggers, say)
-            ended = await _run_planes(machine, config_path, generations, background, everything, task_status)
+            logs = await background.start(run_logs, machine, loggers, say)
+            ended = await _run_planes(
+                machine, config_path, generations, sockets, logs, background, everything, task_status
+            )
             background.cancel_scope.cancel()
     return Ended.CUT if everything.cancelled_caught else ended
 
@@ -103,6 +161,8 @@ async def _run_planes(
     machine: Machine,
     config_path: str,
     generations: Generations,
+    sockets: dict[Endpoint, trio.socket.SocketType],
+    logs: Logs,
     background: trio.Nursery,
     everything: trio.CancelScope,
     task_status: trio.TaskStatus[Started],
@@ -112,6 +172,8 @@ async def _run_planes(
     limits = LocalState(machine.process.hostname)
     seats = sessions_max(descriptors)
     ceilings = Ceilings(limits, seats - seats // OUTBOUND_PART)
+    await background.start(obey_reopen, machine, logs)
+    reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
     async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
         control = Services(machine, limits)
@@ -120,22 +182,26 @@ async def _run_planes(
             Plane.CONTROL: House(control, generations, ceilings, mail.spool.next_id, draining),
             Plane.MAIL: House(mail.services, mail.generations, ceilings, mail.spool.next_id, draining),
         }
-        supervisor = Supervisor(machine, LISTENERS, houses)
-        administration = NodeAdministration(machine, config_path, LISTENERS, generations, supervisor, control_end)
+        supervisor = Supervisor(machine, LISTENERS, houses, sockets)
+        administration = NodeAdministration(machine, config_path, LISTENERS, generations, supervisor, control_end, logs)
         control.administration = administration
         control.console = Dispatch(COMMANDS, administration)
-        background.start_soon(_obey_signals, machine, administration, everything)
-        ended = await _serve(generations, supervisor, administration, draining, mail, task_status)
+        background.start_soon(obey_end, machine, administration, everything)
+        background.start_soon(give_signs_of_life, machine)
+        background.start_soon(tell_stopping, machine, administration)
+        ended = await _serve(machine, generations, supervisor, administration, draining, mail, reload_by, task_status)
         control_end.close()
     return ended
 
 
 async def _serve(
+    machine: Machine,
     generations: Generations,
     supervisor: Supervisor,
     administration: NodeAdministration,
     draining: trio.Event,
     mail: MailPlane,
+    reload_by: trio.MemorySendChannel[NodeAdministration],
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
     """Open the sockets, serve until somebody asks for the end, and drain: sessions here, deliveries at the caller's."""
@@ -145,9 +211,11 @@ async def _serve(
         tree = generations.current.tree
         told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
         notes = (
-            *(f"warning: {note}" for note in (*unbuilt(tree, LISTENERS), *without_effect(tree), *warnings(tree))),
+            *(f"warning: {note}" for note in about(machine, tree)),
             *told,
         )
+        reload_by.send_nowait(administration)
+        ready(machine, f"Serving; generation {generations.current.number} of the configuration holds")
         task_status.started(Started(tuple(administration.listeners()), notes, administration))
         await administration.shutdown.wait()
         seconds = NodeOptions.resolve(generations.current.tree.chain_global()).drain_timeout
@@ -158,12 +226,3 @@ async def _serve(
             await supervisor.over.wait()
         serving.cancel_scope.cancel()
     return Ended.CUT if patience.cancelled_caught else Ended.DRAINED
-
-
-async def _obey_signals(machine: Machine, administration: NodeAdministration, everything: trio.CancelScope) -> None:
-    """The first SIGTERM or SIGINT drains, a second one ends at once."""
-    async with machine.process.signals("SIGTERM", "SIGINT") as arrivals:
-        async for _ in arrivals:
-            if administration.shutdown.is_set():
-                everything.cancel()
-            administration.request_shutdown()

@@ -21,6 +21,7 @@ class NodeOptions(Options):
         "Descriptors wanted (RLIMIT_NOFILE), as far as the system grants them; sessions are capped below it.",
         dynamic=False,
     )
+    pid_file = Option("PIDFile", PATH, "", GLOBAL, "File for the process id; none unless it is set.", dynamic=False)
     drain_timeout = Option(
         "Drain_Timeout",
         SECONDS,

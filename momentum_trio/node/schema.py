@@ -14,15 +14,20 @@ from momentum_trio.delivery.delivery_options import (
     ResidentOptions,
     ServerOptions,
 )
+from momentum_trio.delivery.dkim_options import DkimDomainOptions, DkimModuleOptions, OutboundSigningOptions
+from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
+from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
+from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
     DefaultBindingOptions,
@@ -39,19 +44,28 @@ GROUPS: tuple[type[Options], ...] = (
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,
+    DkimDomainOptions,
+    DkimModuleOptions,
+    DnsOptions,
     HostLimitOptions,
+    HostOptions,
     ListenOptions,
+    LmtpOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,
     NodeOptions,
+    OutboundSigningOptions,
+    OutboundTlsOptions,
     ReceptionOptions,
     ReportOptions,
     ResidentOptions,
+    SecurityOptions,
     ServerOptions,
     SessionOptions,
     SmtpOptions,
     SpoolOptions,
+    StaticRouteOptions,
     SuspensionOptions,
     TranscodeOptions,
 )

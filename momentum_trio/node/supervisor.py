@@ -43,12 +43,18 @@ class Supervisor:
     adopted: sockets that were open before us, by where they listen; the first Listen that wants one there takes it.
     """
 
-    def __init__(self, machine: Machine, kinds: Sequence[ListenerKind], houses: Mapping[Plane, House]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        kinds: Sequence[ListenerKind],
+        houses: Mapping[Plane, House],
+        adopted: dict[Endpoint, trio.socket.SocketType] | None = None,
+    ) -> None:
         self._machine = machine
         self._kinds = {kind.key: kind for kind in kinds}
         self._houses = houses
         self._nurseries: dict[str, trio.Nursery] = {}
-        self.adopted: dict[Endpoint, trio.socket.SocketType] = {}
+        self.adopted = {} if adopted is None else adopted
         self._open: dict[Place, Listen] = {}
         self._terms: dict[Place, SocketTerms] = {}
         self._ending: dict[Place, list[Listen]] = {}  # closed, their last conversations not over

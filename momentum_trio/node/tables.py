@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from momentum_trio.delivery.blackhole import Blackhole
-from momentum_trio.delivery.custody import Contents
+from momentum_trio.delivery.lmtp import Lmtp
 from momentum_trio.delivery.maildir import Maildir
-from momentum_trio.delivery.method import Method
+from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
+from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
-from momentum_trio.machine import Machine
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.dig import DIG, REFRESH_DOMAIN
+from momentum_trio.node.commands.dns_cache import LOOKUP, REFCNTS, STATS, SUBMIT
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.pid import PID
 from momentum_trio.node.commands.quit import QUIT
+from momentum_trio.node.commands.reopen_logs import REOPEN_LOGS
 from momentum_trio.node.commands.shutdown import SHUTDOWN
 from momentum_trio.node.commands.summary import SUMMARY
 from momentum_trio.node.commands.version import VERSION
@@ -21,32 +24,40 @@ from momentum_trio.node.commands.version import VERSION
 LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
 
 COMMANDS = (
+    DIG,
     EVAL,
     GET,
     HELP,
     LISTENERS_COMMAND,
+    LOOKUP,
     PID,
     QUIT,
+    REFCNTS,
+    REFRESH_DOMAIN,
     RELOAD,
+    REOPEN_LOGS,
     SET,
     SHOW,
     SHOWRECURSE,
     SHUTDOWN,
+    STATS,
+    SUBMIT,
     SUMMARY,
     UNSET,
     VERSION,
 )
 
 
-BUILT_METHODS = (Blackhole().word, "ESMTP", Maildir.word, "SMTP")
+BUILT_METHODS = (Blackhole().word, "ESMTP", Lmtp.word, Maildir.word, "SMTP")
 """The words of Delivery_Method for which ``methods`` has one."""
 
 
-def methods(machine: Machine, contents: Contents, spool_place: str) -> tuple[Method, ...]:
+def methods(outfit: Outfit, spool_place: str) -> tuple[Method | Carrier, ...]:
     """The ways of delivery, made for one node. spool_place: where its spool is."""
     return (
         Blackhole(),
-        Maildir(machine, contents, spool_place),
-        Smtp(machine, contents),
-        Smtp(machine, contents, extended=False),
+        Maildir(outfit.machine, outfit.contents, spool_place),
+        Smtp(outfit),
+        Smtp(outfit, extended=False),
+        Lmtp(outfit),
     )

@@ -74,6 +74,11 @@ class Lines:
         """Whether no whole line is held."""
         return self._held.find(CRLF, self._at) < 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is held, not even the beginning of a line."""
+        return self._at == len(self._held)
+
     def take(self) -> bytes:
         """Everything held, for a reader that does not go by lines."""
         assert self._discarded is None

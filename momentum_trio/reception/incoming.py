@@ -18,6 +18,7 @@ from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFull, SpoolSic
 
 SPOOL_FULL = Deferred(replies.SPOOL_FULL, "spool")
 SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
+MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of the message context
 
 
 class Incoming:
@@ -153,4 +154,5 @@ class Incoming:
             returns=transaction.returning.returns,
             envelope_id=transaction.returning.envelope_id,
             body="" if transaction.body == "7BIT" else transaction.body,
+            context=MAY_RELAY if self._transaction.rules.client_may_relay else (),
         )

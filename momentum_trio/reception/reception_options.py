@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOST_NAME, STRING, STRINGS, one_of, quoted, word_of
+from momentum_trio.config.host_kind import ADDRESS_LIST, NO_HOSTS
+from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOST_NAME, STRING, one_of, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.value import Value
 from momentum_trio.mail.domain_globs import DomainGlobs
-from momentum_trio.net.address_list import AddressList
 
 DOMAIN_GLOBS: Kind[DomainGlobs] = Kind(
     "domain-list",
     lambda value: DomainGlobs(*DOMAINS.parse(value)),
     lambda globs: DOMAINS.show(globs.items),
-)
-ADDRESS_LIST: Kind[AddressList] = Kind(
-    "address-list",
-    lambda value: AddressList(*STRINGS.parse(value)),
-    lambda addresses: STRINGS.show(addresses.items),
 )
 _BLACKHOLE_WORDS = {
     "0": "false",
@@ -42,7 +37,6 @@ def _blackhole(value: Value) -> str:
 
 BLACKHOLE = Kind("enum(false|true|inline|internal)", _blackhole, quoted)
 NO_DOMAINS = DomainGlobs()
-NO_HOSTS = AddressList()
 
 # Max_Recipients_Per_Connection has outbound scopes as well, where it limits RCPT TO per outbound connection; it is not
 # valid in a pathway.

@@ -189,6 +189,10 @@ class Ledger:
             yield ticket
             ticket = following[ticket]
 
+    def open_by_id(self, row: int) -> dict[str, int]:
+        """The same by their ids."""
+        return {self.messages.text(ticket): ticket for ticket in self.open(row)}
+
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def _add_messages(self, row: int, batch_key: Key, custody: Custody) -> list[int]:

@@ -7,13 +7,17 @@ is the only witness, and accuses only of what nothing but itself can do.
 from __future__ import annotations
 
 from .answered import answered
+from .best_mx_first import best_mx_first
+from .bounced_once import bounced_once
 from .check import Check
 from .content_unchanged import content_unchanged
 from .delivered_once import delivered_once
 from .drained import drained
 from .envelope_kept import envelope_kept
 from .failed_set_changes_nothing import failed_set_changes_nothing
+from .logs_agree import logs_agree
 from .no_accepted_lost import no_accepted_lost
+from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
 from .no_damage_without_cause import no_damage_without_cause
 from .no_leak import no_leak
 from .nothing_invented import nothing_invented
@@ -21,11 +25,17 @@ from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from .prompt import prompt
 from .records_agree import records_agree
 from .relay_denied import relay_denied
+from .reported_right import reported_right
+from .retried_in_time import retried_in_time
 from .spool_size import spool_size
+from .throttled import throttled
 
 ALL = (
     Check("no_accepted_lost", no_accepted_lost),
     Check("delivered_once", delivered_once),
+    Check("bounced_once", bounced_once),
+    Check("no_bounce_of_a_bounce", no_bounce_of_a_bounce),
+    Check("reported_right", reported_right),
     Check("content_unchanged", content_unchanged),
     Check("nothing_invented", nothing_invented),
     Check("envelope_kept", envelope_kept),
@@ -36,7 +46,11 @@ ALL = (
     Check("answered", answered),
     Check("drained", drained),
     Check("prompt", prompt),
+    Check("best_mx_first", best_mx_first),
+    Check("retried_in_time", retried_in_time),
+    Check("throttled", throttled),
     Check("records_agree", records_agree),
+    Check("logs_agree", logs_agree),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

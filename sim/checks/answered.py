@@ -1,7 +1,7 @@
 """A client that nothing disturbs gets its answer: nobody waits, finds nobody, or is put off, without a cause.
 
 Causes last: a connection that was cut is repeated later and later, a Listen that failed opens again after a minute at
-most. A client that is too late for its own connection (Idle_Time) is not meant.
+most. A client that is too late for its own connection (Idle_Time) is not meant, nor is a sink that behaves.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _LASTS = re.compile(
 
 def answered(evidence: Evidence) -> Iterator[Violation]:
     """One for each attempt that nobody answered, where nothing had broken on either side or between them."""
+    moody = {plan.name for plan in evidence.scenario.hosts if plan.sink.behaviours}
     for attempt in evidence.attempts:
-        if _unanswered(attempt) and not _disturbed(evidence, attempt):
+        if attempt.target_host not in moody and _unanswered(attempt) and not _disturbed(evidence, attempt):
             waited = attempt.ended - attempt.began
             text = (
                 f"{attempt.mail.name}: nothing broken, and {attempt.target_host} said in {waited:g} s: {attempt.reply}"

@@ -2,7 +2,8 @@
 
 A client that was not told of a success sends again: so many copies are permitted as attempts may have left one
 (custody.py). They come in batches of their own. One batch may come twice to an SMTP server, when the node that relays
-it or that server, or what is between them, broke while the mail was under way; to a Maildir never, for there the name
+it or that server, or what is between them, broke while the mail was under way, or where the server kept it and did not
+say so; to a Maildir never, for there the name
 of the file is made from the message's id, and a repeated delivery replaces the first.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 
 from ..evidence import Arrived, Evidence, Struck, Violation
 from ..letter import batches_of
-from ..scenario import PAIRS, FaultKind, Program
+from ..scenario import PAIRS, FaultKind, Program, Turn
 from .custody import address, attempts_by_mail, copies, mails_by_name, may_have_left_a_copy, strikes
 
 NAME = "delivered_once"
@@ -37,10 +38,25 @@ def delivered_once(evidence: Evidence) -> Iterator[Violation]:
         for arrived in found:
             by_batch.setdefault(batch_of(arrived), []).append(arrived)
         for batch, same in by_batch.items():
-            if len(same) > 1 and not (_relayed(evidence, same[0]) and _broke(evidence, same[0].host, began)):
+            said = len(same) - unsaid(evidence, name, path)
+            if said > 1 and not (_relayed(evidence, same[0]) and broke(evidence, same[0].host, began)):
                 yield _violation(name, same, f"as one batch, {batch.decode('ascii', 'replace')}")
-        if len(by_batch) > max(len(sent), 1) and not (_hops(found) > 1 and _broke(evidence, found[0].host, began)):
+        by_one = unsaid(evidence, name, path) if _hops(found) > 1 else 0
+        if len(by_batch) - by_one > max(len(sent), 1) and not (
+            _hops(found) > 1 and broke(evidence, found[0].host, began)
+        ):
             yield _violation(name, found, f"by {len(sent)} attempts that may have left one")
+
+
+def unsaid(evidence: Evidence, name: str, path: str) -> int:
+    """How often a sink kept the mail for *path* and then did not say so."""
+    return sum(
+        heard.turn is Turn.STORED
+        and not heard.reply.startswith("2")
+        and heard.mail == name
+        and address(heard.forward_path) == path
+        for heard in evidence.heard
+    )
 
 
 def batch_of(arrived: Arrived) -> bytes:
@@ -58,7 +74,7 @@ def _relayed(evidence: Evidence, arrived: Arrived) -> bool:
     return evidence.scenario.host(arrived.host).program is Program.SINK
 
 
-def _broke(evidence: Evidence, last: str, began: float) -> bool:
+def broke(evidence: Evidence, last: str, began: float) -> bool:
     """Whether a node, the *last* host or what lies between two of them was broken at some time from *began* on."""
     places = [plan.name for plan in evidence.scenario.hosts if plan.program is Program.ECELERITY] + [last]
     kinds = [kind for kind in FaultKind if kind not in HARMLESS]

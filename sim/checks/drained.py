@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..evidence import Evidence, Told, Violation
 from .custody import address, attempts_by_mail, copies
+from .reports import failures_by_delivery
 
 NAME = "drained"
 NAMES_SHOWN_MAX = 5
@@ -26,9 +27,9 @@ def drained(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _under_way(evidence: Evidence) -> Iterator[str]:
-    arrived = copies(evidence)
+    arrived, reported = copies(evidence), failures_by_delivery(evidence)
     for name, attempts in attempts_by_mail(evidence).items():
         owed = [path for attempt in attempts if attempt.told is Told.ACCEPTED for path in attempt.forward_paths]
-        lost = any((name, address(path)) not in arrived for path in owed)
+        lost = any(not {(name, address(path))} & (arrived.keys() | reported.keys()) for path in owed)
         if lost or attempts[-1].told in (Told.DEFERRED, Told.UNKNOWN):
             yield name

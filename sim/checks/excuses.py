@@ -1,12 +1,14 @@
 """What excuses mail that was accepted and arrives nowhere: nobody owes it any more, and nobody waits for it.
 
-It rotted; it failed for good and rightly, of age or refused by another host; or its host syncs late and lost power, or
-its disk failed, before it had.
+It rotted; it failed for good and rightly, of age, refused by another host, or because its domain takes no mail; or its
+host syncs late and lost power, or its disk failed, before it had. Where it failed its sender may be owed a word
+(reports.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.mail.path import split
@@ -14,7 +16,7 @@ from momentum_trio.mail.record import Failed
 
 from ..evidence import Attempt, Evidence
 from ..life import Life
-from ..scenario import FaultKind, HostPlan, Program
+from ..scenario import DnsAnswer, FaultKind, HostPlan, NamePlan, Program, Scenario
 from .configuration import configuration_of, is_false, root_of, words
 from .custody import DOUBTFUL, POWER_FAULTS, address, batch_id, overlaps, seconds_of, strikes
 
@@ -24,33 +26,43 @@ EXPIRED = "554 5.4.7"
 SLACK_SECONDS = 1.0  # between the time of reception and that of the answer
 DEFAULT = "default"  # the binding group and binding of mail that none was chosen for
 
-Excuse = Callable[[Attempt, str], bool]
+
+class Excuse(Enum):
+    """Why mail that was accepted may arrive nowhere."""
+
+    NONE = "none"
+    FAILED = "failed"
+    ROTTEN = "rotten"
+    NOT_SYNCED = "not synced"
 
 
-def excuses(evidence: Evidence) -> Excuse:
-    """Whether an accepted attempt's forward-path is excused, as far as is known by now."""
+Excuses = Callable[[Attempt, str], Excuse]
+
+
+def excuses(evidence: Evidence) -> Excuses:
+    """What excuses an accepted attempt's forward-path, as far as is known by now."""
     rotten = {name for struck in strikes(evidence, [FaultKind.BIT_ROT]) for name in struck.mails}
     failed: dict[tuple[str, str], list[tuple[Life, Failed]]] = {}
     for life, record in evidence.world.records:
         if isinstance(record, Failed) and record.permanent:
             failed.setdefault((record.batch_id, address(record.forward_path)), []).append((life, record))
 
-    def excused(attempt: Attempt, path: str) -> bool:
-        return (
-            attempt.mail.name in rotten
-            or any(
-                _rightly(evidence, attempt, life, record)
-                for life, record in failed.get((batch_id(attempt), address(path)), ())
-            )
-            or _not_synced(evidence, attempt)
-        )
+    def excuse(attempt: Attempt, path: str) -> Excuse:
+        if attempt.mail.name in rotten:
+            return Excuse.ROTTEN
+        if _not_synced(evidence, attempt):
+            return Excuse.NOT_SYNCED
+        ends = failed.get((batch_id(attempt), address(path)), ())
+        rightly = any(_rightly(evidence, attempt, life, record) for life, record in ends)
+        return Excuse.FAILED if rightly else Excuse.NONE
 
-    return excused
+    return excuse
 
 
 def _rightly(evidence: Evidence, attempt: Attempt, life: Life, record: Failed) -> bool:
     if not record.reason.startswith(EXPIRED):
-        return bool(record.peer_address) and record.reason.startswith("5")
+        said = bool(record.peer_address) and record.reason.startswith("5")
+        return said or takes_no_mail(evidence.scenario, split(record.forward_path)[1])
     host = life.host
     expiration = _expiration(evidence.scenario.host(host.name), record.forward_path)
     if record.age_seconds < expiration:
@@ -58,6 +70,24 @@ def _rightly(evidence: Evidence, attempt: Attempt, life: Life, record: Failed) -
     if host.clock_rate != 1.0 or any(strikes(evidence, [FaultKind.CLOCK_STEP], host.name)):
         return True  # across a restart it is the wall clock that tells a message's age
     return seconds_of(evidence, life, record) - attempt.began >= expiration - SLACK_SECONDS
+
+
+def takes_no_mail(scenario: Scenario, domain: str) -> bool:
+    """Whether DNS says for good that *domain* takes no mail: it is not there, or has a null MX (RFC 7505)."""
+    plan = name_of(scenario, domain)
+    if plan is None:
+        return domain.lower() not in (host.name for host in scenario.hosts)
+    empty = not (plan.hosts or plan.mx or plan.records)
+    return empty or plan.answer is DnsAnswer.NXDOMAIN or plan.mx == ("0 .",)
+
+
+def name_of(scenario: Scenario, name: str) -> NamePlan | None:
+    """The ``Name`` that *name* is answered from: its own, or the closest pattern."""
+    plans, name = {plan.name: plan for plan in scenario.names}, name.lower().removesuffix(".")
+    if name in plans:
+        return plans[name]
+    parts = name.split(".")
+    return next((plans[star] for at in range(1, len(parts)) if (star := ".".join(["*", *parts[at:]])) in plans), None)
 
 
 def _expiration(plan: HostPlan, forward_path: str) -> float:

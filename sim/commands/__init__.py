@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import check, console, diff, plant, planted, replay, run, same, show, shrink, swarm
+from . import check, console, diff, fair, plant, planted, replay, run, same, show, shrink, swarm
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
@@ -15,6 +15,7 @@ COMMANDS: tuple[Command, ...] = (
     show.COMMAND,
     diff.COMMAND,
     same.COMMAND,
+    fair.COMMAND,
     plant.COMMAND,
     planted.COMMAND,
 )

@@ -204,7 +204,7 @@ class SimSocket(trio.socket.SocketType):
             raise failure(errno.EINVAL, name)
         if not self._host.network.owns(self._host, name.ip):
             raise failure(errno.EADDRNOTAVAIL, name)
-        if 0 < name.port < LOWEST_FREE_PORT and self._life.credentials.uid != 0:
+        if 0 < name.port < LOWEST_FREE_PORT and self._life.credentials.uid != 0 and not self._life.binds_low_ports:
             raise failure(errno.EACCES, name)
         self._binding = self._claim(name)
         self._host.trace("bind", name=self._binding.name, socket=self._number)

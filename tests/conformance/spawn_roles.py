@@ -8,6 +8,7 @@ import trio
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ProcessLink, Roles
+from momentum_trio.net.capability import Capabilities
 
 Sockets = Sequence[trio.socket.SocketType]
 
@@ -80,9 +81,13 @@ async def reader(machine: Machine, link: ProcessLink) -> None:
 
 async def nobody(machine: Machine, link: ProcessLink) -> None:
     """Become nobody; then try for more."""
-    unknown = await said(machine.process.drop_privileges("nobody", "no-such-group", ()))
-    await machine.process.drop_privileges("nobody", "nogroup", ())
-    again = await said(machine.process.drop_privileges("root", "root", ()))
+
+    async def become(user: str, group: str) -> None:
+        await machine.process.become(machine.process.identity(user, group, (), Capabilities()))
+
+    unknown = await said(become("nobody", "no-such-group"))
+    await become("nobody", "nogroup")
+    again = await said(become("root", "root"))
     await link.send(repr((unknown, again)).encode())
 
 

@@ -15,6 +15,7 @@ import trio
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import FileFacts, Stat
 from momentum_trio.machine.os_machine import os_machine
+from momentum_trio.net.capability import Capabilities
 from sim import World
 from sim.host import current_life
 
@@ -156,7 +157,7 @@ async def unknown_users_change_nothing(here: Here) -> object:
     outcomes = []
     for user, group in (("no-such-user", "root"), ("root", "no-such-group")):
         try:
-            await here.machine.process.drop_privileges(user, group, ())
+            here.machine.process.identity(user, group, (), Capabilities())
         except LookupError as error:
             outcomes.append(type(error).__name__)
     return outcomes

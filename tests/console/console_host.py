@@ -17,6 +17,7 @@ import trio
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.command import Answer
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener import control
@@ -42,6 +43,10 @@ Relay_Hosts = ( 10.0.0.1 10.0.0.2 )
 
 Domain "example.net" {
   Message_Expiration = 900
+}
+
+ec_logger "ec_logger1" {
+  mainlog = "/nowhere/mainlog"
 }
 
 ESMTP_Listener {
@@ -88,6 +93,7 @@ class PlainAdministration:
     counts: Summary = COUNTS
     problem: Exception | None = None
     shutting_down: bool = False
+    logs_failing: Sequence[str] = ()
     version: str = "0.1.0"
     hostname: str = "mx1.example.com"
     pid: int = 4711
@@ -120,8 +126,15 @@ class PlainAdministration:
         await trio.lowlevel.checkpoint()
         return self.counts
 
+    async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:
+        await trio.lowlevel.checkpoint()
+        return Answer(" ".join([command, *words]))
+
     def reset_statistics(self) -> None:
         self.counts = replace(self.counts, received=0, delivered=0, failed=0, rejected=0, since_reset_seconds=0.0)
+
+    async def reopen_logs(self) -> Sequence[str]:
+        return self.logs_failing
 
     def request_shutdown(self) -> None:
         self.shutting_down = True

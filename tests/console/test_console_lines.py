@@ -112,7 +112,7 @@ def test_completions_fit_where_they_are_to_stand(line: str, end: int) -> None:
 @pytest.mark.parametrize(
     ("line", "start", "expected"),
     [
-        ("", 0, ("config", "help", "listeners", "pid", "quit", "shutdown", "summary", "version")),
+        ("", 0, ("config", "help", "listeners", "pid", "quit", "reopen", "shutdown", "summary", "version")),
         ("s", 0, ("shutdown", "summary")),
         ("json s", 5, ("shutdown", "summary")),
         ("config s", 7, ("set", "show", "showrecurse")),

@@ -71,7 +71,18 @@ class Nothing:
     def signals(self, *names: str) -> AbstractAsyncContextManager[Any]:
         raise AssertionError
 
-    async def drop_privileges(self, user: str, group: str, supplemental: Sequence[str]) -> None:
+    uid = 1
+
+    def identity(self, *whom: Any) -> Any:
+        raise AssertionError
+
+    async def become(self, identity: Any) -> None:
+        raise AssertionError
+
+    def monotonic_microseconds(self) -> int:
+        raise AssertionError
+
+    def notify(self, state: str) -> None:
         raise AssertionError
 
 

@@ -18,12 +18,15 @@ from delivery_world import MemorySpool, Tree, machine_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_socket import MemorySocket
+from one_batch import ByBatch
 
 from momentum_trio.delivery.blackhole import Blackhole, Blackholed
+from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.maildir import STREAMED_OCTETS_MIN, Maildir
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp import Smtp
+from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.unbuilt import Unbuilt
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Step
@@ -33,7 +36,7 @@ from sim.disk import Fault, PowerCut, SimDisk, SimStore
 Make = Callable[["World"], Method]
 METHODS: dict[str, Make] = {
     "maildir": lambda world: Maildir(world.machine, world.spool, "/spool"),
-    "smtp": lambda world: Smtp(world.machine, world.spool),
+    "smtp": lambda world: ByBatch(Smtp(Outfit(world.machine, world.spool, Hosts(world.machine)))),
     "blackhole": lambda world: Blackhole(),
     "blackholed": lambda world: Blackholed(),
     "unbuilt": lambda world: Unbuilt("LMTP"),
@@ -98,7 +101,7 @@ class World(trio.abc.SocketFactory):
         assert len(outcomes) == len(attempts)
         assert all(isinstance(outcome, Delivered | Deferred | Bounced) for outcome in outcomes)
         self.check_visible(attempts)
-        if isinstance(self.method, Smtp):
+        if isinstance(self.method, ByBatch):
             self.check_received(attempts, outcomes)
         if not isinstance(self.method, Maildir):
             return

@@ -5,6 +5,7 @@ The cases are generated from the declarations: an option without a probe here fa
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 import trio
 from scripted_server import SILENCE
-from test_smtp_delivery import EIGHT_BIT, PLAIN_HELLO, SMALL, Road
+from test_smtp_delivery import EIGHT_BIT, PLAIN_HELLO, SECOND_SOURCE, SMALL, Road
+from test_smtp_offers import offering
 
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
@@ -22,9 +24,12 @@ from momentum_trio.config.transaction import parse_path
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.delivery_options import DeliveryOptions
-from momentum_trio.delivery.method import Attempt
+from momentum_trio.delivery.lmtp import Lmtp
+from momentum_trio.delivery.lmtp_options import LmtpOptions
+from momentum_trio.delivery.method import Attempt, Carrier
 from momentum_trio.delivery.outcome import Delivered, Outcome
 from momentum_trio.delivery.route import Route, Routes
+from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.node.schema import DECLARED
 
@@ -47,7 +52,11 @@ class Trip(Road):
     def attempts(self, batch: Any) -> list[Attempt]:
         self.route = route = Routes([]).choose(self.tree, "g", "b", "d.example")
         self.extended = route.word == "ESMTP"
+        self.server.lmtp = route.word == "LMTP"
         return [Attempt(batch, m, route.domain, 0, route.chain, route.gateway) for m in batch.messages]
+
+    def carrier(self, outfit: Outfit) -> Carrier:
+        return Lmtp(outfit) if self.route.word == "LMTP" else super().carrier(outfit)
 
     def go(self, content: bytes, serve: Mapping[str, Any]) -> list[Outcome]:
         batch = self.accept("bob@d.example", "carol@d.example", content=content)
@@ -88,6 +97,11 @@ def waits(stage: str) -> Probe:
     return Probe(str(SECONDS), True, gives_up, {stage: SILENCE})
 
 
+def authenticates(value: str, user: str, password: str) -> Probe:
+    token = b64encode(f"\0{user}\0{password}".encode()).decode()
+    return Probe(value, f"AUTH PLAIN {token}", line(1), offering("AUTH PLAIN"))
+
+
 PROBES: dict[str, Probe] = {
     "Remote_SMTP_Port": Probe("2525", True, arrives, serve={"port": 2525}),
     "EHLO_Hostname": Probe("out.example", "EHLO out.example", line(0)),
@@ -101,14 +115,36 @@ PROBES: dict[str, Probe] = {
     "Send_8BitMime": Probe("no", "MAIL FROM:<ann@c>", line(1), content=EIGHT_BIT),
     "Transform_8BitMime_Content": Probe("no", True, arrives, PLAIN_HELLO, EIGHT_BIT),
     "Use_IPv6": Probe("true", True, arrives, serve={"family": trio.socket.AF_INET6}),
+    "Bind_Address": Probe(SECOND_SOURCE, [SECOND_SOURCE], lambda trip, outcomes: trip.server.peers),
+    "Idle_Timeout": Probe(str(SECONDS), SECONDS, lambda trip, outcomes: trip.feed.idle_seconds),
+    "XCLIENT": Probe("required", "XCLIENT ADDR=192.0.2.1", line(1), offering("XCLIENT ADDR")),
+    "Outbound_SMTP_AUTH_Type": authenticates("PLAIN", "ann", "secret"),
+    "Outbound_SMTP_AUTH_User": authenticates("eve", "eve", "secret"),
+    "Outbound_SMTP_AUTH_Pass": authenticates("other", "ann", "other"),
+    "Outbound_SMTP_AUTH_In_Clear": authenticates("true", "ann", "secret"),
+    "LMTP_Port": Probe("2525", True, arrives, serve={"port": 2525}),
     "Gateway": Probe("sink", True, arrives, gateway=""),
     "Delivery_Method": Probe("SMTP", "HELO mx.example", line(0)),
 }
-TOGETHER = {"RSET_Timeout": "Max_Recipients_Per_Batch = 1"}
+AUTHENTICATION = {
+    "Outbound_SMTP_AUTH_Type": "PLAIN",
+    "Outbound_SMTP_AUTH_User": "ann",
+    "Outbound_SMTP_AUTH_Pass": "secret",
+    "Outbound_SMTP_AUTH_In_Clear": "true",
+}
+TOGETHER = {
+    "RSET_Timeout": "Max_Recipients_Per_Batch = 1",
+    "LMTP_Port": "Delivery_Method = LMTP",
+} | {
+    name: " ".join(f"{other} = {value}" for other, value in AUTHENTICATION.items() if other != name)
+    for name in AUTHENTICATION
+}
 """What else must be set for the option to matter."""
 
 ROUTING = {option.name: option for option in (DeliveryOptions.gateway, DeliveryOptions.method)}
-OPTIONS: dict[str, Option[Any]] = {option.name: option for option in SmtpOptions.declared} | ROUTING
+OPTIONS: dict[str, Option[Any]] = {
+    option.name: option for option in (*SmtpOptions.declared, *LmtpOptions.declared)
+} | ROUTING
 PLACES = {
     "global": "SETTING",
     "domain": 'Domain "DOMAIN" { SETTING }',
@@ -127,7 +163,7 @@ CASES = [
     (name, place, way)
     for name, option in OPTIONS.items()
     for place in PLACES
-    if place.removesuffix("'s domain") in option.scopes
+    if set(place.split("'s ")) <= option.scopes
     for way in ("file", "console")
 ]
 

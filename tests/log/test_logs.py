@@ -206,7 +206,7 @@ async def test_rotation(disk: OsDisk, tmp_path: pathlib.Path) -> None:
         log.rename(tmp_path / "log/mainlog.1")
         h.publish(DELIVERED)
         await h.logs.flush()
-        h.logs.reopen()
+        assert await h.logs.reopen() == ()
         h.publish(PERMANENT)
     assert (letters(tmp_path / "log/mainlog.1"), letters(log)) == ("RD", "P")
 
@@ -337,7 +337,7 @@ async def test_a_renamed_file_is_made_anew_without_a_line(disk: OsDisk, tmp_path
     log = tmp_path / "log/mainlog"
     async with house(disk, all_below(tmp_path)) as h:
         log.rename(tmp_path / "log/mainlog.1")
-        h.logs.reopen()
+        assert await h.logs.reopen() == ()
         await h.logs.flush()
         assert log.exists()
 

@@ -20,6 +20,7 @@ from momentum_trio.machine.os_gate import OsGate
 from momentum_trio.machine.os_process import OsProcess
 from momentum_trio.machine.os_tls import excluded, make_context
 from momentum_trio.machine.os_work import OsWork
+from momentum_trio.net.capability import Capabilities
 
 ADOPTING = """
 import os, socket, sys, trio
@@ -93,9 +94,9 @@ async def test_clock_entropy_and_work() -> None:
     assert await OsWork().run(lambda: 6 * 7) == 42
 
 
-async def test_privileges_are_not_touched_for_an_unknown_user() -> None:
+def test_privileges_are_not_touched_for_an_unknown_user() -> None:
     with pytest.raises(LookupError):
-        await OsProcess().drop_privileges("nobody-of-that-name", "nogroup", ())
+        OsProcess().identity("nobody-of-that-name", "nogroup", (), Capabilities())
     assert os.getuid() == os.geteuid()
 
 

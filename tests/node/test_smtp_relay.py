@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from dkim_keys import pem, record, rsa, verifies
 from simulated_host import CONFIG_PATH, MX, Site, read_folder, read_reply, send_all, write_file
 
 from momentum_trio.machine import Machine
@@ -23,6 +24,7 @@ Hostname = "mx.example"
 SpoolBase = "/var/spool/ecelerity"
 Relay_Domains = ( "example.com" )
 Retry_Interval = 60
+Host_Failure_Retry = 30
 Domain "example.com" { Gateway = "sink" }
 ESMTP_Listener { Listen ":25" {} }
 Control_Listener { Listen "/run/control" {} }
@@ -114,6 +116,35 @@ def test_mail_goes_from_the_client_to_the_sink_unchanged() -> None:
     assert [(type(r), r.routing_domain, r.peer_address) for r in chain.outcomes()] == [(Delivered, "sink", SINK)] * 2
     sessions = [r for life, r in chain.world.records if life.host is chain.sink and isinstance(r, SessionBegan)]
     assert len([r for r in sessions if r.service == "SMTP"]) == 1
+
+
+def test_what_the_sink_receives_carries_a_signature_that_verifies() -> None:
+    chain = Chain(short=0.2)
+    config = (
+        RELAY
+        + """
+opendkim "one" {
+  header_canon = relaxed
+  body_canon = relaxed
+  dkim_domain "client.example" { selector = "s" key = "/etc/dkim/%{d}.pem" }
+}
+"""
+    )
+    received: list[bytes] = []
+
+    async def story() -> None:
+        await chain.mx.call(write_file, "/etc/dkim/client.example.pem", pem(rsa(2048)))
+        await chain.send("bob")
+        await chain.world.until(lambda: len(chain.outcomes()) == 1, 60)
+        await trio.sleep(SETTLE_SECONDS)
+        received.extend(await chain.sink.call(read_folder, "/var/mail/example.com/bob/new"))
+
+    chain.relay(story, config)
+    (file,) = received
+    message = file.replace(b"\n", b"\r\n")
+    assert message.partition(b"DKIM-Signature:")[0].count(b"Received:") == 1  # the sink's own
+    assert message.endswith(MESSAGE)
+    assert verifies(message, {b"s._domainkey.client.example.": record(rsa(2048))})
 
 
 def test_mail_waits_for_a_sink_that_is_down() -> None:

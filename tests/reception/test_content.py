@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from reception_given import NOW, Entrance, client, scope
+from reception_given import NOW, Entrance, Scope, client, scope
 
 from momentum_trio import __version__
 from momentum_trio.mail.header import HEADER_OCTETS_MAX
 from momentum_trio.mail.record import Received
+from momentum_trio.reception.context import Context
 from momentum_trio.reception.decision import Accepted, Deferred
 from momentum_trio.spool.fault import SpoolFull, SpoolSick
 from momentum_trio.spool.message import Receipt
@@ -207,6 +208,19 @@ async def test_each_recipient_is_a_message_of_one_batch() -> None:
     assert {(r.batch_id, r.octets, r.protocol, r.peer_address, r.at) for r in received} == {
         (FIRST_ID, len(entrance.spool.content_of_last), "esmtp", "192.0.2.7", NOW)
     }
+
+
+@pytest.mark.parametrize(
+    ("scope_of_client", "context"),
+    [
+        (scope("global", Relay_Hosts=["192.0.2.7"]), (("can_relay", "true"),)),
+        (scope("global", Relay_Domains=["d.example"]), ()),
+    ],
+)
+async def test_that_a_client_may_relay_is_told_of_the_message(scope_of_client: Scope, context: Context) -> None:
+    entrance = Entrance(scope_of_client)
+    await entrance.message(FULL, "c@d.example")
+    assert entrance.accepted[0].context == context
 
 
 async def test_an_abandoned_transaction_keeps_nothing() -> None:

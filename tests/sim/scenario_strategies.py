@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -10,7 +12,10 @@ from sim import checks
 from sim.measure import COUNT, SIZE
 from sim.scenario import (
     INSTANT,
+    NAME_FAULTS,
     PAIRS,
+    Behaviour,
+    DnsAnswer,
     Expect,
     Fault,
     FaultKind,
@@ -23,9 +28,12 @@ from sim.scenario import (
     NamePlan,
     Program,
     Scenario,
+    SinkPlan,
     Swarm,
+    Turn,
+    Way,
 )
-from sim.scenario_options import CONFIG_AT, FAULTS
+from sim.scenario_options import CONFIG_AT, EXTENSIONS, FAULTS
 
 SOURCE = "work/drawn.sim"
 TREE: dict[str, bytes] = {  # the real files there are
@@ -67,7 +75,6 @@ def scenarios(draw: DrawFn) -> Scenario:
     hosts = tuple(draw(_hosts(name, number)) for number, name in enumerate(names))
     duration = draw(durations)
     clients = [plan for plan in hosts if plan.program is Program.CLIENT]
-    products = [plan.name for plan in hosts if plan.program is Program.ECELERITY]
     targets = st.sampled_from([*names, *(address for plan in hosts for address in plan.addresses)])
     some = st.lists(st.sampled_from(names), max_size=3, unique=True).map(tuple)
     mails = tuple(
@@ -82,10 +89,10 @@ def scenarios(draw: DrawFn) -> Scenario:
     return Scenario(
         hosts=hosts,
         links=tuple(draw(_links(*pair)) for pair in draw(st.lists(st.sampled_from(pairs), max_size=3, unique=True))),
-        names=tuple(NamePlan(f"{name}.example", draw(some)) for name in draw(st.lists(words, max_size=2, unique=True))),
+        names=tuple(draw(_names(name, some)) for name in draw(st.lists(words, max_size=2, unique=True))),
         mails=mails,
         loads=loads,
-        faults=tuple(draw(st.lists(_faults(names, products, duration), max_size=4))),
+        faults=tuple(draw(st.lists(_faults(hosts, duration), max_size=4))),
         swarm=draw(st.none() | _swarms(some, duration)),
         expect=draw(_expectations(some)),
         duration_seconds=duration,
@@ -94,6 +101,44 @@ def scenarios(draw: DrawFn) -> Scenario:
         unreachable=draw(st.sampled_from([(), ("192.0.2.0/24",), ("198.51.100.7/32", "fd82::/32")])),
         source=SOURCE,
     )
+
+
+@st.composite
+def _names(draw: DrawFn, name: str, some: SearchStrategy[tuple[str, ...]]) -> NamePlan:
+    return NamePlan(
+        f"{draw(st.sampled_from(['', '*.']))}{name}.example",
+        draw(some),
+        draw(st.sampled_from([(), ("10 mx.example", "20 other.example"), ("0 .",)])),
+        draw(st.sampled_from([(), ('TXT "v=spf1 -all"', "AAAA fd00::1")])),
+        draw(st.sampled_from(DnsAnswer)),
+        draw(durations),
+        draw(shares),
+        draw(st.booleans()),
+    )
+
+
+_sinks = st.builds(
+    SinkPlan,
+    st.lists(st.integers(1, 65535), min_size=1, max_size=2).map(tuple),
+    st.lists(st.sampled_from(EXTENSIONS), max_size=4).map(tuple),
+    st.booleans(),
+    st.lists(
+        st.builds(
+            Behaviour,
+            words,
+            st.sampled_from(Turn),
+            st.sampled_from(Way),
+            st.sampled_from(["", "550 5.1.1 no such user", "421 bye"]),
+            durations,
+            st.sampled_from([(), ("*@slow.example",), ("a@b", "c@d")]),
+            shares,
+            counts,
+            counts,
+        ),
+        max_size=3,
+        unique_by=lambda behaviour: behaviour.name,
+    ).map(tuple),
+)
 
 
 @st.composite
@@ -130,6 +175,7 @@ def _hosts(draw: DrawFn, name: str, number: int) -> HostPlan:
         environment=draw(st.dictionaries(words | texts, texts, max_size=2).map(lambda pairs: tuple(pairs.items()))),
         clock_skew_seconds=draw(st.floats(-1e6, 1e6)),
         clock_rate=draw(st.floats(0.01, 100)),
+        sink=draw(_sinks) if program is Program.SINK else SinkPlan(),
     )
 
 
@@ -154,6 +200,7 @@ def _mails(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         session=draw(counts),
         source_address=draw(st.sampled_from(["", *client.addresses])),
         leaves=draw(st.sampled_from(Leaving)),
+        notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
     )
 
 
@@ -175,15 +222,18 @@ def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         session_mails=draw(ranges(st.integers(1, 9))),
         source_addresses=draw(st.sampled_from([(), client.addresses])),
         leaves=draw(st.floats(0, 1)),
+        notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
     )
 
 
 @st.composite
-def _faults(draw: DrawFn, names: list[str], products: list[str], duration: float) -> Fault:
-    of_products = (FaultKind.CONSOLE, FaultKind.BIT_ROT)
-    kind = draw(st.sampled_from([kind for kind in FaultKind if products or kind not in of_products]))
+def _faults(draw: DrawFn, hosts: Sequence[HostPlan], duration: float) -> Fault:
+    only = {FaultKind.CONSOLE: Program.ECELERITY, FaultKind.BIT_ROT: Program.ECELERITY}
+    only |= dict.fromkeys(NAME_FAULTS, Program.NAMESERVER)
+    names, programs = [plan.name for plan in hosts], {plan.program for plan in hosts}
+    kind = draw(st.sampled_from([kind for kind in FaultKind if only.get(kind, hosts[0].program) in programs]))
+    among = st.sampled_from([plan.name for plan in hosts if plan.program is only.get(kind, plan.program)])
     form = FAULTS[kind]
-    among = st.sampled_from(products if kind in of_products else names)
     targets = among.map(lambda name: [name]) if kind not in PAIRS else st.permutations(names).map(lambda p: p[:2])
     amounts = {COUNT: counts.map(float), SIZE: counts.map(float), None: st.just(0.0)}
     return Fault(
@@ -217,5 +267,7 @@ def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect
         draw(durations),
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,
+        draw(st.sampled_from([(), ("client.example",)])),
+        draw(shares),
         draw(st.sampled_from([(), ("fault.kill", "relay_denied")])),
     )

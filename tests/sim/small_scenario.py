@@ -1,4 +1,4 @@
-"""A client, a node with Maildirs and a sink: what tests of runs begin with."""
+"""A client, a node with Maildirs, a sink and a nameserver: what tests of runs begin with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sim.scenario import Fault, FaultKind, HostPlan, LinkPlan, Load, Mail, Program, Scenario, Swarm
 
-MX, CLIENT, SINK = "10.0.0.25", "10.0.0.7", "10.0.0.99"
+MX, CLIENT, SINK, NAMES = "10.0.0.25", "10.0.0.7", "10.0.0.99", "10.0.0.53"
 CONFIG_PATH, CONTROL = "/etc/ecelerity.conf", "/run/control"
 CONFIG = f"""
 Hostname = "mx.example"
@@ -25,6 +25,7 @@ SCENARIO = Scenario(
         HostPlan("mx", (MX,), config=CONFIG_PATH, files=((CONFIG_PATH, CONFIG.encode()),)),
         HostPlan("client", (CLIENT,), Program.CLIENT),
         HostPlan("sink", (SINK,), Program.SINK),
+        HostPlan("names", (NAMES,), Program.NAMESERVER),
     ),
     links=(LinkPlan("client", "mx", 0.01, 0.02), LinkPlan("client", "sink", 0.01, 0.02)),
 )

@@ -19,7 +19,7 @@ from sim.hand.line import Misunderstood, faults, mail, verb_in
 from sim.hand.played import instant, lasting
 from sim.hand.session import VERBS, Session
 from sim.run import run
-from sim.scenario import Fault, FaultKind, Scenario
+from sim.scenario import NAME_FAULTS, Fault, FaultKind, Scenario
 from sim.scenario_options import FAULTS
 from sim.scenario_text import read
 from sim.surroundings import HASH_SEED, SETTLED
@@ -118,12 +118,14 @@ AMOUNTS = {
     FaultKind.DISK_SLOW: "100ms",
     FaultKind.DESCRIPTORS: "3",
     FaultKind.SLOW_LINK: "200ms",
+    FaultKind.DNS_SLOW: "2s",
+    FaultKind.DNS_LOST: "50%",
 }
 
 
 def typed(kind: FaultKind, lasting: str = "") -> str:
     """That kind, as it is typed."""
-    targets = "client mx" if "OTHER" in VERBS[kind.value].usage else "mx"
+    targets = "client mx" if "OTHER" in VERBS[kind.value].usage else "names" if kind in NAME_FAULTS else "mx"
     return " ".join(filter(None, (kind.value, targets, AMOUNTS.get(kind, ""), lasting)))
 
 

@@ -81,7 +81,7 @@ def test_taking_a_kind_away_moves_no_weight_of_the_others_and_fewer_faults_are_t
 
 
 def test_seeds_take_different_kinds_and_all_of_them_are_taken() -> None:
-    scenario = replace(swarm(), swarm=Swarm(KINDS, ("mx", "sink"), (8, 8)))
+    scenario = replace(swarm(), swarm=Swarm(KINDS, ("mx", "sink", "names"), (8, 8)))
     kinds = [frozenset(fault.kind for fault in faults_of(scenario, seed)) for seed in SEEDS]
     assert frozenset.union(*kinds) == {*KINDS} - {FaultKind.CONSOLE}
     assert len({*kinds}) > len(SEEDS) // 2

@@ -35,6 +35,7 @@ from momentum_trio.machine.disk import (
     Write,
 )
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.net.capability import Capabilities
 from sim import World
 from sim.disk import PowerCut
 from sim.host import Life
@@ -119,7 +120,7 @@ async def receive_signals(machine: Machine, had: Had) -> None:
 
 async def drop_privileges(machine: Machine, had: Had) -> None:
     with suppress(LookupError):
-        await machine.process.drop_privileges("nobody", "nobody", [])
+        await machine.process.become(machine.process.identity("nobody", "nobody", (), Capabilities()))
     machine.process.raise_descriptors_max(10_000)
     with machine.process.umask(0):
         pass

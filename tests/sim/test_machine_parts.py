@@ -12,8 +12,10 @@ import trio
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_machine import os_machine
-from momentum_trio.machine.os_nameservers import OsNameservers, nameservers
+from momentum_trio.machine.os_nameservers import OsNameservers
 from momentum_trio.machine.os_tls import excluded, make_context
+from momentum_trio.net.capability import Capabilities
+from momentum_trio.net.resolv_conf import ResolvConf
 from sim import World
 from sim.certificates import HERE, SERVER, SERVER_KEY
 
@@ -36,7 +38,7 @@ TERMS = TlsTerms(str(HERE / SERVER), str(HERE / SERVER_KEY))
     ],
 )
 def test_resolv_conf(text: str, found: tuple[str, ...]) -> None:
-    assert nameservers(text) == found
+    assert ResolvConf.parse(text).nameservers == found
 
 
 def test_the_real_machines_nameservers_are_those_at_its_start(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_addresses_are_for_root() -> None:
 
     async def try_it(machine: Machine) -> None:
         assert machine.addresses is not None
-        await machine.process.drop_privileges("nobody", "nogroup", ())
+        await machine.process.become(machine.process.identity("nobody", "nogroup", (), Capabilities()))
         await machine.addresses.add(SHARED, "eth0")
 
     with pytest.raises(PermissionError):

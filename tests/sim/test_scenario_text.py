@@ -40,6 +40,7 @@ def test_a_scenario_with_everything() -> None:
           Host "mx" { addresses = ( "10.0.0.1" "FD00::0:1" ) config = "prod/ecelerity.conf" clock_skew = "-40ms" }
           Host client { addresses = 10.0.0.7 program = client }
           Link "client mx" { latency = "2ms" jitter = "250us" bandwidth = "10MB/s" loss = "0.5%" }
+          Name "example.com" { mx = "10 mx" }
           Mail "m" { from = "client" to = "[fd00::1]" recipients = ( "a@example.com" ) at = "1.5s" octets = "2kB" }
           At "12.5s" { partition = ( "client" "mx" ) for = "4s" }
           At "12.5s" { kill = "mx" for = "1m" }
@@ -97,7 +98,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + 'Host "x_y" { addresses = 10.0.0.9 } }', "Host: expected a host name of letters, digits, '-' and '.'"),
         (HOSTS + 'Host "10.1" { addresses = 10.0.0.256 } }', "addresses: '10.0.0.256' is not an IPv4 or IPv6 address"),
         (HOSTS + "Host x { addresses = 10.0.0.1 } }", 'addresses: 10.0.0.1 is an address of Host "mx" already, at'),
-        (HOSTS + "Host x { program = clinet } }", "expected one of ecelerity, client, sink; did you mean client?"),
+        (HOSTS + "Host x { program = clinet } }", "client, sink, nameserver; did you mean client?"),
         (HOSTS + "Host c { config = small.conf } }", "config: a client reads no configuration"),
         (HOSTS + "Host mx { config = no.conf } }", "config: 'work/no.conf': no such file"),
         (HOSTS + "Host mx { users = [ a = 0 ] } }", "users: 0 is root's number already"),
@@ -105,6 +106,14 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Host mx { File /a { text = x from = y } } }", "File: expected one of from, text and base64"),
         (HOSTS + "Host mx { File /a { from = y } } }", "from: 'work/y': no such file"),
         (HOSTS + "Host mx { File /a { base64 = '?' } } }", "base64: expected base64"),
+        (HOSTS + f"Mail m {{ {MAIL} }} }}", "recipients: no name of this world is 'b.example', and"),
+        (HOSTS + "Name a.example { mx = mx } }", "mx: 'mx': "),
+        (HOSTS + "Name a.example { records = 'A 10.0.0' } }", "records: 'A 10.0.0': "),
+        (HOSTS + "Host c { offers = DSN } }", "offers: a client is no sink"),
+        (HOSTS + "Host c { Behaviour b { } } }", "Behaviour: a client is no sink"),
+        (HOSTS + "Host s { addresses = 10.0.0.3 program = sink offers = DNS } }", "there is no extension 'DNS'"),
+        (HOSTS + "Host s { addresses = 10.0.0.3 program = sink Behaviour b { reply = n } } }", "expected a code and a"),
+        (HOSTS + "At 5s { dns_servfail = mx for = 1s } }", "dns_servfail: 'mx' is no nameserver"),
         (HOSTS + "Name mx { is = c } }", "Name: 'mx' is a host's name already"),
         (HOSTS + "Name a.example { is = mc } }", "is: there is no host 'mc' (did you mean c?)"),
         (HOSTS + 'Link "mx" { } }', 'Link: a link lies between two hosts (write Link "ONE OTHER" { ... })'),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from momentum_trio.protocol.smtp.content import STUFFED
 
@@ -37,6 +37,38 @@ class Inspection:
     def lone_line_ends(self) -> bool:
         """Whether a CR or LF stood alone in what was looked at, all of the content."""
         return not self._carriage_returns == self._line_feeds == self._lines
+
+
+class Framing(Protocol):
+    """How content that comes in parts, cut anywhere, is put on the wire."""
+
+    def part(self, octets: bytes) -> bytes:
+        """*octets* as they are sent."""
+        ...
+
+    def end(self) -> bytes:
+        """What is sent after the last of them."""
+        ...
+
+
+class Chunk:
+    """The one chunk that is all of the content: sent as it is, its length said before (RFC 3030 section 2)."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, octets: int) -> None:
+        self._left = octets
+
+    def part(self, octets: bytes) -> bytes:
+        """*octets* as they are sent."""
+        self._left -= len(octets)
+        assert self._left >= 0
+        return octets
+
+    def end(self) -> bytes:
+        """Nothing: the server has counted."""
+        assert self._left == 0
+        return b""
 
 
 class Stuffing:

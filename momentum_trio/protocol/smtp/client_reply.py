@@ -50,6 +50,11 @@ class Replies:
         """Whether no whole line is held, nor some lines of a reply."""
         return not self._texts and self._lines.drained
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing at all is held."""
+        return not self._texts and self._lines.exhausted
+
     def next(self) -> Reply | Fault | None:
         """The next reply; None when more octets are needed. After a Fault there is no sense in asking again."""
         while (line := self._lines.line()) is not None:

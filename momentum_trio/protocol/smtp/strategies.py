@@ -6,20 +6,24 @@ For tests, fuzzing and simulation only: this file imports hypothesis.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
+from momentum_trio.mail.dsn import Notify, Returning, Wish
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.client import Client
+from momentum_trio.protocol.smtp.client_credentials import Credentials
 from momentum_trio.protocol.smtp.client_event import (
     ClientTerms,
     Concluded,
     ContentWanted,
     Ended,
     Ready,
+    TlsWanted,
     Transaction,
+    Use,
     Verdict,
 )
 from momentum_trio.protocol.smtp.client_event import Event as ClientEvent
@@ -251,7 +255,9 @@ def _reply(event: Event, accepted: bool) -> Reply | None:
 # ---- the other side: a client of ours before a server that says anything
 
 reply_texts = st.text("ab .<>@-25\\x", max_size=12)
-reply_codes = st.sampled_from([220, 220, 250, 250, 250, 251, 354, 354, 421, 450, 452, 500, 503, 550, 554, 221])
+reply_codes = st.sampled_from(
+    [220, 220, 250, 250, 250, 251, 354, 354, 235, 334, 421, 450, 452, 454, 500, 503, 550, 554, 221]
+)
 well_formed_replies = st.builds(
     Reply,
     reply_codes,
@@ -259,8 +265,9 @@ well_formed_replies = st.builds(
     st.lists(reply_texts, min_size=1, max_size=3).map(tuple),
 )
 hello_replies = st.lists(
-    st.sampled_from(["PIPELINING", "8BITMIME", "size 1000", "SIZE", "SIZE 0", "SIZE x", "AUTH PLAIN", "", " "]),
-    max_size=4,
+    st.sampled_from(["PIPELINING", "8BITMIME", "size 1000", "SIZE", "SIZE 0", "SIZE x", "AUTH PLAIN", "", " "])
+    | st.sampled_from(["CHUNKING", "BINARYMIME", "SMTPUTF8", "DSN", "STARTTLS", "AUTH LOGIN", "XCLIENT ADDR PROTO"]),
+    max_size=6,
 ).map(lambda words: Reply(250, "", ("there", *words)))
 reply_lines = (
     well_formed_replies.map(Reply.octets)
@@ -289,24 +296,53 @@ reply_lines = (
 server_scripts = st.lists(reply_lines, max_size=14)
 """What a server says, reply by reply."""
 
-transactions_to_make = st.lists(
-    st.builds(
-        Transaction,
-        st.sampled_from(["", "ann@client.example", "ü@x"]),
-        st.lists(st.sampled_from(["bob@d", "carol@d", "postmaster", "ü@d", "x y\r\n@d"]), min_size=1, max_size=4).map(
-            tuple
-        ),
-        st.just(0),
-        st.booleans(),
-    ),
-    max_size=3,
+wishes = st.builds(
+    Wish,
+    st.sampled_from([Notify.UNSET, Notify.NEVER, Notify.SUCCESS | Notify.DELAY]),
+    st.sampled_from(["", "rfc822;+@d"]),
 )
+
+
+@st.composite
+def _transactions(draw: st.DrawFn) -> Transaction:
+    forward_paths = draw(
+        st.lists(st.sampled_from(["bob@d", "carol@d", "postmaster", "ü@d", "x y\r\n@d"]), min_size=1, max_size=4)
+    )
+    return Transaction(
+        draw(st.sampled_from(["", "ann@client.example", "ü@x"])),
+        tuple(forward_paths),
+        0,
+        eight_bit=draw(st.booleans()),
+        binary=draw(st.sampled_from([False, False, True])),
+        smtputf8=draw(st.booleans()),
+        returning=draw(st.sampled_from([Returning(), Returning("HDRS", "a=b +")])),
+        wishes=draw(st.just(()) | st.tuples(*[wishes] * len(forward_paths))),
+        name=draw(st.sampled_from(["", "other.example"])),
+        origin=draw(st.sampled_from([(), (("ADDR", "192.0.2.9"), ("HELO", "x"))])),
+    )
+
+
+transactions_to_make = st.lists(_transactions(), max_size=3)
+"""Of empty content; ``of`` says what it is instead."""
+
+
+def of(content: bytes, transactions: Iterable[Transaction]) -> list[Transaction]:
+    """*transactions* that are to bring *content*."""
+    return [replace(transaction, octets=len(content)) for transaction in transactions]
+
+
 client_terms = st.builds(
     ClientTerms,
     st.sampled_from(["client.example", "[192.0.2.7]"]),
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    lmtp=st.sampled_from([False, False, True]),
+    tls=st.sampled_from(Use),
+    clear_after_refusal=st.booleans(),
+    credentials=st.none()
+    | st.builds(Credentials, st.sampled_from(["PLAIN", "LOGIN"]), st.just("ann"), st.just("hunter2"), st.booleans()),
+    xclient=st.sampled_from([Use.NO, Use.IF_AVAILABLE, Use.REQUIRED]),
 )
 
 
@@ -352,6 +388,8 @@ def speak(
         while (event := client.next_event()) is not None:
             events.append(event)
             match event:
+                case TlsWanted():
+                    client.secured()
                 case Ready() | Concluded() if not client.closed:
                     if (transaction := next(left, None)) is None:
                         client.quit()

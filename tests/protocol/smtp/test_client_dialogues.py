@@ -12,9 +12,9 @@ from momentum_trio.protocol.smtp.client_steps import GROUP_COMMANDS_MAX, Asked
 from momentum_trio.protocol.smtp.strategies import Spoken, speak
 
 TERMS = ClientTerms("client.example")
-ONE = Transaction("ann@c", ("bob@d",), 16)
-TWO = Transaction("ann@c", ("bob@d", "carol@d"), 16)
-EIGHT = Transaction("ann@c", ("bob@d",), 16, eight_bit=True)
+ONE = Transaction("ann@c", ("bob@d",), 17)
+TWO = Transaction("ann@c", ("bob@d", "carol@d"), 17)
+EIGHT = Transaction("ann@c", ("bob@d",), 17, eight_bit=True)
 CONTENT = b"Subject: a\r\n\r\n.\r\n"
 BANNER, HELLO, PIPE = "220 mx ESMTP", "250 mx", "250-mx\r\n250 PIPELINING"
 QUIT = "221 bye"
@@ -59,10 +59,10 @@ DIALOGUE = "{}|{}|250 sender|250 recipient|354 go|250 taken"
         # section 4.2.1: a greeting of several lines
         (f"220-mx\r\n220 ESMTP|{HELLO}", ["EHLO client.example", "MAIL FROM:<ann@c>"]),
         # RFC 1870 section 3
-        (f"{BANNER}|250-mx\r\n250 SIZE", ["EHLO client.example", "MAIL FROM:<ann@c> SIZE=16"]),
-        (f"{BANNER}|250-mx\r\n250 size 16", ["EHLO client.example", "MAIL FROM:<ann@c> SIZE=16"]),
-        (f"{BANNER}|250-mx\r\n250 SIZE 0", ["EHLO client.example", "MAIL FROM:<ann@c> SIZE=16"]),
-        (f"{BANNER}|250-mx\r\n250 SIZE 15", ["EHLO client.example", "QUIT"]),
+        (f"{BANNER}|250-mx\r\n250 SIZE", ["EHLO client.example", "MAIL FROM:<ann@c> SIZE=17"]),
+        (f"{BANNER}|250-mx\r\n250 size 17", ["EHLO client.example", "MAIL FROM:<ann@c> SIZE=17"]),
+        (f"{BANNER}|250-mx\r\n250 SIZE 0", ["EHLO client.example", "MAIL FROM:<ann@c> SIZE=17"]),
+        (f"{BANNER}|250-mx\r\n250 SIZE 16", ["EHLO client.example", "QUIT"]),
         # content of 7 bits is not declared
         (f"{BANNER}|250-mx\r\n250 8BITMIME", ["EHLO client.example", "MAIL FROM:<ann@c>"]),
         # section 4.1.1.10: QUIT, also to a server that wants no mail
@@ -84,7 +84,7 @@ def test_what_is_said(replies: str, lines: list[str]) -> None:
         ("250-mx\r\n250 8BITMIME", ClientTerms("c", declares_eight_bit=False), "MAIL FROM:<ann@c>"),
         ("250 mx", TERMS, "QUIT"),
         ("250 mx", ClientTerms("c", sends_eight_bit_anyway=True), "MAIL FROM:<ann@c>"),
-        ("250-mx\r\n250-SIZE 100\r\n250 8BITMIME", TERMS, "MAIL FROM:<ann@c> SIZE=16 BODY=8BITMIME"),
+        ("250-mx\r\n250-SIZE 100\r\n250 8BITMIME", TERMS, "MAIL FROM:<ann@c> SIZE=17 BODY=8BITMIME"),
         ("250-mx\r\n250 8BITMIME", ClientTerms("c", extended=False), "QUIT"),
     ],
 )
@@ -212,7 +212,7 @@ def test_a_sender_that_was_refused_needs_no_reset() -> None:
 
 def test_a_group_is_bounded() -> None:
     """However many recipients: RFC 2920 section 3.1 warns of two sides that both wait for the other to read."""
-    many = Transaction("ann@c", tuple(f"r{n}@d" for n in range(1000)), 16)
+    many = Transaction("ann@c", tuple(f"r{n}@d" for n in range(1000)), 17)
     script = [[f"{BANNER}\r\n".encode()], [f"{PIPE}\r\n".encode()]]
     first = speak(script, TERMS, [many], CONTENT)
     assert first.octets.count(b"\r\n") == 1 + GROUP_COMMANDS_MAX
@@ -223,16 +223,16 @@ def test_a_group_is_bounded() -> None:
 
 
 def test_addresses_that_need_smtputf8_are_not_said() -> None:
-    conversation = spoken(f"{BANNER}|{PIPE}", Transaction("ann@c", ("bob@d", "ü@d", "x\r\nRSET@d"), 16))
+    conversation = spoken(f"{BANNER}|{PIPE}", Transaction("ann@c", ("bob@d", "ü@d", "x\r\nRSET@d"), 17))
     assert said(conversation)[1:] == ["MAIL FROM:<ann@c>", "RCPT TO:<bob@d>", "DATA"]
-    refused = spoken(f"{BANNER}|{PIPE}", Transaction("ü@c", ("bob@d",), 16))
+    refused = spoken(f"{BANNER}|{PIPE}", Transaction("ü@c", ("bob@d",), 17))
     assert verdicts(refused) == ["553 IDLE"]
 
 
 def test_more_octets_than_the_server_takes_are_not_offered() -> None:
-    conversation = spoken(f"{BANNER}|250-mx\r\n250 SIZE 15", ONE)
+    conversation = spoken(f"{BANNER}|250-mx\r\n250 SIZE 16", ONE)
     (verdict,) = conversation.verdicts[0]
-    assert str(verdict.reply) == "552 5.3.4 [internal] 16 octets, and the server takes at most 15"
+    assert str(verdict.reply) == "552 5.3.4 [internal] 17 octets, and the server takes at most 16"
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_each_question_has_a_stage_and_steps() -> None:
     for asked in Asked:
         assert asked.value.steps
         assert set(asked.value.steps) <= {2, 3, 4, 5}
-    assert len({asked.value.words for asked in Asked}) == len(Asked) - 1  # EHLO and HELO share theirs
+    assert len({asked.value.words for asked in Asked}) == len(Asked) - 2  # EHLO and HELO, SMTP and LMTP share theirs

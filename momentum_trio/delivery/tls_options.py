@@ -1,0 +1,64 @@
+"""Options of TLS in outbound conversations. A change acts from the next connection on."""
+
+from __future__ import annotations
+
+from momentum_trio.config.kind import BOOLEAN, PATH, STRING, one_of
+from momentum_trio.config.option import Option, Options
+from momentum_trio.config.scope import OUTBOUND
+
+NO, IF_AVAILABLE, REQUIRED = "no", "ifavailable", "required"
+CA, HOST, OPTIONAL = "ca", "host", "optional"
+NONE = "none"  # of a path: cancels what a wider scope says
+
+
+class OutboundTlsOptions(Options):
+    """Whether a server is spoken to over TLS, and what it has to prove."""
+
+    tls = Option(
+        "TLS",
+        one_of(NO, IF_AVAILABLE, REQUIRED),
+        NO,
+        OUTBOUND,
+        "TLS with the servers mail goes to: never, where they offer it, or else no delivery.",
+    )
+    verify = Option(
+        "TLS_Verify",
+        one_of(NO, CA, HOST, OPTIONAL),
+        NO,
+        OUTBOUND,
+        "What a server's certificate has to be: anything (no), of an issuer in TLS_CA (ca), that and in the name of the"
+        " domain or its host (host). optional delivers whatever it is.",
+    )
+    authorities = Option(
+        "TLS_CA", PATH, "", OUTBOUND, "PEM file of the issuers that are trusted; without it the system's."
+    )
+    certificate = Option(
+        "TLS_Certificate", PATH, "", OUTBOUND, "PEM file of the certificate shown to servers; none: no certificate."
+    )
+    key = Option("TLS_Key", PATH, "", OUTBOUND, "PEM file of its key, unless TLS_Certificate holds it.")
+    ciphers = Option("TLS_Ciphers", STRING, "DEFAULT", OUTBOUND, "OpenSSL's list of ciphers, for TLS 1.2 and before.")
+    protocols = Option("TLS_Protocols", STRING, "+ALL", OUTBOUND, "Protocols spoken, such as +ALL:-TLSv1.0:-TLSv1.1.")
+    fallback = Option(
+        "TLS_Ifavailable_Fallback",
+        BOOLEAN,
+        True,
+        OUTBOUND,
+        "With TLS = ifavailable: deliver in plain text where TLS fails, or try again later.",
+    )
+    mta_sts = Option(
+        "MTA_STS",
+        BOOLEAN,
+        True,
+        OUTBOUND,
+        "Heed the MTA-STS policies of domains (RFC 8461). Acts unless TLS = no.",
+        ours=True,
+    )
+    dane = Option(
+        "DANE",
+        BOOLEAN,
+        True,
+        OUTBOUND,
+        "Heed TLSA records of servers (RFC 7672), where a nameserver we trust says that DNSSEC proved them. Acts unless"
+        " TLS = no.",
+        ours=True,
+    )

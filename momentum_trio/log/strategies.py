@@ -1,0 +1,79 @@
+"""Records as peers, operators and attackers would have them logged, and lines that look like theirs."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from momentum_trio.log import acctlog, importlog, mainlog, paniclog, rejectlog
+from momentum_trio.mail.record import (
+    Authenticated,
+    Authorized,
+    Delivered,
+    Failed,
+    Imported,
+    ImportResult,
+    Level,
+    Panic,
+    Received,
+    Record,
+    Rejected,
+    Transferred,
+)
+
+# What an attacker would try, what breaks naive readers, and anything else.
+texts = st.lists(
+    st.sampled_from(
+        ["@", "\\", "\n", "\r", '"', " ", "x41", "\\x0A", "\x7f", "\x85", "\u2028", "\ud800", "\udcff", "a", "]", "="]
+    )
+    | st.characters()
+    | st.text(max_size=3),
+    max_size=8,
+).map("".join)
+paths = st.just("") | st.just("postmaster") | st.just("bob@example.com") | st.tuples(texts, texts).map("@".join)
+times = st.floats(0, 4e9)
+ages = st.floats(-1e6, 1e7)
+counts = st.integers(0, 2**40)
+
+messages = (times, texts, texts, texts, paths, paths, texts, texts)
+receptions = st.builds(Received, *messages, texts, counts, texts)
+deliveries = st.builds(Delivered, *messages, texts, counts, counts, ages, texts)
+transfers = st.builds(Transferred, *messages, texts, counts, counts, ages, texts)
+failures = st.builds(Failed, *messages, st.booleans(), texts, counts, counts, counts, ages, texts, texts, counts, times)
+contexts = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
+rejections = st.builds(Rejected, times, *[texts] * 6, st.integers(200, 599), texts, texts, contexts, contexts)
+panics = st.builds(Panic, times, st.sampled_from(Level), texts)
+authentications = st.builds(Authenticated, times, texts, texts, texts, st.booleans())
+authorizations = st.builds(Authorized, times, texts, texts, texts, st.booleans(), texts, texts)
+imports = st.builds(Imported, times, texts, texts, st.sampled_from(ImportResult), texts)
+records = st.one_of(
+    receptions, deliveries, transfers, failures, rejections, panics, authentications, authorizations, imports
+)
+
+
+def written(record: Record) -> tuple[str, str]:
+    """The log that *record* goes to, and its line there."""
+    match record:
+        case Received():
+            return "mainlog", mainlog.received(record)
+        case Delivered():
+            return "mainlog", mainlog.delivered(record)
+        case Failed():
+            return "mainlog", mainlog.failed(record)
+        case Rejected():
+            return "rejectlog", rejectlog.rejected(record)
+        case Authenticated():
+            return "acctlog", acctlog.authenticated(record)
+        case Authorized():
+            return "acctlog", acctlog.authorized(record)
+        case Imported():
+            return "importlog", importlog.imported(record)
+        case Panic():
+            return "paniclog", paniclog.panic(record)
+    raise AssertionError(record)
+
+
+lines = st.one_of(
+    records.map(lambda record: written(record)[1]),
+    st.lists(texts, max_size=17).map("@".join),
+    st.builds("{0:d}@{1}@{1}@{1}@{2}@{3}".format, counts, texts, st.sampled_from("RDXTPMB"), texts),
+)
