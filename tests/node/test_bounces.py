@@ -123,6 +123,17 @@ def test_a_report_that_cannot_be_delivered_is_the_end() -> None:
     ]
 
 
+def test_a_reply_that_is_transcoded_decides() -> None:
+    async def story(site: Site) -> None:
+        await send(site, "<bob@dead.example>")
+        await trio.sleep(1500)  # and not an hour
+        (report,) = await reports(site)
+        assert recipients(report) == [("rfc822;bob@dead.example", "failed", "5.4.4")]
+
+    transcode = 'Response_Transcode_Pattern = "^4.. 4[.]4.*" Response_Transcode_Replace = "550 5.4.4 gone ($0)"'
+    Site().run(CONFIG.replace("Connect_Timeout = 10", transcode), story)
+
+
 def operations_of_a_bounce() -> int:
     """How many steps the disk carries out from the first word of a message that fails to its report's delivery."""
 
