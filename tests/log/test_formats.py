@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from momentum_trio.log import bouncelog, escaping, mainlog, paniclog, rejectlog
 from momentum_trio.log.jsonlines import json_line
 from momentum_trio.log.parse import READERS
-from momentum_trio.log.said import said
+from momentum_trio.log.said import said, said_in_bouncelog
 from momentum_trio.log.strategies import failures, records, written
-from momentum_trio.mail.path import split
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
@@ -192,12 +191,7 @@ def test_a_transient_failure_of_the_null_sender() -> None:
 def test_a_bounce_is_one_line_that_reads_back(record: Failed) -> None:
     line = bouncelog.failed(record)
     assert line.isprintable()
-    found = escaping.fields(line, 16)
-    assert found[:4] == [str(int(record.received_at)), record.message_id, record.batch_id, record.connection_id]
-    assert found[5:9] == [*split(record.forward_path), *split(record.reverse_path)]
-    assert found[9:11] == [record.binding_group, record.binding]
-    assert found[12].isdigit()
-    assert found[13:] == [str(record.message_octets), record.peer_address, record.reason]
+    assert READERS["bouncelog"](line) == said_in_bouncelog(record)
 
 
 @given(failures)
