@@ -201,22 +201,3 @@ class Reconfigured(Record):
 
     generation: int
     changes: tuple[str, ...] = field(default=())
-
-
-class ImportResult(Enum):
-    """How an import of one message ended (the field RESULT of the importlog)."""
-
-    TAKEN = 1
-    ENVELOPE_UNREADABLE = 2
-    CONTENT_UNREADABLE = 3
-    NOT_WRITTEN = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Imported(Record):
-    """``I``: a message of the spool at *directory*. new_id: what it is called here; empty if it was not taken."""
-
-    old_id: str
-    new_id: str
-    result: ImportResult
-    directory: str
