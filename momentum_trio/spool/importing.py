@@ -138,14 +138,14 @@ class _Importing:
         try:
             held = [await other.held(ticket) for ticket in tickets]
         except SpoolSick:
-            self._leave(other, tickets, ImportResult.METADATA_UNREADABLE)
+            self._leave(other, tickets, ImportResult.ENVELOPE_UNREADABLE)
             return
         batch = held[0].batch
         if (number := await self._here(batch)) is not None:
             crossings.append(_Crossing(tickets, held, _renamed_ids(held, number), news=False))
             return
         if (number := self._free(batch)) is None:
-            self._leave(other, tickets, ImportResult.WRITE_FAILED)
+            self._leave(other, tickets, ImportResult.NOT_WRITTEN)
             return
         async with self._spool.begin() as entry:
             result = await self._copy(other, batch.batch_id, entry)
@@ -189,15 +189,15 @@ class _Importing:
                     return result
                 offset, seen = offset + len(piece), zlib.crc32(piece, seen)
         except SpoolSick:
-            return ImportResult.MESSAGE_UNREADABLE
-        return None if seen == check else ImportResult.MESSAGE_UNREADABLE
+            return ImportResult.CONTENT_UNREADABLE
+        return None if seen == check else ImportResult.CONTENT_UNREADABLE
 
     async def _write(self, entry: Entry, octets: bytes) -> ImportResult | None:
         try:
             await entry.write(octets)
         except SpoolFault as error:
             self.fault = error
-            return ImportResult.WRITE_FAILED
+            return ImportResult.NOT_WRITTEN
         return None
 
     async def _commit(
@@ -211,7 +211,7 @@ class _Importing:
             await self._spool.commit(entry, batch)
         except SpoolFault as error:
             self.fault = error
-            return ImportResult.WRITE_FAILED
+            return ImportResult.NOT_WRITTEN
         crossings.append(_Crossing(tickets, held, new_ids, news=True))
         return None
 

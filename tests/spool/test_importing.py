@@ -203,7 +203,7 @@ async def test_what_cannot_be_read_stays_and_is_told() -> None:
     await one.run()
     results = {each.old_id: each.result for each in one.records}
     damaged = {message_id for message_id, each in expected.items() if each.content.startswith(b"large")}
-    assert {each for each, result in results.items() if result is ImportResult.MESSAGE_UNREADABLE} == damaged
+    assert {each for each, result in results.items() if result is ImportResult.CONTENT_UNREADABLE} == damaged
     assert (await found_at(store, HERE)).keys() == expected.keys() - damaged
     assert (await found_at_there(store)) == damaged
 
@@ -227,7 +227,7 @@ async def test_a_full_disk_here_leaves_the_rest_there() -> None:
             await one.into(spool)
         store.inject = None
         results = {each.result for each in one.records}
-        assert results == {ImportResult.TAKEN, ImportResult.WRITE_FAILED}
+        assert results == {ImportResult.TAKEN, ImportResult.NOT_WRITTEN}
         await one.into(spool)
         assert len(one.owed) == len(expected)
     assert await found_at(store, HERE) == expected
