@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from momentum_trio.cli.log_filter import MessageEntry
 from momentum_trio.log.parse import Entry
+from momentum_trio.log.parse_bouncelog import Bounce
 from momentum_trio.log.parse_mainlog import Delivery, Failure, Reception
 
 STORIES_MAX: Final = 2_000_000
@@ -34,12 +35,17 @@ def stories(entries: Iterable[Entry]) -> Iterator[Story]:
         told_of.setdefault(entry.message_id, []).append(entry)
         if isinstance(entry, Delivery) or (isinstance(entry, Failure) and entry.permanent):
             over.append((entry.at, entry.message_id))
-    yield from told_of.values()
+    yield from map(_in_order, told_of.values())
 
 
 def _taken(told_of: dict[str, Story], message_id: str) -> Iterator[Story]:
     if message_id in told_of:
-        yield told_of.pop(message_id)
+        yield _in_order(told_of.pop(message_id))
+
+
+def _in_order(story: Story) -> Story:
+    """Bounces last: the bouncelog has them at the time of reception."""
+    return sorted(story, key=lambda entry: isinstance(entry, Bounce))
 
 
 def sentence(entry: MessageEntry) -> str:

@@ -14,6 +14,7 @@ _TYPE, _FIELDS, _HEARTBEAT_FIELDS = 4, 16, 5
 class Bounce(NamedTuple):
     """``B``, or ``T`` when *transient*. forward_path, reverse_path: of the message that bounced.
 
+    at: when that message was received, which is no later than the bounce.
     stage: spec/logs.md section 9, 21 for an out-of-band bounce. classification: the codes of section 4.
     """
 

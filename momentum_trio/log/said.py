@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from momentum_trio.log.parse import Entry
 from momentum_trio.log.parse_acctlog import Authentication, Authorization
+from momentum_trio.log.parse_bouncelog import Bounce
 from momentum_trio.log.parse_importlog import Import
 from momentum_trio.log.parse_mainlog import Delivery, Failure, Reception
 from momentum_trio.log.parse_paniclog import Fault
 from momentum_trio.log.parse_rejectlog import Rejection
 from momentum_trio.log.reading import joined
+from momentum_trio.mail.bounce_class import classify
 from momentum_trio.mail.path import split
 from momentum_trio.mail.record import (
     Authenticated,
@@ -25,7 +27,7 @@ from momentum_trio.mail.record import (
 
 
 def said(record: Record) -> Entry | None:
-    """The entry that reading *record*'s line gives; None for a record that no log of text has."""
+    """The entry that reading *record*'s line gives, a failure's in the mainlog; None where no log has one."""
     match record:
         case Received():
             return _received(record)
@@ -44,6 +46,26 @@ def said(record: Record) -> Entry | None:
         case Panic(at, _, text):
             return Fault(int(at), text)
     return None
+
+
+def said_in_bouncelog(record: Failed) -> Bounce:
+    """The entry that reading *record*'s line in the bouncelog gives; its time is that of the message's reception."""
+    return Bounce(
+        int(record.received_at),
+        record.message_id,
+        record.batch_id,
+        record.connection_id,
+        not record.permanent,
+        joined(*split(record.forward_path)),
+        joined(*split(record.reverse_path)),
+        record.binding_group,
+        record.binding,
+        record.stage,
+        int(classify(record.reason)),
+        record.message_octets,
+        record.peer_address,
+        record.reason,
+    )
 
 
 def _received(record: Received) -> Reception:

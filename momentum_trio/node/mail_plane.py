@@ -41,7 +41,7 @@ class MailPlane:
         self.hosts = Hosts(machine, self.generations)
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
-        outfit = Outfit(machine, spool, Hosts(machine, self.generations), self.signer)
+        outfit = Outfit(machine, spool, self.hosts, self.signer)
         self.queue = Queue(
             machine,
             spool,

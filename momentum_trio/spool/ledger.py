@@ -273,6 +273,11 @@ class Ledger:
                 return ticket
         return self._others.get(key)
 
+    def knows(self, identifier: str) -> bool:
+        """Whether a batch or a message in custody has it."""
+        key = key_of(identifier)
+        return key in self._index or key in self._others
+
     def conclude(self, ticket: int) -> Gone | None:
         """Custody of a message ended. Its batch, when it was the last of it."""
         row = self.messages.batch[ticket]

@@ -72,6 +72,11 @@ class Reading:
                 break
         raise ContentDamaged(f"the content of batch {batch_id} cannot be read")
 
+    def content_check(self, batch_id: str) -> int | None:
+        """CRC-32 of content that lies in a file of its own."""
+        slot = self._slot(batch_id)
+        return slot.content_check if slot.file else None
+
     def _slot(self, batch_id: str) -> Slot:
         return self._ledger.slot(self._ledger.row(batch_id))
 

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from momentum_trio.log import bouncelog, escaping, mainlog, paniclog, rejectlog
 from momentum_trio.log.jsonlines import json_line
 from momentum_trio.log.parse import READERS
-from momentum_trio.log.said import said
+from momentum_trio.log.said import said, said_in_bouncelog
 from momentum_trio.log.strategies import failures, records, written
-from momentum_trio.mail.path import split
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
@@ -91,7 +90,7 @@ REJECTION_SAMPLE = (
             ),
             REJECTION_SAMPLE,
         ),
-        (Imported(5, "o", "n", ImportResult.WRITE_FAILED, "/a@b"), "5@o@I@n@4@/a@b"),
+        (Imported(5, "o", "n", ImportResult.NOT_WRITTEN, "/a@b"), "5@o@I@n@4@/a@b"),
         (Panic(1251465322, Level.ERROR, "scriptlet: no\nusable"), r"1251465322:scriptlet: no\x0Ausable"),
         (Authenticated(5, "*:2025", "192.0.2.1:4711", "ann", True), "5@N@*:2025@192.0.2.1:4711@ann@1"),
         (Authorized(5, "/tmp/2025", "", "ann", True, "shutdown", "admin"), "5@Z@/tmp/2025@@ann@1@shutdown@admin"),
@@ -192,12 +191,7 @@ def test_a_transient_failure_of_the_null_sender() -> None:
 def test_a_bounce_is_one_line_that_reads_back(record: Failed) -> None:
     line = bouncelog.failed(record)
     assert line.isprintable()
-    found = escaping.fields(line, 16)
-    assert found[:4] == [str(int(record.received_at)), record.message_id, record.batch_id, record.connection_id]
-    assert found[5:9] == [*split(record.forward_path), *split(record.reverse_path)]
-    assert found[9:11] == [record.binding_group, record.binding]
-    assert found[12].isdigit()
-    assert found[13:] == [str(record.message_octets), record.peer_address, record.reason]
+    assert READERS["bouncelog"](line) == said_in_bouncelog(record)
 
 
 @given(failures)

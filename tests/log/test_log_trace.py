@@ -26,7 +26,7 @@ MAINLOG = [
     f"1700000300@{FIRST}@{FIRST}@{CONNECTION}@D@example.com@201@default@default@1@300.250@198.51.100.2",
 ]
 BOUNCELOG = [
-    f"1700000101@{SECOND}@{SECOND}@{CONNECTION}@B@carol@example.org@@@default@default@4@10@99@198.51.100.9@550 who?"
+    f"1700000001@{SECOND}@{SECOND}@{CONNECTION}@B@carol@example.org@@@default@default@4@10@99@198.51.100.9@550 who?"
 ]
 REJECTLOG = [
     (
@@ -64,14 +64,14 @@ def traced(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        ((), [MAINLOG[0], MAINLOG[1], MAINLOG[2], REJECTLOG[0], MAINLOG[4], BOUNCELOG[0], MAINLOG[5]]),
+        ((), [MAINLOG[0], MAINLOG[1], BOUNCELOG[0], MAINLOG[2], REJECTLOG[0], MAINLOG[4], MAINLOG[5]]),
         (("--main", "--in"), MAINLOG[:2]),
         (("--out",), [MAINLOG[5]]),
         (("--tran", "--perm"), [MAINLOG[2], MAINLOG[4]]),
         (("--id", FIRST), [MAINLOG[0], MAINLOG[2], MAINLOG[5]]),
         (("--id", FIRST.lower()), [MAINLOG[0], MAINLOG[2], MAINLOG[5]]),
         (("--id", FIRST, "--id", SECOND, "--in"), MAINLOG[:2]),
-        (("--batch", SECOND), [MAINLOG[1], MAINLOG[4], BOUNCELOG[0]]),
+        (("--batch", SECOND), [MAINLOG[1], BOUNCELOG[0], MAINLOG[4]]),
         (("--connection", "10/00-07149-001F3556"), [REJECTLOG[0]]),
         (("--from", "<>", "--main"), [MAINLOG[1]]),
         (("--from-domain-regex", r".?example\.net$"), [MAINLOG[0]]),
@@ -108,7 +108,7 @@ def test_stories(capsys: pytest.CaptureFixture[str]) -> None:
     assert traced(capsys, "-v", "--to", "bob@example.com") == story.splitlines()
     assert traced(capsys, "-v", "--dst-ip", "198.51.100.1") == story.splitlines()
     both = traced(capsys, "-v", "--from", "<>")
-    assert both[-1] == "    1700000101  bounced, class 10, stage 4: 550 who?"
+    assert both[-1] == "    1700000001  bounced, class 10, stage 4: 550 who?"
     assert len(both) == 4
     rejected = traced(capsys, "-v", "--vctx-conn", "rdnsbl")
     said = "rejected 192.0.2.7:42601 at 192.0.2.1:25: 550 denied by rbl in phase 'awaiting mailfrom'"
