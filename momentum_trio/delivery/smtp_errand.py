@@ -25,6 +25,8 @@ from momentum_trio.delivery.smtp_options import ANY_ADDRESS, AS_IT_IS, NO_AUTH, 
 from momentum_trio.delivery.smtp_parcel import failure_of, needs_conversion, outcome_of, transaction_of
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
+from momentum_trio.delivery.transcode import transcoded
+from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
@@ -99,6 +101,7 @@ class Errand:
     def __init__(self, outfit: Outfit, dialect: Dialect, feed: Feed, port: int) -> None:
         self._outfit, self._dialect, self._feed, self._port = outfit, dialect, feed, port
         self._options = SmtpOptions.resolve(feed.chain)
+        self._transcode = TranscodeOptions.resolve(feed.chain)
         self._work: Work | None = None
         self._reached = False
         self._turned_away = False  # from a host that has all the connections it may have
@@ -119,7 +122,7 @@ class Errand:
         """To one place after the other, until one has served the feed. Returns why none did, or None."""
         found = await self._find()
         if not isinstance(found, Found):
-            return found
+            return transcoded(self._transcode, found)
         failure: Deferred | Bounced | None = None
         for place in found.places:
             with self._feed.admit_host(place.host) as admitted:
@@ -154,7 +157,7 @@ class Errand:
         try:
             with trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket:
                 if not await self._connect(socket, place):
-                    return self._failed(place, Deferred(TIMED_OUT, peer_address=place.address_text))
+                    return self._not_connected(place, TIMED_OUT)
                 connected = trio.current_time() - began
                 client = Client(self._terms(place, demand, clear=clear))
                 conversation = Conversation(
@@ -165,8 +168,7 @@ class Errand:
                 self._outfit.hosts.worked(place, self._feed.binding, connected)
                 return await self._serve(conversation, place)
         except OSError as error:
-            reason = f"{NO_CONNECTION}: {error.strerror or error}"
-            return self._failed(place, Deferred(reason, peer_address=place.address_text))
+            return self._not_connected(place, f"{NO_CONNECTION}: {error.strerror or error}")
 
     async def _connect(self, socket: trio.socket.SocketType, place: Place) -> bool:
         """Whether it was in time. Raises OSError."""
@@ -181,6 +183,9 @@ class Errand:
             await socket.connect(address)
         return not scope.cancelled_caught
 
+    def _not_connected(self, place: Place, reason: str) -> Left:
+        return self._failed(place, transcoded(self._transcode, Deferred(reason, peer_address=place.address_text)))
+
     def _failed(self, place: Place, failure: Deferred | Bounced) -> Left:
         self._outfit.hosts.failed(place, self._feed.binding)
         return Left(failure)
@@ -188,7 +193,7 @@ class Errand:
     def _not_greeted(self, place: Place, conversation: Conversation) -> Left:
         ended, tls_failure = conversation.ended, conversation.tls_failure
         assert ended is not None
-        failure = failure_of(ended.verdict, place.address_text, conversation.octets_sent)
+        failure = failure_of(ended.verdict, place.address_text, conversation.octets_sent, self._transcode)
         if tls_failure is not None and tls_failure.plain_allowed:
             return Left(failure, again=True, clear=True)
         return self._failed(place, failure)
@@ -237,7 +242,7 @@ class Errand:
             octets_before = conversation.octets_sent if served else 0
             ended = await self._deliver(conversation, place, octets_before)
             if ended is not None:
-                return Left(ended, again=served)
+                return Left(ended, again=served and isinstance(ended, Deferred))
             served = True
             if conversation.ended is not None:
                 return None
@@ -263,7 +268,7 @@ class Errand:
         assert work is not None
         content = await self._content(work, conversation)
         if not isinstance(content, OutgoingContent):
-            await self._report(content)
+            await self._report(transcoded(self._transcode, content))
             return None
         transaction = transaction_of(
             work.open, content, name=self._name_for_sender(), tells_origin=self._options.xclient != Use.NO.value
@@ -277,12 +282,12 @@ class Errand:
             [
                 None
                 if verdict is undecided
-                else outcome_of(verdict, place.address_text, octets, reports_itself=reports_itself)
+                else outcome_of(verdict, place.address_text, octets, self._transcode, reports_itself=reports_itself)
                 for verdict in verdicts
             ]
         )
         if undecided is not None and None in work.outcomes:
-            return failure_of(undecided, place.address_text, octets)
+            return failure_of(undecided, place.address_text, octets, self._transcode)
         self._work = None
         await self._feed.report(work.parcel, [outcome for outcome in work.outcomes if outcome is not None])
         return None
