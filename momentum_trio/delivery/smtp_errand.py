@@ -25,8 +25,6 @@ from momentum_trio.delivery.smtp_options import ANY_ADDRESS, AS_IT_IS, NO_AUTH, 
 from momentum_trio.delivery.smtp_parcel import failure_of, needs_conversion, outcome_of, transaction_of
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
-from momentum_trio.delivery.transcode import transcoded
-from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
@@ -101,7 +99,6 @@ class Errand:
     def __init__(self, outfit: Outfit, dialect: Dialect, feed: Feed, port: int) -> None:
         self._outfit, self._dialect, self._feed, self._port = outfit, dialect, feed, port
         self._options = SmtpOptions.resolve(feed.chain)
-        self._transcode = TranscodeOptions.resolve(feed.chain)
         self._work: Work | None = None
         self._reached = False
         self._turned_away = False  # from a host that has all the connections it may have
@@ -122,7 +119,7 @@ class Errand:
         """To one place after the other, until one has served the feed. Returns why none did, or None."""
         found = await self._find()
         if not isinstance(found, Found):
-            return transcoded(self._transcode, found)
+            return found
         failure: Deferred | Bounced | None = None
         for place in found.places:
             with self._feed.admit_host(place.host) as admitted:
@@ -157,7 +154,7 @@ class Errand:
         try:
             with trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket:
                 if not await self._connect(socket, place):
-                    return self._not_connected(place, TIMED_OUT)
+                    return self._failed(place, Deferred(TIMED_OUT, peer_address=place.address_text))
                 connected = trio.current_time() - began
                 client = Client(self._terms(place, demand, clear=clear))
                 conversation = Conversation(
@@ -168,7 +165,8 @@ class Errand:
                 self._outfit.hosts.worked(place, self._feed.binding, connected)
                 return await self._serve(conversation, place)
         except OSError as error:
-            return self._not_connected(place, f"{NO_CONNECTION}: {error.strerror or error}")
+            reason = f"{NO_CONNECTION}: {error.strerror or error}"
+            return self._failed(place, Deferred(reason, peer_address=place.address_text))
 
     async def _connect(self, socket: trio.socket.SocketType, place: Place) -> bool:
         """Whether it was in time. Raises OSError."""
@@ -183,9 +181,6 @@ class Errand:
             await socket.connect(address)
         return not scope.cancelled_caught
 
-    def _not_connected(self, place: Place, reason: str) -> Left:
-        return self._failed(place, transcoded(self._transcode, Deferred(reason, peer_address=place.address_text)))
-
     def _failed(self, place: Place, failure: Deferred | Bounced) -> Left:
         self._outfit.hosts.failed(place, self._feed.binding)
         return Left(failure)
@@ -193,7 +188,7 @@ class Errand:
     def _not_greeted(self, place: Place, conversation: Conversation) -> Left:
         ended, tls_failure = conversation.ended, conversation.tls_failure
         assert ended is not None
-        failure = failure_of(ended.verdict, place.address_text, conversation.octets_sent, self._transcode)
+        failure = failure_of(ended.verdict, place.address_text, conversation.octets_sent)
         if tls_failure is not None and tls_failure.plain_allowed:
             return Left(failure, again=True, clear=True)
         return self._failed(place, failure)
@@ -242,7 +237,7 @@ class Errand:
             octets_before = conversation.octets_sent if served else 0
             ended = await self._deliver(conversation, place, octets_before)
             if ended is not None:
-                return Left(ended, again=served and isinstance(ended, Deferred))
+                return Left(ended, again=served)
             served = True
             if conversation.ended is not None:
                 return None
@@ -268,7 +263,7 @@ class Errand:
         assert work is not None
         content = await self._content(work, conversation)
         if not isinstance(content, OutgoingContent):
-            await self._report(transcoded(self._transcode, content))
+            await self._report(content)
             return None
         transaction = transaction_of(
             work.open, content, name=self._name_for_sender(), tells_origin=self._options.xclient != Use.NO.value
@@ -282,12 +277,12 @@ class Errand:
             [
                 None
                 if verdict is undecided
-                else outcome_of(verdict, place.address_text, octets, self._transcode, reports_itself=reports_itself)
+                else outcome_of(verdict, place.address_text, octets, reports_itself=reports_itself)
                 for verdict in verdicts
             ]
         )
         if undecided is not None and None in work.outcomes:
-            return failure_of(undecided, place.address_text, octets, self._transcode)
+            return failure_of(undecided, place.address_text, octets)
         self._work = None
         await self._feed.report(work.parcel, [outcome for outcome in work.outcomes if outcome is not None])
         return None

@@ -8,8 +8,6 @@ from ipaddress import ip_address
 from momentum_trio.delivery.method import Attempt
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp_content import OutgoingContent
-from momentum_trio.delivery.transcode import transcoded
-from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.mail.dsn import Notify, Returning, Wish
 from momentum_trio.protocol.smtp.client_event import Attributes, Transaction, Verdict
 from momentum_trio.protocol.smtp.client_extensions import Extensions
@@ -64,17 +62,15 @@ def needs_conversion(content: OutgoingContent, extensions: Extensions, *, sends_
     return content.eight_bit and not extensions.eight_bit and not sends_eight_bit_anyway
 
 
-def outcome_of(
-    verdict: Verdict, peer_address: str, octets: int, transcode: TranscodeOptions, *, reports_itself: bool = False
-) -> Outcome:
+def outcome_of(verdict: Verdict, peer_address: str, octets: int, *, reports_itself: bool = False) -> Outcome:
     """What the queue is told."""
     reply = verdict.reply
     if reply.positive:
         return Delivered(peer_address, reports_itself)
-    return failure_of(verdict, peer_address, octets, transcode)
+    return failure_of(verdict, peer_address, octets)
 
 
-def failure_of(verdict: Verdict, peer_address: str, octets: int, transcode: TranscodeOptions) -> Deferred | Bounced:
-    """What the queue is told where nothing was delivered: of the reply as the operator has it meant."""
+def failure_of(verdict: Verdict, peer_address: str, octets: int) -> Deferred | Bounced:
+    """What the queue is told where nothing was delivered."""
     fate = Deferred if verdict.reply.code < 500 else Bounced
-    return transcoded(transcode, fate(str(verdict.reply)[:REASON_OCTETS_MAX], verdict.stage, peer_address, octets))
+    return fate(str(verdict.reply)[:REASON_OCTETS_MAX], verdict.stage, peer_address, octets)
