@@ -21,6 +21,8 @@ from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.report_contract import Failure, Report, Reporter
 from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, notice_age_seconds, verdict, wait_seconds
 from momentum_trio.delivery.route import Route
+from momentum_trio.delivery.transcode import transcoded
+from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.dsn import Notify
@@ -91,7 +93,8 @@ class Settlement:
         """
         with trio.CancelScope(shield=True):
             together = Round()
-            for hand, outcome in zip(hands, outcomes, strict=True):
+            for hand, given in zip(hands, outcomes, strict=True):
+                outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
                 if isinstance(outcome, Delivered):
                     self._deliver(hand, outcome, together)
                 elif isinstance(outcome, Bounced):
@@ -230,7 +233,7 @@ class Settlement:
     ) -> bool:
         """Whether a report was due and is kept, and *concluding* with it. Raises KeyError, SpoolFault."""
         hand = endings[0].hand
-        if self._reporter is None or quiet or not hand.batch.reverse_path:
+        if self._reporter is None or quiet:
             return False
         report = await self._reporter.failed(self._chain(hand), hand.batch, [each.told for each in endings])
         if report is not None:
