@@ -23,10 +23,11 @@ lint: dev
 types: dev
 	.venv/bin/mypy
 
-# what `make test` samples, whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments, and the fault stories
-# with power cut, killed and signalled at every step
+# what `make test` samples, whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments, and at 100 while mail
+# is delivered, deferred and bounced, and the fault stories with power cut, killed and signalled at every step
 campaign: dev peers
 	MOMENTUM_LOAD=20000 MOMENTUM_KILLS=20 .venv/bin/python -m pytest -q -s --timeout 600 tests/interop/test_durability.py
+	MOMENTUM_KILLS=100 MOMENTUM_LIFE=2 .venv/bin/python -m pytest -q -s --timeout 1800 tests/interop/test_relay_durability.py
 	MOMENTUM_FAULTS=1 .venv/bin/python -m pytest -q -n 2 --timeout 600 tests/node/test_whole_node_faults.py
 
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)
@@ -37,6 +38,16 @@ bench: dev peers
 # the failing ones are kept in var/swarm.  make swarm SEEDS=1..200 TIME=10m
 swarm: dev
 	.venv/bin/python -m sim swarm sim/scenarios/mail_flow.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME) --twice
+
+# the same of delivery.sim: mail is accepted, delivered, put off, bounced and its segments freed, under every fault
+campaign-delivery: dev
+	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
+
+# a week with one deferred message; mail for a thousand domains of which three hundred are bad, beside the good ones alone
+week: dev
+	.venv/bin/python -m sim run sim/scenarios/week.sim
+domains: dev
+	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy
 
 # one seed in 100 processes is one run, 40 seeds are 40 runs
 determinism: dev
@@ -70,4 +81,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign bench bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery week domains bench bench-sim swarm determinism planted fuzz reference product dev peers clean

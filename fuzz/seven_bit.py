@@ -8,8 +8,8 @@ from itertools import zip_longest
 
 from hypothesis import strategies as st
 
-from momentum_trio.mail.seven_bit import Unconvertible, seven_bit, stripped
-from momentum_trio.mail.strategies import messages
+from momentum_trio.mail.mime.seven_bit import Unconvertible, seven_bit, stripped
+from momentum_trio.mail.mime.strategies import messages
 
 
 def strategy() -> st.SearchStrategy[bytes]:

@@ -14,6 +14,7 @@ from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconf
 from momentum_trio.spool.segment import parse_segment_name
 
 from .checks.custody import DISK_FAULTS, copies, strikes
+from .checks.delivered_once import unsaid
 from .client import LEFT
 from .evidence import Evidence, Told
 from .scenario import FaultKind, Program
@@ -50,6 +51,12 @@ class Campaign:
         self.count += 1
         self.runs.update(dict.fromkeys(marks, 1))
         self.times.update(marks)
+
+    @property
+    def duplicates(self) -> float:
+        """The share of second copies among all that arrived."""
+        arrived = self.times["arrived"]
+        return self.times["second_copy"] / (arrived + self.times["second_copy"]) if arrived else 0.0
 
     def never(self, wanted: Iterable[str]) -> tuple[str, ...]:
         """Those of *wanted* that no run reached, in order."""
@@ -102,6 +109,19 @@ def _retried(evidence: Evidence) -> int:
 
 def _duplicates(evidence: Evidence) -> int:
     return sum(len(found) > 1 for found in copies(evidence).values())
+
+
+def _arrived(evidence: Evidence) -> int:
+    return sum(bool(name) for name, _ in copies(evidence))
+
+
+def _second_copies(evidence: Evidence) -> int:
+    """Copies beyond the first, but for those that a sink asked for, since it did not say that it had one."""
+    return sum(
+        max(0, len(found) - 1 - unsaid(evidence, name, path))
+        for (name, path), found in copies(evidence).items()
+        if name
+    )
 
 
 def _denied(evidence: Evidence) -> int:
@@ -167,6 +187,12 @@ MARKS = (
     Mark("write_torn", "power loss left a part of a write", _traced("disk-torn")),
     Mark("relay_denied", "a recipient was refused for relaying", _denied),
     Mark("duplicate", "a mail lies twice at its end", _duplicates),
+    Mark("arrived", "a mail arrived at one of its addresses", _arrived),
+    Mark(
+        "second_copy",
+        "a copy beyond the first, not owed to a sink that kept the first and did not say so",
+        _second_copies,
+    ),
     Mark("451_disk", "451: the spool could not write or sync", _replied("451 4.3.0")),
     Mark("452_full", "452: the spool's disk was full", _replied("452 4.3.1")),
     Mark("421_drain", "421: the node was shutting down", _replied("421 4.3.2")),

@@ -375,7 +375,7 @@ class Course:
                     why = excuse(attempt, path)
                     if why is Excuse.NONE:
                         owed[attempt.mail.name, path] = None
-                    elif why is Excuse.FAILED and due(self.evidence, attempt.mail):
+                    elif why is Excuse.FAILED and due(self.evidence, attempt):
                         reports[attempt.mail.name, path] = None
                     else:
                         self._excused[attempt.mail.name] = None

@@ -294,6 +294,7 @@ class Expect:
     heal: Heal = Heal.ALL
     sufficient: tuple[str, ...] = ()
     reported: tuple[str, ...] = ()  # domains of reverse-paths: whoever sent from there must hear of failed mail
+    duplicates: float = 1.0  # the share of second copies that a campaign may find
     marks: tuple[str, ...] = ()  # sometimes-assertions: a campaign over many seeds must have seen each
 
 

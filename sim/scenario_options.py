@@ -292,6 +292,9 @@ class ExpectOptions(Options):
     reported = Option(
         "reported", words("domains"), (), scopes("expect"), "Whoever sends from these domains must hear of failed mail."
     )
+    duplicates = Option(
+        "duplicates", SHARE, 1.0, scopes("expect"), "Share of second copies that a campaign may find at most."
+    )
     marks = Option("marks", MARKS, (), scopes("expect"), "What a campaign over many seeds must have reached.")
 
 

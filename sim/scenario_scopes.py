@@ -401,6 +401,7 @@ class Reader:
             heal,
             sufficient,
             value(scope, ExpectOptions.reported),
+            value(scope, ExpectOptions.duplicates),
             self._words_of(scope, ExpectOptions.marks, "mark", sorted(marks.NAMES)),
         )
 

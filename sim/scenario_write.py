@@ -227,4 +227,5 @@ def _expect(expect: Expect) -> Iterator[str]:
     yield from _said(ExpectOptions.heal, expect.heal.value)
     yield from _said(ExpectOptions.sufficient, expect.sufficient)
     yield from _said(ExpectOptions.reported, expect.reported)
+    yield from _said(ExpectOptions.duplicates, expect.duplicates)
     yield from _said(ExpectOptions.marks, expect.marks)

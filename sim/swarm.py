@@ -41,7 +41,8 @@ DIED, ENDLESS, NONDETERMINISM = "worker_died", "no_end", "nondeterminism"
 class Plan:
     """What a campaign does. seconds: real time after which no seed is begun (None: no limit).
 
-    marks: names that must have been reached. jobs: processes at a time; with *twice* rounded up to an even number.
+    marks: names that must have been reached. duplicates: their share may be so much. jobs: processes at a time; with
+    *twice* rounded up to an even number.
     """
 
     task: Task
@@ -50,6 +51,7 @@ class Plan:
     seconds: float | None = None
     twice: bool = False
     marks: tuple[str, ...] = ()
+    duplicates: float = 1.0
 
 
 @dataclass(slots=True)
@@ -102,8 +104,13 @@ class Summary:
 
     @property
     def untuned(self) -> bool:
-        """Whether marks were missed by a campaign long enough to have reached them."""
-        return bool(self.unreached) and self.seeds >= SEEDS_FOR_MARKS
+        """Whether a campaign long enough missed marks, or has more duplicates than is permitted."""
+        return (bool(self.unreached) or self.repetitive) and self.seeds >= SEEDS_FOR_MARKS
+
+    @property
+    def repetitive(self) -> bool:
+        """Whether there are more duplicates than is permitted."""
+        return self.marks.duplicates > self.plan.duplicates
 
     @property
     def exit_code(self) -> int:
@@ -403,6 +410,10 @@ def describe_campaign(summary: Summary) -> str:
             f"  {seeds:>8}  {summary.marks.times[name]:>8}  {name}"
             for name, seeds in sorted(summary.marks.runs.items())
         ]
+    if arrived := summary.marks.times["arrived"]:
+        second, share = summary.marks.times["second_copy"], summary.marks.duplicates
+        permitted = f", and {plan.duplicates:.3%} are permitted" if summary.repetitive else ""
+        said += ["", f"Duplicates: {second} beside {arrived} deliveries, {share:.3%}{permitted}"]
     if summary.unreached:
         said += ["", f"Never reached: {', '.join(summary.unreached)}"]
         if not summary.untuned:

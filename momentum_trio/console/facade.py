@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from momentum_trio.config.tree import ConfigTree
+
+if TYPE_CHECKING:
+    from momentum_trio.console.command import Answer
 
 
 class ListenState(Enum):
@@ -58,6 +61,10 @@ class Summary:
     since_reset_seconds: float
     uptime_seconds: float
     warnings: tuple[str, ...] = ()
+    dns_a_queries: int = 0
+    dns_mx_queries: int = 0
+    dns_queries: int = 0
+    dns_pending: int = 0
 
 
 class ApplyError(Exception):
@@ -127,6 +134,10 @@ class Administration(Protocol):
 
     async def summary(self) -> Summary:
         """Counts of both planes, asked over the link."""
+        ...
+
+    async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:
+        """What the mail plane answers to *command*: ``dig``, ``dns_cache stats``."""
         ...
 
     def reset_statistics(self) -> None:

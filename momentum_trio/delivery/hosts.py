@@ -7,7 +7,7 @@ lately, and how quick they are, per binding and address.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +16,7 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.address_metrics import AddressMetrics
+from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.destination import Destination, Lookup, Target
 from momentum_trio.delivery.exchanges import Host, in_order
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
@@ -24,7 +25,7 @@ from momentum_trio.delivery.method import Feed
 from momentum_trio.delivery.nameservers import ConfiguredNameservers
 from momentum_trio.delivery.outcome import Bounced, Deferred
 from momentum_trio.delivery.place import Place
-from momentum_trio.delivery.resolver import Resolver, ResolverTerms
+from momentum_trio.delivery.resolver import Counts, Resolver, ResolverTerms
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_policies import TlsPolicies
@@ -81,7 +82,8 @@ class Hosts:
         self._metrics = AddressMetrics()
         self._nameservers = ConfiguredNameservers(machine)
         self._policies = TlsPolicies(machine)
-        self.resolver: Resolver | None = None
+        self._resolver: Resolver | None = None
+        self._counts = Counts()  # of all resolvers, one after the other
 
     async def find(self, feed: Feed, port: int) -> Found | Deferred | Bounced:
         """Where mail of *feed* can be handed over, at *port* unless the configuration names another.
@@ -92,7 +94,7 @@ class Hosts:
         """
         chain = feed.chain
         options = HostOptions.resolve(chain)
-        resolver = await self._current_resolver(chain)
+        resolver = await self.resolver(chain)
         target = self._target(feed.domain, feed.gateway, chain)
         destination = await self._destination(target, chain, resolver)
         if destination.verdict is not None:
@@ -113,9 +115,36 @@ class Hosts:
 
     # -- for the console
 
+    async def resolver(self, chain: Chain) -> Resolver:
+        """The one resolver, over the nameservers that hold now."""
+        options = DnsOptions.resolve(chain)
+        conf = await self._nameservers.current(options.resolv_conf)
+        terms = ResolverTerms(conf.nameservers, options.trusted, conf.timeout, conf.attempts, options.fallback_to_tcp)
+        if self._resolver is None or self._resolver.terms != terms:
+            self._resolver = Resolver(terms, self._counts)
+        self._resolver.sweep(options.purge_interval)
+        return self._resolver
+
+    @property
+    def questions(self) -> Counter[str]:
+        """Questions asked since the start, by type."""
+        return self._counts.questions
+
+    @property
+    def pending(self) -> int:
+        """Questions not answered yet."""
+        return 0 if self._resolver is None else self._resolver.pending
+
+    @property
+    def last_resolver(self) -> Resolver | None:
+        """The resolver as it was last used; None: it was not yet."""
+        return self._resolver
+
     async def dig(self, domain: str, chain: Chain) -> None:
         """Look up the hosts of *domain*, unless they are known. chain: the outbound scopes that hold for it."""
-        await self._destination(self._target(domain, None, chain), chain, await self._current_resolver(chain))
+        gateway = DeliveryOptions.resolve(chain).gateway
+        target = self._target(domain if gateway is None else gateway.domain, gateway, chain)
+        await self._destination(target, chain, await self.resolver(chain))
 
     def refresh(self, domain: str | None = None) -> int:
         """Forget the hosts of *domain*, or of all, and what DNS and MTA-STS said of them; how many domains that was.
@@ -124,14 +153,20 @@ class Hosts:
         """
         gone = [target for target in self._destinations if domain in (None, target.domain)]
         for target in gone:
-            destination = self._destinations.pop(target)
-            for name in (target.domain, *(host.exchange.name for host in destination.hosts)):
-                if self.resolver is not None:
-                    self.resolver.forget(name)
-            addresses = {address for host in destination.hosts for address in host.addresses}
-            self._metrics.forgive(addresses)
+            hosts = self._destinations.pop(target).hosts
+            if self._resolver is not None:
+                for name in (target.domain, *(host.exchange.name for host in hosts)):
+                    self._resolver.forget(name)
+            self._metrics.forgive({address for host in hosts for address in host.addresses})
         self._policies.forget(domain)
         return len(gone)
+
+    def uses(self) -> Counter[str]:
+        """How many destinations name a host or domain."""
+        counted: Counter[str] = Counter()
+        for target, destination in self._destinations.items():
+            counted.update({target.domain, *(host.exchange.name for host in destination.hosts)})
+        return counted
 
     def report(self, domain: str, binding: str, port: int = 25) -> DomainReport | None:
         """What is known of the hosts of *domain*, as seen from *binding*; None: nothing is."""
@@ -225,16 +260,6 @@ class Hosts:
     def _may_connect(self, address: str, chain: Chain) -> bool:
         options, ip = HostOptions.resolve(chain), parse_address(address)
         return ip not in options.prohibited and ip not in options.skipped
-
-    async def _current_resolver(self, chain: Chain) -> Resolver:
-        """The one resolver, over the nameservers that hold now."""
-        options = DnsOptions.resolve(chain)
-        conf = await self._nameservers.current(options.resolv_conf)
-        terms = ResolverTerms(conf.nameservers, options.trusted, conf.timeout, conf.attempts, options.fallback_to_tcp)
-        if self.resolver is None or self.resolver.terms != terms:
-            self.resolver = Resolver(terms)
-        self.resolver.sweep(options.purge_interval)
-        return self.resolver
 
 
 def _open(places: Sequence[Place], shut: Mapping[str, str], demand: TlsDemand) -> Found | Deferred:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 
 import h11
 import trio
 
+from momentum_trio.machine.contract import TlsContext
 from momentum_trio.net.certificate_name import is_named
 
 PORT = 443
@@ -20,7 +20,7 @@ class FetchFault(Exception):
 
 
 async def get(
-    host: str, path: str, addresses: Sequence[str], context: ssl.SSLContext, *, octets_max: int, seconds: float
+    host: str, path: str, addresses: Sequence[str], context: TlsContext, *, octets_max: int, seconds: float
 ) -> bytes:
     """The file at ``https://HOST/PATH``, text/plain, of at most *octets_max*.
 
@@ -40,7 +40,7 @@ async def get(
         raise FetchFault(str(fault.__cause__ or fault)) from None
 
 
-async def _connected(host: str, addresses: Sequence[str], context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
+async def _connected(host: str, addresses: Sequence[str], context: TlsContext) -> trio.SSLStream[trio.SocketStream]:
     for address in addresses:
         family = trio.socket.AF_INET6 if ":" in address else trio.socket.AF_INET
         socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)

@@ -20,8 +20,8 @@ from momentum_trio.delivery.holdings import Holdings
 from momentum_trio.delivery.lane import Lane, LaneKey
 from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.pace import Pace
+from momentum_trio.delivery.recovery import take_owed
 from momentum_trio.delivery.report_contract import Reporter
-from momentum_trio.delivery.retry import lives_on, wait_seconds
 from momentum_trio.delivery.route import Route, Routes
 from momentum_trio.delivery.settlement import Settlement
 from momentum_trio.delivery.side import Side
@@ -29,12 +29,14 @@ from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.path import split
-from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt
+from momentum_trio.spool.message import Batch, Held, Message, Receipt
 
 __all__ = ["STRIDE_MESSAGES", "Generation", "Generations", "Queue"]
 
 STRIDE_MESSAGES = 1000
-"""Messages taken, recovered or made ready again between two checkpoints: some milliseconds."""
+"""Messages taken or made ready again between two checkpoints: some milliseconds."""
+
+STRIDE_LANES = 100
 
 CONNECTIONS_MAX = 20_000
 UNLIMITED = 1 << 62
@@ -124,7 +126,7 @@ class Queue:
     def _take_one(self, batch: Batch, message: Message, ticket: int, born: float) -> None:
         domain = message.routing_domain or split(message.forward_path)[1]
         lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
-        self.holdings.keep(ticket, Held(batch, message, None), self.route(lane).resident_max)
+        self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         self.make_ready(ticket)
 
     def _look_at_limits(self) -> None:
@@ -191,7 +193,10 @@ class Queue:
 
     def make_ready(self, ticket: int) -> None:
         """A message in hand has its turn as soon as may be."""
-        lane = self.holdings.make_ready(ticket)
+        self._wake(self.holdings.make_ready(ticket))
+
+    def _wake(self, lane: Lane) -> None:
+        """*lane* has something ready: it has a turn."""
         if not lane.waiting:
             self.offer(lane)
         elif lane.hop is not None:
@@ -213,27 +218,14 @@ class Queue:
 
     async def _take_owed(self) -> None:
         """Take what the spool recovered where an earlier life left it."""
-        for count, owed in enumerate(self._spool.owed(), 1):
-            self._take_owed_one(owed)
-            if count % STRIDE_MESSAGES == 0:
-                await trio.lowlevel.checkpoint()
+        await take_owed(self._spool.owed(), self.holdings, self.route, self._machine.clock)
         for count, lane in enumerate(self.holdings.lanes.all(), 1):
-            self.holdings.lanes.rest(lane)
-            if count % STRIDE_MESSAGES == 0:
+            if lane.ready.count:
+                self._wake(lane)
+            else:
+                self.holdings.lanes.rest(lane)
+            if count % STRIDE_LANES == 0:
                 await trio.lowlevel.checkpoint()
-
-    def _take_owed_one(self, owed: Owed) -> None:
-        ticket, domain, binding_group, binding, received_at, retry = owed
-        born, attempts = self._born(received_at), 0 if retry is None else retry.attempts
-        lane = self.holdings.enter(ticket, (binding_group, binding, domain), born, attempts)
-        options, now = self.route(lane).options, trio.current_time()
-        if retry is None or lives_on(options, now - born) <= 0:
-            self.make_ready(ticket)  # if its time went by while nobody tried, it gets an attempt before it is given up
-            return
-        # The wall clock may have stepped since: never longer than the wait would be if it began now.
-        wait = wait_seconds(options, max(attempts - 1, 0))
-        until_next = max(retry.next_attempt_at - self._machine.clock.now(), 0.0)
-        self.holdings.delay(ticket, now + min(until_next, wait))
 
     async def _sweep(self) -> None:
         """Make delayed messages ready when they are due."""

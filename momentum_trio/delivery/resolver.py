@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
@@ -90,7 +90,7 @@ class Asking:
 class Counts:
     """Since the start, for the console."""
 
-    questions: Counter[str]
+    questions: Counter[str] = field(default_factory=Counter)
     answers: int = 0
     bad: int = 0
     lookups: int = 0
@@ -114,11 +114,10 @@ class ResolverTerms:
 
 
 class Resolver:
-    """Asks the nameservers of *terms*."""
+    """Asks the nameservers of *terms*, and counts in *counts*."""
 
-    def __init__(self, terms: ResolverTerms) -> None:
-        self.terms = terms
-        self.counts = Counts(Counter())
+    def __init__(self, terms: ResolverTerms, counts: Counts) -> None:
+        self.terms, self.counts = terms, counts
         self._nameservers = [Upstream(address, terms, self._hear) for address in terms.nameservers]
         self._resolver = dns.asyncresolver.Resolver(configure=False)
         self._resolver.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 section 5.7: AD is wanted in answers

@@ -43,6 +43,10 @@ class OutboundTree(Protocol):
         ...
 
 
+ROUTES_MAX = 16_384
+"""Routes remembered per generation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """How mail of one domain goes out: by a method, or over the connections of a carrier.
@@ -76,26 +80,40 @@ class Routes:
     def __init__(self, methods: Sequence[Method | Carrier]) -> None:
         built: Mapping[str, Method | Carrier] = {method.word: method for method in methods}
         self._ways: Mapping[str, Method | Carrier] = {word: built.get(word) or Unbuilt(word) for word in METHOD_WORDS}
+        self._carriers = {word: way for word, way in self._ways.items() if isinstance(way, Carrier)}
+        self._methods = {word: way for word, way in self._ways.items() if not isinstance(way, Carrier)}
         self._blackholed = Blackholed()
+        self._chosen: dict[tuple[str, str, str], Route] = {}
+        self._chosen_of: OutboundTree | None = None
 
     @property
     def methods(self) -> tuple[Method, ...]:
         """Every method that a route can have."""
-        return (*(way for way in self._ways.values() if not isinstance(way, Carrier)), self._blackholed)
+        return (*self._methods.values(), self._blackholed)
 
     def choose(self, tree: OutboundTree, binding_group: str, binding: str, domain: str) -> Route:
-        """The route of *domain* for mail of that binding."""
+        """The route of *domain* for mail of that binding, remembered for a while."""
+        if self._chosen_of is not tree or len(self._chosen) >= ROUTES_MAX:
+            self._chosen_of, self._chosen = tree, {}
+        key = (binding_group, binding, domain)
+        route = self._chosen.get(key)
+        if route is None:
+            route = self._chosen[key] = self._choose(tree, *key)
+        return route
+
+    def _choose(self, tree: OutboundTree, binding_group: str, binding: str, domain: str) -> Route:
         own_chain = chain = tree.chain_outbound(binding_group, binding, domain)
         options = DeliveryOptions.resolve(own_chain)
         dropped = BlackholeOptions.resolve(own_chain).blackhole != "false"
-        way = self._blackholed if dropped else self._ways[options.method]
-        gateway = options.gateway if way.word in GATEWAY_METHODS else None
+        word = self._blackholed.word if dropped else options.method
+        gateway = options.gateway if word in GATEWAY_METHODS else None
         if gateway is not None:
             domain = gateway.domain
             chain = tree.chain_outbound(binding_group, binding, domain)
         meter = meter_of(tree, chain, ConnectionOptions.messages_throttle)
         resident_max = ResidentOptions.resolve(own_chain).lane_max
-        method, carrier = (None, way) if isinstance(way, Carrier) else (way, None)
+        method = self._blackholed if dropped else self._methods.get(word)
+        carrier = None if dropped else self._carriers.get(word)
         return Route(method, carrier, options, own_chain, chain, domain, meter, resident_max, gateway)
 
 

@@ -21,6 +21,8 @@ from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.report_contract import Failure, Report, Reporter
 from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, notice_age_seconds, verdict, wait_seconds
 from momentum_trio.delivery.route import Route
+from momentum_trio.delivery.transcode import transcoded
+from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.dsn import Notify
@@ -91,7 +93,8 @@ class Settlement:
         """
         with trio.CancelScope(shield=True):
             together = Round()
-            for hand, outcome in zip(hands, outcomes, strict=True):
+            for hand, given in zip(hands, outcomes, strict=True):
+                outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
                 if isinstance(outcome, Delivered):
                     self._deliver(hand, outcome, together)
                 elif isinstance(outcome, Bounced):
@@ -230,7 +233,7 @@ class Settlement:
     ) -> bool:
         """Whether a report was due and is kept, and *concluding* with it. Raises KeyError, SpoolFault."""
         hand = endings[0].hand
-        if self._reporter is None or quiet or not hand.batch.reverse_path:
+        if self._reporter is None or quiet:
             return False
         report = await self._reporter.failed(self._chain(hand), hand.batch, [each.told for each in endings])
         if report is not None:
@@ -296,7 +299,7 @@ class Settlement:
             reverse_path=batch.reverse_path,
             binding_group=batch.binding_group,
             binding=batch.binding,
-            routing_domain=self._route(hand.lane).domain,
+            routing_domain=_routing_domain(hand),
             octets=batch.octets,
             retries=self._attempts(hand),
             age_seconds=self._holdings.age(hand.ticket),
@@ -315,7 +318,7 @@ class Settlement:
             binding_group=batch.binding_group,
             binding=batch.binding,
             permanent=permanent,
-            routing_domain=self._route(hand.lane).domain,
+            routing_domain=_routing_domain(hand),
             octets=outcome.octets,
             stage=outcome.stage,
             retries=self._attempts(hand),
@@ -328,6 +331,12 @@ class Settlement:
 
     def _panic(self, text: str) -> None:
         self._machine.events.publish(record.Panic(self._machine.clock.now(), record.Level.ERROR, text))
+
+
+def _routing_domain(hand: Hand) -> str:
+    """Where it was tried, or would have been."""
+    route = hand.lane.route
+    return hand.lane.key[2] if route is None else route.domain
 
 
 def _notices(hand: Hand) -> int:

@@ -10,7 +10,7 @@ from momentum_trio.delivery.custody import Contents
 from momentum_trio.delivery.outcome import Bounced, Deferred
 from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_options import AS_IT_IS, STRIPPED, SmtpOptions
-from momentum_trio.mail.seven_bit import Unconvertible, seven_bit, stripped
+from momentum_trio.mail.mime.seven_bit import Unconvertible, seven_bit, stripped
 from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client_content import Inspection
 from momentum_trio.spool.fault import ContentDamaged

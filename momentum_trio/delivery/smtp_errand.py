@@ -163,9 +163,6 @@ class Errand:
                 if not await conversation.greet():
                     return self._not_greeted(place, conversation)
                 self._outfit.hosts.worked(place, self._feed.binding, connected)
-                if not self._reached:
-                    self._reached = True
-                    self._feed.reached()
                 return await self._serve(conversation, place)
         except OSError as error:
             reason = f"{NO_CONNECTION}: {error.strerror or error}"
@@ -231,7 +228,12 @@ class Errand:
     async def _serve(self, conversation: Conversation, place: Place) -> Left | None:
         """Parcels, until there is none, or the conversation has ended. Returns why, if one is in hand then."""
         served = False
-        while self._work is not None or await self._take():
+        taken = self._work is not None or await self._take()
+        if not self._reached:
+            self._reached = True
+            self._feed.reached()  # not before: what this one takes calls for no further connection
+        while taken or await self._take():
+            taken = False
             octets_before = conversation.octets_sent if served else 0
             ended = await self._deliver(conversation, place, octets_before)
             if ended is not None:

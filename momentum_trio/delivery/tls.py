@@ -7,7 +7,6 @@ domain's MTA-STS policy where it enforces one (RFC 8461), else by TLS_Verify.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -23,7 +22,7 @@ from momentum_trio.delivery.tls_contexts import ClientContexts
 from momentum_trio.delivery.tls_options import CA, HOST, NO, NONE, REQUIRED, OutboundTlsOptions
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms
-from momentum_trio.machine.os_tls import peer_chain
+from momentum_trio.machine.os_tls import HandshakeFault, peer_chain
 from momentum_trio.mail.stage import Stage
 from momentum_trio.net.certificate_name import is_named
 
@@ -125,16 +124,15 @@ async def secure(
     except trio.TooSlowError:
         return TlsFailure(f"{FAILED} (timed out)", plain_allowed=plain_allowed)
     except trio.BrokenResourceError as broken:
-        return _failure(broken.__cause__, plain_allowed)
+        return _failure(HandshakeFault.of(broken), plain_allowed)
     return _judged(machine, stream, place, demand)
 
 
-def _failure(cause: BaseException | None, plain_allowed: bool) -> TlsFailure:
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return TlsFailure(f"{WRONG_ISSUER} ({cause.verify_message})")
-    if isinstance(cause, ssl.SSLError):
-        return TlsFailure(f"{FAILED} ({cause.reason or 'closed'})", plain_allowed=plain_allowed)
-    return TlsFailure(FAILED, plain_allowed=plain_allowed)
+def _failure(fault: HandshakeFault, plain_allowed: bool) -> TlsFailure:
+    detail = f" ({fault.text})" if fault.text else ""
+    if fault.untrusted:
+        return TlsFailure(WRONG_ISSUER + detail)
+    return TlsFailure(FAILED + detail, plain_allowed=plain_allowed)
 
 
 def _judged(

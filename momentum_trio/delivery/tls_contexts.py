@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import ClientTlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms, TlsContext
 from momentum_trio.machine.disk import Stat
 
 CONTEXTS_MAX = 500
@@ -23,7 +22,7 @@ Stamps = tuple[tuple[float, int], ...]
 class Kept:
     """A context. stamps: time of change and size of its files. looked_at: trio's time."""
 
-    context: ssl.SSLContext
+    context: TlsContext
     stamps: Stamps
     looked_at: float
 
@@ -35,10 +34,10 @@ class ClientContexts:
         self._machine = machine
         self._kept: OrderedDict[ClientTlsTerms, Kept] = OrderedDict()
 
-    async def context(self, terms: ClientTlsTerms) -> ssl.SSLContext:
+    async def context(self, terms: ClientTlsTerms) -> TlsContext:
         """The context of *terms*. Files that were right and are not any more, half written perhaps, change nothing.
 
-        Raises: OSError, ssl.SSLError, ValueError as ``Tls.client_context`` does.
+        Raises: OSError and ValueError as ``Tls.client_context`` does.
         """
         kept = self._kept.get(terms)
         if kept is not None and trio.current_time() - kept.looked_at < LOOK_SECONDS:
@@ -46,12 +45,12 @@ class ClientContexts:
             return kept.context
         try:
             return await self._look(terms, kept)
-        except (OSError, ValueError):  # ssl.SSLError is an OSError
+        except (OSError, ValueError):
             if kept is None:
                 raise
             return kept.context
 
-    async def _look(self, terms: ClientTlsTerms, kept: Kept | None) -> ssl.SSLContext:
+    async def _look(self, terms: ClientTlsTerms, kept: Kept | None) -> TlsContext:
         stamps = await self._stamps(terms)
         looked_at = trio.current_time()
         if kept is not None and kept.stamps == stamps:

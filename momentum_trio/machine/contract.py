@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TlsContext: TypeAlias = ssl.SSLContext
+
 MESSAGE_OCTETS_MAX = 65_536
 MESSAGE_SOCKETS_MAX = 253  # SCM_MAX_FD, unix(7)
 
@@ -90,7 +92,7 @@ class Tls(Protocol):
         """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
         ...
 
-    async def client_context(self, terms: ClientTlsTerms) -> ssl.SSLContext:
+    async def client_context(self, terms: ClientTlsTerms) -> TlsContext:
         """A context for the client's side, which judges no names.
 
         Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.

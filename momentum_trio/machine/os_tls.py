@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -86,6 +87,22 @@ def peer_chain(stream: trio.SSLStream[Any]) -> Sequence[bytes]:
     if hasattr(ssl_object, "get_unverified_chain"):  # since Python 3.13
         return list(ssl_object.get_unverified_chain())
     return [certificate.public_bytes(ENCODING_DER) for certificate in ssl_object._sslobj.get_unverified_chain() or ()]  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeFault:
+    """Why a handshake failed. untrusted: the certificate is of no issuer we trust, or does not count now."""
+
+    text: str
+    untrusted: bool = False
+
+    @classmethod
+    def of(cls, broken: trio.BrokenResourceError) -> HandshakeFault:
+        """What trio's *broken* is about; without text where the connection just ended."""
+        cause = broken.__cause__
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return cls(cause.verify_message, untrusted=True)
+        return cls((cause.reason or "") if isinstance(cause, ssl.SSLError) else "")
 
 
 ENCODING_DER = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]

@@ -110,14 +110,14 @@ class ImportResult(Enum):
     """How the take-over of one message from another spool ended (spec/logs.md section 10)."""
 
     TAKEN = 1
-    METADATA_UNREADABLE = 2
-    MESSAGE_UNREADABLE = 3
-    WRITE_FAILED = 4
+    ENVELOPE_UNREADABLE = 2
+    CONTENT_UNREADABLE = 3
+    NOT_WRITTEN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Imported(Record):
-    """importlog ``I``: a message of another spool was taken over, or not. directory: where that spool is."""
+    """importlog ``I``: of a message of the spool at *directory*. new_id: what it is called here, empty if not taken."""
 
     old_id: str
     new_id: str

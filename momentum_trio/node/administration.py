@@ -10,13 +10,14 @@ from momentum_trio import __version__
 from momentum_trio.config.load import checked
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.command import Answer
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
 from momentum_trio.node.configuration import listens, read_configuration, wanted, warnings
-from momentum_trio.node.link import Adopt, ControlEnd, Count, Counted, CountFromZero
+from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
@@ -161,7 +162,17 @@ class NodeAdministration:
             since_reset_seconds=now - self._reset,
             uptime_seconds=now - self._began,
             warnings=warnings(self.tree),
+            dns_a_queries=counted.dns_a_queries,
+            dns_mx_queries=counted.dns_mx_queries,
+            dns_queries=counted.dns_queries,
+            dns_pending=counted.dns_pending,
         )
+
+    async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:
+        """As ``console.facade.Administration`` has it."""
+        said = await self._link.ask(Ask(command, tuple(words)))
+        assert isinstance(said, Said)
+        return Answer(said.text, said.data, said.failed)
 
     def _inbound(self) -> int:
         """Sessions that bring mail."""

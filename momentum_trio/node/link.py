@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
 
 WAITING_MAX = 16
@@ -33,13 +34,21 @@ class CountFromZero:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """A console command about what the mail plane knows. Answered by Said, without waiting for the world."""
+
+    command: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What was asked is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Messages since the last reset, queues as they are."""
+    """Messages and questions to DNS since the last reset, queues as they are."""
 
     received: int
     rejected: int
@@ -47,11 +56,24 @@ class Counted:
     failed: int
     active_queue: int
     delayed_queue: int
+    dns_a_queries: int = 0
+    dns_mx_queries: int = 0
+    dns_queries: int = 0
+    dns_pending: int = 0
 
 
-Question = Adopt | Count
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a console command answers: ``console.command.Answer`` has its fields."""
+
+    text: str
+    data: Data = None
+    failed: bool = False
+
+
+Question = Adopt | Ask | Count
 Order = CountFromZero
-Answer = Done | Counted
+Answer = Done | Counted | Said
 
 
 class ControlEnd:

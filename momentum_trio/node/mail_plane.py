@@ -18,7 +18,8 @@ from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Received, Record, Rejected
-from momentum_trio.node.link import Adopt, Count, Counted, CountFromZero, Done, MailEnd
+from momentum_trio.node.dns_desk import DnsDesk
+from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.tables import methods
 from momentum_trio.reception.door import Door
@@ -32,14 +33,24 @@ class MailPlane:
     drain_until: trio's time up to which, at the end, deliveries under way are waited for.
     """
 
-    def __init__(self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation) -> None:
+    def __init__(
+        self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation, connections_max: int
+    ) -> None:
         self.generations = Generations(generation)
         self.spool = spool
+        self.hosts = Hosts(machine, self.generations)
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
-        outfit = Outfit(machine, spool, Hosts(machine, self.generations), self.signer)
-        reporter = Reporter(machine, spool, spool.next_id)
-        self.queue = Queue(machine, spool, self.generations, methods(outfit, place), limits, reporter=reporter)
+        outfit = Outfit(machine, spool, self.hosts, self.signer)
+        self.queue = Queue(
+            machine,
+            spool,
+            self.generations,
+            methods(outfit, place),
+            limits,
+            reporter=Reporter(machine, spool, spool.next_id),
+            connections_max=connections_max,
+        )
         door = Door(machine, spool, self.queue.take)
         self.services = Services(machine, limits, Statistics(), door=door)
         self.drain_until = trio.current_time()
@@ -47,6 +58,11 @@ class MailPlane:
 
     async def answer(self, link: MailEnd) -> None:
         """Answer the control plane until it is gone."""
+        async with trio.open_nursery() as lookups:
+            await self._answer(link, DnsDesk(self.hosts, self.generations, lookups))
+            lookups.cancel_scope.cancel()
+
+    async def _answer(self, link: MailEnd, desk: DnsDesk) -> None:
         while True:
             try:
                 asked = await link.receive()
@@ -61,6 +77,8 @@ class MailPlane:
                     await link.answer(self._counted())
                 case CountFromZero():
                     self._since = self._all()
+                case Ask():
+                    await link.answer(desk.answer(asked))
 
     def take(self, record: Record) -> None:
         """Count *record*; a subscriber of the machine's events."""
@@ -72,8 +90,18 @@ class MailPlane:
 
     def _all(self) -> Counted:
         statistics, queue = self.services.statistics, self.queue
+        asked = self.hosts.questions
         return Counted(
-            statistics.received, statistics.rejected, queue.delivered, queue.failed, queue.active, queue.delayed
+            statistics.received,
+            statistics.rejected,
+            queue.delivered,
+            queue.failed,
+            queue.active,
+            queue.delayed,
+            asked["A"],
+            asked["MX"],
+            asked.total(),
+            self.hosts.pending,
         )
 
     def _counted(self) -> Counted:
@@ -84,6 +112,9 @@ class MailPlane:
             rejected=now.rejected - since.rejected,
             delivered=now.delivered - since.delivered,
             failed=now.failed - since.failed,
+            dns_a_queries=now.dns_a_queries - since.dns_a_queries,
+            dns_mx_queries=now.dns_mx_queries - since.dns_mx_queries,
+            dns_queries=now.dns_queries - since.dns_queries,
         )
 
 
@@ -101,15 +132,16 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
 
 @asynccontextmanager
 async def open_mail_plane(
-    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd
+    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int
 ) -> AsyncIterator[MailPlane]:
     """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
 
+    connections_max: how many descriptors delivery may use for connections.
     At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
     committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
     """
     async with open_spool(machine, spool_terms(generation.tree)) as spool:
-        plane = MailPlane(machine, limits, spool, generation)
+        plane = MailPlane(machine, limits, spool, generation, connections_max)
         machine.events.subscribe(plane.take)
         try:
             async with trio.open_nursery() as delivery:

@@ -35,6 +35,9 @@ from momentum_trio.node.signals import obey_end, obey_reload, obey_reopen, tell_
 from momentum_trio.node.supervisor import Supervisor
 from momentum_trio.node.tables import COMMANDS, LISTENERS
 
+OUTBOUND_PART = 4
+"""That part of the seats which descriptors allow is for outbound connections."""
+
 Say = Callable[[str], None]
 
 LOGGERS: tuple[tuple[str, type[LoggerOptions | BounceLoggerOptions]], ...] = (
@@ -167,11 +170,12 @@ async def _run_planes(
     options = NodeOptions.resolve(generations.current.tree.chain_global())
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
-    ceilings = Ceilings(limits, sessions_max(descriptors))
+    seats = sessions_max(descriptors)
+    ceilings = Ceilings(limits, seats - seats // OUTBOUND_PART)
     await background.start(obey_reopen, machine, logs)
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
-    async with open_mail_plane(machine, limits, generations.current, mail_end) as mail:
+    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
         control = Services(machine, limits)
         draining = trio.Event()
         houses = {

@@ -10,6 +10,8 @@ from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.dig import DIG, REFRESH_DOMAIN
+from momentum_trio.node.commands.dns_cache import LOOKUP, REFCNTS, STATS, SUBMIT
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.pid import PID
@@ -22,18 +24,24 @@ from momentum_trio.node.commands.version import VERSION
 LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
 
 COMMANDS = (
+    DIG,
     EVAL,
     GET,
     HELP,
     LISTENERS_COMMAND,
+    LOOKUP,
     PID,
     QUIT,
+    REFCNTS,
+    REFRESH_DOMAIN,
     RELOAD,
     REOPEN_LOGS,
     SET,
     SHOW,
     SHOWRECURSE,
     SHUTDOWN,
+    STATS,
+    SUBMIT,
     SUMMARY,
     UNSET,
     VERSION,

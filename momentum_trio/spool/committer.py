@@ -44,10 +44,11 @@ class Request:
     """One record on its way into the log.
 
     name: what a report calls it. demands_sync: its caller is told when it is durable, or that it is not kept; the
-    others are lazy. handed: called when it goes into a group. kept: called with its place when it is in the log.
+    others are lazy. always_synced: also where 250 need not wait for a sync. handed: called when it goes into a group.
+    kept: called with its place when it is in the log.
     """
 
-    __slots__ = ("demands_sync", "frame", "handed", "kept", "name", "phase", "task")
+    __slots__ = ("always_synced", "demands_sync", "frame", "handed", "kept", "name", "phase", "task")
 
     def __init__(
         self,
@@ -55,12 +56,14 @@ class Request:
         frame: Frame,
         *,
         demands_sync: bool,
+        always_synced: bool = False,
         handed: Callable[[], None] | None = None,
         kept: Callable[[Segment, int], None] | None = None,
     ) -> None:
         self.name = name
         self.frame = frame
         self.demands_sync = demands_sync
+        self.always_synced = always_synced
         self.handed = handed
         self.kept = kept
         self.phase = Phase.QUEUED
@@ -195,7 +198,7 @@ class Committer:
         try:
             if group or log.carried:
                 frames, lazy_frames = [request.frame for request in firm], [request.frame for request in lazy]
-                sync = due or (bool(firm) and self._force_fsync)
+                sync = due or any(self._force_fsync or request.always_synced for request in firm)
                 appended = await log.append(frames, lazy_frames, sync=sync)
                 for request, place in zip(firm, appended.places, strict=False):
                     if request.kept is not None:

@@ -18,7 +18,7 @@ from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.log import Report
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.quarantine import Quarantine
-from momentum_trio.spool.reading import read_custody
+from momentum_trio.spool.record import read_custody
 from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Custody, Recipient, Wire
 
@@ -84,10 +84,11 @@ class Compaction:
         if read is None:
             return None
         custody, content = read
+        tickets = self._ledger.open_by_id(slot.row)
         messages = [
             self._recipient(custody, each, ticket)
             for each in custody.messages
-            if (ticket := self._ledger.find(each.message_id)) is not None
+            if (ticket := tickets.pop(each.message_id, None)) is not None
         ]
         custody = msgspec.structs.replace(custody, messages=messages, concluding=None)
         return Frame.of(Kind.BATCH, self._wire.encode(custody), content)

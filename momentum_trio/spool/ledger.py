@@ -189,6 +189,10 @@ class Ledger:
             yield ticket
             ticket = following[ticket]
 
+    def open_by_id(self, row: int) -> dict[str, int]:
+        """The same by their ids."""
+        return {self.messages.text(ticket): ticket for ticket in self.open(row)}
+
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def _add_messages(self, row: int, batch_key: Key, custody: Custody) -> list[int]:
@@ -268,6 +272,11 @@ class Ledger:
             if self.messages.key(ticket) == key:
                 return ticket
         return self._others.get(key)
+
+    def knows(self, identifier: str) -> bool:
+        """Whether a batch or a message in custody has it."""
+        key = key_of(identifier)
+        return key in self._index or key in self._others
 
     def conclude(self, ticket: int) -> Gone | None:
         """Custody of a message ended. Its batch, when it was the last of it."""

@@ -6,7 +6,6 @@ import zlib
 from contextlib import suppress
 from dataclasses import replace
 
-import msgspec
 import trio
 
 from momentum_trio.machine.disk import Close, Disk, File, Open, Read
@@ -16,7 +15,8 @@ from momentum_trio.spool.frame import FRAME_HEADER_OCTETS
 from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.message import Batch, Held
 from momentum_trio.spool.recent import Recent, RecentBatch
-from momentum_trio.spool.wire import Custody, Wire, batch_of
+from momentum_trio.spool.record import read_custody
+from momentum_trio.spool.wire import Wire, batch_of
 
 READ_PIECE_OCTETS = 1024 * 1024
 READ_TRIES_MAX = 3  # a record may be copied forward, and its segment removed, while it is being read
@@ -31,11 +31,12 @@ class Reading:
 
     async def held(self, ticket: int) -> Held:
         """The message of *ticket* with its envelope. Raises: KeyError, ContentDamaged, SpoolSick."""
-        row, message_id = self._ledger.batch_of(ticket), self._ledger.messages.text(ticket)
+        ledger = self._ledger
+        row, key = ledger.batch_of(ticket), ledger.messages.key(ticket)
         recent = self._recent.get(row)
         if recent is None:
-            recent = await self._batch(self._ledger.batches.text(row))
-            if self._ledger.find(message_id) != ticket:  # concluded while it was read
+            recent = await self._batch(ledger.batches.text(row))
+            if not ledger.holds(ticket) or ledger.messages.key(ticket) != key:  # concluded while it was read
                 raise KeyError(ticket)
         return recent.held(self._ledger, ticket)
 
@@ -71,6 +72,11 @@ class Reading:
                 break
         raise ContentDamaged(f"the content of batch {batch_id} cannot be read")
 
+    def content_check(self, batch_id: str) -> int | None:
+        """CRC-32 of content that lies in a file of its own."""
+        slot = self._slot(batch_id)
+        return slot.content_check if slot.file else None
+
     def _slot(self, batch_id: str) -> Slot:
         return self._ledger.slot(self._ledger.row(batch_id))
 
@@ -91,11 +97,11 @@ class Reading:
 
     def _as_it_stands(self, slot: Slot, batch: Batch) -> Batch:
         """*batch* without what was concluded, rerouted as it was since it was written."""
-        ledger, open_messages = self._ledger, []
+        tickets, open_messages = self._ledger.open_by_id(slot.row), []
         for message in batch.messages:
-            ticket = ledger.find(message.message_id)
-            if ticket is not None and ledger.batch_of(ticket) == slot.row:
-                routing_domain = ledger.way(ticket).routing_domain
+            ticket = tickets.pop(message.message_id, None)
+            if ticket is not None:
+                routing_domain = self._ledger.way(ticket).routing_domain
                 same = message.routing_domain == routing_domain
                 open_messages.append(message if same else replace(message, routing_domain=routing_domain))
         return replace(batch, messages=tuple(open_messages))
@@ -113,17 +119,3 @@ class Reading:
                 await self._disk.perform([Close(file)])
             raise SpoolSick(str(error)) from error
         return b"".join(results[1:-1])
-
-
-def read_custody(slot: Slot, octets: bytes, wire: Wire) -> tuple[Custody, bytes] | None:
-    """Envelope and inline content of the record at *slot*, or None when it is damaged."""
-    header = slot.segment.salt.header(octets, slot.place)
-    if header is None or header.octets != len(octets) or header.octets != slot.frame_octets:
-        return None
-    if zlib.crc32(octets[FRAME_HEADER_OCTETS:]) != header.check:
-        return None
-    envelope_end = FRAME_HEADER_OCTETS + header.envelope_octets
-    try:
-        return wire.custody(octets[FRAME_HEADER_OCTETS:envelope_end]), octets[envelope_end:]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None

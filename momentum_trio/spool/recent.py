@@ -39,7 +39,7 @@ class RecentBatch:
         if self._open is None:
             self._open = {message.message_id: message for message in messages}
         if ledger.batches.open[row] != len(self._open):
-            self._open = {(text := ledger.messages.text(each)): self._open[text] for each in ledger.open(row)}
+            self._open = {message_id: self._open[message_id] for message_id in ledger.open_by_id(row)}
             self._batch = replace(self._batch, messages=tuple(self._open.values()))
         return self._open[ledger.messages.text(ticket)]
 

@@ -6,12 +6,10 @@ before what replaces it is durable.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import msgspec
 import trio
 
 from momentum_trio.machine.disk import (
@@ -34,24 +32,22 @@ from momentum_trio.spool.arrears import Arrears
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.frame import (
     SEGMENT_HEADER_OCTETS,
-    Kind,
     NotOurs,
     SegmentHeader,
     parse_segment_header,
 )
 from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.quarantine import Quarantine
-from momentum_trio.spool.scan import Damage, Found, Group, Want, scan
+from momentum_trio.spool.replay import FILE_NAME, Replay
+from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
-from momentum_trio.spool.wire import Custody, Due, Wire
+from momentum_trio.spool.wire import Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
 STRIDE_RECORDS, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
 
 
-FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
-CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
 INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
 HIGH_WATER_MAX = 0xFFFFFFFF  # an identifier has eight hexadecimal digits for its second
 
@@ -87,10 +83,11 @@ class Recovery:
     """One run over one spool, whose lock is held."""
 
     def __init__(self, disk: Disk, base: str, quarantine: Quarantine, report: Report, wire: Wire) -> None:
-        self._disk, self._base, self._wire = disk, base, wire
+        self._disk, self._base = disk, base
         self._quarantine = quarantine
         self._report = report
         self._found = Recovered()
+        self._replay = Replay(self._found.ledger, wire, self._found.arrears.note)
         self._headers: dict[int, SegmentHeader] = {}
         self._claims: dict[int, int] = {}  # how long a segment is, as the next one says
 
@@ -246,53 +243,9 @@ class Recovery:
             if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
                 octets = 0
                 await trio.lowlevel.checkpoint()
-            try:
-                readable = self._enter(segment, record)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                readable = False
-            if not readable:
+            if not self._replay.enter(segment, record):
                 damage = Damage(record.place, record.place + record.header.octets)
                 await self._keep(segment, file, damage, certain=True)
-
-    def _enter(self, segment: Segment, record: Found) -> bool:
-        """Enter one record; false when it makes no sense. Raises as the decoders of ``Wire``."""
-        wire, envelope = self._wire, record.envelope
-        match record.header.kind:
-            case Kind.BATCH:
-                custody = wire.custody(envelope)
-                if not sensible(custody, record.header.content_octets):
-                    return False
-                tickets = self._found.ledger.add(segment, record.place, record.header, custody)
-                self._found.arrears.note(tickets, custody)
-                if custody.concluding is not None:
-                    self._conclude(custody.concluding.message_ids)
-            case Kind.SETTLED:
-                settled = wire.settled(envelope)
-                self._conclude(settled.ended.message_ids)
-                self._postpone(settled.postponed)
-            case Kind.MOVED:
-                moved = wire.moved(envelope)
-                tickets = list(self._in_custody(moved.message_ids))
-                self._found.ledger.move(tickets, moved.binding_group, moved.binding, moved.routing_domain)
-            case Kind.CONCLUDED:
-                self._conclude([each.message_id for each in wire.concluded(envelope).outcomes])
-            case _:
-                self._postpone(wire.postponed(envelope).retries)
-        return True
-
-    def _in_custody(self, message_ids: Iterable[str]) -> Iterator[int]:
-        find = self._found.ledger.find
-        return (ticket for message_id in message_ids if (ticket := find(message_id)) is not None)
-
-    def _conclude(self, message_ids: Iterable[str]) -> None:
-        for ticket in self._in_custody(message_ids):
-            self._found.ledger.conclude(ticket)
-
-    def _postpone(self, dues: Iterable[Due]) -> None:
-        ledger = self._found.ledger
-        for due in dues:
-            if (ticket := ledger.find(due.message_id)) is not None:
-                ledger.postpone(ticket, due)
 
     # -- large content -----------------------------------------------------------------------------------------------
 
@@ -346,12 +299,3 @@ def slices(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """*names* in parts that one ``perform`` takes."""
     for first in range(0, len(names), STEPS_AT_ONCE_MAX):
         yield names[first : first + STEPS_AT_ONCE_MAX]
-
-
-def sensible(custody: Custody, inline_octets: int) -> bool:
-    """Whether the fields agree: a hostile file must not lead us out of ``content/`` or to lengths that are not so."""
-    if not custody.messages or custody.octets < 0 or not 0 <= custody.content_check <= CHECK_MAX:
-        return False
-    if custody.file:
-        return FILE_NAME.fullmatch(custody.file) is not None and inline_octets == 0
-    return custody.octets == inline_octets

@@ -221,6 +221,18 @@ class Spool:
         self._ledger.batch_of(ticket)
         return self._ledger.messages.text(ticket)
 
+    def knows(self, identifier: str) -> bool:
+        """Whether a batch or a message in custody has it."""
+        return self._ledger.knows(identifier)
+
+    def batch_id(self, ticket: int) -> str:
+        """Raises KeyError when it was concluded."""
+        return self._ledger.batches.text(self._ledger.batch_of(ticket))
+
+    def tickets(self, batch_id: str) -> list[int]:
+        """Of the messages of a batch that are not concluded. Raises KeyError when none is in custody."""
+        return list(self._ledger.open(self._ledger.row(batch_id)))
+
     def retry(self, ticket: int) -> Retry | None:
         """What was last recorded of it, in this life or an earlier one. Raises KeyError when it was concluded."""
         self._ledger.batch_of(ticket)
@@ -239,6 +251,10 @@ class Spool:
         Raises: KeyError, when the batch is not in custody (any more); ContentDamaged; SpoolSick.
         """
         return await self._reading.content(batch_id)
+
+    def content_check(self, batch_id: str) -> int | None:
+        """CRC-32 of large content, which ``read`` does not check; None for other. Raises KeyError."""
+        return self._reading.content_check(batch_id)
 
     async def read(self, batch_id: str, offset: int, size: int) -> bytes:
         """A part of the content; fewer octets only at its end. Not checked against its CRC. Raises as ``content``."""
@@ -329,6 +345,14 @@ class Spool:
 
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
         return Request("a move", frame, demands_sync=True, kept=kept)
+
+    async def sync(self) -> None:
+        """Make durable what was committed and settled before. Raises SpoolFull, SpoolSick.
+
+        Cancellation: as of ``commit``.
+        """
+        frame = Frame.of(Kind.SETTLED, self._wire.encode(Settled(Ended([], []), [])))
+        await self._committer.put(Request("a sync", frame, demands_sync=True, always_synced=True))
 
     # -- figures -----------------------------------------------------------------------------------------------------
 

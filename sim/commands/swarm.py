@@ -41,7 +41,9 @@ def _act(asked: argparse.Namespace) -> int:
     if not 1 <= asked.jobs <= JOBS_MAX:
         raise UsageError(f"--jobs: from 1 to {JOBS_MAX}")
     scenario = scenario_in(asked.file)
-    plan = Plan(Task(scenario), asked.seeds, asked.jobs, asked.time, asked.twice, _marks(scenario))
+    plan = Plan(
+        Task(scenario), asked.seeds, asked.jobs, asked.time, asked.twice, _marks(scenario), scenario.expect.duplicates
+    )
     code, stem, output = code_hash(), Path(asked.file).stem, asked.output
 
     def keep(outcome: Outcome) -> Path | None:

@@ -17,6 +17,7 @@ import trio
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.command import Answer
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener import control
@@ -124,6 +125,10 @@ class PlainAdministration:
     async def summary(self) -> Summary:
         await trio.lowlevel.checkpoint()
         return self.counts
+
+    async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:
+        await trio.lowlevel.checkpoint()
+        return Answer(" ".join([command, *words]))
 
     def reset_statistics(self) -> None:
         self.counts = replace(self.counts, received=0, delivered=0, failed=0, rejected=0, since_reset_seconds=0.0)

@@ -112,7 +112,8 @@ def test_completions_fit_where_they_are_to_stand(line: str, end: int) -> None:
 @pytest.mark.parametrize(
     ("line", "start", "expected"),
     [
-        ("", 0, ("config", "help", "listeners", "pid", "quit", "reopen", "shutdown", "summary", "version")),
+        ("", 0, tuple(sorted({command.words[0] for command in COMMANDS}))),
+        ("dns_cache s", 10, ("stats", "submit")),
         ("s", 0, ("shutdown", "summary")),
         ("json s", 5, ("shutdown", "summary")),
         ("config s", 7, ("set", "show", "showrecurse")),

@@ -363,6 +363,26 @@ HTTP_Basic_Auth = ***
   "scopes": []
 }
 """,
+    "dns": """
+> dig Example.com
+dig example.com
+! dig
+usage: dig DOMAIN
+> refresh domain all
+refresh domain all
+! refresh domain a b
+usage: refresh domain DOMAIN|all
+> dns_cache stats
+dns_cache stats
+> dns_cache refcnts
+dns_cache refcnts
+> dns_cache submit Example.com mx
+dns_cache submit example.com MX
+! dns_cache lookup example.com
+usage: dns_cache lookup NAME A|MX|PTR|X|X_AAAA|TXT|AAAA|CNAME
+! dns_cache lookup example.com ANY
+usage: dns_cache lookup NAME A|MX|PTR|X|X_AAAA|TXT|AAAA|CNAME
+""",
     "reload": """
 > config reload
 Reconfigured.
@@ -376,10 +396,16 @@ config set          Set an option in a scope, at once.
 config show         Show a scope, the scopes in it collapsed.
 config showrecurse  Show a scope and all in it.
 config unset        Remove an option from a scope, or a scope with all in it.
+dig                 Look up the hosts of a domain.
+dns_cache lookup    Show an answer that is remembered.
+dns_cache refcnts   Show what is remembered, for how long, and how many domains use it.
+dns_cache stats     Show how much is asked and remembered.
+dns_cache submit    Ask DNS, unless the answer is remembered.
 help                List the commands, or tell more of one.
 listeners           Show each Listen: its state, its sessions and the octets they moved.
 pid                 Show the process id of the server.
 quit                End this session.
+refresh domain      Forget what is known of the hosts of a domain, or of all.
 reopen logs         Open the log files anew, after they were renamed.
 shutdown            Stop accepting at once, finish what is being received, and end.
 summary             Show statistics of the whole node, or count from zero again.

@@ -82,7 +82,7 @@ class Local:
 
 @dataclass(eq=False)
 class Postmaster:
-    """Reports all that it is told of. Its own mail goes to ``sender.example``."""
+    """Reports all that it is told of, but the null sender's. Its own mail goes to ``sender.example``."""
 
     spool: MemorySpool
     told: list[str] = field(default_factory=list)
@@ -98,8 +98,9 @@ class Postmaster:
     ) -> Report | None:
         return self._report(batch, successes)
 
-    def _report(self, batch: Batch, about: Sequence[Failure]) -> Report:
-        assert batch.reverse_path
+    def _report(self, batch: Batch, about: Sequence[Failure]) -> Report | None:
+        if not batch.reverse_path:
+            return None
         self.told += [each.message.message_id for each in about]
         message = Message(self.spool.next_id(), batch.reverse_path)
         envelope = Batch(self.spool.next_id(), "", batch.received_at, "", (message,), 0, "", "internal")

@@ -440,7 +440,7 @@ def test_what_had_no_turn_when_the_connection_ended_was_not_taken() -> None:
 
     road.run(story)
     assert isinstance(feed.outcome(bob), Deferred)
-    assert feed.told == ["host sink", "reached", "take", "report"]
+    assert feed.told == ["host sink", "take", "reached", "report"]
 
 
 EIGHT_BIT = "Subject: ä\r\n\r\n".encode()

@@ -90,7 +90,7 @@ REJECTION_SAMPLE = (
             ),
             REJECTION_SAMPLE,
         ),
-        (Imported(5, "o", "n", ImportResult.WRITE_FAILED, "/a@b"), "5@o@I@n@4@/a@b"),
+        (Imported(5, "o", "n", ImportResult.NOT_WRITTEN, "/a@b"), "5@o@I@n@4@/a@b"),
         (Panic(1251465322, Level.ERROR, "scriptlet: no\nusable"), r"1251465322:scriptlet: no\x0Ausable"),
         (Authenticated(5, "*:2025", "192.0.2.1:4711", "ann", True), "5@N@*:2025@192.0.2.1:4711@ann@1"),
         (Authorized(5, "/tmp/2025", "", "ann", True, "shutdown", "admin"), "5@Z@/tmp/2025@@ann@1@shutdown@admin"),

@@ -158,7 +158,7 @@ def test_mail_waits_for_a_sink_that_is_down() -> None:
         await chain.world.until(lambda: len(chain.outcomes()) == 2, 100)
         assert await chain.files("bob") == [MESSAGE]
 
-    chain.relay(story)
+    chain.relay(story, RELAY + "MX_Failures_To_Delay = 1")
     first, second = chain.outcomes()
     assert isinstance(first, Failed)
     assert (first.permanent, first.stage, first.octets, first.peer_address) == (False, 0, 0, SINK)
@@ -171,11 +171,12 @@ def test_mail_the_sink_refuses_is_given_up() -> None:
 
     async def story() -> None:
         await chain.client.call(_send, ["bob@other.example"], MESSAGE)
-        await chain.world.until(lambda: len(chain.outcomes()) == 1, 60)
+        await chain.world.until(lambda: len(chain.outcomes()) == 2, 60)
         await chain.sleep_past_retries()
 
     chain.relay(story, RELAY.replace('( "example.com" )', '( "example.com" "other.example" )') + 'Gateway = "sink"')
-    (refused,) = chain.outcomes()
+    refused, notice = chain.outcomes()
+    assert (notice.forward_path, notice.reverse_path) == ("ann@client.example", "")
     assert isinstance(refused, Failed)
     assert (refused.permanent, refused.reason, refused.stage) == (True, "550 5.7.1 relaying denied", Stage.DURING_RCPT)
 

@@ -8,7 +8,7 @@ from base64 import b64encode
 
 import pytest
 from dkim_keys import ed25519, pem, private, record, rsa, verifies
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.protocol.dkim.canonical import BodyHash, Canon, canonical_field
@@ -51,12 +51,14 @@ def of(header: Canon = Canon.SIMPLE, body: Canon = Canon.SIMPLE, *names: str, gu
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)
+@settings(deadline=None)  # making a key and dkimpy take their time
 @given(data=st.data(), message=messages)
 def test_what_we_sign_verifies(algorithm: Algorithm, data: st.DataObject, message: bytes) -> None:
     assert verifies(signed(message, data.draw(terms(algorithm))), records(algorithm))
 
 
 @pytest.mark.parametrize("canon", Canon)
+@settings(deadline=None)
 @given(body=bodies | loose_bodies, cuts=CUTS)
 def test_a_body_may_be_cut_anywhere(canon: Canon, body: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]

@@ -268,5 +268,6 @@ def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,
         draw(st.sampled_from([(), ("client.example",)])),
+        draw(shares),
         draw(st.sampled_from([(), ("fault.kill", "relay_denied")])),
     )

@@ -111,7 +111,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Name a.example { records = 'A 10.0.0' } }", "records: 'A 10.0.0': "),
         (HOSTS + "Host c { offers = DSN } }", "offers: a client is no sink"),
         (HOSTS + "Host c { Behaviour b { } } }", "Behaviour: a client is no sink"),
-        (HOSTS + "Host s { addresses = 10.0.0.3 program = sink offers = DNS } }", "'DNS' (did you mean DSN?)"),
+        (HOSTS + "Host s { addresses = 10.0.0.3 program = sink offers = DNS } }", "there is no extension 'DNS'"),
         (HOSTS + "Host s { addresses = 10.0.0.3 program = sink Behaviour b { reply = n } } }", "expected a code and a"),
         (HOSTS + "At 5s { dns_servfail = mx for = 1s } }", "dns_servfail: 'mx' is no nameserver"),
         (HOSTS + "Name mx { is = c } }", "Name: 'mx' is a host's name already"),

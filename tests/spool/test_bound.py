@@ -13,7 +13,7 @@ from spool_world import BASE, CountingEntropy, World, deliver, recovered, submit
 
 from momentum_trio.spool.frame import Frame, Kind, Marker, Salt, SegmentHeader
 from momentum_trio.spool.segment import segment_name
-from momentum_trio.spool.spool import Batch, Conclusion, Spool, open_spool
+from momentum_trio.spool.spool import Batch, Conclusion, Retry, Spool, open_spool
 from momentum_trio.spool.wire import Custody, Recipient, Wire
 from sim.disk import SimStore
 
@@ -104,6 +104,35 @@ def test_the_law_holds_for_a_long_script() -> None:
     actions = [(rng.choice(words), rng.randrange(2000), rng.randrange(100)) for _ in range(600)]
     # the inner function of a hypothesis test is the test itself
     test_the_log_stays_within_twice_the_live_octets_and_two_segments.hypothesis.inner_test(actions)  # type: ignore[attr-defined]
+
+
+async def test_one_message_that_waits_for_a_week_while_others_flow(autojump_clock: trio.testing.MockClock) -> None:
+    """Each hour it is tried again, and now and then moved; the life of the spool ends each day."""
+    store, entropy = SimStore(), CountingEntropy()
+    message_id, hour = "", 0
+    for day in range(7):
+        world = World(store.mount(), entropy=entropy)
+        async with open_spool(world.machine, terms(segment_octets=SEGMENT_OCTETS)) as spool:
+            if not day:
+                message_id = (await submit(spool, b"waits" * 100, "a@x.example")).batch.messages[0].message_id
+            ticket = spool.find(message_id)
+            assert ticket is not None
+            for hour in range(24 * day, 24 * day + 24):
+                flowing = [await submit(spool, b"flows" * 150) for _ in range(5)]
+                retry = Retry(hour + 1, 1_700_000_000.0 + 3600 * hour, hour // 24, f"450 4.2.2 try {hour}")
+                ended = [(receipt.tickets[0], Conclusion.DELIVERED) for receipt in flowing]
+                await spool.settle(ended, [(ticket, retry)])
+                if hour % 10 == 0:
+                    await spool.move([ticket], binding=f"b{hour}")
+                await trio.sleep(3600)
+                law(spool, store)
+            assert world.panics == []
+        store.power_loss()
+    async with open_spool(World(store.mount(), entropy=entropy).machine, terms()) as spool:
+        [owed] = spool.owed()
+        assert owed.retry == Retry(168, 1_700_000_000.0 + 3600 * 167, 6, "450 4.2.2 try 167")
+        assert owed.binding == "b160"
+        assert (await spool.held(owed.ticket)).message.message_id == message_id
 
 
 # -- hostile octets ----------------------------------------------------------------------------------------------------

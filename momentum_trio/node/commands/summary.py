@@ -30,7 +30,7 @@ def _fields(summary: Summary) -> Data:
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, str, str, int | float]]:
-    """Label, name in JSON, shape of the value with what stands after it, value. Nothing here asks DNS yet."""
+    """Label, name in JSON, shape of the value with what stands after it, value."""
     seconds = max(summary.since_reset_seconds, 1.0)
     gone = summary.delivered + summary.failed
     wide, narrow, rate, age = " {:7d}", " {:6d}", " {:6.2f} messages/second", " {:6d} seconds"
@@ -41,10 +41,10 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str, str, int | float]]:
     yield "Delayed Queue Size", "delayed_queue_size", narrow, summary.delayed_queue
     yield "Destaged Queue Size", "destaged_queue_size", narrow, 0
     yield "Total Queue Size", "total_queue_size", narrow, summary.active_queue + summary.delayed_queue
-    yield "DNS A Queries", "dns_a_queries", narrow, 0
-    yield "DNS MX Queries", "dns_mx_queries", narrow, 0
-    yield "Pending DNS Queries", "pending_dns_queries", " {:d}", 0
-    yield "Query Rate", "query_rate", " {:6.2f} queries/second", 0.0
+    yield "DNS A Queries", "dns_a_queries", narrow, summary.dns_a_queries
+    yield "DNS MX Queries", "dns_mx_queries", narrow, summary.dns_mx_queries
+    yield "Pending DNS Queries", "pending_dns_queries", " {:d}", summary.dns_pending
+    yield "Query Rate", "query_rate", " {:6.2f} queries/second", summary.dns_queries / seconds
     yield "Successfully Delivered Messages", "delivered", narrow, summary.delivered
     yield "Failed Messages", "failed", narrow, summary.failed
     yield "Rejected Messages", "rejected", narrow, summary.rejected

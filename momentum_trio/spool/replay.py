@@ -1,0 +1,85 @@
+"""Enters the records of a log in a ledger, one after the other: recovery does, and tools that only look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from momentum_trio.spool.frame import Kind
+from momentum_trio.spool.ledger import Ledger
+from momentum_trio.spool.scan import Found
+from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.wire import Custody, Due, Wire
+
+FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
+CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
+
+
+def _nothing(_tickets: list[int], _custody: Custody) -> None:
+    """Nobody wants to know."""
+
+
+class Replay:
+    """Into one ledger. noted: told of each batch, with the tickets of its messages."""
+
+    def __init__(self, ledger: Ledger, wire: Wire, noted: Callable[[list[int], Custody], None] = _nothing) -> None:
+        self._ledger, self._wire, self._noted = ledger, wire, noted
+
+    def enter(self, segment: Segment, record: Found) -> bool:
+        """Enter one record; false when it makes no sense."""
+        try:
+            return self._enter(segment, record)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+
+    def _enter(self, segment: Segment, record: Found) -> bool:
+        wire, envelope = self._wire, record.envelope
+        match record.header.kind:
+            case Kind.BATCH:
+                return self._batch(segment, record)
+            case Kind.SETTLED:
+                settled = wire.settled(envelope)
+                self._conclude(settled.ended.message_ids)
+                self._postpone(settled.postponed)
+            case Kind.MOVED:
+                moved = wire.moved(envelope)
+                tickets = list(self._in_custody(moved.message_ids))
+                self._ledger.move(tickets, moved.binding_group, moved.binding, moved.routing_domain)
+            case Kind.CONCLUDED:
+                self._conclude([each.message_id for each in wire.concluded(envelope).outcomes])
+            case _:
+                self._postpone(wire.postponed(envelope).retries)
+        return True
+
+    def _batch(self, segment: Segment, record: Found) -> bool:
+        custody = self._wire.custody(record.envelope)
+        if not sensible(custody, record.header.content_octets):
+            return False
+        self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
+        if custody.concluding is not None:
+            self._conclude(custody.concluding.message_ids)
+        return True
+
+    def _in_custody(self, message_ids: Iterable[str]) -> Iterator[int]:
+        find = self._ledger.find
+        return (ticket for message_id in message_ids if (ticket := find(message_id)) is not None)
+
+    def _conclude(self, message_ids: Iterable[str]) -> None:
+        for ticket in self._in_custody(message_ids):
+            self._ledger.conclude(ticket)
+
+    def _postpone(self, dues: Iterable[Due]) -> None:
+        for due in dues:
+            if (ticket := self._ledger.find(due.message_id)) is not None:
+                self._ledger.postpone(ticket, due)
+
+
+def sensible(custody: Custody, inline_octets: int) -> bool:
+    """Whether the fields agree: a hostile file must not lead us out of ``content/`` or to lengths that are not so."""
+    if not custody.messages or custody.octets < 0 or not 0 <= custody.content_check <= CHECK_MAX:
+        return False
+    if custody.file:
+        return FILE_NAME.fullmatch(custody.file) is not None and inline_octets == 0
+    return custody.octets == inline_octets

@@ -1,0 +1,65 @@
+"""The real machine's TLS contexts over real sockets, as delivery uses them."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+
+import pytest
+import trio
+
+from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.os_tls import HandshakeFault, OsTls, peer_chain
+from sim.certificates import AUTHORITY, CLIENT, CLIENT_KEY, HERE, SERVER, SERVER_KEY
+
+SERVES = TlsTerms(str(HERE / SERVER), str(HERE / SERVER_KEY), str(HERE / AUTHORITY), verify="require")
+SHOWS = ClientTlsTerms(certificate=str(HERE / CLIENT), key=str(HERE / CLIENT_KEY))
+TRUSTS = replace(SHOWS, verify=True, authorities=str(HERE / AUTHORITY))
+
+
+async def shaken(terms: ClientTlsTerms) -> HandshakeFault | list[bytes]:
+    """The certificates shown to a client of *terms*, or why there are none."""
+    tls = OsTls()
+    server, client = await tls.server_context(SERVES), await tls.client_context(terms)
+
+    async def serve(stream: trio.SocketStream) -> None:
+        try:
+            await trio.SSLStream(stream, server, server_side=True).do_handshake()
+        except trio.BrokenResourceError:
+            pass
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, serve, 0)
+        plain = await trio.open_tcp_stream("127.0.0.1", listeners[0].socket.getsockname()[1])
+        try:
+            stream = trio.SSLStream(plain, client, server_hostname="mx.example.com", https_compatible=True)
+            await stream.do_handshake()
+            return list(peer_chain(stream))
+        except trio.BrokenResourceError as broken:
+            return HandshakeFault.of(broken)
+        finally:
+            await trio.aclose_forcefully(plain)
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("terms", [SHOWS, TRUSTS, replace(TRUSTS, protocols="+TLSv1.2")])
+async def test_the_certificates_shown_are_the_servers(terms: ClientTlsTerms) -> None:
+    shown = await shaken(terms)
+    # OpenSSL sends the issuer along, since the server trusts it as an issuer of clients
+    assert shown == [ssl.PEM_cert_to_DER_cert((HERE / name).read_text()) for name in (SERVER, AUTHORITY)]
+
+
+async def test_what_is_not_trusted_is_told_apart() -> None:
+    system = await shaken(replace(TRUSTS, authorities=""))
+    assert isinstance(system, HandshakeFault)
+    assert system.untrusted
+    other = await shaken(replace(SHOWS, ciphers="ECDHE-ECDSA-AES128-SHA256", protocols="+TLSv1.2"))
+    assert isinstance(other, HandshakeFault)
+    assert not other.untrusted
+    assert other.text
+
+
+async def test_files_that_do_not_serve_are_an_os_error() -> None:
+    for terms in (ClientTlsTerms(certificate="/missing"), ClientTlsTerms(verify=True, authorities="/missing")):
+        with pytest.raises(OSError, match="No such file"):
+            await OsTls().client_context(terms)
