@@ -19,8 +19,9 @@ from momentum_trio.delivery.delivery_options import ServerOptions
 from momentum_trio.delivery.holdings import Holdings
 from momentum_trio.delivery.lane import Lane, LaneKey
 from momentum_trio.delivery.method import Carrier, Method
+from momentum_trio.delivery.operations import Operations
 from momentum_trio.delivery.pace import Pace
-from momentum_trio.delivery.recovery import take_owed
+from momentum_trio.delivery.recovery import lay, take_owed
 from momentum_trio.delivery.report_contract import Reporter
 from momentum_trio.delivery.route import Route, Routes
 from momentum_trio.delivery.settlement import Settlement
@@ -29,7 +30,7 @@ from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.path import split
-from momentum_trio.spool.message import Batch, Held, Message, Receipt
+from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt
 
 __all__ = ["STRIDE_MESSAGES", "Generation", "Generations", "Queue"]
 
@@ -81,6 +82,7 @@ class Queue:
             method.word: Side(method, self.holdings, self.settlement, pace, self.offer, self._generation, self._faulted)
             for method in self._routes.methods
         }
+        self.operations = Operations(spool, self.holdings, self.settlement, self)
         self._suspended: dict[LaneKey, Lane] = {}
         self._nursery: trio.Nursery | None = None
         self._look_at_limits()
@@ -128,6 +130,13 @@ class Queue:
         lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
         self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         self.make_ready(ticket)
+
+    def take_found(self, owed: Owed) -> None:
+        """Take a message that came into custody otherwise than by reception, where it stood. Never blocks."""
+        lay([owed], self.holdings, self.route, self._machine.clock)
+        lane = self.holdings.lane(owed.ticket)
+        if lane.ready.count:
+            self.wake(lane)
 
     def _look_at_limits(self) -> None:
         residents_max = ServerOptions.resolve(self._generations.current.tree.chain_outbound("", "", "")).residents_max
@@ -193,9 +202,9 @@ class Queue:
 
     def make_ready(self, ticket: int) -> None:
         """A message in hand has its turn as soon as may be."""
-        self._wake(self.holdings.make_ready(ticket))
+        self.wake(self.holdings.make_ready(ticket))
 
-    def _wake(self, lane: Lane) -> None:
+    def wake(self, lane: Lane) -> None:
         """*lane* has something ready: it has a turn."""
         if not lane.waiting:
             self.offer(lane)
@@ -214,6 +223,17 @@ class Queue:
             assert route.method is not None
             self._sides[route.method.word].attach(lane)
 
+    def quiet(self, lane: Lane) -> None:
+        """Nothing of *lane* may be ready any more: then it has no turn."""
+        if lane.ready.count:
+            return
+        if lane.hop is not None:
+            self.carriage.serve(lane.hop)
+        elif self._suspended.get(lane.key) is lane:
+            del self._suspended[lane.key]
+            lane.waiting = False
+        self.holdings.lanes.rest(lane)
+
     # Time
 
     async def _take_owed(self) -> None:
@@ -221,7 +241,7 @@ class Queue:
         await take_owed(self._spool.owed(), self.holdings, self.route, self._machine.clock)
         for count, lane in enumerate(self.holdings.lanes.all(), 1):
             if lane.ready.count:
-                self._wake(lane)
+                self.wake(lane)
             else:
                 self.holdings.lanes.rest(lane)
             if count % STRIDE_LANES == 0:

@@ -21,24 +21,25 @@ STRIDE_MESSAGES = 1000
 async def take_owed(owed: Iterator[Owed], holdings: Holdings, route_of: Callable[[Lane], Route], clock: Clock) -> None:
     """Enter every message *owed* to *holdings*, ready or delayed, and give none of its lanes a turn."""
     while rows := list(islice(owed, STRIDE_MESSAGES)):
-        _take(rows, holdings, route_of, clock)
+        lay(rows, holdings, route_of, clock)
         await trio.lowlevel.checkpoint()
 
 
-def _take(rows: Iterable[Owed], holdings: Holdings, route_of: Callable[[Lane], Route], clock: Clock) -> None:
+def lay(rows: Iterable[Owed], holdings: Holdings, route_of: Callable[[Lane], Route], clock: Clock) -> None:
+    """The same for some."""
     now = trio.current_time()
     ahead = clock.now() - now
-    lane_of, lay, lay_delayed = holdings.lanes.of, holdings.lay_ready, holdings.lay_delayed
+    lane_of, lay_ready, lay_delayed = holdings.lanes.of, holdings.lay_ready, holdings.lay_delayed
     for ticket, domain, binding_group, binding, received_at, retry in rows:
         lane, born = lane_of((binding_group, binding, domain)), received_at - ahead
         if born > now:
             born = now
         if retry is None:
-            lay(ticket, lane, born, 0)
+            lay_ready(ticket, lane, born, 0)
             continue
         attempts, options = retry.attempts, (lane.route or route_of(lane)).options
         if now - born >= options.expiration:
-            lay(ticket, lane, born, attempts)  # it gets an attempt before it is given up
+            lay_ready(ticket, lane, born, attempts)  # it gets an attempt before it is given up
             continue
         until_next = retry.next_attempt_at - ahead - now
         # The wall clock may have stepped since: never longer than the wait would be if it began now.
