@@ -8,6 +8,7 @@ FUZZ_SECONDS = 60
 SEEDS = 1..1000
 JOBS = 2
 TIME = 1h
+TIMES = 50
 
 run: product
 	mkdir -p var
@@ -43,11 +44,12 @@ swarm: dev
 campaign-delivery: dev
 	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
-# a week with one deferred message; mail for a thousand domains of which three hundred are bad, beside the good ones alone
+# a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
+# the good ones alone
 week: dev
 	.venv/bin/python -m sim run sim/scenarios/week.sim
 domains: dev
-	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy
+	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy --times $(TIMES)
 
 # one seed in 100 processes is one run, 40 seeds are 40 runs
 determinism: dev
