@@ -117,11 +117,8 @@ def _arrived(evidence: Evidence) -> int:
 
 def _second_copies(evidence: Evidence) -> int:
     """Copies beyond the first, but for those that a sink asked for, since it did not say that it had one."""
-    return sum(
-        max(0, len(found) - 1 - unsaid(evidence, name, path))
-        for (name, path), found in copies(evidence).items()
-        if name
-    )
+    silent = unsaid(evidence)
+    return sum(max(0, len(found) - 1 - silent[key]) for key, found in copies(evidence).items() if key[0])
 
 
 def _worse_exchanger(evidence: Evidence) -> int:

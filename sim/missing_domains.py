@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from momentum_trio.config.kind import quoted
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option
-from momentum_trio.delivery.delivery_options import GATEWAY_METHODS, DeliveryOptions
 from momentum_trio.mail.path import split
 
-from .checks.configuration import configuration_of
+from .checks.configuration import goes_by_mx
 from .draw import NUMBERS
 from .said import Said
-from .scenario import HostPlan, Program, Scenario
+from .scenario import Program, Scenario
 from .scenario_options import LoadOptions, MailOptions
 from .scenario_scopes import Cast
-
-DEFAULT = "default"  # the binding group and binding of mail that none was chosen for
 
 
 def unknown_domains(said: Said, simulation: Scope, scenario: Scenario, cast: Cast) -> None:
@@ -32,7 +29,7 @@ def unknown_domains(said: Said, simulation: Scope, scenario: Scenario, cast: Cas
         domain = NUMBERS.sub(lambda found: found[1], split(path)[1]).lower()
         if not domain or domain in told or domain.startswith("[") or cast.has_name(domain):
             continue
-        if any(_by_mx(plan, domain) for plan in nodes):
+        if any(goes_by_mx(plan, domain) for plan in nodes):
             told[domain] = None
             name = domain if "{" not in path else f"*.{domain.partition('.')[2]}"
             line = f'add to Simulation: Name {quoted(name)} {{ is = "{sink}" }}, with mx = "10 NAME" if it has one'
@@ -46,13 +43,3 @@ def _recipients(said: Said, simulation: Scope) -> Iterator[tuple[Scope, Option[t
         for scope in simulation.all(kind):
             for path in said.value(scope, option):
                 yield scope, option, path
-
-
-def _by_mx(plan: HostPlan, domain: str) -> bool:
-    tree = configuration_of(plan)
-    if tree is None:
-        return False
-    chain = tree.chain_outbound(DEFAULT, DEFAULT, domain)
-    options = DeliveryOptions.resolve(chain)
-    routed = any("routes" in scope.settings for scope in chain.scopes)
-    return options.method in GATEWAY_METHODS and options.gateway is None and not routed

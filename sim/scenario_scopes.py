@@ -149,6 +149,15 @@ class Reader:
             found.append(plan)
         return tuple(found)
 
+    def exchangers(self) -> None:
+        """Say which names that MX records lead to nobody has."""
+        for scope in self._simulation.all("name"):
+            for text in self._said.value(scope, NameOptions.mx):
+                target = text.split()[-1] if text.split() else ""
+                if target != "." and not self._cast.has_name(target):
+                    known = [*self._cast.hosts, *(plan.name for plan in self._cast.names)]
+                    self._said.unknown(scope, NameOptions.mx, target, "name", known)
+
     def links(self) -> tuple[LinkPlan, ...]:
         """The scopes Link."""
         found: dict[frozenset[str], tuple[LinkPlan, Scope]] = {}

@@ -141,8 +141,9 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
 
 def _cast(said: Said, simulation: Scope, plans: dict[str, HostPlan]) -> Cast:
     blocks = tuple(Netblock.parse(text) for text in said.value(simulation, SimulationOptions.unreachable))
-    names = Reader(said, simulation, Cast(plans)).names()
-    return Cast(plans, names, blocks)
+    cast = Cast(plans, Reader(said, simulation, Cast(plans)).names(), blocks)
+    Reader(said, simulation, cast).exchangers()
+    return cast
 
 
 def _loaded(hosts: HostReader, plan: HostPlan, scope: Scope, cast: Cast, found: Checked) -> HostPlan:

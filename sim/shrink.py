@@ -346,9 +346,17 @@ def without_host(scenario: Scenario, name: str) -> Scenario:
 
 
 def _without_name(names: tuple[NamePlan, ...], host: str) -> tuple[NamePlan, ...]:
-    """*names* that do not stand for *host* any more; one that stood for it alone is gone."""
-    fewer = [replace(plan, hosts=tuple([each for each in plan.hosts if each != host])) for plan in names]
-    return tuple([plan for plan, before in zip(fewer, names, strict=True) if plan.hosts or not before.hosts])
+    """*names* that do not lead to *host* any more; one that led there alone is gone."""
+    fewer = [
+        replace(
+            plan,
+            hosts=tuple([each for each in plan.hosts if each != host]),
+            mx=tuple([each for each in plan.mx if each.split()[-1].removesuffix(".").lower() != host]),
+        )
+        for plan in names
+    ]
+    pairs = zip(fewer, names, strict=True)
+    return tuple([plan for plan, before in pairs if plan.hosts or plan.mx or plan.records or plan == before])
 
 
 def _merged(scenario: Scenario, host: HostPlan) -> Iterator[tuple[Scenario, str]]:

@@ -350,7 +350,7 @@ class Session:
 
     async def _takes(self, letter: Letter, group: tuple[str, ...]) -> bool:
         """Whether nothing is said against *letter* for *group*."""
-        if any(octet > 127 for octet in letter.octets) and "BODY=8BITMIME" not in letter.parameters.upper():
+        if not letter.octets.isascii() and "BODY=8BITMIME" not in letter.parameters.upper():
             self._say("554 5.6.3 eight bits, and nobody said so")
             self._tell(Turn.CONTENT, "554 5.6.3 eight bits, and nobody said so", letter, group)
             return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.mail.path import split
 from momentum_trio.mail.record import Delivered, Failed
 from momentum_trio.mail.stage import Stage
@@ -17,9 +16,9 @@ from momentum_trio.mail.stage import Stage
 from ..evidence import Evidence, Violation
 from ..life import Life
 from ..scenario import DnsAnswer, Program, Scenario, Turn
-from .configuration import configuration_of, root_of, words
+from .configuration import goes_by_mx, root_of, words
 from .custody import disturbed
-from .excuses import DEFAULT, name_of
+from .excuses import name_of
 from .timed import timed
 
 NAME = "best_mx_first"
@@ -63,11 +62,8 @@ def best_mx_first(evidence: Evidence) -> Iterator[Violation]:
 def _exchangers(scenario: Scenario, life: Life, record: Delivered | Failed) -> list[Exchanger]:
     """Of the record's domain, where it goes by MX; none where it does not."""
     domain = split(record.forward_path)[1]
-    tree, plan = configuration_of(scenario.host(life.host.name)), name_of(scenario, domain)
-    if tree is None or plan is None or plan.answer is not DnsAnswer.TRUE:
-        return []
-    chain = tree.chain_outbound(record.binding_group or DEFAULT, record.binding or DEFAULT, domain)
-    if DeliveryOptions.resolve(chain).gateway is not None or any("routes" in scope.settings for scope in chain.scopes):
+    plan = name_of(scenario, domain)
+    if plan is None or plan.answer is not DnsAnswer.TRUE or not goes_by_mx(scenario.host(life.host.name), domain):
         return []
     pairs = (text.split() for text in plan.mx)
     return [Exchanger(int(preference), _host(scenario, name)) for preference, name in pairs]

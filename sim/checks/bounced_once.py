@@ -38,4 +38,4 @@ def _excused(evidence: Evidence, sent: list[Attempt], name: str, path: str) -> b
     """Whether something broke since, or a sink kept the mail and did not say so."""
     began = min((attempt.began for attempt in sent), default=0.0)
     hosts = [plan.name for plan in evidence.scenario.hosts]
-    return unsaid(evidence, name, path) > 0 or any(broke(evidence, host, began) for host in hosts)
+    return unsaid(evidence)[name, path] > 0 or any(broke(evidence, host, began) for host in hosts)

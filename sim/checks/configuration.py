@@ -11,11 +11,13 @@ from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Word
+from momentum_trio.delivery.delivery_options import GATEWAY_METHODS, DeliveryOptions
 from momentum_trio.node.schema import DECLARED
 
 from ..scenario import HostPlan
 
 TREES_KEPT = 64
+DEFAULT = "default"  # the binding group and binding of mail that none was chosen for
 
 
 @lru_cache(maxsize=1)
@@ -49,6 +51,20 @@ def words(root: Scope | None, option: str) -> Iterator[str]:
         setting = scope.settings.get(option)
         if setting is not None and isinstance(setting.value, Word):
             yield setting.value.text
+
+
+def goes_by_mx(plan: HostPlan, domain: str) -> bool:
+    """Whether a host of *plan* asks DNS where mail for *domain* goes, and has no gateway, route or mailbox for it.
+
+    Of mail that no binding was chosen for.
+    """
+    tree = configuration_of(plan)
+    if tree is None:
+        return False
+    chain = tree.chain_outbound(DEFAULT, DEFAULT, domain)
+    options = DeliveryOptions.resolve(chain)
+    routed = any("routes" in scope.settings for scope in chain.scopes)
+    return options.method in GATEWAY_METHODS and options.gateway is None and not routed
 
 
 def is_false(word: str) -> bool:

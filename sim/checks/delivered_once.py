@@ -9,6 +9,7 @@ of the file is made from the message's id, and a repeated delivery replaces the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ..evidence import Arrived, Evidence, Struck, Violation
@@ -24,7 +25,7 @@ HARMLESS = frozenset({FaultKind.CLOCK_STEP, FaultKind.CONSOLE, FaultKind.BIT_ROT
 
 def delivered_once(evidence: Evidence) -> Iterator[Violation]:
     """One for each mailbox with more copies of a mail than there are causes."""
-    mails, attempts = mails_by_name(evidence), attempts_by_mail(evidence)
+    mails, attempts, silent = mails_by_name(evidence), attempts_by_mail(evidence), unsaid(evidence)
     for (name, path), found in copies(evidence).items():
         if name not in mails or len(found) < 2:
             continue
@@ -38,24 +39,22 @@ def delivered_once(evidence: Evidence) -> Iterator[Violation]:
         for arrived in found:
             by_batch.setdefault(batch_of(arrived), []).append(arrived)
         for batch, same in by_batch.items():
-            said = len(same) - unsaid(evidence, name, path)
+            said = len(same) - silent[name, path]
             if said > 1 and not (_relayed(evidence, same[0]) and broke(evidence, same[0].host, began)):
                 yield _violation(name, same, f"as one batch, {batch.decode('ascii', 'replace')}")
-        by_one = unsaid(evidence, name, path) if _hops(found) > 1 else 0
+        by_one = silent[name, path] if _hops(found) > 1 else 0
         if len(by_batch) - by_one > max(len(sent), 1) and not (
             _hops(found) > 1 and broke(evidence, found[0].host, began)
         ):
             yield _violation(name, found, f"by {len(sent)} attempts that may have left one")
 
 
-def unsaid(evidence: Evidence, name: str, path: str) -> int:
-    """How often a sink kept the mail for *path* and then did not say so."""
-    return sum(
-        heard.turn is Turn.STORED
-        and not heard.reply.startswith("2")
-        and heard.mail == name
-        and address(heard.forward_path) == path
+def unsaid(evidence: Evidence) -> Counter[tuple[str, str]]:
+    """How often a sink kept a mail for an address and then did not say so, by the mail's name and the address."""
+    return Counter(
+        (heard.mail, address(heard.forward_path))
         for heard in evidence.heard
+        if heard.turn is Turn.STORED and not heard.reply.startswith("2")
     )
 
 

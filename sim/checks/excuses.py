@@ -17,14 +17,13 @@ from momentum_trio.mail.record import Failed
 from ..evidence import Attempt, Evidence
 from ..life import Life
 from ..scenario import DnsAnswer, FaultKind, HostPlan, NamePlan, Program, Scenario
-from .configuration import configuration_of, is_false, root_of, words
+from .configuration import DEFAULT, configuration_of, goes_by_mx, is_false, root_of, words
 from .custody import DOUBTFUL, POWER_FAULTS, address, batch_id, overlaps, seconds_of, strikes
 
 LATE_SYNC_SECONDS = 5.0  # about one in the product; the rest is for a slow disk, and for its place in the queue
 EXPIRATION_SECONDS = 86_400.0  # Message_Expiration, where nobody sets it
 EXPIRED = "554 5.4.7"
 SLACK_SECONDS = 1.0  # between the time of reception and that of the answer
-DEFAULT = "default"  # the binding group and binding of mail that none was chosen for
 
 
 class Excuse(Enum):
@@ -62,7 +61,7 @@ def excuses(evidence: Evidence) -> Excuses:
 def _rightly(evidence: Evidence, attempt: Attempt, life: Life, record: Failed) -> bool:
     if not record.reason.startswith(EXPIRED):
         said = bool(record.peer_address) and record.reason.startswith("5")
-        return said or takes_no_mail(evidence.scenario, split(record.forward_path)[1])
+        return said or takes_no_mail(evidence.scenario, life, split(record.forward_path)[1])
     host = life.host
     expiration = _expiration(evidence.scenario.host(host.name), record.forward_path)
     if record.age_seconds < expiration:
@@ -72,8 +71,10 @@ def _rightly(evidence: Evidence, attempt: Attempt, life: Life, record: Failed) -
     return seconds_of(evidence, life, record) - attempt.began >= expiration - SLACK_SECONDS
 
 
-def takes_no_mail(scenario: Scenario, domain: str) -> bool:
-    """Whether DNS says for good that *domain* takes no mail: it is not there, or has a null MX (RFC 7505)."""
+def takes_no_mail(scenario: Scenario, life: Life, domain: str) -> bool:
+    """Whether DNS tells *life* for good that *domain* takes no mail: it is not there, or has a null MX (RFC 7505)."""
+    if not goes_by_mx(scenario.host(life.host.name), domain):
+        return False
     plan = name_of(scenario, domain)
     if plan is None:
         return domain.lower() not in (host.name for host in scenario.hosts)

@@ -17,9 +17,9 @@ from momentum_trio.mail.record import Delivered, Failed
 from ..evidence import Evidence, Violation
 from ..life import Life
 from ..scenario import FaultKind, HostPlan, Program
-from .configuration import configuration_of, root_of, words
-from .custody import overlaps, strikes
-from .excuses import DEFAULT, EXPIRED
+from .configuration import DEFAULT, configuration_of, root_of, words
+from .custody import DISK_FAULTS, overlaps, strikes
+from .excuses import EXPIRED
 from .timed import timed
 
 NAME = "retried_in_time"
@@ -64,6 +64,8 @@ def retried_in_time(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _problem(evidence: Evidence, life: Life, tried: Tried, record: Delivered | Failed, at: float) -> str:
+    if any(overlaps(one, tried.seconds, at) for one in strikes(evidence, DISK_FAULTS, life.host.name)):
+        return ""  # the report of a failure may not have been kept: then the message stays, and no record tells of it
     if record.retries != tried.retries + 1:
         return f"was retry {tried.retries}, and then {record.retries}"
     if at < tried.again - EARLY_SECONDS:

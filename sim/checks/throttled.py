@@ -17,9 +17,8 @@ from momentum_trio.mail.record import Delivered, Failed, Received
 
 from ..evidence import Evidence, Violation
 from ..scenario import HostPlan
-from .configuration import configuration_of
+from .configuration import DEFAULT, configuration_of
 from .custody import disturbed
-from .excuses import DEFAULT
 from .timed import timed
 
 NAME = "throttled"

@@ -108,7 +108,7 @@ def _names(draw: DrawFn, name: str, some: SearchStrategy[tuple[str, ...]]) -> Na
     return NamePlan(
         f"{draw(st.sampled_from(['', '*.']))}{name}.example",
         draw(some),
-        draw(st.sampled_from([(), ("10 mx.example", "20 other.example"), ("0 .",)])),
+        draw(some.map(lambda hosts: tuple(f"10 {host}" for host in hosts)) | st.just(("0 .",))),
         draw(st.sampled_from([(), ('TXT "v=spf1 -all"', "AAAA fd00::1")])),
         draw(st.sampled_from(DnsAnswer)),
         draw(durations),

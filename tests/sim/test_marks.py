@@ -11,9 +11,10 @@ from evidence_given import BOB, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evid
 from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded
 from momentum_trio.spool.segment import segment_name
 from sim.client import LEFT
+from sim.dsn import Report
 from sim.evidence import Evidence, Struck, Told
 from sim.marks import MARKS, NAMES, Campaign, reached
-from sim.scenario import FaultKind
+from sim.scenario import FaultKind, NamePlan
 
 IDS = ("b", "c", BOB, "", "default", "default")
 
@@ -55,6 +56,13 @@ def delivered_by_another() -> Evidence:
     return found
 
 
+def to_a_worse_exchanger() -> Evidence:
+    record = Delivered(at(2), "m", *IDS, "example.com", 9, 0, 1.0, "10.0.0.9")
+    found = evidence(records=[record])
+    found.scenario = replace(found.scenario, names=(NamePlan("example.com", mx=("20 sink", "10 mx")),))
+    return found
+
+
 REACHED = {
     "accepted": evidence(attempt(MAIL_ONE)),
     "deferred": evidence(attempt(MAIL_ONE, Told.DEFERRED)),
@@ -71,6 +79,10 @@ REACHED = {
         replace(attempt(MAIL_ONE, Told.REFUSED), refused_paths=((BOB, "550 5.7.1 relaying denied"),))
     ),
     "duplicate": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]),
+    "arrived": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE)]),
+    "second_copy": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]),
+    "sender_told": evidence(attempt(MAIL_ONE), reports=[Report(delivered(MAIL_ONE), "sender@client.example")]),
+    "worse_exchanger": to_a_worse_exchanger(),
     "451_disk": told("451 4.3.0 transaction failed"),
     "452_full": told("452 4.3.1 insufficient system storage"),
     "421_drain": told("421 4.3.2 Service shutting down"),
@@ -100,7 +112,7 @@ def test_each_mark_is_reached_by_what_it_means(mark: object) -> None:
 
 def test_nothing_reaches_nothing() -> None:
     assert reached(evidence()) == {}
-    assert reached(evidence(attempt(MAIL_ONE), attempt(MAIL_TWO), arrived=[delivered(MAIL_ONE)])) == {"accepted": 2}
+    assert reached(evidence(attempt(MAIL_ONE), attempt(MAIL_TWO), arrived=[])) == {"accepted": 2}
     assert reached(segments(1)) == {}
     assert reached(segments(1, 2, struck=[fault(FaultKind.DISK_FULL)])) == {"fault.disk_full": 1}
 
