@@ -72,6 +72,18 @@ class Holdings:
         self.active += 1
         return lane
 
+    def lay_ready(self, ticket: int, lane: Lane, born: float, attempts: int) -> None:
+        """As ``enter`` and ``make_ready``."""
+        self.roster.lay(ticket, Standing.READY, lane.number, lane.ready, born, attempts)
+        self.active += 1
+        if lane.hop is not None:
+            lane.hop.ready += 1
+
+    def lay_delayed(self, ticket: int, lane: Lane, born: float, attempts: int, until: float) -> None:
+        """As ``enter`` and ``delay``."""
+        self.roster.lay(ticket, Standing.DELAYED, lane.number, lane.delayed, born, attempts)
+        self.delays.put(ticket, until)
+
     def keep(self, ticket: int, lane: Lane, held: Held, lane_max: int) -> None:
         """Keep the envelope of a message in hand until it is tried, if it will be among the first *lane_max* of its
         lane; below 0 there is no such limit.

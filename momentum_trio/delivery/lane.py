@@ -20,11 +20,13 @@ class Lane:
 
     number: in the roster's column. in_hand: messages being tried. groups: attempts of a Method that it has messages in.
     waiting: whether it has a turn coming, or is laid aside until something wakes it. hop: whose connections serve it
-    now. sent: messages delivered since it was made. route, generation: as last chosen; no route while nothing is ready.
+    now. sent, failed: messages delivered and given up since it was made. route, generation: as last chosen; no route
+    while nothing is ready.
     """
 
     __slots__ = (
         "delayed",
+        "failed",
         "generation",
         "groups",
         "hop",
@@ -41,7 +43,7 @@ class Lane:
     def __init__(self, key: LaneKey, number: int) -> None:
         self.key, self.number = key, number
         self.ready, self.delayed = Strand(), Strand()
-        self.in_hand = self.groups = self.sent = 0
+        self.in_hand = self.groups = self.sent = self.failed = 0
         self.waiting = False
         self.hop: Hop | None = None
         self.route: Route | None = None

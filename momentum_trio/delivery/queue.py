@@ -19,9 +19,10 @@ from momentum_trio.delivery.delivery_options import ServerOptions
 from momentum_trio.delivery.holdings import Holdings
 from momentum_trio.delivery.lane import Lane, LaneKey
 from momentum_trio.delivery.method import Carrier, Method
+from momentum_trio.delivery.operations import Operations
 from momentum_trio.delivery.pace import Pace
+from momentum_trio.delivery.recovery import lay, take_owed
 from momentum_trio.delivery.report_contract import Reporter
-from momentum_trio.delivery.retry import lives_on, wait_seconds
 from momentum_trio.delivery.route import Route, Routes
 from momentum_trio.delivery.settlement import Settlement
 from momentum_trio.delivery.side import Side
@@ -34,7 +35,9 @@ from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt
 __all__ = ["STRIDE_MESSAGES", "Generation", "Generations", "Queue"]
 
 STRIDE_MESSAGES = 1000
-"""Messages taken, recovered or made ready again between two checkpoints: some milliseconds."""
+"""Messages taken or made ready again between two checkpoints: some milliseconds."""
+
+STRIDE_LANES = 100
 
 CONNECTIONS_MAX = 20_000
 UNLIMITED = 1 << 62
@@ -79,6 +82,7 @@ class Queue:
             method.word: Side(method, self.holdings, self.settlement, pace, self.offer, self._generation, self._faulted)
             for method in self._routes.methods
         }
+        self.operations = Operations(spool, self.holdings, self.settlement, self)
         self._suspended: dict[LaneKey, Lane] = {}
         self._nursery: trio.Nursery | None = None
         self._look_at_limits()
@@ -126,6 +130,13 @@ class Queue:
         lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
         self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         self.make_ready(ticket)
+
+    def take_found(self, owed: Owed) -> None:
+        """Take a message that came into custody otherwise than by reception, where it stood. Never blocks."""
+        lay([owed], self.holdings, self.route, self._machine.clock)
+        lane = self.holdings.lane(owed.ticket)
+        if lane.ready.count:
+            self.wake(lane)
 
     def _look_at_limits(self) -> None:
         residents_max = ServerOptions.resolve(self._generations.current.tree.chain_outbound("", "", "")).residents_max
@@ -191,7 +202,10 @@ class Queue:
 
     def make_ready(self, ticket: int) -> None:
         """A message in hand has its turn as soon as may be."""
-        lane = self.holdings.make_ready(ticket)
+        self.wake(self.holdings.make_ready(ticket))
+
+    def wake(self, lane: Lane) -> None:
+        """*lane* has something ready: it has a turn."""
         if not lane.waiting:
             self.offer(lane)
         elif lane.hop is not None:
@@ -209,35 +223,29 @@ class Queue:
             assert route.method is not None
             self._sides[route.method.word].attach(lane)
 
+    def quiet(self, lane: Lane) -> None:
+        """Nothing of *lane* may be ready any more: then it has no turn."""
+        if lane.ready.count:
+            return
+        if lane.hop is not None:
+            self.carriage.serve(lane.hop)
+        elif self._suspended.get(lane.key) is lane:
+            del self._suspended[lane.key]
+            lane.waiting = False
+        self.holdings.lanes.rest(lane)
+
     # Time
 
     async def _take_owed(self) -> None:
         """Take what the spool recovered where an earlier life left it."""
-        now = ahead = 0.0
-        for count, owed in enumerate(self._spool.owed()):
-            if count % STRIDE_MESSAGES == 0:
-                await trio.lowlevel.checkpoint()
-                now = trio.current_time()
-                ahead = self._machine.clock.now() - now
-            self._take_owed_one(owed, now, ahead)
+        await take_owed(self._spool.owed(), self.holdings, self.route, self._machine.clock)
         for count, lane in enumerate(self.holdings.lanes.all(), 1):
-            self.holdings.lanes.rest(lane)
-            if count % STRIDE_MESSAGES == 0:
+            if lane.ready.count:
+                self.wake(lane)
+            else:
+                self.holdings.lanes.rest(lane)
+            if count % STRIDE_LANES == 0:
                 await trio.lowlevel.checkpoint()
-
-    def _take_owed_one(self, owed: Owed, now: float, ahead: float) -> None:
-        """*ahead*: how far the wall clock is before trio's, which says *now*."""
-        ticket, domain, binding_group, binding, received_at, retry = owed
-        born, attempts = min(received_at - ahead, now), 0 if retry is None else retry.attempts
-        lane = self.holdings.enter(ticket, (binding_group, binding, domain), born, attempts)
-        options = self.route(lane).options
-        if retry is None or lives_on(options, now - born) <= 0:
-            self.make_ready(ticket)  # if its time went by while nobody tried, it gets an attempt before it is given up
-            return
-        # The wall clock may have stepped since: never longer than the wait would be if it began now.
-        wait = wait_seconds(options, max(attempts - 1, 0))
-        until_next = retry.next_attempt_at - ahead - now
-        self.holdings.delay(ticket, now + min(max(until_next, 0.0), wait))
 
     async def _sweep(self) -> None:
         """Make delayed messages ready when they are due."""

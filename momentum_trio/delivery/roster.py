@@ -68,6 +68,17 @@ class Roster:
         self.born[ticket] = born
         self.attempts[ticket] = min(attempts, ATTEMPTS_MAX)
 
+    def lay(self, ticket: int, standing: int, lane: int, strand: Strand, born: float, attempts: int) -> None:
+        """As ``enter``, and it stands at the end of *strand* at once: for very many."""
+        if ticket >= len(self.standing):
+            self._grow(ticket + 1)
+        assert not self.standing[ticket], "a ticket is given to one message at a time"
+        self.standing[ticket] = standing
+        self.lane[ticket] = lane
+        self.born[ticket] = born
+        self.attempts[ticket] = min(attempts, ATTEMPTS_MAX)
+        self.append(strand, ticket)
+
     def leave(self, ticket: int) -> None:
         """A message that was in hand is in custody no longer."""
         assert self.standing[ticket] == Standing.IN_HAND

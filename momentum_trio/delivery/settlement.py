@@ -83,12 +83,14 @@ class Settlement:
         *,
         attempted: bool = True,
         quiet: bool = False,
+        told_reason: str = "",
         spread_seconds: int = 0,
-    ) -> None:
-        """What came of each attempt: said and recorded when it returns.
+    ) -> int:
+        """What came of each attempt: said and recorded when it returns. Returns how many messages were given up.
 
         attempted: there was an attempt, else an operator or the clock decided. quiet: failures are not reported.
-        spread_seconds: retries are spread over so much more time.
+        told_reason: what reports say instead of the reasons that are logged. spread_seconds: retries are spread over so
+        much more time.
         Cancellation: shielded, for outcomes are facts.
         """
         with trio.CancelScope(shield=True):
@@ -98,17 +100,17 @@ class Settlement:
                 if isinstance(outcome, Delivered):
                     self._deliver(hand, outcome, together)
                 elif isinstance(outcome, Bounced):
-                    ending = self._ending(hand, outcome, attempts=self._attempts(hand) + attempted)
+                    ending = self._ending(hand, outcome, self._attempts(hand) + attempted, told_reason)
                     together.failed[hand.batch.batch_id].append(ending)
                 else:
                     self._defer(hand, outcome, together, spread_seconds)
-            for endings in together.failed.values():
-                await self._fail(endings, together, quiet=quiet)
+            given_up = sum([await self._fail(endings, together, quiet=quiet) for endings in together.failed.values()])
             for endings in together.asked_for.values():
                 await self._tell_of_success(endings, together)
             for endings in together.late.values():
                 await self._tell_of_delay(endings, together)
             await self._record(together)
+        return given_up
 
     async def living(self, hands: list[Hand]) -> list[Hand]:
         """*hands* without those that have expired where such are not to be tried: they fail."""
@@ -139,7 +141,7 @@ class Settlement:
         self.delivered += 1
         hand.lane.sent += 1
         if self._reporter is not None and hand.message.notify & Notify.SUCCESS and not outcome.reports_itself:
-            ending = self._ending(hand, outcome, attempts=self._attempts(hand) + 1)
+            ending = self._ending(hand, outcome, self._attempts(hand) + 1)
             self._machine.events.publish(ending.said)
             together.asked_for[hand.batch.batch_id].append(ending)
         else:
@@ -174,7 +176,7 @@ class Settlement:
         wait = verdict(route.options, retries, age)
         if isinstance(wait, str):
             ended = Bounced(wait, outcome.stage, outcome.peer_address, outcome.octets)
-            together.failed[hand.batch.batch_id].append(self._ending(hand, ended, attempts=retries + 1))
+            together.failed[hand.batch.batch_id].append(self._ending(hand, ended, retries + 1))
             return
         if spread_seconds:
             wait += spread_seconds * self._machine.entropy.fraction()
@@ -182,7 +184,7 @@ class Settlement:
         if self._reporter is not None and hand.batch.reverse_path and hand.message.notify.on_delay:
             options = DelayNoticeOptions.resolve(route.own_chain)
             if options.enable and age >= notice_age_seconds(options, notices):
-                ending = self._ending(hand, outcome, attempts=retries + 1)
+                ending = self._ending(hand, outcome, retries + 1)
                 together.late[hand.batch.batch_id].append(ending)
                 notices += 1
         self._postpone(hand, wait, outcome.reason, notices, together)
@@ -210,8 +212,8 @@ class Settlement:
 
     # Failed
 
-    async def _fail(self, endings: Sequence[Ending], together: Round, *, quiet: bool) -> None:
-        """Give up messages of one batch, with a report if one is due, in one group."""
+    async def _fail(self, endings: Sequence[Ending], together: Round, *, quiet: bool) -> int:
+        """Give up messages of one batch, with a report if one is due, in one group; how many were."""
         born = [self._holdings.roster.born[each.hand.ticket] for each in endings]
         for each in endings:
             self._holdings.leave(each.hand.ticket)  # before their tickets can be another's
@@ -223,10 +225,12 @@ class Settlement:
             self._panic(f"batch {endings[0].hand.batch.batch_id}: its failure cannot be reported yet: {fault}")
             for each, since in zip(endings, born, strict=True):
                 self._stay(each, since, together)
-            return
+            return 0
         self.failed += len(endings)
         for each in endings:
+            each.hand.lane.failed += 1
             self._machine.events.publish(each.said)
+        return len(endings)
 
     async def _reported(
         self, endings: Sequence[Ending], concluding: Sequence[tuple[int, Conclusion]], *, quiet: bool
@@ -278,13 +282,13 @@ class Settlement:
     def _chain(self, hand: Hand) -> Chain:
         return self._route(hand.lane).own_chain
 
-    def _ending(self, hand: Hand, outcome: Outcome, *, attempts: int) -> Ending:
+    def _ending(self, hand: Hand, outcome: Outcome, attempts: int, told_reason: str = "") -> Ending:
         if isinstance(outcome, Delivered):
             said: record.Delivered | record.Failed = self._delivered(hand, outcome)
             reason = ""
         else:
             said = self._failed(hand, outcome, permanent=isinstance(outcome, Bounced))
-            reason = outcome.reason
+            reason = told_reason or outcome.reason
         told = Failure(hand.message, reason, outcome.peer_address, self._machine.clock.now(), attempts)
         return Ending(hand, outcome, said, told)
 

@@ -273,6 +273,8 @@ class MemorySpool:
         routing_domain: str | None = None,
     ) -> None:
         await trio.lowlevel.checkpoint()
+        if self.full:
+            raise SpoolFull("no room")
         for ticket in tickets:
             if ticket not in self.holding:
                 continue

@@ -6,6 +6,7 @@ What it holds is what the spool holds; no seat, no grant of a throttle and no la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +18,15 @@ from hypothesis import strategies as st
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.method import Attempt, Carrier, Feed, Method
+from momentum_trio.delivery.operations import Verdict, Which
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report_contract import Failure, Report
+from momentum_trio.delivery.roster import Standing
 from momentum_trio.limits.local import LocalState
 from momentum_trio.mail.dsn import Notify
+from momentum_trio.mail.path import split
+from momentum_trio.spool.fault import SpoolFull
 from momentum_trio.spool.message import Batch, Message
 
 OUTCOMES: Sequence[Outcome] = (Delivered("192.0.2.1"), Delivered(), Deferred("451 a"), Bounced("550 b"))
@@ -149,9 +154,49 @@ class World:
         seen = [t for lane in lanes for strand in (lane.ready, lane.delayed) for t in holdings.roster.tickets(strand)]
         assert len(seen) == len(set(seen)) == holdings.active + holdings.delayed - sum(lane.in_hand for lane in lanes)
         assert set(seen) <= set(self.spool.holding)
+        assert all(holdings.lane(ticket).key == self.way(ticket) for ticket in seen)
         hops = self.queue.carriage._hops.values()
         assert self.queue.carriage.connections == sum(hop.connections for hop in hops) <= 4
         assert all(hop.ready == sum(lane.ready.count for lane in hop.turn) for hop in hops)
+
+    def way(self, ticket: int) -> tuple[str, str, str]:
+        """Which way a message goes, as the spool has it."""
+        batch, message = self.spool.holding[ticket]
+        return batch.binding_group, batch.binding, message.routing_domain or split(message.forward_path)[1]
+
+    async def operate(self, kind: str, number: int, patience: float) -> None:
+        """An operator does something, and may lose his patience."""
+        operations, domain = self.queue.operations, f"{number}.example"
+        verdict = Verdict("554 5.7.0 [internal] purged", "554 purged", quiet=bool(number % 2))
+        with trio.move_on_after(patience), suppress(SpoolFull):
+            match kind:
+                case "flush":
+                    await operations.flush(Which(domain if number else None))
+                case "fail":
+                    await operations.fail(Which(domain), verdict)
+                case "reroute":
+                    await operations.reroute(domain, f"{(number + 1) % 4}.example")
+                case "rebind":
+                    bindings = [("default", "a"), ("group", "b"), ("default", "default")][number % 3 :]
+                    await operations.rebind(Which(binding="default" if number % 2 else None), bindings)
+                case _:
+                    await self.operate_on_one(kind, number, verdict)
+
+    async def operate_on_one(self, kind: str, number: int, verdict: Verdict) -> None:
+        waiting = [ticket for ticket in self.spool.holding if self._standing(ticket) is not None]
+        if not waiting:
+            return
+        ticket = waiting[number % len(waiting)]
+        if kind == "fail one":
+            await self.queue.operations.fail_one(ticket, verdict)
+        elif self._standing(ticket) == Standing.DELAYED:
+            self.queue.operations.retry(ticket)
+
+    def _standing(self, ticket: int) -> Standing | None:
+        message_id = self.spool.message_id(ticket)
+        found, standing = self.queue.operations.standing(message_id)
+        assert found == ticket
+        return standing if standing in (Standing.READY, Standing.DELAYED) else None
 
 
 SETTINGS: Sequence[dict[Any, dict[str, str]]] = (
@@ -177,6 +222,12 @@ steps = st.one_of(
     st.tuples(st.just("configure"), st.sampled_from(SETTINGS)),
     st.tuples(st.just("restart")),
     st.tuples(st.just("full"), st.booleans()),
+    st.tuples(
+        st.just("operate"),
+        st.sampled_from(["flush", "fail", "reroute", "rebind", "fail one", "retry one"]),
+        st.integers(0, 3),
+        st.sampled_from([0.0, 1000.0]),
+    ),
 )
 fates = st.builds(
     Fate,
@@ -226,6 +277,8 @@ async def _do(world: World, step: tuple[Any, ...]) -> None:
         case ("configure", options):
             world.held.replace({**options, "": BASE | options.get("", {})})
             world.queue.reconfigured()
+        case ("operate", kind, number, patience):
+            await world.operate(kind, number, patience)
         case ("restart",):
             await world.restart()
         case ("full", full):
