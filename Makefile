@@ -37,7 +37,7 @@ bench: dev peers
 
 # the same for mail that is relayed, over 20 connections, and what delivery costs reception
 bench-relay: dev peers
-	.venv/bin/python -m tests.bench.relay_side_by_side
+	.venv/bin/python tests/bench/relay_side_by_side.py
 
 # many seeds of the mail-flow scenario under faults, each in two processes, none begun after TIME (90s, 10m, 1h);
 # the failing ones are kept in var/swarm.  make swarm SEEDS=1..200 TIME=10m

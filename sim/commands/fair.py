@@ -11,7 +11,6 @@ from ..surroundings import hash_seed_of, settle
 from .command import EXIT_BROKEN, EXIT_HELD, Command, UsageError, add_file, add_seed, scenario_in
 from .report import report
 
-
 TIMES_MAX = 1_000
 
 
