@@ -122,7 +122,7 @@ class QueueDesk:
         counted: dict[tuple[str, str, str], Count] = {}
         wanted = [which(binding, domain) for binding in bindings for domain in domains]
         for key, count in await self._queue.census.by_lane(Which()):
-            if any(each.holds(key) for each in wanted):
+            if (count.active or count.delayed) and any(each.holds(key) for each in wanted):
                 counted.setdefault(key, Count()).add(count)
         return queue_pages.mailq(counted, int(limit))
 
