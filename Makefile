@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign swarm determinism planted bench fuzz reference     what their names say
+# make lint types campaign swarm determinism planted bench bench-relay fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -8,6 +8,7 @@ FUZZ_SECONDS = 60
 SEEDS = 1..1000
 JOBS = 2
 TIME = 1h
+TIMES = 50
 
 run: product
 	mkdir -p var
@@ -23,15 +24,20 @@ lint: dev
 types: dev
 	.venv/bin/mypy
 
-# what `make test` samples, whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments, and the fault stories
-# with power cut, killed and signalled at every step
+# what `make test` samples, whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments, and at 100 while mail
+# is delivered, deferred and bounced, and the fault stories with power cut, killed and signalled at every step
 campaign: dev peers
 	MOMENTUM_LOAD=20000 MOMENTUM_KILLS=20 .venv/bin/python -m pytest -q -s --timeout 600 tests/interop/test_durability.py
+	MOMENTUM_KILLS=100 MOMENTUM_LIFE=2 .venv/bin/python -m pytest -q -s --timeout 1800 tests/interop/test_relay_durability.py
 	MOMENTUM_FAULTS=1 .venv/bin/python -m pytest -q -n 2 --timeout 600 tests/node/test_whole_node_faults.py
 
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
+
+# the same for mail that is relayed, over 20 connections, and what delivery costs reception
+bench-relay: dev peers
+	.venv/bin/python tests/bench/relay_side_by_side.py
 
 # many seeds of the mail-flow scenario under faults, each in two processes, none begun after TIME (90s, 10m, 1h);
 # the failing ones are kept in var/swarm.  make swarm SEEDS=1..200 TIME=10m
@@ -42,11 +48,12 @@ swarm: dev
 campaign-delivery: dev
 	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
-# a week with one deferred message; mail for a thousand domains of which three hundred are bad, beside the good ones alone
+# a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
+# the good ones alone
 week: dev
 	.venv/bin/python -m sim run sim/scenarios/week.sim
 domains: dev
-	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy
+	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy --times $(TIMES)
 
 # one seed in 100 processes is one run, 40 seeds are 40 runs
 determinism: dev
@@ -80,4 +87,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery week domains bench bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean

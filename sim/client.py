@@ -55,6 +55,7 @@ class Owed:
     under_way: bool = False
     content_sent: bool = False
     leaves: Leaving = Leaving.NEVER
+    notifies: bool = False  # what its mail asks for was said in this attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class Sender:
     def _begin(self, owed: Owed) -> None:
         if not owed.under_way:
             owed.began = self._now()
-            owed.under_way, owed.content_sent = True, False
+            owed.under_way, owed.content_sent, owed.notifies = True, False, False
             owed.accepted = owed.refused = ()
 
     async def _connect(self, socket: trio.socket.SocketType, talk: Conversation) -> None:
@@ -174,6 +175,7 @@ class Sender:
 
     async def _transaction(self, talk: Conversation, owed: Owed, pipelining: bool, notifies: bool) -> None:
         """One mail transaction. Raises Gone or OSError when the connection is of no use any more."""
+        owed.notifies = notifies
         wish = f" NOTIFY={owed.mail.notify}" if notifies and owed.mail.notify else ""
         lines = [f"MAIL FROM:<{owed.mail.reverse_path}>", *(f"RCPT TO:<{path}>{wish}" for path in owed.left), "DATA"]
         replies = await talk.ask_all(lines) if pipelining else await talk.ask_each(lines)
@@ -234,6 +236,7 @@ class Sender:
             self.target.host,
             owed.accepted,
             owed.refused,
+            owed.mail.notify if owed.notifies else "",
         )
         self._tell(attempt)
         owed.under_way = owed.content_sent = False

@@ -28,7 +28,10 @@ class Told(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to send one mail. forward_paths: those the server accepted with 250. Times: virtual seconds."""
+    """One attempt to send one mail. forward_paths: those the server accepted with 250. Times: virtual seconds.
+
+    notify: the NOTIFY it asked for; empty where it asked for nothing.
+    """
 
     mail: Mail
     began: float
@@ -39,6 +42,7 @@ class Attempt:
     target_host: str
     forward_paths: tuple[str, ...] = ()
     refused_paths: tuple[tuple[str, str], ...] = ()  # forward-path, reply
+    notify: str = ""
 
 
 @dataclass(slots=True)

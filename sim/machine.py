@@ -225,14 +225,12 @@ class SimProcess:
         return self._life.credentials.uid
 
     def identity(self, user: str, group: str, supplemental: Sequence[str], capabilities: Capabilities) -> Identity:
-        uids = {name: uid for uid, name in self._life.host.users.items()}
-        gids = {name: gid for gid, name in self._life.host.groups.items()}
-        for name, known in ((user, uids), *((name, gids) for name in (group, *supplemental))):
-            if name not in known:
-                raise KeyError(f"no such user or group: {name}")
+        host = self._life.host
+        uid, gid = _number(user, host.users), _number(group, host.groups)
+        groups = tuple(_number(name, host.groups) for name in supplemental)
         if self._life.credentials.uid != 0:
             raise failure(errno.EPERM)
-        return Identity(uids[user], gids[group], tuple(gids[name] for name in supplemental), capabilities)
+        return Identity(uid, gid, groups, capabilities)
 
     async def become(self, identity: Identity) -> None:
         await trio.lowlevel.checkpoint()
@@ -246,3 +244,13 @@ class SimProcess:
         if self._life.alive:
             self._life.notices.append(state)
             self._life.host.trace("notify", life=self._life, state=state)
+
+
+def _number(name: str, known: Mapping[int, str]) -> int:
+    """The number of a user or group, by its name or as it is."""
+    if name.isascii() and name.isdigit():
+        return int(name)
+    found = next((number for number, other in known.items() if other == name), None)
+    if found is None:
+        raise KeyError(f"no such user or group: {name}")
+    return found

@@ -124,6 +124,20 @@ def _second_copies(evidence: Evidence) -> int:
     )
 
 
+def _worse_exchanger(evidence: Evidence) -> int:
+    """Deliveries to a sink that is not the best exchanger of the domain, as DNS has it."""
+    hosts = {address: plan.name for plan in evidence.scenario.hosts for address in plan.addresses}
+    several = [plan for plan in evidence.scenario.names if len(plan.mx) > 1]
+    best = {plan.name: min(plan.mx, key=lambda mx: int(mx.split()[0])).split()[1] for plan in several}
+    return sum(
+        isinstance(record, Delivered)
+        and (domain := record.forward_path.rpartition("@")[2]) in best
+        and hosts.get(record.peer_address, "") in evidence.world.hosts
+        and hosts[record.peer_address] != best[domain]
+        for _, record in evidence.world.records
+    )
+
+
 def _denied(evidence: Evidence) -> int:
     denied = "550 5.7.1 relaying denied"
     return sum(reply.startswith(denied) for attempt in evidence.attempts for _, reply in attempt.refused_paths)
@@ -209,6 +223,8 @@ MARKS = (
     Mark("segment_reclaimed", "a segment of which nothing lived was removed", _reclaimed),
     Mark("deferred_then_delivered", "a message was delivered after a failed attempt", _after_retry),
     Mark("given_up", "a message failed for good", _given_up),
+    Mark("sender_told", "a notification arrived", lambda evidence: len(evidence.reports)),
+    Mark("worse_exchanger", "mail went to another exchanger than the best", _worse_exchanger),
     Mark("delivered_by_another_life", "a message was delivered after a restart", _by_another_life),
     Mark("reconfigured", "a new generation of a configuration took effect", _reconfigured),
     Mark("command_refused", "a console command was refused", lambda evidence: len(evidence.refused_commands)),

@@ -375,7 +375,7 @@ class Course:
                     why = excuse(attempt, path)
                     if why is Excuse.NONE:
                         owed[attempt.mail.name, path] = None
-                    elif why is Excuse.FAILED and due(self.evidence, attempt.mail):
+                    elif why is Excuse.FAILED and due(self.evidence, attempt):
                         reports[attempt.mail.name, path] = None
                     else:
                         self._excused[attempt.mail.name] = None
@@ -459,7 +459,8 @@ def _furnished(world: World, plan: HostPlan) -> Host:
     host = world.host(plan.name, *plan.addresses)
     host.skew_seconds, host.clock_rate = plan.clock_skew_seconds, plan.clock_rate
     host.environment.update(plan.environment)
-    host.users.update({uid: name for name, uid in plan.users})
+    for name, number in plan.users:
+        host.users[number] = host.groups[number] = name
     if "STARTTLS" in plan.sink.offers:
         host.store.put(CERTIFICATE, (certificates.HERE / certificates.SERVER).read_bytes())
         host.store.put(KEY, (certificates.HERE / certificates.SERVER_KEY).read_bytes())

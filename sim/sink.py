@@ -47,6 +47,7 @@ LINE_OCTETS_MAX = 4096  # RFC 5321 section 4.5.3.1.4 has 512, extensions add to 
 CONTENT_OCTETS_MAX = 50_000_000
 ACCEPT_PAUSE_SECONDS = 1.0  # when there is no descriptor for a connection
 TIMES_MAX = 200_000  # occasions of a behaviour that are counted; later ones are not its any more
+FAILED = "451 4.3.0 transaction failed"
 BOOT_STEPS = [
     *(MakeDirectory(place, 0o755) for place in (FOLDER, UNFINISHED)),
     *(SyncDirectory(place) for place in ("/", "/var", "/var/sink")),
@@ -318,23 +319,34 @@ class Session:
             self._say(f"250 2.0.0 {size} octets")
 
     async def _end(self) -> None:
-        """All of a content is there: refuse it or keep it, as SMTP for all, as LMTP for each recipient."""
+        """All of a content is there: refuse it or keep it, as SMTP for all, as LMTP for each recipient in order."""
         letter, self._letter = self._letter, Letter()
         self._mails += 1
         paths = tuple(letter.forward_paths)
         groups = [(path,) for path in paths] if self._plan.lmtp else [paths]
-        taken = [group for group in groups if await self._takes(letter, group)]
+        said, before = dict[tuple[str, ...], bytearray](), self._out
+        for group in groups:
+            self._out = bytearray()
+            taken = await self._takes(letter, group)
+            said[group] = self._out
+            assert taken != bool(self._out)
+        await self._keep(letter, said)
+        self._out = before + b"".join(said.values())
+
+    async def _keep(self, letter: Letter, said: dict[tuple[str, ...], bytearray]) -> None:
+        """Keep *letter* for those recipients to whom nothing is *said* yet, and say so."""
+        taken = [group for group in said if not said[group]]
         try:
             place = await self._sink.keep(letter.kept([path for group in taken for path in group])) if taken else ""
         except OSError:
             for group in taken:
-                self._say("451 4.3.0 transaction failed")
-                self._tell(Turn.CONTENT, "451 4.3.0 transaction failed", letter, group)
+                said[group] += FAILED.encode() + b"\r\n"
+                self._tell(Turn.CONTENT, FAILED, letter, group)
             return
         for group in taken:
-            await self._turn(
-                Turn.STORED, f"250 2.0.0 OK {place.rpartition('/')[2]}", "", group, letter=letter, at=place
-            )
+            self._out = said[group]
+            usual = f"250 2.0.0 OK {place.rpartition('/')[2]}"
+            await self._turn(Turn.STORED, usual, "", group, letter=letter, at=place)
 
     async def _takes(self, letter: Letter, group: tuple[str, ...]) -> bool:
         """Whether nothing is said against *letter* for *group*."""

@@ -12,7 +12,7 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Setting
-from momentum_trio.delivery.delivery_options import GATEWAY_METHODS, DeliveryOptions
+from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
@@ -141,8 +141,6 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
         method = options.method
         if method not in BUILT_METHODS:
             reasons.setdefault(f"delivery by {method} is not built yet", []).append(domain)
-        elif method in GATEWAY_METHODS and options.gateway is None:
-            reasons.setdefault("no Gateway is set, and delivery by MX is not built yet", []).append(domain)
         elif method == Maildir.word and not MaildirOptions.resolve(chain).path:
             reasons.setdefault("Maildir_Path is not set", []).append(domain)
     return tuple(

@@ -287,11 +287,12 @@ class Spool:
 
     async def _each_shielded(self, requests: Sequence[Request]) -> None:
         """One after the other; once the first is handed over none is left out."""
-        begun = False
-        for request in requests:
-            with trio.CancelScope(shield=begun):
-                await self._committer.put(request)
-            begun = True
+        for request in requests[:1]:
+            await self._committer.put(request)
+        if len(requests) > 1:
+            with trio.CancelScope(shield=True):
+                for request in requests[1:]:
+                    await self._committer.put(request)
 
     def _named(self, tickets: Iterable[tuple[int, T]]) -> list[Named[T]]:
         """Those of messages in custody, by their ids too: a ticket may pass to another while a request waits."""

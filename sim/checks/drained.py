@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evidence import Evidence, Told, Violation
+from ..evidence import Attempt, Evidence, Told, Violation
 from .custody import address, attempts_by_mail, copies
-from .reports import failures_by_delivery
+from .excuses import Excuse, excuses
+from .reports import due, failures_by_delivery
 
 NAME = "drained"
 NAMES_SHOWN_MAX = 5
@@ -27,9 +28,16 @@ def drained(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _under_way(evidence: Evidence) -> Iterator[str]:
-    arrived, reported = copies(evidence), failures_by_delivery(evidence)
+    arrived, reported, excuse = copies(evidence), failures_by_delivery(evidence), excuses(evidence)
+
+    def lost(attempt: Attempt, path: str) -> bool:
+        if (attempt.mail.name, address(path)) in arrived or (attempt.mail.name, address(path)) in reported:
+            return False
+        why = excuse(attempt, path)
+        return why is Excuse.NONE or (why is Excuse.FAILED and due(evidence, attempt))
+
     for name, attempts in attempts_by_mail(evidence).items():
-        owed = [path for attempt in attempts if attempt.told is Told.ACCEPTED for path in attempt.forward_paths]
-        lost = any(not {(name, address(path))} & (arrived.keys() | reported.keys()) for path in owed)
-        if lost or attempts[-1].told in (Told.DEFERRED, Told.UNKNOWN):
+        accepted = [attempt for attempt in attempts if attempt.told is Told.ACCEPTED]
+        unanswered = attempts[-1].told in (Told.DEFERRED, Told.UNKNOWN)
+        if unanswered or any(lost(attempt, path) for attempt in accepted for path in attempt.forward_paths):
             yield name

@@ -37,7 +37,7 @@ def no_accepted_lost(evidence: Evidence) -> Iterator[Violation]:
         if name in waiting:
             continue
         why = excuse(attempt, path)
-        if why is Excuse.FAILED and due(evidence, attempt.mail) and (name, address(path)) not in reported:
+        if why is Excuse.FAILED and due(evidence, attempt) and (name, address(path)) not in reported:
             text = f"{name} for {path} failed, and <{attempt.mail.reverse_path}> was not told"
             yield Violation(NAME, text, attempt.ended, name, attempt.target_host)
         elif why is Excuse.NONE:

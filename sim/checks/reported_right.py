@@ -48,11 +48,13 @@ def _of_recipient(evidence: Evidence, mail: Mail, reported: Reported) -> Iterato
     sent = [
         attempt for attempt in attempts_by_mail(evidence).get(mail.name, ()) if may_have_left_a_copy(evidence, attempt)
     ]
-    if not any(path in map(address, attempt.forward_paths) for attempt in sent):
+    mine = [attempt for attempt in sent if path in map(address, attempt.forward_paths)]
+    if not mine:
         yield f"it tells of {reported.address}, for whom it was not accepted"
     if said.status[:1] not in ACTIONS.get(said.action, ""):
         yield f"{said.action} with status {said.status} for {path}"
-    if mail.notify and _wish(said.action) not in mail.notify.upper().split(","):
+    wishes = [attempt.notify.upper().split(",") for attempt in mine]
+    if wishes and all(wish != [""] and _wish(said.action) not in wish for wish in wishes):
         yield f"{said.action} for {path}, and what was asked for is {mail.notify}"
     if said.action == FAILED and said.diagnostic[:1] == "5" and not _was_said(evidence, path, said.diagnostic):
         yield f"nobody said of {path}: {said.diagnostic}"

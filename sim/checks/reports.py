@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from momentum_trio.mail.path import split
 
 from ..dsn import Report, Reported
-from ..evidence import Evidence
-from ..scenario import Mail, Program
+from ..evidence import Attempt, Evidence
+from ..scenario import Program
 from .configuration import is_false, root_of, words
 from .custody import address
 
 FAILED = "failed"
 
 
-def due(evidence: Evidence, mail: Mail) -> bool:
-    """Whether the sender of *mail* must hear of its failure: he has an address, wants to, and is promised to."""
+def due(evidence: Evidence, attempt: Attempt) -> bool:
+    """Whether who sent by *attempt* must hear of a failure: he has an address, wants to, and is promised to."""
+    mail = attempt.mail
     domain = split(mail.reverse_path)[1].lower()
     if not mail.reverse_path or domain not in evidence.scenario.expect.reported:
         return False
-    if mail.notify and "FAILURE" not in mail.notify.upper():
+    if attempt.notify and "FAILURE" not in attempt.notify.upper():
         return False
     nodes = (plan for plan in evidence.scenario.hosts if plan.program is Program.ECELERITY)
     return not any(any(map(is_false, words(root_of(plan), "generate_bounces"))) for plan in nodes)

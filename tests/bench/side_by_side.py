@@ -35,7 +35,7 @@ mail_owner = mail
 setgid_group = games
 default_privs = daemon
 myhostname = postfix.example
-mydestination = d.test
+mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
@@ -44,7 +44,7 @@ alias_database =
 local_recipient_maps =
 smtpd_peername_lookup = no
 smtpd_relay_restrictions = permit_mynetworks, reject
-smtpd_client_restrictions = check_client_access static:hold
+{way}
 smtpd_tls_security_level = none
 smtpd_client_connection_count_limit = 0
 maillog_file = /dev/null
@@ -60,6 +60,7 @@ rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
+smtp unix - - n - - smtp
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
@@ -70,10 +71,13 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
+HOLD = "smtpd_client_restrictions = check_client_access static:hold"
+"""Mail goes into the hold queue, and nowhere from there."""
+
 OUR_CONF = """
 Hostname = "ours.example"
 SpoolBase = "{work}/spool"
-Suspend_Delivery = true
+{way}
 Relay_Domains = ( "d.test" )
 ESMTP_Listener {{ Listen "127.0.0.1:{port}" {{ Listen_Backlog = 4096 }} }}
 Control_Listener {{ Listen "{work}/control" {{}} }}
@@ -102,8 +106,8 @@ def wait_for(port: int, what: str) -> None:
 
 
 @contextmanager
-def postfix(work: Path) -> Iterator[str]:
-    """Postfix's smtpd, cleanup and queue behind a port of its own; yields its target for smtpbench."""
+def postfix(work: Path, way: str = HOLD) -> Iterator[str]:
+    """Postfix behind a port of its own; *way*: where its mail goes. Yields its target for smtpbench."""
     port = free_port()
     libraries = f"{PEERS}/usr/lib/postfix:{PEERS}/usr/lib/x86_64-linux-gnu"
     for folder in ("etc", "data", "queue"):
@@ -111,7 +115,7 @@ def postfix(work: Path) -> Iterator[str]:
     subfolders = "active bounce corrupt defer deferred flush hold incoming maildrop pid private public saved trace"
     for name in subfolders.split():
         (work / "queue" / name).mkdir()
-    (work / "etc/main.cf").write_text(MAIN_CF.format(work=work, peers=PEERS))
+    (work / "etc/main.cf").write_text(MAIN_CF.format(work=work, peers=PEERS, way=way))
     (work / "etc/master.cf").write_text(MASTER_CF.format(port=port))
     if os.geteuid() == 0:
         for name in ("data", *(f"queue/{n}" for n in subfolders.split() if n != "pid")):
@@ -134,12 +138,12 @@ def postfix(work: Path) -> Iterator[str]:
 
 
 @contextmanager
-def ours(work: Path) -> Iterator[str]:
-    """This host, from the checkout."""
+def ours(work: Path, way: str = "Suspend_Delivery = true") -> Iterator[str]:
+    """This host, from the checkout; the same of it."""
     port = free_port()
     work.mkdir(parents=True)
     config = work / "ecelerity.conf"
-    config.write_text(OUR_CONF.format(work=work, port=port))
+    config.write_text(OUR_CONF.format(work=work, port=port, way=way))
     command = [sys.executable, "-m", "momentum_trio", "-c", str(config)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:

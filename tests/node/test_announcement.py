@@ -81,8 +81,7 @@ def test_the_first_message_is_one_that_would_be_taken(tmp_path: Path, relay: str
 @pytest.mark.parametrize(
     ("domain", "reason"),
     [
-        ("", "no Gateway is set, and delivery by MX is not built yet"),
-        ('Domain "kept.example" { Delivery_Method = LMTP }', "delivery by LMTP is not built yet"),
+        ('Domain "kept.example" { Delivery_Method = ECSTREAM }', "delivery by ECSTREAM is not built yet"),
         ('Domain "kept.example" { Delivery_Method = MAILDIR }', "Maildir_Path is not set"),
     ],
 )

@@ -60,7 +60,7 @@ def attempt(
         Told.UNKNOWN: "nobody answered",
     }
     accepted = mail.forward_paths if paths is None else tuple(paths)
-    return Attempt(mail, at, at + 0.5, told, reply or said[told], "10.0.0.7", "mx", accepted)
+    return Attempt(mail, at, at + 0.5, told, reply or said[told], "10.0.0.7", "mx", accepted, notify=mail.notify)
 
 
 def batch_of(mail: Mail, copy: int = 0) -> str:
