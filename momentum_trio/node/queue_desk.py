@@ -170,8 +170,9 @@ class QueueDesk:
             return _unknown(message_id)
         if standing == Standing.IN_HAND:
             return _in_hand(message_id)
-        now, due = self._machine.clock.now(), self._queue.holdings.roster.due[ticket] / 1000
-        next_attempt_at = now + (due - trio.current_time() if standing == Standing.DELAYED else 0.0)
+        next_attempt_at = self._machine.clock.now()
+        if standing == Standing.DELAYED:
+            next_attempt_at += self._queue.holdings.roster.due[ticket] / 1000 - trio.current_time()
         held = await self._held(ticket, message_id)
         if held is None:
             return _unknown(message_id)
