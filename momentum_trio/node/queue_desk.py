@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import islice
 
 import trio
 
@@ -130,8 +129,8 @@ class QueueDesk:
         counted, tallies = await self._queue.census.by_binding(), self._queue.settlement.tallies
         keys = sorted({("default", "default"), *_configured(self._tree), *counted, *tallies})
         group = name.removeprefix("group:") if name.startswith("group:") else ""
-        if name.isdigit():
-            keys = list(islice(keys, int(name), int(name) + 1))
+        if name.isdecimal():
+            keys = [key for slot, key in enumerate(keys) if str(slot) == name]
         elif name:
             wanted = Which(binding_group=group) if group else which(name)
             keys = [key for key in keys if wanted.holds((*key, ""))]
