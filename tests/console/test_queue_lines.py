@@ -34,10 +34,41 @@ FAMILIES = (
     *("message", "rebind", "reroute", "showqueue", "spool_in"),
 )
 NAMES = sorted(command.name for command in COMMANDS if command.words[0] in FAMILIES)
-WORDS = (
-    "all quiet full body binding default b1 g/b2 group:g default/default nowhere a.example b.example A.Example 0 1"
-    " 99999999999999999999 -1 1,1 2, , -d -b -l --limit M0 M1 M9 550 ' \"x \N{SNOWMAN} /"
-).split()
+WORDS = [
+    "all",
+    "quiet",
+    "full",
+    "body",
+    "binding",
+    "default",
+    "b1",
+    "g/b2",
+    "group:g",
+    "default/default",
+    "nowhere",
+    "a.example",
+    "b.example",
+    "A.Example",
+    "0",
+    "1",
+    "99999999999999999999",
+    "-1",
+    "1,1",
+    "2,",
+    ",",
+    "-d",
+    "-b",
+    "-l",
+    "--limit",
+    "M0",
+    "M1",
+    "M9",
+    "550",
+    "'",
+    '"x',
+    "☃",
+    "/",
+]
 
 
 async def perform(lines: list[str], form: Form) -> list[str]:
