@@ -38,16 +38,18 @@ class Census:
 
     async def by_domain(self, which: Which) -> dict[str, Count]:
         """Each routing domain, of those lanes."""
-        counted: dict[str, Count] = {}
+        counted, strides = dict[str, Count](), Strides()
         for key, count in await self.by_lane(which):
             counted.setdefault(key[2], Count()).add(count)
+            await strides.step()
         return counted
 
     async def by_binding(self) -> dict[tuple[str, str], Count]:
         """Each binding that has mail or connections."""
-        counted: dict[tuple[str, str], Count] = {}
+        counted, strides = dict[tuple[str, str], Count](), Strides()
         for key, count in await self.by_lane(Which()):
             counted.setdefault(key[:2], Count()).add(count)
+            await strides.step()
         return counted
 
     async def by_lane(self, which: Which) -> list[tuple[tuple[str, str, str], Count]]:

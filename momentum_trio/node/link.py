@@ -7,6 +7,7 @@ of its own (DESIGN.md, walk 6).
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import trio
@@ -15,6 +16,9 @@ from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
 
 WAITING_MAX = 16
+ERRANDS_MAX = 8
+"""Commands under way; others wait, and keep no generation waiting."""
+
 NO_ANSWER = 0
 """The number of an order."""
 
@@ -90,18 +94,19 @@ class ControlEnd:
         back: trio.MemoryReceiveChannel[tuple[int, Answer]],
     ) -> None:
         self._out, self._back = out, back
-        self._places = trio.Semaphore(WAITING_MAX)
-        self._turn = trio.Lock()
+        self._errands = trio.Semaphore(ERRANDS_MAX)
+        self._is_receiving = False
+        self._others = trio.lowlevel.ParkingLot()
         self._last = 0
         self._asking: dict[int, Answer | None] = {}
 
     async def ask(self, question: Question) -> Answer:
         """The mail plane's answer. Raises trio.BrokenResourceError or EndOfChannel when it is gone.
 
-        Questions of several askers may be under way, WAITING_MAX at most; the answers come in any order.
+        Questions of several askers may be under way, of commands ERRANDS_MAX; the answers come in any order.
         Cancellation: at once; what was asked may still be done, and its answer is lost.
         """
-        async with self._places:
+        async with self._errands if isinstance(question, Ask) else nullcontext():
             self._last += 1
             number = self._last
             self._asking[number] = None
@@ -112,14 +117,23 @@ class ControlEnd:
                 del self._asking[number]
 
     async def _answer_to(self, number: int) -> Answer:
-        """Whoever has the turn receives, for all."""
+        """One of those who wait receives, for all; the others look after each answer whether it was theirs."""
         while (answer := self._asking[number]) is None:
-            async with self._turn:
-                if self._asking[number] is None:
-                    answered, received = await self._back.receive()
-                    if answered in self._asking:
-                        self._asking[answered] = received
+            if self._is_receiving:
+                await self._others.park()
+            else:
+                await self._receive()
         return answer
+
+    async def _receive(self) -> None:
+        self._is_receiving = True
+        try:
+            number, answer = await self._back.receive()
+        finally:
+            self._is_receiving = False
+            self._others.unpark_all()
+        if number in self._asking:
+            self._asking[number] = answer
 
     def tell(self, order: Order) -> None:
         """Something that needs no answer. Lost when WAITING_MAX of them wait, or nobody is there."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import islice
 
 import trio
 
@@ -122,7 +121,7 @@ class QueueDesk:
         counted: dict[tuple[str, str, str], Count] = {}
         wanted = [which(binding, domain) for binding in bindings for domain in domains]
         for key, count in await self._queue.census.by_lane(Which()):
-            if any(each.holds(key) for each in wanted):
+            if (count.active or count.delayed) and any(each.holds(key) for each in wanted):
                 counted.setdefault(key, Count()).add(count)
         return queue_pages.mailq(counted, int(limit))
 
@@ -130,8 +129,8 @@ class QueueDesk:
         counted, tallies = await self._queue.census.by_binding(), self._queue.settlement.tallies
         keys = sorted({("default", "default"), *_configured(self._tree), *counted, *tallies})
         group = name.removeprefix("group:") if name.startswith("group:") else ""
-        if name.isdigit():
-            keys = list(islice(keys, int(name), int(name) + 1))
+        if name.isdecimal():
+            keys = [key for slot, key in enumerate(keys) if str(slot) == name]
         elif name:
             wanted = Which(binding_group=group) if group else which(name)
             keys = [key for key in keys if wanted.holds((*key, ""))]
@@ -170,8 +169,9 @@ class QueueDesk:
             return _unknown(message_id)
         if standing == Standing.IN_HAND:
             return _in_hand(message_id)
-        now, due = self._machine.clock.now(), self._queue.holdings.roster.due[ticket] / 1000
-        next_attempt_at = now + (due - trio.current_time() if standing == Standing.DELAYED else 0.0)
+        next_attempt_at = self._machine.clock.now()
+        if standing == Standing.DELAYED:
+            next_attempt_at += self._queue.holdings.roster.due[ticket] / 1000 - trio.current_time()
         held = await self._held(ticket, message_id)
         if held is None:
             return _unknown(message_id)

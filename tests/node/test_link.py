@@ -6,7 +6,19 @@ import pytest
 import trio
 import trio.testing
 
-from momentum_trio.node.link import WAITING_MAX, Answer, Ask, Count, Counted, CountFromZero, Done, MailEnd, Said, pair
+from momentum_trio.node.link import (
+    ERRANDS_MAX,
+    WAITING_MAX,
+    Answer,
+    Ask,
+    Count,
+    Counted,
+    CountFromZero,
+    Done,
+    MailEnd,
+    Said,
+    pair,
+)
 
 COUNTED = Counted(1, 2, 3, 4, 5, 6)
 
@@ -64,6 +76,19 @@ async def test_an_answer_that_takes_long_keeps_nobody_waiting() -> None:
     assert answers == [Said("quick"), Said("quick"), Said("slow")]
 
 
+async def test_commands_that_take_long_keep_no_generation_waiting() -> None:
+    control, mail = pair()
+    async with trio.open_nursery() as nursery:
+        for _ in range(2 * ERRANDS_MAX):
+            nursery.start_soon(control.ask, Ask("slow"))
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(ERRANDS_MAX):
+            await mail.receive()
+        nursery.start_soon(_answer, mail, COUNTED)
+        assert await control.ask(Count()) == COUNTED
+        nursery.cancel_scope.cancel()
+
+
 async def test_who_loses_patience_leaves_the_turn_to_the_next() -> None:
     control, mail = pair()
     async with trio.open_nursery() as nursery:
@@ -82,7 +107,7 @@ async def _answer_twice(mail: MailEnd) -> None:
         await mail.answer(number, Said(question.command))
 
 
-async def _answer(mail: MailEnd, answer: Done) -> None:
+async def _answer(mail: MailEnd, answer: Answer) -> None:
     number, _ = await mail.receive()
     await mail.answer(number, answer)
 
