@@ -8,6 +8,7 @@ FUZZ_SECONDS = 60
 SEEDS = 1..1000
 JOBS = 2
 TIME = 1h
+TIMES = 50
 
 run: product
 	mkdir -p var
@@ -36,7 +37,7 @@ bench: dev peers
 
 # the same for mail that is relayed, over 20 connections, and what delivery costs reception
 bench-relay: dev peers
-	.venv/bin/python -m tests.bench.relay_side_by_side
+	.venv/bin/python tests/bench/relay_side_by_side.py
 
 # many seeds of the mail-flow scenario under faults, each in two processes, none begun after TIME (90s, 10m, 1h);
 # the failing ones are kept in var/swarm.  make swarm SEEDS=1..200 TIME=10m
@@ -47,11 +48,12 @@ swarm: dev
 campaign-delivery: dev
 	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
-# a week with one deferred message; mail for a thousand domains of which three hundred are bad, beside the good ones alone
+# a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
+# the good ones alone
 week: dev
 	.venv/bin/python -m sim run sim/scenarios/week.sim
 domains: dev
-	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy
+	.venv/bin/python -m sim fair sim/scenarios/domains.sim --load healthy --times $(TIMES)
 
 # one seed in 100 processes is one run, 40 seeds are 40 runs
 determinism: dev

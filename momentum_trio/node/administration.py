@@ -151,8 +151,8 @@ class NodeAdministration:
         now = trio.current_time()
         return Summary(
             inbound_concurrency=self._inbound(),
-            outbound_concurrency=0,  # nothing is delivered by connection yet
-            active_domains=0,
+            outbound_concurrency=counted.outbound_concurrency,
+            active_domains=counted.active_domains,
             active_queue=counted.active_queue,
             delayed_queue=counted.delayed_queue,
             delivered=counted.delivered,

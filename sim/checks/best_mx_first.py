@@ -16,14 +16,15 @@ from momentum_trio.mail.stage import Stage
 
 from ..evidence import Evidence, Violation
 from ..life import Life
-from ..scenario import NAME_FAULTS, DnsAnswer, FaultKind, Program, Scenario, Turn
-from .configuration import configuration_of
-from .custody import overlaps, strikes
+from ..scenario import DnsAnswer, Program, Scenario, Turn
+from .configuration import configuration_of, root_of, words
+from .custody import disturbed
 from .excuses import DEFAULT, name_of
 from .timed import timed
 
 NAME = "best_mx_first"
-CALM_SECONDS = 400.0  # an address that failed is left alone for a while (Host_Failure_Retry)
+HOST_FAILURE_RETRY_SECONDS = 120.0  # for so long an address that failed is left alone, where nobody says otherwise
+CALM_SECONDS = 40.0  # beside that: an attempt that was under way, names that were remembered
 NOT_THERE = (Stage.NOT_CONNECTED, Stage.READING_BANNER, Stage.DURING_EHLO)
 
 
@@ -85,10 +86,6 @@ def _well(evidence: Evidence, life: Life, host: str, at: float) -> bool:
     before = (Turn.CONNECT, Turn.EHLO)
     if plan.program is not Program.SINK or any(one.turn in before for one in plan.sink.behaviours):
         return False
-    ends = (host, life.host.name)
-    names = [one.name for one in evidence.scenario.hosts if one.program is Program.NAMESERVER]
-    return not any(
-        overlaps(struck, at - CALM_SECONDS, at)
-        and (struck.fault.kind in NAME_FAULTS or {*struck.fault.targets} & {*ends, *names})
-        for struck in strikes(evidence, FaultKind)
-    )
+    root = root_of(evidence.scenario.host(life.host.name))
+    alone = max(map(float, words(root, "host_failure_retry")), default=HOST_FAILURE_RETRY_SECONDS)
+    return not disturbed(evidence, (host, life.host.name), at - alone - CALM_SECONDS, at)

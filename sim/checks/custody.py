@@ -16,7 +16,7 @@ from momentum_trio.mail.record import Record
 from ..evidence import Arrived, Attempt, Evidence, Struck, Told
 from ..letter import name_in
 from ..life import Life
-from ..scenario import FaultKind, Mail
+from ..scenario import FaultKind, Mail, Program
 
 DOUBTFUL = frozenset({FaultKind.DISK_ERROR, FaultKind.SYNC_ERROR, FaultKind.READ_ONLY})
 """Faults of a disk that leave the spool in doubt of what it wrote. A full disk does not: that is cut off again."""
@@ -79,6 +79,16 @@ def seconds_of(evidence: Evidence, life: Life, record: Record) -> float:
 def overlaps(struck: Struck, began: float, ended: float) -> bool:
     """Whether the fault was there at some time from *began* to *ended*."""
     return struck.began <= ended and (struck.ended is None or struck.ended >= began)
+
+
+def disturbed(evidence: Evidence, hosts: Iterable[str], began: float, ended: float) -> bool:
+    """Whether something struck one of *hosts*, what lies between one and anything, or a nameserver, in that time."""
+    names = {plan.name for plan in evidence.scenario.hosts if plan.program is Program.NAMESERVER}
+    concerned = names.union(hosts)
+    return any(
+        overlaps(struck, began, ended) and not concerned.isdisjoint(struck.fault.targets)
+        for struck in strikes(evidence, FaultKind)
+    )
 
 
 def may_have_left_a_copy(evidence: Evidence, attempt: Attempt) -> bool:

@@ -7,11 +7,14 @@ Lines that are missing need a cause: power that failed, a disk that failed, or a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from momentum_trio.log.parse_bouncelog import Bounce, bouncelog_entry
 from momentum_trio.log.parse_mainlog import Delivery, Failure, Reception, mainlog_entry
 from momentum_trio.log.reading import Unreadable
+from momentum_trio.mail.bounce_class import classify
 from momentum_trio.mail.record import Delivered, Failed, Received, Record
 
 from ..evidence import Evidence, Struck, Violation
@@ -29,40 +32,41 @@ OWN_WORDS = "[internal]"  # in a reason that no server said
 
 _ENDS = POWER_FAULTS | {FaultKind.KILL, FaultKind.STOP, FaultKind.CONSOLE}
 
-Line: TypeAlias = Reception | Delivery | Failure
+Line: TypeAlias = Reception | Delivery | Failure | Bounce
 
 
 def logs_agree(evidence: Evidence) -> Iterator[Violation]:
     """One for each line or record too many, some of a kind."""
     for plan in evidence.scenario.hosts:
-        path = next(words(root_of(plan), "mainlog"), "") if plan.program is Program.ECELERITY else ""
-        if path and (octets := evidence.logs.get((plan.name, path))) is not None:
-            yield from _of_host(evidence, plan.name, octets.decode("utf-8", "replace"))
+        for log in LOGS if plan.program is Program.ECELERITY else ():
+            path = next(words(root_of(plan), log.option), "")
+            if path and (octets := evidence.logs.get((plan.name, path))) is not None:
+                yield from _of_host(evidence, plan.name, log, octets.decode("utf-8", "replace"))
     yield from _of_sinks(evidence)
 
 
-def _of_host(evidence: Evidence, host: str, text: str) -> Iterator[Violation]:
+def _of_host(evidence: Evidence, host: str, log: Log, text: str) -> Iterator[Violation]:
     published: dict[Line, list[float]] = {}
     for life, record, at in timed(evidence):
-        if life.host.name == host and (line := line_of(record)) is not None:
+        if life.host.name == host and (line := log.line_of(record)) is not None:
             published.setdefault(line, []).append(at)
     lines, rest = text.split("\n")[:-1], text.rpartition("\n")[2]
-    entries = [mainlog_entry(line) for line in lines]
+    entries = [log.read(line) for line in lines]
     torn = [entry for entry in entries if isinstance(entry, Unreadable)]
     tears = any(strikes(evidence, POWER_FAULTS | DISK_FAULTS, host))  # out of a line, or many, what was not synced
     if not tears and len(torn) + bool(rest) > sum(1 for _ in strikes(evidence, _ENDS, host)):
-        yield _violation(host, f"{len(torn)} lines cannot be read: {torn[:1] or rest!r}")
-    found = Counter(entry for entry in entries if isinstance(entry, Reception | Delivery | Failure))
+        yield _violation(host, f"{len(torn)} lines of the {log.option} cannot be read: {torn[:1] or rest!r}")
+    found = Counter(entry for entry in entries if isinstance(entry, Line))
     extra = [line for line, count in found.items() if count > len(published.get(line, ()))]
     for line in extra[: 0 if tears else SHOWN_MAX]:
-        yield _violation(host, f"the log says what did not happen, or more often: {line}")
+        yield _violation(host, f"the {log.option} says what did not happen, or more often: {line}")
     missing = [
         (line, max(times))
         for line, times in published.items()
         if found[line] < len(times) and not _unwritten(evidence, host, max(times))
     ]
     for line, at in missing[:SHOWN_MAX]:
-        yield _violation(host, f"the log does not say: {line}", at)
+        yield _violation(host, f"the {log.option} does not say: {line}", at)
 
 
 def line_of(record: Record) -> Line | None:
@@ -115,6 +119,40 @@ def line_of(record: Record) -> Line | None:
                 record.reason,
             )
     return None
+
+
+def bounce_of(record: Record) -> Bounce | None:
+    """What the bouncelog is to say of *record*; None of what it does not tell."""
+    if not isinstance(record, Failed):
+        return None
+    return Bounce(
+        int(record.received_at),
+        record.message_id,
+        record.batch_id,
+        record.connection_id,
+        not record.permanent,
+        record.forward_path,
+        record.reverse_path,
+        record.binding_group,
+        record.binding,
+        record.stage,
+        int(classify(record.reason)),
+        record.message_octets,
+        record.peer_address,
+        record.reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """option: where it lies. read: a line. line_of: what it is to say of a record."""
+
+    option: str
+    read: Callable[[str], object]
+    line_of: Callable[[Record], Line | None]
+
+
+LOGS = (Log("mainlog", mainlog_entry, line_of), Log("bouncelog", bouncelog_entry, bounce_of))
 
 
 def _unwritten(evidence: Evidence, host: str, at: float) -> bool:

@@ -16,7 +16,7 @@ from momentum_trio.mail.record import Delivered, Failed
 
 from ..evidence import Evidence, Violation
 from ..life import Life
-from ..scenario import FaultKind, HostPlan
+from ..scenario import FaultKind, HostPlan, Program
 from .configuration import configuration_of, root_of, words
 from .custody import overlaps, strikes
 from .excuses import DEFAULT, EXPIRED
@@ -103,4 +103,10 @@ def _limited(evidence: Evidence, host: str) -> bool:
 
 
 def _disturbed(evidence: Evidence, began: float, ended: float) -> bool:
-    return any(overlaps(struck, began - CALM_SECONDS, ended) for struck in strikes(evidence, FaultKind))
+    """Whether anything broke; that a sink is not there, and says so, makes no attempt late."""
+    sinks = {plan.name for plan in evidence.scenario.hosts if plan.program is Program.SINK}
+    return any(
+        overlaps(struck, began - CALM_SECONDS, ended)
+        for struck in strikes(evidence, FaultKind)
+        if struck.fault.kind not in (FaultKind.KILL, FaultKind.STOP) or sinks.isdisjoint(struck.fault.targets)
+    )

@@ -16,9 +16,9 @@ from momentum_trio.mail.path import split
 from momentum_trio.mail.record import Delivered, Failed, Received
 
 from ..evidence import Evidence, Violation
-from ..scenario import FaultKind, HostPlan
+from ..scenario import HostPlan
 from .configuration import configuration_of
-from .custody import overlaps, strikes
+from .custody import disturbed
 from .excuses import DEFAULT
 from .timed import timed
 
@@ -34,13 +34,14 @@ CALM_SECONDS = 70.0
 @dataclass(slots=True)
 class Counted:
     """What one throttle saw. limit in seconds; ended: when messages were delivered; fresh: received and delivered at
-    once, without an attempt that failed."""
+    once, without an attempt that failed. hosts: itself, and where they went."""
 
     host: str
     limit: int
     seconds: float
     ended: list[float] = field(default_factory=list)
     fresh: list[tuple[float, float]] = field(default_factory=list)
+    hosts: dict[str, None] = field(default_factory=dict)
 
 
 def throttled(evidence: Evidence) -> Iterator[Violation]:
@@ -61,6 +62,7 @@ def _counted(evidence: Evidence) -> Iterator[Counted]:
     found: dict[tuple[str, int], Counted] = {}
     received: dict[tuple[str, str], float] = {}
     deferred: dict[tuple[str, str], None] = {}
+    places = {address: plan.name for plan in evidence.scenario.hosts for address in plan.addresses}
     for life, record, at in timed(evidence):
         host = life.host.name
         if isinstance(record, Received):
@@ -72,6 +74,7 @@ def _counted(evidence: Evidence) -> Iterator[Counted]:
             if counted is None:
                 counted = found[host, id(scope)] = Counted(host, *_limit(scope))
             counted.ended.append(at)
+            counted.hosts |= dict.fromkeys((host, places.get(record.peer_address, host)))
             key = host, record.message_id
             if key in received and key not in deferred:
                 counted.fresh.append((received[key], at))
@@ -107,7 +110,7 @@ def _too_slow(evidence: Evidence, counted: Counted) -> Iterator[Violation]:
     for began, ended, many in _busy(counted.fresh):
         seconds = ended - began
         least = USED_SHARE * counted.limit * (seconds / counted.seconds - 1)
-        calm = not any(overlaps(one, began - CALM_SECONDS, ended) for one in strikes(evidence, FaultKind))
+        calm = not disturbed(evidence, counted.hosts, began - CALM_SECONDS, ended)
         if seconds >= BUSY_WINDOWS * counted.seconds and many < least and calm:
             text = f"only {many} deliveries in {seconds:g} s, though mail waited and {counted.limit} in"
             yield Violation(NAME, f"{text} {counted.seconds:g} s are permitted", began, host=counted.host)

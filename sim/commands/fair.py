@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from ..evidence import Verdict
 from ..fair import SECONDS, SHARE, Pace, fairness
@@ -10,10 +11,13 @@ from ..surroundings import hash_seed_of, settle
 from .command import EXIT_BROKEN, EXIT_HELD, Command, UsageError, add_file, add_seed, scenario_in
 from .report import report
 
+TIMES_MAX = 1_000
+
 
 def _options(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_seed(parser)
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="so many times the messages of each load")
     parser.add_argument("--load", metavar="NAME", default="healthy", help="the load that is compared; default: healthy")
 
 
@@ -21,6 +25,9 @@ def _act(asked: argparse.Namespace) -> int:
     scenario = scenario_in(asked.file)
     if not any(load.name == asked.load for load in scenario.loads):
         raise UsageError(f"{asked.file}: there is no Load '{asked.load}'")
+    if not 1 <= asked.times <= TIMES_MAX:
+        raise UsageError(f"--times: from 1 to {TIMES_MAX}")
+    scenario = replace(scenario, loads=tuple(replace(load, count=asked.times * load.count) for load in scenario.loads))
     seed: int = scenario.seed if asked.seed is None else asked.seed
     settle(hash_seed_of(seed) if asked.hash_seed is None else asked.hash_seed)
     found = fairness(scenario, seed, asked.load)

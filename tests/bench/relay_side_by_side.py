@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from tests.bench.side_by_side import PEERS, WORK, free_port, ours, postfix, wait_for
-from tests.bench.smtpbench import Target, cpu_seconds
+from side_by_side import PEERS, WORK, free_port, ours, postfix, wait_for
+from smtpbench import Target, cpu_seconds
 
 CONNECTIONS = 20
 DRAIN_SECONDS = 120
