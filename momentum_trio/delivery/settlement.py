@@ -96,23 +96,31 @@ class Settlement:
         much more time.
         Cancellation: shielded, for outcomes are facts.
         """
-        with trio.CancelScope(shield=True):
-            together = Round()
-            for hand, given in zip(hands, outcomes, strict=True):
-                outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
-                if isinstance(outcome, Delivered):
-                    self._deliver(hand, outcome, together)
-                elif isinstance(outcome, Bounced):
-                    ending = self._ending(hand, outcome, self._attempts(hand) + attempted, told_reason)
-                    together.failed[hand.batch.batch_id].append(ending)
-                else:
-                    self._defer(hand, outcome, together, spread_seconds)
-            given_up = sum([await self._fail(endings, together, quiet=quiet) for endings in together.failed.values()])
-            for endings in together.asked_for.values():
-                await self._tell_of_success(endings, together)
-            for endings in together.late.values():
-                await self._tell_of_delay(endings, together)
-            await self._record(together)
+        together = Round()
+        for hand, given in zip(hands, outcomes, strict=True):
+            if isinstance(given, Delivered):
+                self._deliver(hand, given, together)
+                continue
+            outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
+            if isinstance(outcome, Bounced):
+                ending = self._ending(hand, outcome, self._attempts(hand) + attempted, told_reason)
+                together.failed[hand.batch.batch_id].append(ending)
+            else:
+                self._defer(hand, outcome, together, spread_seconds)
+        given_up = 0
+        if together.failed or together.asked_for or together.late:
+            with trio.CancelScope(shield=True):
+                given_up = await self._tell(together, quiet=quiet)
+        await self._record(together)
+        return given_up
+
+    async def _tell(self, together: Round, *, quiet: bool) -> int:
+        """The reports that are due. Returns how many messages were given up."""
+        given_up = sum([await self._fail(endings, together, quiet=quiet) for endings in together.failed.values()])
+        for endings in together.asked_for.values():
+            await self._tell_of_success(endings, together)
+        for endings in together.late.values():
+            await self._tell_of_delay(endings, together)
         return given_up
 
     async def living(self, hands: list[Hand]) -> list[Hand]:

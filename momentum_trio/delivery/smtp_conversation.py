@@ -120,6 +120,8 @@ class Conversation:
             client.receive(octets)
         replies_count = client.replies_count
         await self._hear()
+        if client.ready or client.closed:
+            return
         if client.replies_count > replies_count:  # a whole reply, not just octets
             deadline.touch(self._patience[client.stage])
         else:
