@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign swarm determinism planted bench fuzz reference     what their names say
+# make lint types campaign swarm determinism planted bench bench-relay fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -34,6 +34,10 @@ campaign: dev peers
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
+
+# the same for mail that is relayed, over 20 connections, and what delivery costs reception
+bench-relay: dev peers
+	.venv/bin/python tests/bench/relay_side_by_side.py
 
 # many seeds of the mail-flow scenario under faults, each in two processes, none begun after TIME (90s, 10m, 1h);
 # the failing ones are kept in var/swarm.  make swarm SEEDS=1..200 TIME=10m
@@ -83,4 +87,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery week domains bench bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean

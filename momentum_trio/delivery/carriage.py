@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from momentum_trio.delivery.delivery_options import ConnectionOptions
 from momentum_trio.delivery.feeding import LaneFeed
 from momentum_trio.delivery.holdings import Hand, Holdings, Unread
 from momentum_trio.delivery.hop import Hop, HopKey
-from momentum_trio.delivery.lane import Lane
+from momentum_trio.delivery.lane import Lane, LaneKey
 from momentum_trio.delivery.method import Attempt, Carrier, Parcel
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
 from momentum_trio.delivery.pace import Pace, Paced
@@ -107,6 +107,14 @@ class Carriage:
     def _wake_all(self) -> None:
         for sitter in list(self.seats.idle):
             sitter.wake()
+
+    def connections_by_lane(self) -> Iterator[tuple[LaneKey, int]]:
+        """Binding group, binding and routing domain of each hop that has connections, and how many these are."""
+        return ((hop.key[1:4], hop.connections) for hop in self._hops.values() if hop.connections)
+
+    def failures(self, domain: str) -> int:
+        """How often no connection to *domain* came about since one did, in the binding where that is most."""
+        return max((hop.failures for hop in self._hops.values() if hop.domain == domain), default=0)
 
     # Lanes and hops
 

@@ -60,7 +60,10 @@ class Custody(Contents, Protocol):
         ...
 
     async def settle(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> None:
-        """Record what came of attempts, in one group, lazily. Raises SpoolSick when the spool is closed."""
+        """Record what came of attempts, in one group, lazily. Raises SpoolSick when the spool is closed.
+
+        Cancellation: shielded.
+        """
         ...
 
     async def move(

@@ -62,6 +62,10 @@ class Holdings:
         """Messages whose envelope is in memory."""
         return len(self._residents)
 
+    def residents(self) -> list[int]:
+        """Their tickets."""
+        return list(self._residents)
+
     # Coming and going
 
     def enter(self, ticket: int, key: LaneKey, born: float, attempts: int = 0) -> Lane:

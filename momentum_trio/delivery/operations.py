@@ -140,7 +140,8 @@ class Operations:
             left = lane.ready.count + lane.delayed.count
             while left > 0 and (drawn := self._draw(lane, min(left, AT_ONCE))):
                 left -= len(drawn)
-                failed += await self._fail(lane, drawn, verdict)
+                given_up = await self._fail(lane, drawn, verdict)
+                failed += given_up
                 await trio.lowlevel.checkpoint()
         return failed
 
@@ -171,19 +172,13 @@ class Operations:
         Raises: SpoolFull, SpoolSick: the others go where they went. Cancellation: likewise.
         """
         assert domain != to
-        moved = 0
-        for lane in await self.lanes(Which(domain)):
-            binding_group, binding, _ = lane.key
-            moved += await self._move_all(lane, [(binding_group, binding, to)])
-        return moved
+        lanes = await self.lanes(Which(domain))
+        return sum([await self._move_all(lane, [(lane.key[0], lane.key[1], to)]) for lane in lanes])
 
     async def rebind(self, which: Which, bindings: Sequence[tuple[str, str]]) -> int:
         """Have mail that is in none of *bindings* go out by these, in turn; how many messages. As ``reroute``."""
-        moved = 0
-        for lane in await self.lanes(which):
-            if lane.key[:2] not in bindings:
-                moved += await self._move_all(lane, [(*binding, lane.key[2]) for binding in bindings])
-        return moved
+        lanes = [lane for lane in await self.lanes(which) if lane.key[:2] not in bindings]
+        return sum([await self._move_all(lane, [(*each, lane.key[2]) for each in bindings]) for lane in lanes])
 
     async def _move_all(self, lane: Lane, ways: Sequence[LaneKey]) -> int:
         moved, left = 0, lane.ready.count + lane.delayed.count

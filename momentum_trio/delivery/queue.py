@@ -14,6 +14,7 @@ import trio
 
 from momentum_trio.delivery.alarm import Alarms
 from momentum_trio.delivery.carriage import Carriage, Generation, Generations
+from momentum_trio.delivery.census import Census
 from momentum_trio.delivery.custody import Custody
 from momentum_trio.delivery.delivery_options import ServerOptions
 from momentum_trio.delivery.holdings import Holdings
@@ -83,6 +84,7 @@ class Queue:
             for method in self._routes.methods
         }
         self.operations = Operations(spool, self.holdings, self.settlement, self)
+        self.census = Census(self.holdings, self.carriage, self.operations)
         self._suspended: dict[LaneKey, Lane] = {}
         self._nursery: trio.Nursery | None = None
         self._look_at_limits()
@@ -126,6 +128,7 @@ class Queue:
                 await trio.lowlevel.checkpoint()
 
     def _take_one(self, batch: Batch, message: Message, ticket: int, born: float) -> None:
+        self.settlement.tallies[batch.binding_group, batch.binding].received += 1
         domain = message.routing_domain or split(message.forward_path)[1]
         lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
         self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)

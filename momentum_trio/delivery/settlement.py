@@ -21,6 +21,7 @@ from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.report_contract import Failure, Report, Reporter
 from momentum_trio.delivery.retry import EXPIRED_UNTRIED, lives_on, notice_age_seconds, verdict, wait_seconds
 from momentum_trio.delivery.route import Route
+from momentum_trio.delivery.tally import Tallies, Tally
 from momentum_trio.delivery.transcode import transcoded
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.machine import Machine
@@ -60,7 +61,8 @@ class Round:
 class Settlement:
     """Ends or postpones messages in hand. Afterwards none of those it was given is in hand.
 
-    route: of a lane, as it is now. taken: told of reports, which are new mail. delivered, failed: since the start.
+    route: of a lane, as it is now. taken: told of reports, which are new mail. delivered, failed, and tallies by
+    binding: since the start.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Settlement:
         self._machine, self._spool, self._holdings, self._route = machine, spool, holdings, route
         self._reporter, self._taken = reporter, taken
         self.delivered = self.failed = 0
+        self.tallies = Tallies(Tally)
 
     async def settle(
         self,
@@ -93,23 +96,31 @@ class Settlement:
         much more time.
         Cancellation: shielded, for outcomes are facts.
         """
-        with trio.CancelScope(shield=True):
-            together = Round()
-            for hand, given in zip(hands, outcomes, strict=True):
-                outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
-                if isinstance(outcome, Delivered):
-                    self._deliver(hand, outcome, together)
-                elif isinstance(outcome, Bounced):
-                    ending = self._ending(hand, outcome, self._attempts(hand) + attempted, told_reason)
-                    together.failed[hand.batch.batch_id].append(ending)
-                else:
-                    self._defer(hand, outcome, together, spread_seconds)
-            given_up = sum([await self._fail(endings, together, quiet=quiet) for endings in together.failed.values()])
-            for endings in together.asked_for.values():
-                await self._tell_of_success(endings, together)
-            for endings in together.late.values():
-                await self._tell_of_delay(endings, together)
-            await self._record(together)
+        together = Round()
+        for hand, given in zip(hands, outcomes, strict=True):
+            if isinstance(given, Delivered):
+                self._deliver(hand, given, together)
+                continue
+            outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
+            if isinstance(outcome, Bounced):
+                ending = self._ending(hand, outcome, self._attempts(hand) + attempted, told_reason)
+                together.failed[hand.batch.batch_id].append(ending)
+            else:
+                self._defer(hand, outcome, together, spread_seconds)
+        given_up = 0
+        if together.failed or together.asked_for or together.late:
+            with trio.CancelScope(shield=True):
+                given_up = await self._tell(together, quiet=quiet)
+        await self._record(together)
+        return given_up
+
+    async def _tell(self, together: Round, *, quiet: bool) -> int:
+        """The reports that are due. Returns how many messages were given up."""
+        given_up = sum([await self._fail(endings, together, quiet=quiet) for endings in together.failed.values()])
+        for endings in together.asked_for.values():
+            await self._tell_of_success(endings, together)
+        for endings in together.late.values():
+            await self._tell_of_delay(endings, together)
         return given_up
 
     async def living(self, hands: list[Hand]) -> list[Hand]:
@@ -140,6 +151,7 @@ class Settlement:
     def _deliver(self, hand: Hand, outcome: Delivered, together: Round) -> None:
         self.delivered += 1
         hand.lane.sent += 1
+        self.tallies[hand.lane.key[:2]].delivered += 1
         if self._reporter is not None and hand.message.notify & Notify.SUCCESS and not outcome.reports_itself:
             ending = self._ending(hand, outcome, self._attempts(hand) + 1)
             self._machine.events.publish(ending.said)
@@ -229,6 +241,7 @@ class Settlement:
         self.failed += len(endings)
         for each in endings:
             each.hand.lane.failed += 1
+            self.tallies[each.hand.lane.key[:2]].failed += 1
             self._machine.events.publish(each.said)
         return len(endings)
 

@@ -53,6 +53,11 @@ class OutgoingContent:
     def lone_line_ends(self) -> bool:
         return self._inspection.lone_line_ends
 
+    @property
+    def resident(self) -> bool:
+        """Whether ``part`` reads from memory, and waits for nothing."""
+        return self._held is not None
+
     async def inspect(self) -> Deferred | None:
         """Look at all of it, once, and sign it. Returns why it may not go now, else None.
 

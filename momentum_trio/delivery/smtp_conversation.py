@@ -117,12 +117,15 @@ class Conversation:
         if not octets and self._torn:
             client.fail_to_send()
         else:
-            deadline.credit(len(octets))
             client.receive(octets)
         replies_count = client.replies_count
         await self._hear()
+        if client.ready or client.closed:
+            return
         if client.replies_count > replies_count:  # a whole reply, not just octets
             deadline.touch(self._patience[client.stage])
+        else:
+            deadline.credit(len(octets))
 
     async def _hear(self) -> None:
         """Act on the events that there are."""
@@ -168,13 +171,15 @@ class Conversation:
         while offset < whole and not self._torn:
             if offset:
                 await self._send()
-            deadline.park()
+            if not content.resident:
+                deadline.park()
             try:
                 part = await content.part(offset)
             except (KeyError, SpoolFault) as fault:
                 client.abandon(Reply.of(unreadable(fault).reason))
                 return
-            deadline.resume()
+            if not content.resident:
+                deadline.resume()
             if not part:
                 client.abandon(CUT_SHORT)
                 return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
+from momentum_trio.delivery.outcome import Bounced, Deferred
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.mail.notice import INTERNAL
 
@@ -19,9 +19,9 @@ _REFERENCE = re.compile(r"\$([0-9]+)")
 _NEGATIVE = re.compile(r"[45][0-9]{2}(?![0-9])")
 
 
-def transcoded(options: TranscodeOptions, outcome: Outcome) -> Outcome:
-    """What a failure becomes; the same if its reply does not match, or if no reply comes of it."""
-    if options.pattern is None or not options.replacement or isinstance(outcome, Delivered):
+def transcoded(options: TranscodeOptions, outcome: Deferred | Bounced) -> Deferred | Bounced:
+    """What *outcome* becomes; the same if its reply does not match, or if no reply comes of it."""
+    if options.pattern is None or not options.replacement:
         return outcome
     if isinstance(outcome, Bounced) and INTERNAL in outcome.reason:
         return outcome

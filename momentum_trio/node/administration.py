@@ -10,7 +10,7 @@ from momentum_trio import __version__
 from momentum_trio.config.load import checked
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.console.command import Answer
+from momentum_trio.console.command import Answer, failure
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.log.logs import Logs
@@ -151,8 +151,8 @@ class NodeAdministration:
         now = trio.current_time()
         return Summary(
             inbound_concurrency=self._inbound(),
-            outbound_concurrency=0,  # nothing is delivered by connection yet
-            active_domains=0,
+            outbound_concurrency=counted.outbound_concurrency,
+            active_domains=counted.active_domains,
             active_queue=counted.active_queue,
             delayed_queue=counted.delayed_queue,
             delivered=counted.delivered,
@@ -172,7 +172,7 @@ class NodeAdministration:
         """As ``console.facade.Administration`` has it."""
         said = await self._link.ask(Ask(command, tuple(words)))
         assert isinstance(said, Said)
-        return Answer(said.text, said.data, said.failed)
+        return failure(said.text) if said.failed else Answer(said.text, said.data)
 
     def _inbound(self) -> int:
         """Sessions that bring mail."""

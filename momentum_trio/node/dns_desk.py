@@ -70,6 +70,10 @@ class DnsDesk:
             "dns_cache lookup": self._lookup,
         }
 
+    def knows(self, command: str) -> bool:
+        """Whether it is one of these commands."""
+        return command in self._commands
+
     def answer(self, asked: Ask) -> Said:
         """The answer; *asked* is one of these commands, with as many words as it takes."""
         return self._commands[asked.command](*asked.words)

@@ -1,11 +1,13 @@
 """Between the planes: values only, over a bounded pair of channels.
 
-The control plane asks, the mail plane answers, one question at a time. Both may live in one process, as here; nothing
-crosses but these values, so that the mail plane can move into a process of its own (DESIGN.md, walk 6).
+The control plane asks, the mail plane answers; questions have numbers, for some answers take long.
+Both may live in one process, as here; nothing crosses but these values, so that the mail plane can move into a process
+of its own (DESIGN.md, walk 6).
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import trio
@@ -14,6 +16,11 @@ from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
 
 WAITING_MAX = 16
+ERRANDS_MAX = 8
+"""Commands under way; others wait, and keep no generation waiting."""
+
+NO_ANSWER = 0
+"""The number of an order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class CountFromZero:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A console command about what the mail plane knows. Answered by Said, without waiting for the world."""
+    """A console command about what the mail plane knows or has. Answered by Said, perhaps after a long time."""
 
     command: str
     words: tuple[str, ...] = ()
@@ -60,6 +67,8 @@ class Counted:
     dns_mx_queries: int = 0
     dns_queries: int = 0
     dns_pending: int = 0
+    outbound_concurrency: int = 0
+    active_domains: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +88,57 @@ Answer = Done | Counted | Said
 class ControlEnd:
     """The control plane's end."""
 
-    def __init__(self, out: trio.MemorySendChannel[Question | Order], back: trio.MemoryReceiveChannel[Answer]) -> None:
+    def __init__(
+        self,
+        out: trio.MemorySendChannel[tuple[int, Question | Order]],
+        back: trio.MemoryReceiveChannel[tuple[int, Answer]],
+    ) -> None:
         self._out, self._back = out, back
-        self._turn = trio.Lock()
+        self._errands = trio.Semaphore(ERRANDS_MAX)
+        self._is_receiving = False
+        self._others = trio.lowlevel.ParkingLot()
+        self._last = 0
+        self._asking: dict[int, Answer | None] = {}
 
     async def ask(self, question: Question) -> Answer:
         """The mail plane's answer. Raises trio.BrokenResourceError or EndOfChannel when it is gone.
 
-        Cancellation: while others are asking, at once; once asked, the answer is awaited (it comes without waiting).
+        Questions of several askers may be under way, of commands ERRANDS_MAX; the answers come in any order.
+        Cancellation: at once; what was asked may still be done, and its answer is lost.
         """
-        async with self._turn:
-            with trio.CancelScope() as scope:
-                scope.shield = True
-                await self._out.send(question)
-                answer = await self._back.receive()
+        async with self._errands if isinstance(question, Ask) else nullcontext():
+            self._last += 1
+            number = self._last
+            self._asking[number] = None
+            try:
+                await self._out.send((number, question))
+                return await self._answer_to(number)
+            finally:
+                del self._asking[number]
+
+    async def _answer_to(self, number: int) -> Answer:
+        """One of those who wait receives, for all; the others look after each answer whether it was theirs."""
+        while (answer := self._asking[number]) is None:
+            if self._is_receiving:
+                await self._others.park()
+            else:
+                await self._receive()
         return answer
+
+    async def _receive(self) -> None:
+        self._is_receiving = True
+        try:
+            number, answer = await self._back.receive()
+        finally:
+            self._is_receiving = False
+            self._others.unpark_all()
+        if number in self._asking:
+            self._asking[number] = answer
 
     def tell(self, order: Order) -> None:
         """Something that needs no answer. Lost when WAITING_MAX of them wait, or nobody is there."""
         try:
-            self._out.send_nowait(order)
+            self._out.send_nowait((NO_ANSWER, order))
         except (trio.WouldBlock, trio.BrokenResourceError):
             pass
 
@@ -112,17 +152,22 @@ class MailEnd:
     """The mail plane's end."""
 
     def __init__(
-        self, asked: trio.MemoryReceiveChannel[Question | Order], back: trio.MemorySendChannel[Answer]
+        self,
+        asked: trio.MemoryReceiveChannel[tuple[int, Question | Order]],
+        back: trio.MemorySendChannel[tuple[int, Answer]],
     ) -> None:
         self._asked, self._back = asked, back
 
-    async def receive(self) -> Question | Order:
-        """What is asked next. Raises trio.EndOfChannel when the control plane is gone."""
+    async def receive(self) -> tuple[int, Question | Order]:
+        """What is asked next, and its number. Raises trio.EndOfChannel when the control plane is gone."""
         return await self._asked.receive()
 
-    async def answer(self, answer: Answer) -> None:
-        """The answer to the question last received."""
-        await self._back.send(answer)
+    async def answer(self, number: int, answer: Answer) -> None:
+        """The answer to the question of that number. Lost when the control plane is gone."""
+        try:
+            await self._back.send((number, answer))
+        except trio.BrokenResourceError:
+            pass
 
     def close(self) -> None:
         """Nothing more will be answered."""
@@ -132,6 +177,6 @@ class MailEnd:
 
 def pair() -> tuple[ControlEnd, MailEnd]:
     """Both ends, in memory."""
-    asked_out, asked_in = trio.open_memory_channel[Question | Order](WAITING_MAX)
-    back_out, back_in = trio.open_memory_channel[Answer](1)
+    asked_out, asked_in = trio.open_memory_channel[tuple[int, Question | Order]](WAITING_MAX)
+    back_out, back_in = trio.open_memory_channel[tuple[int, Answer]](1)
     return ControlEnd(asked_out, back_in), MailEnd(asked_in, back_out)

@@ -21,6 +21,7 @@ from momentum_trio.mail.record import Received, Record, Rejected
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
@@ -36,6 +37,7 @@ class MailPlane:
     def __init__(
         self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation, connections_max: int
     ) -> None:
+        self._machine = machine
         self.generations = Generations(generation)
         self.spool = spool
         self.hosts = Hosts(machine, self.generations)
@@ -58,27 +60,30 @@ class MailPlane:
 
     async def answer(self, link: MailEnd) -> None:
         """Answer the control plane until it is gone."""
-        async with trio.open_nursery() as lookups:
-            await self._answer(link, DnsDesk(self.hosts, self.generations, lookups))
-            lookups.cancel_scope.cancel()
+        async with trio.open_nursery() as errands:
+            dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
+            while True:
+                try:
+                    number, asked = await link.receive()
+                except trio.EndOfChannel:
+                    break
+                match asked:
+                    case Adopt():
+                        self.generations.current = asked.generation
+                        self.queue.reconfigured()
+                        await link.answer(number, Done())
+                    case Count():
+                        await link.answer(number, self._counted())
+                    case CountFromZero():
+                        self._since = self._all()
+                    case Ask(command) if dns.knows(command):
+                        await link.answer(number, dns.answer(asked))
+                    case Ask():
+                        errands.start_soon(_say, link, number, queue, asked)
+            errands.cancel_scope.cancel()
 
-    async def _answer(self, link: MailEnd, desk: DnsDesk) -> None:
-        while True:
-            try:
-                asked = await link.receive()
-            except trio.EndOfChannel:
-                return
-            match asked:
-                case Adopt():
-                    self.generations.current = asked.generation
-                    self.queue.reconfigured()
-                    await link.answer(Done())
-                case Count():
-                    await link.answer(self._counted())
-                case CountFromZero():
-                    self._since = self._all()
-                case Ask():
-                    await link.answer(desk.answer(asked))
+    def _queue_desk(self, errands: trio.Nursery) -> QueueDesk:
+        return QueueDesk(self._machine, self.spool, self.queue, self.hosts, self.generations, errands)
 
     def take(self, record: Record) -> None:
         """Count *record*; a subscriber of the machine's events."""
@@ -102,6 +107,8 @@ class MailPlane:
             asked["MX"],
             asked.total(),
             self.hosts.pending,
+            queue.carriage.connections,
+            len(queue.holdings.lanes),
         )
 
     def _counted(self) -> Counted:
@@ -116,6 +123,10 @@ class MailPlane:
             dns_mx_queries=now.dns_mx_queries - since.dns_mx_queries,
             dns_queries=now.dns_queries - since.dns_queries,
         )
+
+
+async def _say(link: MailEnd, number: int, desk: QueueDesk, asked: Ask) -> None:
+    await link.answer(number, await desk.answer(asked))
 
 
 def spool_terms(tree: ConfigTree) -> SpoolTerms:

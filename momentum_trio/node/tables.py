@@ -9,37 +9,76 @@ from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
+from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.counts import (
+    ACTIVE,
+    BINDING_ACTIVE,
+    BINDING_DELAYED,
+    DELAYED,
+    DOMAIN,
+    DOMAIN_ALL,
+    DOMAINS,
+)
 from momentum_trio.node.commands.dig import DIG, REFRESH_DOMAIN
 from momentum_trio.node.commands.dns_cache import LOOKUP, REFCNTS, STATS, SUBMIT
+from momentum_trio.node.commands.fail import BINDING_FAIL, FAIL
+from momentum_trio.node.commands.flush import BINDING_FLUSH, FLUSH
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
+from momentum_trio.node.commands.mailq import MAILQ
+from momentum_trio.node.commands.message import DETAILS, FAIL_ONE, RETRY, SPOOL_IN
 from momentum_trio.node.commands.pid import PID
 from momentum_trio.node.commands.quit import QUIT
 from momentum_trio.node.commands.reopen_logs import REOPEN_LOGS
+from momentum_trio.node.commands.reroute import REBIND, REROUTE
+from momentum_trio.node.commands.showqueue import SHOWQUEUE
 from momentum_trio.node.commands.shutdown import SHUTDOWN
+from momentum_trio.node.commands.spool import IMPORT, IMPORT_POLL
 from momentum_trio.node.commands.summary import SUMMARY
 from momentum_trio.node.commands.version import VERSION
 
 LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
 
 COMMANDS = (
+    ACTIVE,
+    BINDING_ACTIVE,
+    BINDING_DELAYED,
+    BINDING_FAIL,
+    BINDING_FLUSH,
+    BINDING_SUMMARY,
+    DELAYED,
+    DETAILS,
     DIG,
+    DOMAIN,
+    DOMAINS,
+    DOMAIN_ALL,
     EVAL,
+    FAIL,
+    FAIL_ONE,
+    FLUSH,
     GET,
     HELP,
+    IMPORT,
+    IMPORT_POLL,
     LISTENERS_COMMAND,
     LOOKUP,
+    MAILQ,
     PID,
     QUIT,
+    REBIND,
     REFCNTS,
     REFRESH_DOMAIN,
     RELOAD,
     REOPEN_LOGS,
+    REROUTE,
+    RETRY,
     SET,
     SHOW,
+    SHOWQUEUE,
     SHOWRECURSE,
     SHUTDOWN,
+    SPOOL_IN,
     STATS,
     SUBMIT,
     SUMMARY,

@@ -1,8 +1,9 @@
 """The committer: one task per spool that makes groups of what waits, and one worker job of each group.
 
 Cancellation. A request is QUEUED, WITHDRAWN, HANDED or DONE. A caller cancelled while QUEUED withdraws: as if it had
-never called. Once HANDED it waits for its outcome, since a record in a group cannot be recalled; it meets Cancelled at
-its next checkpoint. The decision is made in the abort function, so it is atomic, and nothing catches Cancelled.
+never called, unless the request cannot be recalled. Once HANDED it waits for its outcome, since a record in a group
+cannot be recalled; it meets Cancelled at its next checkpoint. The decision is made in the abort function, so it is
+atomic, and nothing catches Cancelled.
 Disk work is shielded: a committer cancelled with a group in hand still answers it.
 """
 
@@ -44,11 +45,11 @@ class Request:
     """One record on its way into the log.
 
     name: what a report calls it. demands_sync: its caller is told when it is durable, or that it is not kept; the
-    others are lazy. always_synced: also where 250 need not wait for a sync. handed: called when it goes into a group.
-    kept: called with its place when it is in the log.
+    others are lazy. always_synced: also where 250 need not wait for a sync. recallable: its caller may withdraw.
+    handed: called when it goes into a group. kept: called with its place when it is in the log.
     """
 
-    __slots__ = ("always_synced", "demands_sync", "frame", "handed", "kept", "name", "phase", "task")
+    __slots__ = ("always_synced", "demands_sync", "frame", "handed", "kept", "name", "phase", "recallable", "task")
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class Request:
         *,
         demands_sync: bool,
         always_synced: bool = False,
+        recallable: bool = True,
         handed: Callable[[], None] | None = None,
         kept: Callable[[Segment, int], None] | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Request:
         self.frame = frame
         self.demands_sync = demands_sync
         self.always_synced = always_synced
+        self.recallable = recallable
         self.handed = handed
         self.kept = kept
         self.phase = Phase.QUEUED
@@ -96,9 +99,10 @@ class Committer:
     async def put(self, request: Request) -> None:
         """Have *request* written. Raises SpoolFull, SpoolSick if it demands a sync; a lazy one is carried instead.
 
-        Cancellation: before hand-over, as if never called; after it, waits for the outcome.
+        Cancellation: before hand-over, as if never called, if it is recallable; after it, waits for the outcome.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
+        if request.recallable:
+            await trio.lowlevel.checkpoint_if_cancelled()
         if self._ended:
             raise SpoolSick("the spool is closed")
         request.task = trio.lowlevel.current_task()
@@ -106,7 +110,7 @@ class Committer:
         self._wake()
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            if request.phase is Phase.QUEUED:
+            if request.recallable and request.phase is Phase.QUEUED:
                 request.phase = Phase.WITHDRAWN
                 return trio.lowlevel.Abort.SUCCEEDED
             return trio.lowlevel.Abort.FAILED

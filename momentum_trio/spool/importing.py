@@ -109,7 +109,7 @@ class _Importing:
             for crossing in crossings:  # whatever happened, they are in custody here
                 if crossing.news:
                     for here, held in self._stand(crossing):
-                        self._taken(_owed(here, held))
+                        self._taken(owed_of(here, held))
 
     def _stand(self, crossing: _Crossing) -> Iterator[tuple[int, Held]]:
         """Those of them that are not concluded here, by their tickets here."""
@@ -244,7 +244,8 @@ def _likeness(batch: Batch) -> tuple[object, ...]:
     return batch.connection_id, batch.received_at, batch.reverse_path, batch.peer_address, batch.octets
 
 
-def _owed(ticket: int, held: Held) -> Owed:
+def owed_of(ticket: int, held: Held) -> Owed:
+    """A message in custody as the queue is told of it."""
     batch, message = held.batch, held.message
     domain = message.routing_domain or domain_of(message.forward_path).lower()
     return Owed(ticket, domain, batch.binding_group, batch.binding, batch.received_at, held.retry)

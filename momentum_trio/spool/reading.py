@@ -42,13 +42,16 @@ class Reading:
 
     async def content(self, batch_id: str) -> bytes:
         """The whole content, checked. Raises: KeyError, ContentDamaged, SpoolSick."""
+        recent = self._recent.get(self._ledger.row(batch_id))
+        if recent is not None and recent.content is not None:
+            return recent.content
         slot = self._slot(batch_id)
         if slot.file:
             large = await self.part(batch_id, 0, slot.content_octets)
             if zlib.crc32(large) != slot.content_check:
                 raise ContentDamaged(f"the content of batch {batch_id} is not as it was written")
             return large
-        recent = self._recent.get(slot.row) or await self._batch(batch_id)
+        recent = await self._batch(batch_id)
         assert recent.content is not None
         return recent.content
 

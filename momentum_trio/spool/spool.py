@@ -266,10 +266,11 @@ class Spool:
         Lazy: it is durable with the next group that is synced, after about a second at the latest. Lost with power, it
         costs a duplicate delivery. Messages that are not in custody are passed over. Raises SpoolSick only when the
         spool is closed.
-        Cancellation: before hand-over to the committer, as if never called; after it, shielded.
+        Cancellation: shielded, for outcomes are facts.
         """
         both = zip_longest(parts(concluded, self._settled_max), parts(postponed, self._settled_max), fillvalue=())
-        await self._each_shielded([self._settled(*part) for part in both])
+        for request in [self._settled(*part) for part in both]:
+            await self._committer.put(request)
 
     def _settled(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> Request:
         ended = self._named(concluded)
@@ -283,7 +284,7 @@ class Spool:
                 if self._still(named):
                     self._ledger.postpone(named.ticket, named.what)
 
-        return Request("outcomes", frame, demands_sync=False, handed=handed)
+        return Request("outcomes", frame, demands_sync=False, recallable=False, handed=handed)
 
     async def _each_shielded(self, requests: Sequence[Request]) -> None:
         """One after the other; once the first is handed over none is left out."""
@@ -326,7 +327,7 @@ class Spool:
 
         Durable when it returns. Messages that are not in custody are passed over.
         Raises: SpoolFull, SpoolSick: some of very many may have been moved then.
-        Cancellation: as of ``settle``.
+        Cancellation: before hand-over to the committer, as if never called; after it, shielded.
         """
         some = parts(tickets, self._moved_max)
         await self._each_shielded([self._moved(part, binding_group, binding, routing_domain) for part in some])

@@ -1,5 +1,5 @@
-"""``make bench-relay``: Postfix and this host relay the same mail to smtp-sink, over 20 connections each, alternating in
-one run; beside them this host with Suspend_Delivery, which shows what delivery costs reception.
+"""``make bench-relay``: Postfix and this host relay the same mail to smtp-sink, over 20 connections each, alternating
+in one run; beside them this host with Suspend_Delivery, which shows what delivery costs reception.
 
 A measurement begins with smtp-source and ends when the sink has taken the last message. CPU is that of the whole
 process tree, from the first word of the client to some quiet after the last of the sink; load generator and sink are
@@ -14,18 +14,14 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from side_by_side import PEERS, WORK, free_port, ours, postfix, wait_for  # noqa: E402
-from smtpbench import Target, cpu_seconds  # noqa: E402
+from side_by_side import PEERS, WORK, free_port, ours, postfix, wait_for
+from smtpbench import Target, cpu_seconds
 
 CONNECTIONS = 20
 DRAIN_SECONDS = 120
@@ -85,6 +81,7 @@ class Host:
 
     def measure(self, count: int, size: int, sessions: int, *, counted: bool = True) -> None:
         """One round."""
+        assert self.target.pid is not None
         cpu, began = cpu_seconds(self.target.pid), time.perf_counter()
         goal = self.sink.taken + count if self.sink else 0
         subprocess.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -17,7 +17,7 @@ import trio
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.console.command import Answer
+from momentum_trio.console.command import Answer, failure
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.listener import control
@@ -26,6 +26,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Record
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.link import Ask, Said
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
@@ -92,6 +93,7 @@ class PlainAdministration:
     reports: Sequence[ListenReport] = ()
     counts: Summary = COUNTS
     problem: Exception | None = None
+    mail: Callable[[Ask], Awaitable[Said]] | None = None
     shutting_down: bool = False
     logs_failing: Sequence[str] = ()
     version: str = "0.1.0"
@@ -128,7 +130,10 @@ class PlainAdministration:
 
     async def ask_mail(self, command: str, words: Sequence[str] = ()) -> Answer:
         await trio.lowlevel.checkpoint()
-        return Answer(" ".join([command, *words]))
+        if self.mail is None:
+            return Answer(" ".join([command, *words]))
+        said = await self.mail(Ask(command, tuple(words)))
+        return failure(said.text) if said.failed else Answer(said.text, said.data)
 
     def reset_statistics(self) -> None:
         self.counts = replace(self.counts, received=0, delivered=0, failed=0, rejected=0, since_reset_seconds=0.0)

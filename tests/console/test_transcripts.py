@@ -389,27 +389,49 @@ Reconfigured.
 """,
     "help": """
 > help
-config eval         Show the value of an option that holds in a scope.
-config get          Show what an option is set to in one scope.
-config reload       Read the configuration files again, and let them hold.
-config set          Set an option in a scope, at once.
-config show         Show a scope, the scopes in it collapsed.
-config showrecurse  Show a scope and all in it.
-config unset        Remove an option from a scope, or a scope with all in it.
-dig                 Look up the hosts of a domain.
-dns_cache lookup    Show an answer that is remembered.
-dns_cache refcnts   Show what is remembered, for how long, and how many domains use it.
-dns_cache stats     Show how much is asked and remembered.
-dns_cache submit    Ask DNS, unless the answer is remembered.
-help                List the commands, or tell more of one.
-listeners           Show each Listen: its state, its sessions and the octets they moved.
-pid                 Show the process id of the server.
-quit                End this session.
-refresh domain      Forget what is known of the hosts of a domain, or of all.
-reopen logs         Open the log files anew, after they were renamed.
-shutdown            Stop accepting at once, finish what is being received, and end.
-summary             Show statistics of the whole node, or count from zero again.
-version             Show the product and its version.
+active                Show the domains with more active messages than a number.
+binding active        Show the domains of a binding with more active messages than a number.
+binding delayed       Show the domains of a binding with more delayed messages than a number.
+binding fail domain   Give up all messages of a domain, or of all domains, in one binding.
+binding flush domain  Try the delayed messages of a domain, or of all, in one binding at once.
+binding summary       Show statistics of each binding, of one, or of a binding group.
+config eval           Show the value of an option that holds in a scope.
+config get            Show what an option is set to in one scope.
+config reload         Read the configuration files again, and let them hold.
+config set            Set an option in a scope, at once.
+config show           Show a scope, the scopes in it collapsed.
+config showrecurse    Show a scope and all in it.
+config unset          Remove an option from a scope, or a scope with all in it.
+delayed               Show the domains with more delayed messages than a number.
+dig                   Look up the hosts of a domain.
+dns_cache lookup      Show an answer that is remembered.
+dns_cache refcnts     Show what is remembered, for how long, and how many domains use it.
+dns_cache stats       Show how much is asked and remembered.
+dns_cache submit      Ask DNS, unless the answer is remembered.
+domain                Show a domain: its own options, its hosts, its mail.
+domain all            Show the counts of each domain.
+domains               Show the counts of each domain, as 'domain all' does.
+fail domain           Give up all messages of a domain, or of all domains.
+flush domain          Try the delayed messages of a domain, or of all, at once.
+help                  List the commands, or tell more of one.
+listeners             Show each Listen: its state, its sessions and the octets they moved.
+mailq                 Show how many messages are active and delayed, by binding and domain.
+message details       Show a message that waits: its metadata, its content, or both.
+message fail          Give a message up.
+message retry         Try a delayed message at once.
+pid                   Show the process id of the server.
+quit                  End this session.
+rebind                Give the messages of a binding the binding that Outbound_Binding says now.
+refresh domain        Forget what is known of the hosts of a domain, or of all.
+reopen logs           Open the log files anew, after they were renamed.
+reroute queue         Have the messages of one domain go to the hosts of another.
+showqueue             Show the messages that wait for a domain.
+shutdown              Stop accepting at once, finish what is being received, and end.
+spool import          Take over the messages of another spool.
+spool import_poll     Show how far an import is.
+spool_in              Load a message of the spool into the queue, if it is not there.
+summary               Show statistics of the whole node, or count from zero again.
+version               Show the product and its version.
 > help summary
 summary [reset|with-mobile]
 	Show statistics of the whole node, or count from zero again.

@@ -1,4 +1,4 @@
-"""Exim and Postfix as servers for one test: unpacked packages, everything below one folder, none left running.
+"""Exim, Dovecot and Postfix as servers for one test: unpacked packages, everything below one folder, none left running.
 
 They change to users of their own, and need root for it.
 """
@@ -24,7 +24,7 @@ OWNER = "mail"
 EXIM_USER, EXIM_ID = "Debian-exim", 64999
 """A user whose name is built into Debian's Exim, for a library that pretends that it is there."""
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="Postfix and Exim change to other users: needs root")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="these servers change to users of their own: needs root")
 
 EXIM = """
 primary_hostname = exim.example
@@ -56,6 +56,47 @@ maildir:
   user = {owner}
   group = {owner}
 """
+
+DOVECOT = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+mail_location = maildir:{folder}/mail/%n
+mail_uid = {owner}
+mail_gid = {owner}
+first_valid_uid = 1
+default_internal_user = {owner}
+default_login_user = daemon
+default_internal_group = {owner}
+auth_username_format = %n
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+import_environment = LD_LIBRARY_PATH
+service config {{
+  executable = config -c {folder}/dovecot.conf
+}}
+service lmtp {{
+  unix_listener {folder}/lmtp {{
+    mode = 0666
+  }}
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+
+OVERLAID = 'mount -t overlay overlay -o "lowerdir=$0:/usr/lib" /usr/lib && exec "$@"'
+"""A shell's: runs a command to which unpacked libraries are where they would be installed, as nobody else sees it."""
 
 POSTFIX_MAIN = """compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -188,6 +229,35 @@ def exim(folder: Path, *, chunking: bool = True) -> Iterator[int]:
     fields = {"folder": folder, "port": port, "owner": OWNER, "start": start}
     config.write_text(EXIM.format(chunking="*" if chunking else "", **fields))
     with running([str(start), "-bdf", "-C", str(config)], port, folder / "output", environment()):
+        yield port
+
+
+def overlaid() -> list[str]:
+    """What to put before a command that looks for its modules where they would be installed; without it a skip."""
+    command = ["unshare", "--mount", "sh", "-c", OVERLAID, str(CACHE / "usr/lib")]
+    try:
+        tried = subprocess.run([*command, "true"], capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("Dovecot's modules need a mount of their own: there is no unshare here")
+    if tried.returncode:
+        pytest.skip(f"Dovecot's modules need a mount of their own: {tried.stderr.strip()}")
+    return command
+
+
+@contextmanager
+def dovecot(folder: Path, *users: str) -> Iterator[int]:
+    """Dovecot's LMTP server on a port and on ``folder/lmtp``; mail to one of *users* goes to ``folder/mail/USER``."""
+    master, doveconf, port = program("dovecot"), program("doveconf"), free_port()
+    give(folder)
+    give(folder / "mail")
+    (folder / "users").write_text("".join(f"{user}:{{PLAIN}}x::::{folder}::\n" for user in users))
+    config = folder / "dovecot.conf"
+    config.write_text(DOVECOT.format(folder=folder, port=port, owner=OWNER))
+    env = environment()
+    env["LD_LIBRARY_PATH"] = f"/usr/lib/dovecot:{env['LD_LIBRARY_PATH']}"
+    # dovecot itself would look for doveconf where it is installed
+    command = [*overlaid(), doveconf, "-f", "service=master", "-c", str(config), "-e", master, "-F"]
+    with running(command, port, folder / "output", env):
         yield port
 
 

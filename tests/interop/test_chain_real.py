@@ -1,4 +1,4 @@
-"""Through this host to servers that others wrote: within TLS to Postfix and Exim."""
+"""Through this host to servers that others wrote: within TLS to Postfix and Exim, by LMTP to Dovecot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from host import running
-from mail_servers import CERTIFICATES, exim, needs_root, postfix
+from mail_servers import CERTIFICATES, dovecot, exim, needs_root, postfix
 from test_relay_real import BODIES as ALL_BODIES
 from test_relay_real import HEADERS, RELAY, delivered, send
 
@@ -45,6 +45,13 @@ def check(messages: list[bytes], body: str, received: int) -> None:
     content = HEADERS + BODIES[body]
     (message,) = (message for message in messages if message.endswith(content))
     assert message.removesuffix(content).count(b"Received: ") == received
+
+
+def refused(folder: Path) -> dict[str, str]:
+    """Local parts of the messages that failed for good, as the mainlog has them, and with which codes."""
+    lines = [line.split("@") for line in (folder / "mainlog").read_text().splitlines()]
+    local_parts = {line[1]: line[5] for line in lines if line[4:5] == ["R"]}
+    return {local_parts[line[1]]: line[13][:9] for line in lines if line[4:5] == ["P"]}
 
 
 def config(folder: Path, gateway: object, more: str = "") -> str:
@@ -85,3 +92,21 @@ def test_to_exim_without_chunking(own_folder: Path) -> None:
     for body in BODIES:
         check(messages, body, received=2)
     assert " K " not in (end / "mainlog").read_text()
+
+
+@pytest.mark.parametrize("way", ["port", "socket"])
+def test_by_lmtp_to_dovecot(own_folder: Path, way: str) -> None:
+    """One transaction has an answer for each recipient: those it knows get it, the others are told of at once."""
+    folder, end = own_folder / "relay", own_folder / "dovecot"
+    known = [f"{name}-{body}" for name in ("one", "two") for body in BODIES]
+    with dovecot(end, *known) as port:
+        gateway = end / "lmtp" if way == "socket" else "127.0.0.1"
+        options = f"Delivery_Method = LMTP LMTP_Port = {port} Generate_Bounces = false"
+        with running(folder, config(folder, gateway, options)) as host:
+            for body in BODIES:
+                send(host.port, BODIES[body], f"one-{body}", f"nobody-{body}", f"two-{body}")
+            for body in BODIES:
+                for name in ("one", "two"):
+                    check(arrived(end / "mail" / f"{name}-{body}", 1), body, received=2)
+            delivered(folder, len(known))
+    assert refused(folder) == {f"nobody-{body}": "550 5.1.1" for body in BODIES}

@@ -244,13 +244,25 @@ class Client:
         if reply.code == 421 and asked is not Asked.QUIT:
             self._leave(reply)
             return
-        verdict = Verdict(reply, asked.value.stage)
-        step = asked.value.steps.get(reply.code // 100)
+        question = asked.value
+        verdict = Verdict(reply, question.stage)
+        step = question.steps.get(reply.code // 100)
         if step is None:
             self._fail(Fault.OUT_OF_PLACE)
             return
         self._outstanding.popleft()
-        match step:
+        match step:  # those of every transaction first
+            case Step.RECIPIENT_TAKEN:
+                self._go_on()
+            case Step.SENDER_TAKEN:
+                self._unfinished = True
+                self._go_on()
+            case Step.CONTENT:
+                self._want_content(Stuffing())
+            case Step.DECIDED:
+                self._unfinished = self._unfinished and asked is not Asked.CONTENT
+                self._decide(verdict)
+                self._go_on()
             case Step.HELLO:
                 self._hello()
             case Step.HELLO_SIMPLY:
@@ -278,24 +290,13 @@ class Client:
             case Step.GO_ON:
                 self._unfinished = False
                 self._go_on()
-            case Step.SENDER_TAKEN:
-                self._unfinished = True
-                self._go_on()
             case Step.SENDER_REFUSED:
                 self._decide(verdict)
                 self._pending.clear()
                 self._go_on()
-            case Step.RECIPIENT_TAKEN:
-                self._go_on()
             case Step.RECIPIENT_DECIDED:
                 self._unfinished = self._unfinished and asked is Asked.RCPT
                 self._verdicts[place] = self._verdicts[place] or verdict
-                self._go_on()
-            case Step.CONTENT:
-                self._want_content(Stuffing())
-            case Step.DECIDED:
-                self._unfinished = self._unfinished and asked is not Asked.CONTENT
-                self._decide(verdict)
                 self._go_on()
             case Step.END:
                 self._quit(verdict)

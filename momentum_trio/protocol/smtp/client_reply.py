@@ -15,6 +15,10 @@ REPLY_LINE_OCTETS_MAX: Final = 2048
 REPLY_LINES_MAX: Final = 100
 """Most lines of one reply; real ones to EHLO have some twenty."""
 
+KNOWN_MAX: Final = 16
+KNOWN_OCTETS_MAX: Final = 64
+"""Short replies that are remembered: a server says the same again and again."""
+
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245])\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")  # RFC 3463 section 2
 
@@ -34,10 +38,11 @@ class Replies:
     """Octets in, replies out. Cuts do not show. At most one reply of REPLY_LINES_MAX lines is held between two calls of
     ``receive``, once ``next`` has returned None."""
 
-    __slots__ = ("_code", "_lines", "_texts")
+    __slots__ = ("_code", "_known", "_lines", "_texts")
 
     def __init__(self) -> None:
         self._lines = Lines(REPLY_LINE_OCTETS_MAX)
+        self._known: dict[bytes, Reply] = {}  # of one line, by that
         self._code = b""
         self._texts: list[str] = []  # of the reply whose last line is still to come
 
@@ -60,6 +65,8 @@ class Replies:
         while (line := self._lines.line()) is not None:
             if isinstance(line, TooLong):
                 return Fault.LINE_TOO_LONG
+            if not self._texts and (known := self._known.get(line)) is not None:
+                return known
             match = _LINE.fullmatch(line)
             if match is None:
                 return Fault.NO_CODE
@@ -69,10 +76,18 @@ class Replies:
             self._code = code
             self._texts.append(shown(text or b""))
             if mark != b"-":
-                return self._whole()
+                return self._remembered(line) if len(self._texts) == 1 else self._whole()
             if len(self._texts) == REPLY_LINES_MAX:
                 return Fault.TOO_MANY_LINES
         return None
+
+    def _remembered(self, line: bytes) -> Reply:
+        reply = self._whole()
+        if len(line) <= KNOWN_OCTETS_MAX:
+            if len(self._known) == KNOWN_MAX:
+                self._known.clear()
+            self._known[line] = reply
+        return reply
 
     def _whole(self) -> Reply:
         texts, self._texts = self._texts, []

@@ -8,7 +8,7 @@ from test_client_dialogues import BANNER, CONTENT, HELLO, ONE, PIPE, TERMS, spok
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_event import ContentWanted, Ready
-from momentum_trio.protocol.smtp.client_reply import REPLY_LINE_OCTETS_MAX, REPLY_LINES_MAX, Fault, Replies
+from momentum_trio.protocol.smtp.client_reply import KNOWN_MAX, REPLY_LINE_OCTETS_MAX, REPLY_LINES_MAX, Fault, Replies
 from momentum_trio.protocol.smtp.strategies import speak
 
 LONGEST = b"250 " + b"x" * (REPLY_LINE_OCTETS_MAX - 6) + b"\r\n"
@@ -43,6 +43,24 @@ def test_faults_of_form(octets: bytes, fault: Fault) -> None:
     assert conversation.client.closed
     (verdict,) = conversation.verdicts[0]
     assert str(verdict.reply) == f"451 4.5.0 [internal] protocol error: {fault.value}"
+
+
+SAID = (b"250 a\r\n", b"250-a\r\n250 a\r\n", b"250-b\r\n250 a\r\n", b"550 a\r\n", b"550 5.1.1 a\r\n")
+SAID_LATER = (*SAID, b"250-a\r\n550 a\r\n")
+OTHERS = [b"250 %d\r\n" % n for n in range(2 * KNOWN_MAX)]
+
+
+@pytest.mark.parametrize("second", SAID_LATER)
+@pytest.mark.parametrize("first", SAID)
+@pytest.mark.parametrize("others", [[], OTHERS])
+def test_what_was_said_before_changes_no_reply(first: bytes, others: list[bytes], second: bytes) -> None:
+    fresh, used = Replies(), Replies()
+    for octets in (first, *others, first):
+        used.receive(octets)
+        assert isinstance(used.next(), Reply)
+    fresh.receive(second)
+    used.receive(second)
+    assert used.next() == fresh.next()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""``fail domain``: mail is given up, and its senders are told unless it is to be quiet."""
+
+from __future__ import annotations
+
+from momentum_trio.console.command import Answer, Command, Request, failure
+
+QUIET = "quiet"
+
+
+async def _fail(request: Request) -> Answer:
+    words = request.rest.split()
+    quiet = QUIET if len(words) > 1 and words[0].lower() == QUIET else ""
+    if len(words) != 1 + bool(quiet):
+        return failure(f"usage: {FAIL.synopsis}")
+    return await request.administration.ask_mail("fail domain", ("all", quiet, words[-1].lower(), ""))
+
+
+async def _binding_fail(request: Request) -> Answer:
+    words = request.rest.split(maxsplit=3)
+    quiet = QUIET if len(words) > 2 and words[0].lower() == QUIET else ""
+    words = request.rest.split(maxsplit=2 + bool(quiet))[bool(quiet) :]
+    if len(words) < 2:
+        return failure(f"usage: {BINDING_FAIL.synopsis}")
+    binding, domain, *message = words
+    return await request.administration.ask_mail("fail domain", (binding, quiet, domain.lower(), *(message or [""])))
+
+
+FAIL = Command(
+    ("fail", "domain"),
+    "Give up all messages of a domain, or of all domains.",
+    _fail,
+    arguments="[quiet] DOMAIN|all",
+    help="Their senders are told, unless it is quiet. Messages that are being delivered are left alone.",
+    candidates=lambda request: () if request.rest.strip().lower() not in ("", QUIET) else ("all", QUIET),
+)
+BINDING_FAIL = Command(
+    ("binding", "fail", "domain"),
+    "Give up all messages of a domain, or of all domains, in one binding.",
+    _binding_fail,
+    arguments="[quiet] BINDING DOMAIN|all [MESSAGE]",
+    help="MESSAGE is the reason in the log and in what senders are told; 554 is put before it if it has no such code.",
+    candidates=lambda request: () if request.rest else (QUIET,),
+)
