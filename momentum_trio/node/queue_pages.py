@@ -71,7 +71,7 @@ def _more(count: int) -> list[str]:
 
 def mailq(counted: Mapping[tuple[str, str, str], Count], limit: int) -> Said:
     """The queues by binding group and binding, *limit* of them."""
-    keys = sorted(counted)[:limit]
+    keys = sorted(counted)[: min(limit, ROWS_MAX)]
     head = f"{'Group/Binding':<{MAILQ_DOMAIN_END - 6}}Domain{'AQ':>8}{'DQ':>8}"
     rows = [_queue(key, counted[key]) for key in keys]
     data: list[Data] = [

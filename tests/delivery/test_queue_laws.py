@@ -27,7 +27,7 @@ from momentum_trio.limits.local import LocalState
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.path import split
 from momentum_trio.spool.fault import SpoolFull
-from momentum_trio.spool.message import Batch, Message
+from momentum_trio.spool.message import Batch, Conclusion, Message
 
 OUTCOMES: Sequence[Outcome] = (Delivered("192.0.2.1"), Delivered(), Deferred("451 a"), Bounced("550 b"))
 
@@ -283,3 +283,22 @@ async def _do(world: World, step: tuple[Any, ...]) -> None:
             await world.restart()
         case ("full", full):
             world.spool.full = full
+
+
+def test_mail_whose_failing_is_given_up_midway_has_its_turn_again() -> None:
+    async def main() -> None:
+        fate = Fate(outcomes=[Deferred("451 a")])
+        world = World(fate, MemorySpool(), generations({"": BASE | {"Delivery_Method": "MAILDIR"}}))
+        async with trio.open_nursery() as nursery:
+            world.nursery = nursery
+            await world.begin()
+            world.queue.take(world.spool.receive("1@0.example"))
+            await trio.sleep(5)
+            assert world.queue.delayed == 1  # its envelope is in the spool alone
+            await world.operate("fail", 0, 0.0)
+            assert not world.spool.concluded
+            await trio.sleep(1)
+            assert list(world.spool.concluded.values()) == [Conclusion.DELIVERED]
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
