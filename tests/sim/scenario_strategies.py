@@ -38,8 +38,9 @@ from sim.scenario_options import CONFIG_AT, EXTENSIONS, FAULTS
 SOURCE = "work/drawn.sim"
 TREE: dict[str, bytes] = {  # the real files there are
     "work/prod/ecelerity.conf": b'include "conf.d"\nControl_Listener { Listen "/run/ec/2025" { } }\n',
-    "work/prod/conf.d/names.conf": b"Hostname = mx.example.com\n",
-    "work/small.conf": b"# nothing\n",
+    "work/prod/conf.d/names.conf": b"Hostname = mx.example.com\nDelivery_Method = BLACKHOLE\n",
+    "work/small.conf": b"Delivery_Method = BLACKHOLE\n",
+    "work/by_mx.conf": b"# nothing\n",
     "work/certs/mx.pem": b"-----\x00\xff",
 }
 PRODUCTS = {  # config_source: the files it brings, by path beside it, and folders
@@ -160,7 +161,7 @@ def _hosts(draw: DrawFn, name: str, number: int) -> HostPlan:
                 at = config if real == f"work/{source}" else f"{config.rpartition('/')[0]}/{path}"
                 files[at], sources[at] = TREE[real], ""
         else:
-            files[config] = b"Hostname = mx.example.com\n"
+            files[config] = b"Hostname = mx.example.com\nDelivery_Method = BLACKHOLE\n"
     return HostPlan(
         name=name,
         addresses=addresses,
