@@ -107,7 +107,7 @@ MAIL = 'from = "c" to = "mx:25" recipients = "a@b.example"'
         (HOSTS + "Host mx { File /a { text = x from = y } } }", "File: expected one of from, text and base64"),
         (HOSTS + "Host mx { File /a { from = y } } }", "from: 'work/y': no such file"),
         (HOSTS + "Host mx { File /a { base64 = '?' } } }", "base64: expected base64"),
-        (HOSTS.replace("small", "by_mx") + f"Mail m {{ {MAIL} }} }}", "recipients: no name of this world is 'b.example', and"),
+        (HOSTS.replace("small", "by_mx") + f"Mail m {{ {MAIL} }} }}", "no name of this world is 'b.example', and"),
         (HOSTS + "Name a.example { mx = mx } }", "mx: 'mx': "),
         (HOSTS + "Name a.example { records = 'A 10.0.0' } }", "records: 'A 10.0.0': "),
         (HOSTS + "Host c { offers = DSN } }", "offers: a client is no sink"),
