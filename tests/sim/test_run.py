@@ -74,8 +74,8 @@ def test_every_mail_arrives_where_it_was_sent_to() -> None:
     assert evidence.drained_after_seconds == pytest.approx(0.0)
     assert evidence.leftover == evidence.baseline
     assert evidence.baseline["mx"]["tasks"] > 1
-    ((host, _, in_use, live),) = evidence.spool_octets
-    assert host == "mx"
+    assert {host for host, _, _, _ in evidence.spool_octets} == {"mx"}
+    _, _, in_use, live = evidence.spool_octets[-1]
     assert live == 0
     assert in_use > 0
 
