@@ -59,6 +59,16 @@ def test_mail_alone_and_beside_other_mail() -> None:
     assert found.fair
 
 
+def test_healthy_domains_are_as_fast_beside_dead_slow_and_moody_ones() -> None:
+    scenario = read(str(SCENARIOS / "domains.sim"))
+    scenario = replace(scenario, loads=tuple(replace(load, count=load.count // 12) for load in scenario.loads))
+    found = fairness(scenario, 1, "healthy")
+    assert [result.verdict for result in found.results] == [Verdict.HELD] * 2
+    assert found.beside.deliveries == 116
+    assert found.others.drained > 5 * found.beside.drained
+    assert found.fair
+
+
 def test_what_is_slower_beside_other_mail_is_not_fair() -> None:
     alone = Pace(100, 5, 60.0, 0.1, 2.0)
     results = (run(replace(read(str(SCENARIOS / "one_host.sim")), loads=(), faults=()), 1),) * 2

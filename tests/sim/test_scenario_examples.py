@@ -36,6 +36,9 @@ def test_the_swarm_draws_from_every_kind_of_fault() -> None:
     scenario = read(str(FOLDER / "mail_flow.sim"))
     assert scenario.swarm is not None
     assert {*scenario.swarm.kinds} == {*FaultKind} - {FaultKind.CONSOLE} - NAME_FAULTS
+    delivery = read(str(FOLDER / "delivery.sim")).swarm
+    assert delivery is not None
+    assert {*delivery.kinds} >= NAME_FAULTS
     assert len(draw(scenario, 3).mails) == sum(load.count for load in scenario.loads)
 
 
@@ -56,7 +59,7 @@ def test_relaying_depends_on_the_most_specific_block() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("name", ["crowd", "late_sync", "old_mail", "relay_chain"])
+@pytest.mark.parametrize("name", ["crowd", "delivery", "late_sync", "old_mail", "relay_chain"])
 def test_some_seeds_of_it_hold(name: str, seed: int) -> None:
     result = run(read(str(FOLDER / f"{name}.sim")), seed)
     assert result.verdict is Verdict.HELD, result.violations
