@@ -3,8 +3,8 @@
 Given a concrete scenario, its seed and the invariant it broke, simpler scenarios are tried one after the other, and one
 that breaks the *same* invariant takes the place of what was there. Because taking something away shifts the order in
 which everything else happens, each candidate is tried under several schedule seeds. It knows the domain: quiet links,
-fewer faults, fewer messages, fewer hosts, faults mended early, round times, small letters with one recipient. Nothing
-is random: the same failure shrinks to the same scenario.
+fewer faults, fewer messages, fewer hosts, plainer ones, faults mended early, round times, small letters with one
+recipient. Nothing is random: the same failure shrinks to the same scenario.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ from typing import TypeVar
 
 from .evidence import Result, Verdict
 from .kernel import SimulationFailure
-from .scenario import Expect, Fault, FaultKind, HostPlan, Leaving, LinkPlan, Mail, NamePlan, Program, Scenario
+from .scenario import (
+    Behaviour,
+    Expect,
+    Fault,
+    FaultKind,
+    HostPlan,
+    Leaving,
+    LinkPlan,
+    Mail,
+    NamePlan,
+    Program,
+    Scenario,
+)
 
 T = TypeVar("T")
 
@@ -331,6 +343,21 @@ def _fewer_hosts(search: _Search) -> None:
         search.first_of(each for each in _merged(search.best, host) if search.sensible(each[0]))
 
 
+def _plainer_sinks(search: _Search) -> None:
+    """Sinks that behave in fewer ways."""
+    for name in [host.name for host in search.best.hosts if host.sink.behaviours]:
+        for behaviour in search.best.host(name).sink.behaviours:
+            search.try_(_without_behaviour(search.best, name, behaviour), f"{name} without {behaviour.name}")
+
+
+def _without_behaviour(scenario: Scenario, name: str, behaviour: Behaviour) -> Scenario:
+    def plainer(host: HostPlan) -> HostPlan:
+        left = tuple([each for each in host.sink.behaviours if each != behaviour])
+        return host if host.name != name else replace(host, sink=replace(host.sink, behaviours=left))
+
+    return replace(scenario, hosts=tuple([plainer(host) for host in scenario.hosts]))
+
+
 def without_host(scenario: Scenario, name: str) -> Scenario:
     """*scenario* without that host and everything that mentions it, by name or address."""
     expect, names = scenario.expect, (name, *scenario.host(name).addresses)
@@ -469,6 +496,7 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _a_mail_and_a_rotten_one,
     _fewer_mails,
     _fewer_hosts,
+    _plainer_sinks,
     _shorter_times,
     _smaller_mails,
     _plain_expectation,

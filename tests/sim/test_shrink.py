@@ -9,7 +9,20 @@ import pytest
 
 from sim.evidence import Result, Verdict, Violation
 from sim.kernel import SimulationFailure
-from sim.scenario import Fault, FaultKind, HostPlan, LinkPlan, Load, Mail, NamePlan, Program, Scenario
+from sim.scenario import (
+    Behaviour,
+    Fault,
+    FaultKind,
+    HostPlan,
+    LinkPlan,
+    Load,
+    Mail,
+    NamePlan,
+    Program,
+    Scenario,
+    SinkPlan,
+    Turn,
+)
 from sim.shrink import RUNS_MAX, SCHEDULE_SEEDS, NotBroken, Shrunk, shrink, size
 
 LOST = "no_accepted_lost"
@@ -259,3 +272,14 @@ def test_nondeterminism_is_noticed_at_the_end() -> None:
 
 def test_size_in_words() -> None:
     assert size(scenario(1, 2)) == "1 fault, 2 messages, 5 hosts"
+
+
+def test_a_sink_keeps_the_behaviours_that_matter_alone() -> None:
+    moody = SinkPlan(behaviours=tuple(Behaviour(name, Turn.RCPT, reply="450 no") for name in ("one", "two", "three")))
+    hosts = tuple(replace(host, sink=moody) if host.name == "away" else host for host in HOSTS)
+
+    def fails(candidate: Scenario, seed: int) -> bool:
+        return any(each.name == "two" for host in candidate.hosts for each in host.sink.behaviours)
+
+    shrunk = shrink(replace(scenario(), hosts=hosts), 1, LOST, runs_as(fails))
+    assert [each.name for host in shrunk.scenario.hosts for each in host.sink.behaviours] == ["two"]
