@@ -13,7 +13,7 @@ from .scenario import Fault, Mail, Scenario
 
 if TYPE_CHECKING:
     from .dsn import Report
-    from .sink import Heard
+    from .heard import Heard
     from .world import World
 
 

@@ -18,8 +18,8 @@ from momentum_trio.mail.bounce_class import classify
 from momentum_trio.mail.record import Delivered, Failed, Received, Record
 
 from ..evidence import Evidence, Struck, Violation
+from ..heard import Heard
 from ..scenario import FaultKind, Program, Turn
-from ..sink import Heard
 from .configuration import root_of, words
 from .custody import DISK_FAULTS, POWER_FAULTS, address, overlaps, strikes
 from .timed import timed

@@ -20,9 +20,9 @@ from sim.checks.retried_in_time import retried_in_time
 from sim.checks.throttled import throttled
 from sim.dsn import Report, is_report, read_report
 from sim.evidence import Arrived, Evidence, Struck
+from sim.heard import Heard
 from sim.letter import content_of
 from sim.scenario import Behaviour, Expect, FaultKind, HostPlan, Mail, NamePlan, Program, SinkPlan, Turn
-from sim.sink import Heard
 
 NO = "550 5.1.1 no such user"
 SENDER = "sender@client.example"

@@ -11,9 +11,10 @@ from small_scenario import SCENARIO, mails
 from momentum_trio.machine import Machine
 from sim import World
 from sim.evidence import Evidence, Told, Verdict
+from sim.heard import Heard
 from sim.run import run
 from sim.scenario import Behaviour, Mail, Scenario, SinkPlan, Turn, Way
-from sim.sink import Heard, run_sink
+from sim.sink import run_sink
 
 
 def with_sink(plan: SinkPlan, *sent: Mail) -> Scenario:
