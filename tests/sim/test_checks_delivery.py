@@ -12,6 +12,7 @@ from momentum_trio.log import mainlog
 from momentum_trio.mail.record import Delivered, Failed, Received, Record
 from sim.checks.best_mx_first import best_mx_first
 from sim.checks.bounced_once import bounced_once
+from sim.checks.envelope_kept import envelope_kept
 from sim.checks.logs_agree import logs_agree
 from sim.checks.no_accepted_lost import no_accepted_lost
 from sim.checks.no_bounce_of_a_bounce import no_bounce_of_a_bounce
@@ -280,3 +281,18 @@ LINES = [line(record) for record in RECORDS]
 )
 def test_every_line_of_the_log_is_what_happened(found: Evidence, count: int) -> None:
     assert len(list(logs_agree(found))) == count
+
+
+def test_what_the_sender_wants_to_hear_goes_along() -> None:
+    mail = replace(MAIL_ONE, notify="NEVER")
+    for parameters, offers, count in (
+        ("NOTIFY=NEVER", ("DSN",), 0),
+        ("", ("DSN",), 1),
+        ("NOTIFY=FAILURE", ("DSN",), 1),
+        ("", (), 0),
+    ):
+        stored = replace(heard(Turn.STORED, "250 OK", mail="one"), parameters=parameters)
+        found = evidence(attempt(mail), heard=[stored])
+        sink = replace(found.scenario.host("sink"), sink=SinkPlan(offers=offers))
+        found.scenario = replace(found.scenario, hosts=(*found.scenario.hosts[:2], sink))
+        assert len(list(envelope_kept(found))) == count
