@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from momentum_trio.log.parse import Entry
 from momentum_trio.log.parse_bouncelog import Bounce, bouncelog_entry
 from momentum_trio.log.parse_mainlog import Delivery, Failure, Reception, mainlog_entry
 from momentum_trio.log.reading import Unreadable
-from momentum_trio.mail.bounce_class import classify
+from momentum_trio.log.said import said, said_in_bouncelog
 from momentum_trio.mail.record import Delivered, Failed, Received, Record
 
 from ..evidence import Evidence, Struck, Violation
@@ -32,7 +33,8 @@ OWN_WORDS = "[internal]"  # in a reason that no server said
 
 _ENDS = POWER_FAULTS | {FaultKind.KILL, FaultKind.STOP, FaultKind.CONSOLE}
 
-Line: TypeAlias = Reception | Delivery | Failure | Bounce
+
+Line: TypeAlias = Reception | Delivery | Failure | Bounce  # of records; heartbeats are not judged
 
 
 def logs_agree(evidence: Evidence) -> Iterator[Violation]:
@@ -46,7 +48,7 @@ def logs_agree(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _of_host(evidence: Evidence, host: str, log: Log, text: str) -> Iterator[Violation]:
-    published: dict[Line, list[float]] = {}
+    published: dict[Entry, list[float]] = {}
     for life, record, at in timed(evidence):
         if life.host.name == host and (line := log.line_of(record)) is not None:
             published.setdefault(line, []).append(at)
@@ -56,7 +58,7 @@ def _of_host(evidence: Evidence, host: str, log: Log, text: str) -> Iterator[Vio
     tears = any(strikes(evidence, POWER_FAULTS | DISK_FAULTS, host))  # out of a line, or many, what was not synced
     if not tears and len(torn) + bool(rest) > sum(1 for _ in strikes(evidence, _ENDS, host)):
         yield _violation(host, f"{len(torn)} lines of the {log.option} cannot be read: {torn[:1] or rest!r}")
-    found = Counter(entry for entry in entries if isinstance(entry, Line))
+    found: Counter[Entry] = Counter(entry for entry in entries if isinstance(entry, Line))
     extra = [line for line, count in found.items() if count > len(published.get(line, ()))]
     for line in extra[: 0 if tears else SHOWN_MAX]:
         yield _violation(host, f"the {log.option} says what did not happen, or more often: {line}")
@@ -66,78 +68,14 @@ def _of_host(evidence: Evidence, host: str, log: Log, text: str) -> Iterator[Vio
         yield _violation(host, f"the {log.option} does not say: {line}", at)
 
 
-def line_of(record: Record) -> Line | None:
+def line_of(record: Record) -> Entry | None:
     """What the mainlog is to say of *record*; None of what it does not tell."""
-    match record:
-        case Received():
-            return Reception(
-                int(record.at),
-                record.message_id,
-                record.batch_id,
-                record.connection_id,
-                record.forward_path,
-                record.reverse_path,
-                record.peer_address,
-                record.octets,
-                record.protocol,
-                record.binding_group,
-                record.binding,
-            )
-        case Delivered():
-            return Delivery(
-                int(record.at),
-                record.message_id,
-                record.batch_id,
-                record.connection_id,
-                False,
-                record.routing_domain,
-                record.octets,
-                record.binding_group,
-                record.binding,
-                record.retries,
-                float(f"{record.age_seconds:.3f}"),
-                record.peer_address,
-            )
-        case Failed():
-            return Failure(
-                int(record.at),
-                record.message_id,
-                record.batch_id,
-                record.connection_id,
-                record.permanent,
-                record.routing_domain,
-                record.octets,
-                record.binding_group,
-                record.binding,
-                record.stage,
-                record.retries,
-                float(f"{record.age_seconds:.2f}"),
-                record.peer_address,
-                record.reason,
-            )
-    return None
+    return said(record) if isinstance(record, Received | Delivered | Failed) else None
 
 
-def bounce_of(record: Record) -> Bounce | None:
+def bounce_of(record: Record) -> Entry | None:
     """What the bouncelog is to say of *record*; None of what it does not tell."""
-    if not isinstance(record, Failed):
-        return None
-    return Bounce(
-        int(record.received_at),
-        record.message_id,
-        record.batch_id,
-        record.connection_id,
-        not record.permanent,
-        record.forward_path,
-        record.reverse_path,
-        record.binding_group,
-        record.binding,
-        record.stage,
-        int(classify(record.reason)),
-        record.message_octets,
-        record.peer_address,
-        record.reason,
-    )
+    return said_in_bouncelog(record) if isinstance(record, Failed) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +84,7 @@ class Log:
 
     option: str
     read: Callable[[str], object]
-    line_of: Callable[[Record], Line | None]
+    line_of: Callable[[Record], Entry | None]
 
 
 LOGS = (Log("mainlog", mainlog_entry, line_of), Log("bouncelog", bouncelog_entry, bounce_of))
