@@ -104,6 +104,31 @@ class Road:
 
         return self.world.run(main)
 
+    def deliver_while_parted(self) -> list[Outcome]:
+        """What comes of LARGE over a slow way that is cut in the middle of it, and mended when it is too late."""
+        batch = self.accept("bob@d", content=LARGE)
+        between = self.world.link(self.mx, self.sink)
+        for path in between:
+            path.octets_per_second = 100_000
+
+        async def story() -> list[Outcome]:
+            outcomes: list[Outcome] = []
+
+            async def attempt() -> None:
+                outcomes.extend(await self.attempt(self.attempts(batch)))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(attempt)
+                await trio.sleep(5)
+                for path in between:
+                    path.blocked = True
+            for path in between:
+                path.blocked = False
+            await trio.sleep(300)
+            return outcomes
+
+        return self.run(story)
+
 
 def test_a_batch_goes_in_one_transaction_over_one_connection() -> None:
     road = Road(short=0.3)
@@ -248,27 +273,7 @@ def test_a_server_that_reads_no_more_content() -> None:
 
 def test_a_partition_in_the_middle_of_content_delivers_nothing_half() -> None:
     road = Road(options={"Body_Timeout": "50"})
-    batch = road.accept("bob@d", content=LARGE)
-    for path in road.world.link(road.mx, road.sink):
-        path.octets_per_second = 100_000
-
-    async def story() -> list[Outcome]:
-        async with trio.open_nursery() as nursery:
-            outcomes: list[Outcome] = []
-
-            async def attempt() -> None:
-                outcomes.extend(await road.attempt(road.attempts(batch)))
-
-            nursery.start_soon(attempt)
-            await trio.sleep(5)
-            for path in road.world.link(road.mx, road.sink):
-                path.blocked = True
-        for path in road.world.link(road.mx, road.sink):
-            path.blocked = False
-        await trio.sleep(300)
-        return outcomes
-
-    (outcome,) = road.run(story)
+    (outcome,) = road.deliver_while_parted()
     assert isinstance(outcome, Deferred)
     assert outcome.stage is Stage.SENDING_BODY
     assert road.server.taken == []

@@ -126,27 +126,7 @@ def test_silence_within_tls() -> None:
 
 def test_a_partition_in_the_middle_of_content_delivers_nothing_half() -> None:
     road = Secured(options={**REQUIRED, "Body_Timeout": "50"})
-    batch = road.accept("bob@d", content=LARGE)
-    for path in road.world.link(road.mx, road.sink):
-        path.octets_per_second = 100_000
-
-    async def story() -> list[Outcome]:
-        outcomes: list[Outcome] = []
-
-        async def attempt() -> None:
-            outcomes.extend(await road.attempt(road.attempts(batch)))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(attempt)
-            await trio.sleep(5)
-            for path in road.world.link(road.mx, road.sink):
-                path.blocked = True
-        for path in road.world.link(road.mx, road.sink):
-            path.blocked = False
-        await trio.sleep(300)
-        return outcomes
-
-    (outcome,) = road.run(story)
+    (outcome,) = road.deliver_while_parted()
     assert isinstance(outcome, Deferred)
     assert outcome.stage is Stage.SENDING_BODY
     assert 0 < outcome.octets < len(LARGE)
