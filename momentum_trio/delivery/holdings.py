@@ -229,7 +229,10 @@ class Holdings:
         more: list[Hand] = []
         lane, spool = hand.lane, self._spool
         while lane.ready.count and len(more) < count_max:
-            message = of_batch.get(spool.message_id(lane.ready.first))
+            try:
+                message = of_batch.get(spool.message_id(lane.ready.first))
+            except KeyError:  # lost: it is forgotten when its own turn comes
+                break
             if message is None:
                 break
             ticket = self.draw(lane)

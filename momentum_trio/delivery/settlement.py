@@ -136,13 +136,17 @@ class Settlement:
         return options.never_attempts_expired and lives_on(options, self._holdings.age(hand.ticket)) <= 0
 
     def keep_unread(self, unread: Sequence[Unread]) -> None:
-        """Messages whose envelope cannot be read wait for another retry: the operator may yet save them."""
+        """Messages whose envelope cannot be read wait for another retry: the operator may yet save them. Those that the
+        spool has lost are forgotten.
+        """
         for each in unread:
-            if isinstance(each.fault, KeyError):
-                self._panic(f"ticket {each.ticket} is not in custody: forgotten")
+            try:
+                message_id = self._spool.message_id(each.ticket)
+            except KeyError:
+                self._panic(f"a message for {each.lane.key[2]} is not in custody any more: forgotten")
                 self._holdings.leave(each.ticket)
                 continue
-            self._panic(f"message {self._spool.message_id(each.ticket)} cannot be read: {each.fault}")
+            self._panic(f"message {message_id} cannot be read: {each.fault}")
             wait = wait_seconds(self._route(each.lane).options, self._holdings.roster.attempts[each.ticket])
             self._holdings.delay(each.ticket, trio.current_time() + wait)
 

@@ -145,7 +145,7 @@ class QueueDesk:
     async def _showqueue(self, binding: str, domain: str, count_max: str, offset: str) -> Said:
         count = min(int(count_max), SHOWN_MAX)
         waiting = self._queue.census.tickets(which(binding, domain), int(offset), count)
-        named = [(word, ticket, self._spool.message_id(ticket)) for word, ticket in waiting]
+        named = [(word, ticket, message_id) for word, ticket in waiting if (message_id := self._name(ticket))]
         rows, data = list[str](), list[Data]()
         for word, ticket, message_id in named:
             held = await self._held(ticket, message_id)
@@ -153,6 +153,13 @@ class QueueDesk:
                 rows.append(message_pages.queue_row(word, message_id, held))
                 data.append(message_pages.queue_fields(word, message_id, held))
         return Said("\n".join(rows), data)
+
+    def _name(self, ticket: int) -> str:
+        """The message of *ticket*; empty where the spool has lost it and the queue does not know that yet."""
+        try:
+            return self._spool.message_id(ticket)
+        except KeyError:
+            return ""
 
     async def _held(self, ticket: int, message_id: str) -> Held | None:
         """The message of that name, unless it was concluded meanwhile and its ticket is another's, or none's."""

@@ -110,5 +110,5 @@ class Compaction:
     async def _lose(self, slot: Slot, file: File) -> None:
         name = f"{slot.segment.path.rpartition('/')[2]}-{slot.place:x}"
         await self._quarantine.keep(name, file, slot.place, slot.place + slot.frame_octets)
-        self._ledger.remove(slot.row)
+        self._ledger.lose(slot.row)
         self._report(f"spool: batch {slot.batch_id} is damaged and lost; its octets are kept in quarantine as {name}")

@@ -151,6 +151,14 @@ class Ledger:
             self._release(ticket)
         return self._remove(row)
 
+    def lose(self, row: int) -> Gone:
+        """The same of one whose record is damaged. Nobody asked for that: who holds its tickets does not know of it
+        yet, so that they are given to no other message.
+        """
+        for ticket in list(self.open(row)):
+            self._unlink(ticket)
+        return self._remove(row)
+
     def _remove(self, row: int) -> Gone:
         """One without messages."""
         self._take_out(row)
@@ -236,7 +244,12 @@ class Ledger:
         return ticket
 
     def _release(self, ticket: int) -> None:
-        """Its custody ended: take it out of the list of its batch."""
+        """Its custody ended: the ticket may be another's."""
+        self._unlink(ticket)
+        self.messages.release(ticket)
+
+    def _unlink(self, ticket: int) -> None:
+        """Take it out of the list of its batch."""
         columns, row = self.messages, self.messages.batch[ticket]
         before, following = columns.before[ticket], columns.following[ticket]
         if before == NONE:
@@ -251,7 +264,6 @@ class Ledger:
         if columns.reason[ticket]:
             self._reasons.drop(columns.reason[ticket])
         columns.batch[ticket] = NONE
-        columns.release(ticket)
 
     def holds(self, ticket: int) -> bool:
         """Whether it is the ticket of a message in custody."""

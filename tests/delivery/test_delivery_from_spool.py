@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -47,10 +47,13 @@ class Life:
 
 
 @asynccontextmanager
-async def life(disk: Disk, base: str, **options: str) -> AsyncIterator[Life]:
+async def life(
+    disk: Disk, base: str, *, late: Mapping[str, str] | None = None, segment_octets: int = 1 << 20, **options: str
+) -> AsyncIterator[Life]:
+    """*late*: options of late.example."""
     machine, _ = machine_with(disk)
-    tree = generations({"": OPTIONS | {"Maildir_Path": f"{base}/mail/%d/%l"} | options})
-    async with open_spool(machine, SpoolTerms(f"{base}/spool", force_fsync=True)) as spool:
+    tree = generations({"": OPTIONS | {"Maildir_Path": f"{base}/mail/%d/%l"} | options, "late.example": late or {}})
+    async with open_spool(machine, SpoolTerms(f"{base}/spool", segment_octets)) as spool:
         queue = Queue(machine, spool, tree, [Maildir(machine, spool, spool.terms.base), Blackhole()], LocalState("mx"))
         async with trio.open_nursery() as nursery:
             await nursery.start(queue.run)
@@ -97,6 +100,23 @@ async def test_what_is_not_delivered_outlives_a_restart(autojump_clock: object) 
         await trio.sleep(20)
         assert two.queue.delivered == 1
     assert len(store.files("/mail")) == 1
+
+
+async def test_what_the_spool_has_lost_is_forgotten_and_its_ticket_is_nobody_elses(autojump_clock: object) -> None:
+    store = SimStore()
+    async with life(store.mount(), "", late={"Delivery_Method": "ESMTP"}, segment_octets=4096) as one:
+        await one.accept("bob@late.example", content=b"rotten" * 50)
+        await trio.sleep(1)
+        assert one.queue.delayed == 1
+        [log] = store.files("/spool/log")
+        store.flip(log, store.octets(log).index(b"rottenrotten"))
+        for _ in range(60):
+            await one.accept("ann@example.com", content=b"m" * 500)
+            await trio.sleep(0.1)
+        assert log not in store.files("/spool/log")
+        assert (one.queue.delivered, one.queue.delayed) == (60, 1)
+        await trio.sleep(10)
+        assert (one.queue.active, one.queue.delayed, one.spool.batches_in_custody) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2, 3])

@@ -346,12 +346,21 @@ async def test_rot_met_by_compaction_goes_to_quarantine() -> None:
         rotten, sound = await submit(spool, b"rotten" * 50), await submit(spool, b"sound" * 50)
         [path] = store.files(f"{BASE}/log")
         store.flip(path, store.octets(path).index(b"rottenrotten"))
+        tickets = set[int]()
         for _ in range(60):
-            await deliver(spool, (await submit(spool, b"m" * 500)).batch)
+            receipt = await submit(spool, b"m" * 500)
+            tickets |= {*receipt.tickets}
+            await deliver(spool, receipt.batch)
         await trio.testing.wait_all_tasks_blocked()
         assert path not in store.files(f"{BASE}/log")
         assert any(rotten.batch.batch_id in text for text in world.errors())
         assert spool.batches_in_custody == 1
+        assert not tickets & {
+            *rotten.tickets,
+            *sound.tickets,
+        }  # whoever holds the ticket of what is lost has no other's
+        with pytest.raises(KeyError):
+            spool.message_id(rotten.tickets[0])
     assert await found(store) == {sound.batch.batch_id: b"sound" * 50}
 
 
