@@ -1,20 +1,23 @@
 """A spool's log is at most twice what lives in it, and two segments more, whenever the committer has nothing to do.
 
 Samples are taken at any moment, so that one of them alone may be above it: only what stays above it counts, or what is
-above it in the last sample of a host. While a fault strikes the host nothing can be copied forward.
+above it in the last sample of a host. While a fault strikes the host nothing can be copied forward. What a client has
+sent of a mail that is not in custody takes room too, and a client that left without a word may still be waited for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..evidence import Evidence, Violation
+from ..custodian import OVERHEAD_OCTETS
+from ..evidence import Evidence, Told, Violation
 from ..scenario import FaultKind, HostPlan
 from .configuration import root_of, words
 from .custody import overlaps, strikes
 
 NAME = "spool_size"
 SEGMENT_OCTETS = 64 * 1024 * 1024  # Spool_Segment_Size, where nobody sets it
+IDLE_SECONDS = 300.0  # Idle_Time, where nobody sets it
 SETTLING_SECONDS = 30.0  # the committer pauses for ten after a failure of the disk, and its groups take their time
 
 _DISTURBING = frozenset(FaultKind) - {FaultKind.CONSOLE, FaultKind.CLOCK_STEP}
@@ -24,10 +27,11 @@ def spool_size(evidence: Evidence) -> Iterator[Violation]:
     """One for each host whose log stayed too long for its mail."""
     for plan in evidence.scenario.hosts:
         samples = [sample[1:] for sample in evidence.spool_octets if sample[0] == plan.name]
-        segment = segment_octets(plan)
+        segment, idle_seconds = segment_octets(plan), float(next(words(root_of(plan), "idle_time"), IDLE_SECONDS))
         since: float | None = None
         for seconds, in_use, live in samples:
-            if in_use <= 2 * live + 2 * segment or _disturbed(evidence, plan.name, seconds):
+            most = 2 * live + 2 * segment + _coming(evidence, plan.name, seconds, idle_seconds)
+            if in_use <= most or _disturbed(evidence, plan.name, seconds):
                 since = None
                 continue
             since = seconds if since is None else since
@@ -40,6 +44,16 @@ def spool_size(evidence: Evidence) -> Iterator[Violation]:
 def segment_octets(plan: HostPlan) -> int:
     """How long a segment of the host's spool is."""
     return int(next(words(root_of(plan), "spool_segment_size"), SEGMENT_OCTETS))
+
+
+def _coming(evidence: Evidence, host: str, seconds: float, idle_seconds: float) -> int:
+    """Octets of the mails that sessions of *host* may have in hand at a time."""
+    return sum(
+        attempt.mail.octets + OVERHEAD_OCTETS
+        for attempt in evidence.attempts
+        if attempt.target_host == host
+        and attempt.began <= seconds <= attempt.ended + (0 if attempt.told is Told.ACCEPTED else idle_seconds)
+    )
 
 
 def _disturbed(evidence: Evidence, host: str, seconds: float) -> bool:

@@ -142,7 +142,7 @@ def test_a_refused_command_that_changed_something() -> None:
     assert "'B = 2' to 'B = 3'" in violation.text
 
 
-SMALL = CONFIG + "Spool_Segment_Size = 1000\n"
+SMALL = CONFIG + "Spool_Segment_Size = 1000 Idle_Time = 30\n"
 
 
 def sampled(*samples: tuple[float, int, int], kind: FaultKind = FaultKind.KILL, ended: float = 1.0) -> Evidence:
@@ -165,6 +165,17 @@ def sampled(*samples: tuple[float, int, int], kind: FaultKind = FaultKind.KILL, 
     ],
 )
 def test_the_law_of_the_spools_size(found: Evidence, count: int) -> None:
+    assert len(list(spool_size(found))) == count
+
+
+@pytest.mark.parametrize(
+    ("told", "at_seconds", "count"),
+    [(Told.UNKNOWN, 39.5, 0), (Told.UNKNOWN, 10.0, 1), (Told.ACCEPTED, 39.5, 1), (Told.DEFERRED, 73.0, 1)],
+)
+def test_what_a_client_has_sent_of_a_mail_takes_room(told: Told, at_seconds: float, count: int) -> None:
+    """From its first word until it is known to be gone, or the mail is in custody."""
+    found = sampled((42.0, 62_000, 0), (60.0, 62_000, 0), (72.0, 62_000, 0), (76.0, 0, 0))
+    found.attempts.append(attempt(replace(MAIL_ONE, octets=60_000), told, at=at_seconds))
     assert len(list(spool_size(found))) == count
 
 
