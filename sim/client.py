@@ -7,6 +7,7 @@ outside the simulated process (``Sender``), so that a killed client still gives 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ RECEIVE_OCTETS, REPLY_OCTETS_MAX = 4096, 65536
 SAID_MAX = 200  # of a reply, in the evidence
 NOBODY = "nobody answered"
 LEFT = "the client left"
+_ENVELOPE_ID = re.compile(r"[!-*,-<>-~]{1,100}")  # RFC 3461 section 4.4, nothing of it encoded
 END = b".\r\n"  # of a content, after its last line
 LEAVES_AFTER_MS = 8  # at most, the end of the content, where it leaves before the answer: some syncs of a disk
 
@@ -177,7 +179,9 @@ class Sender:
         """One mail transaction. Raises Gone or OSError when the connection is of no use any more."""
         owed.notifies = notifies
         wish = f" NOTIFY={owed.mail.notify}" if notifies and owed.mail.notify else ""
-        lines = [f"MAIL FROM:<{owed.mail.reverse_path}>", *(f"RCPT TO:<{path}>{wish}" for path in owed.left), "DATA"]
+        named = f" ENVID={owed.mail.name}" if notifies and _ENVELOPE_ID.fullmatch(owed.mail.name) else ""
+        mail = f"MAIL FROM:<{owed.mail.reverse_path}>{named}"
+        lines = [mail, *(f"RCPT TO:<{path}>{wish}" for path in owed.left), "DATA"]
         replies = await talk.ask_all(lines) if pipelining else await talk.ask_each(lines)
         answers = list(zip(owed.left, replies[1:], strict=False)) if replies[0].startswith("2") else []
         owed.accepted = tuple(path for path, reply in answers if reply.startswith("2"))

@@ -30,7 +30,8 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One notification. to: the mailbox it lies in. mail: the name of the mail it is about, from the part returned.
+    """One notification. to: the mailbox it lies in. mail: the name of the mail it is about, from the part returned, or
+    else from the envelope id (content that cannot be read is not returned).
 
     problem: why it is none of RFC 3464; empty when it is one. about_report: what it returns is a notification itself.
     reverse_path: of its envelope; None where that is not written.
@@ -64,6 +65,9 @@ def read_report(arrived: Arrived) -> Report:
     )
     text = b"" if returned is None else _octets(returned)
     mail, about_report = name_in(text) or "", is_report(text)
+
+    if not mail and len(parts) > 1 and (blocks := _messages(parts[1])):
+        mail = str(blocks[0].get("Original-Envelope-Id", "")).strip()
 
     def report(recipients: tuple[Reported, ...] = (), problem: str = "") -> Report:
         return Report(arrived, arrived.forward_path, mail, recipients, reverse_path, about_report, problem)
