@@ -40,6 +40,7 @@ def report(
     sender: str = "",
     copy: int = 0,
     returned: bytes | None = None,
+    envelope_id: str = "",
 ) -> Report:
     """A notification as it lies in a mailbox."""
     octets = content_of(mail) if returned is None else returned
@@ -48,7 +49,8 @@ def report(
         f"Return-Path: <{sender}>\r\nFrom: MAILER-DAEMON@mx.example.com\r\nTo: <{to}>\r\nMIME-Version: 1.0\r\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
         "--b\r\nContent-Type: text/plain\r\n\r\nIt failed.\r\n"
-        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.com\r\n"
+        f"{f'Original-Envelope-Id: {envelope_id}' if envelope_id else 'Arrival-Date: today'}\r\n\r\n"
         f"Final-Recipient: rfc822; {path}\r\nAction: {action}\r\nStatus: {status}\r\n"
         f"Diagnostic-Code: smtp; {said}\r\n\r\n"
         "--b\r\nContent-Type: text/rfc822-headers\r\n\r\n"
@@ -94,6 +96,13 @@ def test_a_notification_is_read() -> None:
     assert (read.mail, read.problem, read.reverse_path) == ("one", "", "")
     (reported,) = read.recipients
     assert (reported.address, reported.action, reported.status, reported.diagnostic) == (BOB, "failed", "5.1.1", NO)
+
+
+def test_what_a_notification_without_its_content_is_about() -> None:
+    nothing = b"Subject: nothing\r\n\r\n"
+    assert report(returned=nothing).mail == ""
+    assert report(returned=nothing, envelope_id="one").mail == "one"
+    assert report(envelope_id="another").mail == "one"
 
 
 def test_who_sent_what_failed_must_hear_of_it() -> None:
