@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from momentum_trio.machine.disk import Append, Close, Disk, File, MakeDirectory, Open, Size, Step, Truncate
+from momentum_trio.machine.disk import Append, Close, Disk, File, MakeDirectory, Open, Read, Size, Step, Truncate
 
 PENDING_OCTETS_MAX = 16 * 1024 * 1024
 FLUSH_LINES_MAX = 8192
@@ -29,7 +29,7 @@ class Destination:
         self._file: File | None = None
         self._size = 0
         self.is_to_reopen = False
-        self._torn = False
+        self._torn = False  # the file ends in the middle of a line
 
     def put(self, line: str) -> bool:
         """Queue *line*, which has no line end. False: it was dropped, the bound is reached."""
@@ -96,11 +96,12 @@ class Destination:
                 size = (await disk.perform(steps))[-1]
             except FileNotFoundError:
                 size = (await disk.perform([MakeDirectory(posixpath.dirname(self.path)), *steps]))[-1]
+            # an earlier life may have ended in the middle of a line
+            self._torn = size > 0 and await disk.perform([Read(file, size - 1, 1)]) != [b"\n"]
         except OSError:
             await _close(disk, file)
             raise
         self._file, self._size = file, size
-        self._torn = self._torn and size > 0
         return file
 
     async def _cut_back(self, disk: Disk, file: File) -> None:
@@ -109,7 +110,7 @@ class Destination:
             (size,) = await disk.perform([Size(file)])
             await disk.perform([Truncate(file, min(size, self._size))])
         except OSError:
-            self._torn = True  # a line may be half there: the next one begins after a line end
+            pass  # a line may be half there: seen when the file is opened again
         self._file = None
         await _close(disk, file)
 

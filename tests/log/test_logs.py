@@ -267,6 +267,19 @@ async def test_a_torn_line_that_cannot_be_cut_off_is_ended(autojump_clock: objec
         assert len(lines) == 3
 
 
+@pytest.mark.parametrize(("before", "lines"), [(b"a line\n", 2), (b"a line\na torn on", 3), (b"", 1)])
+async def test_the_first_line_of_a_life_stands_alone(before: bytes, lines: int, autojump_clock: object) -> None:
+    """The life before may have ended in the middle of one, with the power."""
+    store = SimStore()
+    store.put("/m", before)
+    async with house(store.mount(), options(mainlog="/m", rejectlog="", paniclog="", acctlog="", heartbeat="0")) as h:
+        h.publish(RECEIVED)
+        await trio.sleep(1)
+        written = store.octets("/m").decode().splitlines()
+    assert len(written) == lines
+    assert written[-1].split("@")[4] == "R"
+
+
 async def test_one_failing_log_does_not_stop_the_others(autojump_clock: object) -> None:
     store = SimStore()
     store.put("/file", b"")
