@@ -12,10 +12,11 @@ from momentum_trio.delivery.custody import unreadable
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_options import SmtpOptions
-from momentum_trio.delivery.smtp_wire import TlsWire, Wire
+from momentum_trio.delivery.smtp_wire import TlsWire
 from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
-from momentum_trio.limits.deadline import Deadline
+from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client import Client
@@ -49,6 +50,7 @@ class Conversation:
     def __init__(
         self,
         machine: Machine,
+        deadlines: Deadlines,
         socket: trio.socket.SocketType,
         place: Place,
         client: Client,
@@ -58,9 +60,10 @@ class Conversation:
     ) -> None:
         self._machine, self._socket, self._place, self._client = machine, socket, place, client
         self._demand, self._chain = demand, chain
-        self._wire: Wire = socket
+        self._wire: Wire = machine.wire(socket)
         self._patience = patience(options)
-        self._deadline = Deadline(self._patience[client.stage])
+        self._deadlines = deadlines
+        self._deadline = deadlines.after(math.inf)  # of what is underway
         self._content: OutgoingContent | None = None
         self._verdicts: tuple[Verdict, ...] = ()
         self._torn = False  # the connection takes no more octets
@@ -93,7 +96,7 @@ class Conversation:
     async def _converse(self) -> None:
         """Until an order is due, or the conversation is over."""
         client = self._client
-        deadline = self._deadline = Deadline(self._patience[client.stage])
+        deadline = self._deadline = self._deadlines.after(self._patience[client.stage])
         try:
             with deadline:
                 await self._hear()
@@ -195,8 +198,9 @@ class Conversation:
             while rest and not self._torn:
                 sent = await self._wire.send(rest)
                 self.octets_sent += sent
-                self._deadline.credit(sent)
                 rest = rest[sent:]
+                if rest or self._client.stage is Stage.SENDING_BODY:  # commands, and an end, are no sign of a slow line
+                    self._deadline.credit(sent)
         except OSError:
             self._torn = True
 

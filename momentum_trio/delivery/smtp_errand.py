@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -25,6 +25,7 @@ from momentum_trio.delivery.smtp_options import ANY_ADDRESS, AS_IT_IS, NO_AUTH, 
 from momentum_trio.delivery.smtp_parcel import failure_of, needs_conversion, outcome_of, transaction_of
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
+from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
@@ -40,12 +41,13 @@ TIMED_OUT = "450 4.4.1 [internal] Connection Timed Out"
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What the carriers of one node share."""
+    """What the carriers of one node share. deadlines: strike while somebody runs them."""
 
     machine: Machine
     contents: Contents
     hosts: Hosts
     signer: Signer | None = None
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,14 @@ class Errand:
                 connected = trio.current_time() - began
                 client = Client(self._terms(place, demand, clear=clear))
                 conversation = Conversation(
-                    self._outfit.machine, socket, place, client, self._options, demand, self._feed.chain
+                    self._outfit.machine,
+                    self._outfit.deadlines,
+                    socket,
+                    place,
+                    client,
+                    self._options,
+                    demand,
+                    self._feed.chain,
                 )
                 if not await conversation.greet():
                     return self._not_greeted(place, conversation)

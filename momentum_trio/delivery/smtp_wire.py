@@ -1,9 +1,6 @@
-"""What a conversation by SMTP goes over: a socket, or TLS above one."""
+"""TLS above a socket, as what a conversation by SMTP goes over."""
 
 from __future__ import annotations
-
-from collections.abc import Awaitable
-from typing import Protocol
 
 import trio
 
@@ -11,28 +8,13 @@ RECORD_OCTETS = 16 * 1024
 """Octets given to TLS at once: a record's (RFC 8446 section 5.1), so that a slow server is seen to take some."""
 
 
-class Wire(Protocol):
-    """Octets each way. One task sends, one receives, at a time; ``trio.socket.SocketType`` is one.
-
-    Raises: OSError, when the connection is good for nothing any more.
-    """
-
-    def send(self, octets: memoryview, /) -> Awaitable[int]:
-        """Send the first of *octets*, at least one; how many."""
-        ...
-
-    def recv(self, octets_max: int, /) -> Awaitable[bytes]:
-        """Octets that came, at most so many; none when there will be no more."""
-        ...
-
-
 class TlsWire:
-    """TLS. The socket below stays its owner's to close."""
+    """TLS, as ``machine.contract.Wire``. The socket below stays its owner's to close."""
 
     def __init__(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
         self._stream = stream
 
-    async def send(self, octets: memoryview, /) -> int:
+    async def send(self, octets: bytes | memoryview, /) -> int:
         """As Wire's. Cancellation: nothing can be sent any more."""
         part = octets[:RECORD_OCTETS]
         try:

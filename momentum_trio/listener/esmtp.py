@@ -10,7 +10,7 @@ import math
 import trio
 
 from momentum_trio.config.chain import Chain
-from momentum_trio.limits.deadline import Deadline
+from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
@@ -49,7 +49,7 @@ async def converse(connection: Connection, services: Services) -> None:
     Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
     """
     assert services.door is not None
-    session = Session(connection, services.door)
+    session = Session(connection, services.door, services.deadlines)
     try:
         with session.deadline:
             await session.talk()
@@ -90,12 +90,14 @@ class Session:
         "_socket",
         "_stale",
         "_torn",
+        "_wire",
         "deadline",
         "reception",
     )
 
-    def __init__(self, connection: Connection, door: Door) -> None:
+    def __init__(self, connection: Connection, door: Door, deadlines: Deadlines) -> None:
         self._connection, self._door, self._socket = connection, door, connection.socket
+        self._wire = door.machine.wire(connection.socket)
         self._generation = connection.generations.current
         self._listen: Endpoint | None = (
             connection.listen
@@ -114,13 +116,12 @@ class Session:
         self._stale = False  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part
-        self.deadline = Deadline(self._silence_seconds)
+        self.deadline = deadlines.after(self._silence_seconds)
         connection.on_drain = self._drain
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
         server, connection, deadline = self._server, self._connection, self.deadline
-        receive = self._socket.recv
         if connection.draining.is_set():
             server.begin(replies.SHUTTING_DOWN)
             connection.why = "drain"
@@ -134,14 +135,14 @@ class Session:
                 break
             self._resting = True
             try:
-                octets = await receive(RECEIVE_OCTETS)
+                octets = await self._wire.recv(RECEIVE_OCTETS)
             except OSError:  # a reset: an end like any other
                 return
             self._resting = False
-            deadline.credit(len(octets))
             connection.octets_received += len(octets)
             server.receive(octets)
-            await self._answer_all()
+            if not await self._answer_all():
+                deadline.credit(len(octets))
             await self._send()
             if not octets:
                 return
@@ -161,8 +162,9 @@ class Session:
             await self._send()
             await self._linger()
 
-    async def _answer_all(self) -> None:
-        """Answer everything the core has understood so far; the replies wait in it for one send.
+    async def _answer_all(self) -> bool:
+        """Answer everything the core has understood so far; the replies wait in it for one send. Returns whether there
+        was a whole command or message, not just octets.
 
         A client that pipelines without end gets its replies every so many commands, and the others their turn.
         """
@@ -178,8 +180,8 @@ class Session:
                 self._renew()
             event = server.next_event()
             if event is None:
-                return
-            if not advanced and not isinstance(event, ContentPart):  # a whole command or message, not just octets
+                return advanced
+            if not advanced and not isinstance(event, ContentPart):
                 advanced = True
                 self.deadline.touch()
             match event:
@@ -267,7 +269,7 @@ class Session:
         if not octets:
             return
         try:
-            sent = await self._socket.send(octets)
+            sent = await self._wire.send(octets)
             self._connection.octets_sent += sent
             if sent < len(octets):
                 await self._send_rest(memoryview(octets)[sent:])
@@ -277,7 +279,7 @@ class Session:
     async def _send_rest(self, rest: memoryview) -> None:
         self._torn = True
         while rest:
-            sent = await self._socket.send(rest)
+            sent = await self._wire.send(rest)
             self._connection.octets_sent += sent
             rest = rest[sent:]
         self._torn = False
@@ -287,7 +289,7 @@ class Session:
         try:
             self._socket.shutdown(trio.socket.SHUT_WR)
             left = LINGER_OCTETS_MAX
-            while left > 0 and (octets := await self._socket.recv(RECEIVE_OCTETS)):
+            while left > 0 and (octets := await self._wire.recv(RECEIVE_OCTETS)):
                 left -= len(octets)
         except OSError:
             return

@@ -13,6 +13,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
 from momentum_trio.limits.contract import SharedState
+from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.reception.door import Door
@@ -101,13 +102,15 @@ class Statistics:
 class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
-    door: reception's Door (mail plane). administration: the console's view of the node (control plane).
-    console: what answers a console line (control plane).
+    deadlines: of conversations, which strike while somebody runs them. door: reception's Door (mail plane).
+    administration: the console's view of the node (control plane). console: what answers a console line (control
+    plane).
     """
 
     machine: Machine
     limits: SharedState
     statistics: Statistics = field(default_factory=Statistics)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     door: Door | None = None
     administration: Administration | None = None
     console: Dispatch | None = None

@@ -6,7 +6,10 @@ Production code gets a ``Machine`` at the top and hands its parts down; ``os_mac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import trio
 
 from momentum_trio.machine.contract import (
     Addresses,
@@ -18,7 +21,9 @@ from momentum_trio.machine.contract import (
     Process,
     Spawn,
     Tls,
+    Wire,
     Work,
+    socket_itself,
 )
 from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
@@ -26,7 +31,10 @@ from momentum_trio.machine.events import Events
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One host's world. A part that is None is one this machine cannot do (yet); who needs it says so and refuses."""
+    """One host's world. A part that is None is one this machine cannot do (yet); who needs it says so and refuses.
+
+    wire: how octets go over a connected socket.
+    """
 
     clock: Clock
     disk: Disk
@@ -40,3 +48,4 @@ class Machine:
     spawn: Spawn | None = None
     addresses: Addresses | None = None
     gate: Gate | None = None
+    wire: Callable[[trio.socket.SocketType], Wire] = socket_itself

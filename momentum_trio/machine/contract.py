@@ -116,6 +116,26 @@ class Adopted(Protocol):
         ...
 
 
+class Wire(Protocol):
+    """Octets each way. One task sends, one receives, at a time; ``trio.socket.SocketType`` is one.
+
+    Raises: OSError, when the connection is good for nothing any more; ClosedResourceError, when it is closed meanwhile.
+    """
+
+    def send(self, octets: bytes | memoryview, /) -> Awaitable[int]:
+        """Send the first of *octets*, at least one; how many. It need not be a checkpoint."""
+        ...
+
+    def recv(self, octets_max: int, /) -> Awaitable[bytes]:
+        """Octets that came, at most so many; none when there will be no more. A checkpoint."""
+        ...
+
+
+def socket_itself(socket: trio.socket.SocketType) -> Wire:
+    """The plainest way to make a wire of a connected socket."""
+    return socket
+
+
 class ProcessLink(Protocol):
     """One end of a conversation between two processes of one host. One task sends, one receives, at a time."""
 

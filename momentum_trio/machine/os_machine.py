@@ -14,6 +14,7 @@ from momentum_trio.machine.os_nameservers import OsNameservers
 from momentum_trio.machine.os_process import OsProcess
 from momentum_trio.machine.os_spawn import OsSpawn
 from momentum_trio.machine.os_tls import OsTls
+from momentum_trio.machine.os_wire import OsWire
 from momentum_trio.machine.os_work import OsWork
 
 
@@ -34,4 +35,5 @@ def os_machine(roles: Roles | None = None) -> Machine:
         nameservers=OsNameservers(),
         spawn=OsSpawn(roles or {}),
         gate=OsGate(),
+        wire=OsWire,
     )

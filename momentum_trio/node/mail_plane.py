@@ -15,6 +15,7 @@ from momentum_trio.delivery.report import Reporter
 from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.limits.contract import SharedState
+from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Received, Record, Rejected
@@ -43,7 +44,8 @@ class MailPlane:
         self.hosts = Hosts(machine, self.generations)
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
-        outfit = Outfit(machine, spool, self.hosts, self.signer)
+        self.deadlines = Deadlines()
+        outfit = Outfit(machine, spool, self.hosts, self.signer, self.deadlines)
         self.queue = Queue(
             machine,
             spool,
@@ -54,7 +56,7 @@ class MailPlane:
             connections_max=connections_max,
         )
         door = Door(machine, spool, self.queue.take)
-        self.services = Services(machine, limits, Statistics(), door=door)
+        self.services = Services(machine, limits, Statistics(), self.deadlines, door)
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 
@@ -156,6 +158,7 @@ async def open_mail_plane(
         machine.events.subscribe(plane.take)
         try:
             async with trio.open_nursery() as delivery:
+                delivery.start_soon(plane.deadlines.run)
                 await delivery.start(plane.queue.run)
                 delivery.start_soon(plane.answer, link)
                 yield plane

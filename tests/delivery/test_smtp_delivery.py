@@ -87,8 +87,12 @@ class Road:
 
     async def carry(self, machine: Machine, feed: GivenFeed) -> None:
         """One connection for *feed*."""
+        outfit = Outfit(machine, self.spool, Hosts(machine))
         try:
-            await self.carrier(Outfit(machine, self.spool, Hosts(machine))).carry(feed)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(outfit.deadlines.run)
+                await self.carrier(outfit).carry(feed)
+                nursery.cancel_scope.cancel()
             feed.check_ended()
         finally:
             assert current_life().descriptors() == []  # however it ends, no socket is left

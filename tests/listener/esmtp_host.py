@@ -238,6 +238,7 @@ async def host(
 
     with socket:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(services.deadlines.run)
             nursery.start_soon(accept, nursery)
             yield self
             nursery.cancel_scope.cancel()
