@@ -65,8 +65,10 @@ class Load:
 
     def _session(self) -> None:
         try:
-            with socket.create_connection(("127.0.0.1", self._port), timeout=10) as session:
-                replies = session.makefile("rb")
+            with (
+                socket.create_connection(("127.0.0.1", self._port), timeout=10) as session,
+                session.makefile("rb") as replies,
+            ):
                 session.sendall(b"HELO client.example\r\n")
                 for _ in ("greeting", "HELO"):
                     replies.readline()
