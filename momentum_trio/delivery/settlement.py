@@ -136,8 +136,8 @@ class Settlement:
         return options.never_attempts_expired and lives_on(options, self._holdings.age(hand.ticket)) <= 0
 
     def keep_unread(self, unread: Sequence[Unread]) -> None:
-        """Messages whose envelope cannot be read wait: the operator may yet save them. Where it is damaged, trying again
-        will hardly help: they wait for the longest interval. What the spool has lost is forgotten.
+        """Messages whose envelope cannot be read wait: the operator may yet save them. Where it is damaged,
+        another try will hardly help: they wait for the longest interval. What the spool has lost is forgotten.
         """
         for each in unread:
             try:

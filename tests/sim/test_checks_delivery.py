@@ -164,7 +164,7 @@ def tried(*times: float, retries: Sequence[int] = (0, 1, 2, 3), struck: Sequence
         attempt(MAIL_ONE),
         records=records,
         struck=struck,
-        config=CONFIG + "Retry_Interval = 10 Max_Retry_Interval = 25 Host_Failure_Retry = 5",
+        config=f"{CONFIG}Retry_Interval = 10 Max_Retry_Interval = 25 Host_Failure_Retry = 5",
     )
 
 
