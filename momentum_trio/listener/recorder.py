@@ -44,6 +44,11 @@ class Place:
         self.waiting: list[tuple[bytes, int]] = []  # recordings, and the length that the file may then have
         self.waiting_octets = 0
 
+    @property
+    def has_work(self) -> bool:
+        """Whether something waits for the disk, be it to know how long the file is."""
+        return not self.has_failed and (self.octets is None or bool(self.waiting) or self.destination.waiting)
+
     def bound(self, options: RecordOptions) -> str:
         """Which bound of *options* keeps another session out; empty: none."""
         if trio.current_time() - self.began > options.seconds_max:
@@ -152,7 +157,7 @@ class Recorder:
     async def _write(self) -> None:
         disk = self._machine.disk
         for place in tuple(self._places.values()):
-            if place.has_failed or (place.octets is not None and not place.waiting):
+            if not place.has_work:
                 continue
             try:
                 await place.write(disk)

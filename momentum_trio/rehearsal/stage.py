@@ -17,7 +17,6 @@ from trio.testing import MockClock
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener import esmtp
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
@@ -43,6 +42,7 @@ PATIENCE_SECONDS = 5.0
 HEARD_OCTETS_MAX, HEARD_ENTRIES_MAX = 64 * 1024 * 1024, 128 * 1024
 UNASKED = b"Subject: rehearsal\r\n\r\nThe recording has no content here.\r\n.\r\n"
 CHUNK = b"x" * 65_536
+ENDED_BY_SERVER = ("idle", "drain")  # without the client having said anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,11 @@ class _Client:
         await wire.settled()
         self._hear(None)
         for place, step in enumerate(steps[1:], 1):
+            if step.said is None:
+                self._hear(None)
             await self._wait(step.at)
+            if step.said is None:
+                continue
             if not self._can_say(step.said):
                 self._turns.append(Turn(step.said, was_said=False, closed=wire.ended.is_set()))
                 continue
@@ -179,7 +183,7 @@ class _Client:
         await self._leave(who)
         return tuple(self._turns)
 
-    def _can_say(self, said: ClientEntry | None) -> bool:
+    def _can_say(self, said: ClientEntry) -> bool:
         if self._wire.ended.is_set():
             return False
         return self._is_content_wanted or not isinstance(said, Content)
@@ -223,9 +227,6 @@ class _Client:
             self._is_content_wanted = answers[-1].code == 354
 
 
-ENDED_BY_SERVER = ("idle", "drain")
-
-
 async def _serve(connection: Connection, services: Services, wire: Wire) -> None:
     try:
         await esmtp.converse(connection, services)
@@ -233,7 +234,7 @@ async def _serve(connection: Connection, services: Services, wire: Wire) -> None
         wire.end()
 
 
-def _octets(said: ClientEntry | None, following: ClientEntry | None) -> Iterator[bytes]:
+def _octets(said: ClientEntry, following: ClientEntry | None) -> Iterator[bytes]:
     """What the client sends to say *said*."""
     match said:
         case Line():

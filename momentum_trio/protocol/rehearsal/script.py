@@ -1,4 +1,6 @@
-"""Scripts of SMTP sessions: what a client says, and what is expected of the server (docs/protocols/session-recording.md).
+"""Scripts of SMTP sessions: what a client says, and what is expected of the server.
+
+docs/protocols/session-recording.md tells of both formats.
 
     # who may send where
     < 220
@@ -48,7 +50,7 @@ class ScriptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected of the server, by line *number*: a reply of which some line begins with *text*, or its leaving."""
+    """What is expected of the server, in line *number*: a reply, some line of which begins with *text*; or to leave."""
 
     number: int
     text: str

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from momentum_trio.mail.header import HEADER_OCTETS_MAX, begins_with_field, scan, section_end
+from momentum_trio.mail.header import HEADER_OCTETS_MAX, begins_with_field, scan
 
 CONTENT_OCTETS_MAX = 4 * 1024**3
 """Of a content that can be rehearsed."""
@@ -182,7 +182,7 @@ class _HeaderMeasure:
 
 
 def stand_in(shape: Shape) -> Iterator[bytes]:
-    """Octets of a content of *shape*, which must be possible, as a client sends them: in chunks, the terminator last."""
+    """Octets of a content of *shape*, which must be possible, as a client sends them: in chunks, terminator last."""
     at = 0
     for chunk in _chunks(shape):
         for place, octet in shape.faults.items():

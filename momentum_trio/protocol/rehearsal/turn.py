@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from momentum_trio.protocol.rehearsal.recording import AnyEntry, ClientEntry, Content, Line, LongLine, Said
 
 CONNECTED = "connection"
+
+_PARTICULAR = (
+    (re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} \+0000\Z"), "(date)"),
+    (re.compile(r" says (EHLO|HELO) to \S+"), r" says \1"),
+    (re.compile(r"\A250 2\.0\.0 OK [0-9A-F]{2}/[0-9A-F]{2}-\d{5}-[0-9A-F]{8}\Z"), "250 2.0.0 OK (id)"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +37,8 @@ class Turn:
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """The answers as they compare: without the identifier of a message that was taken."""
-        is_content = isinstance(self.said, Content)
-        return tuple(without_identifier(answer.line) if is_content else answer.line for answer in self.answers)
+        """The answers as they compare: without what is another one in each session."""
+        return tuple(in_general(answer.line) for answer in self.answers)
 
 
 def turns(entries: Iterable[AnyEntry]) -> tuple[Turn, ...]:
@@ -65,6 +71,8 @@ def shown(text: str) -> str:
     return "".join(c if " " <= c <= "~" else f"\\x{ord(c):02x}" for c in text)
 
 
-def without_identifier(answer: str) -> str:
-    """*answer* without what differs each time a message is taken."""
-    return "250 2.0.0 OK" if answer.startswith("250 2.0.0 OK ") else answer
+def in_general(answer: str) -> str:
+    """*answer* without date, client and identifier."""
+    for pattern, words_for_it in _PARTICULAR:
+        answer = pattern.sub(words_for_it, answer)
+    return answer

@@ -1,4 +1,4 @@
-"""A server whose conversation somebody takes down: where nobody does, ``Server`` alone is used, and nothing is asked."""
+"""A server whose conversation somebody takes down. Where nobody does there is ``Server`` alone, which asks nothing."""
 
 from __future__ import annotations
 
