@@ -30,7 +30,8 @@ odd_lines = st.sampled_from([b"X" * 300 + b": y", b"no field", b".dotted: x", b"
 header_lines = fields | fields | odd_lines
 headers = st.lists(header_lines, max_size=6).map(lambda lines: b"".join(line + b"\r\n" for line in lines))
 many_received = st.integers(18, 23).map(lambda count: b"Received: x\r\n" * count)
-bodies = smtp.clean_contents | smtp.large_contents
+large_bodies = st.sampled_from([(b"x" * 70 + b"\r\n") * 1000, b"y" * 65_535 + b"\r\n", (b".\r\n") * 30_000])
+bodies = smtp.clean_contents | smtp.clean_contents | smtp.clean_contents | large_bodies
 clean_contents = st.builds(lambda head, body: head + b"\r\n" + body, headers | many_received, bodies) | headers
 clean_octets = clean_contents.map(stuffed)
 hostile_octets = st.builds(lambda head, text: head + text + b"\r\n.\r\n", headers, smtp.hostile_contents).filter(
