@@ -183,15 +183,20 @@ def about(connection: Connection, began: float, host: str) -> About:
         began=began,
         host=host,
         listener=connection.listener,
-        listen=str(connection.listen),
+        listen=_printable(str(connection.listen)),
         peer_address=str(connection.peer_address),
         peer=connection.peer,
-        local=connection.local,
+        local=_printable(connection.local),
         unix=connection.is_unix,
     )
+
+
+def _printable(path: str) -> str:
+    """*path*, of which some octets may be no UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def since_now() -> Callable[[], float]:
     """A clock that shows the seconds since this call."""
     began = trio.current_time()
-    return lambda: trio.current_time() - began
+    return lambda: round(trio.current_time() - began, 6)

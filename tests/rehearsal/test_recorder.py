@@ -13,6 +13,7 @@ import trio
 from recorded_host import LISTEN, RecordedHost, configuration, recorded_host, recordings, said, tree_of
 
 from momentum_trio.listener import recorder
+from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.machine.disk import Append, Close, File, Open, Read, Size, Stat, Step
 from momentum_trio.protocol.rehearsal.recording import Content, Line, Said, decode
 from sim.disk import Fault, SimStore
@@ -128,7 +129,7 @@ async def test_a_session_that_is_too_long_is_cut(tmp_path: Path) -> None:
 
 async def test_a_host_that_does_not_record_takes_no_notes() -> None:
     tree = tree_of(f'ESMTP_Listener {{ Listen "{LISTEN}" {{}} }}')
-    assert recorder.RecordOptions.resolve(tree.chain_for("esmtp_listener", None, None)).path == ""
+    assert RecordOptions.resolve(tree.chain_for("esmtp_listener", None, None)).path == ""
     async with recorded_host(configuration("").replace('Record_Sessions = ""', "")) as host:
         await said(host.port, [QUIT])
         assert host.recorder._places == {}
@@ -163,7 +164,7 @@ async def test_no_more_octets_than_asked_for(tmp_path: Path) -> None:
 
 async def test_no_longer_than_asked_for(autojump_clock: trio.testing.MockClock) -> None:
     tree = tree_of(configuration("/sessions", "Record_Seconds = 600"))
-    options = recorder.RecordOptions.resolve(tree.chain_for("esmtp_listener", None, None))
+    options = RecordOptions.resolve(tree.chain_for("esmtp_listener", None, None))
     place = recorder.Place("/sessions")
     await trio.sleep(600)
     assert place.bound(options) == ""

@@ -84,7 +84,7 @@ def played(text: str, recording: Recording) -> Played:
     return rehearsed(play)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(top_options, session_options, keeping, sessions, cuts)
 def test_the_same_configuration_gives_the_same_replies(
     top: str, session: str, keep: str, octets: bytes, sizes: list[int]
@@ -98,7 +98,7 @@ def test_the_same_configuration_gives_the_same_replies(
         assert differences(turns(recording.entries), again.turns) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(headers, st.sampled_from([65_000, 131_072, 300_000, 1_000_000]), st.sampled_from([b"", b"\n", b"\0", b".\r\n"]))
 def test_large_contents_too(head: bytes, octets: int, fault: bytes) -> None:
     body = b"x" * (octets // 2) + fault + b"y" * 100 + b"\r\n" + b"z" * (octets // 2)

@@ -38,7 +38,7 @@ def seen(content: bytes) -> Scan | None:
     return None if len(section) > HEADER_OCTETS_MAX else scan(section)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(content_octets, all_terms.map(lambda terms: replace(terms, nul_in_content=False)))
 def test_a_stand_in_is_taken_for_the_content(octets: bytes, terms: Terms) -> None:
     """Terms as options make them: none permits NUL."""
@@ -61,7 +61,7 @@ def test_a_stand_in_is_taken_for_the_content(octets: bytes, terms: Terms) -> Non
             assert its_scan.has_message_id == scanned.has_message_id
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(content_octets, cuts)
 def test_cuts_do_not_show(octets: bytes, sizes: list[int]) -> None:
     measure = Measure()
@@ -72,7 +72,7 @@ def test_cuts_do_not_show(octets: bytes, sizes: list[int]) -> None:
     assert measure.shape(ended=True) == whole.shape(ended=True)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(shapes)
 def test_a_shape_is_that_of_its_stand_in(shape: Shape) -> None:
     again = shape_of(b"".join(stand_in(shape)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.rehearsal.mask import masked, masked_start
+from momentum_trio.protocol.rehearsal.mask import MASK, masked, masked_start
 from momentum_trio.protocol.rehearsal.recording import (
     ENTRIES_MAX,
     TEXT_CHARACTERS_MAX,
@@ -66,10 +66,12 @@ class Notes:
         self._content_at = 0.0
         self._kept: bytearray | None = None
         self._judge = ""  # of the next reply
+        self._is_challenged = False  # the last one was 334: what comes is a response (RFC 4954 section 4)
 
     def line(self, octets: bytes) -> None:
-        """As the contract says; masked."""
-        self._add(Line(self._now(), masked(octets).decode("latin-1")), len(octets))
+        """As the contract says; masked, and whole where it answers a challenge."""
+        kept = MASK if self._is_challenged else masked(octets)
+        self._add(Line(self._now(), kept.decode("latin-1")), len(octets))
 
     def long_line(self, start: bytes, *, endless: bool) -> None:
         """As the contract says."""
@@ -98,6 +100,7 @@ class Notes:
         text = reply.octets().decode("ascii").removesuffix("\r\n").replace("\r\n", "\n")[:TEXT_CHARACTERS_MAX]
         self._add(Said(self._now(), text, self._judge), len(text))
         self._judge = ""
+        self._is_challenged = reply.code == 334
 
     def judged(self, code: int, text: str, by: str) -> None:
         """*by* decided on this refusal. The server's own are recorded after they were said, the others before."""

@@ -35,7 +35,7 @@ class RecordingError(Exception):
     """A line is no recording; the text says why."""
 
 
-class Entry(Struct, frozen=True, tag_field="what"):
+class Entry(Struct, frozen=True, omit_defaults=True, tag_field="what"):
     """One thing that was said. at: seconds since the session began."""
 
     at: Seconds

@@ -31,7 +31,7 @@ Octets = Annotated[int, Meta(ge=0, le=CONTENT_OCTETS_MAX)]
 Place = Annotated[int, Meta(ge=-1, le=CONTENT_OCTETS_MAX)]
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, omit_defaults=True):
     """A header section. octets: its length, the empty line not counted. The rest as ``mail.header.Scan`` has it."""
 
     octets: Octets
@@ -49,7 +49,7 @@ class Header(Struct, frozen=True):
         return (fields or [OTHER]) + [MALFORMED] * (not self.well_formed)
 
 
-class Shape(Struct, frozen=True):
+class Shape(Struct, frozen=True, omit_defaults=True):
     """octets: length of the content, dots unstuffed. has_body: an empty line ended the header section.
 
     nul_at, lone_at: where the first NUL stands, and the first CR or LF that is without the other; -1: nowhere.
