@@ -40,6 +40,7 @@ class Place:
         self.began = trio.current_time()
         self.sessions = 0
         self.octets: int | None = None
+        self.too_short = 0  # a length of the file that left no room for a recording
         self.has_failed = self.is_full = False
         self.waiting: list[tuple[bytes, int]] = []  # recordings, and the length that the file may then have
         self.waiting_octets = 0
@@ -55,7 +56,7 @@ class Place:
             return f"Record_Seconds = {options.seconds_max}"
         if self.sessions >= options.sessions_max:
             return f"Record_Sessions_Max = {options.sessions_max}"
-        if (self.octets or 0) + self.waiting_octets >= options.octets_max:
+        if max((self.octets or 0) + self.waiting_octets, self.too_short) >= options.octets_max:
             return f"Record_Octets_Max = {options.octets_max}"
         return ""
 
@@ -72,9 +73,11 @@ class Place:
             self.octets = await _length(disk, self.path)
         waiting, self.waiting, self.waiting_octets = self.waiting, [], 0
         for line, octets_max in waiting:
-            if self.octets + len(line) < octets_max:
-                self.destination.put(line.decode())
-                self.octets += len(line) + 1
+            if self.octets + len(line) >= octets_max:
+                self.too_short = octets_max
+                continue
+            self.destination.put(line.decode())
+            self.octets += len(line) + 1
         await self.destination.flush(disk)  # which makes the file, even if nothing waits
         while self.destination.waiting:
             await self.destination.flush(disk)

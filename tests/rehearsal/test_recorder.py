@@ -155,9 +155,10 @@ async def test_no_more_octets_than_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "sessions"
     for _ in range(3):  # lives of the host: what an earlier one has left counts
         async with recorded_host(configuration(path, "Record_Octets_Max = 3000")) as host:
-            for number in range(1, 6):
+            for number in range(1, 9):
                 await said(host.port, [QUIT])
                 await settled(host, number, str(path))
+        assert host.panics == [f"recording {path}: no more sessions, Record_Octets_Max = 3000 is reached"]
     assert 2 <= len(recordings(path)) <= 6
     assert path.stat().st_size <= 3000
 
