@@ -5,11 +5,18 @@ from __future__ import annotations
 import errno
 
 import pytest
-from simulated_host import Site, read_folder
+import trio
+from simulated_host import MX, Site, read_folder, send_all
 
+from momentum_trio.config.load import load_text
+from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Append, Open, Step
 from momentum_trio.mail.record import Panic
-from momentum_trio.protocol.rehearsal.recording import decode
+from momentum_trio.node.schema import DECLARED
+from momentum_trio.protocol.rehearsal.comparison import differences
+from momentum_trio.protocol.rehearsal.recording import Said, decode
+from momentum_trio.protocol.rehearsal.turn import turns
+from momentum_trio.rehearsal.stage import Stage, rehearsed, steps_of
 from sim.disk import Fault
 
 CONFIG = """
@@ -36,6 +43,42 @@ def test_sessions_of_the_listen_that_says_so() -> None:
     recordings = [decode(line) for line in octets.splitlines()]
     assert [(recording.listen, recording.why) for recording in recordings] == [("*:25", "quit")] * 2
     assert b"Subject" not in octets
+
+
+async def fall_silent(machine: Machine, octets: bytes) -> None:
+    """Say *octets*, then wait for the server to be tired of it."""
+    with trio.socket.socket() as socket:
+        await socket.connect((MX, 25))
+        await send_all(socket, octets)
+        while await socket.recv(4096):
+            pass
+
+
+ENVELOPE = b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bob@example.com>\r\n"
+
+
+@pytest.mark.parametrize(
+    "octets", [b"", b"EHLO a\r\n", ENVELOPE + b"DATA\r\nSubject: x\r\n\r\nhalf", ENVELOPE + b"DATA\r\n", b"NOOP\r\nNOO"]
+)
+@pytest.mark.parametrize("drains", [False, True])
+def test_a_session_that_the_host_has_ended_is_played_to_its_end(octets: bytes, *, drains: bool) -> None:
+    async def story(site: Site) -> list[bytes]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(site.client.call, fall_silent, octets)
+            if drains:
+                await trio.sleep(30)
+                await site.life.stop(600)
+        await site.life.stop(60)
+        return await site.mx.call(read_folder, "/var/record")
+
+    (line,) = Site().run(CONFIG, story)
+    recording = decode(line.rstrip())
+    is_cut_off = drains and b"DATA" in octets  # Drain_Timeout is over in the middle of a transaction: nothing is said
+    codes = [entry.code for entry in recording.entries if isinstance(entry, Said)]
+    assert (codes[-1] == 421) is not is_cut_off
+    tree = load_text(CONFIG, declared=DECLARED)
+    played = rehearsed(lambda: Stage(tree).play(recording, steps_of(recording)))
+    assert differences(turns(recording.entries), played.turns) == []
 
 
 @pytest.mark.parametrize("kind", [Append, Open])

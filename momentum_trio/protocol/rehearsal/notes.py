@@ -96,7 +96,8 @@ class Notes:
         self._add(Left(self._now()), 0)
 
     def reply(self, reply: Reply) -> None:
-        """As the contract says."""
+        """As the contract says. What is said in the middle of a content ends the session, and the content."""
+        self._end_content(ended=False)
         text = reply.octets().decode("ascii").removesuffix("\r\n").replace("\r\n", "\n")[:TEXT_CHARACTERS_MAX]
         self._add(Said(self._now(), text, self._judge), len(text))
         self._judge = ""
