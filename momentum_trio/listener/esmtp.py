@@ -115,9 +115,8 @@ class Session:
         rules = door.rules(self._generation.tree, chain, client)
         self._options = SessionOptions.resolve(chain)
         self.reception = door.reception(client, rules)
-        began = door.machine.clock.now()
-        terms = self._terms(rules, began)
-        self.notes = None if recorder is None else recorder.begin(connection, chain, began)  # where it is recorded
+        terms = self._terms(rules)
+        self.notes = None if recorder is None else recorder.begin(connection, chain)  # where it is recorded
         self._server = Server(terms) if self.notes is None else WitnessedServer(terms, self.notes)
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
@@ -347,7 +346,7 @@ class Session:
         reception = self.reception
         reception.rules = self._door.rules(self._generation.tree, chain, reception.client)
         self._options = SessionOptions.resolve(chain)
-        self._server.terms = self._terms(reception.rules, self._door.machine.clock.now())
+        self._server.terms = self._terms(reception.rules)
         self._stale = self._taken_back()
         self.deadline.touch(self._silence_seconds)
 
@@ -355,11 +354,11 @@ class Session:
         connection = self._connection
         return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
-    def _terms(self, rules: Rules, now: float) -> Terms:
+    def _terms(self, rules: Rules) -> Terms:
         mail, options = rules.options, self._options
         host = options.banner_hostname or rules.hostname
         unqualified = (bool(mail.domain_for_unqualified_senders), bool(mail.domain_for_unqualified_recipients))
-        return terms_of(options, host, str(self._connection.peer_address), unqualified, now)
+        return terms_of(options, host, str(self._connection.peer_address), unqualified, self._door.machine.clock.now())
 
 
 def final_reply(receipt: Receipt) -> Reply:

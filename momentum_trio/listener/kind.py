@@ -104,8 +104,8 @@ class Statistics:
 class TakesNotes(Protocol):
     """Who records conversations (``recorder.Recorder``)."""
 
-    def begin(self, connection: Connection, chain: Chain, began: float) -> Notes | None:
-        """The notes to be taken of *connection*, which began then and whose options are *chain*'s; None: no notes."""
+    def begin(self, connection: Connection, chain: Chain) -> Notes | None:
+        """The notes to be taken of *connection*, which begins now and whose options are *chain*'s; None: no notes."""
         ...
 
     def end(self, connection: Connection, notes: Notes) -> None:

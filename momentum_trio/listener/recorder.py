@@ -99,7 +99,7 @@ class Recorder:
         self._open: dict[str, tuple[Notes, Place, int]] = {}  # by connection; the octets its file may have
         self._wake = trio.Event()
 
-    def begin(self, connection: Connection, chain: Chain, began: float) -> Notes | None:
+    def begin(self, connection: Connection, chain: Chain) -> Notes | None:
         """The notes to be taken of *connection*, whose options are *chain*'s; None: it is not recorded."""
         options = RecordOptions.resolve(chain)
         if not options.path or len(self._open) >= AT_ONCE_MAX:
@@ -109,7 +109,7 @@ class Recorder:
             return None
         if not self._open:
             self._machine.events.subscribe(self.take)
-        who = about(connection, began, self._machine.process.hostname)
+        who = about(connection, self._machine)
         notes = Notes(who, since_now(), keep_content=options.content)
         place.sessions += 1
         self._open[connection.connection_id] = (notes, place, options.octets_max)
@@ -180,11 +180,11 @@ async def _length(disk: Disk, path: str) -> int:
     return facts.size
 
 
-def about(connection: Connection, began: float, host: str) -> About:
-    """What is known of *connection*, which began at *began*, on the host that the system calls *host*."""
+def about(connection: Connection, machine: Machine) -> About:
+    """What is known of *connection*, which begins now on *machine*."""
     return About(
-        began=began,
-        host=host,
+        began=machine.clock.now(),
+        host=machine.process.hostname,
         listener=connection.listener,
         listen=_printable(str(connection.listen)),
         peer_address=str(connection.peer_address),

@@ -110,9 +110,9 @@ class Stage:
             nursery.cancel_scope.cancel()
         return Played(turns, tuple(self._taken))
 
-    def begin(self, connection: Connection, chain: Chain, began: float) -> Notes:
+    def begin(self, connection: Connection, chain: Chain) -> Notes:
         """Every session has its notes taken."""
-        who = about(connection, began, self._world.names.hostname)
+        who = about(connection, self._world.machine)
         self._notes = Notes(who, since_now(), octets_max=HEARD_OCTETS_MAX, entries_max=HEARD_ENTRIES_MAX)
         return self._notes
 
