@@ -235,7 +235,8 @@ def _replay(asked: argparse.Namespace) -> int:
 
 def _tell(name: str, recording: Recording, played: Played, *, all_of_them: bool) -> bool:
     """Print what differs from *recording*; whether anything does."""
-    found = differences(turns(recording.entries), played.turns)
+    known = len(played.turns) - recording.cut  # there may have been no room for the last replies
+    found = differences(turns(recording.entries)[:known], played.turns[:known])
     if not found:
         return False
     when = date_text(int(recording.began))

@@ -131,10 +131,9 @@ class Wire:
         self.leave()
         self._quiet.set()
 
-    async def settled(self) -> bool:
-        """Wait until the server waits for more, or is done. Returns whether it waits."""
+    async def settled(self) -> None:
+        """Wait until the server waits for more, or is done."""
         await self._quiet.wait()
-        return not self.ended.is_set()
 
     def _wake(self) -> None:
         if not self.ended.is_set():

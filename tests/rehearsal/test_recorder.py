@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,11 @@ async def test_a_session_that_is_too_long_is_cut(tmp_path: Path) -> None:
     (recording,) = recordings(path)
     assert recording.cut
     assert 1000 < len(recording.entries) < 10_000
+    (tmp_path / "conf").write_text(configuration(path, "Max_Bad_Commands = 0"))
+    replay = [sys.executable, "-m", "momentum_trio.cli.ec_session", "replay", "-c", str(tmp_path / "conf"), str(path)]
+    root = Path(recorder.__file__).parents[2]
+    done = await trio.run_process(replay, capture_stdout=True, env={**os.environ, "PYTHONPATH": str(root)})
+    assert done.stdout == b"0 of 1 sessions differ\n"
     assert path.stat().st_size < 2 * 1024 * 1024
 
 
