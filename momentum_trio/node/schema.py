@@ -25,6 +25,7 @@ from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
@@ -58,6 +59,7 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     ReceptionOptions,
+    RecordOptions,
     ReportOptions,
     ResidentOptions,
     SecurityOptions,
