@@ -6,6 +6,7 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
+from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
     ConnectionOptions,
     DelayNoticeOptions,
@@ -60,6 +61,7 @@ GROUPS: tuple[type[Options], ...] = (
     ReceptionOptions,
     ReportOptions,
     ResidentOptions,
+    RoleOptions,
     SecurityOptions,
     ServerOptions,
     SessionOptions,
