@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from momentum_trio.protocol.console.frame import Authenticate
 from momentum_trio.protocol.sasl.cram_md5 import CramMd5Server
 from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server
 from momentum_trio.protocol.sasl.login import LoginServer
-from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, Failed, ServerSide, Step
+from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, Challenge, Failed, ServerSide, Step
 
 ATTEMPTS_MAX = 3
 """Dialogues begun on one connection, finished or not."""
@@ -47,19 +46,15 @@ class Authentication:
 
     async def take(self, said: Authenticate) -> Step:
         """The next step. A mechanism begins a dialogue anew; a response without one goes on with that which runs."""
-        try:
-            response = base64.b64decode(said.response, validate=True)
-        except (binascii.Error, ValueError):
-            response = None
+        dialogue, self._dialogue = self._dialogue, None
         if said.mechanism:
-            self.attempts += 1
-            self._dialogue = await self._begin(said.mechanism)
-        if self._dialogue is None or response is None:
-            self._dialogue = None
+            dialogue = None if self.exhausted else await self._begin(said.mechanism)
+        response = _octets(said.response)
+        if dialogue is None or response is None:
             return Failed()
-        step = self._dialogue.step(response)
-        if isinstance(step, Failed):
-            self._dialogue = None
+        step = dialogue.step(response)
+        if isinstance(step, Challenge):
+            self._dialogue = dialogue
         return step
 
     @property
@@ -68,7 +63,11 @@ class Authentication:
         return self.attempts >= ATTEMPTS_MAX
 
     async def _begin(self, mechanism: str) -> ServerSide | None:
-        """The server's side of *mechanism*; with a file that cannot be read nobody is known, and paniclog says why."""
+        """The server's side of *mechanism*; None where it was not offered.
+
+        Where the file cannot be read nobody is known, and the paniclog says why.
+        """
+        self.attempts += 1
         held = self.back_ends.get(mechanism)
         if held is None:
             return None
@@ -91,3 +90,12 @@ class Authentication:
             return CramMd5Server(passwords(text), self.node, nonce)
         assert mechanism == LOGIN
         return LoginServer(passwords(text))
+
+
+def _octets(text: str) -> bytes | None:
+    """What *text* is the base64 of (RFC 4648 section 4, nothing beside it); None where it is of nothing."""
+    try:
+        octets = base64.b64decode(text)
+    except ValueError:
+        return None
+    return octets if base64.b64encode(octets).decode() == text else None
