@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import ipaddress
 import re
+import secrets
 import select
 import socket
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from momentum_trio import __version__
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import (
     Banner,
+    Challenge,
     Completions,
     End,
     Farewell,
@@ -21,7 +25,10 @@ from momentum_trio.protocol.console.frame import (
     Part,
     RemoteProtocolError,
     ServerFrames,
+    Welcome,
 )
+from momentum_trio.protocol.sasl.client import best, client_side
+from momentum_trio.protocol.sasl.mechanism import ChallengeError
 
 RECEIVE_OCTETS = 256 * 1024
 DEFAULT_ENDPOINT = "/tmp/2025"
@@ -36,22 +43,26 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a console listens, as people write it. path: of a Unix socket; else host and port. user: for the prompt."""
+    """Where a console listens, as people write it.
+
+    path: of a Unix socket, else host and port. user: who one wants to be there; empty where nobody is named.
+    """
 
     text: str
     path: str = ""
     host: str = ""
     port: int = 0
+    user: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
         """``[user@]/path``, ``[user@]host:port``, ``[user@][v6]:port``. Raises ValueError saying what was expected."""
-        _, at, place = text.rpartition("@")
+        user, at, place = text.rpartition("@")
         if "/" in place:
-            return cls(text, path=place)
+            return cls(text, path=place, user=user)
         if (found := _TCP.fullmatch(place)) is None or not 1 <= int(found["port"]) <= 65535 or (at and text[0] == "@"):
             raise ValueError(f"{text!r} is no endpoint: expected /path, address:port, host:port or [v6]:port")
-        return cls(text, host=found["v6"] or found["host"] or "127.0.0.1", port=int(found["port"]))
+        return cls(text, host=found["v6"] or found["host"] or "127.0.0.1", port=int(found["port"]), user=user)
 
     @staticmethod
     def looks_like_one(word: str) -> bool:
@@ -88,6 +99,27 @@ class Link:
             self._socket.close()
             raise
 
+    def authenticate(self, user: str, password: str) -> bool:
+        """Prove to be *user*, where ``banner.mechanisms`` demands it. Whether it is believed; if not, try again.
+
+        The password itself is sent to loopback alone. Raises: ValueError when it cannot be sent; Gone as well when no
+        mechanism serves, or the server does not prove that it knows the password.
+        """
+        mechanism = best(self.banner.mechanisms, in_clear=self._reaches_loopback())
+        if not mechanism:
+            raise Gone(f"it offers {', '.join(self.banner.mechanisms)}, and the password is not sent in clear")
+        side = client_side(mechanism, user, password, f"console/{self.banner.node}", secrets.token_urlsafe())
+        self._client.authenticate("", mechanism)
+        try:
+            while isinstance(event := self._next(), Challenge):
+                response = side.answer(base64.b64decode(event.challenge))
+                self._client.authenticate(base64.b64encode(response).decode())
+            if isinstance(event, Welcome) and not side.proved:
+                raise ChallengeError("the server does not prove that it knows the password")
+        except ChallengeError as error:
+            raise Gone(str(error)) from None
+        return isinstance(event, Welcome)
+
     def command(self, line: str, form: Form, write: Callable[[str], object]) -> End:
         """Run *line*; hand the reply to *write* as it comes. Raises ValueError when the line cannot be sent."""
         self._client.command(line, form)
@@ -115,6 +147,11 @@ class Link:
         except OSError:
             pass
         self._socket.close()
+
+    def _reaches_loopback(self) -> bool:
+        """Whether nobody on a network sees what is sent."""
+        peer = self._socket.getpeername()
+        return self._socket.family == socket.AF_UNIX or ipaddress.ip_address(peer[0].partition("%")[0]).is_loopback
 
     def _await(self, kind: type[E]) -> E:
         event = self._next()
