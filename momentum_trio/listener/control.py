@@ -65,7 +65,13 @@ def _authentication(machine: Machine, said: Banner, held: Terms) -> Authenticati
 def _terms(connection: Connection) -> Terms:
     """The options that hold for this peer now."""
     tree = connection.generations.current.tree
-    options = ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
+    return terms_of(
+        ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
+    )
+
+
+def terms_of(options: ControlOptions) -> Terms:
+    """*options* as what a session depends on."""
     back_ends = {DIGEST_MD5: options.digest_md5, CRAM_MD5: options.cram_md5, LOGIN: options.login}
     return Terms(
         timeout_seconds=options.timeout or math.inf,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
 
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
@@ -12,10 +13,12 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Setting
+from momentum_trio.console.authority import Peer, Refused, entry
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
+from momentum_trio.listener.control import terms_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
@@ -31,6 +34,7 @@ DOMAINS_TRIED_MAX = 1000
 DOMAINS_SHOWN_MAX = 3
 DEFAULT = "default"  # the binding group and the binding of mail that none was chosen for
 _OTHERS_WRITE = 0o002
+_ELSEWHERE = IPv4Address("192.0.2.1")  # any host but this one
 
 
 async def read_configuration(machine: Machine, path: str, schema: Schema) -> ConfigTree:
@@ -156,11 +160,23 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)
-        if not options.enable or ControlOptions.resolve(chain).enable_authorization:
-            continue
-        if scope.endpoint.family is Family.UNIX and options.file_mode & _OTHERS_WRITE:
-            said.append(_open_to_all(scope.endpoint, options.file_mode))
+        if options.enable:
+            said += _of_console(scope.endpoint, options.file_mode, ControlOptions.resolve(chain))
     return tuple(said)
+
+
+def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions) -> Iterator[str]:
+    """What is worth saying of a Listen of the console."""
+    if endpoint.family is Family.UNIX:
+        if file_mode & _OTHERS_WRITE and not options.enable_authorization:
+            yield _open_to_all(endpoint, file_mode)
+        return
+    terms = terms_of(options)
+    for mechanism, held in terms.back_ends:
+        if not held.is_built:
+            yield f"{endpoint}: {mechanism} is not offered: the scheme of {held.uri} is not built"
+    if not endpoint.is_loopback and isinstance(entry(terms, Peer(_ELSEWHERE)), Refused):
+        yield f"{endpoint} lets in loopback alone: no Auth*Parameters that hold for it can be offered to another host"
 
 
 def _open_to_all(endpoint: Endpoint, mode: int) -> str:

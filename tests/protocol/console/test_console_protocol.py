@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -30,12 +31,17 @@ from momentum_trio.protocol.console.frame import (
     Hello,
     LocalProtocolError,
     Part,
+    Refused,
     RemoteProtocolError,
     ServerFrames,
     Welcome,
     encode,
 )
 from momentum_trio.protocol.console.server import Server
+from momentum_trio.protocol.sasl import directives
+from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server, digest_of
+from momentum_trio.protocol.sasl.mechanism import Challenge as SaslChallenge
+from momentum_trio.protocol.sasl.mechanism import Proved
 
 PAGE = (Path(__file__).parents[3] / "docs/protocols/console.md").read_text(encoding="utf-8")
 BANNER = Banner((1,), "ecelerity", "0.1.0")
@@ -74,6 +80,8 @@ def say(server: Server, frame: ServerFrames) -> None:
             server.challenge(frame.challenge)
         case Welcome():
             server.welcome(frame.user)
+        case Refused():
+            server.refuse(frame.why)
         case Farewell():
             server.farewell(frame.why, broken=frame.broken)
 
@@ -115,6 +123,23 @@ def test_the_client_holds_the_conversations_of_the_page(said: Said) -> None:
             case Bye():
                 client.bye()
         assert client.octets_to_send() == octets
+
+
+def test_the_digests_of_the_page_are_right() -> None:
+    said = next(
+        said for said in vectors("conversation") if any(b'"mechanism":"DIGEST-MD5"' in frame for _, frame in said)
+    )
+    digest = digest_of("ann", "Momentum Console", "secret")
+    challenge = msgspec.json.decode(said[3][1])["challenge"]
+    pairs = directives.parse(base64.b64decode(challenge))
+    server = DigestMd5Server({"ann": digest}, pairs["realm"], "console/mx1", pairs["nonce"])
+    for (_, asked), (_, answered) in zip(said[2::2], said[3::2], strict=True):
+        step = server.step(base64.b64decode(msgspec.json.decode(asked)["response"]))
+        match server_frame(answered):
+            case Challenge(octets):
+                assert step == SaslChallenge(base64.b64decode(octets))
+            case Welcome(user):
+                assert step == Proved(user)
 
 
 @pytest.mark.parametrize("said", vectors("breach"))
