@@ -1,6 +1,6 @@
 """``ec_console [--json] [--password-file PATH] [[user@]endpoint] [command ...]``: speak to a Control_Listener.
 
-Endpoint: ``/path``, ``address:port``, ``host:port``, ``[v6]:port``; default: $CONTROL, else /tmp/2025.
+Endpoint: ``/path``, ``address:port``, ``host:port``, ``[v6]:port``, ``tls://host:port``; default: $CONTROL or /tmp/2025.
 With a command it is run, its output printed, and the exit status says whether it did what it says (0) or not (1).
 Without one, and with a terminal at both ends, an interactive session begins; otherwise commands are read from standard
 input, one a line. 1 is also the status when there is no connection or no entry, 2 when the arguments are wrong.
@@ -23,6 +23,7 @@ TIMEOUT_SECONDS = 60.0
 """Silence of the server after which we give up (Control_Client_Timeout of the original)."""
 EPILOG = """\
 endpoint: /path, address:port, host:port or [v6]:port; default: $CONTROL, else /tmp/2025
+          tls:// in front: over TLS, with a server that proves its name by a certificate
 command:  'help' lists them; without one, commands are read from standard input, one a line, or typed at a prompt
 password: asked for at the terminal where the server wants one; for scripts in --password-file or $EC_CONSOLE_PASSWORD
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         credentials = Credentials(endpoint.user, options.password_file)
-        link = partial(_open, endpoint, options.timeout, credentials)
+        link = partial(_open, endpoint, options.timeout, options.tls_ca, credentials)
         return _converse(endpoint, words, "json" if options.json else "text", link)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
@@ -78,8 +79,8 @@ def _converse(endpoint: Endpoint, words: Sequence[str], form: Form, connect: Cal
         link.close()
 
 
-def _open(endpoint: Endpoint, seconds: float, credentials: Credentials) -> Link:
-    link = Link(endpoint, seconds)
+def _open(endpoint: Endpoint, seconds: float, authorities: str, credentials: Credentials) -> Link:
+    link = Link(endpoint, seconds, authorities)
     try:
         credentials.prove(link)
     except BaseException:
@@ -132,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="silence tolerated (60)"
     )
     parser.add_argument("--password-file", default="", metavar="PATH", help="its first line is the password")
+    parser.add_argument("--tls-ca", default="", metavar="PATH", help="issuers of the server's certificate (PEM)")
     parser.add_argument("--version", action="version", version=f"ec_console {__version__}")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="endpoint, command", help=argparse.SUPPRESS)
     return parser

@@ -48,10 +48,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who connected. address: 127.0.0.1 for a Unix peer; user: his login name, else empty."""
+    """Who connected. address: 127.0.0.1 for a Unix peer; user: his login name, else empty. is_private: over TLS."""
 
     address: IPv4Address | IPv6Address
     is_unix: bool = False
+    is_private: bool = False
     user: str = ""
 
 
@@ -96,9 +97,8 @@ def entry(terms: Terms, peer: Peer) -> Entry:
 
 def _demand(terms: Terms, peer: Peer) -> Entry:
     """The mechanisms that can be offered to *peer*: a password does not go over a network in clear."""
-    offered = tuple(
-        name for name, held in terms.back_ends if held.is_built and (name not in IN_CLEAR or peer.address.is_loopback)
-    )
+    unseen = peer.is_private or peer.address.is_loopback
+    offered = tuple(name for name, held in terms.back_ends if held.is_built and (unseen or name not in IN_CLEAR))
     if offered:
         return Demanded(offered)
     return Refused("authentication is demanded here, and no mechanism can be offered: use a Unix socket")

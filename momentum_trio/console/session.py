@@ -25,6 +25,7 @@ from momentum_trio.console.authority import (
 from momentum_trio.console.command import Operator, failure
 from momentum_trio.console.dispatch import Call, Dispatch, written
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.record import Authenticated, Authorized
 from momentum_trio.protocol.console.frame import PROTOCOLS, Authenticate, Banner, Command, Complete, printable
 from momentum_trio.protocol.console.server import Event, Server
@@ -52,12 +53,12 @@ class Traffic(Protocol):
 class Session:
     """One conversation, from the banner to the end.
 
-    socket: connected; closing it is its owner's. operator: who the client is, so far. peer: where he comes from.
+    wire: to the client; closing it is its owner's. operator: who the client is, so far. peer: where he comes from.
     authentication: what he has to do before anything else; None where nothing is demanded.
     terms: read again whenever they matter, since the configuration may change. why: in a word, why it ended.
     """
 
-    socket: trio.socket.SocketType
+    wire: Wire
     server: Server
     operator: Operator
     peer: Peer
@@ -127,7 +128,7 @@ class Session:
         octets = None
         with trio.move_on_after(max(0.0, min(idle, proving))) as self._reading:
             try:
-                octets = await self.socket.recv(RECEIVE_OCTETS)
+                octets = await self.wire.recv(RECEIVE_OCTETS)
             except ConnectionError:
                 octets = b""
         self._reading = None
@@ -228,7 +229,7 @@ class Session:
             is_last = self.server.closed or self._draining
             with trio.move_on_after(FAREWELL_SECONDS if is_last else patience) as self._sending:
                 try:
-                    sent = await self.socket.send(octets[:SEND_OCTETS])
+                    sent = await self.wire.send(octets[:SEND_OCTETS])
                 except ConnectionError:
                     pass
             self._sending = None

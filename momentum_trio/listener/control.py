@@ -11,8 +11,10 @@ from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.session import Session, banner
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_tls import wire
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Wire
 from momentum_trio.protocol.console.frame import Banner, Farewell, encode
 from momentum_trio.protocol.console.server import Server
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, MECHANISMS
@@ -24,7 +26,10 @@ PRODUCT = "ecelerity"
 async def converse(connection: Connection, services: Services) -> None:
     """Be a console to this client. Raises: a fault of ours in a command."""
     assert services.console is not None
-    session = await _session(connection, services.machine, services.console)
+    if (over := await wire(connection, services.machine)) is None:
+        connection.why = "fault"
+        return
+    session = await _session(connection, over, services.machine, services.console)
     connection.on_drain = session.drain
     if connection.draining.is_set():
         session.drain()
@@ -35,16 +40,21 @@ async def converse(connection: Connection, services: Services) -> None:
         connection.why = session.why
 
 
-async def _session(connection: Connection, machine: Machine, dispatch: Dispatch) -> Session:
+async def _session(connection: Connection, over: Wire, machine: Machine, dispatch: Dispatch) -> Session:
     terms = partial(_terms, connection)
     held, administration = terms(), dispatch.administration
-    peer = Peer(connection.peer_address, connection.is_unix, await _user(connection, machine))
+    peer = Peer(
+        connection.peer_address,
+        is_unix=connection.is_unix,
+        is_private=over is not connection.socket,
+        user=await _user(connection, machine),
+    )
     let_in = entry(held, peer)
     user = let_in.user if isinstance(let_in, Admitted) else peer.user
     mechanisms = let_in.mechanisms if isinstance(let_in, Demanded) else ()
     said = banner(PRODUCT, administration.version, administration.hostname, user, held, mechanisms)
     return Session(
-        socket=connection.socket,
+        wire=over,
         server=Server(said),
         operator=Operator(user, str(connection.listen), "" if connection.is_unix else connection.peer),
         peer=peer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
+from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
 from momentum_trio.config.manual import STORED_ONLY, state
@@ -19,7 +20,7 @@ from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
 from momentum_trio.listener.control import terms_of
-from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.machine import Machine
@@ -117,20 +118,22 @@ def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:
 
 def without_effect(tree: ConfigTree) -> tuple[str, ...]:
     """One sentence that lists what *tree* sets although nothing reads it yet; none when there is nothing such."""
-    found = [f"{setting.name} ({setting.at})" for setting in _unread(tree.root, tree.schema)]
+    found = [f"{setting.name} ({setting.at})" for setting in _unread(tree.root, tree.schema, "")]
     if not found:
         return ()
     more = f" and {len(found) - UNREAD_SHOWN_MAX} more" if len(found) > UNREAD_SHOWN_MAX else ""
     return (f"without effect, since nothing reads it yet: {', '.join(found[:UNREAD_SHOWN_MAX])}{more}",)
 
 
-def _unread(scope: Scope, schema: Schema) -> Iterator[Setting]:
+def _unread(scope: Scope, schema: Schema, listener: str) -> Iterator[Setting]:
+    """Also what is read in a Listen or Peer of other listeners alone. listener: the one around *scope*, if any."""
     for key, setting in scope.settings.items():
-        entry = schema.options.get((scope.kind, key))
-        if entry is not None and state(entry, schema) == STORED_ONLY:
+        known = schema.options.get((scope.kind, key))
+        elsewhere = known is not None and known.option is not None and listener not in ("", *known.scopes)
+        if known is not None and (elsewhere or state(known, schema) == STORED_ONLY):
             yield setting
     for member in scope.children:
-        yield from _unread(member, schema)
+        yield from _unread(member, schema, listener or (member.kind if member.kind in LISTENER_KINDS else ""))
 
 
 def undelivered(tree: ConfigTree) -> tuple[str, ...]:
@@ -161,11 +164,12 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)
         if options.enable:
-            said += _of_console(scope.endpoint, options.file_mode, ControlOptions.resolve(chain))
+            has_tls = bool(ControlTlsOptions.resolve(chain).certificate)
+            said += _of_console(scope.endpoint, options.file_mode, ControlOptions.resolve(chain), has_tls=has_tls)
     return tuple(said)
 
 
-def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions) -> Iterator[str]:
+def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions, *, has_tls: bool) -> Iterator[str]:
     """What is worth saying of a Listen of the console."""
     if endpoint.family is Family.UNIX:
         if file_mode & _OTHERS_WRITE and not options.enable_authorization:
@@ -175,7 +179,8 @@ def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions) -> 
     for mechanism, held in terms.back_ends:
         if not held.is_built:
             yield f"{endpoint}: {mechanism} is not offered: the scheme of {held.uri} is not built"
-    if not endpoint.is_loopback and isinstance(entry(terms, Peer(_ELSEWHERE)), Refused):
+    elsewhere = Peer(_ELSEWHERE, is_private=has_tls)
+    if not endpoint.is_loopback and isinstance(entry(terms, elsewhere), Refused):
         yield f"{endpoint} lets in loopback alone: no Auth*Parameters that hold for it can be offered to another host"
 
 

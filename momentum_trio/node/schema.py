@@ -23,7 +23,7 @@ from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
-from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
@@ -42,6 +42,7 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ConnectionOptions,
     ControlOptions,
+    ControlTlsOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,

@@ -27,6 +27,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.machine.os_entropy import OsEntropy
+from momentum_trio.machine.os_tls import OsTls
 from momentum_trio.mail.record import Record
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.link import Ask, Said
@@ -227,9 +228,12 @@ class Console:
     async def next(self) -> ServerFrames:
         await self.flush()
         while (event := self.client.next_event()) is None:
-            self.client.receive(await self.socket.recv(65536))
+            self.client.receive(await self.octets())
         await self.flush()
         return event
+
+    async def octets(self) -> bytes:
+        return await self.socket.recv(65536)
 
     async def flush(self) -> None:
         octets = self.client.octets_to_send()
@@ -284,7 +288,7 @@ def plain_machine(records: list[Record]) -> Machine:
     events = Events()
     events.subscribe(records.append)
     process: Any = PlainProcess()
-    return Machine(PlainClock(), OsDisk(), OsEntropy(), PlainWork(), process, events)
+    return Machine(PlainClock(), OsDisk(), OsEntropy(), PlainWork(), process, events, tls=OsTls())
 
 
 def administration(config: str, reports: Sequence[ListenReport] = ()) -> PlainAdministration:
