@@ -1,6 +1,6 @@
 """``ec_console [--json] [--password-file PATH] [[user@]endpoint] [command ...]``: speak to a Control_Listener.
 
-Endpoint: ``/path``, ``address:port``, ``host:port``, ``[v6]:port``, ``tls://host:port``; default: $CONTROL or /tmp/2025.
+Endpoint: ``/path``, ``address:port``, ``host:port``, ``[v6]:port``, ``tls://host:port``; default: $CONTROL, /tmp/2025.
 With a command it is run, its output printed, and the exit status says whether it did what it says (0) or not (1).
 Without one, and with a terminal at both ends, an interactive session begins; otherwise commands are read from standard
 input, one a line. 1 is also the status when there is no connection or no entry, 2 when the arguments are wrong.

@@ -71,9 +71,7 @@ async def test_a_unix_socket_speaks_no_tls(tmp_path: Path) -> None:
 
 async def test_a_client_without_the_certificate_that_is_demanded_hears_nothing(tmp_path: Path) -> None:
     async with console_host(tmp_path / "control", DEMANDING, tcp=True) as host:
-        with pytest.raises(
-            (trio.BrokenResourceError, RemoteProtocolError)
-        ):  # with TLS 1.3 it comes after the handshake
+        with pytest.raises((trio.BrokenResourceError, RemoteProtocolError)):  # TLS 1.3: after the handshake
             await (await connect(host)).greet()
         shows = ClientTlsTerms(certificate=str(HERE / CLIENT), key=str(HERE / CLIENT_KEY))
         assert await (await connect(host, shows)).ask("pid") == ("ok", "4711\n")

@@ -65,7 +65,7 @@ async def test_a_server_that_does_not_prove_to_know_the_secret_gets_no_command()
         server.begin()
         await stream.send_all(server.octets_to_send())
         async for octets in stream:
-            server.receive(octets)
+            server.receive(bytes(octets))
             while (event := server.next_event()) is not None:
                 asked.append(event)
                 if event == Authenticate("DIGEST-MD5"):

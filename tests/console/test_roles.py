@@ -14,6 +14,7 @@ from momentum_trio.config.load import load_text
 from momentum_trio.console.role import allowing, memberships
 from momentum_trio.mail.record import Authorized, Panic
 from momentum_trio.node.schema import DECLARED
+from momentum_trio.protocol.console.frame import LINE_CHARACTERS_MAX
 
 DENIED = ("error", "Not Authorized for this command\n")
 ROLES = """
@@ -62,6 +63,13 @@ TREE = load_text(ROLES, declared=DECLARED)
 )
 def test_what_roles_allow(names: list[str], line: str, role: str | None) -> None:
     assert allowing(TREE, names, line) == role
+
+
+@pytest.mark.parametrize("pattern", ["(a|a)*$", "(a*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)(.*)(.*)(.*)x"])
+def test_a_hostile_pattern_costs_what_others_cost(pattern: str) -> None:
+    """In time linear in the line: a machine that goes back would not be done before the test's timeout."""
+    tree = load_text(f'Authorization {{ Role "x" {{ allow = ( "{pattern}" ) }} }}', declared=DECLARED)
+    assert allowing(tree, ["x"], "a" * LINE_CHARACTERS_MAX + "!") in ("x", None)
 
 
 def test_without_the_scope_nothing_is_allowed() -> None:
