@@ -168,9 +168,7 @@ class Session:
                 await self._authenticate(event)
 
     async def _authenticate(self, said: Authenticate) -> None:
-        assert (
-            self.authentication is not None
-        )  # the banner named mechanisms, or the protocol lets no Authenticate through
+        assert self.authentication is not None  # the protocol lets it through where the banner names mechanisms alone
         match await self.authentication.take(said):
             case Challenge(octets):
                 self.server.challenge(base64.b64encode(octets).decode())
@@ -203,7 +201,7 @@ class Session:
     async def _run(self, asked: Command) -> None:
         terms, operator = await self._operator()
         call = self.dispatch.call(operator, asked.line, asked.form)
-        judged = verdict(terms, self.dispatch.administration.tree, operator, call.line)
+        judged = verdict(terms, self.dispatch.administration.tree, operator, asked.line)
         self._account(call, judged)
         output = await self.dispatch.perform(call) if judged.accepted else written(failure(NOT_AUTHORIZED), call.form)
         self.server.part(output.text)

@@ -167,6 +167,19 @@ AUTHZ_ID = """\
 """
 
 
+async def test_the_whole_line_is_what_a_pattern_is_looked_for_in(tmp_path: Path) -> None:
+    more = 'Authorization { Role "ann" { allow = ( "^reopen logs$" "^json version$" "^ec_logger:.* flush" ) } }'
+    async with console_host(tmp_path / "control", "Enable_Authorization = true", more=more) as host:
+        console = await host.connect()
+        assert await console.ask("reopen logs") == ("ok", "Logs reopened.\n")
+        assert (await console.ask("json reopen logs"))[0] == "ok"
+        assert await console.ask(" reopen logs ") == ("ok", "Logs reopened.\n")
+        for line in ("ec_logger:ec_logger1 reopen logs", "json version", "version", "reopen  logs", "REOPEN LOGS"):
+            assert (await console.ask(line))[0] == "error", line
+            assert isinstance(host.records[-1], Authorized)
+            assert not host.records[-1].accepted
+
+
 async def test_a_changed_file_holds_for_the_next_command(tmp_path: Path) -> None:
     more = 'Authorization { Role "users" { allow = ( "^authz" ) } }'
     groups = tmp_path / "groups"
