@@ -82,4 +82,8 @@ def _realm(text: str) -> str:
 
 
 def _show(held: BackEnd | None) -> str:
-    return "" if held is None else f"[\n  uri = {quoted(held.uri)}\n]"
+    if held is None:
+        return ""
+    said = {"uri": held.uri, "realm": held.realm}
+    said |= {key: "true" for key in ("stored_cleartext", "log_authentication") if getattr(held, key)}
+    return "[\n" + "".join(f"  {key} = {quoted(text)}\n" for key, text in said.items() if text) + "]"

@@ -18,7 +18,7 @@ from momentum_trio.protocol.sasl.login import LoginServer
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, Challenge, Failed, ServerSide, Step
 
 ATTEMPTS_MAX = 3
-"""Dialogues begun on one connection, finished or not."""
+"""Dialogues begun on one connection, finished or not, and responses to none."""
 PAUSE_SECONDS = 2.0
 """What a failure costs the client before he hears of it."""
 SECONDS_MAX = 120.0
@@ -32,9 +32,10 @@ _NONCE_OCTETS = 24
 
 @dataclass(slots=True)
 class Authentication:
-    """What one client does to prove who he is. back_ends: of the mechanisms that he was offered. node: our name.
+    """What one client does to prove who he is.
 
-    attempts: dialogues begun. log_success: whether acctlog is to be told when the dialogue that runs succeeds.
+    node: our name. back_ends: of the mechanisms that he was offered. attempts: as ATTEMPTS_MAX counts them.
+    log_success: whether acctlog is to be told when the dialogue that runs succeeds.
     """
 
     machine: Machine
@@ -49,6 +50,8 @@ class Authentication:
         dialogue, self._dialogue = self._dialogue, None
         if said.mechanism:
             dialogue = None if self.exhausted else await self._begin(said.mechanism)
+        elif dialogue is None:
+            self.attempts += 1
         response = _octets(said.response)
         if dialogue is None or response is None:
             return Failed()

@@ -15,6 +15,7 @@ from trio.testing import MockClock
 from momentum_trio.console.authentication import ATTEMPTS_MAX, PAUSE_SECONDS, SECONDS_MAX
 from momentum_trio.console.password_file import digests, passwords
 from momentum_trio.mail.record import Authenticated, Authorized, Panic
+from momentum_trio.protocol.console.client import State as ClientState
 from momentum_trio.protocol.console.frame import Banner, Challenge, Farewell, Refused, Welcome
 from momentum_trio.protocol.sasl import strategies as sasl
 from momentum_trio.protocol.sasl.digest_md5 import digest_of
@@ -185,6 +186,19 @@ async def test_what_is_no_dialogue_is_refused(
         console.client.authenticate(response, mechanism)
         assert await console.next() == Refused(FAILED)
         assert not host.faults
+
+
+async def test_responses_to_nothing_are_counted_too(tmp_path: Path, autojump_clock: MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    async with console_host(tmp_path / "control", written(tmp_path), tcp=True) as host:
+        console, began = await host.connect(), trio.current_time()
+        await console.greet()
+        await console.socket.send(b'{"frame":"authenticate","response":"YW5u"}\n' * 100)
+        for _ in range(ATTEMPTS_MAX - 1):
+            console.client.state = ClientState.CHECKING  # it would not speak out of turn itself
+            assert await console.next() == Refused(FAILED)
+        assert await console.next() == Farewell(FAILED, broken=True)
+        assert trio.current_time() - began == pytest.approx(ATTEMPTS_MAX * PAUSE_SECONDS, abs=1)
 
 
 async def test_what_one_connection_said_is_worth_nothing_on_another(tmp_path: Path, autojump_clock: MockClock) -> None:

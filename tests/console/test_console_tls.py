@@ -9,6 +9,7 @@ import trio
 from console_host import Console, Host, console_host
 from test_console_authentication import CANARY, written
 from test_ec_console import Ran, ec_console
+from test_transcripts import CONVERSATIONS, exchanges
 from trio.testing import MockClock
 
 from momentum_trio.listener.control_tls import HANDSHAKE_SECONDS
@@ -55,6 +56,15 @@ async def test_a_password_may_go_within_tls(tmp_path: Path) -> None:
         assert "LOGIN" in banner.mechanisms
         assert await console.authenticate("LOGIN", "ann", CANARY) == Welcome("ann")
         assert await console.ask("pid") == ("ok", "4711\n")
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=list(CONVERSATIONS))
+async def test_transcripts_by_digest_md5_and_tls(conversation: str, tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control", written(tmp_path) + TLS, tcp=True, peer="192.0.2.7") as host:
+        console = await connect(host)
+        assert await console.authenticate("DIGEST-MD5", "ann", CANARY) == Welcome("ann")
+        for mark, typed, answer in exchanges(conversation):
+            assert await console.ask(typed) == ({">": "ok", "!": "error"}[mark], answer)
 
 
 async def test_tls_alone_is_no_proof_of_who_somebody_is(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
-from momentum_trio.node.configuration import warnings
+from momentum_trio.node.configuration import warnings, without_effect
 from momentum_trio.node.schema import DECLARED
 
 DIGEST = 'AuthDigestMD5Parameters = [ uri = "digest:///x" ]'
@@ -35,6 +35,14 @@ def test_warnings(listener: str, said: list[str]) -> None:
     found = warnings(load_text(f"Control_Listener {{ {listener} }}", declared=DECLARED))
     assert len(found) == len(said)
     assert all(part in sentence for part, sentence in zip(said, found, strict=True)), found
+
+
+@pytest.mark.parametrize("option", ['AuthLoginParameters = [ uri = "file:///x" ]', 'TLS_Certificate = "/x"'])
+def test_what_the_console_alone_reads_is_said_of_other_listeners(option: str) -> None:
+    for within in (f"{option} Listen :1 {{ }}", f"Listen :1 {{ {option} }}"):
+        (said,) = without_effect(load_text(f"ESMTP_Listener {{ {within} }}", declared=DECLARED))
+        assert option.split()[0] in said
+        assert not without_effect(load_text(f"Control_Listener {{ {within} }}", declared=DECLARED))
 
 
 @pytest.mark.parametrize(
