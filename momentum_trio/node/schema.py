@@ -6,6 +6,7 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
+from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
     ConnectionOptions,
     DelayNoticeOptions,
@@ -22,7 +23,7 @@ from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
-from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.record_options import RecordOptions
@@ -42,6 +43,7 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ConnectionOptions,
     ControlOptions,
+    ControlTlsOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -62,6 +64,7 @@ GROUPS: tuple[type[Options], ...] = (
     RecordOptions,
     ReportOptions,
     ResidentOptions,
+    RoleOptions,
     SecurityOptions,
     ServerOptions,
     SessionOptions,

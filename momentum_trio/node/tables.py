@@ -9,6 +9,7 @@ from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
+from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
 from momentum_trio.node.commands.counts import (
@@ -42,6 +43,8 @@ LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND,
 
 COMMANDS = (
     ACTIVE,
+    AUTHZ_ID,
+    AUTHZ_ROLES_LIST,
     BINDING_ACTIVE,
     BINDING_DELAYED,
     BINDING_FAIL,

@@ -21,6 +21,21 @@ ecelerity version: 0.1.0
 Shutting down.
 > quit
 """,
+    "authz": """
+> authz id
+<AuthzInformation username="ann">
+  <Roles>
+  </Roles>
+</AuthzInformation>
+> authz roles list
+<Roles>
+</Roles>
+> json authz id
+{
+  "user": "ann",
+  "roles": []
+}
+""",
     "logs": """
 > reopen logs
 Logs reopened.
@@ -390,6 +405,8 @@ Reconfigured.
     "help": """
 > help
 active                Show the domains with more active messages than a number.
+authz id              Show who you are, and the roles that are yours.
+authz roles list      List the Roles of the configuration.
 binding active        Show the domains of a binding with more active messages than a number.
 binding delayed       Show the domains of a binding with more delayed messages than a number.
 binding fail domain   Give up all messages of a domain, or of all domains, in one binding.
