@@ -14,6 +14,7 @@ from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
+from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
@@ -346,10 +347,8 @@ class Session:
         return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
     def _terms(self, rules: Rules) -> Terms:
-        mail, options = rules.options, self._options
-        host = options.banner_hostname or rules.hostname
-        unqualified = (bool(mail.domain_for_unqualified_senders), bool(mail.domain_for_unqualified_recipients))
-        return terms_of(options, host, str(self._connection.peer_address), unqualified, self._door.machine.clock.now())
+        date = date_text(int(self._door.machine.clock.now()))
+        return terms_of(self._options, rules, str(self._connection.peer_address), date)
 
 
 def final_reply(receipt: Receipt) -> Reply:
