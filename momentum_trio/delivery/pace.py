@@ -16,6 +16,7 @@ from momentum_trio.delivery.alarm import Alarms
 from momentum_trio.delivery.meter import Meter
 from momentum_trio.limits.contract import Key, SharedState
 
+
 class Paced:
     """Somebody who goes by a meter. granted: events counted for him and not used yet. waiting: he stands in a line.
 
