@@ -58,17 +58,17 @@ class Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
         hostname = NameOptions.resolve(chain).hostname or system_hostname
-        relay_right = _relay_right(options, client)
+        right = relay_right_of(options, client)
         return cls(
             options,
-            bool(relay_right),
+            bool(right),
             hostname,
             options.received_hostname or hostname,
             blackhole,
             *_pathway(chain),
             DefaultBindingOptions.resolve(chain).default_binding != "none",
             bindings,
-            relay_right,
+            right,
         )
 
     def choose_binding(self) -> Binding:
@@ -85,7 +85,7 @@ def blackholes(tree: Tree) -> Callable[[str], str] | None:
     return word if _set_within(tree.root, BlackholeOptions.blackhole.key) else None
 
 
-def _relay_right(options: ReceptionOptions, client: Client) -> str:
+def relay_right_of(options: ReceptionOptions, client: Client) -> str:
     """What lets *client* send anywhere, in words; empty: nothing does."""
     if options.open_relay:
         return OPEN_RELAY
