@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +65,7 @@ _of_content = {"RFC2821_Pedantic_Address_Rules": ("false", "true")}
 
 
 @st.composite
-def some(draw: DrawFn, *tables: dict[str, Sequence[str]], lists: Sequence[str] = ()) -> str:
+def some(draw: DrawFn, *tables: Mapping[str, Sequence[str]], lists: Sequence[str] = ()) -> str:
     """A few options with values, as statements."""
     table = {name: values for each in tables for name, values in each.items()}
     chosen = draw(st.lists(st.sampled_from([*table, *lists]), unique=True, max_size=3))

@@ -120,10 +120,11 @@ class Conversation:
         return Turn("", self._reply(), options=self._here(_GREETING))
 
     def say(self, line: str) -> Turn:
-        """The peer says *line*, one command; what is not ASCII is said as ``?``."""
+        """The peer says *line*, one command."""
         assert not self.over
+        assert not {"\r", "\n"} & set(line)
         self._asked.clear()
-        self._server.receive(line.encode("ascii", "replace") + b"\r\n")
+        self._server.receive(line.encode("utf-8", "replace") + b"\r\n")
         event = self._server.next_event()
         assert event is not None, "a whole line was received"
         turn = self._answered(line, event)

@@ -60,7 +60,7 @@ def outbound_fields(told: OutboundExplanation) -> dict[str, Data]:
         "chain": [{"scope": asking.scope, "at": asking.at} for asking in told.chain],
         "routing_chain": [{"scope": asking.scope, "at": asking.at} for asking in told.routing_chain],
         "shared": [
-            {"what": shared.what, "option": option_fields(shared.option), "shared_by": shared.shared_by}
+            {"what": shared.what, "option": option_fields(shared.option), "counts": shared.counts}
             for shared in told.shared
         ],
         "options": _all((*told.of_mail, *told.of_way)),

@@ -17,7 +17,7 @@ from momentum_trio.node.explanation.outbound import Delivery, OutboundExplanatio
 from momentum_trio.protocol.smtp import replies
 
 TEXT_SHOWN_MAX = 60  # of a value: a list of thousands is for the JSON form
-COLUMN_MAX = 56
+COLUMN_MAX = 64
 INDENT = "  "
 
 
@@ -48,7 +48,7 @@ def outbound_lines(told: OutboundExplanation) -> Iterator[str]:
     if told.routing_chain:
         head = f"The conversation has the options of {told.routing_domain}; asked are"
         yield from _section(head, _asking(told.routing_chain))
-    yield from _section("Shared with others", _shared(told))
+    yield from _section("Throttles and limits", _shared(told))
     every = (*told.of_mail, *told.of_way)
     yield from _section("Options that are set", _options([each for each in every if not each.is_default]))
     yield from _section("Options at their default", _options([each for each in every if each.is_default]))
@@ -151,7 +151,7 @@ def _ceiling(ceiling: Ceiling) -> Iterator[str]:
 def _shared(told: OutboundExplanation) -> Iterator[str]:
     for shared in told.shared:
         yield from _options([shared.option])
-        yield f"{INDENT * 3}{shared.what} of {shared.shared_by}"
+        yield f"{INDENT * 3}counts {shared.counts}"
 
 
 # options

@@ -30,6 +30,7 @@ from momentum_trio.delivery.shared_limits import TOTAL, shared_limits
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.target import Target, target_of
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
+from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.limits.contract import Key
 from momentum_trio.node.explanation.origin import Asking, Effective, asking, effective, effective_all, scope_words
 from momentum_trio.node.explanation.question import Outbound
@@ -41,6 +42,7 @@ OF_THE_MAIL: tuple[type[Options], ...] = (
     DeliveryOptions,
     ReportOptions,
     ResidentOptions,
+    TranscodeOptions,
 )
 """Read along the chain of the domain itself, also where its mail goes by a gateway."""
 _SMTP: tuple[type[Options], ...] = (
@@ -77,11 +79,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A throttle or a limit on connections. shared_by: who is counted together, in words."""
+    """A throttle or a limit on connections. counts: what is counted together, in words."""
 
     what: str
     option: Effective
-    shared_by: str
+    counts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,9 @@ def _shared(tree: ConfigTree, route: Route, binding: Binding) -> Iterator[Shared
 def _limit(tree: ConfigTree, chain: Chain, key: Key, binding: Binding) -> Shared:
     server, scope = ConnectionOptions.binding_connections_max, ConnectionOptions.scope_connections_max
     if key == TOTAL:
-        return Shared("limit", effective(tree, tree.chain_global(), server), "all mail of this host, within its files")
+        return Shared(
+            "limit", effective(tree, tree.chain_global(), server), "all mail of this host; its open files may be fewer"
+        )
     if key[-1] != scope.key:
         return Shared("limit", effective(tree, chain, server), f"all mail of binding {binding_words(binding)}")
     owner = chain.owner(scope.key, scope.scopes)
@@ -226,13 +230,8 @@ def _limit(tree: ConfigTree, chain: Chain, key: Key, binding: Binding) -> Shared
 
 
 def _falls_to(tree: ConfigTree, owner: AnsweringScope) -> str:
-    """Who shares what *owner* sets."""
-    if owner.kind == "global":
-        return "all mail of this host for which no other scope sets one"
+    """Whose mail is counted together where *owner* sets the most."""
     words = scope_words(tree, owner)
-    if owner.kind == "domain":
-        assert isinstance(owner, Scope)
-        several = pattern_of(owner.key) is not None
-        whose = "every domain that matches" if several else "mail to it"
-        return f"{whose}, by whatever binding falls back to {words}" if " in " not in words else f"{whose} by {words}"
-    return f"all mail by {words} for which no Domain sets one"
+    if isinstance(owner, Scope) and owner.kind == "domain":
+        return f"mail to every domain that {words} matches" if pattern_of(owner.key) is not None else f"mail to {words}"
+    return f"all mail of {'this host' if owner.kind == 'global' else words} for which nothing more specific sets one"

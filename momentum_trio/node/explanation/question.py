@@ -67,6 +67,8 @@ def parse(words: Sequence[str]) -> Question:
     """The question that *words* ask. Raises ValueError, which says what is wrong with them."""
     if len(words) > WORDS_MAX or any(len(word) > TEXT_MAX for word in words):
         raise ValueError(f"a question has at most {WORDS_MAX} words of {TEXT_MAX} characters")
+    if any(end in word for word in words for end in "\r\n"):
+        raise ValueError("a word holds no line end")
     if words and _keyword(words[0], ("domain",)) and not _is_place(words[0]):
         return _outbound(words[1:])
     return _inbound(words)
