@@ -14,7 +14,6 @@ from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
-from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
@@ -347,8 +346,7 @@ class Session:
         return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
     def _terms(self, rules: Rules) -> Terms:
-        date = date_text(int(self._door.machine.clock.now()))
-        return terms_of(self._options, rules, str(self._connection.peer_address), date)
+        return terms_of(self._options, rules, str(self._connection.peer_address), self._door.machine.clock.now())
 
 
 def final_reply(receipt: Receipt) -> Reply:

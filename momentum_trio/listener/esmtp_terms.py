@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from momentum_trio import __version__
 from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
 from momentum_trio.reception.rules import Rules
@@ -11,12 +12,15 @@ from momentum_trio.reception.rules import Rules
 # What SMTP_Extensions may list and is offered; its other words (STARTTLS, AUTH ...) belong to parts not built yet.
 OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN")
 
+DATE = "DATE"
 
-def terms_of(options: SessionOptions, rules: Rules, peer_text: str, date: str) -> Terms:
+
+def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float | None) -> Terms:
     """The terms that *options* and *rules* make for one client.
 
-    peer_text: his address. date: the time in the greeting, as a Date field writes it.
+    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it.
     """
+    date = DATE if now is None else date_text(int(now))
     mail, host = rules.options, options.banner_hostname or rules.hostname
     banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date}"
     return Terms(

@@ -32,7 +32,6 @@ from momentum_trio.reception.relay import permission
 from momentum_trio.reception.rules import Rules, blackholes, relay_right_of
 from momentum_trio.reception.transaction import Recipient, Transaction
 
-DATE = "DATE"  # stands for the time in the greeting
 PROTOCOL = "smtp"  # the module that the rejectlog names where the protocol itself refused
 CONTENT_SEEN = b"From: a@b.example\r\n"  # enough of a header section for the checks of content to read their options
 
@@ -102,7 +101,7 @@ class Conversation:
         self.rules = watched_rules(witness, observed, client, system_hostname)
         self._envelopes = Envelopes(self._attended(CHECKS), client, self.rules)
         options = SessionOptions.resolve(observed)
-        self._server = Server(terms_of(options, self.rules, str(client.peer_address), DATE))
+        self._server = Server(terms_of(options, self.rules, str(client.peer_address), None))
 
     @property
     def over(self) -> bool:

@@ -137,7 +137,9 @@ def _content(told: Explanation) -> Iterator[str]:
 
 def _moment(told: Explanation) -> Iterator[str]:
     yield from (line for ceiling in told.ceilings for line in _ceiling(ceiling))
-    if told.conversation:
+    if not told.conversation:
+        yield f"{INDENT}who he proves to be, and what that user's roles allow"
+    else:
         yield f"{INDENT}descriptors: when they are all in use, {CEILING_REPLY}"
         yield f"{INDENT}what this connection has brought so far: this is taken for its first message"
         yield f"{INDENT}the spool: {replies.SPOOL_FULL} when it is full, {replies.TRANSACTION_FAILED} when it is sick"
