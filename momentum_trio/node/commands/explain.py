@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from momentum_trio.console.command import Answer, Command, Request, failure
 from momentum_trio.console.word import split
 from momentum_trio.node.explanation.answer import answer
+from momentum_trio.node.explanation.inbound import OF_SESSIONS, SMTP
+from momentum_trio.node.explanation.place import listens
 from momentum_trio.node.explanation.question import INBOUND, OUTBOUND, completions
 
 
@@ -19,7 +21,15 @@ async def _explain(request: Request) -> Answer:
 
 
 def _next_words(request: Request) -> Sequence[str]:
-    return tuple(completions(split(request.rest)))
+    """Keywords; behind ``to`` the Listens there are, behind ``option`` those a session of ESMTP reads."""
+    known = split(request.rest)
+    match known[-1].lower() if known else "":
+        case "to":
+            return [str(listen.endpoint) for listen in listens(request.administration.tree)]
+        case "option":
+            return [option.name for group in OF_SESSIONS[SMTP] for option in group.declared]
+        case _:
+            return completions(known)
 
 
 EXPLAIN = Command(

@@ -38,7 +38,7 @@ CONTENT_SEEN = b"From: a@b.example\r\n"  # enough of a header section for the ch
 ITEMS_SHOWN_MAX = 3
 
 _session, _mail = SessionOptions, ReceptionOptions
-_GREETING = (_session.static_banner, _session.banner_hostname, NameOptions.hostname)
+_GREETING: tuple[Option[str], ...] = (_session.static_banner, _session.banner_hostname, NameOptions.hostname)
 _OFFER = (_session.smtp_extensions, _session.message_octets_max)
 _OF_CONTENT = (_session.message_octets_max, _session.lone_lf_in_body)
 _OF_PROTOCOL: dict[str, tuple[str, tuple[Option[Any], ...]]] = {
@@ -116,7 +116,8 @@ class Conversation:
     def greet(self) -> Turn:
         """The greeting."""
         self._server.begin()
-        return Turn("", self._reply(), options=self._here(_GREETING))
+        naming = [option for option in _GREETING if option.resolve(self._chain)]
+        return Turn("", self._reply(), options=self._here(naming[:1]))
 
     def say(self, line: str) -> Turn:
         """The peer says *line*, one command."""

@@ -123,8 +123,10 @@ def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanati
     if found.listener == SMTP:
         held = Conversation(witness, chain, _client(asked, found, asked.peer), system_hostname)
         conversation = tuple(_converse(tree, held, asked, system_hostname))
-        if held.transaction is not None and held.transaction.forward_paths:
+        if held.transaction is not None and held.transaction.forward_paths and not held.over:
             checks = held.content_checks()
+            data = held.say("DATA")
+            conversation = (*conversation, Explained(data, _as_they_hold(tree, data.options)))
             content = tuple((check, _as_they_hold(tree, check.options)) for check in checks)
     relevant = _relevant(chain, found.listener, witness.reads)
     return Explanation(
@@ -206,14 +208,14 @@ def _converse(tree: ConfigTree, held: Conversation, asked: Inbound, system_hostn
     """The greeting, then as much of a session as was asked about."""
     greeting = held.greet()
     yield Explained(greeting, _as_they_hold(tree, greeting.options))
+    turn = greeting
     for line in _lines(asked):
-        if held.over:
+        if held.over or (turn.said.startswith("MAIL") and not turn.taken):
             return
         turn = held.say(line)
-        delivery = None
-        transaction = held.transaction
-        if turn.taken and line.startswith("RCPT") and transaction is not None and transaction.asked is not None:
-            delivery = deliver(tree, transaction.asked.domain, held.bindings[0], system_hostname)
+        delivery, transaction = None, held.transaction
+        if turn.taken and transaction is not None and (recipient := transaction.asked) is not None:
+            delivery = deliver(tree, recipient.domain, held.bindings[0], system_hostname)
         yield Explained(turn, _as_they_hold(tree, turn.options), delivery)
 
 
@@ -225,8 +227,6 @@ def _lines(asked: Inbound) -> Iterator[str]:
         yield f"MAIL FROM:{_bracketed(asked.reverse_path or NULL)}"
     for path in asked.forward_paths:
         yield f"RCPT TO:{_bracketed(path)}"
-    if asked.forward_paths:
-        yield "DATA"
 
 
 def _literal(asked: Inbound) -> str:

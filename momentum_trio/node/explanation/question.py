@@ -6,7 +6,7 @@ itself where he connects to. Names of listeners may leave out ``_listener``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -182,9 +182,9 @@ def _with_local(asked: Inbound, word: str) -> Inbound:
     return replace(asked, local=Endpoint.parse(word), anywhere=word.startswith(":"))
 
 
-def completions(words: Sequence[str]) -> Mapping[str, str]:
-    """The keywords that could come after *words*, the question so far, with what follows each."""
+def completions(words: Sequence[str]) -> tuple[str, ...]:
+    """The keywords that could come after *words*, the question so far."""
     if words and words[0].lower() == "domain":
-        return {} if len(words) == 1 else {"binding": "NAME", "option": "NAME"}
-    follows = {"to": "LISTEN", "helo": "NAME", "ehlo": "NAME", "from": "PATH", "rcpt": "PATH", "option": "NAME"}
-    return follows if words else {**follows, "domain": "DOMAIN"}
+        return _OF_DOMAIN if len(words) > 1 else ()
+    behind = ("ehlo", "from", "helo", "option", "rcpt", "to")
+    return behind if words else (*behind, "domain")
