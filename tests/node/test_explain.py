@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -338,6 +339,12 @@ def test_several_listens_are_told_apart() -> None:
         with pytest.raises(ValueError, match=re.escape("'to' one of 10.0.0.1:25, 10.0.0.2:25")):
             answer(tree, words.split(), "h")
     assert answer(tree, ("192.0.2.7", "to", ":587"), "h").text.startswith("192.0.2.7 connects to *:587: accepted")
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    page = (Path(ec_explain.__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
+    for text in (up_to("Content is judged by", SESSION), MAIL.partition("Throttles and limits\n")[2]):
+        assert textwrap.indent(text.strip("\n"), "    ", lambda line: line.strip() != "") in page
 
 
 # what must not be forgotten when something is added
