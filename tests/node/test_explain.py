@@ -347,6 +347,27 @@ def test_the_page_shows_what_is_printed() -> None:
         assert textwrap.indent(text.strip("\n"), "    ", lambda line: line.strip() != "") in page
 
 
+def test_the_nearest_peers_that_do_not_hold_him_and_the_listens_beside() -> None:
+    blocks = ["10.0.0.0/9", "10.64.0.0/10", "fd82::/16", *(f"192.0.{number}.0/24" for number in range(5))]
+    scopes = " ".join(f'Peer "{block}" {{ }}' for block in blocks)
+    text = f'ESMTP_Listener {{ {scopes} Listen ":25" {{ Enable_Authentication = true }} Listen "10.0.0.1:25" {{ }} }}'
+    tree = load_text(text, declared=DECLARED, schema=SCHEMA)
+    lines = answer(tree, ("10.1.2.3", ":25"), "h").text.splitlines()
+    beside = r'  but Listen "10\.0\.0\.1:25" \(ecelerity\.conf:1:\d+\) takes the connections to its own address'
+    assert re.fullmatch(beside, lines[1])
+    peers = [line.partition(" in ")[0] for line in lines[lines.index("Peers") + 1 :][:7]]
+    assert [re.sub("  +", "  ", line) for line in peers] == [
+        '  holds him  Peer "10.0.0.0/9"',
+        '  no: 9 of its 10 bits agree  Peer "10.64.0.0/10"',
+        *(f'  no: 0 of its 24 bits agree  Peer "192.0.{number}.0/24"' for number in range(4)),
+        "  and 2 more that do not hold him",
+    ]
+    assert "Set, but nothing reads it yet" in lines
+    assert answer(tree, ("10.1.2.3", "to", "10.0.0.1:25"), "h").text.startswith(
+        '10.1.2.3 connects to 10.0.0.1:25: accepted by Listen "10.0.0.1:25" of ESMTP_Listener'
+    )
+
+
 # what must not be forgotten when something is added
 
 

@@ -17,7 +17,7 @@ from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.mail.reply import Reply
-from momentum_trio.net.netblock import Address
+from momentum_trio.net.netblock import Address, Netblock
 from momentum_trio.node.explanation.conversation import Asked, Conversation, Turn
 from momentum_trio.node.explanation.origin import (
     Asking,
@@ -82,6 +82,14 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What is said, and the checks that content would meet after it."""
+
+    conversation: tuple[Explained, ...] = ()
+    content: tuple[tuple[Asked, tuple[Effective, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why *peer*'s session goes as it goes.
 
@@ -116,35 +124,28 @@ def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanati
     assert asked.peer is not None
     witness = Witness(tree)
     chain = tree.chain_for(found.listener, found.endpoint, asked.peer)
-    matched, missed = _peers(tree, chain, found, asked.peer)
-    ceilings = tuple(_ceilings(tree, chain, found.listener))
-    conversation: tuple[Explained, ...] = ()
-    content: tuple[tuple[Asked, tuple[Effective, ...]], ...] = ()
+    session = Session()
     if found.listener == SMTP:
-        held = Conversation(witness, chain, _client(asked, found, asked.peer), system_hostname)
-        conversation = tuple(_converse(tree, held, asked, system_hostname))
-        if held.transaction is not None and held.transaction.forward_paths and not held.over:
-            checks = held.content_checks()
-            data = held.say("DATA")
-            conversation = (*conversation, Explained(data, _as_they_hold(tree, data.options)))
-            content = tuple((check, _as_they_hold(tree, check.options)) for check in checks)
+        client = _client(asked, found, asked.peer)
+        session = _session(tree, Conversation(witness, chain, client, system_hostname), asked, system_hostname)
+    peers, more = _peers(tree, chain, found, asked.peer)
     relevant = _relevant(chain, found.listener, witness.reads)
+    whichever = asked.local is None or asked.anywhere or asked.local.is_wildcard
     return Explanation(
-        peer,
-        str(found.endpoint) if asked.local is None or asked.anywhere else to,
-        "",
-        tree.schema.scope_name(found.listener),
-        scope_words(tree, found.scope),
-        scope_at(found.scope),
-        others_at(tree, found) if asked.local is None or asked.anywhere or asked.local.is_wildcard else (),
-        asking(tree, chain),
-        (*matched, *missed[:MISSES_SHOWN_MAX]),
-        max(0, len(missed) - MISSES_SHOWN_MAX),
-        ceilings,
-        conversation,
-        content,
-        effective_all(tree, chain, relevant),
-        without_effect(tree, chain, relevant),
+        peer=peer,
+        to=str(found.endpoint) if whichever else to,
+        listener=tree.schema.scope_name(found.listener),
+        listen=scope_words(tree, found.scope),
+        listen_at=scope_at(found.scope),
+        others=others_at(tree, found) if whichever else (),
+        chain=asking(tree, chain),
+        peers=peers,
+        peers_missed_count=more,
+        ceilings=tuple(_ceilings(tree, chain, found.listener)),
+        conversation=session.conversation,
+        content=session.content,
+        options=effective_all(tree, chain, relevant),
+        idle=without_effect(tree, chain, relevant),
     )
 
 
@@ -159,24 +160,30 @@ def _client(asked: Inbound, listen: Listen, peer: Address) -> Client:
 # peers
 
 
-def _peers(tree: ConfigTree, chain: Chain, listen: Listen, address: Address) -> tuple[list[PeerSeen], list[PeerSeen]]:
-    """The Peers that hold *address*, in the order in which they are asked; and those that do not, nearest first."""
-    matched = [scope for scope in chain.scopes if scope.kind == "peer"]
-    containers = [scope for scope in (listen.scope, tree.root.child(listen.listener)) if scope is not None]
+def _peers(tree: ConfigTree, chain: Chain, listen: Listen, address: Address) -> tuple[tuple[PeerSeen, ...], int]:
+    """The Peers that hold *address*, in their order, and the nearest that do not; how many more of those there are."""
+    matched = [scope for scope in chain.scopes if isinstance(scope, Scope) and scope.kind == "peer"]
     known = {id(scope) for scope in matched}
+    containers = [scope for scope in (listen.scope, tree.root.child(listen.listener)) if scope is not None]
     missed = [peer for scope in containers for peer in scope.all("peer") if id(peer) not in known]
-    seen = [_seen(tree, peer, address, holds=False) for peer in missed]
-    seen.sort(key=lambda peer: (peer.prefix < 0, -peer.bits))
-    return [_seen(tree, peer, address, holds=True) for peer in matched if isinstance(peer, Scope)], seen
+    missed.sort(key=lambda peer: -_bits_agreeing(peer.netblock, address))
+    near, more = missed[:MISSES_SHOWN_MAX], max(0, len(missed) - MISSES_SHOWN_MAX)
+    seen = [_seen(tree, scope, address, holds=True) for scope in matched]
+    return (*seen, *(_seen(tree, scope, address, holds=False) for scope in near)), more
 
 
 def _seen(tree: ConfigTree, scope: Scope, address: Address, *, holds: bool) -> PeerSeen:
     block = scope.netblock
+    bits, prefix = _bits_agreeing(block, address), block.prefix if block.version == address.version else -1
+    return PeerSeen(scope_words(tree, scope), scope_at(scope), holds, max(bits, 0), prefix)
+
+
+def _bits_agreeing(block: Netblock, address: Address) -> int:
+    """How many bits of *block*'s prefix *address* has as well; -1: it is of another family."""
     if block.version != address.version:
-        return PeerSeen(scope_words(tree, scope), scope_at(scope), holds, 0, -1)
+        return -1
     differing = (block.network ^ int(address)).bit_length()
-    bits = min(address.max_prefixlen - differing, block.prefix)
-    return PeerSeen(scope_words(tree, scope), scope_at(scope), holds, bits, block.prefix)
+    return min(address.max_prefixlen - differing, block.prefix)
 
 
 # ceilings
@@ -202,6 +209,16 @@ def _counted(tree: ConfigTree, key: tuple[str, ...]) -> str:
 
 
 # the conversation
+
+
+def _session(tree: ConfigTree, held: Conversation, asked: Inbound, system_hostname: str) -> Session:
+    """As much of a session as *asked* about; where a recipient is accepted, up to the 354."""
+    conversation, transaction = tuple(_converse(tree, held, asked, system_hostname)), held.transaction
+    if held.over or transaction is None or not transaction.forward_paths:
+        return Session(conversation)
+    content = tuple((check, _as_they_hold(tree, check.options)) for check in held.content_checks())
+    data = held.say("DATA")
+    return Session((*conversation, Explained(data, _as_they_hold(tree, data.options))), content)
 
 
 def _converse(tree: ConfigTree, held: Conversation, asked: Inbound, system_hostname: str) -> Iterator[Explained]:
