@@ -185,7 +185,7 @@ def on_a_node(config: str, story: Callable[[Site], Awaitable[None]]) -> None:
     node.run(config, story)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configurations(), st.lists(questions(), min_size=1, max_size=6))
 def test_a_session_gets_what_is_told(config: str, asked: list[Asked]) -> None:
     async def story(node: Site) -> None:
@@ -202,7 +202,7 @@ def test_a_session_gets_what_is_told(config: str, asked: list[Asked]) -> None:
     on_a_node(config, story)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(configurations(), questions())
 def test_whose_word_holds_is_what_a_slow_reference_says(config: str, asked: Asked) -> None:
     tree = load_text(config.replace("Enable = false", ""), declared=DECLARED, schema=SCHEMA)
