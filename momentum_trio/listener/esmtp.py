@@ -355,10 +355,7 @@ class Session:
         return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
     def _terms(self, rules: Rules) -> Terms:
-        mail, options = rules.options, self._options
-        host = options.banner_hostname or rules.hostname
-        unqualified = (bool(mail.domain_for_unqualified_senders), bool(mail.domain_for_unqualified_recipients))
-        return terms_of(options, host, str(self._connection.peer_address), unqualified, self._door.machine.clock.now())
+        return terms_of(self._options, rules, str(self._connection.peer_address), self._door.machine.clock.now())
 
 
 def final_reply(receipt: Receipt) -> Reply:

@@ -23,6 +23,7 @@ from momentum_trio.node.commands.counts import (
 )
 from momentum_trio.node.commands.dig import DIG, REFRESH_DOMAIN
 from momentum_trio.node.commands.dns_cache import LOOKUP, REFCNTS, STATS, SUBMIT
+from momentum_trio.node.commands.explain import EXPLAIN
 from momentum_trio.node.commands.fail import BINDING_FAIL, FAIL
 from momentum_trio.node.commands.flush import BINDING_FLUSH, FLUSH
 from momentum_trio.node.commands.help import HELP
@@ -57,6 +58,7 @@ COMMANDS = (
     DOMAINS,
     DOMAIN_ALL,
     EVAL,
+    EXPLAIN,
     FAIL,
     FAIL_ONE,
     FLUSH,

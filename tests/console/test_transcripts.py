@@ -56,8 +56,8 @@ Unknown command 'sumary'. Did you mean 'summary'?
 ! config sett blackhole on
 Unknown command 'config sett blackhole on'. Did you mean 'config set'?
 ! config
-'config' begins several commands: config eval, config get, config reload, config set, config show, config showrecurse, \
-config unset
+'config' begins several commands: config eval, config explain, config get, config reload, config set, config show, \
+config showrecurse, config unset
 ! frobnicate
 Unknown command 'frobnicate'. Try 'help'.
 ! pid 1
@@ -413,6 +413,7 @@ binding fail domain   Give up all messages of a domain, or of all domains, in on
 binding flush domain  Try the delayed messages of a domain, or of all, in one binding at once.
 binding summary       Show statistics of each binding, of one, or of a binding group.
 config eval           Show the value of an option that holds in a scope.
+config explain        Tell why a peer's session, or mail to a domain, goes as it goes.
 config get            Show what an option is set to in one scope.
 config reload         Read the configuration files again, and let them hold.
 config set            Set an option in a scope, at once.
