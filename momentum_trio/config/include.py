@@ -24,7 +24,7 @@ from momentum_trio.config.secrecy import Secrets
 from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Include, Leaf, parse
 from momentum_trio.config.tree import ConfigTree, File
-from momentum_trio.config.value import Position, Word
+from momentum_trio.config.value import Position, Value, Word
 
 FILES_MAX = 1000
 OCTETS_MAX = 64 * 1024 * 1024  # of all files together
@@ -145,7 +145,9 @@ class Loader:
         once = {str(error): error for error in errors if not error.warning}  # a file may be included more than once
         errors = in_order(once.values(), files)
         root, overridden = merge.root()
-        tree = ConfigTree(root, self._schema, self._main, files, warnings, warnings, overridden)
+        tree = ConfigTree(
+            root, self._schema, self._main, files, warnings, warnings, overridden, self._targets, self._local or ""
+        )
         return tree, errors
 
     def _file(self, path: str, times_read: int) -> File:
@@ -254,11 +256,8 @@ class Loader:
         if self._main in self._documents and _mentions(self._documents, "local_changes_file"):
             merge.read(self._main)
             setting = merge.root()[0].settings.get("local_changes_file")
-        if setting is None or not isinstance(setting.value, Word) or not setting.value.text:
+        if setting is None or not (path := local_changes_path(setting.value, self._main)):
             return
-        path = normal(setting.value.text)
-        if not path.startswith("/") and (directory := directory_of(self._main)):
-            path = normal(f"{directory}/{path}")
         if path in self._documents:
             problem = "the local changes file is the main file or an included one"
             self._errors.append(ConfigError(setting.at, setting.name, problem))
@@ -266,6 +265,15 @@ class Loader:
         self._local = path
         if path not in self._known:
             self._waiting[path] = [_Wish(("", 0), setting.at, path, [])]
+
+
+def local_changes_path(value: Value, main: str) -> str:
+    """The file that Local_Changes_File = *value* names in the configuration whose main file is *main*; empty: none."""
+    if not isinstance(value, Word) or not value.text:
+        return ""
+    path = normal(value.text)
+    directory = directory_of(main)
+    return path if path.startswith("/") or not directory else normal(f"{directory}/{path}")
 
 
 def directory_of(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import trio
@@ -12,6 +12,7 @@ import trio
 from momentum_trio.console.authority import NOT_AUTHORIZED, Terms, authorized
 from momentum_trio.console.command import Operator, failure
 from momentum_trio.console.dispatch import Call, Dispatch, written
+from momentum_trio.console.workspace import Workspace
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Authenticated, Authorized
 from momentum_trio.protocol.console.frame import PROTOCOLS, Authenticate, Banner, Command, Complete, printable
@@ -54,6 +55,7 @@ class Session:
     machine: Machine
     traffic: Traffic
     why: str = "closed"
+    _workspace: Workspace = field(default_factory=Workspace)
     _gone: bool = False
     _draining: bool = False
     _reading: trio.CancelScope | None = None
@@ -121,12 +123,12 @@ class Session:
             case Command():
                 await self._run(event)
             case Complete():
-                self.server.complete(*self.dispatch.completions(self.operator, event.line))
+                self.server.complete(*self.dispatch.completions(self.operator, event.line, self._workspace))
             case Authenticate():
                 self.server.farewell("no mechanism is offered here", broken=True)
 
     async def _run(self, asked: Command) -> None:
-        call = self.dispatch.call(self.operator, asked.line, asked.form)
+        call = self.dispatch.call(self.operator, asked.line, asked.form, self._workspace)
         accepted = authorized(self.terms())
         self._account(call, accepted=accepted)
         output = await self.dispatch.perform(call) if accepted else written(failure(NOT_AUTHORIZED), call.form)
