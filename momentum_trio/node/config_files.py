@@ -63,9 +63,7 @@ class Folders:
             if _lies_below(path, folder):
                 return folder
         where = " or ".join(self.allowed)
-        raise ApplyError(
-            [f"{path} does not lie below {where}: the console may touch no other files (Config_Directories)"]
-        )
+        raise ApplyError([f"{path} is not below {where}: the console may touch no other files (Config_Directories)"])
 
 
 def _lies_below(path: str, folder: str) -> bool:

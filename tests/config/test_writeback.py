@@ -174,7 +174,8 @@ def bodies(draw: st.DrawFn, path: tuple[tuple[str, str], ...], includes: list[st
     for kind, instance in draw(st.lists(st.sampled_from(inner), max_size=2)) if inner else ():
         body = draw(bodies((*path, (kind, instance)), includes))
         parts.append(f"{kind} {strategies_quoted(instance)} {{{draw(strategies.gaps)}{body}}}")
-    if includes and draw(st.booleans()):
+    takes_one = draw(st.booleans())
+    if includes and takes_one:
         parts.append(f"{draw(st.sampled_from(['include', 'readonly_include']))} {includes.pop()}")
     return draw(strategies.gaps).join(f"{part}{draw(strategies.blanks)}" for part in draw(st.permutations(parts)))
 
