@@ -24,7 +24,7 @@ from momentum_trio.config.secrecy import Secrets
 from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Include, Leaf, parse
 from momentum_trio.config.tree import ConfigTree, File
-from momentum_trio.config.value import Position, Value, Word
+from momentum_trio.config.value import Position, Word
 
 FILES_MAX = 1000
 OCTETS_MAX = 64 * 1024 * 1024  # of all files together
@@ -256,7 +256,8 @@ class Loader:
         if self._main in self._documents and _mentions(self._documents, "local_changes_file"):
             merge.read(self._main)
             setting = merge.root()[0].settings.get("local_changes_file")
-        if setting is None or not (path := local_changes_path(setting.value, self._main)):
+        name = setting.value.text if setting is not None and isinstance(setting.value, Word) else ""
+        if setting is None or not (path := local_changes_path(name, self._main)):
             return
         if path in self._documents:
             problem = "the local changes file is the main file or an included one"
@@ -267,13 +268,10 @@ class Loader:
             self._waiting[path] = [_Wish(("", 0), setting.at, path, [])]
 
 
-def local_changes_path(value: Value, main: str) -> str:
-    """The file that Local_Changes_File = *value* names in the configuration whose main file is *main*; empty: none."""
-    if not isinstance(value, Word) or not value.text:
-        return ""
-    path = normal(value.text)
-    directory = directory_of(main)
-    return path if path.startswith("/") or not directory else normal(f"{directory}/{path}")
+def local_changes_path(name: str, main: str) -> str:
+    """The file that Local_Changes_File *name* is in the configuration whose main file is *main*; empty: none."""
+    path, directory = normal(name), directory_of(main)
+    return path if not path or path.startswith("/") or not directory else normal(f"{directory}/{path}")
 
 
 def directory_of(path: str) -> str:

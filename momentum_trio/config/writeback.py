@@ -14,7 +14,7 @@ from momentum_trio.config.dump import scope_text
 from momentum_trio.config.error import ConfigError, ConfigErrors, in_order
 from momentum_trio.config.include import local_changes_path
 from momentum_trio.config.instance import instance_key, pattern_of
-from momentum_trio.config.kind import BOOLEAN
+from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.merged import Scope, ScopePath
 from momentum_trio.config.show import scope_head, setting_text, value_lines
 from momentum_trio.config.source import Source
@@ -115,10 +115,9 @@ class _WriteBack:
         self._edits: dict[str, list[Edit]] = {}
         self._added: dict[tuple[str, int], tuple[_Body, list[str]]] = {}
         self._errors: list[ConfigError] = []
-        settings = running.root.settings
-        local, local_only = settings.get("local_changes_file"), settings.get("local_changes_only")
-        self._local = "" if main_alone or local is None else local_changes_path(local.value, read.main)
-        self._local_only = bool(self._local and local_only is not None and BOOLEAN.parse(local_only.value))
+        options = LocalChangesOptions.resolve(running.chain_global())
+        self._local = "" if main_alone else local_changes_path(options.file, read.main)
+        self._local_only = bool(self._local) and options.only
 
     def run(self) -> dict[str, list[Edit]]:
         self._readings.read()
