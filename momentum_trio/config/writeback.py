@@ -16,6 +16,7 @@ from momentum_trio.config.include import local_changes_path
 from momentum_trio.config.instance import instance_key, pattern_of
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.merged import Scope, ScopePath
+from momentum_trio.config.secrecy import Secrets
 from momentum_trio.config.show import scope_head, setting_text, value_lines
 from momentum_trio.config.source import Source
 from momentum_trio.config.syntax import Block, Document, Edit, Leaf, Node
@@ -136,6 +137,9 @@ class _WriteBack:
         for body, lines in self._added.values():
             self._edits.setdefault(body.file, []).append(_document(self._read, body.file).insertion(body.block, lines))
         if self._errors:
+            Secrets(self._read.schema).veil(
+                self._errors, {f: _document(self._read, f).source for f in self._read.files}
+            )
             raise ConfigErrors(in_order(self._errors, self._read.files), self._read.sources())
         return self._edits
 
@@ -169,7 +173,7 @@ class _WriteBack:
         last = self._last_resort(in_main)
         if last.closed <= behind or (not self._may_edit(last.file) and not in_main):
             where = self._read.path_text(shown) or "the file level"
-            problem = f"{lines[0]} of {where} cannot be said behind what is read later"
+            problem = f"{lines[0].partition(' = ')[0]} of {where} cannot be said behind what is read later"
             self._errors.append(ConfigError(Position(last.file, 0, 0), "", problem))
             return
         for kind, instance in reversed(shown):

@@ -187,11 +187,11 @@ class NodeAdministration:
                 [f"the files would not say what holds in {where}: have they changed since they were read?"]
             )
         held = {file: known.document.source.octets for file, known in self._read.files.items() if file in octets}
-        places = {file: await confined(self._machine, self._folders, file, new=file not in held) for file in octets}
+        at = {file: await confined(self._machine, self._folders, file, new=file not in held) for file in octets}
         await write_files(
             self._machine,
-            {places[file]: content for file, content in octets.items()},
-            {places[file]: content for file, content in held.items()},
+            {at[file]: content for file, content in octets.items()},
+            {at[file]: content for file, content in held.items()},
         )
         if main == self._read.main:
             self._read = read

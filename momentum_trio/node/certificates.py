@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 from momentum_trio.config.merged import Scope, ScopePath
 from momentum_trio.config.tree import ConfigTree
@@ -17,24 +17,25 @@ _FILES = (OutboundTlsOptions.authorities, OutboundTlsOptions.certificate, Outbou
 
 async def unusable_certificates(machine: Machine, running: ConfigTree, wanted: ConfigTree) -> list[str]:
     """What is wrong with the TLS files that *wanted* names and *running* does not, a sentence with its place each."""
-    return [problem async for problem in _problems(machine, running.root, wanted, wanted.root, ())]
+    problems = []
+    for path, named in _named(running.root, wanted.root, ()):
+        unread = [problem for setting in named if (problem := await _unread(machine, setting))]
+        problems += unread
+        if not unread and (problem := await _unloaded(machine, wanted, path)):
+            problems.append(f"{named[0].at}: {named[0].name}: {problem}")
+    return problems
 
 
-async def _problems(
-    machine: Machine, before: Scope | None, tree: ConfigTree, scope: Scope, path: ScopePath
-) -> AsyncIterator[str]:
+def _named(before: Scope | None, scope: Scope, path: ScopePath) -> Iterator[tuple[ScopePath, list[Setting]]]:
+    """The scopes in *scope*, which stands at *path*, that name files which *before* does not; and those settings."""
     if scope is before:
         return
-    named = [setting for option in _FILES if (setting := _new(before, scope, option.key, option.scopes)) is not None]
-    unread = [problem for setting in named if (problem := await _unread(machine, setting))]
-    for problem in unread:
-        yield problem
-    if named and not unread and (problem := await _unloaded(machine, tree, path)):
-        yield f"{named[0].at}: {named[0].name}: {problem}"
+    new = [setting for option in _FILES if (setting := _new(before, scope, option.key, option.scopes)) is not None]
+    if new:
+        yield path, new
     for at, member in scope.members.items():
         known = None if before is None else before.members.get(at)
-        async for problem in _problems(machine, known, tree, member, (*path, (member.kind, member.instance))):
-            yield problem
+        yield from _named(known, member, (*path, (member.kind, member.instance)))
 
 
 def _new(before: Scope | None, scope: Scope, key: str, scopes: frozenset[str]) -> Setting | None:

@@ -142,6 +142,18 @@ def test_what_cannot_be_said(main: str, command: tuple[str, ...], at: str) -> No
     assert str(raised.value.errors[0]).startswith(f"{at}: it was unset, but this file is not written to")
 
 
+def test_no_secret_is_told_with_what_cannot_be_said() -> None:
+    files = {MAIN: "readonly_include a\n", "a": "Outbound_SMTP_AUTH_Pass = canary\n"}
+    with pytest.raises(ConfigErrors) as raised:
+        written(files, ("unset", "outbound_smtp_auth_pass"))
+    assert "canary" not in raised.value.render() + str(raised.value)
+    files = {MAIN: "include a\nLocal_Changes_File = local\n", "a": "", "local": files["a"]}
+    with pytest.raises(ConfigErrors) as raised:
+        written(files, ("set", "outbound_smtp_auth_pass", "canary2"), main_alone=True)
+    assert "Outbound_SMTP_AUTH_Pass of the file level" in str(raised.value)
+    assert "canary" not in raised.value.render() + str(raised.value)
+
+
 def test_patterns_keep_their_order() -> None:
     files = {MAIN: "include a\ninclude b\n", "a": "", "b": "Domain /x/ { Gateway = a }\n"}
     after = written(files, ("set", "domain /y/>gateway", "b"))
