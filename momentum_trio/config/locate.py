@@ -16,7 +16,7 @@ def located(root: Scope, kind: str, wanted: str | None = None) -> Iterator[Line]
     wanted: part of their instance as a pattern of RE2, case counts; or the whole instance, however that is spelt.
     Raises ValueError when it is neither.
     """
-    lines = [line for line in _lines(root, ()) if line[-1].kind == kind]
+    lines = [line for line in lines_of(root) if line[-1].kind == kind]
     if wanted is None:
         return iter(lines)
     exact = [line for line in lines if _is_named(line, wanted)]
@@ -38,8 +38,9 @@ def _is_named(line: Line, wanted: str) -> bool:
     return wanted in (line[-1].instance, line[-1].key)
 
 
-def _lines(scope: Scope, around: Line) -> Iterator[Line]:
+def lines_of(scope: Scope, around: Line = ()) -> Iterator[Line]:
+    """Every scope in *scope*, at any depth, with those *around* it."""
     for member in scope.members.values():
         line = (*around, member)
         yield line
-        yield from _lines(member, line)
+        yield from lines_of(member, line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from momentum_trio.config.kind import quoted
-from momentum_trio.config.locate import Line, located, location
+from momentum_trio.config.locate import Line, lines_of, located, location
 from momentum_trio.config.show import scope_head
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
 from momentum_trio.console.word import split
@@ -41,15 +41,12 @@ def _fields(line: Line) -> Data:
 
 
 def _candidates(request: Request) -> Sequence[str]:
+    """Scopes that are configured, then their instances."""
     known = split(request.rest)
+    lines = lines_of(request.tree.root)
     if not known:
-        return sorted({line[-1].name for line in _all(request)})
-    return [quoted(line[-1].instance) for line in _all(request) if [line[-1].kind] == [word.lower() for word in known]]
-
-
-def _all(request: Request) -> Sequence[Line]:
-    kinds = {scope.kind for scope in request.tree.root.walk()}
-    return [line for kind in sorted(kinds) for line in located(request.tree.root, kind)]
+        return sorted({line[-1].name for line in lines})
+    return [quoted(line[-1].instance) for line in lines if len(known) == 1 and line[-1].kind == known[0].lower()]
 
 
 LOCATE = Command(
