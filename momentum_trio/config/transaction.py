@@ -138,7 +138,7 @@ class Transaction:
             return self.tree
         if conflicts := list(self._conflicts(running)):
             raise ConfigConflict(conflicts)
-        tree = running
+        tree = running.emptied() if self.from_scratch else running
         for number, change in enumerate(self.changes, 1):
             tree = change.on(tree, number)
         return tree
