@@ -71,7 +71,7 @@ class Model:
         path, now = change.path, self.running
         if change.option is None:
             here = [other for other in {*base, *now} if other[: len(path)] == path]
-            return any(base.get(other) != now.get(other) for other in here) or path not in now
+            return any(base.get(other) != now.get(other) for other in here)
         gone = any(path[:depth] in base and path[:depth] not in now for depth in range(len(path) + 1))
         return gone or base.get(path, {}).get(change.option) != now.get(path, {}).get(change.option)
 

@@ -27,6 +27,7 @@ changes = st.lists(
 @given(strategy())
 @example(bytes((0, 1, 1, 1, 8, 0, 9, 0, 2, 0, 3, 0)))
 @example(bytes((0, 8, 9, 1, 2, 0)))  # from scratch, while somebody sets what is set already
+@example(bytes.fromhex("320101010101020239010300"))  # a scope that the transaction itself made and removed
 def test_the_model_agrees(octets: bytes) -> None:
     run(octets)
 
