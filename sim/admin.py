@@ -2,44 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.machine.disk import Close, File, Open, Truncate, Write
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import End, Part
 
 CONSOLE_SECONDS = 30.0
+LATE_SECONDS = 60.0
+"""How late a commit may be rolled back that nobody confirmed: the host may be slow, or stopped for a while."""
 RECEIVE_OCTETS = 65536
+ANOTHER, FILE = "another: ", "file "
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the console answered. before, after: the whole configuration around a command that failed, else empty."""
+    """What the console answered to a conversation.
+
+    answer: to the line that failed, which is the last then, else to all. lines: each that was said, and whether it
+    succeeded. before: the whole configuration before it; after: the same once a line failed, or once the time was over
+    in which a commit had to be confirmed and was not; else empty. What a second session changed is in both.
+    """
 
     answer: str
     ok: bool
-    before: str = ""
+    before: str
     after: str = ""
+    lines: tuple[tuple[str, bool], ...] = ()
 
 
 class Unanswered(Exception):
     """The console closed or said nothing."""
 
 
-async def say(machine: Machine, endpoint: Endpoint, line: str) -> Said:
-    """Say *line* to the console at *endpoint* of this host. Raises OSError, TooSlowError, Unanswered."""
-    with trio.fail_after(CONSOLE_SECONDS), _socket(endpoint) as socket:
-        await socket.connect(endpoint.path or (_address(endpoint), endpoint.port))
-        console = Console(socket)
-        before, _ = await console.ask("config showrecurse")
-        answer, ok = await console.ask(line)
-        if ok:
-            return Said(answer, ok)
-        after, _ = await console.ask("config showrecurse")
-        return Said(answer, ok, before, after)
+async def say(machine: Machine, endpoint: Endpoint, text: str) -> Said:
+    """Say the lines of *text* to the console at *endpoint* of this host, up to the first that fails.
+
+    One that begins with ``another:`` is said in a second session; ``file PATH TEXT`` writes a file. Both sessions end
+    with the last line. Raises OSError, TooSlowError, Unanswered.
+    """
+    before = await _configuration(endpoint)
+    answers: list[str] = []
+    lines: list[tuple[str, bool]] = []
+    async with _session(endpoint) as first, _session(endpoint) as second:
+        for line in text.split("\n"):
+            with trio.fail_after(CONSOLE_SECONDS):
+                answer, ok = await _said(machine, first, second, line)
+            answers.append(answer)
+            lines.append((line, ok))
+            if not ok:
+                break
+            if line.startswith(ANOTHER):
+                before = await _configuration(endpoint)
+    if not lines[-1][1]:
+        return Said(answers[-1], False, before, await _configuration(endpoint), tuple(lines))
+    after = ""
+    if (seconds := unconfirmed_seconds(lines)) is not None:
+        after = await _undone(endpoint, before, seconds)
+    return Said("".join(answers), True, before, after, tuple(lines))
+
+
+async def _said(machine: Machine, first: Console, second: Console, line: str) -> tuple[str, bool]:
+    if line.startswith(FILE):
+        path, _, text = line.removeprefix(FILE).partition(" ")
+        await _write(machine, path, text.encode() + b"\n")
+        return "", True
+    return await (second if line.startswith(ANOTHER) else first).ask(line.removeprefix(ANOTHER))
+
+
+async def _write(machine: Machine, path: str, octets: bytes) -> None:
+    file = File(path)
+    try:
+        await machine.disk.perform(
+            [Open(file, writable=True, create=0o644), Truncate(file, 0), Write(file, 0, [octets])]
+        )
+    finally:
+        await machine.disk.perform([Close(file)])
+
+
+def unconfirmed_seconds(lines: Sequence[tuple[str, bool]]) -> float | None:
+    """How long the commit among *lines* waits to be confirmed; None when there is none, or it was."""
+    seconds = None
+    for line, _ in lines:
+        words = line.split()
+        if words[:3] == ["config", "commit", "confirmed"]:
+            seconds = float(words[3])
+        elif line.removeprefix(ANOTHER) in ("config confirm", "config rollback"):
+            seconds = None
+    return seconds
+
+
+async def _undone(endpoint: Endpoint, before: str, seconds: float) -> str:
+    """The configuration *seconds* later, and up to LATE_SECONDS after that while it is not what it was *before*."""
+    await trio.sleep(seconds)
+    after = await _configuration(endpoint)
+    with trio.move_on_after(LATE_SECONDS):
+        while after != before:
+            await trio.sleep(1)
+            after = await _configuration(endpoint)
+    return after
+
+
+async def _configuration(endpoint: Endpoint) -> str:
+    with trio.fail_after(CONSOLE_SECONDS):
+        async with _session(endpoint) as console:
+            text, _ = await console.ask("config showrecurse")
+    return text
+
+
+@asynccontextmanager
+async def _session(endpoint: Endpoint) -> AsyncIterator[Console]:
+    with _socket(endpoint) as socket:
+        with trio.fail_after(CONSOLE_SECONDS):
+            await socket.connect(endpoint.path or (_address(endpoint), endpoint.port))
+        yield Console(socket)
 
 
 class Console:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .scenario import Fault, Mail, Scenario
 
 if TYPE_CHECKING:
+    from .admin import Said
     from .dsn import Report
     from .heard import Heard
     from .world import World
@@ -76,9 +77,9 @@ class Evidence:
     """Everything a check may look at.
 
     baseline: per host what the started node had open before the load (names of things -> count); leftover: the same
-    after everything was drained. config_before, config_after: per console command that was refused, the whole
-    configuration as shown before and after it. load_began: the kernel's time then; the times of attempts, faults and
-    violations count from it.
+    after everything was drained. conversations: with a console, none of whose lines was refused; refused_commands:
+    those that ended with a refused one, with the whole configuration as shown before and after it.
+    load_began: the kernel's time then; the times of attempts, faults and violations count from it.
     """
 
     scenario: Scenario
@@ -88,6 +89,7 @@ class Evidence:
     baseline: dict[str, dict[str, int]] = field(default_factory=dict)
     leftover: dict[str, dict[str, int]] = field(default_factory=dict)
     refused_commands: list[tuple[Struck, str, str]] = field(default_factory=list)
+    conversations: list[tuple[Struck, Said]] = field(default_factory=list)
     drained_after_seconds: float | None = None  # from healing; None: it was not, within drain_limit_seconds
     drain_limit_seconds: float = 0.0
     spool_octets: list[tuple[str, float, int, int]] = field(default_factory=list)  # host, time, in use, live

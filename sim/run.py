@@ -316,8 +316,10 @@ class Course:
         """Somebody says the text of *struck* to the console; one at a time."""
         if struck.fault.text.strip() == SHUTDOWN:
             service.ended_for_cause()
+        node: Started | None = None
         try:
             async with self._locks.setdefault(service.host.name, trio.Lock()):
+                node = node_of(service)
                 said = await service.host.call(say, _console_of(service), struck.fault.text)
         except (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied) as fault:
             struck.answer, struck.did, struck.answered = f"{type(fault).__name__}: {fault}", False, True
@@ -325,6 +327,8 @@ class Course:
         struck.answer, struck.answered = said.answer, True
         if not said.ok:
             self.evidence.refused_commands.append((struck, said.before, said.after))
+        elif node is node_of(service):  # a life that began meanwhile has read its files
+            self.evidence.conversations.append((struck, said))
 
     # -- the end
 

@@ -25,6 +25,8 @@ MEANINGS = {
         "independent and slow reading of that configuration says."
     ),
     "failed_set_changes_nothing": "A console command that was refused leaves the configuration exactly as it was.",
+    "first_commit_wins": "A transaction is refused when what it changes was changed by somebody else meanwhile.",
+    "unconfirmed_is_undone": "A commit that has to be confirmed, and is not, is taken back when its time is over.",
     "spool_size": "The spool on disk is never larger than twice the mail it holds and two segments.",
     "drained": (
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."

@@ -14,24 +14,30 @@ from momentum_trio.config.value import Array, Setting, Value, Word
 Json = dict[str, Any]
 
 
-def as_conf(tree: ConfigTree, *, origin: bool = False) -> str:
+def as_conf(tree: ConfigTree, *, origin: bool = False, secrets: bool = False) -> str:
     """*tree* in the configuration language; read again it gives the same tree (but for secrets).
 
-    origin: behind every setting, and every scope, a comment says where it was written.
+    origin: behind every setting, and every scope, a comment says where it was written. secrets: they are shown, and
+    every word is as it was written.
     """
-    return "".join(f"{line}\n" for line in _scope_lines(tree.root, tree.schema, origin))
+    return "".join(f"{line}\n" for line in _scope_lines(tree.root, tree.schema, origin, secrets))
 
 
-def _scope_lines(scope: Scope, schema: Schema, origin: bool) -> Iterator[str]:
+def scope_text(scope: Scope, schema: Schema) -> list[str]:
+    """*scope* with its head and its braces, lines as they stand at the margin, secrets included."""
+    return [f"{scope_head(scope)} {{", *(f"  {line}" for line in _scope_lines(scope, schema, False, True)), "}"]
+
+
+def _scope_lines(scope: Scope, schema: Schema, origin: bool, secrets: bool) -> Iterator[str]:
     for key, setting in scope.settings.items():
-        lines = value_lines(setting.value, schema.printed(scope.kind, key))
+        lines = value_lines(setting.value, None if secrets else schema.printed(scope.kind, key))
         first, *rest = setting_text(setting_name(setting, scope.kind, schema), lines).split("\n")
         yield f"{first}  # {setting.at}" if origin else first
         yield from rest
     for member in scope.members.values():
         places = ", ".join(str(place) for place in member.openings)
         yield f"{scope_head(member)} {{" + (f"  # {places}" if origin else "")
-        yield from (f"  {line}" for line in _scope_lines(member, schema, origin))
+        yield from (f"  {line}" for line in _scope_lines(member, schema, origin, secrets))
         yield "}"
 
 

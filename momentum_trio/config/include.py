@@ -145,7 +145,9 @@ class Loader:
         once = {str(error): error for error in errors if not error.warning}  # a file may be included more than once
         errors = in_order(once.values(), files)
         root, overridden = merge.root()
-        tree = ConfigTree(root, self._schema, self._main, files, warnings, warnings, overridden)
+        tree = ConfigTree(
+            root, self._schema, self._main, files, warnings, warnings, overridden, self._targets, self._local or ""
+        )
         return tree, errors
 
     def _file(self, path: str, times_read: int) -> File:
@@ -254,11 +256,9 @@ class Loader:
         if self._main in self._documents and _mentions(self._documents, "local_changes_file"):
             merge.read(self._main)
             setting = merge.root()[0].settings.get("local_changes_file")
-        if setting is None or not isinstance(setting.value, Word) or not setting.value.text:
+        name = setting.value.text if setting is not None and isinstance(setting.value, Word) else ""
+        if setting is None or not (path := local_changes_path(name, self._main)):
             return
-        path = normal(setting.value.text)
-        if not path.startswith("/") and (directory := directory_of(self._main)):
-            path = normal(f"{directory}/{path}")
         if path in self._documents:
             problem = "the local changes file is the main file or an included one"
             self._errors.append(ConfigError(setting.at, setting.name, problem))
@@ -266,6 +266,12 @@ class Loader:
         self._local = path
         if path not in self._known:
             self._waiting[path] = [_Wish(("", 0), setting.at, path, [])]
+
+
+def local_changes_path(name: str, main: str) -> str:
+    """The file that Local_Changes_File *name* is in the configuration whose main file is *main*; empty: none."""
+    path, directory = normal(name), directory_of(main)
+    return path if not path or path.startswith("/") or not directory else normal(f"{directory}/{path}")
 
 
 def directory_of(path: str) -> str:

@@ -53,7 +53,7 @@ def checked(tree: ConfigTree, errors: Sequence[ConfigError] = ()) -> ConfigTree:
     warnings = in_order((*tree.text_warnings, *(error for error in said if error.warning)), tree.files)
     if wrong:
         raise ConfigErrors(wrong, tree.sources())
-    return ConfigTree(tree.root, tree.schema, tree.main, tree.files, tree.text_warnings, tuple(warnings))
+    return tree.judged(warnings)
 
 
 def _without(tree: ConfigTree, errors: Sequence[ConfigError]) -> ConfigTree:

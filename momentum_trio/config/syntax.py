@@ -1,12 +1,12 @@
 """One file as lossless nodes: each keeps its span, the text stays (spec: config-language, section 3).
 
-Nothing is ever reprinted: an edit replaces one span of the text (``Document.replaced``, ``Document.inserted``).
+Nothing is ever reprinted: an edit replaces spans of the text (``Document.edited``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from momentum_trio.config import grammar
@@ -57,6 +57,16 @@ class Block:
 
 
 Node = Leaf | Include | Block
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``text[start:end]`` becomes *text*."""
+
+    start: int
+    end: int
+    text: str
+
 
 _assigned = re.compile(f"{NAME}{BLANKS}=").match
 
@@ -118,38 +128,57 @@ class Document:
                 at = node.end
         return "".join(parts)
 
-    def replaced(self, leaf: Leaf, value_text: str) -> str:
-        """The text with another value for *leaf*; all else stays to the letter."""
+    # edits: all else stays to the letter; line ends and indentation are those of the text
+
+    def edited(self, edits: Iterable[Edit]) -> str:
+        """The text with *edits*, which do not overlap; of those at one place the first given comes first."""
+        parts: list[str] = []
+        at = 0
+        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+            assert at <= edit.start
+            parts += [self.source.text[at : edit.start], edit.text]
+            at = edit.end
+        return "".join((*parts, self.source.text[at:]))
+
+    def replacement(self, leaf: Leaf, value: Sequence[str]) -> Edit:
+        """Another value for *leaf*, lines as they stand at the margin; on one line where the old value was."""
         text = self.source.text
         equals = "" if _assigned(text, leaf.start) else " = "  # the bare form, or a list without '='
         apart = "" if text[leaf.end : leaf.end + 1] in " \t\r\n}#" else " "
-        return f"{text[: leaf.value_start]}{equals}{value_text}{apart}{text[leaf.end :]}"
+        is_long = "\n" in text[leaf.value_start : leaf.end]
+        between = f"{self._line_end}{self.source.indent(leaf.start)}" if is_long else " "
+        words = value if is_long else (line.strip() for line in value)
+        return Edit(leaf.value_start, leaf.end, f"{equals}{between.join(words)}{apart}")
 
-    def inserted(self, block: Block | None, statement: str) -> str:
-        """The text with *statement* as the last of *block*, or of the file; all else stays to the letter.
-
-        Line ends and indentation are those of the text.
-        """
-        text = self.source.text
-        line_end = "\r\n" if "\r\n" in text else "\n"
+    def insertion(self, block: Block | None, statements: Sequence[str]) -> Edit:
+        """*statements*, lines as they stand at the margin, as the last of *block*, or of the file."""
+        text, line_end = self.source.text, self._line_end
         if block is None:
-            return f"{text}{'' if not text or text.endswith(chr(10)) else line_end}{statement}{line_end}"
+            before = "" if not text or text.endswith("\n") else line_end
+            return Edit(len(text), len(text), before + "".join(line + line_end for line in statements))
         close = block.end - 1
         outer = self.source.indent(block.start)
         indent = outer + ("\t" if outer.startswith("\t") else "  ")
+        if block.body and self.source.is_first_on_line(block.body[-1].start):
+            indent = self.source.indent(block.body[-1].start)
+        lines = "".join(f"{indent}{line}{line_end}" for line in statements)
         line_start = text.rfind("\n", 0, close) + 1
         if line_start > block.brace and not text[line_start:close].strip(" \t"):
-            return f"{text[:line_start]}{indent}{statement}{line_end}{text[line_start:]}"
-        return f"{text[:close]}{line_end}{indent}{statement}{line_end}{outer}{text[close:]}"
+            return Edit(line_start, line_start, lines)
+        return Edit(close, close, f"{line_end}{lines}{outer}")
 
-    def removed(self, node: Node) -> str:
-        """The text without *node*, and without its line where nothing else stands on it."""
+    def removal(self, node: Node) -> Edit:
+        """Without *node*, and without its line where nothing else stands on it."""
         text = self.source.text
         start, end = node.start, node.end
         line_end = self.source.line_end(end)
         if self.source.is_first_on_line(start) and not text[end:line_end].strip():
             start, end = text.rfind("\n", 0, start) + 1, min(line_end + 1, len(text))
-        return text[:start] + text[end:]
+        return Edit(start, end, "")
+
+    @property
+    def _line_end(self) -> str:
+        return "\r\n" if "\r\n" in self.source.text else "\n"
 
 
 class _Open:

@@ -6,7 +6,7 @@ tables is only a memory of what it would work out again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from momentum_trio.config.assignment import CONSOLE, value_of
@@ -14,6 +14,7 @@ from momentum_trio.config.chain import AnsweringScope, Chain
 from momentum_trio.config.check import check, check_setting, unknown_option
 from momentum_trio.config.error import ConfigError, ConfigErrors
 from momentum_trio.config.instance import destination_key, pattern_of
+from momentum_trio.config.merge import Targets
 from momentum_trio.config.merged import Scope, ScopePath
 from momentum_trio.config.pattern import PatternSet
 from momentum_trio.config.schema import OptionEntry, Schema
@@ -82,8 +83,10 @@ class _Memory:
 class ConfigTree:
     """One generation of the configuration.
 
-    files: every file read, by path, the main one first. warnings: what is not wrong but worth saying; text_warnings:
-    those of them that are about the text as such, and no change of the tree can make or remove.
+    files: every file read, by path, the main one first. targets: by file and offset, the files an include stands for.
+    local_changes: where Local_Changes_File was looked for; empty when there is none.
+    warnings: what is not wrong but worth saying; text_warnings: those of them that are about the text as such, and no
+    change of the tree can make or remove.
     overridden: of a tree not checked yet, the settings that later ones took the place of, by the id of their scope.
     """
 
@@ -94,11 +97,17 @@ class ConfigTree:
     text_warnings: tuple[ConfigError, ...] = ()
     warnings: tuple[ConfigError, ...] = ()
     overridden: Mapping[int, tuple[Setting, ...]] = field(default_factory=dict, repr=False)
+    targets: Targets = field(default_factory=dict, repr=False)
+    local_changes: str = ""
     _memory: _Memory = field(default_factory=_Memory, repr=False)
 
     def sources(self) -> dict[str, str]:
         """The text of every file, by path."""
         return {path: file.document.source.text for path, file in self.files.items()}
+
+    def judged(self, warnings: Sequence[ConfigError]) -> ConfigTree:
+        """The tree once it was checked and found good, with the *warnings* of that."""
+        return replace(self, warnings=tuple(warnings), overridden={}, _memory=_Memory())
 
     def listens(self, listener: str) -> tuple[Scope, ...]:
         """The Listen scopes of scope *listener*, in order; ``Endpoint.parse(scope.instance)`` says where."""
@@ -325,15 +334,15 @@ class ConfigTree:
             return f"Option '{entry.name}' is not set in scope '{self.path_text(path)}'."
         return setting_text(entry.name, lines, _indent(path))
 
-    def set(self, path: ScopePath, option: str, value_text: str) -> ConfigTree:
+    def set(self, path: ScopePath, option: str, value_text: str, number: int = 1) -> ConfigTree:
         """A new tree in which *option* has the value *value_text*, in file syntax, at *path*; this one does not change.
 
-        A leading ``=`` is allowed. Raises ConfigErrors: no such scope or option, a value it does not take, a tree
-        that is wrong.
+        A leading ``=`` is allowed. number: of the change in its transaction, the line of its place.
+        Raises ConfigErrors: no such scope or option, a value it does not take, a tree that is wrong.
         """
         entry = self.entry(path, option)
         value = value_of(entry.name, value_text, is_secret=entry.is_secret)
-        setting = Setting(entry.name, value, Position(CONSOLE, 1, 1))
+        setting = Setting(entry.name, value, Position(CONSOLE, number, 1))
         names = {kind: self.schema.scope_name(kind) for kind, _ in path}
         try:
             changed = self._with_root(self.root.with_setting(path, entry.key, setting, names))
@@ -342,6 +351,10 @@ class ConfigTree:
         if errors := check_setting(changed, path, setting):
             raise ConfigErrors(errors)
         return changed
+
+    def emptied(self) -> ConfigTree:
+        """A tree of the same files in which nothing is set: what ``config begin from scratch`` begins with."""
+        return self._with_root(replace(self.root, settings={}, members={}))
 
     def echo(self, path: ScopePath, option: str) -> str:
         """The answer to ``config set``: the spelling given."""

@@ -42,6 +42,21 @@ class Dictionary:
 Value = Word | Array | Dictionary
 
 
+def same_meaning(one: Value, other: Value) -> bool:
+    """Whether two values differ in their quotes at most."""
+    return _unquoted(one) == _unquoted(other)
+
+
+def _unquoted(value: Value) -> object:
+    match value:
+        case Word():
+            return value.text
+        case Array():
+            return [word.text for word in value.items]
+        case Dictionary():
+            return {key: word.text for key, word in value.pairs}
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One option as set in one scope: the value, and where the statement begins."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.facade import Administration
+from momentum_trio.console.workspace import Workspace
 
 Data = None | bool | int | float | str | Sequence["Data"] | Mapping[str, "Data"]
 
@@ -45,12 +47,22 @@ def failure(problem: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One command asked for. rest: the line after the command's own words; commands: the table it was found in."""
+    """One command asked for. rest: the line after the command's own words; commands: the table it was found in.
+
+    workspace: what the session has under way.
+    """
 
     operator: Operator
     rest: str
     administration: Administration
     commands: tuple[Command, ...]
+    workspace: Workspace = field(default_factory=Workspace)
+
+    @property
+    def tree(self) -> ConfigTree:
+        """The configuration the session sees: that of its transaction, else the one that holds."""
+        transaction = self.workspace.transaction
+        return self.administration.tree if transaction is None else transaction.tree
 
 
 def _nothing(request: Request) -> Sequence[str]:

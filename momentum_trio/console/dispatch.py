@@ -14,6 +14,7 @@ from momentum_trio.config.tree import CONSOLE
 from momentum_trio.console.command import Answer, Command, Operator, Request, failure
 from momentum_trio.console.facade import Administration, ApplyError
 from momentum_trio.console.word import Word, words
+from momentum_trio.console.workspace import Workspace
 from momentum_trio.protocol.console.frame import Form
 
 JSON_PREFIX = "json"
@@ -55,8 +56,12 @@ class Dispatch:
         self.commands, self.administration = commands, administration
         self._secrets = Secrets(administration.tree.schema)
 
-    def call(self, operator: Operator, line: str, form: Form = "text") -> Call:
-        """Understand *line*: the longest run of words that is a command; the rest is the command's own."""
+    def call(self, operator: Operator, line: str, form: Form = "text", workspace: Workspace | None = None) -> Call:
+        """Understand *line*: the longest run of words that is a command; the rest is the command's own.
+
+        workspace: of the session that asks; without one the line stands alone.
+        """
+        workspace = Workspace() if workspace is None else workspace
         line = line.strip()
         if _first(line) == JSON_PREFIX:
             line, form = line[len(JSON_PREFIX) :].lstrip(), "json"
@@ -66,14 +71,16 @@ class Dispatch:
             if module and command.module != module:
                 continue
             if (rest := _after(line, command.words)) is not None:
-                return Call(line, masked, form, command, self._request(operator, rest))
-        return Call(line, masked, form, None, self._request(operator, line))
+                return Call(line, masked, form, command, self._request(operator, rest, workspace))
+        return Call(line, masked, form, None, self._request(operator, line, workspace))
 
     async def perform(self, call: Call) -> Output:
         """Run what was called. Faults of ours are not caught here: they end the session."""
         return written(await self._answer(call), call.form)
 
-    def completions(self, operator: Operator, line: str, *, arguments: bool = True) -> tuple[int, tuple[str, ...]]:
+    def completions(
+        self, operator: Operator, line: str, workspace: Workspace | None = None, *, arguments: bool = True
+    ) -> tuple[int, tuple[str, ...]]:
         """What the word at the end of *line* could become, and the character at which it begins.
 
         arguments: whether what is not the word of a command is told as well: it shows the configuration.
@@ -84,7 +91,7 @@ class Dispatch:
             return len(line), ()
         begun = known[-1] if known and known[-1].end == len(line) else Word("", False, len(line), len(line))
         before = line[: begun.start]
-        candidates = {*self._next_words(before), *(self._arguments(operator, before) if arguments else ())}
+        candidates = {*self._next_words(before), *(self._arguments(operator, before, workspace) if arguments else ())}
         fitting = sorted(word for word in candidates if word.lower().startswith(begun.text.lower()))
         return begun.start, tuple(fitting)
 
@@ -108,8 +115,8 @@ class Dispatch:
             return scope, line.split(maxsplit=1)[1] if " " in line else ""
         return "", line
 
-    def _request(self, operator: Operator, rest: str) -> Request:
-        return Request(operator, rest, self.administration, self.commands)
+    def _request(self, operator: Operator, rest: str, workspace: Workspace) -> Request:
+        return Request(operator, rest, self.administration, self.commands, workspace)
 
     def _masked(self, line: str) -> str:
         """*line* without what follows the name of a secret option, whatever the command is; also mistyped ones."""
@@ -135,8 +142,8 @@ class Dispatch:
         fitting = [command.words for command in self.commands if command.words[: len(known)] == known]
         return [names[len(known)] for names in fitting if len(names) > len(known)]
 
-    def _arguments(self, operator: Operator, before: str) -> Sequence[str]:
-        call = self.call(operator, before)
+    def _arguments(self, operator: Operator, before: str, workspace: Workspace | None) -> Sequence[str]:
+        call = self.call(operator, before, workspace=workspace)
         return call.command.candidates(call.request) if call.command is not None else ()
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from momentum_trio.console.command import Answer
 
 
+CONFIRM_SECONDS_MAX = 86_400
+"""How long a commit may wait to be confirmed."""
+
+
 class ListenState(Enum):
     """What becomes of a Listen."""
 
@@ -106,19 +110,53 @@ class Administration(Protocol):
         """The process's id."""
         ...
 
-    async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
+    async def apply(
+        self,
+        change: Callable[[ConfigTree], ConfigTree],
+        description: tuple[str, ...],
+        confirm_seconds: float | None = None,
+    ) -> None:
         """Replace the configuration by ``change(current)``, all or nothing; sockets are opened and closed on return.
 
         When *change* returns the tree it was given, nothing is done, and no session has to begin anew.
-        description: the set and unset lines, secrets masked, for the record of it.
-        Raises: ConfigErrors, from *change* or because the new tree does not pass the checks; ApplyError. The running
-            configuration then stays. Changes are made one after the other.
+        description: the set and unset lines, secrets masked, for the record of it. confirm_seconds: the change is
+        taken back unless ``confirm`` is called within that time; until then there can be no other.
+        Raises: what *change* raises; ConfigErrors, because the new tree does not pass the checks; ApplyError. The
+            running configuration then stays. Changes are made one after the other.
         Cancellation: before the change begins as if never asked; after that it is carried out to its end.
         """
         ...
 
-    async def reload(self) -> None:
-        """Read the configuration files again and put them into effect. Raises as ``apply``, and OSError."""
+    @property
+    def unconfirmed_seconds(self) -> float | None:
+        """How long the last change still waits to be confirmed; None when it does not."""
+        ...
+
+    async def confirm(self) -> bool:
+        """Keep the change that waits to be confirmed; False when there is none (any more)."""
+        ...
+
+    async def roll_back(self) -> bool:
+        """Take back the change that waits to be confirmed; False when there is none. Raises ApplyError."""
+        ...
+
+    async def reload(self, path: str = "") -> None:
+        """Read the configuration files again, or those of the main file *path*, and put them into effect.
+
+        Raises as ``apply``, and OSError.
+        """
+        ...
+
+    async def write_back(self, path: str = "") -> Sequence[str]:
+        """Write what was changed at run time to the files it belongs to; or the main file, changed, to the new *path*.
+
+        Returns: the files written. Raises: ConfigErrors, for what cannot be said in files that may be written to;
+        ApplyError: a file changed meanwhile, lies outside of Config_Directories, cannot be written. Nothing is then.
+        """
+        ...
+
+    async def write_configuration(self, path: str) -> str:
+        """Write all that holds to the new file *path*, secrets too. Returns its path. Raises ApplyError."""
         ...
 
     async def reopen_logs(self) -> Sequence[str]:

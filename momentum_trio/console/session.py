@@ -24,6 +24,7 @@ from momentum_trio.console.authority import (
 )
 from momentum_trio.console.command import Operator, failure
 from momentum_trio.console.dispatch import Call, Dispatch, written
+from momentum_trio.console.workspace import Workspace
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.record import Authenticated, Authorized
@@ -71,6 +72,7 @@ class Session:
     _roster: Roster = field(init=False)
     _owes_proof: bool = field(init=False)
     _prove_by: float = math.inf
+    _workspace: Workspace = field(default_factory=Workspace)
     _gone: bool = False
     _draining: bool = False
     _reading: trio.CancelScope | None = None
@@ -200,7 +202,7 @@ class Session:
 
     async def _run(self, asked: Command) -> None:
         terms, operator = await self._operator()
-        call = self.dispatch.call(operator, asked.line, asked.form)
+        call = self.dispatch.call(operator, asked.line, asked.form, self._workspace)
         judged = verdict(terms, self.dispatch.administration.tree, operator, asked.line)
         self._account(call, judged)
         output = await self.dispatch.perform(call) if judged.accepted else written(failure(NOT_AUTHORIZED), call.form)
@@ -211,7 +213,9 @@ class Session:
         """Words of commands for everybody; what shows the node only where the line so far is allowed."""
         terms, operator = await self._operator()
         judged = verdict(terms, self.dispatch.administration.tree, operator, asked.line)
-        self.server.complete(*self.dispatch.completions(operator, asked.line, arguments=judged.accepted))
+        self.server.complete(
+            *self.dispatch.completions(operator, asked.line, self._workspace, arguments=judged.accepted)
+        )
 
     async def _operator(self) -> tuple[Terms, Operator]:
         """The terms as they are, and who asks, with the roles that he has now."""

@@ -216,6 +216,14 @@ class ChangeMode(Step[None]):
 
 
 @dataclass(frozen=True, slots=True)
+class TakeAfter(Step[None]):
+    """Give the file *path* the owner, group and permission bits of *model*. PermissionError if it cannot have them."""
+
+    path: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class FreeSpace(Step[int]):
     """Octets an unprivileged writer may still write to the file system that holds *path*."""
 

@@ -37,6 +37,7 @@ from momentum_trio.machine.disk import (
     Step,
     Sync,
     SyncDirectory,
+    TakeAfter,
     Truncate,
     Unlink,
     Write,
@@ -236,6 +237,13 @@ def _change_mode(descriptors: Descriptors, step: ChangeMode) -> None:
     os.chmod(step.path, step.mode)
 
 
+def _take_after(descriptors: Descriptors, step: TakeAfter) -> None:
+    model, facts = os.stat(step.model), os.stat(step.path)
+    if (facts.st_uid, facts.st_gid) != (model.st_uid, model.st_gid):
+        os.chown(step.path, model.st_uid, model.st_gid)
+    os.chmod(step.path, stat.S_IMODE(model.st_mode))  # last: chown(2) takes the set-id bits away
+
+
 def _free_space(descriptors: Descriptors, step: FreeSpace) -> int:
     facts = os.statvfs(step.path)
     return facts.f_bavail * facts.f_frsize
@@ -262,5 +270,6 @@ ACTIONS: dict[type[Step[Any]], Callable[[Descriptors, Any], Any]] = {
     ListDirectory: _list_directory,
     Stat: _stat,
     ChangeMode: _change_mode,
+    TakeAfter: _take_after,
     FreeSpace: _free_space,
 }

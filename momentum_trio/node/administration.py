@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import trio
 
 from momentum_trio import __version__
+from momentum_trio.config.difference import differences
+from momentum_trio.config.dump import as_conf
 from momentum_trio.config.load import checked
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.config.writeback import edited, edits
 from momentum_trio.console.command import Answer, failure
-from momentum_trio.console.facade import ListenReport, ListenState, Summary
+from momentum_trio.console.facade import ApplyError, ListenReport, ListenState, Summary
 from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
-from momentum_trio.node.configuration import listens, read_configuration, wanted, warnings
+from momentum_trio.node.certificates import unusable_certificates
+from momentum_trio.node.config_files import Folders, confined, write_files
+from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
+from momentum_trio.node.confirmation import Confirmation
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
+from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
 from momentum_trio.reception.reception_options import NameOptions
+
+ROLL_BACK_AGAIN_SECONDS = 10.0
+"""How long after a roll back that failed (an address is taken by now) the next one is tried."""
 
 _STARTING = frozenset(("global", "security"))  # scopes of what is read at start alone
 
@@ -45,7 +55,10 @@ class NodeAdministration:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
+        self._read = generations.current.tree  # what the files say
+        self._folders = Folders.of(config_path, NodeOptions.resolve(self.tree.chain_global()).config_directories)
         self._changing = trio.Lock()
+        self._confirmation = Confirmation()
         self._began = self._reset = trio.current_time()
         self.shutdown = trio.Event()
 
@@ -78,28 +91,127 @@ class NodeAdministration:
         """Open the sockets of the first generation, those handed over included. Raises ApplyError."""
         kinds, supervisor = tuple(self._kinds.values()), self._supervisor
         try:
-            await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds)))
+            await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds), places(self.tree, kinds)))
         finally:
             for endpoint, socket in supervisor.adopted.items():
                 self._say(f"a socket was handed over at {endpoint}, but no Listen wants it: closed")
                 socket.close()
             supervisor.adopted.clear()
 
-    async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
+    async def apply(
+        self,
+        change: Callable[[ConfigTree], ConfigTree],
+        description: tuple[str, ...],
+        confirm_seconds: float | None = None,
+    ) -> None:
         """As ``console.facade.Administration`` has it."""
         async with self._changing:
-            if (changed := change(self.tree)) is not self.tree:
+            self._check_confirmed()
+            before = self.tree
+            if (changed := change(before)) is not before:
                 await self._adopt(checked(changed), description)
+                if confirm_seconds is not None:
+                    self._confirmation.begin(before, confirm_seconds)
 
-    async def reload(self) -> None:
+    @property
+    def unconfirmed_seconds(self) -> float | None:
+        """As ``console.facade.Administration`` has it."""
+        return self._confirmation.seconds_left
+
+    async def confirm(self) -> bool:
         """As ``console.facade.Administration`` has it."""
         async with self._changing:
-            tree = await read_configuration(self._machine, self._config_path, self.tree.schema)
-            await self._adopt(tree, ("reload",))
+            if self._confirmation.waiting is None:
+                return False
+            self._confirmation.end()
+            return True
+
+    async def roll_back(self) -> bool:
+        """As ``console.facade.Administration`` has it."""
+        async with self._changing:
+            if (waiting := self._confirmation.waiting) is None:
+                return False
+            await self._swap(waiting.before, ("rollback",))
+            self._confirmation.end()
+            return True
+
+    async def roll_back_unconfirmed(self) -> None:
+        """Take back each change that was not confirmed in time, until cancelled; while the node drains, none."""
+        while True:
+            await self._confirmation.expired()
+            try:
+                if not self.shutdown.is_set() and await self.roll_back():
+                    self._say(f"a commit was not confirmed in time: generation {self.generation} is as before it")
+            except ApplyError as fault:
+                for problem in (*fault.problems, "a commit that was not confirmed is not rolled back yet"):
+                    self._say(problem, Level.ERROR)
+            if self._confirmation.waiting is not None:
+                await trio.sleep(ROLL_BACK_AGAIN_SECONDS)
+
+    def _check_confirmed(self) -> None:
+        """Raises ApplyError while a change waits to be confirmed: what is rolled back then is that change alone."""
+        if (seconds := self.unconfirmed_seconds) is not None:
+            how = "'config confirm' keeps it, 'config rollback' takes it back"
+            raise ApplyError([f"a commit waits to be confirmed, for {seconds:.0f} seconds more: {how}"])
+
+    async def reload(self, path: str = "") -> None:
+        """As ``console.facade.Administration`` has it."""
+        async with self._changing:
+            self._check_confirmed()
+            main = (
+                await confined(self._machine, self._folders, self._folders.named(path)) if path else self._config_path
+            )
+            tree = await read_configuration(self._machine, main, self.tree.schema)
+            await self._adopt(tree, (f"reload {path}".rstrip(),))
+            self._read = tree
+
+    async def write_back(self, path: str = "") -> Sequence[str]:
+        """As ``console.facade.Administration`` has it."""
+        async with self._changing:
+            self._check_confirmed()
+            changed = edits(self._read, self.tree, main_alone=bool(path))
+            octets = {file: edited(self._read, file, found) for file, found in changed.items()}
+            if path:
+                new = await confined(self._machine, self._folders, self._folders.named(path), new=True)
+                octets = {new: edited(self._read, self._read.main, changed.get(self._read.main, []))}
+            return await self._write_back(octets, new if path else self._read.main)
+
+    async def _write_back(self, octets: Mapping[str, bytes], main: str) -> Sequence[str]:
+        """Write files that are to become *octets*, once they are known to say what runs. main: the main one then."""
+        if not octets:
+            return ()
+        read = await read_configuration(self._machine, main, self.tree.schema, octets)
+        if (other := next(differences(read.root, self.tree.root), None)) is not None:
+            where = self.tree.path_text(other.path) or "the file level"
+            raise ApplyError(
+                [f"the files would not say what holds in {where}: have they changed since they were read?"]
+            )
+        held = {file: known.document.source.octets for file, known in self._read.files.items() if file in octets}
+        at = {file: await confined(self._machine, self._folders, file, new=file not in held) for file in octets}
+        await write_files(
+            self._machine,
+            {at[file]: content for file, content in octets.items()},
+            {at[file]: content for file, content in held.items()},
+        )
+        if main == self._read.main:
+            self._read = read
+        return tuple(octets)
+
+    async def write_configuration(self, path: str) -> str:
+        """As ``console.facade.Administration`` has it."""
+        place = await confined(self._machine, self._folders, self._folders.named(path), new=True)
+        await write_files(self._machine, {place: as_conf(self.tree, secrets=True).encode()}, {})
+        return place
 
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
-        """Let *tree*, which is good, hold: what can fail first, then what cannot, to its end."""
-        prepared = await self._supervisor.prepare(wanted(tree, tuple(self._kinds.values())))
+        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, addresses."""
+        problems = await unusable_certificates(self._machine, self.tree, tree)
+        await self._swap(tree, description, problems)
+
+    async def _swap(self, tree: ConfigTree, description: tuple[str, ...], problems: Sequence[str] = ()) -> None:
+        """What can fail first, then what cannot, to its end. problems: what is known to be wrong already."""
+        kinds = tuple(self._kinds.values())
+        prepared = await self._supervisor.prepare(wanted(tree, kinds), places(tree, kinds), problems)
         held_back = _held_back(self.tree, tree)
         with trio.CancelScope(shield=True):
             await self._settle(tree, prepared)
@@ -189,8 +301,8 @@ class NodeAdministration:
         """As ``console.facade.Administration`` has it."""
         self.shutdown.set()
 
-    def _say(self, text: str) -> None:
-        self._machine.events.publish(Panic(self._machine.clock.now(), Level.NOTICE, text))
+    def _say(self, text: str, level: Level = Level.NOTICE) -> None:
+        self._machine.events.publish(Panic(self._machine.clock.now(), level, text))
 
 
 def _held_back(old: ConfigTree, new: ConfigTree) -> list[Option[object]]:

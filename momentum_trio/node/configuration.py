@@ -13,7 +13,7 @@ from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.config.value import Setting
+from momentum_trio.config.value import Position, Setting
 from momentum_trio.console.authority import Peer, Refused, entry
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir import Maildir
@@ -38,12 +38,18 @@ _OTHERS_WRITE = 0o002
 _ELSEWHERE = IPv4Address("192.0.2.1")  # any host but this one
 
 
-async def read_configuration(machine: Machine, path: str, schema: Schema) -> ConfigTree:
-    """The configuration at *path* with all it includes, checked. Raises ConfigErrors with everything that is wrong."""
+async def read_configuration(
+    machine: Machine, path: str, schema: Schema, instead: Mapping[str, bytes] | None = None
+) -> ConfigTree:
+    """The configuration at *path* with all it includes, checked. instead: octets of files as they are to become.
+
+    Raises ConfigErrors with everything that is wrong.
+    """
     loader = Loader.on_host(path, schema, machine.process.environment, machine.process.hostname)
+    given = {} if instead is None else instead
     while wanted := loader.wanted():
         for name in wanted:
-            loader.supply(name, await _fetch(machine, name))
+            loader.supply(name, given[name] if name in given else await _fetch(machine, name))
     return checked(*loader.outcome())
 
 
@@ -103,6 +109,11 @@ def wanted(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, So
         for place, options in listens(tree, kinds).items()
         if options.enable and place.listener in built
     }
+
+
+def places(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, Position]:
+    """Where in the text each Listen stands."""
+    return {Place(kind.key, scope.endpoint): scope.at for kind in kinds for scope in tree.listens(kind.key)}
 
 
 def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:

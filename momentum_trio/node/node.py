@@ -187,6 +187,7 @@ async def _run_planes(
         control.administration = administration
         control.console = Dispatch(COMMANDS, administration)
         background.start_soon(obey_end, machine, administration, everything)
+        background.start_soon(administration.roll_back_unconfirmed)
         background.start_soon(give_signs_of_life, machine)
         background.start_soon(tell_stopping, machine, administration)
         ended = await _serve(machine, generations, supervisor, administration, draining, mail, reload_by, task_status)

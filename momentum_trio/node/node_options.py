@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, MODE, OCTETS, PATH, SECONDS, integer_between
+from momentum_trio.config.kind import BOOLEAN, MODE, OCTETS, PATH, SECONDS, STRINGS, integer_between
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL
 
@@ -22,6 +22,16 @@ class NodeOptions(Options):
         dynamic=False,
     )
     pid_file = Option("PIDFile", PATH, "", GLOBAL, "File for the process id; none unless it is set.", dynamic=False)
+    config_directories = Option(
+        "Config_Directories",
+        STRINGS,
+        (),
+        GLOBAL,
+        "Folders of the configuration files that the console may read and write (config reload PATH, config writeback, "
+        "write config FILE); the folder of the main configuration file unless it is set.",
+        dynamic=False,
+        ours=True,
+    )
     drain_timeout = Option(
         "Drain_Timeout",
         SECONDS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.console.role_options import RoleOptions
@@ -54,6 +55,7 @@ GROUPS: tuple[type[Options], ...] = (
     HostOptions,
     ListenOptions,
     LmtpOptions,
+    LocalChangesOptions,
     LoggerOptions,
     MaildirOptions,
     NameOptions,

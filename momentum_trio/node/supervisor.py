@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.config.value import Position
 from momentum_trio.console.facade import ApplyError
 from momentum_trio.listener.accept import (
     Listening,
@@ -75,39 +76,46 @@ class Supervisor:
             task_status.started(nursery)
             await self._closing.wait()
 
-    async def prepare(self, wanted: Mapping[Place, SocketTerms]) -> Prepared:
-        """Open what *wanted* has and we have not. Raises ApplyError with every address that cannot be had.
+    async def prepare(
+        self,
+        wanted: Mapping[Place, SocketTerms],
+        written: Mapping[Place, Position] | None = None,
+        problems: Sequence[str] = (),
+    ) -> Prepared:
+        """Open what *wanted* has and we have not. written: where in the text each stands.
 
+        Raises ApplyError with *problems*, what else is wrong, and every address that cannot be had.
         Cancellation: as on failure, what was opened is closed again.
         """
         plan = steps(self._terms, wanted)
         opened: dict[Place, Listening] = {}
-        problems = await self._probe(plan)
+        faults = await self._probe(plan)
         try:
             for step in plan:
-                if isinstance(step, Open) and not problems:
+                if isinstance(step, Open) and not faults:
                     try:
                         opened[step.place] = await self._open_socket(step)
                     except OSError as fault:
-                        problems.append(self._problem(step.place, fault))
-            if problems:
-                raise ApplyError(problems)
+                        faults[step.place] = fault
+            if problems or faults:
+                known = {} if written is None else written
+                raise ApplyError([*problems, *(self._placed(place, fault, known) for place, fault in faults.items())])
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self.abandon(Prepared(plan, opened))
             raise
         return Prepared(plan, opened)
 
-    async def _probe(self, plan: Sequence[Step]) -> list[str]:
+    async def _probe(self, plan: Sequence[Step]) -> dict[Place, OSError]:
         """SO_REUSEPORT would let us share a port with a stranger: ask first, where nothing of ours holds it."""
-        problems = []
+        faults = {}
         for step in plan:
             if isinstance(step, Open) and not step.beside and step.place.endpoint not in self.adopted:
                 try:
                     await probe(step.place.endpoint)
                 except OSError as fault:
-                    problems.append(self._problem(step.place, fault))
-        return problems
+                    faults[step.place] = fault
+        return faults
 
     async def _open_socket(self, step: Open) -> Listening:
         adopted = self.adopted.pop(step.place.endpoint, None)
@@ -190,6 +198,10 @@ class Supervisor:
         for listen in everybody:
             listen.drain()
         self._closing.set()
+
+    def _placed(self, place: Place, fault: OSError, written: Mapping[Place, Position]) -> str:
+        at = f"{written[place]}: " if place in written else ""
+        return at + self._problem(place, fault)
 
     def _problem(self, place: Place, fault: OSError) -> str:
         return f'{self._kinds[place.listener].scope} Listen "{place.endpoint}": {fault.strerror or fault}'

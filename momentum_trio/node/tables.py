@@ -11,7 +11,10 @@ from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
-from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.config import EVAL, GET, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.config_files import RELOAD, WRITE_CONFIG, WRITEBACK
+from momentum_trio.node.commands.config_locate import LOCATE
+from momentum_trio.node.commands.config_transaction import BEGIN, COMMIT, CONFIRM, REPLAY, ROLLBACK
 from momentum_trio.node.commands.counts import (
     ACTIVE,
     BINDING_ACTIVE,
@@ -46,11 +49,14 @@ COMMANDS = (
     ACTIVE,
     AUTHZ_ID,
     AUTHZ_ROLES_LIST,
+    BEGIN,
     BINDING_ACTIVE,
     BINDING_DELAYED,
     BINDING_FAIL,
     BINDING_FLUSH,
     BINDING_SUMMARY,
+    COMMIT,
+    CONFIRM,
     DELAYED,
     DETAILS,
     DIG,
@@ -67,6 +73,7 @@ COMMANDS = (
     IMPORT,
     IMPORT_POLL,
     LISTENERS_COMMAND,
+    LOCATE,
     LOOKUP,
     MAILQ,
     PID,
@@ -76,8 +83,10 @@ COMMANDS = (
     REFRESH_DOMAIN,
     RELOAD,
     REOPEN_LOGS,
+    REPLAY,
     REROUTE,
     RETRY,
+    ROLLBACK,
     SET,
     SHOW,
     SHOWQUEUE,
@@ -89,6 +98,8 @@ COMMANDS = (
     SUMMARY,
     UNSET,
     VERSION,
+    WRITEBACK,
+    WRITE_CONFIG,
 )
 
 

@@ -15,6 +15,7 @@ from .delivered_once import delivered_once
 from .drained import drained
 from .envelope_kept import envelope_kept
 from .failed_set_changes_nothing import failed_set_changes_nothing
+from .first_commit_wins import first_commit_wins
 from .logs_agree import logs_agree
 from .no_accepted_lost import no_accepted_lost
 from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
@@ -29,6 +30,7 @@ from .reported_right import reported_right
 from .retried_in_time import retried_in_time
 from .spool_size import spool_size
 from .throttled import throttled
+from .unconfirmed_is_undone import unconfirmed_is_undone
 
 ALL = (
     Check("no_accepted_lost", no_accepted_lost),
@@ -41,6 +43,8 @@ ALL = (
     Check("envelope_kept", envelope_kept),
     Check("relay_denied", relay_denied),
     Check("failed_set_changes_nothing", failed_set_changes_nothing),
+    Check("first_commit_wins", first_commit_wins),
+    Check("unconfirmed_is_undone", unconfirmed_is_undone),
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
     Check("answered", answered),

@@ -27,6 +27,7 @@ from momentum_trio.machine.disk import (
     Step,
     Sync,
     SyncDirectory,
+    TakeAfter,
     Truncate,
     Unlink,
     Write,
@@ -65,7 +66,7 @@ STEPS: dict[Operation, tuple[type[Step[Any]], ...]] = {
     Operation.READ: (Read, ListDirectory),
     Operation.WRITE: (Write, Append, Truncate),
     Operation.SYNC: (Sync, Datasync, SyncDirectory),
-    Operation.NAMES: (Create, Rename, Link, Unlink, MakeDirectory, ChangeMode),
+    Operation.NAMES: (Create, Rename, Link, Unlink, MakeDirectory, ChangeMode, TakeAfter),
 }
 STEPS[Operation.ANY] = (Open, Stat, *(step for steps in STEPS.values() for step in steps))
 

@@ -32,6 +32,7 @@ from momentum_trio.machine.disk import (
     Step,
     Sync,
     SyncDirectory,
+    TakeAfter,
     Truncate,
     Unlink,
     Write,
@@ -137,7 +138,7 @@ class SimDisk:
                 return step.writable or (step.create is not None and not self._exists(step.file.path))
             case MakeDirectory():
                 return not self._exists(step.path)
-        return isinstance(step, (Create, Truncate, Rename, Link, Unlink, ChangeMode))
+        return isinstance(step, (Create, Truncate, Rename, Link, Unlink, ChangeMode, TakeAfter))
 
     def _exists(self, path: str) -> bool:
         try:
@@ -321,6 +322,10 @@ class SimDisk:
     def change_mode(self, step: ChangeMode) -> None:
         self.store.find(step.path).mode = step.mode
 
+    def take_after(self, step: TakeAfter) -> None:
+        inode, model = self.store.find(step.path), self.store.find(step.model)
+        inode.owner, inode.mode = model.owner, model.mode
+
     def free_space(self, step: FreeSpace) -> int:
         self.store.find(step.path)
         return self.store.free
@@ -347,5 +352,6 @@ ACTIONS: dict[type[Step[Any]], Callable[[SimDisk, Any], Any]] = {
     ListDirectory: SimDisk.list_directory,
     Stat: SimDisk.stat,
     ChangeMode: SimDisk.change_mode,
+    TakeAfter: SimDisk.take_after,
     FreeSpace: SimDisk.free_space,
 }

@@ -58,7 +58,7 @@ def test_an_edit_changes_one_value_and_not_an_octet_more(
     if not leaves:
         return
     leaf = data.draw(st.sampled_from(leaves))
-    text = document.replaced(leaf, '"another"')
+    text = document.edited([document.replacement(leaf, ['"another"'])])
     assert text.startswith(file[0][: leaf.value_start])  # '=' is added to a list that did without
     assert text.endswith(file[0][leaf.end :])
     edited = parse(Source("x", text), [])
@@ -80,11 +80,11 @@ def test_a_statement_goes_in_and_out(file: tuple[str, tuple[Given, ...]], data: 
     blocks: list[Block | None] = [None, *(node for node in document.nodes() if isinstance(node, Block))]
     block = data.draw(st.sampled_from(blocks))
     errors: list[ConfigError] = []
-    edited = parse(Source("x", document.inserted(block, "Zz_Inserted = 1")), errors)
+    edited = parse(Source("x", document.edited([document.insertion(block, ["Zz_Inserted = 1"])])), errors)
     assert all(error.warning for error in errors)
     inserted = [node for node in edited.nodes() if isinstance(node, Leaf) and node.name == "Zz_Inserted"]
     assert len(inserted) == 1
-    back = parse(Source("x", edited.removed(inserted[0])), errors)
+    back = parse(Source("x", edited.edited([edited.removal(inserted[0])])), errors)
     assert [said(node) for node in back.body] == [said(node) for node in document.body]
 
 

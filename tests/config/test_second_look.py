@@ -187,8 +187,9 @@ def test_what_is_inserted_fits_the_text_and_nothing_else_changes(text: str, expe
     document = parse(Source("x", text), [])
     (block,) = document.body
     assert isinstance(block, Block)
-    assert document.inserted(block, "Z = 9") == expected
+    assert document.edited([document.insertion(block, ["Z = 9"])]) == expected
 
 
 def test_what_is_appended_has_the_line_end_of_the_text() -> None:
-    assert parse(Source("x", "A = 1\r\nB = 2"), []).inserted(None, "Z = 9") == "A = 1\r\nB = 2\r\nZ = 9\r\n"
+    document = parse(Source("x", "A = 1\r\nB = 2"), [])
+    assert document.edited([document.insertion(None, ["Z = 9"])]) == "A = 1\r\nB = 2\r\nZ = 9\r\n"

@@ -166,11 +166,14 @@ def test_a_transaction() -> None:
     transaction.add(Change((), "message_expiration", None))
     with pytest.raises(ConfigErrors):
         transaction.add(Change((), "no_such", "1"))
-    assert transaction.replay() == 'set ESMTP_Listener Listen ":25" Enable false\nunset Message_Expiration'
+    assert transaction.replay() == ('set ESMTP_Listener Listen ":25" Enable false', "unset Message_Expiration")
     assert running.eval((), "message_expiration") == "Message_Expiration = 86400"
     assert transaction.committed(running).get((), "message_expiration") is None
-    with pytest.raises(ConfigConflict):
-        transaction.committed(running.set((), "hostname", "a"))
+    other = running.set((), "hostname", "a")
+    assert transaction.committed(other).eval((), "hostname") == 'Hostname = "a"'
+    assert transaction.committed(other).get((), "message_expiration") is None
+    with pytest.raises(ConfigConflict, match="Message_Expiration has been set"):
+        transaction.committed(other.set((), "message_expiration", "5"))
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,24 @@ async def test_modes_are_exact_whatever_the_umask(arm: Arm) -> None:
     ]
 
 
+async def test_a_file_takes_after_another(arm: Arm) -> None:
+    """A file is given the permission bits and the owner of another."""
+    disk, base = arm
+    model, file = File(f"{base}/model"), File(f"{base}/file")
+    *_, taken, like = await disk.perform(
+        [
+            d.Create(model, 0o2750),
+            d.Create(file, 0o600),
+            d.Close(model),
+            d.Close(file),
+            d.TakeAfter(file.path, model.path),
+            d.Stat(file.path),
+            d.Stat(model.path),
+        ]
+    )
+    assert (taken.mode, taken.owner) == (0o2750, like.owner)
+
+
 async def test_a_lock_is_exclusive_until_close(arm: Arm) -> None:
     """A lock keeps others out until its file is closed."""
     disk, base = arm
@@ -184,10 +202,12 @@ async def test_renames_and_links(arm: Arm) -> None:
         (lambda base: [d.Stat(f"{base}/none")], errno.ENOENT),
         (lambda base: [d.ChangeMode(f"{base}/none", 0o600)], errno.ENOENT),
         (lambda base: [d.FreeSpace(f"{base}/none")], errno.ENOENT),
+        (lambda base: [d.TakeAfter(f"{base}/none", f"{base}/file")], errno.ENOENT),
+        (lambda base: [d.TakeAfter(f"{base}/file", f"{base}/none")], errno.ENOENT),
     ],
 )
 async def test_errors(arm: Arm, steps: Callable[[str], Sequence[Step[Any]]], number: int) -> None:
-    """Each step that cannot be has its errno (nineteen of them)."""
+    """Each step that cannot be has its errno (twenty-one of them)."""
     disk, base = arm
     file = File(f"{base}/file")
     await disk.perform([d.MakeDirectory(f"{base}/directory"), d.Create(file), d.Close(file)])

@@ -109,6 +109,8 @@ class PlainAdministration:
     counts: Summary = COUNTS
     problem: Exception | None = None
     mail: Callable[[Ask], Awaitable[Said]] | None = None
+    unconfirmed: ConfigTree | None = None
+    unconfirmed_seconds: float | None = None
     shutting_down: bool = False
     logs_failing: Sequence[str] = ()
     version: str = "0.1.0"
@@ -123,18 +125,48 @@ class PlainAdministration:
     def generation(self) -> int:
         return self.generations.current.number
 
-    async def apply(self, change: Callable[[ConfigTree], ConfigTree], description: tuple[str, ...]) -> None:
+    async def apply(
+        self,
+        change: Callable[[ConfigTree], ConfigTree],
+        description: tuple[str, ...],
+        confirm_seconds: float | None = None,
+    ) -> None:
         await trio.lowlevel.checkpoint()
-        tree = checked(change(self.tree))
+        before = self.tree
+        if (changed := change(before)) is before:
+            return
+        tree = checked(changed)
         if self.problem is not None:
             raise self.problem
         self.generations.advance(tree)
         self.descriptions.append(description)
+        if confirm_seconds is not None:
+            self.unconfirmed, self.unconfirmed_seconds = before, confirm_seconds
 
-    async def reload(self) -> None:
+    async def confirm(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        waited = self.unconfirmed is not None
+        self.unconfirmed = self.unconfirmed_seconds = None
+        return waited
+
+    async def roll_back(self) -> bool:
+        before = self.unconfirmed
+        if before is not None:
+            self.generations.advance(before)
+        return await self.confirm()
+
+    async def reload(self, path: str = "") -> None:
         await trio.lowlevel.checkpoint()
         if self.problem is not None:
             raise self.problem
+
+    async def write_back(self, path: str = "") -> Sequence[str]:
+        await self.reload(path)
+        return [path] if path else []
+
+    async def write_configuration(self, path: str) -> str:
+        await self.reload(path)
+        return path
 
     def listeners(self) -> Sequence[ListenReport]:
         return self.reports

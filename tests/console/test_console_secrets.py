@@ -43,6 +43,29 @@ async def test_the_secret_is_seen_nowhere(line: str, tmp_path: Path) -> None:
         assert not [text for text in seen if CANARY in text]
 
 
+async def test_a_secret_in_a_transaction_is_seen_nowhere(tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control") as host:
+        console, other = await host.connect(), await host.connect()
+        seen = []
+        for who, line in (
+            (console, "config begin"),
+            (console, f"config set http_basic_auth {CANARY}"),
+            (console, "config replay"),
+            (console, "json config replay"),
+            (console, "config show"),
+            (other, f"config set http_basic_auth other-{CANARY}"),
+            (console, "config commit"),
+            (console, "json config commit"),
+            (other, "write config"),
+            (other, "json write config"),
+        ):
+            seen.append((await who.ask(line))[1])
+        assert "HTTP_Basic_Auth has been set" in seen[6]
+        assert "HTTP_Basic_Auth = ***" in seen[8]
+        seen += [repr(host.records), repr(host.administration.descriptions)]
+        assert not [text for text in seen if CANARY in text]
+
+
 async def test_a_line_without_a_secret_is_kept_whole(tmp_path: Path) -> None:
     async with console_host(tmp_path / "control") as host:
         console = await host.connect()

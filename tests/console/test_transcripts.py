@@ -56,8 +56,9 @@ Unknown command 'sumary'. Did you mean 'summary'?
 ! config sett blackhole on
 Unknown command 'config sett blackhole on'. Did you mean 'config set'?
 ! config
-'config' begins several commands: config eval, config explain, config get, config reload, config set, config show, \
-config showrecurse, config unset
+'config' begins several commands: config begin, config commit, config confirm, config eval, config explain, \
+config get, config locate, config reload, config replay, config rollback, config set, config show, config showrecurse, config unset, \
+config writeback
 ! frobnicate
 Unknown command 'frobnicate'. Try 'help'.
 ! pid 1
@@ -253,6 +254,58 @@ Listen ":2527" {
   Peer "192.0.2.0/24" { ... }
 }
 """,
+    # the examples of section 6
+    "locate": """
+> config locate listen
+Listen "*:2525"
+  is at ESMTP_Listener::Listen:*\\:2525:
+Listen "127.0.0.1:2526"
+  is at ESMTP_Listener::Listen:127.0.0.1\\:2526:
+Listen "%(endpoint)s"
+  is at Control_Listener::Listen:%(endpoint)s:
+> config locate Listen ^127
+Listen "127.0.0.1:2526"
+  is at ESMTP_Listener::Listen:127.0.0.1\\:2526:
+> config locate listen *:2525
+Listen "*:2525"
+  is at ESMTP_Listener::Listen:*\\:2525:
+> config locate esmtp_listener
+ESMTP_Listener
+  is at ESMTP_Listener::
+> config locate peer 10.0.0.0/8
+Peer "10.0.0.0/8"
+  is at ESMTP_Listener::Listen:*\\:2525:Peer:10.0.0.0/8:
+> config set domain "/(?:^|[.])example[.](?:com|co[.]uk)$/" max_retries 5
+        Max_Retries = 5
+> config locate Domain exa.+m
+Domain "/(?:^|[.])example[.](?:com|co[.]uk)$/"
+  is at Domain:/(?\\:^|[.])example[.](?\\:com|co[.]uk)$/:
+! config locate domain EX.+
+no Domain is configured that 'EX.+' fits
+! config locate domain (?=x)
+RE2 has no lookahead (?=...)
+! config locate binding
+no Binding is configured
+! config locate liten
+there is no scope 'liten' (did you mean Listen?)
+! config locate
+usage: config locate SCOPE [REGEX]
+> json config locate domain example.net
+[
+  {
+    "location": "Domain:example.net:",
+    "path": [
+      {
+        "scope": "Domain",
+        "instance": "example.net"
+      }
+    ],
+    "at": [
+      "ecelerity.conf:6:1"
+    ]
+  }
+]
+""",
     "values follow the rules of files": """
 > config set Relay_Domains = ( "a", "b" )
 Relay_Domains = (
@@ -412,14 +465,21 @@ binding delayed       Show the domains of a binding with more delayed messages t
 binding fail domain   Give up all messages of a domain, or of all domains, in one binding.
 binding flush domain  Try the delayed messages of a domain, or of all, in one binding at once.
 binding summary       Show statistics of each binding, of one, or of a binding group.
+config begin          Begin a transaction: changes that wait for 'config commit'.
+config commit         Let the changes of the transaction hold, all or none of them.
+config confirm        Keep what 'config commit confirmed' changed.
 config eval           Show the value of an option that holds in a scope.
 config explain        Tell why a peer's session, or mail to a domain, goes as it goes.
 config get            Show what an option is set to in one scope.
+config locate         Show where scopes of one kind stand.
 config reload         Read the configuration files again, and let them hold.
+config replay         Show the changes of the transaction so far, as the commands that make them.
+config rollback       Drop the changes of the transaction.
 config set            Set an option in a scope, at once.
 config show           Show a scope, the scopes in it collapsed.
 config showrecurse    Show a scope and all in it.
 config unset          Remove an option from a scope, or a scope with all in it.
+config writeback      Write what was changed here to the configuration files.
 delayed               Show the domains with more delayed messages than a number.
 dig                   Look up the hosts of a domain.
 dns_cache lookup      Show an answer that is remembered.
@@ -450,6 +510,7 @@ spool import_poll     Show how far an import is.
 spool_in              Load a message of the spool into the queue, if it is not there.
 summary               Show statistics of the whole node, or count from zero again.
 version               Show the product and its version.
+write config          Show the whole configuration that holds as text, or write it to a file.
 > help summary
 summary [reset|with-mobile]
 	Show statistics of the whole node, or count from zero again.
@@ -491,7 +552,7 @@ def exchanges(conversation: str) -> list[tuple[str, str, str]]:
 async def test_transcript(conversation: str, tmp_path: Path) -> None:
     async with console_host(tmp_path / "control") as host:
         console = await host.connect()
-        for mark, typed, answer in exchanges(conversation):
+        for mark, typed, answer in exchanges(conversation.replace("%(endpoint)s", host.endpoint)):
             status, text = await console.ask(typed)
             assert text == answer, typed
             assert status == {">": "ok", "!": "error"}[mark], typed

@@ -81,7 +81,8 @@ def test_an_address_that_cannot_be_had_changes_nothing() -> None:
         return await hang_up(site, CONFIG + 'Relay_Domains = ( "x" )\nESMTP_Listener { Listen "192.0.2.99:25" {} }\n')
 
     told = Site().run(CONFIG, story)
-    assert told[1].startswith('READY=1\nSTATUS=Reload refused: ESMTP_Listener Listen "192.0.2.99:25": ')
+    place = f"{CONFIG_PATH}:{CONFIG.count(chr(10)) + 2}:18"
+    assert told[1].startswith(f'READY=1\nSTATUS=Reload refused: {place}: ESMTP_Listener Listen "192.0.2.99:25": ')
 
 
 def test_signals_during_a_reload_make_one_more() -> None:

@@ -8,13 +8,16 @@ import pytest
 from evidence_given import BOB, CAROL, CONFIG, MAIL_ONE, MAIL_TWO, at, attempt, batch_of, delivered, evidence, fault
 
 from momentum_trio.mail.record import Level, Panic, Record, SessionEnded
+from sim.admin import Said
 from sim.checks.delivered_once import delivered_once
 from sim.checks.drained import drained
 from sim.checks.failed_set_changes_nothing import failed_set_changes_nothing
+from sim.checks.first_commit_wins import first_commit_wins
 from sim.checks.no_leak import no_leak
 from sim.checks.paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from sim.checks.relay_denied import relay_denied
 from sim.checks.spool_size import spool_size
+from sim.checks.unconfirmed_is_undone import unconfirmed_is_undone
 from sim.evidence import Arrived, Attempt, Evidence, Struck, Told
 from sim.scenario import FaultKind, Mail
 
@@ -140,6 +143,40 @@ def test_a_refused_command_that_changed_something() -> None:
     (violation,) = failed_set_changes_nothing(evidence(refused_commands=[(command, "A = 1\nB = 2", "A = 1\nB = 3")]))
     assert list(failed_set_changes_nothing(same)) == []
     assert "'B = 2' to 'B = 3'" in violation.text
+
+
+def conversation(*lines: str, after: str = "") -> Evidence:
+    """One of which every line was taken."""
+    said = Said("", ok=True, before="A = 1", after=after, lines=tuple((line, True) for line in lines))
+    return evidence(conversations=[(fault(FaultKind.CONSOLE, text="\n".join(lines)), said)])
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        (("config begin", "config set A 2", "another: config set a 3", "config commit"), 1),
+        (("config begin", "config set A 2", "another: config set B 3", "config commit"), 0),
+        (("config begin", "another: config set A 3", "config rollback", "config begin", "config set A 2"), 0),
+        (("another: config set A 3", "config begin", "config set A 2", "config commit"), 0),
+        (("config begin", "config set A 2", "config commit", "another: config set A 3"), 0),
+    ],
+)
+def test_a_transaction_that_was_committed_over_another(lines: tuple[str, ...], count: int) -> None:
+    assert len(list(first_commit_wins(conversation(*lines)))) == count
+
+
+@pytest.mark.parametrize(
+    ("lines", "after", "count"),
+    [
+        (("config commit confirmed 2",), "A = 2", 1),
+        (("config commit confirmed 2",), "A = 1", 0),
+        (("config commit confirmed 2", "another: config confirm"), "", 0),
+        (("config commit confirmed 2", "config rollback"), "", 0),
+        (("config commit",), "", 0),
+    ],
+)
+def test_a_commit_that_nobody_confirmed(lines: tuple[str, ...], after: str, count: int) -> None:
+    assert len(list(unconfirmed_is_undone(conversation(*lines, after=after)))) == count
 
 
 SMALL = CONFIG + "Spool_Segment_Size = 1000 Idle_Time = 30\n"

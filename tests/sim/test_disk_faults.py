@@ -56,6 +56,7 @@ CHANGES: tuple[Step[Any], ...] = (
     d.Unlink("/var/none", missing_ok=True),
     d.MakeDirectory("/var/new"),
     d.ChangeMode("/var/a", 0o600),
+    d.TakeAfter("/var/a", "/var/a"),
 )
 NO_CHANGES: tuple[Step[Any], ...] = (
     d.Open(File("/var/a")),

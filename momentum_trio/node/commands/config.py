@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from momentum_trio.config.error import ConfigErrors, render
+from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.kind import quoted
 from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
@@ -19,7 +19,6 @@ from momentum_trio.config.transaction import Change, ScopePath, parse_path
 from momentum_trio.config.tree import CONSOLE, ConfigTree
 from momentum_trio.config.value import Value
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
-from momentum_trio.console.facade import ApplyError
 from momentum_trio.console.word import Word, split, words
 from momentum_trio.listener.listen_options import ListenOptions
 
@@ -51,7 +50,7 @@ def _asked(request: Request) -> Asked:
     except ValueError as error:
         wrong = error
     try:
-        path, rest = parse_path([word.text for word in known], request.administration.tree)
+        path, rest = parse_path([word.text for word in known], request.tree)
     except ConfigErrors:
         if wrong is not None:
             raise wrong from None
@@ -71,7 +70,7 @@ async def _get(request: Request) -> Answer:
         asked = _one_option(request, GET.synopsis)
     except ValueError as error:
         return failure(str(error))
-    tree = request.administration.tree
+    tree = request.tree
     setting = tree.get(asked.path, asked.option)
     text = tree.get_text(asked.path, asked.option)
     return Answer(text, _fields(tree, asked, None if setting is None else setting.value), failed=setting is None)
@@ -82,7 +81,7 @@ async def _eval(request: Request) -> Answer:
         asked = _one_option(request, EVAL.synopsis)
     except ValueError as error:
         return failure(str(error))
-    tree = request.administration.tree
+    tree = request.tree
     return Answer(tree.eval(asked.path, asked.option), _effective(tree, asked))
 
 
@@ -94,10 +93,10 @@ async def _set(request: Request) -> Answer:
     if not asked.option or not asked.value:
         return failure(f"usage: {SET.synopsis}")
     change = Change(asked.path, asked.option, asked.value)
-    if nothing := _nothing_to_disable(request.administration.tree, change):
+    if nothing := _nothing_to_disable(request.tree, change):
         return failure(nothing)
     await _change(request, change)
-    tree = request.administration.tree
+    tree = request.tree
     echo = tree.echo(asked.path, asked.option)
     entry = tree.entry(asked.path, asked.option)
     if state(entry, tree.schema) != ACTS:
@@ -134,7 +133,7 @@ async def _unset(request: Request) -> Answer:
     if asked.value or not (asked.option or asked.path):
         return failure(f"usage: {UNSET.synopsis}")
     await _change(request, Change(asked.path, asked.option or None, None))
-    tree = request.administration.tree
+    tree = request.tree
     if not asked.option:
         text = tree.path_text(asked.path)
         return Answer(f'Scope "{text}" has been unset.', {"scope": text, "unset": True})
@@ -150,7 +149,7 @@ async def _showrecurse(request: Request) -> Answer:
 
 
 def _shown(request: Request, *, recurse: bool) -> Answer:
-    tree = request.administration.tree
+    tree = request.tree
     try:
         path, rest = parse_path(split(request.rest), tree)
     except ValueError as error:
@@ -161,24 +160,6 @@ def _shown(request: Request, *, recurse: bool) -> Answer:
     scope = tree.scope(path)
     assert scope is not None
     return Answer(text, _scope_fields(scope, tree.schema, recurse=recurse))
-
-
-async def _reload(request: Request) -> Answer:
-    try:
-        await request.administration.reload()
-    except ConfigErrors as errors:
-        return failure(f"{errors.render()}\nReconfigure failed")
-    except ApplyError as error:
-        return failure("\n".join((*error.problems, "Reconfigure failed")))
-    except OSError as error:
-        return failure(f"{error}\nReconfigure failed")
-    tree = request.administration.tree
-    said = f"\n{render(tree.warnings, tree.sources())}" if tree.warnings else ""
-    data: Data = {
-        "generation": request.administration.generation,
-        "warnings": [str(warning) for warning in tree.warnings],
-    }
-    return Answer(f"Reconfigured.{said}", data)
 
 
 def _one_option(request: Request, synopsis: str) -> Asked:
@@ -192,8 +173,11 @@ def _one_option(request: Request, synopsis: str) -> Asked:
 
 
 async def _change(request: Request, change: Change) -> None:
-    """Have the node make *change*. Raises ConfigErrors and ApplyError, which dispatch answers."""
-    await request.administration.apply(change.on, (change.command(request.administration.tree),))
+    """Make *change* in the transaction, or have the node make it. Raises ConfigErrors and ApplyError."""
+    if (transaction := request.workspace.transaction) is not None:
+        transaction.add(change)
+        return
+    await request.administration.apply(change.on, (change.command(request.tree),))
 
 
 # the same as data
@@ -237,7 +221,7 @@ def _scope_fields(scope: Scope, schema: Schema, *, recurse: bool) -> dict[str, D
 
 def _names(request: Request) -> Sequence[str]:
     """What the next word of a path could be: instances that are configured, or scopes and options valid there."""
-    tree, known = request.administration.tree, split(request.rest)
+    tree, known = request.tree, split(request.rest)
     try:
         path, rest = parse_path(known, tree)
     except ConfigErrors:  # the last word is a named scope that lacks its instance
@@ -249,7 +233,7 @@ def _names(request: Request) -> Sequence[str]:
 
 def _scope_names(request: Request) -> Sequence[str]:
     """As ``_names``, without options."""
-    scopes = request.administration.tree.schema.scopes
+    scopes = request.tree.schema.scopes
     kinds = split(request.rest)[-1:]
     is_instance = bool(kinds) and kinds[0].lower() in scopes and scopes[kinds[0].lower()].is_named
     return [name for name in _names(request) if is_instance or name.lower() in scopes]
@@ -282,6 +266,7 @@ SET = Command(
     arguments=f"{_SCOPES} OPTION [=] VALUE",
     help="The value is written as in a configuration file: ( a b ) is a list, and what holds blanks or # is quoted.\n"
     "The change is in memory, and checked before it holds: sockets are opened and closed when the answer comes.\n"
+    "Within a transaction it waits for 'config commit'; 'config writeback' writes changes to the files.\n"
     f"{_ABOUT_SCOPES}",
     candidates=_names,
 )
@@ -308,10 +293,4 @@ SHOWRECURSE = Command(
     arguments=_SCOPES,
     help=_ABOUT_SCOPES,
     candidates=_scope_names,
-)
-RELOAD = Command(
-    ("config", "reload"),
-    "Read the configuration files again, and let them hold.",
-    _reload,
-    help="All or nothing: what is wrong is said, and the running configuration stays. Changes made here are dropped.",
 )
