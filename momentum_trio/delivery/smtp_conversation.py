@@ -16,7 +16,7 @@ from momentum_trio.delivery.smtp_wire import TlsWire
 from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import Wire
+from momentum_trio.machine.contract import TlsContext, Wire
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client import Client
@@ -67,6 +67,7 @@ class Conversation:
         self._content: OutgoingContent | None = None
         self._verdicts: tuple[Verdict, ...] = ()
         self._torn = False  # the connection takes no more octets
+        self._tls_context: TlsContext | None = None
         self.ended: Ended | None = None
         self.tls_failure: TlsFailure | None = None
         self.octets_sent = 0
@@ -75,6 +76,16 @@ class Conversation:
     def extensions(self) -> Extensions:
         """What the server offers."""
         return self._client.extensions
+
+    @property
+    def stage(self) -> Stage:
+        """Where it stands."""
+        return self._client.stage
+
+    @property
+    def tls_context(self) -> TlsContext | None:
+        """Of the TLS it has, if it has any."""
+        return self._tls_context
 
     async def greet(self) -> bool:
         """Hear the greeting and say what comes before mail; whether the server may have some. If not, see *ended*."""
@@ -162,7 +173,7 @@ class Conversation:
             self.tls_failure = made
             client.abandon(Reply.of(made.reason))
         else:
-            self._wire = TlsWire(made)
+            self._wire, self._tls_context = TlsWire(made), made.context
             client.secured()
 
     async def _send_content(self) -> None:

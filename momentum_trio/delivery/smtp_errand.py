@@ -16,6 +16,7 @@ import trio
 from momentum_trio.delivery.custody import Contents, unreadable
 from momentum_trio.delivery.hosts import Found, Hosts
 from momentum_trio.delivery.method import Attempt, Feed, Parcel
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.signing import Signer
@@ -41,13 +42,14 @@ TIMED_OUT = "450 4.4.1 [internal] Connection Timed Out"
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What the carriers of one node share. deadlines: strike while somebody runs them."""
+    """What the carriers of one node share. deadlines: strike while somebody runs them. outbound: their connections."""
 
     machine: Machine
     contents: Contents
     hosts: Hosts
     signer: Signer | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
+    outbound: OutboundConnections = field(default_factory=OutboundConnections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,10 @@ class Errand:
     async def _serve_over_one(self, place: Place, demand: TlsDemand, clear: bool) -> Left | None:
         began = trio.current_time()
         try:
-            with trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket:
+            with (
+                trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket,
+                self._outfit.outbound.connection(socket, self._feed, place) as seen,
+            ):
                 if not await self._connect(socket, place):
                     return self._failed(place, Deferred(TIMED_OUT, peer_address=place.address_text))
                 connected = trio.current_time() - began
@@ -169,6 +174,7 @@ class Errand:
                     demand,
                     self._feed.chain,
                 )
+                seen.talk = conversation
                 if not await conversation.greet():
                     return self._not_greeted(place, conversation)
                 self._outfit.hosts.worked(place, self._feed.binding, connected)

@@ -13,7 +13,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
-from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
+from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
@@ -56,7 +56,7 @@ async def converse(connection: Connection, services: Services) -> None:
         if session.deadline.fired:
             await session.farewell()
     finally:
-        connection.on_drain = None
+        connection.on_drain = connection.doing = None
         await session.reception.abandon()
 
 
@@ -118,6 +118,7 @@ class Session:
         self._torn = False  # a reply was sent in part
         self.deadline = deadlines.after(self._silence_seconds)
         connection.on_drain = self._drain
+        connection.doing = self._doing
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
@@ -298,6 +299,10 @@ class Session:
         """The node drains: a session at rest between mail transactions ends now, others at the end of theirs."""
         if self._resting and not self._server.in_transaction:
             self.deadline.expire()
+
+    def _doing(self) -> Doing:
+        """For ``show inbound``. Who neither rests nor sends while another task looks has work done for him."""
+        return Doing(self._server.phase.words, self.deadline.touched_at, not (self._resting or self._torn))
 
     @property
     def _silence_seconds(self) -> float:

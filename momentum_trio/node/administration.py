@@ -17,6 +17,7 @@ from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
 from momentum_trio.node.configuration import listens, read_configuration, wanted, warnings
+from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
@@ -41,10 +42,12 @@ class NodeAdministration:
         supervisor: Supervisor,
         link: ControlEnd,
         logs: Logs,
+        instruments: NodeInstruments,
     ) -> None:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
+        self.instruments = instruments
         self._changing = trio.Lock()
         self._began = self._reset = trio.current_time()
         self.shutdown = trio.Event()

@@ -10,6 +10,7 @@ import trio
 
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
 from momentum_trio.delivery.signing import Signer
@@ -22,6 +23,7 @@ from momentum_trio.mail.record import Received, Record, Rejected
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.reception.door import Door
@@ -45,7 +47,8 @@ class MailPlane:
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
         self.deadlines = Deadlines()
-        outfit = Outfit(machine, spool, self.hosts, self.signer, self.deadlines)
+        self.outbound = OutboundConnections()
+        outfit = Outfit(machine, spool, self.hosts, self.signer, self.deadlines, self.outbound)
         self.queue = Queue(
             machine,
             spool,
@@ -64,6 +67,7 @@ class MailPlane:
         """Answer the control plane until it is gone."""
         async with trio.open_nursery() as errands:
             dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
+            outbound = OutboundDesk(self.outbound, self.hosts, self.signer)
             while True:
                 try:
                     number, asked = await link.receive()
@@ -80,6 +84,8 @@ class MailPlane:
                         self._since = self._all()
                     case Ask(command) if dns.knows(command):
                         await link.answer(number, dns.answer(asked))
+                    case Ask(command) if outbound.knows(command):
+                        await link.answer(number, outbound.answer(asked))
                     case Ask():
                         errands.start_soon(_say, link, number, queue, asked)
             errands.cancel_scope.cancel()

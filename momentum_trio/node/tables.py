@@ -9,8 +9,10 @@ from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
+from momentum_trio.node.commands import cache, counter, show, threads, tls
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
+from momentum_trio.node.commands.count import COUNT
 from momentum_trio.node.commands.counts import (
     ACTIVE,
     BINDING_ACTIVE,
@@ -27,7 +29,10 @@ from momentum_trio.node.commands.flush import BINDING_FLUSH, FLUSH
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.mailq import MAILQ
+from momentum_trio.node.commands.memory import MEMORY
 from momentum_trio.node.commands.message import DETAILS, FAIL_ONE, RETRY, SPOOL_IN
+from momentum_trio.node.commands.module_list import MODULE_LIST
+from momentum_trio.node.commands.paniclog import PANICLOG
 from momentum_trio.node.commands.pid import PID
 from momentum_trio.node.commands.quit import QUIT
 from momentum_trio.node.commands.reopen_logs import REOPEN_LOGS
@@ -36,6 +41,7 @@ from momentum_trio.node.commands.showqueue import SHOWQUEUE
 from momentum_trio.node.commands.shutdown import SHUTDOWN
 from momentum_trio.node.commands.spool import IMPORT, IMPORT_POLL
 from momentum_trio.node.commands.summary import SUMMARY
+from momentum_trio.node.commands.sysinfo import SYSINFO
 from momentum_trio.node.commands.version import VERSION
 
 LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
@@ -47,6 +53,15 @@ COMMANDS = (
     BINDING_FAIL,
     BINDING_FLUSH,
     BINDING_SUMMARY,
+    cache.LIST,
+    cache.STAT,
+    cache.STATS,
+    COUNT,
+    counter.ADD,
+    counter.INCREMENT,
+    counter.LIST,
+    counter.RESET,
+    counter.UNLINK,
     DELAYED,
     DETAILS,
     DIG,
@@ -64,6 +79,9 @@ COMMANDS = (
     LISTENERS_COMMAND,
     LOOKUP,
     MAILQ,
+    MEMORY,
+    MODULE_LIST,
+    PANICLOG,
     PID,
     QUIT,
     REBIND,
@@ -75,6 +93,8 @@ COMMANDS = (
     RETRY,
     SET,
     SHOW,
+    show.INBOUND,
+    show.OUTBOUND,
     SHOWQUEUE,
     SHOWRECURSE,
     SHUTDOWN,
@@ -82,6 +102,12 @@ COMMANDS = (
     STATS,
     SUBMIT,
     SUMMARY,
+    SYSINFO,
+    threads.CPU_QUEUE,
+    threads.IO_QUEUE,
+    threads.STATS,
+    tls.FLUSH,
+    tls.SHOW,
     UNSET,
     VERSION,
 )

@@ -395,6 +395,9 @@ binding delayed       Show the domains of a binding with more delayed messages t
 binding fail domain   Give up all messages of a domain, or of all domains, in one binding.
 binding flush domain  Try the delayed messages of a domain, or of all, in one binding at once.
 binding summary       Show statistics of each binding, of one, or of a binding group.
+cache list            List the caches, with attributes of them.
+cache stat            Show all about one cache.
+cache stats           Show a row for each cache.
 config eval           Show the value of an option that holds in a scope.
 config get            Show what an option is set to in one scope.
 config reload         Read the configuration files again, and let them hold.
@@ -402,6 +405,12 @@ config set            Set an option in a scope, at once.
 config show           Show a scope, the scopes in it collapsed.
 config showrecurse    Show a scope and all in it.
 config unset          Remove an option from a scope, or a scope with all in it.
+count                 Count open connections by address or network.
+counter add           Add to a counter.
+counter increment     Add one to a counter.
+counter list          List the counters.
+counter reset         Let a counter count from zero.
+counter unlink        Delete a counter.
 delayed               Show the domains with more delayed messages than a number.
 dig                   Look up the hosts of a domain.
 dns_cache lookup      Show an answer that is remembered.
@@ -416,21 +425,32 @@ flush domain          Try the delayed messages of a domain, or of all, at once.
 help                  List the commands, or tell more of one.
 listeners             Show each Listen: its state, its sessions and the octets they moved.
 mailq                 Show how many messages are active and delayed, by binding and domain.
+memory                Show how much memory is used.
 message details       Show a message that waits: its metadata, its content, or both.
 message fail          Give a message up.
 message retry         Try a delayed message at once.
+module list           List the modules.
+paniclog              Show what was last said to the paniclog.
 pid                   Show the process id of the server.
 quit                  End this session.
 rebind                Give the messages of a binding the binding that Outbound_Binding says now.
 refresh domain        Forget what is known of the hosts of a domain, or of all.
 reopen logs           Open the log files anew, after they were renamed.
 reroute queue         Have the messages of one domain go to the hosts of another.
+show inbound          Show all inbound connections: who, in which phase, for how long.
+show outbound         Show all outbound connections: which domain, and where to.
 showqueue             Show the messages that wait for a domain.
 shutdown              Stop accepting at once, finish what is being received, and end.
 spool import          Take over the messages of another spool.
 spool import_poll     Show how far an import is.
 spool_in              Load a message of the spool into the queue, if it is not there.
 summary               Show statistics of the whole node, or count from zero again.
+sysinfo               Show the version and what it runs on.
+threads cpu queue     Show how many other jobs wait for a worker thread.
+threads io queue      Show how many jobs with files wait for a worker thread.
+threads stats         Show what the worker threads do.
+tls flush cache       Let the TLS contexts be made anew.
+tls show cache        Show the TLS contexts that are kept.
 version               Show the product and its version.
 > help summary
 summary [reset|with-mobile]
