@@ -14,6 +14,7 @@ from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.smtp_wire import TlsWire
 from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
+from momentum_trio.delivery.tracing import TracedWire
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsContext, Wire
@@ -42,7 +43,8 @@ class Conversation:
     """A conversation that was begun by connecting *socket*: greet, make transactions, part. The socket is the caller's
     to close.
 
-    ended: why it is over, once it is. tls_failure: where that was TLS. octets_sent: all that the connection took.
+    wire: over the socket, until there is TLS. ended: why it is over, once it is. tls_failure: where that was TLS.
+    octets_sent: all that the connection took.
     Cancellation, of whatever it does: the connection is in the middle of something and good for nothing but to be
     closed; what the kernel still holds is not sent then, if it may end a content.
     """
@@ -57,10 +59,11 @@ class Conversation:
         options: SmtpOptions,
         demand: TlsDemand,
         chain: Chain,
+        wire: Wire,
     ) -> None:
         self._machine, self._socket, self._place, self._client = machine, socket, place, client
         self._demand, self._chain = demand, chain
-        self._wire: Wire = machine.wire(socket)
+        self._wire = wire
         self._patience = patience(options)
         self._deadlines = deadlines
         self._deadline = deadlines.after(math.inf)  # of what is underway
@@ -173,7 +176,8 @@ class Conversation:
             self.tls_failure = made
             client.abandon(Reply.of(made.reason))
         else:
-            self._wire, self._tls_context = TlsWire(made), made.context
+            wire, self._tls_context = TlsWire(made), made.context
+            self._wire = self._wire.above(wire) if isinstance(self._wire, TracedWire) else wire
             client.secured()
 
     async def _send_content(self) -> None:

@@ -26,8 +26,10 @@ from momentum_trio.delivery.smtp_options import ANY_ADDRESS, AS_IT_IS, NO_AUTH, 
 from momentum_trio.delivery.smtp_parcel import failure_of, needs_conversion, outcome_of, transaction_of
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
+from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_credentials import Credentials
@@ -42,7 +44,10 @@ TIMED_OUT = "450 4.4.1 [internal] Connection Timed Out"
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What the carriers of one node share. deadlines: strike while somebody runs them. outbound: their connections."""
+    """What the carriers of one node share.
+
+    deadlines: strike while somebody runs them. outbound: their connections. tracers: who listens to conversations.
+    """
 
     machine: Machine
     contents: Contents
@@ -50,6 +55,7 @@ class Outfit:
     signer: Signer | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     outbound: OutboundConnections = field(default_factory=OutboundConnections)
+    tracers: Tracers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,7 @@ class Errand:
                     self._options,
                     demand,
                     self._feed.chain,
+                    self._wire(socket, place),
                 )
                 seen.talk = conversation
                 if not await conversation.greet():
@@ -182,6 +189,10 @@ class Errand:
         except OSError as error:
             reason = f"{NO_CONNECTION}: {error.strerror or error}"
             return self._failed(place, Deferred(reason, peer_address=place.address_text))
+
+    def _wire(self, socket: trio.socket.SocketType, place: Place) -> Wire:
+        wire, tracers = self._outfit.machine.wire(socket), self._outfit.tracers
+        return wire if tracers is None else tracers.wire(wire, self._feed, socket.fileno(), place)
 
     async def _connect(self, socket: trio.socket.SocketType, place: Place) -> bool:
         """Whether it was in time. Raises OSError."""

@@ -9,7 +9,7 @@ from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
-from momentum_trio.node.commands import cache, counter, show, threads, tls
+from momentum_trio.node.commands import cache, counter, show, threads, tls, trace
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
 from momentum_trio.node.commands.count import COUNT
@@ -108,6 +108,9 @@ COMMANDS = (
     threads.STATS,
     tls.FLUSH,
     tls.SHOW,
+    trace.ADD,
+    trace.LIST,
+    trace.REMOVE,
     UNSET,
     VERSION,
 )
