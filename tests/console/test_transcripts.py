@@ -451,6 +451,9 @@ threads io queue      Show how many jobs with files wait for a worker thread.
 threads stats         Show what the worker threads do.
 tls flush cache       Let the TLS contexts be made anew.
 tls show cache        Show the TLS contexts that are kept.
+trace smtp add        Write what outbound conversations say to a new file.
+trace smtp list       List what is traced, and where to.
+trace smtp remove     End a tracer.
 version               Show the product and its version.
 > help summary
 summary [reset|with-mobile]
