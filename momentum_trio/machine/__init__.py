@@ -1,7 +1,7 @@
 """F2: the world beside the network, as one value.
 
 Production code gets a ``Machine`` at the top and hands its parts down; ``os_machine.os_machine()`` makes the real one,
-``sim`` another. The network is not here: it is trio's, and the simulator stands below ``trio.socket``.
+``sim`` another. The network is not here but for ``wire``: it is trio's, and the simulator stands below ``trio.socket``.
 """
 
 from __future__ import annotations

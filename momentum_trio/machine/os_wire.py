@@ -12,7 +12,10 @@ import trio
 
 
 class OsWire:
-    """Octets of *socket*, which stays its owner's to close. Its peer may be gone: SIGPIPE is ignored by Python."""
+    """Octets of *socket*, which stays its owner's to close. Its peer may be gone: SIGPIPE is ignored by Python.
+
+    The descriptor is asked for anew after every wait: one that was closed meanwhile may be another connection's.
+    """
 
     __slots__ = ("_socket",)
 
@@ -21,19 +24,17 @@ class OsWire:
 
     async def send(self, octets: bytes | memoryview, /) -> int:
         """As Wire's. It waits, and may be cancelled, only where the kernel takes nothing."""
-        descriptor = self._socket.fileno()
         while True:
             try:
-                return os.write(descriptor, octets)
+                return os.write(self._socket.fileno(), octets)
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(descriptor)
+                await trio.lowlevel.wait_writable(self._socket)
 
     async def recv(self, octets_max: int, /) -> bytes:
         """As Wire's. Others get their turn, whether there is something to be read or not."""
-        descriptor = self._socket.fileno()
         await trio.lowlevel.checkpoint()
         while True:
             try:
-                return os.read(descriptor, octets_max)
+                return os.read(self._socket.fileno(), octets_max)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(descriptor)
+                await trio.lowlevel.wait_readable(self._socket)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 import trio
@@ -82,6 +83,28 @@ async def test_a_wire_whose_socket_is_closed_meanwhile_waits_no_longer(wire_of: 
             nursery.start_soon(wait)
             await trio.testing.wait_all_tasks_blocked(0.01)
             here.close()
+
+
+async def test_a_descriptor_that_passed_to_another_connection_is_not_read(wire_of: Callable[[Socket], Wire]) -> None:
+    here, there = pair()
+    others: list[Socket] = []
+
+    async def close_and_connect_anew() -> None:
+        descriptor = here.fileno()
+        here.close()
+        while descriptor not in [other.fileno() for other in others]:
+            others.extend(pair())
+        for other in others:
+            await other.send(b"not for you")
+
+    with there, ExitStack() as stack:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(close_and_connect_anew)
+            with pytest.raises((OSError, trio.ClosedResourceError)):
+                await wire_of(here).recv(READ_OCTETS)
+        for other in others:
+            stack.enter_context(other)
+        assert [await other.recv(99) for other in others] == [b"not for you"] * len(others)
 
 
 async def test_to_read_what_is_there_gives_others_their_turn(wire_of: Callable[[Socket], Wire]) -> None:
