@@ -29,7 +29,7 @@ from momentum_trio.node.commands.flush import BINDING_FLUSH, FLUSH
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.mailq import MAILQ
-from momentum_trio.node.commands.memory import MEMORY
+from momentum_trio.node.commands.memory import MEMORY, XML_MEMORY
 from momentum_trio.node.commands.message import DETAILS, FAIL_ONE, RETRY, SPOOL_IN
 from momentum_trio.node.commands.module_list import MODULE_LIST
 from momentum_trio.node.commands.paniclog import PANICLOG
@@ -113,6 +113,7 @@ COMMANDS = (
     trace.REMOVE,
     UNSET,
     VERSION,
+    XML_MEMORY,
 )
 
 

@@ -163,6 +163,16 @@ Collections:               110 10 1
 RSS:            8658726            8,658,726   1.66%
 Peak RSS:       9000000            9,000,000   1.73%
 System RSS:   115417088          115,417,088  22.13%
+> xml memory
+<Memory>
+  <resident value="8658726"/>
+  <resident_peak value="9000000"/>
+  <system_used value="115417088"/>
+  <system_total value="521600000"/>
+  <blocks value="123456"/>
+  <frozen value="4711"/>
+  <threads value="9"/>
+</Memory>
 """,
     "threads": """
 > threads stats

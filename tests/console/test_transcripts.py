@@ -455,6 +455,7 @@ trace smtp add        Write what outbound conversations say to a new file.
 trace smtp list       List what is traced, and where to.
 trace smtp remove     End a tracer.
 version               Show the product and its version.
+xml memory            Show how much memory is used, as XML.
 > help summary
 summary [reset|with-mobile]
 	Show statistics of the whole node, or count from zero again.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from momentum_trio.console.command import Answer, Command, Request
 from momentum_trio.machine.contract import MemoryFacts
 
@@ -9,6 +11,19 @@ from momentum_trio.machine.contract import MemoryFacts
 async def _memory(request: Request) -> Answer:
     facts = await request.administration.instruments.memory()
     return Answer("\n".join(_lines(facts)), {name: getattr(facts, name) for name in facts.__slots__})
+
+
+async def _xml(request: Request) -> Answer:
+    facts = await request.administration.instruments.memory()
+    rows = [f'  <{name} value="{value}"/>' for name, value in _values(facts)]
+    return Answer("\n".join(["<Memory>", *rows, "</Memory>"]), dict(_values(facts)))
+
+
+def _values(facts: MemoryFacts) -> Iterator[tuple[str, int]]:
+    """All that is one number."""
+    for name in facts.__slots__:
+        if isinstance(value := getattr(facts, name), int):
+            yield name, value
 
 
 def _lines(facts: MemoryFacts) -> list[str]:
@@ -37,3 +52,4 @@ MEMORY = Command(
     "its collector of cycles leaves alone. Collections: how often it ran, by generation. RSS: octets of this process\n"
     "that are in memory; System RSS: those of the host that are not to be had; percentages: of what the host has.",
 )
+XML_MEMORY = Command(("xml", "memory"), "Show how much memory is used, as XML.", _xml, help=MEMORY.help)

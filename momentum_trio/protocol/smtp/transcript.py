@@ -18,7 +18,7 @@ LINE_OCTETS_MAX = 2048
 """A longer line is told in pieces."""
 
 REPLIES_MAX = 16
-"""Replies remembered while AUTH is underway; a server that says more has no claim to be understood."""
+"""Replies remembered while AUTH is underway; of a server that says more all that follows is masked."""
 
 MASK = "***"
 _AUTH = re.compile(r"(AUTH[ \t]+[^ \t]+)[ \t]+.*", re.IGNORECASE)
@@ -38,7 +38,7 @@ class Transcript:
         self._sent, self._received = bytearray(), bytearray()
         self._authenticating = self._content = False
         self._chunk = 0  # octets of content that come next, whatever they look like
-        self._replies: deque[str] = deque(maxlen=REPLIES_MAX)
+        self._replies: deque[str] = deque()
 
     def sent(self, octets: bytes | memoryview) -> list[Line]:
         """What the client sent."""
@@ -94,7 +94,8 @@ class Transcript:
             return
         code = text[:3]
         if self._authenticating:
-            self._replies.append(code)
+            if len(self._replies) < REPLIES_MAX:
+                self._replies.append(code)
         elif code == _CONTENT:
             self._content = True
 
