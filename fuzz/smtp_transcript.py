@@ -37,9 +37,10 @@ def run(octets: bytes) -> None:
     for line in whole:
         assert line.isprintable()
         assert len(line) <= 4 * LINE_OCTETS_MAX + 2
-    transcript = Transcript()
-    transcript.sent(b"AUTH LOGIN\r\n")
-    transcript.received(b"334 \r\n" + b"".join(turn[1:] for turn in turns if turn[:1] == b"<"))
+    transcript, said = Transcript(), b"".join(turn[1:] for turn in turns if turn[:1] == b"<")
+    transcript.received(said)
+    transcript.sent(b"EHLO a\r\nAUTH LOGIN\r\n")
+    transcript.received(b"\r\n334 \r\n" + said)
     lines = [*transcript.sent(SECRET + b"\r\n"), *transcript.rest()]
     assert not [text for direction, text in lines if direction == ">" and SECRET.decode() in text]
 

@@ -10,7 +10,7 @@ from momentum_trio.config.scope import GLOBAL
 class TraceOptions(Options):
     """Where traces of outbound conversations may be written."""
 
-    mode = Option("Trace_SMTP_Mode", MODE, 0o640, GLOBAL, "Mode of files created by trace smtp.")
+    mode = Option("Trace_SMTP_Mode", MODE, 0o640, GLOBAL, "Mode of files created by trace smtp.", dynamic=False)
     directory = Option(
         "Trace_SMTP_Directory",
         PATH,

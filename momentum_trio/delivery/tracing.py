@@ -52,17 +52,17 @@ class Tracer:
     def take(self, line: str) -> None:
         """Have *line* written, if there is room."""
         octets = line.encode() + b"\n"
-        if self._octets_waiting + len(octets) > WAITING_OCTETS_MAX or self.is_full:
+        if self._is_full:
+            return
+        if self._octets_waiting + len(octets) > WAITING_OCTETS_MAX:
             self._lost += 1
-            self._wake()
             return
         self._octets_waiting += len(octets)
         self.waiting.append(octets)
         self._wake()
 
     @property
-    def is_full(self) -> bool:
-        """Whether its file is as long as it may become."""
+    def _is_full(self) -> bool:
         return self._octets_written + self._octets_waiting >= FILE_OCTETS_MAX
 
     def drawn(self) -> list[bytes]:
@@ -73,14 +73,16 @@ class Tracer:
         if self._lost:
             chunks.append(b"... %d lines were too many\n" % self._lost)
             self._lost = 0
+        if chunks and self._is_full:
+            chunks.append(b"... the file is as long as it may become\n")
         return chunks
 
 
 class Tracers:
-    """Those of one node."""
+    """Those of one node. options: where they may write, as they were at its start."""
 
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+    def __init__(self, machine: Machine, options: TraceOptions) -> None:
+        self._machine, self._options = machine, options
         self._tracers: dict[int, Tracer] = {}
         self._last = 0
         self._woken = trio.Event()
@@ -97,21 +99,22 @@ class Tracers:
         about = f"{descriptor} {feed.domain} {place.address_text}"
         return TracedWire(wire, Trace(wanted, about, self._machine.clock))
 
-    async def add(self, binding: str, domain: str, path: str, options: TraceOptions) -> Tracer:
+    async def add(self, binding: str, domain: str, path: str) -> Tracer:
         """Begin to trace into a new file. Raises TraceRefused.
 
-        path: a name in the directory that *options* have, or the same with the directory before it.
+        path: a name in Trace_SMTP_Directory, or the same with the directory before it.
         """
-        if len(self._tracers) >= TRACERS_MAX:
-            raise TraceRefused(f"there are {TRACERS_MAX} tracers already")
-        self._last += 1
-        tracer = Tracer(self._last, binding, domain.lower(), within(path, options.directory), self._wake)
-        self._tracers[tracer.number] = tracer
-        try:
-            await self._machine.disk.perform([Create(tracer.file, options.mode)])
-        except OSError as fault:
-            del self._tracers[tracer.number]
-            raise TraceRefused(f"{tracer.path}: {fault.strerror or fault}") from fault
+        path = within(path, self._options.directory)
+        async with self._writing:
+            if len(self._tracers) >= TRACERS_MAX:
+                raise TraceRefused(f"there are {TRACERS_MAX} tracers already")
+            tracer = Tracer(self._last + 1, binding, domain.lower(), path, self._wake)
+            try:
+                await self._machine.disk.perform([Create(tracer.file, self._options.mode)])
+            except OSError as fault:
+                raise TraceRefused(f"{path}: {fault.strerror or fault}") from fault
+            self._last = tracer.number
+            self._tracers[tracer.number] = tracer
         return tracer
 
     async def remove(self, number: int) -> bool:

@@ -302,7 +302,8 @@ class Session:
 
     def _doing(self) -> Doing:
         """For ``show inbound``. Who neither rests nor sends while another task looks has work done for him."""
-        return Doing(self._server.phase.words, self.deadline.touched_at, not (self._resting or self._torn))
+        server, waits = self._server, self._resting or self._torn
+        return Doing(server.phase.words, self.deadline.touched_at, not (waits or server.closed))
 
     @property
     def _silence_seconds(self) -> float:

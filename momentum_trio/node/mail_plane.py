@@ -15,6 +15,7 @@ from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
 from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_errand import Outfit
+from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
@@ -49,7 +50,8 @@ class MailPlane:
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
         self.deadlines = Deadlines()
-        self.outbound, self.tracers = OutboundConnections(), Tracers(machine)
+        self.outbound = OutboundConnections()
+        self.tracers = Tracers(machine, TraceOptions.resolve(generation.tree.chain_global()))
         outfit = Outfit(machine, spool, self.hosts, self.signer, self.deadlines, self.outbound, self.tracers)
         self.queue = Queue(
             machine,
@@ -70,7 +72,7 @@ class MailPlane:
         async with trio.open_nursery() as errands:
             dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
             outbound = OutboundDesk(self.outbound, self.hosts, self.signer)
-            trace = TraceDesk(self.tracers, self.generations)
+            trace = TraceDesk(self.tracers)
             while True:
                 try:
                     number, asked = await link.receive()

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from momentum_trio.console.command import Data
-from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracer, TraceRefused, Tracers
-from momentum_trio.listener.kind import Generations
 from momentum_trio.node.link import Ask, Said
 
 
 class TraceDesk:
     """For the tracers of one node."""
 
-    def __init__(self, tracers: Tracers, generations: Generations) -> None:
-        self._tracers, self._generations = tracers, generations
+    def __init__(self, tracers: Tracers) -> None:
+        self._tracers = tracers
         self._commands: Mapping[str, Callable[..., Awaitable[Said]]] = {
             "trace smtp add": self._add,
             "trace smtp list": self._list,
@@ -31,9 +29,8 @@ class TraceDesk:
         return await self._commands[asked.command](*asked.words)
 
     async def _add(self, binding: str, domain: str, path: str) -> Said:
-        options = TraceOptions.resolve(self._generations.current.tree.chain_global())
         try:
-            tracer = await self._tracers.add(binding, domain, path, options)
+            tracer = await self._tracers.add(binding, domain, path)
         except TraceRefused as refused:
             return Said(str(refused), failed=True)
         return Said(f"Registered smtp tracer #{tracer.number}", _fields(tracer))

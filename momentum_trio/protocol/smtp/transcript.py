@@ -21,8 +21,8 @@ REPLIES_MAX = 16
 """Replies remembered while AUTH is underway; of a server that says more all that follows is masked."""
 
 MASK = "***"
-_AUTH = re.compile(r"(AUTH[ \t]+[^ \t]+)[ \t]+.*", re.IGNORECASE)
-_CHUNK = re.compile(r"BDAT[ \t]+([0-9]{1,18})(?:[ \t]+LAST)?[ \t]*", re.IGNORECASE)
+_AUTH = re.compile(r"(AUTH(?: +[A-Z0-9_-]+)?)(.*)", re.IGNORECASE)
+_CHUNK = re.compile(r"BDAT +([0-9]{1,18})(?: +LAST)? *", re.IGNORECASE)
 _CHALLENGE, _CONTENT = "334", "354"
 
 Line = tuple[str, str]
@@ -32,11 +32,12 @@ Line = tuple[str, str]
 class Transcript:
     """Of one connection."""
 
-    __slots__ = ("_authenticating", "_chunk", "_content", "_received", "_replies", "_sent")
+    __slots__ = ("_authenticating", "_chunk", "_content", "_data", "_received", "_replies", "_sent")
 
     def __init__(self) -> None:
         self._sent, self._received = bytearray(), bytearray()
-        self._authenticating = self._content = False
+        self._authenticating = False
+        self._data = self._content = False  # DATA is what the client said last; it has been told to go on
         self._chunk = 0  # octets of content that come next, whatever they look like
         self._replies: deque[str] = deque()
 
@@ -81,10 +82,14 @@ class Transcript:
             if answered == _CHALLENGE:
                 return MASK
             self._authenticating = False
-        if text[:5].upper().rstrip() == "AUTH":
+        return self._command(text)
+
+    def _command(self, text: str) -> str:
+        self._data = text.upper() == "DATA"
+        if auth := _AUTH.match(text):
             self._authenticating = True
             self._replies.clear()
-            return _AUTH.sub(rf"\1 {MASK}", text)
+            return f"{auth[1]} {MASK}" if auth[2] else text
         if chunk := _CHUNK.fullmatch(text):
             self._chunk = int(chunk[1])
         return text
@@ -96,8 +101,8 @@ class Transcript:
         if self._authenticating:
             if len(self._replies) < REPLIES_MAX:
                 self._replies.append(code)
-        elif code == _CONTENT:
-            self._content = True
+        elif code == _CONTENT and self._data:
+            self._content, self._data = True, False
 
 
 def _line(octets: bytearray, limit: int = 0) -> bytes:
