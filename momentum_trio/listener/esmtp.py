@@ -111,6 +111,7 @@ class Session:
         self.reception = door.reception(client, rules)
         terms = self._terms(rules)
         self._server = Server(terms)
+        connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
         self._stale = False  # what the client was told no longer holds
@@ -118,7 +119,6 @@ class Session:
         self._torn = False  # a reply was sent in part
         self.deadline = deadlines.after(self._silence_seconds)
         connection.on_drain = self._drain
-        connection.doing = self._doing
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""

@@ -95,9 +95,9 @@ class Transcript:
         return text
 
     def _heard(self, text: str) -> None:
-        if text[3:4] == "-":
-            return
         code = text[:3]
+        if not code.isdigit() or text[3:4] == "-":
+            return
         if self._authenticating:
             if len(self._replies) < REPLIES_MAX:
                 self._replies.append(code)
