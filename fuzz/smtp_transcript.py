@@ -38,9 +38,9 @@ def run(octets: bytes) -> None:
         assert line.isprintable()
         assert len(line) <= 4 * LINE_OCTETS_MAX + 2
     transcript, said = Transcript(), b"".join(turn[1:] for turn in turns if turn[:1] == b"<")
-    transcript.received(said)
+    transcript.received(said + b"\r\n")  # a line that is whole only later would be the reply to AUTH
     transcript.sent(b"EHLO a\r\nAUTH LOGIN\r\n")
-    transcript.received(b"\r\n334 \r\n" + said)
+    transcript.received(b"334 \r\n" + said)
     lines = [*transcript.sent(SECRET + b"\r\n"), *transcript.rest()]
     assert not [text for direction, text in lines if direction == ">" and SECRET.decode() in text]
 
