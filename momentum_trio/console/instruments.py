@@ -42,10 +42,6 @@ class Instruments(Protocol):
         """The services there are: ``SMTP``, ``Control``."""
         ...
 
-    def now(self) -> float:
-        """Unix seconds."""
-        ...
-
     def inbound(self) -> Sequence[InboundConnection]:
         """All inbound connections that are open, by descriptor."""
         ...

@@ -26,10 +26,6 @@ class NodeInstruments:
         self.services = tuple(kind.service for kind in kinds)
         self.counters = OperatorCounters(machine.clock.now)
 
-    def now(self) -> float:
-        """As ``console.instruments.Instruments`` has it."""
-        return self._machine.clock.now()
-
     def inbound(self) -> Sequence[InboundConnection]:
         """As ``console.instruments.Instruments`` has it."""
         open_now = (seen(kind, connection) for kind, connection in self._supervisor.connections())

@@ -97,9 +97,6 @@ class PlainInstruments:
     workers: Sequence[PoolFacts] = ()
     counters: OperatorCounters = field(default_factory=lambda: OperatorCounters(lambda: NOW))
 
-    def now(self) -> float:
-        return NOW
-
     def inbound(self) -> Sequence[InboundConnection]:
         return self.connections
 
