@@ -1,9 +1,9 @@
-"""``ec_console [--json] [[user@]endpoint] [command ...]``: speak to a Control_Listener.
+"""``ec_console [--json] [--password-file PATH] [[user@]endpoint] [command ...]``: speak to a Control_Listener.
 
-Endpoint: ``/path``, ``address:port``, ``host:port``, ``[v6]:port``; default: $CONTROL, else /tmp/2025.
+Endpoint: ``/path``, ``address:port``, ``host:port``, ``[v6]:port``, ``tls://host:port``; default: $CONTROL, /tmp/2025.
 With a command it is run, its output printed, and the exit status says whether it did what it says (0) or not (1).
 Without one, and with a terminal at both ends, an interactive session begins; otherwise commands are read from standard
-input, one a line. 1 is also the status when there is no connection, 2 when the arguments are wrong.
+input, one a line. 1 is also the status when there is no connection or no entry, 2 when the arguments are wrong.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from momentum_trio import __version__
 from momentum_trio.cli.console_link import DEFAULT_ENDPOINT, Endpoint, Gone, Link, RemoteProtocolError, reason
+from momentum_trio.cli.console_password import Credentials
 from momentum_trio.protocol.console.frame import Form
 
 TIMEOUT_SECONDS = 60.0
 """Silence of the server after which we give up (Control_Client_Timeout of the original)."""
 EPILOG = """\
 endpoint: /path, address:port, host:port or [v6]:port; default: $CONTROL, else /tmp/2025
+          tls:// in front: over TLS, with a server that proves its name by a certificate
 command:  'help' lists them; without one, commands are read from standard input, one a line, or typed at a prompt
+password: asked for at the terminal where the server wants one; for scripts in --password-file or $EC_CONSOLE_PASSWORD
 
-exit status: 0 all done; 1 a command failed, or nobody answered; 2 wrong arguments
+exit status: 0 all done; 1 a command failed, nobody answered, or we were not let in; 2 wrong arguments
 
   ec_console /tmp/2025 summary
   ec_console /tmp/2025 config set esmtp_listener idle_time 60
@@ -48,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return _converse(endpoint, words, "json" if options.json else "text", options.timeout)
+        credentials = Credentials(endpoint.user, options.password_file)
+        link = partial(_open, endpoint, options.timeout, options.tls_ca, credentials)
+        return _converse(endpoint, words, "json" if options.json else "text", link)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
         return 1
@@ -59,12 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _converse(endpoint: Endpoint, words: Sequence[str], form: Form, seconds: float) -> int:
-    link = _open(endpoint, seconds)
+def _converse(endpoint: Endpoint, words: Sequence[str], form: Form, connect: Callable[[], Link]) -> int:
+    link = connect()
     if not words and sys.stdin.isatty() and sys.stdout.isatty():
         from momentum_trio.cli.console_shell import Shell
 
-        return Shell(endpoint, link, form, lambda: _open(endpoint, seconds)).run()
+        return Shell(endpoint, link, form, connect).run()
     try:
         if words:
             return _run(link, command_line(words), form)
@@ -73,11 +79,13 @@ def _converse(endpoint: Endpoint, words: Sequence[str], form: Form, seconds: flo
         link.close()
 
 
-def _open(endpoint: Endpoint, seconds: float) -> Link:
-    link = Link(endpoint, seconds)
-    if link.banner.mechanisms:
+def _open(endpoint: Endpoint, seconds: float, authorities: str, credentials: Credentials) -> Link:
+    link = Link(endpoint, seconds, authorities)
+    try:
+        credentials.prove(link)
+    except BaseException:
         link.close()
-        raise Gone("Authorization required for console session; this ec_console knows no way to authenticate yet")
+        raise
     return link
 
 
@@ -115,7 +123,7 @@ def _quoted(word: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "ec_console",
-        usage="%(prog)s [--json] [--timeout SECONDS] [[user@]endpoint] [command ...]",
+        usage="%(prog)s [--json] [--timeout SECONDS] [--password-file PATH] [[user@]endpoint] [command ...]",
         description="Speak to a Control_Listener: one command, or an interactive session without one.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -124,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="silence tolerated (60)"
     )
+    parser.add_argument("--password-file", default="", metavar="PATH", help="its first line is the password")
+    parser.add_argument("--tls-ca", default="", metavar="PATH", help="issuers of the server's certificate (PEM)")
     parser.add_argument("--version", action="version", version=f"ec_console {__version__}")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="endpoint, command", help=argparse.SUPPRESS)
     return parser

@@ -32,8 +32,8 @@ restart only.
 """
 
 _WHY_STORED = {
-    "TLS": "no listener speaks it yet",
-    "authentication and roles": "no mechanism is built yet, so whatever asks for one is refused",
+    "TLS": "no listener but the console speaks it yet",
+    "authentication": "that of the console is built, of files; no other listener, and no scheme of a module",
     "policy and throttles": "the checks built are those of relay, addresses, sizes, counts and content",
     "HTTP, ECStream, ECCluster, msgc": "these listeners load and are not bound",
     "outbound": "mail goes to a Maildir, a black hole, or by SMTP to a Gateway, a connection for each batch",

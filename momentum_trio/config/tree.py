@@ -28,7 +28,7 @@ from momentum_trio.config.show import (
 )
 from momentum_trio.config.syntax import Document
 from momentum_trio.config.value import Position, Setting, Word
-from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.endpoint import Endpoint, accepting
 from momentum_trio.net.netblock import Address, Netblock, NetblockTable
 
 __all__ = ["CHAINS_MAX", "CONSOLE", "ConfigTree", "File", "Scope", "ScopePath"]
@@ -111,10 +111,7 @@ class ConfigTree:
         That Listen while it stands in the tree; else the one that would accept the connection now; None if none would.
         """
         endpoints = [Endpoint.parse(scope.instance) for scope in self.listens(listener)]
-        for endpoint in (listen, local):
-            if endpoint in endpoints:
-                return endpoint
-        return next((endpoint for endpoint in endpoints if endpoint.is_wildcard and endpoint.overlaps(local)), None)
+        return listen if listen in endpoints else accepting(endpoints, local)
 
     def scope(self, path: ScopePath) -> Scope | None:
         """The scope at *path*; None when it is not there."""

@@ -14,13 +14,15 @@ Data = None | bool | int | float | str | Sequence["Data"] | Mapping[str, "Data"]
 class Operator:
     """Who asks, and from where.
 
-    user: login name of a Unix peer, empty when nobody in particular. endpoint: the Listen as configured.
-    peer: ``127.0.0.1:4711``, empty for a Unix peer (spec/logs.md section 6).
+    user: who the operating system says or a mechanism proved, empty when nobody in particular. endpoint: the Listen as
+    configured. peer: ``127.0.0.1:4711``, empty for a Unix peer (spec/logs.md section 6). roles: those of the user by
+    AuthorizationParameters, as they are for this command.
     """
 
     user: str
     endpoint: str
     peer: str
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,15 +73,18 @@ class Dispatch:
         """Run what was called. Faults of ours are not caught here: they end the session."""
         return written(await self._answer(call), call.form)
 
-    def completions(self, operator: Operator, line: str) -> tuple[int, tuple[str, ...]]:
-        """What the word at the end of *line* could become, and the character at which it begins."""
+    def completions(self, operator: Operator, line: str, *, arguments: bool = True) -> tuple[int, tuple[str, ...]]:
+        """What the word at the end of *line* could become, and the character at which it begins.
+
+        arguments: whether what is not the word of a command is told as well: it shows the configuration.
+        """
         try:
             known = tuple(words(line))
         except ValueError:
             return len(line), ()
         begun = known[-1] if known and known[-1].end == len(line) else Word("", False, len(line), len(line))
         before = line[: begun.start]
-        candidates = {*self._next_words(before), *self._arguments(operator, before)}
+        candidates = {*self._next_words(before), *(self._arguments(operator, before) if arguments else ())}
         fitting = sorted(word for word in candidates if word.lower().startswith(begun.text.lower()))
         return begun.start, tuple(fitting)
 

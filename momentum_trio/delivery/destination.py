@@ -19,8 +19,8 @@ from momentum_trio.delivery.exchanges import EXCHANGES_MAX, Exchange, Host, best
 from momentum_trio.delivery.host_options import DnsOptions
 from momentum_trio.delivery.outcome import Bounced, Deferred
 from momentum_trio.delivery.resolver import Absent, Answer, Failed, Present, Resolver
+from momentum_trio.delivery.target import Target
 from momentum_trio.net.netblock import parse_address
-from momentum_trio.net.next_hop import NextHop
 from momentum_trio.net.route_item import RouteItem
 
 A, AAAA, MX = dns.rdatatype.A, dns.rdatatype.AAAA, dns.rdatatype.MX
@@ -37,29 +37,6 @@ NO_ADDRESS = "454 4.4.4 [internal] no MX or A for domain"
 LOOKUP_FAILED = "554 5.4.4 [internal] Domain Lookup Failed"
 NULL_MX = "550 5.4.4 [internal] NULL MX domain does not accept mail"
 LOOP = "554 5.4.6 [internal] mail for this domain loops back to this host"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What leads to hosts. Equal ones have the same.
-
-    domain: the routing domain. gateway, routes: what the configuration says instead of DNS. best_only: of the MXs those
-    of the lowest preference alone. waits: for the addresses of all of them. ours: names of this host.
-    """
-
-    domain: str
-    gateway: NextHop | None = None
-    routes: tuple[RouteItem, ...] = ()
-    use_ipv6: bool = False
-    best_only: bool = False
-    waits: bool = True
-    ours: frozenset[str] = frozenset()
-
-    @property
-    def is_published(self) -> bool:
-        """Whether its hosts are those that the domain itself published: then its policies hold for them."""
-        own = self.gateway is None and all(item.mx and item.hop is None for item in self.routes)
-        return own and not self.domain.startswith("[")
 
 
 @dataclass(slots=True)

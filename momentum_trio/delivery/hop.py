@@ -10,8 +10,9 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.delivery_options import ConnectionOptions
+from momentum_trio.delivery.meter import Meter
 from momentum_trio.delivery.method import Carrier
-from momentum_trio.delivery.pace import Meter, Paced
+from momentum_trio.delivery.pace import Paced
 from momentum_trio.limits.contract import Key
 from momentum_trio.net.next_hop import NextHop
 

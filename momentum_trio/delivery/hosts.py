@@ -18,7 +18,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.address_metrics import AddressMetrics
 from momentum_trio.delivery.cache_counts import CacheCounts, CacheReport
 from momentum_trio.delivery.delivery_options import DeliveryOptions
-from momentum_trio.delivery.destination import Destination, Lookup, Target
+from momentum_trio.delivery.destination import Destination, Lookup
 from momentum_trio.delivery.exchanges import Host, in_order
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.host_report import AddressReport, DomainReport, HostReport
@@ -27,14 +27,13 @@ from momentum_trio.delivery.nameservers import ConfiguredNameservers
 from momentum_trio.delivery.outcome import Bounced, Deferred
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.resolver import Counts, Resolver, ResolverTerms
-from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.target import Target, target_of
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_contexts import ClientContexts
 from momentum_trio.delivery.tls_policies import TlsPolicies
 from momentum_trio.machine import Machine
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.net.next_hop import NextHop
-from momentum_trio.reception.reception_options import NameOptions, ReceptionOptions
 
 DESTINATIONS_MAX = 20_000
 """Domains whose hosts are remembered."""
@@ -214,22 +213,7 @@ class Hosts:
 
     def _target(self, domain: str, gateway: NextHop | None, chain: Chain) -> Target:
         """What leads to the hosts of *domain*."""
-        options, reception = HostOptions.resolve(chain), ReceptionOptions.resolve(chain)
-        use_ipv6 = SmtpOptions.resolve(chain).use_ipv6
-        if gateway is None and not options.routes:
-            gateway = self._static_target()
-        if gateway is not None:
-            return Target(domain, gateway, use_ipv6=use_ipv6)
-        relayed = domain in reception.relay_domains
-        return Target(
-            domain,
-            None,
-            options.routes,
-            use_ipv6,
-            options.use_best_only and (relayed or domain in reception.bounce_domains),
-            options.fully_resolve or relayed,
-            frozenset((NameOptions.resolve(chain).hostname.lower(), self._machine.process.hostname.lower())),
-        )
+        return target_of(domain, gateway, chain, self._static_target(), self._machine.process.hostname)
 
     def _static_target(self) -> NextHop | None:
         if self._generations is None:

@@ -12,27 +12,9 @@ from dataclasses import dataclass
 
 import trio
 
-from momentum_trio.config.kind import Throttle
 from momentum_trio.delivery.alarm import Alarms
+from momentum_trio.delivery.meter import Meter
 from momentum_trio.limits.contract import Key, SharedState
-
-BURST_SECONDS = 0.1
-"""A throttle spreads its events evenly, but for so much of its rate that may come at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """A throttle and whose it is. key: the path of the scope that sets it, then the option. rate: events a second."""
-
-    key: Key
-    rate: float
-    burst: float
-
-    @staticmethod
-    def of(key: Key, throttle: Throttle) -> Meter:
-        """What *throttle* allows."""
-        rate = throttle.count / throttle.seconds
-        return Meter(key, rate, max(1.0, float(int(rate * BURST_SECONDS))))
 
 
 class Paced:

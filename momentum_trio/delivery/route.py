@@ -17,8 +17,8 @@ from momentum_trio.delivery.delivery_options import (
     DeliveryOptions,
     ResidentOptions,
 )
+from momentum_trio.delivery.meter import Meter
 from momentum_trio.delivery.method import Carrier, Method
-from momentum_trio.delivery.pace import Meter
 from momentum_trio.delivery.unbuilt import Unbuilt
 from momentum_trio.limits.contract import Key
 from momentum_trio.net.next_hop import NextHop

@@ -12,14 +12,10 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol
 
-from momentum_trio.config.chain import Chain
-from momentum_trio.delivery.delivery_options import ConnectionOptions, HostLimitOptions, ServerOptions
 from momentum_trio.delivery.hop import Hop
 from momentum_trio.delivery.route import OutboundTree
+from momentum_trio.delivery.shared_limits import TOTAL, host_limits, shared_limits
 from momentum_trio.limits.contract import Key
-
-TOTAL: Key = ("server_max_outbound_connections",)
-
 
 ROUSED_MAX = 32
 """How many idle connections are looked at for one that can be given up."""
@@ -86,7 +82,8 @@ class Seats:
 
     def take(self, hop: Hop, tree: OutboundTree) -> tuple[Key, ...] | None:
         """A seat for one more connection of *hop*; None when a shared limit is reached: then it stands in line."""
-        limits = self._limits_of(hop, tree)
+        connected = hop.connections > 0
+        limits = shared_limits(tree, hop.chain, hop.binding_group, hop.binding, self._ceiling, connected=connected)
         for key, maximum in limits:
             limit = self._limits.setdefault(key, Limit())
             if limit.count >= maximum:
@@ -96,20 +93,6 @@ class Seats:
         for key, _ in limits:
             self._limits[key].count += 1
         return tuple(key for key, _ in limits)
-
-    def _limits_of(self, hop: Hop, tree: OutboundTree) -> list[tuple[Key, int]]:
-        """Every shared limit that holds for *hop*, with its maximum."""
-        chain, options = hop.chain, ConnectionOptions.resolve(hop.chain)
-        root = tree.chain_outbound("", "", "")
-        server, of_server = ServerOptions.resolve(root), ConnectionOptions.resolve(root)
-        total = of_server.binding_connections_max + (0 if hop.connections else server.reserve)
-        limits = [(TOTAL, min(total, self._ceiling))]
-        owner = chain.owner(BINDING_MAX.key, BINDING_MAX.scopes)
-        if owner is not None and owner.kind != "global":
-            limits.append((("binding", hop.binding_group, hop.binding), options.binding_connections_max))
-        if options.scope_connections_max >= 0:
-            limits.append((_owner_key(tree, chain), options.scope_connections_max))
-        return limits
 
     def vacate(self, seat: tuple[Key, ...]) -> None:
         """Give a seat back: to those who wait for it."""
@@ -155,7 +138,7 @@ class Seats:
     @contextmanager
     def at_host(self, hop: Hop, host: str, tree: OutboundTree) -> Iterator[bool]:
         """A seat at *host* for the block; False when its scopes allow no more, and then *hop* stands in line for it."""
-        limits = _host_limits(hop, host, tree)
+        limits = host_limits(tree, hop.binding_group, hop.binding, host)
         full = next((key for key, maximum in limits if self._count(key) >= maximum), None)
         if full is not None:
             hop.refused_by = full
@@ -180,27 +163,3 @@ class Seats:
     def _count(self, key: Key) -> int:
         limit = self._limits.get(key)
         return 0 if limit is None else limit.count
-
-
-BINDING_MAX = ConnectionOptions.binding_connections_max
-SCOPE_MAX = ConnectionOptions.scope_connections_max
-HOST_SCOPE_MAX = HostLimitOptions.scope_connections_max
-
-
-def _owner_key(tree: OutboundTree, chain: Chain) -> Key:
-    owner = chain.owner(SCOPE_MAX.key, SCOPE_MAX.scopes)
-    assert owner is not None  # it set a limit
-    return (*tree.path_of(owner), SCOPE_MAX.key)
-
-
-def _host_limits(hop: Hop, host: str, tree: OutboundTree) -> list[tuple[Key, int]]:
-    chain = tree.chain_host(hop.binding_group, hop.binding, host)
-    options = HostLimitOptions.resolve(chain)
-    limits: list[tuple[Key, int]] = []
-    if options.connections_max >= 0:
-        limits.append((("host", hop.binding_group, hop.binding, host.lower()), options.connections_max))
-    if options.scope_connections_max >= 0:
-        owner = chain.owner(HOST_SCOPE_MAX.key, HOST_SCOPE_MAX.scopes)
-        assert owner is not None
-        limits.append(((*tree.path_of(owner), HOST_SCOPE_MAX.key), options.scope_connections_max))
-    return limits

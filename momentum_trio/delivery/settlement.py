@@ -28,7 +28,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.reception.received import received
-from momentum_trio.spool.fault import SpoolFault, SpoolSick
+from momentum_trio.spool.fault import ContentDamaged, SpoolFault, SpoolSick
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Conclusion, Receipt, Retry
 
 FAULT = "451 4.3.0 [internal] fault in delivery"
@@ -136,8 +136,8 @@ class Settlement:
         return options.never_attempts_expired and lives_on(options, self._holdings.age(hand.ticket)) <= 0
 
     def keep_unread(self, unread: Sequence[Unread]) -> None:
-        """Messages whose envelope cannot be read wait for another retry: the operator may yet save them. Those that the
-        spool has lost are forgotten.
+        """Messages whose envelope cannot be read wait: the operator may yet save them. Where it is damaged,
+        another try will hardly help: they wait for the longest interval. What the spool has lost is forgotten.
         """
         for each in unread:
             try:
@@ -147,7 +147,10 @@ class Settlement:
                 self._holdings.leave(each.ticket)
                 continue
             self._panic(f"message {message_id} cannot be read: {each.fault}")
-            wait = wait_seconds(self._route(each.lane).options, self._holdings.roster.attempts[each.ticket])
+            options = self._route(each.lane).options
+            wait = wait_seconds(options, self._holdings.roster.attempts[each.ticket])
+            if isinstance(each.fault, ContentDamaged):
+                wait = max(wait, options.retry_interval_max)
             self._holdings.delay(each.ticket, trio.current_time() + wait)
 
     # Delivered

@@ -12,12 +12,12 @@ from momentum_trio.delivery.custody import unreadable
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_options import SmtpOptions
-from momentum_trio.delivery.smtp_wire import TlsWire
 from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
 from momentum_trio.delivery.tracing import TracedWire
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsContext, Wire
+from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client import Client

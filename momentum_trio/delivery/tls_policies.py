@@ -9,12 +9,13 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.dane import Tlsa, usable
-from momentum_trio.delivery.destination import Destination, Target
+from momentum_trio.delivery.destination import Destination
 from momentum_trio.delivery.mta_sts import StsPolicies
 from momentum_trio.delivery.mta_sts_policy import ENFORCE, Policy
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.resolver import Failed, Present, Resolver
 from momentum_trio.delivery.smtp_options import SmtpOptions
+from momentum_trio.delivery.target import Target
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_contexts import ClientContexts
 from momentum_trio.delivery.tls_options import NO, OutboundTlsOptions

@@ -6,8 +6,8 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.limits.contract import Key, SharedState
+from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.kind import ListenerKind, Plane
-from momentum_trio.listener.listen_options import CeilingOptions
 
 DESCRIPTORS_RESERVE = 384
 """What is not a session may have so many open: delivery 192 (three attempts of 64 files), large content on its way in
@@ -58,16 +58,14 @@ class Ceilings:
         reserve = CONTROL_SESSIONS_RESERVE if kind.plane is Plane.CONTROL else 0
         if self._sessions >= self._sessions_max + reserve:
             return None
-        options = CeilingOptions.resolve(chain)
-        listener = listener_key(kind, chain)
-        service = ("service_sessions", kind.service)
-        for key, limit in ((listener, options.listener_sessions_max), (service, options.service_sessions_max)):
+        limits = ceilings_of(kind.key, kind.service, chain)
+        for key, limit in limits:
             if limit and self._limits.gauge(key) >= limit:
                 return None
         self._sessions += 1
-        for key in (listener, service):
+        for key, _ in limits:
             self._limits.gauge_add(key, self._limits.node, 1)
-        return Seat(self, (listener, service))
+        return Seat(self, tuple(key for key, _ in limits))
 
     def vacate(self, keys: tuple[Key, ...]) -> None:
         """A seat is given back: whoever waits for one is told."""
@@ -82,18 +80,3 @@ class Ceilings:
     async def session_ended(self) -> None:
         """Wait until some session has ended."""
         await self._left.wait()
-
-
-def listener_key(kind: ListenerKind, chain: Chain) -> Key:
-    """Which sessions Listener_Sessions counts together: those of the scope that sets it.
-
-    Set nowhere or in the listener: all of the listener. In a Listen, or in a Peer: those alone. In a pathway: those
-    that use it. The path holds no generation, so counts survive a new one.
-    """
-    option = CeilingOptions.listener_sessions_max
-    owner = chain.owner(option.key, option.scopes)
-    path: list[str] = []
-    if owner is not None and owner.kind != kind.key:
-        within = chain.scopes[chain.scopes.index(owner) + 1 :] if owner.kind == "peer" else ()
-        path = [owner.kind, owner.instance, *(scope.instance for scope in within if scope.kind == "listen")]
-    return ("listener_sessions", kind.key, *path)

@@ -1,18 +1,23 @@
-"""Control_Listener: the console's edge. Unix sockets, and TCP from loopback (SECURITY.md, control socket)."""
+"""Control_Listener: the console's edge, on Unix sockets and TCP (SECURITY.md, control socket)."""
 
 from __future__ import annotations
 
 import math
 from functools import partial
 
-from momentum_trio.console.authority import Terms, refusal
+from momentum_trio.console.authentication import Authentication
+from momentum_trio.console.authority import Admitted, Demanded, Peer, Terms, entry
 from momentum_trio.console.command import Operator
+from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.session import Session, banner
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_tls import wire
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.machine import Machine
-from momentum_trio.protocol.console.frame import Farewell, encode
+from momentum_trio.machine.contract import Wire
+from momentum_trio.protocol.console.frame import Banner, Farewell, encode
 from momentum_trio.protocol.console.server import Server
+from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, MECHANISMS
 
 PRODUCT = "ecelerity"
 """The program a console is told it speaks to, as the manual has it in the banner."""
@@ -21,21 +26,10 @@ PRODUCT = "ecelerity"
 async def converse(connection: Connection, services: Services) -> None:
     """Be a console to this client. Raises: a fault of ours in a command."""
     assert services.console is not None
-    terms = partial(_terms, connection)
-    held = terms()
-    user = await _user(connection, services.machine)
-    administration = services.console.administration
-    session = Session(
-        socket=connection.socket,
-        server=Server(banner(PRODUCT, administration.version, administration.hostname, user, held)),
-        operator=Operator(user, str(connection.listen), "" if connection.is_unix else connection.peer),
-        refusal=refusal(held, connection.peer_address, is_unix=connection.is_unix),
-        identified=connection.is_unix,
-        dispatch=services.console,
-        terms=terms,
-        machine=services.machine,
-        traffic=connection,
-    )
+    if (over := await wire(connection, services.machine)) is None:
+        connection.why = "fault"
+        return
+    session = await _session(connection, over, services.machine, services.console)
     connection.on_drain = session.drain
     if connection.draining.is_set():
         session.drain()
@@ -46,12 +40,57 @@ async def converse(connection: Connection, services: Services) -> None:
         connection.why = session.why
 
 
+async def _session(connection: Connection, over: Wire, machine: Machine, dispatch: Dispatch) -> Session:
+    terms = partial(_terms, connection)
+    held, administration = terms(), dispatch.administration
+    peer = Peer(
+        connection.peer_address,
+        is_unix=connection.is_unix,
+        is_private=over is not connection.socket,
+        user=await _user(connection, machine),
+    )
+    let_in = entry(held, peer)
+    user = let_in.user if isinstance(let_in, Admitted) else peer.user
+    mechanisms = let_in.mechanisms if isinstance(let_in, Demanded) else ()
+    said = banner(PRODUCT, administration.version, administration.hostname, user, held, mechanisms)
+    return Session(
+        wire=over,
+        server=Server(said),
+        operator=Operator(user, str(connection.listen), "" if connection.is_unix else connection.peer),
+        peer=peer,
+        authentication=_authentication(machine, said, held),
+        dispatch=dispatch,
+        terms=terms,
+        machine=machine,
+        traffic=connection,
+    )
+
+
+def _authentication(machine: Machine, said: Banner, held: Terms) -> Authentication | None:
+    """What a client to whom the banner names mechanisms has to do."""
+    offered = {name: back_end for name, back_end in held.back_ends if name in said.mechanisms}
+    return Authentication(machine, said.node, offered) if offered else None
+
+
 def _terms(connection: Connection) -> Terms:
     """The options that hold for this peer now."""
     tree = connection.generations.current.tree
-    options = ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
+    return terms_of(
+        ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
+    )
+
+
+def terms_of(options: ControlOptions) -> Terms:
+    """*options* as what a session depends on."""
+    back_ends = {DIGEST_MD5: options.digest_md5, CRAM_MD5: options.cram_md5, LOGIN: options.login}
     return Terms(
-        options.timeout or math.inf, options.enable_authentication, options.enable_authorization, options.always_deny
+        timeout_seconds=options.timeout or math.inf,
+        enable_authentication=options.enable_authentication,
+        enable_authorization=options.enable_authorization,
+        always_allow=options.always_allow,
+        always_deny=options.always_deny,
+        back_ends=tuple((name, held) for name in MECHANISMS if (held := back_ends[name]) is not None),
+        groups=options.authorization,
     )
 
 

@@ -13,7 +13,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
-from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
+from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services, TakesNotes
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
@@ -31,6 +31,7 @@ from momentum_trio.protocol.smtp.event import (
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.protocol.smtp.witness import WitnessedServer
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import Accepted, Decision
 from momentum_trio.reception.door import Door
@@ -49,7 +50,7 @@ async def converse(connection: Connection, services: Services) -> None:
     Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
     """
     assert services.door is not None
-    session = Session(connection, services.door, services.deadlines)
+    session = Session(connection, services.door, services.deadlines, services.recorder)
     try:
         with session.deadline:
             await session.talk()
@@ -57,6 +58,8 @@ async def converse(connection: Connection, services: Services) -> None:
             await session.farewell()
     finally:
         connection.on_drain = connection.doing = None
+        if session.notes is not None and services.recorder is not None:
+            services.recorder.end(connection, session.notes)
         await session.reception.abandon()
 
 
@@ -92,10 +95,13 @@ class Session:
         "_torn",
         "_wire",
         "deadline",
+        "notes",
         "reception",
     )
 
-    def __init__(self, connection: Connection, door: Door, deadlines: Deadlines) -> None:
+    def __init__(
+        self, connection: Connection, door: Door, deadlines: Deadlines, recorder: TakesNotes | None = None
+    ) -> None:
         self._connection, self._door, self._socket = connection, door, connection.socket
         self._wire = door.machine.wire(connection.socket)
         self._generation = connection.generations.current
@@ -110,7 +116,8 @@ class Session:
         self._options = SessionOptions.resolve(chain)
         self.reception = door.reception(client, rules)
         terms = self._terms(rules)
-        self._server = Server(terms)
+        self.notes = None if recorder is None else recorder.begin(connection, chain)  # where it is recorded
+        self._server = Server(terms) if self.notes is None else WitnessedServer(terms, self.notes)
         connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
@@ -334,6 +341,8 @@ class Session:
         """
         connection = self._connection
         self._generation = connection.generations.current
+        if self.notes is not None:
+            self.notes.reconfigured = True
         local = Endpoint.parse(connection.local)
         self._listen = self._generation.tree.listen_for(connection.listener, connection.listen, local)
         if self._listen is None:
@@ -352,10 +361,7 @@ class Session:
         return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
 
     def _terms(self, rules: Rules) -> Terms:
-        mail, options = rules.options, self._options
-        host = options.banner_hostname or rules.hostname
-        unqualified = (bool(mail.domain_for_unqualified_senders), bool(mail.domain_for_unqualified_recipients))
-        return terms_of(options, host, str(self._connection.peer_address), unqualified, self._door.machine.clock.now())
+        return terms_of(self._options, rules, str(self._connection.peer_address), self._door.machine.clock.now())
 
 
 def final_reply(receipt: Receipt) -> Reply:

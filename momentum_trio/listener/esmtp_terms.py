@@ -7,18 +7,22 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+from momentum_trio.reception.rules import Rules
 
 # What SMTP_Extensions may list and is offered; its other words (STARTTLS, AUTH ...) belong to parts not built yet.
 OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN")
 
+DATE = "DATE"
 
-def terms_of(options: SessionOptions, host: str, peer_text: str, unqualified: tuple[bool, bool], now: float) -> Terms:
-    """The terms *options* make for one client.
 
-    host: our name in greeting and replies. unqualified: whether reverse-paths, forward-paths without a domain can be
-    completed. now: the time in the greeting.
+def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float | None) -> Terms:
+    """The terms that *options* and *rules* make for one client.
+
+    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it.
     """
-    banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date_text(int(now))}"
+    date = DATE if now is None else date_text(int(now))
+    mail, host = rules.options, options.banner_hostname or rules.hostname
+    banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date}"
     return Terms(
         host=host,
         greeting=Reply.of(banner),
@@ -29,8 +33,8 @@ def terms_of(options: SessionOptions, host: str, peer_text: str, unqualified: tu
         trailing_whitespace=options.trailing_whitespace or options.whitespace_in_envelope,
         bad_commands_max=options.bad_commands_max,
         peer_text=peer_text,
-        unqualified_reverse_path=unqualified[0],
-        unqualified_forward_path=unqualified[1],
+        unqualified_reverse_path=bool(mail.domain_for_unqualified_senders),
+        unqualified_forward_path=bool(mail.domain_for_unqualified_recipients),
         lone_line_ends_in_body=(LoneLineEnds.IGNORE if options.lone_lf_in_body == "ignore" else LoneLineEnds.PEDANTIC),
     )
 

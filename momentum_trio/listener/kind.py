@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
 
 import trio
 
+from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
@@ -16,6 +18,7 @@ from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.protocol.rehearsal.notes import Notes
 from momentum_trio.reception.door import Door
 
 
@@ -110,13 +113,25 @@ class Statistics:
     failed: int = 0
 
 
+class TakesNotes(Protocol):
+    """Who records conversations (``recorder.Recorder``)."""
+
+    def begin(self, connection: Connection, chain: Chain) -> Notes | None:
+        """The notes to be taken of *connection*, which begins now and whose options are *chain*'s; None: no notes."""
+        ...
+
+    def end(self, connection: Connection, notes: Notes) -> None:
+        """*connection*, of which *notes* were taken, is over."""
+        ...
+
+
 @dataclass(slots=True)
 class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
     deadlines: of conversations, which strike while somebody runs them. door: reception's Door (mail plane).
-    administration: the console's view of the node (control plane). console: what answers a console line (control
-    plane).
+    recorder: of sessions (mail plane). administration: the console's view of the node (control plane). console: what
+    answers a console line (control plane).
     """
 
     machine: Machine
@@ -124,6 +139,7 @@ class Services:
     statistics: Statistics = field(default_factory=Statistics)
     deadlines: Deadlines = field(default_factory=Deadlines)
     door: Door | None = None
+    recorder: TakesNotes | None = None
     administration: Administration | None = None
     console: Dispatch | None = None
 

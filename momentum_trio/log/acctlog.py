@@ -7,11 +7,11 @@ from momentum_trio.mail.record import Authenticated, Authorized
 
 
 def authenticated(record: Authenticated) -> str:
-    """``time@N@LISTENER@PEER@USER@RESULT``."""
+    """``time@N@LISTENER@PEER@USER@RESULT``, ``T`` where the proof took too long."""
     return "@".join(
         (
             str(int(record.at)),
-            "N",
+            "T" if record.expired else "N",
             field(record.endpoint),
             field(record.peer),
             field(record.user),

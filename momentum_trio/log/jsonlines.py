@@ -34,7 +34,7 @@ _TYPES: dict[type[Record], str] = {
     Imported: "I",
 }
 _NAMES = {
-    kind: tuple(field.name for field in fields(kind) if field.name not in ("at", "permanent"))
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("at", "permanent", "expired"))
     for kind in (*_TYPES, Failed)
 }
 
@@ -43,7 +43,7 @@ def json_line(record: Record, letter: str = "", **more: object) -> str:
     """*record* as one line of JSON. letter: its type, where another log calls it something else; more: further keys."""
     kind = type(record)
     if not letter:
-        letter = ("P" if record.permanent else "T") if isinstance(record, Failed) else _TYPES[kind]
+        letter = _letter(record)
     pairs: dict[str, object] = {"time": record.at, "type": letter, **more}
     for name in _NAMES[kind]:
         value = getattr(record, name)
@@ -53,6 +53,15 @@ def json_line(record: Record, letter: str = "", **more: object) -> str:
             value = dict(value)
         pairs[name] = value
     return json.dumps(pairs, separators=(",", ":")).replace("\x7f", "\\u007f")
+
+
+def _letter(record: Record) -> str:
+    match record:
+        case Failed():
+            return "P" if record.permanent else "T"
+        case Authenticated(expired=True):
+            return "T"
+    return _TYPES[type(record)]
 
 
 def heartbeat(now: float) -> str:

@@ -37,8 +37,8 @@ def said(record: Record) -> Entry | None:
             return _failed(record)
         case Rejected():
             return _rejected(record)
-        case Authenticated(at, endpoint, peer, user, accepted):
-            return Authentication(int(at), "N", endpoint, peer, user, int(accepted))
+        case Authenticated(at, endpoint, peer, user, accepted, expired):
+            return Authentication(int(at), "T" if expired else "N", endpoint, peer, user, int(accepted))
         case Authorized(at, endpoint, peer, user, accepted, command, role):
             return Authorization(int(at), endpoint, peer, user, int(accepted), command, role if accepted else "")
         case Imported(at, old_id, new_id, result, directory):

@@ -42,7 +42,7 @@ failures = st.builds(Failed, *messages, st.booleans(), texts, counts, counts, co
 contexts = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
 rejections = st.builds(Rejected, times, *[texts] * 6, st.integers(200, 599), texts, texts, contexts, contexts)
 panics = st.builds(Panic, times, st.sampled_from(Level), texts)
-authentications = st.builds(Authenticated, times, texts, texts, texts, st.booleans())
+authentications = st.builds(Authenticated, times, texts, texts, texts, st.booleans(), st.booleans())
 authorizations = st.builds(Authorized, times, texts, texts, texts, st.booleans(), texts, texts)
 imports = st.builds(Imported, times, texts, texts, st.sampled_from(ImportResult), texts)
 records = st.one_of(

@@ -135,12 +135,16 @@ class Panic(Record):
 
 @dataclass(frozen=True, slots=True)
 class Authenticated(Record):
-    """acctlog ``N``: somebody proved (or failed to prove) who he is at *listener*'s endpoint."""
+    """acctlog ``N``: somebody proved (or failed to prove) who he is at *listener*'s endpoint.
+
+    expired: ``T``, he did not do so in time.
+    """
 
     endpoint: str
     peer: str
     user: str
     accepted: bool
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -79,6 +80,13 @@ class Endpoint:
         if self.family is not other.family or self.port != other.port or self.path != other.path:
             return False
         return self.address == other.address or self.is_wildcard or other.is_wildcard
+
+
+def accepting(endpoints: Sequence[Endpoint], local: Endpoint) -> Endpoint | None:
+    """Which of *endpoints*, all of them listening, gets a connection to *local*: the specific one before a wildcard."""
+    if local in endpoints:
+        return local
+    return next((endpoint for endpoint in endpoints if endpoint.is_wildcard and endpoint.overlaps(local)), None)
 
 
 def _unix_path(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
 
+from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
 from momentum_trio.config.manual import STORED_ONLY, state
@@ -12,11 +14,13 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Setting
+from momentum_trio.console.authority import Peer, Refused, entry
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
-from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control import terms_of
+from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.machine import Machine
@@ -31,6 +35,7 @@ DOMAINS_TRIED_MAX = 1000
 DOMAINS_SHOWN_MAX = 3
 DEFAULT = "default"  # the binding group and the binding of mail that none was chosen for
 _OTHERS_WRITE = 0o002
+_ELSEWHERE = IPv4Address("192.0.2.1")  # any host but this one
 
 
 async def read_configuration(machine: Machine, path: str, schema: Schema) -> ConfigTree:
@@ -113,20 +118,22 @@ def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:
 
 def without_effect(tree: ConfigTree) -> tuple[str, ...]:
     """One sentence that lists what *tree* sets although nothing reads it yet; none when there is nothing such."""
-    found = [f"{setting.name} ({setting.at})" for setting in _unread(tree.root, tree.schema)]
+    found = [f"{setting.name} ({setting.at})" for setting in _unread(tree.root, tree.schema, "")]
     if not found:
         return ()
     more = f" and {len(found) - UNREAD_SHOWN_MAX} more" if len(found) > UNREAD_SHOWN_MAX else ""
     return (f"without effect, since nothing reads it yet: {', '.join(found[:UNREAD_SHOWN_MAX])}{more}",)
 
 
-def _unread(scope: Scope, schema: Schema) -> Iterator[Setting]:
+def _unread(scope: Scope, schema: Schema, listener: str) -> Iterator[Setting]:
+    """Also what is read in a Listen or Peer of other listeners alone. listener: the one around *scope*, if any."""
     for key, setting in scope.settings.items():
-        entry = schema.options.get((scope.kind, key))
-        if entry is not None and state(entry, schema) == STORED_ONLY:
+        known = schema.options.get((scope.kind, key))
+        elsewhere = known is not None and known.option is not None and listener not in ("", *known.scopes)
+        if known is not None and (elsewhere or state(known, schema) == STORED_ONLY):
             yield setting
     for member in scope.children:
-        yield from _unread(member, schema)
+        yield from _unread(member, schema, listener or (member.kind if member.kind in LISTENER_KINDS else ""))
 
 
 def undelivered(tree: ConfigTree) -> tuple[str, ...]:
@@ -156,11 +163,25 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)
-        if not options.enable or ControlOptions.resolve(chain).enable_authorization:
-            continue
-        if scope.endpoint.family is Family.UNIX and options.file_mode & _OTHERS_WRITE:
-            said.append(_open_to_all(scope.endpoint, options.file_mode))
+        if options.enable:
+            has_tls = bool(ControlTlsOptions.resolve(chain).certificate)
+            said += _of_console(scope.endpoint, options.file_mode, ControlOptions.resolve(chain), has_tls=has_tls)
     return tuple(said)
+
+
+def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions, *, has_tls: bool) -> Iterator[str]:
+    """What is worth saying of a Listen of the console."""
+    if endpoint.family is Family.UNIX:
+        if file_mode & _OTHERS_WRITE and not options.enable_authorization:
+            yield _open_to_all(endpoint, file_mode)
+        return
+    terms = terms_of(options)
+    for mechanism, held in terms.back_ends:
+        if not held.is_built:
+            yield f"{endpoint}: {mechanism} is not offered: the scheme of {held.uri} is not built"
+    elsewhere = Peer(_ELSEWHERE, is_private=has_tls)
+    if not endpoint.is_loopback and isinstance(entry(terms, elsewhere), Refused):
+        yield f"{endpoint} lets in loopback alone: no Auth*Parameters that hold for it can be offered to another host"
 
 
 def _open_to_all(endpoint: Endpoint, mode: int) -> str:

@@ -20,6 +20,7 @@ from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
+from momentum_trio.listener.recorder import Recorder
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Received, Record, Rejected
 from momentum_trio.node.dns_desk import DnsDesk
@@ -63,7 +64,8 @@ class MailPlane:
             connections_max=connections_max,
         )
         door = Door(machine, spool, self.queue.take)
-        self.services = Services(machine, limits, Statistics(), self.deadlines, door)
+        self.recorder = Recorder(machine)
+        self.services = Services(machine, limits, Statistics(), self.deadlines, door, recorder=self.recorder)
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 
@@ -172,6 +174,7 @@ async def open_mail_plane(
             async with trio.open_nursery() as delivery:
                 delivery.start_soon(plane.deadlines.run)
                 delivery.start_soon(plane.tracers.run)
+                delivery.start_soon(plane.recorder.run)
                 await delivery.start(plane.queue.run)
                 delivery.start_soon(plane.answer, link)
                 yield plane

@@ -6,6 +6,7 @@ from typing import Any
 
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
+from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
     ConnectionOptions,
     DelayNoticeOptions,
@@ -23,9 +24,10 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
-from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
@@ -42,6 +44,7 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ConnectionOptions,
     ControlOptions,
+    ControlTlsOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -59,8 +62,10 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     ReceptionOptions,
+    RecordOptions,
     ReportOptions,
     ResidentOptions,
+    RoleOptions,
     SecurityOptions,
     ServerOptions,
     SessionOptions,

@@ -10,6 +10,7 @@ from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.node.commands import cache, counter, show, threads, tls, trace
+from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, RELOAD, SET, SHOW, SHOWRECURSE, UNSET
 from momentum_trio.node.commands.count import COUNT
@@ -24,6 +25,7 @@ from momentum_trio.node.commands.counts import (
 )
 from momentum_trio.node.commands.dig import DIG, REFRESH_DOMAIN
 from momentum_trio.node.commands.dns_cache import LOOKUP, REFCNTS, STATS, SUBMIT
+from momentum_trio.node.commands.explain import EXPLAIN
 from momentum_trio.node.commands.fail import BINDING_FAIL, FAIL
 from momentum_trio.node.commands.flush import BINDING_FLUSH, FLUSH
 from momentum_trio.node.commands.help import HELP
@@ -48,6 +50,8 @@ LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND,
 
 COMMANDS = (
     ACTIVE,
+    AUTHZ_ID,
+    AUTHZ_ROLES_LIST,
     BINDING_ACTIVE,
     BINDING_DELAYED,
     BINDING_FAIL,
@@ -69,6 +73,7 @@ COMMANDS = (
     DOMAINS,
     DOMAIN_ALL,
     EVAL,
+    EXPLAIN,
     FAIL,
     FAIL_ONE,
     FLUSH,

@@ -9,10 +9,18 @@ from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Recipient, Transaction
 
 MODULE = "address"
-NULL_SENDER = Refused(replies.NULL_REVERSE_PATH, MODULE)
-LITERAL = Refused(replies.IP_LITERAL, MODULE)
-SENDER_UNQUALIFIED = Refused(Reply.of("550 5.1.7 envelope sender has no domain"), MODULE)
-RECIPIENT_UNQUALIFIED = Refused(Reply.of("550 5.1.3 recipient has no domain"), MODULE)
+NULL_SENDER = Refused(replies.NULL_REVERSE_PATH, MODULE, "Allow_NULL_Envelope_Sender does not take the null one")
+LITERAL = Refused(replies.IP_LITERAL, MODULE, "Allow_IP_Literal takes no address literal for a domain")
+SENDER_UNQUALIFIED = Refused(
+    Reply.of("550 5.1.7 envelope sender has no domain"),
+    MODULE,
+    "there is no domain, and no Domain_For_Unqualified_Sender_Address to put behind it",
+)
+RECIPIENT_UNQUALIFIED = Refused(
+    Reply.of("550 5.1.3 recipient has no domain"),
+    MODULE,
+    "there is no domain, and no Domain_For_Unqualified_Recipient_Addresses to put behind it",
+)
 
 
 def completed(path: str, domain: str) -> str:

@@ -6,7 +6,7 @@ from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Recipient, Transaction
 
-BLACKHOLED = Refused(replies.BLACKHOLED, "blackhole")
+BLACKHOLED = Refused(replies.BLACKHOLED, "blackhole", "Blackhole drops mail of the recipient's domain at RCPT TO")
 INLINE = frozenset(("true", "inline"))
 
 

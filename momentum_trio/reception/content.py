@@ -9,9 +9,9 @@ from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Transaction
 
 MODULE = "rfc2822"
-NO_HEADERS = Refused(replies.HEADERS_MISSING, MODULE)
-INVALID_HEADER = Refused(replies.HEADER_INVALID, MODULE)
-NO_DATE = Refused(replies.DATE_MISSING, MODULE)
+NO_HEADERS = Refused(replies.HEADERS_MISSING, MODULE, "content begins with no header field")
+INVALID_HEADER = Refused(replies.HEADER_INVALID, MODULE, "a line of the header section is no field")
+NO_DATE = Refused(replies.DATE_MISSING, MODULE, "RFC2822_Date_Header = pedantic wants a Date field")
 HEADER_TOO_LONG = Refused(Reply.of("552 5.3.4 message header size limit exceeded"), MODULE)
 
 

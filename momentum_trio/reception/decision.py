@@ -18,10 +18,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Permanently no (5yz). module: the check that decided, as the rejectlog names it."""
+    """Permanently no (5yz). module: the check that decided, as the rejectlog names it. rule: why, for the operator."""
 
     reply: Reply
     module: str
+    rule: str = ""
 
     def __post_init__(self) -> None:
         assert 500 <= self.reply.code <= 599, self.reply
@@ -29,10 +30,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now (4yz). module: the check that decided, as the rejectlog names it."""
+    """Not now (4yz). module: the check that decided, as the rejectlog names it. rule: why, for the operator."""
 
     reply: Reply
     module: str
+    rule: str = ""
 
     def __post_init__(self) -> None:
         assert 400 <= self.reply.code <= 499, self.reply

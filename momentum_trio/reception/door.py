@@ -14,21 +14,18 @@ from collections.abc import Callable
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
-from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
-from momentum_trio.mail.path import POSTMASTER, domain_of
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
-from momentum_trio.reception.address import completed
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import connection_context, message_context
-from momentum_trio.reception.decision import ACCEPTED, Decision
+from momentum_trio.reception.decision import Decision
+from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
-from momentum_trio.reception.transaction import Recipient, Tally, Transaction
 from momentum_trio.spool.spool import Receipt, Spool
 
 
@@ -57,18 +54,14 @@ class Door:
         return Reception(self, client, rules)
 
 
-class Reception:
-    """The mail of one connection: mail transactions one after the other.
+class Reception(Envelopes):
+    """The mail of one connection: mail transactions one after the other."""
 
-    rules: the next transaction follows them; replace them when the generation has changed.
-    """
-
-    __slots__ = ("_door", "_incoming", "_opening", "_tally", "_transaction", "client", "rules")
+    __slots__ = ("_door", "_incoming", "_opening")
 
     def __init__(self, door: Door, client: Client, rules: Rules) -> None:
-        self._door, self.client, self.rules = door, client, rules
-        self._tally = Tally()
-        self._transaction: Transaction | None = None
+        super().__init__(door.checks, client, rules)
+        self._door = door
         self._incoming: Incoming | None = None
         self._opening = received_opening(client)
 
@@ -77,37 +70,6 @@ class Reception:
         client = self.client
         client.hello_domain, client.hello_line, client.extended = domain, line, extended
         self._opening = received_opening(client)
-
-    def mail(self, reverse_path: str, line: str, returning: Returning = NO_RETURNING, body: str = "") -> Decision:
-        """Begin a mail transaction. A refused one is not begun, but its refusal can still be recorded.
-
-        returning, body: what the client asked and declared with it.
-        """
-        assert self._incoming is None
-        rules = self.rules
-        path = completed(reverse_path, rules.options.domain_for_unqualified_senders)
-        transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line, returning, body)
-        self._transaction = transaction
-        for check in self._door.checks.mail:
-            if (decision := check(transaction)) is not ACCEPTED:
-                return decision
-        return ACCEPTED
-
-    def recipient(self, forward_path: str, line: str, wish: Wish = NO_WISH) -> Decision:
-        """One more forward-path for the open transaction. wish: what the client asked about notifications."""
-        transaction = self._transaction
-        assert transaction is not None
-        rules = transaction.rules
-        is_postmaster = forward_path == POSTMASTER
-        domain = rules.postmasters_domain if is_postmaster else rules.options.domain_for_unqualified_recipients
-        path = completed(forward_path, domain)
-        asked = transaction.asked = Recipient(path, forward_path, line, domain_of(path), wish)
-        for check in self._door.checks.recipient:
-            if (decision := check(transaction, asked)) is not ACCEPTED:
-                return decision
-        transaction.add(asked)
-        self._tally.recipients += 1
-        return ACCEPTED
 
     async def write(self, octets: bytes) -> None:
         """Some of the content, when it does not come whole. What is decided about it ``finish`` tells."""

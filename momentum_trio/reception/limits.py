@@ -11,9 +11,15 @@ from momentum_trio.reception.reception_options import FORWARD_PATHS_MAX
 from momentum_trio.reception.transaction import Recipient, Transaction
 
 MODULE = "limits"
-RECEPTIONS = Deferred(replies.RECEPTIONS_PER_CONNECTION, MODULE)
-RECIPIENTS_PER_MESSAGE = Deferred(replies.RECIPIENTS_PER_MESSAGE, MODULE)
-RECIPIENTS_PER_CONNECTION = Deferred(replies.RECIPIENTS_PER_CONNECTION, MODULE)
+RECEPTIONS = Deferred(
+    replies.RECEPTIONS_PER_CONNECTION, MODULE, "this connection has brought Max_Receptions_Per_Connection messages"
+)
+RECIPIENTS_PER_MESSAGE = Deferred(
+    replies.RECIPIENTS_PER_MESSAGE, MODULE, "this message has Max_Recipients_Per_Message recipients"
+)
+RECIPIENTS_PER_CONNECTION = Deferred(
+    replies.RECIPIENTS_PER_CONNECTION, MODULE, "this connection has had Max_Recipients_Per_Connection recipients"
+)
 
 
 def receptions_per_connection(transaction: Transaction) -> Decision:

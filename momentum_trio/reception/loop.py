@@ -8,7 +8,7 @@ from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Transaction
 
 RECEIVED_MAX = 20
-LOOPING = Refused(replies.MAIL_LOOP, "mail_loop")
+LOOPING = Refused(replies.MAIL_LOOP, "mail_loop", f"there are more than {RECEIVED_MAX} Received fields")
 
 
 def loop(transaction: Transaction, scan: Scan) -> Decision:

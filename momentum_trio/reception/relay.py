@@ -15,18 +15,29 @@ from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Refused
 from momentum_trio.reception.transaction import Recipient, Transaction
 
-DENIED = Refused(replies.RELAYING_DENIED, "relay")
+DENIED = Refused(replies.RELAYING_DENIED, "relay", "no rule lets this client send to this domain")
+
+RELAY_DOMAIN = "Relay_Domains holds the recipient's domain: anyone may send to it"
+BOUNCE_DOMAIN = "Bounce_Domains holds the recipient's domain: anyone may send to it"
+SENDING_DOMAIN = "Relay_For_Sending_Domains holds the domain of the reverse-path: it may be sent anywhere"
+POSTMASTER = "postmaster without a domain is this host's own"
 
 
 def relay(transaction: Transaction, recipient: Recipient) -> Decision:
     """May this client send to this domain?"""
+    return ACCEPTED if permission(transaction, recipient) else DENIED
+
+
+def permission(transaction: Transaction, recipient: Recipient) -> str:
+    """The rule that lets this client send to this domain, in words; empty: none does."""
     rules = transaction.rules
     options = rules.options
-    permitted = (
-        recipient.domain in options.relay_domains
-        or recipient.domain in options.bounce_domains
-        or rules.client_may_relay
-        or transaction.sender_domain in options.relay_for_sending_domains
-        or recipient.is_postmaster
-    )
-    return ACCEPTED if permitted else DENIED
+    if recipient.domain in options.relay_domains:
+        return RELAY_DOMAIN
+    if recipient.domain in options.bounce_domains:
+        return BOUNCE_DOMAIN
+    if rules.client_may_relay:
+        return rules.relay_right
+    if transaction.sender_domain in options.relay_for_sending_domains:
+        return SENDING_DOMAIN
+    return POSTMASTER if recipient.is_postmaster else ""

@@ -16,12 +16,15 @@ from momentum_trio.reception.reception_options import (
     ReceptionOptions,
 )
 
+OPEN_RELAY = "Open_Relay holds: any client of the scope may send anywhere"
+RELAY_HOST = "Relay_Hosts holds the client's address: it may send anywhere"
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Options resolved, and what follows from them for this client alone. Held until the generation changes.
 
-    client_may_relay: he stands in Relay_Hosts, or Open_Relay holds for his scope.
+    client_may_relay: he stands in Relay_Hosts, or Open_Relay holds for his scope. relay_right: which, in words.
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
@@ -36,6 +39,7 @@ class Rules:
     pathway_group: str
     has_default_binding: bool = True
     bindings: Bindings | None = None
+    relay_right: str = ""
 
     @property
     def postmasters_domain(self) -> str:
@@ -54,15 +58,17 @@ class Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
         hostname = NameOptions.resolve(chain).hostname or system_hostname
+        right = relay_right_of(options, client)
         return cls(
             options,
-            options.open_relay or (not client.is_unix and client.peer_address in options.relay_hosts),
+            bool(right),
             hostname,
             options.received_hostname or hostname,
             blackhole,
             *_pathway(chain),
             DefaultBindingOptions.resolve(chain).default_binding != "none",
             bindings,
+            right,
         )
 
     def choose_binding(self) -> Binding:
@@ -77,6 +83,13 @@ def blackholes(tree: Tree) -> Callable[[str], str] | None:
         return BlackholeOptions.resolve(tree.chain_outbound("default", "default", domain)).blackhole
 
     return word if _set_within(tree.root, BlackholeOptions.blackhole.key) else None
+
+
+def relay_right_of(options: ReceptionOptions, client: Client) -> str:
+    """What lets *client* send anywhere, in words; empty: nothing does."""
+    if options.open_relay:
+        return OPEN_RELAY
+    return RELAY_HOST if not client.is_unix and client.peer_address in options.relay_hosts else ""
 
 
 def _set_within(scope: Nested, key: str) -> bool:

@@ -7,7 +7,11 @@ from momentum_trio.mail.reply import Reply
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.transaction import Transaction
 
-UNBOUND = Deferred(Reply.of("451 4.3.5 no binding for this message"), "binding")
+UNBOUND = Deferred(
+    Reply.of("451 4.3.5 no binding for this message"),
+    "binding",
+    "Default_Binding = none, and Outbound_Binding names no other for this client",
+)
 
 
 def bound(transaction: Transaction) -> Decision:

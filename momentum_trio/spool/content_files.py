@@ -10,7 +10,9 @@ KEPT_OPEN_MAX = 64  # of the files on their way in; any client may hold one open
 
 
 class ContentFiles:
-    """Names and ends of the files. A retired one belongs to a concluded batch whose outcome may not be durable yet."""
+    """Names and ends of the files. A retired one belongs to a concluded batch whose outcome may not be durable yet, or
+    to none at all, and could not be removed.
+    """
 
     def __init__(self, disk: Disk, directory: str, report: Report, incarnation: int) -> None:
         self.directory = directory
@@ -18,6 +20,7 @@ class ContentFiles:
         self._incarnation, self._count = incarnation, 0
         self._retired: list[str] = []
         self._emptied = 0
+        self._failing = False  # the last one could not be removed, which was said
         self._kept_open = 0
 
     def keep_open(self) -> bool:
@@ -46,15 +49,19 @@ class ContentFiles:
         self._retired.append(name)
 
     async def remove_retired(self) -> None:
-        """The outcomes are durable: remove the files. A failure leaves them to the next recovery."""
+        """The outcomes are durable: remove the files. What cannot be removed is tried again the next time."""
         while self._retired:
             names = self._retired[:REMOVED_AT_ONCE_MAX]
-            del self._retired[:REMOVED_AT_ONCE_MAX]
-            self._emptied = max(0, self._emptied - len(names))
             try:
                 await self._disk.perform([Unlink(self.path(name), missing_ok=True) for name in names])
             except OSError as error:
-                self._report(f"spool: content of concluded batches is left behind: {error}")
+                if not self._failing:
+                    self._report(f"spool: content that nobody needs cannot be removed yet: {error}")
+                self._failing = True
+                return
+            self._failing = False
+            del self._retired[: len(names)]
+            self._emptied = max(0, self._emptied - len(names))
 
     async def empty_retired(self) -> None:
         """The disk is full, outcomes cannot be written: give room back. An empty file says its batch is concluded."""

@@ -145,7 +145,7 @@ class Entry:
     async def discard(self) -> None:
         """Forget the content. Does nothing after a commit or a second time, so that clean-up can always call it.
 
-        Cancellation: shielded while its file is removed. A failure to remove it leaves it to the next recovery.
+        Cancellation: shielded while its file is removed. A failure to remove it is made good later.
         """
         if self.state is not EntryState.OPEN:
             return
@@ -156,7 +156,7 @@ class Entry:
                 try:
                     await self._disk.perform([Close(self._file), Unlink(self._file.path, missing_ok=True)])
                 except OSError:
-                    return
+                    self._files.retire(self._file.path.rpartition("/")[2])
                 finally:
                     self._let_go()
 

@@ -24,7 +24,8 @@ from .timed import timed
 
 NAME = "retried_in_time"
 EARLY_SECONDS = 0.01
-LATE_SECONDS = 30.0
+LATE_SECONDS = 30.0  # beside the time for which an address that failed is not asked again
+HOST_FAILURE_SECONDS = 120.0  # Host_Failure_Retry, where nobody sets it
 LATE_OF_THE_SLOW_SECONDS = 600.0  # where servers are slow or not there, an attempt takes long, and others wait for it
 CALM_SECONDS = 70.0
 WAIT_SECONDS_MIN = 1.0
@@ -70,8 +71,9 @@ def _problem(evidence: Evidence, life: Life, tried: Tried, record: Delivered | F
         return f"was retry {tried.retries}, and then {record.retries}"
     if at < tried.again - EARLY_SECONDS:
         return f"was tried again {tried.again - at:g} s early, after {at - tried.seconds:g} s"
-    late = LATE_OF_THE_SLOW_SECONDS if _slow(evidence) else LATE_SECONDS
     host = life.host.name
+    failing = float(next(words(root_of(evidence.scenario.host(host)), "host_failure_retry"), HOST_FAILURE_SECONDS))
+    late = LATE_OF_THE_SLOW_SECONDS if _slow(evidence) else LATE_SECONDS + failing
     if at > tried.again + late and not _limited(evidence, host) and not _disturbed(evidence, tried.seconds, at):
         return f"was tried again {at - tried.again:g} s late, after {at - tried.seconds:g} s"
     return ""

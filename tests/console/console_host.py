@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import struct
@@ -27,13 +28,27 @@ from momentum_trio.listener.kind import Connection, Counters, Generation, Genera
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.os_disk import OsDisk
+from momentum_trio.machine.os_entropy import OsEntropy
+from momentum_trio.machine.os_tls import OsTls
 from momentum_trio.mail.record import Panic, Record
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.link import Ask, Said
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
-from momentum_trio.protocol.console.frame import Completions, End, Farewell, Form, Part, ServerFrames
+from momentum_trio.protocol.console.frame import (
+    Banner,
+    Challenge,
+    Completions,
+    End,
+    Farewell,
+    Form,
+    Part,
+    ServerFrames,
+    Welcome,
+)
+from momentum_trio.protocol.sasl.client import client_side
 
 if TYPE_CHECKING:
     from momentum_trio.limits.contract import SharedState
@@ -243,9 +258,12 @@ class Console:
     async def next(self) -> ServerFrames:
         await self.flush()
         while (event := self.client.next_event()) is None:
-            self.client.receive(await self.socket.recv(65536))
+            self.client.receive(await self.octets())
         await self.flush()
         return event
+
+    async def octets(self) -> bytes:
+        return await self.socket.recv(65536)
 
     async def flush(self) -> None:
         octets = self.client.octets_to_send()
@@ -277,6 +295,18 @@ class Console:
         assert isinstance(event, Completions), event
         return event.start, event.candidates
 
+    async def authenticate(self, mechanism: str, user: str, password: str) -> ServerFrames:
+        """Begin a dialogue; what ends it: Welcome, Refused or Farewell."""
+        banner = self.client.banner or await self.greet()
+        assert isinstance(banner, Banner), banner
+        side = client_side(mechanism, user, password, f"console/{banner.node}", "a-nonce-of-the-client")
+        self.client.authenticate("", mechanism)
+        while isinstance(event := await self.next(), Challenge):
+            response = side.answer(base64.b64decode(event.challenge))
+            self.client.authenticate(base64.b64encode(response).decode())
+        assert side.proved or not isinstance(event, Welcome)
+        return event
+
     async def farewell(self) -> Farewell:
         event = await self.next()
         assert isinstance(event, Farewell), event
@@ -287,9 +317,8 @@ class Console:
 def plain_machine(records: list[Record]) -> Machine:
     events = Events()
     events.subscribe(records.append)
-    nothing: Any = None
     process: Any = PlainProcess()
-    return Machine(PlainClock(), nothing, nothing, PlainWork(), process, events)
+    return Machine(PlainClock(), OsDisk(), OsEntropy(), PlainWork(), process, events, tls=OsTls())
 
 
 def administration(config: str, reports: Sequence[ListenReport] = ()) -> PlainAdministration:

@@ -59,8 +59,15 @@ async def test_authorization_without_roles_allows_nothing(tmp_path: Path) -> Non
         ("", True, "::1", True),
         ("", True, "192.0.2.7", False),
         ("Always_Allow = true", True, "192.0.2.7", False),  # it is no proof of who somebody is
+        ("Always_Allow = true", True, "127.0.0.1", True),
+        ("Enable_Authentication = true Always_Allow = true", True, "127.0.0.1", True),
+        ("Enable_Authentication = false", True, "192.0.2.7", False),
+        ("Always_Allow = true Always_Deny = true", True, "127.0.0.1", False),
         ("Enable_Authentication = true", False, "127.0.0.1", True),  # by the operating system
-        ("Enable_Authentication = true", True, "127.0.0.1", False),
+        ("Enable_Authentication = true", True, "127.0.0.1", False),  # by what?
+        ('AuthDigestMD5Parameters = [ uri = "ecauth://" ]', True, "127.0.0.1", False),
+        ('AuthLoginParameters = [ uri = "file:///x" ]', True, "192.0.2.7", False),  # not in clear over a network
+        ('AuthLoginParameters = [ uri = "file:///x" ]', False, "127.0.0.1", True),
         ("Always_Deny = true", False, "127.0.0.1", False),
         ("Always_Deny = true", True, "127.0.0.1", False),
         ('Peer "127.0.0.0/8" { Always_Deny = true }', False, "127.0.0.1", False),  # Unix peers match as loopback

@@ -152,9 +152,9 @@ async def test_help_says_how_it_is_used() -> None:
     [
         ("/tmp/2025", Endpoint("/tmp/2025", path="/tmp/2025")),
         ("var/console", Endpoint("var/console", path="var/console")),
-        ("john@/tmp/2025", Endpoint("john@/tmp/2025", path="/tmp/2025")),
+        ("john@/tmp/2025", Endpoint("john@/tmp/2025", path="/tmp/2025", user="john")),
         ("127.0.0.1:2025", Endpoint("127.0.0.1:2025", host="127.0.0.1", port=2025)),
-        ("john@mx1.example:2025", Endpoint("john@mx1.example:2025", host="mx1.example", port=2025)),
+        ("john@mx1.example:2025", Endpoint("john@mx1.example:2025", host="mx1.example", port=2025, user="john")),
         ("[::1]:2025", Endpoint("[::1]:2025", host="::1", port=2025)),
         (":2025", Endpoint(":2025", host="127.0.0.1", port=2025)),
     ],
@@ -227,7 +227,9 @@ PROMPT = r"[0-2]\d:[0-5]\d:[0-5]\d {}> "
 
 
 @asynccontextmanager
-async def terminal(host: Host, tmp_path: Path, *arguments: str, **variables: str) -> AsyncIterator[Terminal]:
+async def terminal(
+    host: Host, tmp_path: Path, *arguments: str, user: str = "", **variables: str
+) -> AsyncIterator[Terminal]:
     master, slave = pty.openpty()
     environment = (
         os.environ
@@ -243,11 +245,12 @@ async def terminal(host: Host, tmp_path: Path, *arguments: str, **variables: str
     )
     try:
         process = await trio.lowlevel.open_process(
-            [*TOOL, *arguments, variables.get("ENDPOINT", host.endpoint)],
+            [*TOOL, *arguments, variables.get("ENDPOINT", f"{user}@{host.endpoint}" if user else host.endpoint)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             env=environment,
+            start_new_session=True,  # or a password would be asked for at the terminal of whoever runs the tests
         )
         os.close(slave)
         try:

@@ -21,6 +21,21 @@ ecelerity version: 0.1.0
 Shutting down.
 > quit
 """,
+    "authz": """
+> authz id
+<AuthzInformation username="ann">
+  <Roles>
+  </Roles>
+</AuthzInformation>
+> authz roles list
+<Roles>
+</Roles>
+> json authz id
+{
+  "user": "ann",
+  "roles": []
+}
+""",
     "logs": """
 > reopen logs
 Logs reopened.
@@ -41,8 +56,8 @@ Unknown command 'sumary'. Did you mean 'summary'?
 ! config sett blackhole on
 Unknown command 'config sett blackhole on'. Did you mean 'config set'?
 ! config
-'config' begins several commands: config eval, config get, config reload, config set, config show, config showrecurse, \
-config unset
+'config' begins several commands: config eval, config explain, config get, config reload, config set, config show, \
+config showrecurse, config unset
 ! frobnicate
 Unknown command 'frobnicate'. Try 'help'.
 ! pid 1
@@ -390,6 +405,8 @@ Reconfigured.
     "help": """
 > help
 active                Show the domains with more active messages than a number.
+authz id              Show who you are, and the roles that are yours.
+authz roles list      List the Roles of the configuration.
 binding active        Show the domains of a binding with more active messages than a number.
 binding delayed       Show the domains of a binding with more delayed messages than a number.
 binding fail domain   Give up all messages of a domain, or of all domains, in one binding.
@@ -399,6 +416,7 @@ cache list            List the caches, with attributes of them.
 cache stat            Show all about one cache.
 cache stats           Show a row for each cache.
 config eval           Show the value of an option that holds in a scope.
+config explain        Tell why a peer's session, or mail to a domain, goes as it goes.
 config get            Show what an option is set to in one scope.
 config reload         Read the configuration files again, and let them hold.
 config set            Set an option in a scope, at once.

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import trio
 
-from momentum_trio.delivery.smtp_wire import TlsWire
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsTerms, Wire
+from momentum_trio.machine.tls_wire import TlsWire
 
 STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "QUIT")
 """What an attempt waits for, in order; to the lone EHLO also belongs HELO."""

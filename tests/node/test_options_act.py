@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import trio
-from simulated_host import CLIENT, CONTROL, MX, Site, console, read_reply
+from simulated_host import CLIENT, CONTROL, MX, Site, console, read_folder, read_reply
 
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
@@ -108,6 +108,13 @@ async def binding(site: Site) -> str:
     """The binding that a message gets."""
     await site.talk(EHLO, MAIL, RCPT, "DATA", CONTENT)
     return next(record.binding for _, record in site.world.records if isinstance(record, Received))
+
+
+async def recorded(site: Site) -> bool:
+    """Whether there is a recording of a session."""
+    await site.talk(EHLO, "QUIT")
+    await site.moment()
+    return b"EHLO" in b"".join(await site.mx.call(read_folder, "/var/record"))
 
 
 async def reconfigured(site: Site) -> str:
@@ -235,6 +242,7 @@ PROBES: dict[str, Probe] = {
     "Max_Recipients_Per_Connection": Probe("1", "452", last(EHLO, MAIL, RCPT, "RSET", MAIL, RCPT)),
     "Max_Receptions_Per_Connection": Probe("1", "452", last(EHLO, MAIL, RCPT, "DATA", CONTENT, MAIL)),
     "Received_Hostname": Probe("received.example", True, received_field),
+    "Record_Sessions": Probe('"/var/record/sessions"', True, recorded),
     "Outbound_Binding": Probe("other", "other", binding),
     "Pathway": Probe("special", "250", last(EHLO, MAIL, "RCPT TO:<bob@path.example>")),
     "Timeout": Probe("7", True, console_cut_when_silent, listen=CONTROL, listener="Control_Listener"),
@@ -261,6 +269,7 @@ def in_listener_scopes(option: Option[Any]) -> bool:
 
 
 OPTIONS = {option.name: option for option in DECLARED if in_listener_scopes(option) and not stored_only(option)}
+BOUNDS = {"Record_Sessions_Max", "Record_Octets_Max", "Record_Seconds", "Record_Content"}  # tests/rehearsal has theirs
 AUTHENTICATION = {"Enable_Authentication", "Enable_Authorization", "Always_Deny"}  # tests/console has their tables
 CASES = [
     (name, placement, way)
@@ -271,7 +280,7 @@ CASES = [
 
 
 def test_each_declared_option_has_a_probe() -> None:
-    assert set(OPTIONS) - AUTHENTICATION == set(PROBES)
+    assert set(OPTIONS) - AUTHENTICATION - BOUNDS == set(PROBES)
 
 
 def configuration(probe: Probe, placement: str, setting: str) -> str:

@@ -8,9 +8,10 @@ import random
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 from spool_world import BASE, World, batch_for, terms
 
-from momentum_trio.machine.disk import Datasync, Sync, Write
+from momentum_trio.machine.disk import Datasync, Sync, Unlink, Write
 from momentum_trio.spool.content_files import KEPT_OPEN_MAX
 from momentum_trio.spool.entry import PIECE_OCTETS
 from momentum_trio.spool.spool import Entry, Spool, SpoolFault, open_spool
@@ -116,3 +117,21 @@ async def test_cancelled_anywhere_nothing_stays_open(cut: int) -> None:
         assert disk.open_files == before
         for each in kept:
             await each.discard()
+
+
+async def test_what_cannot_be_removed_is_removed_later_and_said_once() -> None:
+    store = SimStore(capacity=512 * PIECE_OCTETS)
+    world = World(store.mount())
+    async with open_spool(world.machine, terms()) as spool:
+        entries = await begun(spool, 2)
+        store.inject = lambda step: Fault(errno.EIO) if isinstance(step, Unlink) else None
+        for entry in entries:
+            await entry.discard()
+        for _ in range(3):
+            await spool.sync()
+        assert len(store.files(f"{BASE}/content")) == 2
+        assert sum("cannot be removed yet" in text for text in world.errors()) == 1
+        store.inject = None
+        await spool.sync()
+        await trio.testing.wait_all_tasks_blocked()
+        assert store.files(f"{BASE}/content") == {}

@@ -27,6 +27,7 @@ FLOORS = {
     "listener": 4,
     "delivery": 4,
     "web": 4,
+    "rehearsal": 5,
     "node": 5,
     "cli": 5,
 }

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.kind import quoted
 from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
-from momentum_trio.config.schema import OptionEntry, Schema
-from momentum_trio.config.show import SECRET, value_of_json
+from momentum_trio.config.plain import plain, plain_typed
+from momentum_trio.config.schema import Schema
+from momentum_trio.config.show import value_of_json
 from momentum_trio.config.transaction import Change, ScopePath, parse_path
 from momentum_trio.config.tree import CONSOLE, ConfigTree
-from momentum_trio.config.value import Array, Dictionary, Value
-from momentum_trio.config.value import Word as ValueWord
+from momentum_trio.config.value import Value
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
 from momentum_trio.console.facade import ApplyError
 from momentum_trio.console.word import Word, split, words
@@ -203,7 +202,7 @@ async def _change(request: Request, change: Change) -> None:
 def _fields(tree: ConfigTree, asked: Asked, value: Value | None) -> dict[str, Data]:
     entry = tree.entry(asked.path, asked.option)
     scope = tree.path_text(asked.path)
-    data = None if value is None else _data(entry, value)
+    data = None if value is None else plain(value, entry)
     return {"option": entry.name, "scope": scope, "set": value is not None, "value": data}
 
 
@@ -215,49 +214,15 @@ def _effective(tree: ConfigTree, asked: Asked) -> Data:
     kind, instance = asked.path[-1] if asked.path else ("global", "")
     default = entry.default_in(kind, instance)
     if default is not None and entry.option is None:
-        value: Data = _data(entry, value_of_json(default))
+        value: Data = plain(value_of_json(default), entry)
     else:
-        value = default if default is None else _plain(entry, default)
+        value = default if default is None else plain_typed(default, entry)
     return _fields(tree, asked, None) | {"value": value}
-
-
-def _data(entry: OptionEntry | None, value: Value) -> Data:
-    """*value* as its option's type has it; as the text has it where that is unknown."""
-    if entry is not None and entry.is_secret:
-        return SECRET
-    if entry is not None:
-        try:
-            return _plain(entry, entry.kind.parse(value))
-        except ValueError:
-            pass  # a default of the table that is described rather than written
-    match value:
-        case ValueWord():
-            return value.text
-        case Array():
-            return [word.text for word in value.items]
-        case Dictionary():
-            return {key: word.text for key, word in value.pairs}
-
-
-def _plain(entry: OptionEntry, typed: Any) -> Data:
-    match typed:
-        case int() if entry.kind.name == "octal-mode":
-            return str(entry.kind.show(typed))
-        case float() if entry.kind.name == "time-seconds":
-            return int(typed)
-        case None | bool() | int() | float() | str():
-            return typed
-        case tuple() if entry.kind.name == "dictionary":
-            return dict(typed)
-        case tuple() if all(isinstance(item, str) for item in typed):
-            return list(typed)
-        case _:
-            return str(entry.kind.show(typed))
 
 
 def _scope_fields(scope: Scope, schema: Schema, *, recurse: bool) -> dict[str, Data]:
     options = {
-        schema.option_name(scope.kind, key): _data(schema.printed(scope.kind, key), setting.value)
+        schema.option_name(scope.kind, key): plain(setting.value, schema.printed(scope.kind, key))
         for key, setting in scope.settings.items()
     }
     inner: list[Data] = [

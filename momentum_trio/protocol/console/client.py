@@ -32,6 +32,7 @@ from momentum_trio.protocol.console.frame import (
     Hello,
     LocalProtocolError,
     Part,
+    Refused,
     RemoteProtocolError,
     ServerFrame,
     ServerFrames,
@@ -47,7 +48,7 @@ class State(Enum):
 
     CONNECTED = "a banner"
     STRANGER = "nothing before authentication"
-    CHECKING = "a challenge or a welcome"
+    CHECKING = "a challenge, a welcome or a refusal"
     READY = "nothing: nothing was asked"
     RUNNING = "the reply to a command"
     COMPLETING = "completions"
@@ -57,7 +58,7 @@ class State(Enum):
 # What a server may say, and the state it leads to; a Farewell may come at any time.
 TRANSITIONS: dict[State, dict[type[ServerFrame], State]] = {
     State.CONNECTED: {Banner: State.READY},  # to STRANGER where it names mechanisms
-    State.CHECKING: {Challenge: State.STRANGER, Welcome: State.READY},
+    State.CHECKING: {Challenge: State.STRANGER, Welcome: State.READY, Refused: State.STRANGER},
     State.RUNNING: {Part: State.RUNNING, End: State.READY},
     State.COMPLETING: {Completions: State.READY},
 }

@@ -120,6 +120,12 @@ class Welcome(ServerFrame, frozen=True, tag="welcome"):
     user: Word
 
 
+class Refused(ServerFrame, frozen=True, tag="refused"):
+    """Authentication failed; another dialogue may begin. why: for people."""
+
+    why: Word
+
+
 class Part(ServerFrame, frozen=True, tag="part"):
     """A piece of a reply. The pieces of one request, put together, are whole lines of text or one JSON document."""
 
@@ -160,7 +166,7 @@ class Farewell(ServerFrame, frozen=True, tag="farewell"):
 
 
 ClientFrames = Hello | Authenticate | Command | Complete | Bye
-ServerFrames = Banner | Challenge | Welcome | Part | End | Completions | Farewell
+ServerFrames = Banner | Challenge | Welcome | Refused | Part | End | Completions | Farewell
 F = TypeVar("F")
 
 

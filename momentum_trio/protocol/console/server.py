@@ -31,6 +31,7 @@ from momentum_trio.protocol.console.frame import (
     Hello,
     LocalProtocolError,
     Part,
+    Refused,
     RemoteProtocolError,
     ServerFrame,
     Status,
@@ -148,6 +149,12 @@ class Server:
         self._expect(State.CHECKING)
         self._say(Welcome(printable(user)))
         self.state = State.READY
+
+    def refuse(self, why: str) -> None:
+        """Answer an Authenticate: it proved nothing, and the client may begin another dialogue."""
+        self._expect(State.CHECKING)
+        self._say(Refused(printable(why)))
+        self.state = State.STRANGER
 
     def farewell(self, why: str, *, broken: bool = False) -> None:
         """Close, at any time, saying why."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 
 from momentum_trio.protocol.console import strategies
 from momentum_trio.protocol.console.client import Client
@@ -30,12 +32,18 @@ from momentum_trio.protocol.console.frame import (
     Hello,
     LocalProtocolError,
     Part,
+    Refused,
     RemoteProtocolError,
     ServerFrames,
     Welcome,
     encode,
 )
 from momentum_trio.protocol.console.server import Server
+from momentum_trio.protocol.sasl import directives
+from momentum_trio.protocol.sasl import strategies as sasl
+from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server, digest_of
+from momentum_trio.protocol.sasl.mechanism import MECHANISMS, Failed, Proved, ServerSide
+from momentum_trio.protocol.sasl.mechanism import Challenge as SaslChallenge
 
 PAGE = (Path(__file__).parents[3] / "docs/protocols/console.md").read_text(encoding="utf-8")
 BANNER = Banner((1,), "ecelerity", "0.1.0")
@@ -74,6 +82,8 @@ def say(server: Server, frame: ServerFrames) -> None:
             server.challenge(frame.challenge)
         case Welcome():
             server.welcome(frame.user)
+        case Refused():
+            server.refuse(frame.why)
         case Farewell():
             server.farewell(frame.why, broken=frame.broken)
 
@@ -115,6 +125,23 @@ def test_the_client_holds_the_conversations_of_the_page(said: Said) -> None:
             case Bye():
                 client.bye()
         assert client.octets_to_send() == octets
+
+
+def test_the_digests_of_the_page_are_right() -> None:
+    said = next(
+        said for said in vectors("conversation") if any(b'"mechanism":"DIGEST-MD5"' in frame for _, frame in said)
+    )
+    digest = digest_of("ann", "Momentum Console", "secret")
+    challenge = msgspec.json.decode(said[3][1])["challenge"]
+    pairs = directives.parse(base64.b64decode(challenge))
+    server = DigestMd5Server({"ann": digest}, pairs["realm"], "console/mx1", pairs["nonce"])
+    for (_, asked), (_, answered) in zip(said[2::2], said[3::2], strict=True):
+        step = server.step(base64.b64decode(msgspec.json.decode(asked)["response"]))
+        match server_frame(answered):
+            case Challenge(octets):
+                assert step == SaslChallenge(base64.b64decode(octets))
+            case Welcome(user):
+                assert step == Proved(user)
 
 
 @pytest.mark.parametrize("said", vectors("breach"))
@@ -324,3 +351,72 @@ def test_a_client_takes_any_octets_cut_anywhere_and_raises_its_own_error_alone(
     octets: bytes, places: list[int]
 ) -> None:
     assert learnt(strategies.pieces(octets, places)) == learnt([octets] if octets else [])
+
+
+ENTRY = Banner((1,), "ecelerity", "0.1.0", node="mx1", mechanisms=MECHANISMS)
+SECRETS = {"ann": "secret"}
+
+
+def let_in(pieces: list[bytes]) -> tuple[list[object], bytes]:
+    """Feed a server that demands authentication; what happened. Nothing is asked of it before somebody is proved."""
+    server, events = Server(ENTRY), list[object]()
+    dialogue: ServerSide | None = None
+    user = ""
+    server.begin()
+    for octets in [*pieces, b""]:
+        server.receive(octets)
+        while (event := server.next_event()) is not None:
+            events.append(event)
+            if not isinstance(event, Authenticate):
+                assert user == "ann"
+                server.farewell("enough")
+                continue
+            if event.mechanism in MECHANISMS:
+                dialogue = sasl.server_side(event.mechanism, SECRETS)
+            step = Failed() if dialogue is None else dialogue.step(decoded(event.response))
+            dialogue = dialogue if isinstance(step, SaslChallenge) else None
+            match step:
+                case SaslChallenge(said):
+                    server.challenge(base64.b64encode(said).decode())
+                case Proved(user):
+                    server.welcome(user)
+                case Failed():
+                    server.refuse("no")
+    return events, server.octets_to_send()
+
+
+def decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except ValueError:
+        return b""
+
+
+said_by_clients = st.sampled_from([b"", b"ann", b"secret", b"wrong", b"\xff"]).map(
+    lambda o: base64.b64encode(o).decode()
+)
+entries = st.builds(
+    Authenticate, st.sampled_from(["", "", *MECHANISMS, "PLAIN"]), said_by_clients | st.text(max_size=9)
+)
+entry_streams = st.lists(entries | strategies.client_frames, max_size=8).map(
+    lambda frames: HELLO + b"".join(map(encode, frames))
+)
+
+
+@given(entry_streams, strategies.cuts)
+@example(
+    HELLO
+    + encode(Authenticate("LOGIN", "YW5u"))
+    + encode(Authenticate("", "d3Jvbmc="))
+    + encode(Authenticate("LOGIN", "YW5u"))
+    + encode(Authenticate("", "c2VjcmV0"))
+    + encode(Command(1, "pid")),
+    [50, 100, 150, 200, 250],
+)
+def test_nothing_is_asked_before_the_proof_in_any_order_and_however_it_is_cut(octets: bytes, places: list[int]) -> None:
+    assert let_in(strategies.pieces(octets, places)) == let_in([octets])
+
+
+def test_the_example_gets_in() -> None:
+    said = [Authenticate("LOGIN", "YW5u"), Authenticate("", "c2VjcmV0"), Command(1, "pid")]
+    assert let_in([HELLO + b"".join(map(encode, said))])[0] == said

@@ -99,7 +99,7 @@ def test_no_server_and_no_cut_brings_a_secret_to_light(
 ) -> None:
     """The client waits for a challenge before it answers; what else came is the server's affair."""
     transcript = Transcript()
-    lines = [*transcript.received(b"".join(before)), *transcript.sent(b"EHLO a\r\nAUTH LOGIN\r\n")]
+    lines = [*transcript.received(b"".join(before) + b"\r\n"), *transcript.sent(b"EHLO a\r\nAUTH LOGIN\r\n")]
     lines += transcript.received(b"".join([b"334 \r\n", *more]))
     octets = SECRET.encode() + b"\r\n"
     for start, end in pairwise([0, *places, len(octets)]):

@@ -1,11 +1,11 @@
-"""TLS above a socket, as what a conversation by SMTP goes over."""
+"""TLS above a socket, as what a conversation goes over."""
 
 from __future__ import annotations
 
 import trio
 
 RECORD_OCTETS = 16 * 1024
-"""Octets given to TLS at once: a record's (RFC 8446 section 5.1), so that a slow server is seen to take some."""
+"""Octets given to TLS at once: a record's (RFC 8446 section 5.1), so that a slow peer is seen to take some."""
 
 
 class TlsWire:

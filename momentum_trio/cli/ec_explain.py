@@ -1,0 +1,55 @@
+"""``ec_explain -c FILE PEER to LISTEN ...``: why a session, or mail to a domain, would go as it goes.
+
+As ``config explain`` in the console, for a file that need not run anywhere. Exit status 0: told; 1: nobody would have
+that connection; 2: the configuration, or the question, is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, schema
+from momentum_trio.cli.output import for_readers
+from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.load import checked
+from momentum_trio.node.explanation.answer import answer
+from momentum_trio.node.explanation.question import INBOUND, OUTBOUND
+
+NO_SESSION = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="ec_explain", description="Tell why a session, or mail to a domain, would go as it goes."
+    )
+    parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--hostname", default=socket.gethostname(), help="where no option names the host: %(default)s")
+    parser.add_argument("words", metavar="WORD", nargs="+", help=f"{INBOUND} | {OUTBOUND}".replace("%", "%%"))
+    asked = parser.parse_args(arguments)
+    return for_readers(partial(_run, asked))
+
+
+def _run(asked: argparse.Namespace) -> int:
+    try:
+        tree = checked(*load(asked.file, schema()))
+    except ConfigErrors as wrong:
+        print(wrong.render(), file=sys.stderr)
+        return EXIT_BAD_CONFIGURATION
+    try:
+        told = answer(tree, asked.words, asked.hostname)
+    except ValueError as wrong:
+        print(wrong, file=sys.stderr)
+        return EXIT_BAD_CONFIGURATION
+    print(json.dumps(told.data, indent=1) if asked.format == "json" else told.text)
+    return NO_SESSION if told.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What an operator is told of a console that lets in whom he may not have meant, or nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from momentum_trio.config.error import ConfigErrors
+from momentum_trio.config.load import load_text
+from momentum_trio.node.configuration import warnings, without_effect
+from momentum_trio.node.schema import DECLARED
+
+DIGEST = 'AuthDigestMD5Parameters = [ uri = "digest:///x" ]'
+ALONE = "lets in loopback alone"
+
+
+@pytest.mark.parametrize(
+    ("listener", "said"),
+    [
+        ('Listen "/tmp/2025" { }', []),
+        ('Listen "/tmp/2025" { File_Mode = 0666 }', ["every user of this host"]),
+        ('Enable_Authorization = true Listen "/tmp/2025" { File_Mode = 0666 }', []),
+        ('Listen "127.0.0.1:2025" { }', []),
+        ('Listen ":2025" { }', [ALONE]),
+        ('Listen ":2025" { Enable = false }', []),
+        (f'{DIGEST} Listen ":2025" {{ }}', []),
+        (f'{DIGEST} Listen ":2025" {{ Enable_Authentication = false }}', [ALONE]),
+        ('AuthLoginParameters = [ uri = "file:///x" ] Listen ":2025" { }', [ALONE]),
+        (
+            'AuthDigestMD5Parameters = [ uri = "ecauth://" ] Listen "[::]:2025" { }',
+            ["DIGEST-MD5 is not offered: the scheme of ecauth:// is not built", ALONE],
+        ),
+    ],
+)
+def test_warnings(listener: str, said: list[str]) -> None:
+    found = warnings(load_text(f"Control_Listener {{ {listener} }}", declared=DECLARED))
+    assert len(found) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, found, strict=True)), found
+
+
+@pytest.mark.parametrize("option", ['AuthLoginParameters = [ uri = "file:///x" ]', 'TLS_Certificate = "/x"'])
+def test_what_the_console_alone_reads_is_said_of_other_listeners(option: str) -> None:
+    for within in (f"{option} Listen :1 {{ }}", f"Listen :1 {{ {option} }}"):
+        (said,) = without_effect(load_text(f"ESMTP_Listener {{ {within} }}", declared=DECLARED))
+        assert option.split()[0] in said
+        assert not without_effect(load_text(f"Control_Listener {{ {within} }}", declared=DECLARED))
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("AuthDigestMD5Parameters = [ ]", 'expected uri = "digest:///path"'),
+        ('AuthDigestMD5Parameters = [ uri = "file:///x" ]', 'expected uri = "digest:///path"'),
+        ('AuthDigestMD5Parameters = [ uri = "digest://x" ]', 'expected uri = "digest:///path"'),
+        ('AuthDigestMD5Parameters = [ uri = "/x" ]', 'expected uri = "digest:///path"'),
+        ('AuthDigestMD5Parameters = [ uri = "digest:///x" realm = "a:b" ]', "a realm holds no ':'"),
+        ('AuthDigestMD5Parameters = [ uri = "digest:///x" relm = "a" ]', "expected uri, realm, stored_cleartext"),
+        ('AuthDigestMD5Parameters = [ uri = "digest:///x" log_authentication = "yes" ]', "expected on or off"),
+        ('AuthLoginParameters = [ uri = "digest:///x" ]', 'expected uri = "file:///path"'),
+        ('AuthorizationParameters = [ uri = "file:///x" ]', 'expected uri = "groups:///path"'),
+        ('AuthorizationParameters = "groups:///x"', "expected a dictionary"),
+    ],
+)
+def test_what_no_back_end_may_be(option: str, problem: str) -> None:
+    with pytest.raises(ConfigErrors) as said:
+        load_text(f"Control_Listener {{\n  {option}\n}}", declared=DECLARED)
+    assert problem in said.value.render()
+    assert ":2:" in str(said.value)
