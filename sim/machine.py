@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import Identity
+from momentum_trio.machine.contract import Identity, MemoryFacts, SystemFacts
 from momentum_trio.machine.disk import Step
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_nameservers import THIS_HOST
@@ -239,6 +239,12 @@ class SimProcess:
 
     def monotonic_microseconds(self) -> int:
         return round(trio.current_time() * 1_000_000)
+
+    def system(self) -> SystemFacts:
+        return SystemFacts("simulated", f"Simulated {self.hostname}", "simulated", 64)
+
+    def memory(self) -> MemoryFacts:
+        return MemoryFacts(0, 0, 0, 0, 0, (), 0, 1)
 
     def notify(self, state: str) -> None:
         if self._life.alive:

@@ -1,4 +1,4 @@
-"""The interactive console: prompt, line editing, history, completion by the server, paging."""
+"""The interactive console: prompt, line editing, history, completion by the server, colour, paging."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from momentum_trio.cli.console_link import Endpoint, Gone, Link, reason
@@ -17,7 +17,11 @@ from momentum_trio.protocol.console.frame import Banner, Form, RemoteProtocolErr
 RULE = "#" * 46
 HINT = "'help' lists the commands, Tab completes, \\pager pages long output, 'quit' ends."
 HISTORY_LINES = 1000
+MODE = 0o600
 HISTORY_FILE = ".ec_console_history"
+BOLD, RED, PLAIN = "\033[1m", "\033[31m", "\033[0m"
+UNSEEN = "\001{}\002"
+"""What readline is told to have no width."""
 
 
 def banner(said: Banner) -> str:
@@ -31,6 +35,11 @@ def visible(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def wants_colours(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal is to have colours: NO_COLOR (no-color.org) says no, and one that is dumb has none."""
+    return not environment.get("NO_COLOR") and environment.get("TERM", "dumb") != "dumb"
+
+
 class Shell:
     """One interactive session; a link the server dropped for idleness is opened again when it is needed.
 
@@ -40,6 +49,7 @@ class Shell:
     def __init__(self, endpoint: Endpoint, link: Link, form: Form, reopen: Callable[[], Link]) -> None:
         self.endpoint, self.link, self.form, self.reopen = endpoint, link, form, reopen
         self.paging = False
+        self.colours = wants_colours(os.environ)
         self._candidates: list[str] = []
 
     def run(self) -> int:
@@ -50,7 +60,7 @@ class Shell:
         try:
             while True:
                 try:
-                    line = input(f"{time.strftime('%H:%M:%S')} {self.endpoint.text}> ").strip()
+                    line = input(self._prompt()).strip()
                     if line == "quit":
                         return 0
                     self._take(line)
@@ -63,6 +73,11 @@ class Shell:
             self._keep_history()
             self.link.close()
 
+    def _prompt(self) -> str:
+        """Where we are (spec/console.md section 1)."""
+        text = f"{time.strftime('%H:%M:%S')} {self.endpoint.text}> "
+        return UNSEEN.format(BOLD) + text + UNSEEN.format(PLAIN) if self.colours else text
+
     def _take(self, line: str) -> None:
         if line == "\\pager":
             self.paging = not self.paging
@@ -72,10 +87,11 @@ class Shell:
 
     def _ask(self, line: str) -> None:
         parts: list[str] = []
-        confidential = False
+        confidential = failed = False
         try:
             self._ensure_link()
-            confidential = self.link.command(line, self.form, parts.append).confidential
+            ended = self.link.command(line, self.form, parts.append)
+            confidential, failed = ended.confidential, ended.status != "ok"
         except Gone as farewell:
             print(f"The server closed the connection: {farewell}")
         except (OSError, RemoteProtocolError, ValueError) as error:
@@ -86,7 +102,7 @@ class Shell:
             raise
         if not confidential:
             readline.add_history(line)
-        self._show(visible("".join(parts)))
+        self._show(visible("".join(parts)), failed=failed)
 
     def _ensure_link(self) -> None:
         if not self.link.alive():
@@ -94,9 +110,11 @@ class Shell:
             self.link = self.reopen()
             print("(connected again)")
 
-    def _show(self, text: str) -> None:
+    def _show(self, text: str, *, failed: bool) -> None:
         if self.paging and text.count("\n") >= shutil.get_terminal_size().lines:
             subprocess.run(shlex.split(os.environ.get("PAGER") or "more"), input=text, text=True, check=False)
+        elif failed and self.colours:
+            print(f"{RED}{text}{PLAIN}", end="")
         else:
             print(text, end="")
 
@@ -132,7 +150,9 @@ class Shell:
         """Write the history for its owner alone; lines the server called confidential are not in it."""
         readline.set_history_length(HISTORY_LINES)
         try:
-            os.close(os.open(_history(), os.O_CREAT | os.O_WRONLY, 0o600))
+            made = os.open(_history(), os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, MODE)
+            os.fchmod(made, MODE)  # an older one may be open to others
+            os.close(made)
             readline.write_history_file(_history())
         except OSError:
             pass  # no home, no history

@@ -14,6 +14,7 @@ from momentum_trio.config.tree import ConfigTree
 
 if TYPE_CHECKING:
     from momentum_trio.console.command import Answer
+    from momentum_trio.console.instruments import Instruments
 
 
 CONFIRM_SECONDS_MAX = 86_400
@@ -98,6 +99,11 @@ class Administration(Protocol):
     @property
     def version(self) -> str:
         """``0.1.0``."""
+        ...
+
+    @property
+    def instruments(self) -> Instruments:
+        """What the node can read off itself."""
         ...
 
     @property

@@ -16,6 +16,7 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.address_metrics import AddressMetrics
+from momentum_trio.delivery.cache_counts import CacheCounts, CacheReport
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.destination import Destination, Lookup
 from momentum_trio.delivery.exchanges import Host, in_order
@@ -28,6 +29,7 @@ from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.resolver import Counts, Resolver, ResolverTerms
 from momentum_trio.delivery.target import Target, target_of
 from momentum_trio.delivery.tls import TlsDemand
+from momentum_trio.delivery.tls_contexts import ClientContexts
 from momentum_trio.delivery.tls_policies import TlsPolicies
 from momentum_trio.machine import Machine
 from momentum_trio.net.netblock import parse_address
@@ -83,6 +85,7 @@ class Hosts:
         self._policies = TlsPolicies(machine)
         self._resolver: Resolver | None = None
         self._counts = Counts()  # of all resolvers, one after the other
+        self._cache_counts = CacheCounts()
 
     async def find(self, feed: Feed, port: int) -> Found | Deferred | Bounced:
         """Where mail of *feed* can be handed over, at *port* unless the configuration names another.
@@ -157,8 +160,20 @@ class Hosts:
                 for name in (target.domain, *(host.exchange.name for host in hosts)):
                     self._resolver.forget(name)
             self._metrics.forgive({address for host in hosts for address in host.addresses})
+        self._cache_counts.forced += len(gone)
         self._policies.forget(domain)
         return len(gone)
+
+    @property
+    def contexts(self) -> ClientContexts:
+        """The TLS contexts of connections to hosts."""
+        return self._policies.contexts
+
+    def caches(self) -> tuple[CacheReport, ...]:
+        """What is remembered."""
+        hosts = CacheReport("hosts", DESTINATIONS_MAX, len(self._destinations), self._cache_counts)
+        dns = () if self._resolver is None else (self._resolver.report(),)
+        return (*dns, hosts, self.contexts.report())
 
     def uses(self) -> Counter[str]:
         """How many destinations name a host or domain."""
@@ -208,13 +223,19 @@ class Hosts:
     async def _destination(self, target: Target, chain: Chain, resolver: Resolver) -> Destination:
         """What is known of *target*, looked up if that is due."""
         known = self._destinations.get(target)
+        counts = self._cache_counts
         if known is None:
             known = self._destinations[target] = Destination()
             if len(self._destinations) > DESTINATIONS_MAX:
                 self._destinations.popitem(last=False)
+                counts.displaced += 1
         self._destinations.move_to_end(target)
         if known.until <= trio.current_time():
+            counts.misses += 1
             await Lookup(known, target, chain, resolver).look_up()
+            counts.stores += 1
+        else:
+            counts.hits += 1
         return known
 
     # -- where to go

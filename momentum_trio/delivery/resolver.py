@@ -23,6 +23,7 @@ import dns.rdatatype
 import dns.resolver
 import trio
 
+from momentum_trio.delivery.cache_counts import CacheCounts, CacheReport
 from momentum_trio.net.address_list import AddressList
 
 RdataType = dns.rdatatype.RdataType
@@ -93,8 +94,17 @@ class Counts:
     questions: Counter[str] = field(default_factory=Counter)
     answers: int = 0
     bad: int = 0
-    lookups: int = 0
-    hits: int = 0
+    cache: CacheCounts = field(default_factory=CacheCounts)
+
+    @property
+    def hits(self) -> int:
+        """Questions answered from memory."""
+        return self.cache.hits
+
+    @property
+    def lookups(self) -> int:
+        """Times that memory was asked."""
+        return self.cache.hits + self.cache.misses
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +167,27 @@ class Resolver:
     def known(self, name: str, kind: RdataType, max_age: float = TTL_MAX) -> Present | Absent | None:
         """The answer in memory, if it still holds."""
         key = (name.lower().removesuffix("."), kind)
-        self.counts.lookups += 1
         answer, now = self._cache.get(key), trio.current_time()
         if answer is None or answer.until <= now or now - answer.asked_at >= max_age:
+            self.counts.cache.misses += 1
             return None
-        self.counts.hits += 1
+        self.counts.cache.hits += 1
         self._cache.move_to_end(key)
         return answer
 
     def forget(self, name: str | None = None) -> None:
         """Forget all about *name*, or about everything."""
+        before = len(self._cache)
         if name is None:
             self._cache.clear()
         else:
             for kind in KINDS:
                 self._cache.pop((name.lower().removesuffix("."), kind), None)
+        self.counts.cache.forced += before - len(self._cache)
+
+    def report(self) -> CacheReport:
+        """Of the answers in memory."""
+        return CacheReport("dns", CACHED_MAX, len(self._cache), self.counts.cache, self.pending)
 
     def sweep(self, interval: float) -> None:
         """Drop what holds no longer, unless that was done less than *interval* seconds ago."""
@@ -180,6 +196,7 @@ class Resolver:
             self._swept_at = now
             for key in [key for key, answer in self._cache.items() if answer.until <= now]:
                 del self._cache[key]
+                self.counts.cache.expired += 1
 
     def entries(self) -> Sequence[tuple[str, RdataType, float]]:
         """What is in memory, with the seconds it still holds."""
@@ -203,8 +220,10 @@ class Resolver:
     def _remember(self, key: Key, answer: Present | Absent) -> None:
         self._cache[key] = answer
         self._cache.move_to_end(key)
+        self.counts.cache.stores += 1
         if len(self._cache) > CACHED_MAX:
             self._cache.popitem(last=False)
+            self.counts.cache.displaced += 1
 
     async def _question(self, name: str, kind: RdataType) -> Answer:
         self.counts.questions[kind.name] += 1

@@ -12,6 +12,7 @@ import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.cache_counts import CacheReport
 from momentum_trio.delivery.dkim_options import OutboundSigningOptions
 from momentum_trio.delivery.outcome import Deferred
 from momentum_trio.delivery.signing_keys import Keys, Missing
@@ -68,6 +69,10 @@ class Signer:
         self._tree: ConfigTree | None = None
         self._policy = SigningPolicy(generations.current.tree.root)
         self._remembered: dict[tuple[str, bool], _Remembered] = {}  # the oldest first
+
+    def report(self) -> CacheReport:
+        """Of the keys in memory."""
+        return CacheReport("keys", self.policy.keys_max, len(self.keys), self.keys.counts)
 
     @property
     def policy(self) -> SigningPolicy:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.delivery.cache_counts import CacheCounts
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, File, FileFacts, FileKind, Open, Read, Stat
 from momentum_trio.mail.record import Level, Panic
@@ -36,14 +37,16 @@ class Keys:
     """Private keys by the path of their files. A key that was replaced is taken without a restart.
 
     A file that turned bad or went away does not take the place of the key that was in it; the paniclog says so, once.
+    counts: of ``key``; a file that is looked at again is a miss.
     """
 
-    __slots__ = ("_held", "_machine", "_turn")
+    __slots__ = ("_held", "_machine", "_turn", "counts")
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._held: dict[tuple[str, str], _Held] = {}  # by path and algorithm; the one asked for last is the last
         self._turn = trio.Lock()
+        self.counts = CacheCounts()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -61,13 +64,18 @@ class Keys:
         if held is not None:
             self._held[place] = held
         if held is None or trio.current_time() - held.looked_at >= (kept_seconds if held.key else missing_seconds):
+            self.counts.misses += 1
             async with self._turn:
                 known = self._held.get(place)
                 if known is None or known is held:  # nobody has looked meanwhile
                     known = self._held[place] = await self._look(path, algorithm, held)
+                    self.counts.stores += 1
                 held = known
             while len(self._held) > keys_max:
                 del self._held[next(iter(self._held))]
+                self.counts.displaced += 1
+        else:
+            self.counts.hits += 1
         return held.key if held.key is not None else Missing(f"key {path}: {held.fault}")
 
     async def _look(self, path: str, algorithm: str, held: _Held | None) -> _Held:

@@ -13,9 +13,10 @@ from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
+from momentum_trio.delivery.tracing import TracedWire
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import Wire
+from momentum_trio.machine.contract import TlsContext, Wire
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
@@ -42,7 +43,8 @@ class Conversation:
     """A conversation that was begun by connecting *socket*: greet, make transactions, part. The socket is the caller's
     to close.
 
-    ended: why it is over, once it is. tls_failure: where that was TLS. octets_sent: all that the connection took.
+    wire: over the socket, until there is TLS. ended: why it is over, once it is. tls_failure: where that was TLS.
+    octets_sent: all that the connection took.
     Cancellation, of whatever it does: the connection is in the middle of something and good for nothing but to be
     closed; what the kernel still holds is not sent then, if it may end a content.
     """
@@ -57,16 +59,18 @@ class Conversation:
         options: SmtpOptions,
         demand: TlsDemand,
         chain: Chain,
+        wire: Wire,
     ) -> None:
         self._machine, self._socket, self._place, self._client = machine, socket, place, client
         self._demand, self._chain = demand, chain
-        self._wire: Wire = machine.wire(socket)
+        self._wire = wire
         self._patience = patience(options)
         self._deadlines = deadlines
         self._deadline = deadlines.after(math.inf)  # of what is underway
         self._content: OutgoingContent | None = None
         self._verdicts: tuple[Verdict, ...] = ()
         self._torn = False  # the connection takes no more octets
+        self._tls_context: TlsContext | None = None
         self.ended: Ended | None = None
         self.tls_failure: TlsFailure | None = None
         self.octets_sent = 0
@@ -75,6 +79,16 @@ class Conversation:
     def extensions(self) -> Extensions:
         """What the server offers."""
         return self._client.extensions
+
+    @property
+    def stage(self) -> Stage:
+        """Where it stands."""
+        return self._client.stage
+
+    @property
+    def tls_context(self) -> TlsContext | None:
+        """Of the TLS it has, if it has any."""
+        return self._tls_context
 
     async def greet(self) -> bool:
         """Hear the greeting and say what comes before mail; whether the server may have some. If not, see *ended*."""
@@ -162,7 +176,8 @@ class Conversation:
             self.tls_failure = made
             client.abandon(Reply.of(made.reason))
         else:
-            self._wire = TlsWire(made)
+            wire, self._tls_context = TlsWire(made), made.context
+            self._wire = self._wire.above(wire) if isinstance(self._wire, TracedWire) else wire
             client.secured()
 
     async def _send_content(self) -> None:

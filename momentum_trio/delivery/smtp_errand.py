@@ -16,6 +16,7 @@ import trio
 from momentum_trio.delivery.custody import Contents, unreadable
 from momentum_trio.delivery.hosts import Found, Hosts
 from momentum_trio.delivery.method import Attempt, Feed, Parcel
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.signing import Signer
@@ -25,8 +26,10 @@ from momentum_trio.delivery.smtp_options import ANY_ADDRESS, AS_IT_IS, NO_AUTH, 
 from momentum_trio.delivery.smtp_parcel import failure_of, needs_conversion, outcome_of, transaction_of
 from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
+from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_credentials import Credentials
@@ -41,13 +44,18 @@ TIMED_OUT = "450 4.4.1 [internal] Connection Timed Out"
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What the carriers of one node share. deadlines: strike while somebody runs them."""
+    """What the carriers of one node share.
+
+    deadlines: strike while somebody runs them. outbound: their connections. tracers: who listens to conversations.
+    """
 
     machine: Machine
     contents: Contents
     hosts: Hosts
     signer: Signer | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
+    outbound: OutboundConnections = field(default_factory=OutboundConnections)
+    tracers: Tracers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +162,10 @@ class Errand:
     async def _serve_over_one(self, place: Place, demand: TlsDemand, clear: bool) -> Left | None:
         began = trio.current_time()
         try:
-            with trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket:
+            with (
+                trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket,
+                self._outfit.outbound.connection(socket, self._feed, place) as seen,
+            ):
                 if not await self._connect(socket, place):
                     return self._failed(place, Deferred(TIMED_OUT, peer_address=place.address_text))
                 connected = trio.current_time() - began
@@ -168,7 +179,9 @@ class Errand:
                     self._options,
                     demand,
                     self._feed.chain,
+                    self._wire(socket, place),
                 )
+                seen.talk = conversation
                 if not await conversation.greet():
                     return self._not_greeted(place, conversation)
                 self._outfit.hosts.worked(place, self._feed.binding, connected)
@@ -176,6 +189,10 @@ class Errand:
         except OSError as error:
             reason = f"{NO_CONNECTION}: {error.strerror or error}"
             return self._failed(place, Deferred(reason, peer_address=place.address_text))
+
+    def _wire(self, socket: trio.socket.SocketType, place: Place) -> Wire:
+        wire, tracers = self._outfit.machine.wire(socket), self._outfit.tracers
+        return wire if tracers is None else tracers.wire(wire, self._feed, socket.fileno(), place)
 
     async def _connect(self, socket: trio.socket.SocketType, place: Place) -> bool:
         """Whether it was in time. Raises OSError."""

@@ -28,11 +28,11 @@ Shut = Mapping[str, str]
 
 
 class TlsPolicies:
-    """Those that one node knows, and the contexts of its connections."""
+    """Those that one node knows. contexts: of its connections."""
 
     def __init__(self, machine: Machine) -> None:
-        self._contexts = ClientContexts(machine)
-        self._sts = StsPolicies(self._contexts)
+        self.contexts = ClientContexts(machine)
+        self._sts = StsPolicies(self.contexts)
 
     async def demand(
         self,
@@ -46,7 +46,7 @@ class TlsPolicies:
         """What is asked of connections to *places*, and the hosts among them that are not to be gone to, with why."""
         options = OutboundTlsOptions.resolve(chain)
         if options.tls == NO or not target.is_published:
-            return TlsDemand(options, target.domain, self._contexts), {}
+            return TlsDemand(options, target.domain, self.contexts), {}
         tlsa: dict[str, tuple[Tlsa, ...]] = {}
         shut: dict[str, str] = {}
         if options.dane and destination.authenticated:
@@ -57,7 +57,7 @@ class TlsPolicies:
             for place in places:
                 if place.host not in tlsa and not policy.permits(place.host):
                     shut.setdefault(place.host, NOT_PERMITTED)
-        return TlsDemand(options, target.domain, self._contexts, enforced, tlsa), shut
+        return TlsDemand(options, target.domain, self.contexts, enforced, tlsa), shut
 
     def forget(self, domain: str | None) -> None:
         """Forget the MTA-STS policy of *domain*, or all."""

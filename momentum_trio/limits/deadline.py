@@ -79,9 +79,10 @@ class Deadline:
     beyond the tolerance. What they amount to (a command, a conversation's end) is for the caller to judge.
 
     tolerance_seconds: silence tolerated now; a change of phase may change it with ``touch``.
+    touched_at: trio's time at which the peer last got somewhere.
     """
 
-    __slots__ = ("_deadlines", "_due", "_left", "_scope", "_second", "tolerance_seconds")
+    __slots__ = ("_deadlines", "_due", "_left", "_scope", "_second", "tolerance_seconds", "touched_at")
 
     def __init__(self, deadlines: Deadlines, tolerance_seconds: float) -> None:
         self.tolerance_seconds = tolerance_seconds
@@ -90,6 +91,7 @@ class Deadline:
         self._left = 0.0  # when it was parked
         self._second = math.inf  # in which it is looked at next; infinity: in none
         self._scope = trio.CancelScope()
+        self.touched_at = trio.current_time()
 
     def __enter__(self) -> Self:
         self._scope.__enter__()
@@ -106,7 +108,8 @@ class Deadline:
         """The peer has got somewhere (or a phase begins in which *tolerance_seconds* of silence are right)."""
         if tolerance_seconds is not None:
             self.tolerance_seconds = tolerance_seconds
-        self._move(trio.current_time() + self.tolerance_seconds)
+        self.touched_at = now = trio.current_time()
+        self._move(now + self.tolerance_seconds)
 
     def credit(self, octets: int) -> None:
         """The peer sent *octets*, whatever they are good for."""

@@ -66,6 +66,7 @@ class Listening:
 
     owns_path: whether a Unix path goes when the socket closes; not that of somebody who handed the socket over.
     predecessor: another name of the socket of ours that had the Unix path, until it is certain that this one stays.
+    is_shared: somebody else holds it open: what waits in its queue when we close it is for our successor.
     """
 
     endpoint: Endpoint
@@ -73,6 +74,7 @@ class Listening:
     bound: Endpoint
     owns_path: bool = True
     predecessor: str = ""
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,11 @@ async def open_listening(machine: Machine, endpoint: Endpoint, terms: SocketTerm
 
 
 def adopt_listening(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
-    """Take over a *socket* that listens at *endpoint* already (systemd, a parent that hands over)."""
+    """Take over a *socket* that listens at *endpoint* (systemd, a parent that hands over), or is only bound there."""
+    is_shared = bool(socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_ACCEPTCONN))
     socket.listen(terms.backlog)
     _tune(socket, endpoint, terms)
-    return Listening(endpoint, socket, endpoint, owns_path=False)
+    return Listening(endpoint, socket, endpoint, owns_path=False, is_shared=is_shared)
 
 
 def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
@@ -262,9 +265,9 @@ def hold_off(machine: Machine, listening: Listening) -> bool:
     """Let no newcomer reach a socket about to be closed, so that ``next_in_queue`` finds an end; whether that is so.
 
     A queued connection on a closed TCP listener would get a reset. Without a gate in the machine the queue would have
-    no end, and the resets are the lesser evil. Measured: DESIGN.md, walk 3.
+    no end, and the resets are the lesser evil. Measured: DESIGN.md, walk 3. A shared socket would stay shut.
     """
-    if machine.gate is None or listening.endpoint.family is Family.UNIX:
+    if machine.gate is None or listening.is_shared or listening.endpoint.family is Family.UNIX:
         return False
     return machine.gate.shut(listening.socket)
 

@@ -13,7 +13,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
-from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services, TakesNotes
+from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services, TakesNotes
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
@@ -57,7 +57,7 @@ async def converse(connection: Connection, services: Services) -> None:
         if session.deadline.fired:
             await session.farewell()
     finally:
-        connection.on_drain = None
+        connection.on_drain = connection.doing = None
         if session.notes is not None and services.recorder is not None:
             services.recorder.end(connection, session.notes)
         await session.reception.abandon()
@@ -118,6 +118,7 @@ class Session:
         terms = self._terms(rules)
         self.notes = None if recorder is None else recorder.begin(connection, chain)  # where it is recorded
         self._server = Server(terms) if self.notes is None else WitnessedServer(terms, self.notes)
+        connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
         self._stale = False  # what the client was told no longer holds
@@ -305,6 +306,11 @@ class Session:
         """The node drains: a session at rest between mail transactions ends now, others at the end of theirs."""
         if self._resting and not self._server.in_transaction:
             self.deadline.expire()
+
+    def _doing(self) -> Doing:
+        """For ``show inbound``. Who neither rests nor sends while another task looks has work done for him."""
+        server, waits = self._server, self._resting or self._torn
+        return Doing(server.phase.words, self.deadline.touched_at, not (waits or server.closed))
 
     @property
     def _silence_seconds(self) -> float:

@@ -61,6 +61,15 @@ class Counters:
     octets_sent: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a conversation is about. phase: in the manual's words; since: trio's time. floating: a worker has it."""
+
+    phase: str
+    since: float
+    floating: bool
+
+
 @dataclass(slots=True, eq=False)
 class Connection:
     """One accepted connection. Whoever converses adds to *counters* and sets *why*; closing the socket is not his.
@@ -69,6 +78,7 @@ class Connection:
     peer. peer: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``, or empty for a Unix peer. local: the same of our end, or the
     path. peer_uid: of a Unix peer. draining: set when the node drains: finish the transaction, then 421 and close.
     on_drain: set by the conversation if it wants to be told: called once, synchronously, after *draining* was set.
+    doing: set by the conversation if it can say what it is about. began_at: trio's time.
     octets_received, octets_sent: of this connection; accept.py adds them to *counters* when it ends (so a conversation
         counts here and only here). why: for SessionEnded (``quit``, ``closed``, ``idle``, ``drain``, ``fault``).
     """
@@ -89,6 +99,8 @@ class Connection:
     octets_received: int = 0
     octets_sent: int = 0
     on_drain: Callable[[], None] | None = None
+    doing: Callable[[], Doing] | None = None
+    began_at: float = field(default_factory=trio.current_time)
 
 
 @dataclass(slots=True)

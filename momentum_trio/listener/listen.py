@@ -7,7 +7,7 @@ A fault in a conversation ends that conversation; a fault in accepting reopens t
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import trio
@@ -83,6 +83,11 @@ class Listen:
     def accepts(self) -> bool:
         """Whether its socket is (to be) open."""
         return not self._closing
+
+    @property
+    def connections(self) -> Iterator[Connection]:
+        """Those that are open; not to be kept over an await."""
+        return iter(self._connections)
 
     @property
     def octets_received(self) -> int:

@@ -6,7 +6,7 @@ Production code gets a ``Machine`` at the top and hands its parts down; ``os_mac
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -18,6 +18,7 @@ from momentum_trio.machine.contract import (
     Entropy,
     Gate,
     Nameservers,
+    PoolFacts,
     Process,
     Spawn,
     Tls,
@@ -29,11 +30,16 @@ from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
 
 
+def no_pools() -> Sequence[PoolFacts]:
+    """This machine has no worker threads."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """One host's world. A part that is None is one this machine cannot do (yet); who needs it says so and refuses.
 
-    wire: how octets go over a connected socket.
+    wire: how octets go over a connected socket. pools: facts about its worker threads.
     """
 
     clock: Clock
@@ -49,3 +55,4 @@ class Machine:
     addresses: Addresses | None = None
     gate: Gate | None = None
     wire: Callable[[trio.socket.SocketType], Wire] = socket_itself
+    pools: Callable[[], Sequence[PoolFacts]] = no_pools

@@ -10,10 +10,12 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import trio
 
+from momentum_trio.machine.contract import PoolFacts
 from momentum_trio.machine.disk import (
     READ_OCTETS_MAX,
     Append,
@@ -42,6 +44,7 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
+from momentum_trio.machine.os_pool import OsPool
 
 JOBS_MAX = 16  # worker threads busy with this disk at once
 CHUNKS_MAX = os.sysconf("SC_IOV_MAX")  # buffers one pwritev takes
@@ -60,11 +63,15 @@ class OsDisk:
 
     def __init__(self, jobs_max: int = JOBS_MAX) -> None:
         self._descriptors: dict[File, int] = {}
-        self._limiter = trio.CapacityLimiter(jobs_max)
+        self._pool = OsPool("IO", jobs_max)
 
     async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
         """See ``machine.disk.Disk.perform``."""
-        return await trio.to_thread.run_sync(self._carry_out, steps, limiter=self._limiter)
+        return await self._pool.run(partial(self._carry_out, steps))
+
+    def facts(self) -> PoolFacts:
+        """Of its workers."""
+        return self._pool.facts()
 
     async def aclose(self) -> None:
         """Close every file still open, shielded. Nothing is synced."""

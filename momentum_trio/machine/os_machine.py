@@ -23,11 +23,12 @@ def os_machine(roles: Roles | None = None) -> Machine:
 
     roles: what children it may spawn.
     """
+    disk, work = OsDisk(), OsWork()
     return Machine(
         clock=OsClock(),
-        disk=OsDisk(),
+        disk=disk,
         entropy=OsEntropy(),
-        work=OsWork(),
+        work=work,
         process=OsProcess(),
         events=Events(),
         adopted=OsAdopted(),
@@ -36,4 +37,5 @@ def os_machine(roles: Roles | None = None) -> Machine:
         spawn=OsSpawn(roles or {}),
         gate=OsGate(),
         wire=OsWire,
+        pools=lambda: (work.facts(), disk.facts()),
     )

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import trio
 
-from momentum_trio.machine.contract import Identity
+from momentum_trio.machine import os_facts
+from momentum_trio.machine.contract import Identity, MemoryFacts, SystemFacts
 from momentum_trio.machine.os_capability import held, hold, kept_over_change_of_user
 from momentum_trio.net.capability import Capabilities, names
 
@@ -124,6 +125,14 @@ class OsProcess:
     def monotonic_microseconds(self) -> int:
         """CLOCK_MONOTONIC."""
         return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+    def system(self) -> SystemFacts:
+        """What this host is."""
+        return os_facts.system()
+
+    def memory(self) -> MemoryFacts:
+        """What this process uses."""
+        return os_facts.memory()
 
     def notify(self, state: str) -> None:
         """One datagram to NOTIFY_SOCKET, a path or an abstract name. Who does not take it at once misses it."""

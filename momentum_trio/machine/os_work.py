@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import trio
+from momentum_trio.machine.contract import PoolFacts
+from momentum_trio.machine.os_pool import OsPool
 
 T = TypeVar("T")
 
@@ -15,14 +16,18 @@ WORKERS_MAX = 4
 class OsWork:
     """``machine.contract.Work``."""
 
-    __slots__ = ("_limiter",)
+    __slots__ = ("_pool",)
 
     def __init__(self, workers_max: int = WORKERS_MAX) -> None:
-        self._limiter = trio.CapacityLimiter(workers_max)
+        self._pool = OsPool("CPU", workers_max)
 
     async def run(self, function: Callable[[], T]) -> T:
         """Run *function* in a worker thread.
 
         Cancellation: while waiting for a worker, at once; later it waits for *function* to end.
         """
-        return await trio.to_thread.run_sync(function, limiter=self._limiter)
+        return await self._pool.run(function)
+
+    def facts(self) -> PoolFacts:
+        """Of its workers."""
+        return self._pool.facts()

@@ -23,6 +23,7 @@ from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.config_files import Folders, confined, write_files
 from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
 from momentum_trio.node.confirmation import Confirmation
+from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.reconcile import Place
@@ -51,12 +52,14 @@ class NodeAdministration:
         supervisor: Supervisor,
         link: ControlEnd,
         logs: Logs,
+        instruments: NodeInstruments,
     ) -> None:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
         self._read = generations.current.tree  # what the files say
         self._folders = Folders.of(config_path, NodeOptions.resolve(self.tree.chain_global()).config_directories)
+        self.instruments = instruments
         self._changing = trio.Lock()
         self._confirmation = Confirmation()
         self._began = self._reset = trio.current_time()

@@ -10,10 +10,13 @@ import trio
 
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
 from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_errand import Outfit
+from momentum_trio.delivery.trace_options import TraceOptions
+from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
@@ -23,8 +26,10 @@ from momentum_trio.mail.record import Received, Record, Rejected
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
+from momentum_trio.node.trace_desk import TraceDesk
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
 
@@ -46,7 +51,9 @@ class MailPlane:
         place = SpoolOptions.resolve(generation.tree.chain_global()).base
         self.signer = Signer(machine, self.generations)
         self.deadlines = Deadlines()
-        outfit = Outfit(machine, spool, self.hosts, self.signer, self.deadlines)
+        self.outbound = OutboundConnections()
+        self.tracers = Tracers(machine, TraceOptions.resolve(generation.tree.chain_global()))
+        outfit = Outfit(machine, spool, self.hosts, self.signer, self.deadlines, self.outbound, self.tracers)
         self.queue = Queue(
             machine,
             spool,
@@ -66,6 +73,8 @@ class MailPlane:
         """Answer the control plane until it is gone."""
         async with trio.open_nursery() as errands:
             dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
+            outbound = OutboundDesk(self.outbound, self.hosts, self.signer)
+            trace = TraceDesk(self.tracers)
             while True:
                 try:
                     number, asked = await link.receive()
@@ -82,8 +91,11 @@ class MailPlane:
                         self._since = self._all()
                     case Ask(command) if dns.knows(command):
                         await link.answer(number, dns.answer(asked))
-                    case Ask():
-                        errands.start_soon(_say, link, number, queue, asked)
+                    case Ask(command) if outbound.knows(command):
+                        await link.answer(number, outbound.answer(asked))
+                    case Ask(command):
+                        desk = trace if trace.knows(command) else queue
+                        errands.start_soon(_say, link, number, desk, asked)
             errands.cancel_scope.cancel()
 
     def _queue_desk(self, errands: trio.Nursery) -> QueueDesk:
@@ -129,7 +141,7 @@ class MailPlane:
         )
 
 
-async def _say(link: MailEnd, number: int, desk: QueueDesk, asked: Ask) -> None:
+async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk, asked: Ask) -> None:
     await link.answer(number, await desk.answer(asked))
 
 
@@ -161,6 +173,7 @@ async def open_mail_plane(
         try:
             async with trio.open_nursery() as delivery:
                 delivery.start_soon(plane.deadlines.run)
+                delivery.start_soon(plane.tracers.run)
                 delivery.start_soon(plane.recorder.run)
                 await delivery.start(plane.queue.run)
                 delivery.start_soon(plane.answer, link)

@@ -24,11 +24,13 @@ from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
+from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
 from momentum_trio.node.privilege import about_privileges, close_all, first_sockets, whom_to_become
+from momentum_trio.node.recent_panics import RecentPanics
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.service_notice import give_signs_of_life, ready
 from momentum_trio.node.signals import obey_end, obey_reload, obey_reopen, tell_stopping
@@ -167,6 +169,7 @@ async def _run_planes(
     everything: trio.CancelScope,
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
+    machine.events.subscribe((panics := RecentPanics()).take)
     options = NodeOptions.resolve(generations.current.tree.chain_global())
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
@@ -183,7 +186,10 @@ async def _run_planes(
             Plane.MAIL: House(mail.services, mail.generations, ceilings, mail.spool.next_id, draining),
         }
         supervisor = Supervisor(machine, LISTENERS, houses, sockets)
-        administration = NodeAdministration(machine, config_path, LISTENERS, generations, supervisor, control_end, logs)
+        instruments = NodeInstruments(machine, LISTENERS, supervisor, panics)
+        administration = NodeAdministration(
+            machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments
+        )
         control.administration = administration
         control.console = Dispatch(COMMANDS, administration)
         background.start_soon(obey_end, machine, administration, everything)

@@ -23,6 +23,7 @@ from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
+from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
@@ -74,6 +75,7 @@ GROUPS: tuple[type[Options], ...] = (
     SpoolOptions,
     StaticRouteOptions,
     SuspensionOptions,
+    TraceOptions,
     TranscodeOptions,
 )
 

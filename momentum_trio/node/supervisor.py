@@ -6,7 +6,7 @@ fail: the new sockets accept, tuned ones are tuned, and those no longer wanted a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -22,7 +22,7 @@ from momentum_trio.listener.accept import (
     open_listening,
     probe,
 )
-from momentum_trio.listener.kind import Counters, ListenerKind, Plane
+from momentum_trio.listener.kind import Connection, Counters, ListenerKind, Plane
 from momentum_trio.listener.listen import House, Listen
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
@@ -186,6 +186,13 @@ class Supervisor:
             received += listen.octets_received
             sent += listen.octets_sent
         return Counters(counters.sessions, counters.sessions_total, received, sent)
+
+    def connections(self) -> Iterator[tuple[ListenerKind, Connection]]:
+        """All that are open, with what they are connections of; not to be kept over an await."""
+        for place in {**self._open, **self._ending}:
+            for listen in self._listens(place):
+                for connection in listen.connections:
+                    yield listen.kind, connection
 
     def _listens(self, place: Place) -> list[Listen]:
         current = self._open.get(place)

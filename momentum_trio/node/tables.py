@@ -9,12 +9,14 @@ from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
+from momentum_trio.node.commands import cache, counter, show, threads, tls, trace
 from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, SET, SHOW, SHOWRECURSE, UNSET
 from momentum_trio.node.commands.config_files import RELOAD, WRITE_CONFIG, WRITEBACK
 from momentum_trio.node.commands.config_locate import LOCATE
 from momentum_trio.node.commands.config_transaction import BEGIN, COMMIT, CONFIRM, REPLAY, ROLLBACK
+from momentum_trio.node.commands.count import COUNT
 from momentum_trio.node.commands.counts import (
     ACTIVE,
     BINDING_ACTIVE,
@@ -32,7 +34,10 @@ from momentum_trio.node.commands.flush import BINDING_FLUSH, FLUSH
 from momentum_trio.node.commands.help import HELP
 from momentum_trio.node.commands.listeners import LISTENERS as LISTENERS_COMMAND
 from momentum_trio.node.commands.mailq import MAILQ
+from momentum_trio.node.commands.memory import MEMORY, XML_MEMORY
 from momentum_trio.node.commands.message import DETAILS, FAIL_ONE, RETRY, SPOOL_IN
+from momentum_trio.node.commands.module_list import MODULE_LIST
+from momentum_trio.node.commands.paniclog import PANICLOG
 from momentum_trio.node.commands.pid import PID
 from momentum_trio.node.commands.quit import QUIT
 from momentum_trio.node.commands.reopen_logs import REOPEN_LOGS
@@ -41,6 +46,7 @@ from momentum_trio.node.commands.showqueue import SHOWQUEUE
 from momentum_trio.node.commands.shutdown import SHUTDOWN
 from momentum_trio.node.commands.spool import IMPORT, IMPORT_POLL
 from momentum_trio.node.commands.summary import SUMMARY
+from momentum_trio.node.commands.sysinfo import SYSINFO
 from momentum_trio.node.commands.version import VERSION
 
 LISTENERS = (control.KIND, eccluster.KIND, ecstream.KIND, esmtp.KIND, http.KIND, msgcserver.KIND)
@@ -55,8 +61,17 @@ COMMANDS = (
     BINDING_FAIL,
     BINDING_FLUSH,
     BINDING_SUMMARY,
+    cache.LIST,
+    cache.STAT,
+    cache.STATS,
     COMMIT,
     CONFIRM,
+    COUNT,
+    counter.ADD,
+    counter.INCREMENT,
+    counter.LIST,
+    counter.RESET,
+    counter.UNLINK,
     DELAYED,
     DETAILS,
     DIG,
@@ -76,6 +91,9 @@ COMMANDS = (
     LOCATE,
     LOOKUP,
     MAILQ,
+    MEMORY,
+    MODULE_LIST,
+    PANICLOG,
     PID,
     QUIT,
     REBIND,
@@ -89,6 +107,8 @@ COMMANDS = (
     ROLLBACK,
     SET,
     SHOW,
+    show.INBOUND,
+    show.OUTBOUND,
     SHOWQUEUE,
     SHOWRECURSE,
     SHUTDOWN,
@@ -96,10 +116,20 @@ COMMANDS = (
     STATS,
     SUBMIT,
     SUMMARY,
+    SYSINFO,
+    threads.CPU_QUEUE,
+    threads.IO_QUEUE,
+    threads.STATS,
+    tls.FLUSH,
+    tls.SHOW,
+    trace.ADD,
+    trace.LIST,
+    trace.REMOVE,
     UNSET,
     VERSION,
     WRITEBACK,
     WRITE_CONFIG,
+    XML_MEMORY,
 )
 
 

@@ -19,16 +19,19 @@ from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.command import Answer, failure
+from momentum_trio.console.counters import OperatorCounters
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
+from momentum_trio.console.instruments import InboundConnection
 from momentum_trio.listener import control
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.machine.os_entropy import OsEntropy
 from momentum_trio.machine.os_tls import OsTls
-from momentum_trio.mail.record import Record
+from momentum_trio.mail.record import Panic, Record
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.link import Ask, Said
 from momentum_trio.node.schema import DECLARED
@@ -100,6 +103,32 @@ COUNTS = Summary(
 
 
 @dataclass
+class PlainInstruments:
+    """What a test says it reads."""
+
+    services: Sequence[str] = ("Control", "ECCluster", "ECStream", "SMTP")
+    connections: Sequence[InboundConnection] = ()
+    said: Sequence[Panic] = ()
+    workers: Sequence[PoolFacts] = ()
+    counters: OperatorCounters = field(default_factory=lambda: OperatorCounters(lambda: NOW))
+
+    def inbound(self) -> Sequence[InboundConnection]:
+        return self.connections
+
+    def panics(self) -> Sequence[Panic]:
+        return self.said
+
+    def pools(self) -> Sequence[PoolFacts]:
+        return self.workers
+
+    async def system(self) -> SystemFacts:
+        return SystemFacts("Debian GNU/Linux 12", "Linux mx1 6.1.0 #1 SMP x86_64", "CPython 3.11.7", 64)
+
+    async def memory(self) -> MemoryFacts:
+        return MemoryFacts(8658726, 9000000, 115417088, 521600000, 123456, (110, 10, 1), 4711, 9)
+
+
+@dataclass
 class PlainAdministration:
     """A node without sockets: changes act on its tree, and what was done is written down."""
 
@@ -114,6 +143,7 @@ class PlainAdministration:
     shutting_down: bool = False
     logs_failing: Sequence[str] = ()
     version: str = "0.1.0"
+    instruments: PlainInstruments = field(default_factory=PlainInstruments)
     hostname: str = "mx1.example.com"
     pid: int = 4711
 

@@ -114,8 +114,8 @@ def test_completions_fit_where_they_are_to_stand(line: str, end: int) -> None:
     [
         ("", 0, tuple(sorted({command.words[0] for command in COMMANDS}))),
         ("dns_cache s", 10, ("stats", "submit")),
-        ("s", 0, ("showqueue", "shutdown", "spool", "spool_in", "summary")),
-        ("json s", 5, ("showqueue", "shutdown", "spool", "spool_in", "summary")),
+        ("s", 0, ("show", "showqueue", "shutdown", "spool", "spool_in", "summary", "sysinfo")),
+        ("json s", 5, ("show", "showqueue", "shutdown", "spool", "spool_in", "summary", "sysinfo")),
         ("config s", 7, ("set", "show", "showrecurse")),
         ("config set", 7, ("set",)),
         ("help config u", 12, ("unset",)),

@@ -227,19 +227,25 @@ PROMPT = r"[0-2]\d:[0-5]\d:[0-5]\d {}> "
 
 
 @asynccontextmanager
-async def terminal(host: Host, tmp_path: Path, *arguments: str, user: str = "") -> AsyncIterator[Terminal]:
+async def terminal(
+    host: Host, tmp_path: Path, *arguments: str, user: str = "", **variables: str
+) -> AsyncIterator[Terminal]:
     master, slave = pty.openpty()
-    environment = os.environ | {
-        "EC_CONSOLE_HISTORY": str(tmp_path / "history"),
-        "INPUTRC": "/dev/null",
-        "TERM": "dumb",
-        "PAGER": "sed s/^/paged:/",
-        "COLUMNS": "400",
-        "LINES": "5",
-    }
+    environment = (
+        os.environ
+        | {
+            "EC_CONSOLE_HISTORY": str(tmp_path / "history"),
+            "INPUTRC": "/dev/null",
+            "TERM": "dumb",
+            "PAGER": "sed s/^/paged:/",
+            "COLUMNS": "400",
+            "LINES": "5",
+        }
+        | variables
+    )
     try:
         process = await trio.lowlevel.open_process(
-            [*TOOL, *arguments, f"{user}@{host.endpoint}" if user else host.endpoint],
+            [*TOOL, *arguments, variables.get("ENDPOINT", f"{user}@{host.endpoint}" if user else host.endpoint)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -315,3 +321,62 @@ async def test_control_characters_do_not_reach_the_terminal(tmp_path: Path) -> N
             shown = await screen.until(prompt)
             assert "\x1b]0;" not in shown
             assert "owned" in shown
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],
+)
+async def test_colours_where_the_terminal_has_them(
+    variables: dict[str, str], tmp_path: Path, *, is_coloured: bool
+) -> None:
+    async with console_host(tmp_path / "control") as host:
+        prompt = PROMPT.format(re.escape(host.endpoint))
+        async with terminal(host, tmp_path, **variables) as screen:
+            assert ("\x1b[1m" in await screen.until(prompt)) is is_coloured
+            screen.type("nonsense\n")
+            shown = await screen.until(prompt)
+            assert ("\x1b[31mUnknown command 'nonsense'. Try 'help'.\r\n\x1b[0m" in shown) is is_coloured
+            screen.type("pid\n")
+            assert "\x1b[31m" not in await screen.until(prompt)
+            screen.type("quit\n")
+            assert await screen.end() == 0
+
+
+async def test_a_history_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text("pid\n")
+    (tmp_path / "history").chmod(0o644)
+    async with console_host(tmp_path / "control") as host:
+        prompt = PROMPT.format(re.escape(host.endpoint))
+        async with terminal(host, tmp_path) as screen:
+            await screen.until(prompt)
+            screen.type("\x1b[A\n")  # the line before this one
+            assert "\r\n4711\r\n" in await screen.until(prompt)
+            screen.type("version\nquit\n")
+            assert await screen.end() == 0
+    assert (tmp_path / "history").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "history").read_text().split() == ["pid", "pid", "version"]
+
+
+@pytest.mark.parametrize("place", ["localhost:{}", "ann@127.0.0.1:{}", ":{}"])
+async def test_the_prompt_has_the_place_as_it_was_given(place: str, tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control", tcp=True) as host:
+        endpoint = place.format(host.endpoint.rpartition(":")[2])
+        async with terminal(host, tmp_path, ENDPOINT=endpoint) as screen:
+            await screen.until(PROMPT.format(re.escape(endpoint)))
+            screen.type("pid\n")
+            assert "\r\n4711\r\n" in await screen.until(re.escape(endpoint))
+
+
+async def test_paging_is_switched_off_again(tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control") as host:
+        prompt = PROMPT.format(re.escape(host.endpoint))
+        async with terminal(host, tmp_path) as screen:
+            await screen.until(prompt)
+            for paged in ("on", "off"):
+                screen.type("\\pager\n")
+                assert f"Paging is {paged}." in await screen.until(prompt)
+                screen.type("help\n")
+                assert ("paged:" in await screen.until(prompt)) is (paged == "on")
+                screen.type("pid\n")  # shorter than the terminal: as it is
+                assert "paged:" not in await screen.until(prompt)

@@ -12,6 +12,7 @@ import trio
 from momentum_trio.config.chain import AnsweringScope, Chain
 from momentum_trio.config.value import Position, Setting, Word
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import MemoryFacts, SystemFacts
 from momentum_trio.machine.disk import Disk, Step
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.dsn import Notify
@@ -80,6 +81,12 @@ class Nothing:
         raise AssertionError
 
     def monotonic_microseconds(self) -> int:
+        raise AssertionError
+
+    def system(self) -> SystemFacts:
+        raise AssertionError
+
+    def memory(self) -> MemoryFacts:
         raise AssertionError
 
     def notify(self, state: str) -> None:

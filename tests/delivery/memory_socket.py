@@ -36,6 +36,9 @@ class MemorySocket(trio.socket.SocketType):
     ) -> None:
         self._server.abort(replies.SHUTTING_DOWN)
 
+    def fileno(self) -> int:
+        return 7
+
     def setsockopt(self, *arguments: Any) -> None:
         """Nothing changes."""
 

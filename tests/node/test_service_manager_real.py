@@ -29,6 +29,7 @@ ESMTP_Listener {{ Listen "127.0.0.1:0" {{ }} }}
 Control_Listener {{ Listen "{folder}/control" {{ }} }}
 """
 SECONDS = 20
+START_SECONDS = 60
 
 
 class Service:
@@ -143,3 +144,46 @@ def test_without_a_socket_to_be_had_nothing_happens(address: str, monkeypatch: p
 
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     OsProcess().notify("READY=1")
+
+
+HANDED_OVER = """
+import os, sys
+handed = [int(word) for word in sys.argv[1].split(",")]
+for number, descriptor in enumerate(handed):
+    os.dup2(descriptor, 50 + number)
+for number in range(len(handed)):
+    os.dup2(50 + number, 3 + number)
+names = "smtp:console"
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(handed)), LISTEN_FDNAMES=names)
+os.execv(sys.executable, [sys.executable, "-m", "momentum_trio", *sys.argv[2:]])
+"""
+
+
+def test_sockets_that_were_handed_over_outlive_the_host(tmp_path: Path) -> None:
+    """As the units of docs/examples do it: a port and a control socket by name; a client that is early waits."""
+    console = [sys.executable, "-m", "momentum_trio.cli.ec_console", f"{tmp_path}/control"]
+    with socket.socket() as smtp, socket.socket(socket.AF_UNIX) as control:
+        smtp.bind(("127.0.0.1", 0))
+        control.bind(f"{tmp_path}/control")
+        for each in (smtp, control):
+            each.listen()
+        port = smtp.getsockname()[1]
+        config = tmp_path / "ecelerity.conf"
+        config.write_text(CONFIG.format(folder=tmp_path).replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", port), START_SECONDS) as early:
+                handed = [smtp.fileno(), control.fileno()]
+                words = [",".join(map(str, handed)), "-c", str(config)]
+                with (tmp_path / "said").open("wb") as said:
+                    host = subprocess.Popen(
+                        [sys.executable, "-c", HANDED_OVER, *words], pass_fds=handed, stdout=said, stderr=said
+                    )
+                try:
+                    assert early.recv(100).startswith(b"220 ")
+                    done = subprocess.run([*console, "shutdown"], capture_output=True, timeout=60, check=False)
+                    assert done.stdout == b"Shutting down.\n"
+                    assert host.wait(START_SECONDS) == 0, (tmp_path / "said").read_text()
+                finally:
+                    host.kill()
+                    host.wait()
+            assert (tmp_path / "control").is_socket()

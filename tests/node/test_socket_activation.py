@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from simulated_host import MX, Site  # beside this file; pytest puts its folder on the path
 
@@ -12,10 +13,14 @@ Control_Listener {{ Listen "/run/control" {{ }} }}
 """
 
 
-def test_a_client_that_comes_between_two_lives_is_served() -> None:
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_a_client_that_comes_between_two_lives_is_served(how: str) -> None:
     async def story(site: Site) -> list[str]:
         replies = await site.talk("QUIT")
-        site.life.kill()
+        if how == "killed":
+            site.life.kill()
+        else:
+            await site.life.stop(60)
         async with trio.open_nursery() as nursery:
 
             async def patient() -> None:
