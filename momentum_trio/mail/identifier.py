@@ -17,6 +17,12 @@ INCARNATION_MAX = 99_999
 PACKABLE = re.compile(r"[0-9A-F]{2}/[0-9A-F]{2}-[0-9]{5}-[0-9A-F]{7}[4-9AB]", re.ASCII)
 PACKED_FIRST = 0x400000000000
 
+COUNTER_FIRST = {f"{part:02X}": part << 25 for part in range(0x100)}
+COUNTER_LAST = {f"/{part:02X}": part << 17 for part in range(0x100)}
+"""What the digits of the counter, as they stand, add to the number of an identifier."""
+
+PARTS_MAX = 0x10000  # a Packer keeps: six months of seconds, some lives
+
 
 def identifier(second: int, incarnation: int, count: int) -> str:
     """The identifier number *count* of *second* in the life *incarnation*."""
@@ -40,6 +46,38 @@ def packed(text: str) -> int | None:
         return None
     digits = int(text[19] + text[12:19] + text[:2] + text[3:5], 16) - PACKED_FIRST
     return digits << 17 | int(text[6:11]) or None
+
+
+class Packer:
+    """``packed`` for very many: most share all but their counters with others.
+
+    A number is the sum of what four parts of the text stand for. Those of the counter are in tables; the other two,
+    life with the second's last digits and the rest of the second, are kept once a text with them was packed.
+    """
+
+    __slots__ = ("_early", "_late")
+
+    def __init__(self) -> None:
+        self._early: dict[str, int] = {}
+        self._late: dict[str, int] = {}
+
+    def packed(self, text: str) -> int | None:
+        """As the function."""
+        try:
+            number = COUNTER_FIRST[text[:2]] + COUNTER_LAST[text[2:5]] + self._early[text[5:14]] + self._late[text[14:]]
+        except KeyError:
+            return self._learn(text)
+        return number or None
+
+    def _learn(self, text: str) -> int | None:
+        number = packed(text)
+        if number is not None:
+            if len(self._early) + len(self._late) >= PARTS_MAX:
+                self._early.clear()
+                self._late.clear()
+            early = self._early[text[5:14]] = (int(text[12:14], 16) << 53) + int(text[6:11])
+            self._late[text[14:]] = number - early - COUNTER_FIRST[text[:2]] - COUNTER_LAST[text[2:5]]
+        return number
 
 
 def unpacked(number: int) -> str:
