@@ -188,7 +188,7 @@ async def test_a_move_is_durable_and_outlives_copies() -> None:
     for _ in range(2):
         async with open_spool(World(store.mount()).machine, terms()) as spool:
             owed = list(spool.owed())
-            assert [each[1:4] for each in owed] == [
+            assert [(each.domain, each.binding_group, each.binding) for each in owed] == [
                 ("x.example", "other", "three"),
                 ("hub.example", "other", "two"),
                 ("x.example", "default", "default"),
