@@ -66,7 +66,7 @@ def header_read_slowly(octets: bytes, place: int, at: int) -> FrameHeader | None
     return FrameHeader(Kind(header[4]), envelope, content, check, FRAME_HEADER_OCTETS + envelope + content)
 
 
-@settings(max_examples=30)  # a segment has many places
+@settings(max_examples=30, deadline=None)  # a segment has many places
 @given(segments | spoilt_segments() | st.binary(max_size=60).map(FRAME_MAGIC.__add__))
 def test_a_header_is_what_its_fields_say(octets: bytes) -> None:
     salt = Salt(NUMBER, SALT)
