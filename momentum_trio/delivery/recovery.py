@@ -30,8 +30,9 @@ def lay(rows: Iterable[Owed], holdings: Holdings, route_of: Callable[[Lane], Rou
     now = trio.current_time()
     ahead = clock.now() - now
     lane_of, lay_ready, lay_delayed = holdings.lanes.of, holdings.lay_ready, holdings.lay_delayed
-    for ticket, domain, binding_group, binding, received_at, retry in rows:
-        lane, born = lane_of((binding_group, binding, domain)), received_at - ahead
+    for owed in rows:
+        ticket, retry = owed.ticket, owed.retry
+        lane, born = lane_of((owed.binding_group, owed.binding, owed.domain)), owed.received_at - ahead
         if born > now:
             born = now
         if retry is None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import msgspec
 import trio
 
 from momentum_trio.config.chain import Chain
@@ -227,7 +228,7 @@ class Settlement:
             self._panic(f"batch {hand.batch.batch_id}: no report of its delay: {fault}")
             for each in endings:
                 retry, until = together.postponed[each.hand.ticket]
-                together.postponed[each.hand.ticket] = replace(retry, notices=retry.notices - 1), until
+                together.postponed[each.hand.ticket] = msgspec.structs.replace(retry, notices=retry.notices - 1), until
 
     # Failed
 

@@ -23,20 +23,33 @@ class Arrears:
         self._ledger = ledger
         self._domains: list[str] = []
         self._numbers: dict[str, int] = {}
+        self._known: dict[str, int] = {}
         self._domain = array("I")  # by ticket
         self._tickets = array("I")  # in order
 
     def note(self, tickets: Sequence[int], custody: Custody) -> None:
         """A batch was read. What is concluded later on in the log is not owed."""
-        while len(self._domain) < len(self._ledger.messages):
-            self._domain.frombytes(bytes(GROWTH_ROWS * self._domain.itemsize))
         for ticket, recipient in zip(tickets, custody.messages, strict=True):
-            domain = domain_of(recipient.forward_path).lower()
-            number = self._numbers.get(domain)
+            path = recipient.forward_path
+            number = self._known.get(path[path.rfind("@") :])
             if number is None:
-                number = self._numbers[domain] = len(self._domains)
-                self._domains.append(domain)
-            self._domain[ticket] = number
+                number = self._number(path)
+            try:
+                self._domain[ticket] = number
+            except IndexError:
+                self._domain.frombytes(bytes((ticket + GROWTH_ROWS - len(self._domain)) * self._domain.itemsize))
+                self._domain[ticket] = number
+
+    def _number(self, path: str) -> int:
+        """Of the domain of *path*. What stands from the last ``@`` on tells it, but for a literal, and is kept."""
+        domain = domain_of(path).lower()
+        number = self._numbers.get(domain)
+        if number is None:
+            number = self._numbers[domain] = len(self._domains)
+            self._domains.append(domain)
+        if not path.endswith("]"):
+            self._known[path[path.rfind("@") :]] = number
+        return number
 
     async def settle(self) -> None:
         """The log is read to its end: note who is owed, in its order."""
@@ -52,23 +65,17 @@ class Arrears:
                 if count % STRIDE_BATCHES == 0:
                     await trio.lowlevel.checkpoint()
         self._numbers.clear()
+        self._known.clear()
 
     def owed(self) -> Iterator[Owed]:
         """Each message once, unless it was concluded meanwhile; then nothing is kept of them here."""
+        ledger, messages = self._ledger, self._ledger.messages
+        batch, owing, received_at = messages.batch, messages.owing, ledger.batches.received_at
         for ticket in self._tickets:
-            if self._ledger.holds(ticket) and self._ledger.messages.owing[ticket]:
-                self._ledger.messages.owing[ticket] = 0
-                yield self._owed(ticket)
+            if batch[ticket] == NONE or not owing[ticket]:
+                continue
+            owing[ticket] = 0
+            binding_group, binding, rerouted = ledger.way(ticket)
+            domain = rerouted or self._domains[self._domain[ticket]]
+            yield Owed(ticket, domain, binding_group, binding, received_at[batch[ticket]], ledger.retry(ticket))
         self._domains, self._domain, self._tickets = [], array("I"), array("I")
-
-    def _owed(self, ticket: int) -> Owed:
-        ledger = self._ledger
-        way = ledger.way(ticket)
-        return Owed(
-            ticket,
-            way.routing_domain or self._domains[self._domain[ticket]],
-            way.binding_group,
-            way.binding,
-            ledger.batches.received_at[ledger.batch_of(ticket)],
-            ledger.retry(ticket),
-        )

@@ -6,9 +6,10 @@ collector to visit. A row whose message was concluded is used again; columns nev
 
 from __future__ import annotations
 
+import math
 from array import array
 
-from momentum_trio.mail.identifier import packed, unpacked
+from momentum_trio.mail.identifier import unpacked
 
 NONE = 0xFFFFFFFF
 """No row."""
@@ -19,43 +20,39 @@ Key = int | str
 """An identifier in the index: a number, or the text itself when it has none."""
 
 
-def key_of(text: str) -> Key:
-    """The key of an identifier."""
-    number = packed(text)
-    return text if number is None else number
-
-
 class Columns:
-    """Rows, and which of them are free."""
+    """Rows, and which of them are free.
 
-    __slots__ = ("_all", "_free", "_odd", "_used", "ids")
+    columns: each with one value, which a row that was never used has in it.
+    """
+
+    __slots__ = ("_all", "_free", "_growth", "_odd", "ids")
 
     def __init__(self, *columns: array[int] | array[float]) -> None:
-        self.ids = array("Q")
+        self.ids = array("Q", [0])
         self._odd: dict[int, str] = {}
         self._all = (self.ids, *columns)
+        self._growth = [(column * GROWTH_ROWS).tobytes() for column in self._all]
         self._free = array("I")
-        self._used = 0
-
-    def __len__(self) -> int:
-        return self._used
+        for column in self._all:
+            del column[:]
 
     def new(self, key: Key) -> int:
-        """A row for what *key* names; its other columns hold anything."""
-        if self._free:
-            row = self._free.pop()
-        else:
-            row = self._used
-            self._used += 1
-            if row == len(self.ids):
-                for column in self._all:
-                    column.frombytes(bytes(GROWTH_ROWS * column.itemsize))
+        """A row for what *key* names; its other columns are as they were left."""
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
         if isinstance(key, int):
             self.ids[row] = key
         else:
-            self.ids[row] = 0
-            self._odd[row] = key
+            self.ids[row], self._odd[row] = 0, key
         return row
+
+    def _grow(self) -> None:
+        rows = len(self.ids)
+        self._free.extend(range(rows + GROWTH_ROWS - 1, rows - 1, -1))
+        for column, growth in zip(self._all, self._growth, strict=True):
+            column.frombytes(growth)
 
     def release(self, row: int) -> None:
         """*row* is free."""
@@ -89,11 +86,11 @@ class BatchColumns(Columns):
     )
 
     def __init__(self) -> None:
-        self.segment, self.place = array("I"), array("Q")
-        self.frame_octets, self.envelope_octets = array("I"), array("I")
-        self.content_octets, self.content_check = array("Q"), array("I")
-        self.received_at = array("d")
-        self.first, self.open = array("I"), array("I")
+        self.segment, self.place = array("I", [NONE]), array("Q", [0])
+        self.frame_octets, self.envelope_octets = array("I", [0]), array("I", [0])
+        self.content_octets, self.content_check = array("Q", [0]), array("I", [0])
+        self.received_at = array("d", [0.0])
+        self.first, self.open = array("I", [NONE]), array("I", [0])
         super().__init__(
             self.segment,
             self.place,
@@ -112,16 +109,19 @@ class MessageColumns(Columns):
 
     batch: its row, or NONE: this row is free. following, before: the open messages of a batch as a list. way: a number
     of ``Ways``. next_attempt_at: not a number when there is no retry. owing: found at opening, not handed out yet.
+
+    In a free row following and before are NONE, there is no retry, no reason, and nothing is owing: so a new message,
+    which most often is like that, needs only its batch and its way.
     """
 
     __slots__ = ("attempts", "batch", "before", "following", "next_attempt_at", "notices", "owing", "reason", "way")
 
     def __init__(self) -> None:
-        self.batch, self.following, self.before = array("I"), array("I"), array("I")
-        self.way = array("I")
-        self.attempts, self.notices, self.reason = array("H"), array("B"), array("H")
-        self.next_attempt_at = array("d")
-        self.owing = array("B")
+        self.batch, self.following, self.before = array("I", [NONE]), array("I", [NONE]), array("I", [NONE])
+        self.way = array("I", [0])
+        self.attempts, self.notices, self.reason = array("H", [0]), array("B", [0]), array("H", [0])
+        self.next_attempt_at = array("d", [math.nan])
+        self.owing = array("B", [0])
         super().__init__(
             self.batch,
             self.following,

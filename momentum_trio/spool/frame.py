@@ -11,7 +11,8 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+
+import msgspec
 
 VERSION = 2
 VERSIONS_READ = frozenset({1, 2})
@@ -26,11 +27,11 @@ _SEGMENT = struct.Struct(
 )  # magic version zero salt number incarnation high_water previous previous_length
 _CHECK = struct.Struct(">I")
 _FRAME = struct.Struct(">4sBBHIII")  # magic kind zero zero envelope_octets content_octets payload_check
-_CHECKED_FRAME = struct.Struct(">4sBBHIIII")  # the same, and its own check
+_CHECKED_FRAME = struct.Struct(">4sBxxxIIII")  # the same, and its own check
 _MARKER = struct.Struct(">QQIIQQ")  # segment group count incarnation high_water synced
-_PLACE = struct.Struct(">Q")
 _SALT = struct.Struct(">QI")
 
+PLACE_OCTETS = 8
 SEGMENT_HEADER_OCTETS = _SEGMENT.size + _CHECK.size
 FRAME_HEADER_OCTETS = _FRAME.size + _CHECK.size
 MARKER_OCTETS = FRAME_HEADER_OCTETS + _MARKER.size
@@ -133,21 +134,17 @@ class Frame:
     @property
     def header(self) -> FrameHeader:
         """What its header says."""
-        return FrameHeader(self.kind, len(self.envelope), len(self.content), self.check)
+        return FrameHeader(self.kind, len(self.envelope), len(self.content), self.check, self.octets)
 
 
-class FrameHeader(NamedTuple):
-    """A valid header that was read."""
+class FrameHeader(msgspec.Struct, frozen=True, gc=False):
+    """A valid header that was read: made for every record at opening, as cheaply as can be. octets: of the frame."""
 
     kind: Kind
     envelope_octets: int
     content_octets: int
     check: int
-
-    @property
-    def octets(self) -> int:
-        """Length of the whole frame."""
-        return FRAME_HEADER_OCTETS + self.envelope_octets + self.content_octets
+    octets: int
 
 
 class Salt:
@@ -162,19 +159,23 @@ class Salt:
     def chunks(self, frame: Frame, place: int) -> tuple[bytes, bytes]:
         """*frame* as it stands at *place*: header with envelope, and content (not copied)."""
         head = _FRAME.pack(FRAME_MAGIC, frame.kind, 0, 0, len(frame.envelope), len(frame.content), frame.check)
-        check = zlib.crc32(head + _PLACE.pack(place), self._seed)
+        check = zlib.crc32(head + place.to_bytes(PLACE_OCTETS, "big"), self._seed)
         return b"".join((head, _CHECK.pack(check), frame.envelope)), frame.content
 
     def header(self, octets: bytes, place: int, at: int = 0) -> FrameHeader | None:
         """The header at *at* in *octets*, or None when there is no valid one for *place*."""
-        if len(octets) < at + FRAME_HEADER_OCTETS or not octets.startswith(FRAME_MAGIC, at):
+        try:
+            magic, kind, envelope_octets, content_octets, check, own = _CHECKED_FRAME.unpack_from(octets, at)
+        except struct.error:  # the octets end before it does
             return None
-        _, kind, _, _, envelope_octets, content_octets, check, own = _CHECKED_FRAME.unpack_from(octets, at)
-        if own != zlib.crc32(octets[at : at + _FRAME.size] + _PLACE.pack(place), self._seed):
+        if magic != FRAME_MAGIC or kind not in KINDS:
             return None
-        if kind not in KINDS or envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
+        if own != zlib.crc32(octets[at : at + _FRAME.size] + place.to_bytes(PLACE_OCTETS, "big"), self._seed):
             return None
-        return FrameHeader(KINDS[kind], envelope_octets, content_octets, check)
+        if envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
+            return None
+        octets_in_all = FRAME_HEADER_OCTETS + envelope_octets + content_octets
+        return FrameHeader(KINDS[kind], envelope_octets, content_octets, check, octets_in_all)
 
     def marker(self, marker: Marker) -> Frame:
         """*marker* as a frame."""

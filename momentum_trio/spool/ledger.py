@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from momentum_trio.spool.columns import NONE, BatchColumns, Key, MessageColumns, key_of
+import msgspec
+
+from momentum_trio.mail.identifier import Packer
+from momentum_trio.spool.columns import NONE, BatchColumns, Key, MessageColumns
 from momentum_trio.spool.frame import FrameHeader
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.reasons import Reasons
@@ -29,7 +32,7 @@ class Way(NamedTuple):
     routing_domain: str
 
 
-class Gone(NamedTuple):
+class Gone(msgspec.Struct, frozen=True, gc=False):
     """A batch whose custody ended. row: it was the ledger's. file: its large content, or empty."""
 
     row: int
@@ -64,6 +67,7 @@ class Ledger:
         self.segments: deque[Segment] = deque()
         self.live_octets = 0
         self.batches, self.messages = BatchColumns(), MessageColumns()
+        self._packed = Packer().packed
         self._index: dict[Key, int] = {}  # batches; most often it finds the first message too: that has the same id
         self._others: dict[Key, int] = {}  # messages it does not find
         self._files: dict[int, str] = {}  # by row: batches with large content
@@ -111,9 +115,10 @@ class Ledger:
 
     def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
-        key = key_of(custody.batch_id)
-        if (old := self._index.get(key)) is not None:
-            self.remove(old)
+        batch_id, messages = custody.batch_id, custody.messages
+        key = self._packed(batch_id) or batch_id
+        if key in self._index:
+            self.remove(self._index[key])
         columns = self.batches
         row = self._index[key] = columns.new(key)
         columns.content_octets[row], columns.content_check[row] = custody.octets, custody.content_check
@@ -121,7 +126,15 @@ class Ledger:
         if custody.file:
             self._files[row] = custody.file
         self._put(row, segment, place, header)
-        return self._add_messages(row, key, custody)
+        first_key = key if messages[0].message_id == batch_id else self._key(messages[0].message_id)
+        ticket = columns.first[row] = self._add_message(row, first_key, custody, messages[0])
+        if first_key != key:
+            self._others[first_key] = ticket
+        columns.open[row] = 1
+        return [ticket] if len(messages) == 1 else self._add_further(row, custody, first_key, ticket)
+
+    def _key(self, identifier: str) -> Key:
+        return self._packed(identifier) or identifier
 
     def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
         columns, octets = self.batches, header.octets
@@ -168,7 +181,7 @@ class Ledger:
 
     def row(self, batch_id: str) -> int:
         """Raises KeyError when the batch is not in custody."""
-        return self._index[key_of(batch_id)]
+        return self._index[self._key(batch_id)]
 
     def slot(self, row: int) -> Slot:
         """Where the batch of *row* lies."""
@@ -203,23 +216,11 @@ class Ledger:
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
-    def _add_messages(self, row: int, batch_key: Key, custody: Custody) -> list[int]:
-        first = custody.messages[0]
-        key = batch_key if first.message_id == custody.batch_id else key_of(first.message_id)
-        ticket = self._add_message(row, key, custody, first)
-        if key != batch_key:
-            self._others[key] = ticket
-        self.batches.first[row] = ticket
-        if len(custody.messages) == 1:
-            self.batches.open[row] = 1
-            return [ticket]
-        return self._add_further(row, custody, key, ticket)
-
     def _add_further(self, row: int, custody: Custody, key: Key, ticket: int) -> list[int]:
         """All but the first; one that is named twice is one message."""
         columns, tickets, seen = self.messages, [ticket], {key: ticket}
         for each in custody.messages[1:]:
-            key = key_of(each.message_id)
+            key = self._key(each.message_id)
             if key not in seen:
                 seen[key] = self._others[key] = following = self._add_message(row, key, custody, each)
                 columns.before[following], columns.following[ticket] = ticket, following
@@ -232,21 +233,23 @@ class Ledger:
         columns = self.messages
         ticket = columns.new(key)
         columns.batch[ticket] = row
-        columns.before[ticket] = columns.following[ticket] = NONE
-        columns.owing[ticket] = columns.reason[ticket] = 0
-        if message.attempts or message.next_attempt_at:
-            self._note(ticket, message)
-        else:
-            columns.next_attempt_at[ticket] = math.nan
-        columns.way[ticket] = self._way_number(
-            message.binding_group or custody.binding_group, message.binding or custody.binding, message.routing_domain
+        way = (
+            message.binding_group or custody.binding_group,
+            message.binding or custody.binding,
+            message.routing_domain,
         )
+        number = self._way_numbers.get(way)
+        columns.way[ticket] = self._new_way(way) if number is None else number
+        if message.attempts or message.next_attempt_at:
+            self.postpone(ticket, message)
         return ticket
 
     def _release(self, ticket: int) -> None:
         """Its custody ended: the ticket may be another's."""
         self._unlink(ticket)
-        self.messages.release(ticket)
+        columns = self.messages
+        columns.next_attempt_at[ticket], columns.owing[ticket] = math.nan, 0
+        columns.release(ticket)
 
     def _unlink(self, ticket: int) -> None:
         """Take it out of the list of its batch."""
@@ -255,19 +258,20 @@ class Ledger:
         if before == NONE:
             self.batches.first[row] = following
         else:
-            columns.following[before] = following
+            columns.following[before], columns.before[ticket] = following, NONE
         if following != NONE:
-            columns.before[following] = before
+            columns.before[following], columns.following[ticket] = before, NONE
         self.batches.open[row] -= 1
         if self._others and self._others.get(key := columns.key(ticket)) == ticket:
             del self._others[key]
         if columns.reason[ticket]:
             self._reasons.drop(columns.reason[ticket])
+            columns.reason[ticket] = 0
         columns.batch[ticket] = NONE
 
     def holds(self, ticket: int) -> bool:
         """Whether it is the ticket of a message in custody."""
-        return 0 <= ticket < len(self.messages) and self.messages.batch[ticket] != NONE
+        return 0 <= ticket < len(self.messages.batch) and self.messages.batch[ticket] != NONE
 
     def batch_of(self, ticket: int) -> int:
         """The row of its batch. Raises KeyError when it was concluded."""
@@ -277,17 +281,17 @@ class Ledger:
 
     def find(self, message_id: str) -> int | None:
         """The ticket of a message in custody."""
-        key = key_of(message_id)
+        key = self._packed(message_id) or message_id
         row = self._index.get(key)
         if row is not None:
             ticket = self.batches.first[row]
-            if self.messages.key(ticket) == key:
+            if self.messages.ids[ticket] == key or self.messages.key(ticket) == key:
                 return ticket
         return self._others.get(key)
 
     def knows(self, identifier: str) -> bool:
         """Whether a batch or a message in custody has it."""
-        key = key_of(identifier)
+        key = self._key(identifier)
         return key in self._index or key in self._others
 
     def conclude(self, ticket: int) -> Gone | None:
@@ -298,18 +302,19 @@ class Ledger:
 
     # -- retries -----------------------------------------------------------------------------------------------------
 
-    def postpone(self, ticket: int, retry: Retry | Due) -> None:
+    def postpone(self, ticket: int, retry: Retry | Recipient | Due) -> None:
         """Note where a message stands."""
-        self._note(ticket, retry)
-
-    def _note(self, ticket: int, retry: Retry | Recipient | Due) -> None:
         columns = self.messages
-        self._reasons.drop(columns.reason[ticket])
+        if columns.reason[ticket]:
+            self._reasons.drop(columns.reason[ticket])
         if not retry.attempts and not retry.next_attempt_at:
             columns.next_attempt_at[ticket], columns.reason[ticket] = math.nan, 0
             return
-        columns.attempts[ticket] = max(0, min(retry.attempts, ATTEMPTS_MAX))
-        columns.notices[ticket] = max(0, min(retry.notices, NOTICES_MAX))
+        try:
+            columns.attempts[ticket], columns.notices[ticket] = retry.attempts, retry.notices
+        except OverflowError:
+            columns.attempts[ticket] = max(0, min(retry.attempts, ATTEMPTS_MAX))
+            columns.notices[ticket] = max(0, min(retry.notices, NOTICES_MAX))
         columns.next_attempt_at[ticket] = retry.next_attempt_at
         columns.reason[ticket] = self._reasons.note(retry.reason)
 
@@ -324,12 +329,9 @@ class Ledger:
 
     # -- ways --------------------------------------------------------------------------------------------------------
 
-    def _way_number(self, binding_group: str, binding: str, routing_domain: str) -> int:
-        way = (binding_group, binding, routing_domain)
-        number = self._way_numbers.get(way)
-        if number is None:
-            number = self._way_numbers[way] = len(self._ways)
-            self._ways.append(Way(*way))
+    def _new_way(self, way: tuple[str, str, str]) -> int:
+        number = self._way_numbers[way] = len(self._ways)
+        self._ways.append(Way(*way))
         return number
 
     def way(self, ticket: int) -> Way:
@@ -342,8 +344,10 @@ class Ledger:
         """Note another way; None: as before. An empty routing domain: that of the path again."""
         for ticket in tickets:
             old = self.way(ticket)
-            self.messages.way[ticket] = self._way_number(
+            way = (
                 binding_group or old.binding_group,
                 binding or old.binding,
                 old.routing_domain if routing_domain is None else routing_domain,
             )
+            number = self._way_numbers.get(way)
+            self.messages.way[ticket] = self._new_way(way) if number is None else number

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+
+import msgspec
 
 from momentum_trio.mail.dsn import Notify
 
@@ -111,8 +112,7 @@ class Conclusion(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True, gc=False):
     """Where a message stands that could not be delivered yet.
 
     attempts: made so far. next_attempt_at: Unix seconds. notices: delay notifications sent. reason: of the last failure
@@ -125,7 +125,7 @@ class Retry:
     reason: str = ""
 
 
-class Owed(NamedTuple):
+class Owed(msgspec.Struct, frozen=True, gc=False):
     """A message found at opening. domain: where it was rerouted to, else that of its path, in lower case."""
 
     ticket: int

@@ -237,13 +237,13 @@ class Recovery:
         """Enter the records of *group* in the ledger."""
         if group.marker is not None:
             self._learn(group.marker.incarnation, group.marker.high_water)
-        octets = 0
+        octets, enter = 0, self._replay.enter
         for count, record in enumerate(group.records, 1):
             octets += len(record.envelope)
             if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
                 octets = 0
                 await trio.lowlevel.checkpoint()
-            if not self._replay.enter(segment, record):
+            if not enter(segment, record):
                 damage = Damage(record.place, record.place + record.header.octets)
                 await self._keep(segment, file, damage, certain=True)
 

@@ -13,6 +13,7 @@ from momentum_trio.spool.scan import Found
 from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Custody, Due, Wire
 
+BATCH = Kind.BATCH
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
 CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
 
@@ -30,15 +31,26 @@ class Replay:
     def enter(self, segment: Segment, record: Found) -> bool:
         """Enter one record; false when it makes no sense."""
         try:
-            return self._enter(segment, record)
+            if record.header.kind is BATCH:
+                return self._batch(segment, record)
+            self._news(record.header.kind, record.envelope)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return False
+        return True
 
-    def _enter(self, segment: Segment, record: Found) -> bool:
-        wire, envelope = self._wire, record.envelope
-        match record.header.kind:
-            case Kind.BATCH:
-                return self._batch(segment, record)
+    def _batch(self, segment: Segment, record: Found) -> bool:
+        custody = self._wire.custody(record.envelope)
+        if not sensible(custody, record.header.content_octets):
+            return False
+        self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
+        if custody.concluding is not None:
+            self._conclude(custody.concluding.message_ids)
+        return True
+
+    def _news(self, kind: Kind, envelope: bytes) -> None:
+        """What became of messages."""
+        wire = self._wire
+        match kind:
             case Kind.SETTLED:
                 settled = wire.settled(envelope)
                 self._conclude(settled.ended.message_ids)
@@ -51,16 +63,6 @@ class Replay:
                 self._conclude([each.message_id for each in wire.concluded(envelope).outcomes])
             case _:
                 self._postpone(wire.postponed(envelope).retries)
-        return True
-
-    def _batch(self, segment: Segment, record: Found) -> bool:
-        custody = self._wire.custody(record.envelope)
-        if not sensible(custody, record.header.content_octets):
-            return False
-        self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
-        if custody.concluding is not None:
-            self._conclude(custody.concluding.message_ids)
-        return True
 
     def _in_custody(self, message_ids: Iterable[str]) -> Iterator[int]:
         find = self._ledger.find
@@ -71,9 +73,10 @@ class Replay:
             self._ledger.conclude(ticket)
 
     def _postpone(self, dues: Iterable[Due]) -> None:
+        find, postpone = self._ledger.find, self._ledger.postpone
         for due in dues:
-            if (ticket := self._ledger.find(due.message_id)) is not None:
-                self._ledger.postpone(ticket, due)
+            if (ticket := find(due.message_id)) is not None:
+                postpone(ticket, due)
 
 
 def sensible(custody: Custody, inline_octets: int) -> bool:

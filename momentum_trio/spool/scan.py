@@ -6,10 +6,11 @@ marker after it is damage; what is invalid and has none is the tail.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
 
 from momentum_trio.spool.frame import (
     FRAME_HEADER_OCTETS,
@@ -21,6 +22,7 @@ from momentum_trio.spool.frame import (
     Salt,
 )
 
+MARKER = Kind.MARKER
 WINDOW_OCTETS = 1024 * 1024
 
 
@@ -32,7 +34,7 @@ class Want:
     size: int
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A valid record. place: offset of its frame."""
 
     place: int
@@ -71,7 +73,6 @@ class _Scanner:
         self._salt = salt
         self._first = 0
         self._window = b""
-        self._view = memoryview(b"")
 
     def groups(self) -> Scan:
         place = SEGMENT_HEADER_OCTETS
@@ -91,22 +92,20 @@ class _Scanner:
                 continue
             octets = header.octets
             if start + octets <= len(self._window):
-                start += FRAME_HEADER_OCTETS
-                envelope = self._window[start : start + header.envelope_octets]
-                check = zlib.crc32(self._view[start : start + octets - FRAME_HEADER_OCTETS])
+                payload = self._window[start + FRAME_HEADER_OCTETS : start + octets]
+                envelope, check = payload[: header.envelope_octets], crc32(payload)
             elif (read := (yield from self._long(place, header))) is not None:
                 envelope, check = read
             else:
                 break
             after = place + octets
             whole = check == header.check
-            marker = self._salt.parse_marker(envelope) if whole and header.kind is Kind.MARKER else None
-            if marker is not None:
+            if whole and header.kind is not MARKER:
+                group.records.append(Found(place, header, envelope))
+            elif whole and (marker := self._salt.parse_marker(envelope)) is not None:
                 group.marker, group.after = marker, after
                 yield group
                 group = Group(None, after=after)
-            elif whole and header.kind is not Kind.MARKER:
-                group.records.append(Found(place, header, envelope))
             else:
                 group.damages.append(Damage(place, after))
             place = after
@@ -117,13 +116,13 @@ class _Scanner:
         envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
         if len(envelope) < header.envelope_octets:
             return None
-        check = zlib.crc32(envelope)
+        check = crc32(envelope)
         at, left = place + FRAME_HEADER_OCTETS + header.envelope_octets, header.content_octets
         while left:
             part = yield from self._octets(at, min(left, WINDOW_OCTETS))
             if not part:
                 return None
-            check = zlib.crc32(part, check)
+            check = crc32(part, check)
             at, left = at + len(part), left - len(part)
         return envelope, check
 
@@ -150,5 +149,4 @@ class _Scanner:
     def _look(self, place: int, size: int) -> Generator[Want, bytes, None]:
         """Have the window begin at *place*."""
         self._window = yield Want(place, size)
-        self._view = memoryview(self._window)
         self._first = place

@@ -6,7 +6,6 @@ What format version 1 wrote is read by the same types: it lacks the fields that 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import msgspec
 
@@ -14,7 +13,7 @@ from momentum_trio.mail.dsn import Notify
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Message, Retry
 
 
-class Recipient(msgspec.Struct, array_like=True, frozen=True):
+class Recipient(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One message.
 
     attempts, next_attempt_at, notices, reason: its Retry when it was copied forward; 0, 0 without. binding_group,
@@ -34,7 +33,7 @@ class Recipient(msgspec.Struct, array_like=True, frozen=True):
     binding: str = ""
 
 
-class Ended(msgspec.Struct, array_like=True, frozen=True):
+class Ended(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Messages whose custody ended, of any batches, by how it did."""
 
     delivered: list[str]
@@ -46,7 +45,7 @@ class Ended(msgspec.Struct, array_like=True, frozen=True):
         return (*self.delivered, *self.failed)
 
 
-class Custody(msgspec.Struct, array_like=True, frozen=True):
+class Custody(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A batch.
 
     file: name of its content under ``content/``, or empty (inline). content_check: CRC-32 of that file. concluding:
@@ -87,7 +86,7 @@ class Concluded(msgspec.Struct, array_like=True, frozen=True):
     outcomes: list[Outcome]
 
 
-class Due(msgspec.Struct, array_like=True, frozen=True):
+class Due(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Retry of one message."""
 
     message_id: str
@@ -220,4 +219,4 @@ def shortened(retry: Retry) -> Retry:
     if len(retry.reason) * 4 <= REASON_OCTETS_MAX:  # no character takes more than four
         return retry
     reason = retry.reason.encode(errors="replace")[:REASON_OCTETS_MAX].decode(errors="ignore")
-    return replace(retry, reason=reason)
+    return msgspec.structs.replace(retry, reason=reason)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from spool_world import BASE, World, batch_for, submit, terms
 
@@ -123,7 +124,7 @@ async def test_all_an_envelope_says_is_kept() -> None:
 async def test_a_reason_is_cut_to_its_bound() -> None:
     async with open_spool(World(SimStore().mount()).machine, terms()) as spool:
         [ticket] = (await submit(spool, b"text")).tickets
-        await spool.settle([], [(ticket, replace(RETRY, reason="é" * REASON_OCTETS_MAX))])
+        await spool.settle([], [(ticket, msgspec.structs.replace(RETRY, reason="é" * REASON_OCTETS_MAX))])
         retry = spool.retry(ticket)
         assert retry is not None
         assert retry.reason == "é" * (REASON_OCTETS_MAX // 2)
@@ -188,7 +189,7 @@ async def test_a_move_is_durable_and_outlives_copies() -> None:
     for _ in range(2):
         async with open_spool(World(store.mount()).machine, terms()) as spool:
             owed = list(spool.owed())
-            assert [each[1:4] for each in owed] == [
+            assert [(each.domain, each.binding_group, each.binding) for each in owed] == [
                 ("x.example", "other", "three"),
                 ("hub.example", "other", "two"),
                 ("x.example", "default", "default"),
