@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from momentum_trio.machine.disk import Close, Disk, File, Open, Step, Sync, Truncate, Unlink
 from momentum_trio.spool.log import Report
 
@@ -72,5 +74,6 @@ class ContentFiles:
                 await self._disk.perform(steps)
             except OSError as error:
                 self._report(f"spool: content of concluded batches is left behind: {error}")
-            await self._disk.perform([Close(file)])
+            with suppress(OSError):  # it is closed all the same, and what mattered was synced
+                await self._disk.perform([Close(file)])
         self._emptied = len(self._retired)

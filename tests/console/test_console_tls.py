@@ -9,7 +9,7 @@ import trio
 from console_host import Console, Host, console_host
 from test_console_authentication import CANARY, written
 from test_ec_console import Ran, ec_console
-from test_transcripts import CONVERSATIONS, exchanges
+from test_transcripts import CONVERSATIONS, exchanges, there
 from trio.testing import MockClock
 
 from momentum_trio.listener.control_tls import HANDSHAKE_SECONDS
@@ -63,7 +63,7 @@ async def test_transcripts_by_digest_md5_and_tls(conversation: str, tmp_path: Pa
     async with console_host(tmp_path / "control", written(tmp_path) + TLS, tcp=True, peer="192.0.2.7") as host:
         console = await connect(host)
         assert await console.authenticate("DIGEST-MD5", "ann", CANARY) == Welcome("ann")
-        for mark, typed, answer in exchanges(conversation):
+        for mark, typed, answer in exchanges(there(conversation, host.endpoint)):
             assert await console.ask(typed) == ({">": "ok", "!": "error"}[mark], answer)
 
 

@@ -262,8 +262,8 @@ Listen "*:2525"
 Listen "127.0.0.1:2526"
   is at ESMTP_Listener::Listen:127.0.0.1\\:2526:
 Listen "%(endpoint)s"
-  is at Control_Listener::Listen:%(endpoint)s:
-> config locate Listen ^127
+  is at Control_Listener::Listen:%(located)s:
+> config locate Listen ^127.*:2526$
 Listen "127.0.0.1:2526"
   is at ESMTP_Listener::Listen:127.0.0.1\\:2526:
 > config locate listen *:2525
@@ -572,11 +572,16 @@ def exchanges(conversation: str) -> list[tuple[str, str, str]]:
     return found
 
 
+def there(conversation: str, endpoint: str) -> str:
+    """*conversation* at the console of *endpoint*."""
+    return conversation.replace("%(endpoint)s", endpoint).replace("%(located)s", endpoint.replace(":", "\\:"))
+
+
 @pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=list(CONVERSATIONS))
 async def test_transcript(conversation: str, tmp_path: Path) -> None:
     async with console_host(tmp_path / "control") as host:
         console = await host.connect()
-        for mark, typed, answer in exchanges(conversation.replace("%(endpoint)s", host.endpoint)):
+        for mark, typed, answer in exchanges(there(conversation, host.endpoint)):
             status, text = await console.ask(typed)
             assert text == answer, typed
             assert status == {">": "ok", "!": "error"}[mark], typed
