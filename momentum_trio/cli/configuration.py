@@ -8,6 +8,7 @@ import stat
 
 from momentum_trio.config.error import ConfigError
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
+from momentum_trio.config.load import checked
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
@@ -54,3 +55,8 @@ def load(path: str, known: Schema) -> tuple[ConfigTree, list[ConfigError]]:
         for wish in wanted:
             loader.supply(wish, read(wish))
     return loader.outcome()
+
+
+def checked_tree(path: str) -> ConfigTree:
+    """The configuration that begins with the file *path*. Raises ConfigErrors with everything that is wrong."""
+    return checked(*load(path, schema()))

@@ -13,11 +13,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, schema
+from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, checked_tree, default_file
 from momentum_trio.cli.output import for_readers
 from momentum_trio.config.dump import as_conf, as_json
 from momentum_trio.config.error import ConfigErrors, render
-from momentum_trio.config.load import checked
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     try:
-        tree = checked(*load(asked.file, schema()))
+        tree = checked_tree(asked.file)
     except ConfigErrors as wrong:
         print(wrong.render(), file=sys.stderr)
         return EXIT_BAD_CONFIGURATION

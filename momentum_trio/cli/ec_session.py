@@ -19,10 +19,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from ipaddress import ip_address
 
-from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, schema
+from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, checked_tree, default_file
 from momentum_trio.cli.output import for_readers
 from momentum_trio.config.error import ConfigErrors
-from momentum_trio.config.load import checked
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.mail.date import date_text
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -85,15 +84,11 @@ def _obey(asked: argparse.Namespace) -> int:
     return status
 
 
-def _tree(file: str) -> ConfigTree:
-    return checked(*load(file, schema()))
-
-
 # -- run ---------------------------------------------------------------------------------------------------------------
 
 
 def _run(asked: argparse.Namespace) -> int:
-    tree = _tree(asked.file)
+    tree = checked_tree(asked.file)
     steps = _script(asked.script)
     who = _stranger(tree, asked.peer, asked.listen)
 
@@ -218,7 +213,7 @@ class Recordings:
 
 
 def _replay(asked: argparse.Namespace) -> int:
-    tree = _tree(asked.file)
+    tree = checked_tree(asked.file)
     recordings = Recordings(asked.recordings)
 
     async def play() -> int:
@@ -258,7 +253,7 @@ def _shown(found: Sequence[Difference], *, all_of_them: bool) -> list[Difference
 
 
 def _diff(asked: argparse.Namespace) -> int:
-    old, new = _tree(asked.old), _tree(asked.new)
+    old, new = checked_tree(asked.old), checked_tree(asked.new)
     recordings, groups = Recordings(asked.recordings), Groups()
 
     async def play() -> None:

@@ -17,12 +17,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, default_file, load, schema
+from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, checked_tree, default_file
 from momentum_trio.cli.output import for_readers
 from momentum_trio.cli.queued import as_json, as_text
 from momentum_trio.cli.spool_files import Queued, SpoolFiles
 from momentum_trio.config.error import ConfigErrors
-from momentum_trio.config.load import checked
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.spool.frame import NotOurs
 
@@ -67,7 +66,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 def spool_of(file: str) -> str:
     """The directory of the spool a configuration names. Raises ConfigErrors."""
-    return SpoolOptions.resolve(checked(*load(file, schema())).chain_global()).base
+    return SpoolOptions.resolve(checked_tree(file).chain_global()).base
 
 
 def _run(asked: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from momentum_trio.config.schema import OptionEntry
 from momentum_trio.config.show import SECRET
-from momentum_trio.config.value import Array, Dictionary, Value, Word
+from momentum_trio.config.value import Value, unquoted
 
 Plain = None | bool | int | float | str | list[str] | dict[str, str]
 
@@ -20,13 +20,7 @@ def plain(value: Value, entry: OptionEntry | None) -> Plain:
             return plain_typed(entry.kind.parse(value), entry)
         except ValueError:
             pass  # a default of the table that is described rather than written
-    match value:
-        case Word():
-            return value.text
-        case Array():
-            return [word.text for word in value.items]
-        case Dictionary():
-            return {key: word.text for key, word in value.pairs}
+    return unquoted(value)
 
 
 def plain_typed(typed: Any, entry: OptionEntry) -> Plain:

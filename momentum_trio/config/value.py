@@ -44,10 +44,11 @@ Value = Word | Array | Dictionary
 
 def same_meaning(one: Value, other: Value) -> bool:
     """Whether two values differ in their quotes at most."""
-    return _unquoted(one) == _unquoted(other)
+    return unquoted(one) == unquoted(other)
 
 
-def _unquoted(value: Value) -> object:
+def unquoted(value: Value) -> str | list[str] | dict[str, str]:
+    """*value* as the text has it, whatever its option's type."""
     match value:
         case Word():
             return value.text

@@ -156,7 +156,7 @@ class Entry:
                 try:
                     await self._disk.perform([Close(self._file), Unlink(self._file.path, missing_ok=True)])
                 except OSError:
-                    self._files.retire(self._file.path.rpartition("/")[2])
+                    self._files.retire(self.file)
                 finally:
                     self._let_go()
 

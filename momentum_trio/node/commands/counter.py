@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
@@ -51,25 +51,29 @@ def _added(request: Request, name: str, delta: int) -> Answer:
 
 
 async def _reset(request: Request) -> Answer:
-    words = _words(request)
-    if len(words) != 1:
-        return failure(f"usage: {RESET.synopsis}")
-    try:
-        request.administration.instruments.counters.reset(words[0])
-    except CounterRefused as refused:
-        return failure(str(refused))
-    return Answer(f"{words[0]} = 0", {"counter": words[0], "value": 0})
+    counters = request.administration.instruments.counters
+    return _changed(request, RESET, counters.reset, lambda name: Answer(f"{name} = 0", {"counter": name, "value": 0}))
 
 
 async def _unlink(request: Request) -> Answer:
+    counters = request.administration.instruments.counters
+    return _changed(
+        request, UNLINK, counters.unlink, lambda name: Answer(f"{name} unlinked", {"counter": name, "unlinked": True})
+    )
+
+
+def _changed(
+    request: Request, command: Command, change: Callable[[str], object], said: Callable[[str], Answer]
+) -> Answer:
+    """What comes of *change* for the one counter that is named."""
     words = _words(request)
     if len(words) != 1:
-        return failure(f"usage: {UNLINK.synopsis}")
+        return failure(f"usage: {command.synopsis}")
     try:
-        request.administration.instruments.counters.unlink(words[0])
+        change(words[0])
     except CounterRefused as refused:
         return failure(str(refused))
-    return Answer(f"{words[0]} unlinked", {"counter": words[0], "unlinked": True})
+    return said(words[0])
 
 
 def _words(request: Request) -> Sequence[str]:
