@@ -372,7 +372,8 @@ class Course:
 
     def _owed(self, living: tuple[str, ...]) -> tuple[dict[Delivery, None], dict[Delivery, None]]:
         """What was accepted by a host that must be well, and nothing excuses; and the failures that are to be told."""
-        excuse, owed, reports = excuses(self.evidence), dict[Delivery, None](), dict[Delivery, None]()
+        excuse = excuses(self.evidence, self.arrivals.reported)
+        owed, reports = dict[Delivery, None](), dict[Delivery, None]()
         for attempt in self.evidence.attempts:
             if attempt.told is Told.ACCEPTED and attempt.target_host in living:
                 for path in attempt.forward_paths:

@@ -25,6 +25,8 @@ DISK_FAULTS = DOUBTFUL | {FaultKind.DISK_FULL}
 """Faults after which the spool writes elsewhere."""
 
 POWER_FAULTS = frozenset({FaultKind.POWER, FaultKind.POWER_AT_STEP})
+ENDING = POWER_FAULTS | {FaultKind.KILL}
+"""Faults that end a life with no more work done."""
 
 _BATCH_ID = re.compile(r"^250 2\.0\.0 OK (\S+)")
 

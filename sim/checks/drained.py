@@ -28,7 +28,8 @@ def drained(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _under_way(evidence: Evidence) -> Iterator[str]:
-    arrived, reported, excuse = copies(evidence), failures_by_delivery(evidence), excuses(evidence)
+    arrived, reported = copies(evidence), failures_by_delivery(evidence)
+    excuse = excuses(evidence, reported)
 
     def lost(attempt: Attempt, path: str) -> bool:
         if (attempt.mail.name, address(path)) in arrived or (attempt.mail.name, address(path)) in reported:

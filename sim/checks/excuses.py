@@ -7,7 +7,7 @@ host syncs late and lost power, or its disk failed, before it had. Where it fail
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import Enum
 
 from momentum_trio.delivery.delivery_options import DeliveryOptions
@@ -18,7 +18,7 @@ from ..evidence import Attempt, Evidence
 from ..life import Life
 from ..scenario import DnsAnswer, FaultKind, HostPlan, NamePlan, Program, Scenario
 from .configuration import DEFAULT, configuration_of, goes_by_mx, is_false, root_of, words
-from .custody import DOUBTFUL, POWER_FAULTS, address, batch_id, overlaps, seconds_of, strikes
+from .custody import DOUBTFUL, ENDING, POWER_FAULTS, address, batch_id, overlaps, seconds_of, strikes
 
 LATE_SYNC_SECONDS = 5.0  # about one in the product; the rest is for a slow disk, and for its place in the queue
 EXPIRATION_SECONDS = 86_400.0  # Message_Expiration, where nobody sets it
@@ -38,8 +38,12 @@ class Excuse(Enum):
 Excuses = Callable[[Attempt, str], Excuse]
 
 
-def excuses(evidence: Evidence) -> Excuses:
-    """What excuses an accepted attempt's forward-path, as far as is known by now."""
+def excuses(evidence: Evidence, reported: Container[tuple[str, str]]) -> Excuses:
+    """What excuses an accepted attempt's forward-path, as far as is known by now.
+
+    reported: a mail's name and an address, where a notification says that it failed. That is enough where a life may
+    have ended between making it durable and telling of it.
+    """
     rotten = {name for struck in strikes(evidence, [FaultKind.BIT_ROT]) for name in struck.mails}
     failed: dict[tuple[str, str], list[tuple[Life, Failed]]] = {}
     for life, record in evidence.world.records:
@@ -53,6 +57,8 @@ def excuses(evidence: Evidence) -> Excuses:
             return Excuse.NOT_SYNCED
         ends = failed.get((batch_id(attempt), address(path)), ())
         rightly = any(_rightly(evidence, attempt, life, record) for life, record in ends)
+        if not ends and (attempt.mail.name, address(path)) in reported:
+            rightly = any(strikes(evidence, ENDING, attempt.target_host))
         return Excuse.FAILED if rightly else Excuse.NONE
 
     return excuse

@@ -31,7 +31,8 @@ def no_accepted_lost(evidence: Evidence) -> Iterator[Violation]:
     if not missing:
         return
     waiting = frozenset() if evidence.drained_after_seconds is not None else names_in_spools(evidence)
-    excuse, reported = excuses(evidence), failures_by_delivery(evidence)
+    reported = failures_by_delivery(evidence)
+    excuse = excuses(evidence, reported)
     for attempt, path in missing:
         name = attempt.mail.name
         if name in waiting:

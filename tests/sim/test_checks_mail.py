@@ -26,6 +26,7 @@ from sim.checks import ALL
 from sim.checks.content_unchanged import content_unchanged
 from sim.checks.no_accepted_lost import no_accepted_lost
 from sim.checks.nothing_invented import nothing_invented
+from sim.dsn import Report, Reported
 from sim.evidence import Arrived, Evidence, Struck, Told
 from sim.letter import content_of
 from sim.scenario import FaultKind
@@ -77,6 +78,9 @@ def expiring(text: str, *records: Failed, struck: Sequence[Struck] = ()) -> Evid
 
 SIXTY = "Message_Expiration = 60\n"
 PER_DOMAIN = SIXTY + 'Domain "example.com" { Message_Expiration = 600 }\n'
+TOLD = Report(
+    delivered(MAIL_ONE), "sender@client.example", MAIL_ONE.name, (Reported(BOB, "", "failed", "5.4.4", "556 no"),)
+)
 NOT_LOST = {
     "its outcome is unknown": evidence(attempt(MAIL_ONE, Told.UNKNOWN)),
     "it was refused": evidence(attempt(MAIL_ONE, Told.REFUSED)),
@@ -97,6 +101,9 @@ NOT_LOST = {
     "power was lost at a step, long after that was armed": evidence(
         attempt(MAIL_ONE), struck=[fault(FaultKind.POWER_AT_STEP, at=11.0, ended=30.0)], config=LATE_SYNC
     ),
+    "a life that ended had told its sender, and nobody else": evidence(
+        attempt(MAIL_ONE), struck=[fault(FaultKind.POWER_AT_STEP, at=11.0)], reports=[TOLD]
+    ),
     "a recipient was accepted by nobody": evidence(attempt(MAIL_TWO, paths=(BOB,)), arrived=[delivered(MAIL_TWO)]),
     "the domain in capitals": evidence(
         attempt(MAIL_ONE), arrived=[Arrived("mx", "bob@EXAMPLE.com", delivered(MAIL_ONE).octets, "x")]
@@ -106,6 +113,13 @@ LOST = {
     "with nothing to excuse it": evidence(attempt(MAIL_ONE)),
     "one of two recipients": evidence(attempt(MAIL_TWO), arrived=[delivered(MAIL_TWO)]),
     "power is no excuse": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.POWER, at=11.0)]),
+    "told without a cause": evidence(attempt(MAIL_ONE), reports=[TOLD]),
+    "told, and recorded as given up by ourselves": evidence(
+        attempt(MAIL_ONE),
+        struck=[fault(FaultKind.POWER, at=11.0)],
+        records=[failed("554 5.7.0 [internal] oh", 1.0)],
+        reports=[TOLD],
+    ),
     "bit rot hit another": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.BIT_ROT, mails=("two",))]),
     "bit rot struck nothing": evidence(attempt(MAIL_ONE), struck=[fault(FaultKind.BIT_ROT, did=False, mails=("one",))]),
     "expired before its time": expiring(SIXTY, failed("554 5.4.7 [internal]", 9.0, when=70.0)),
