@@ -219,6 +219,10 @@ class Gate(Protocol):
         """Let nothing new reach *listening*; whether this host can. A client held off tries again after a second."""
         ...
 
+    def open(self, listening: trio.socket.SocketType) -> None:
+        """Take that back; nothing happens when it was not shut."""
+        ...
+
 
 class Addresses(Protocol):
     """Plumbing of addresses on interfaces (DuraVIP)."""

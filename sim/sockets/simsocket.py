@@ -175,7 +175,7 @@ class SimSocket(trio.socket.SocketType):
             self._apply_options()
         else:
             if level == socket.SOL_SOCKET and optname == SO_ATTACH_FILTER:
-                self._filter(drops_all=True)  # the one program the product attaches: return 0
+                self._filter(drops_all=True)  # the one program the product attaches: no SYN
             self._options.set_blob(level, optname, value)
 
     def _filter(self, *, drops_all: bool) -> None:
