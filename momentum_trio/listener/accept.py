@@ -21,7 +21,7 @@ from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import LOOPBACK, parse_address
 
 PRIVATE_UMASK = 0o177
-REST_SECONDS = 0.05  # how long a closing socket waits for one more connection of its queue
+REST_SECONDS = 0.1  # how long a closing socket waits for one more connection: a handshake's way to the client and back
 STRANGER_SECONDS = 2.0  # how long an old Unix socket may take to show that it is alive
 
 # accept(2): the connection is gone, or the network was; the socket is good (the manual page lists them for Linux).

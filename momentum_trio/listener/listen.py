@@ -37,7 +37,8 @@ REOPEN_SECONDS_MAX = 60.0
 ALONE_SECONDS = 1.0  # descriptors are exhausted though no session is open: nobody's end can be waited for
 
 MODULE = "listener"
-CEILING_PHASE = "concurrency limit"
+CEILING_PHASE = "concurrency limit"  # the words of spec/console.md section 7, phases 18 and 0
+GONE_PHASE = "just connected"
 DEFAULT = "default"  # pathway and group of a client that has not been given one
 
 
@@ -246,18 +247,32 @@ class Listen:
         except OSError:
             socket.close()  # gone before it was here
             return
-        chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
+        tree = self._house.generations.current.tree
+        listen = tree.listen_for(self.kind.key, self.endpoint, who.local)
+        if listen is None:  # he waited in the queue while this Listen went, and no other takes him
+            await self._turn_away(socket, who, self.kind.gone, GONE_PHASE)
+            return
+        chain = tree.chain_for(self.kind.key, listen, who.address)
         seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
-            self._publish_refused(who)
-            await self._say_and_close(socket, self.kind.refusal)
+            await self._turn_away(socket, who, self.kind.refusal, CEILING_PHASE)
             return
-        conversing.start_soon(self._converse, self._connection(socket, who), seat)
+        conversing.start_soon(self._converse, self._connection(socket, who, listen), seat)
 
-    def _connection(self, socket: trio.socket.SocketType, who: Caller) -> Connection:
+    async def _turn_away(self, socket: trio.socket.SocketType, who: Caller, octets: bytes, phase: str) -> None:
+        """Say no to somebody who gets no session. Where it is a reply, the rejectlog has it."""
+        code, _, text = octets.decode("ascii").rstrip("\r\n").partition(" ")
+        if code.isdigit():
+            now = self._machine.clock.now()
+            self._machine.events.publish(
+                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, phase, int(code), MODULE, text)
+            )
+        await self._say_and_close(socket, octets)
+
+    def _connection(self, socket: trio.socket.SocketType, who: Caller, listen: Endpoint) -> Connection:
         return Connection(
             socket=socket,
-            listen=self.endpoint,
+            listen=listen,
             listener=self.kind.key,
             connection_id=self._house.next_id(),
             peer_address=who.address,
@@ -336,15 +351,6 @@ class Listen:
         self.is_open = True
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))
-
-    def _publish_refused(self, who: Caller) -> None:
-        """For the rejectlog: somebody was over a ceiling and had no session (spec/console.md section 7, phase 18)."""
-        if self.kind.refusal:
-            code, _, text = self.kind.refusal.decode("ascii").rstrip("\r\n").partition(" ")
-            now = self._machine.clock.now()
-            self._machine.events.publish(
-                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, CEILING_PHASE, int(code), MODULE, text)
-            )
 
     def _publish_closed(self) -> None:
         if not self.is_open:

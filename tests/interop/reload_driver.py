@@ -82,7 +82,7 @@ class Conversation:
 
 
 class Crowd:
-    """*count* sessions with the host on *port*: every other one stays connected, the others connect for each message."""
+    """*count* sessions with the host on *port*: every other one stays, the others connect for each message."""
 
     def __init__(self, port: int, count: int) -> None:
         self.seen = Seen()
