@@ -23,6 +23,7 @@ from .signals import SignalInbox
 from .sockets.address import failure
 from .sockets.credentials import Credentials
 from .sockets.options import SO_ATTACH_FILTER, SO_DETACH_FILTER
+from .sockets.simsocket import SimSocket
 from .spawn import SimSpawn
 from .tls import SimTls
 from .units import SimAdopted
@@ -234,6 +235,10 @@ class SimProcess:
         if self._life.credentials.uid != 0:
             raise failure(errno.EPERM)
         return Identity(uid, gid, groups, capabilities)
+
+    def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
+        assert isinstance(socket, SimSocket)
+        socket.belong_to(identity.uid)
 
     async def become(self, identity: Identity) -> None:
         await trio.lowlevel.checkpoint()

@@ -14,15 +14,18 @@ import trio
 
 from momentum_trio.listener.accept import (
     EXHAUSTED,
+    HANDSHAKE_SECONDS,
     PASSING,
+    REST_SECONDS,
     Caller,
     Listening,
     SocketTerms,
     caller,
     close_listening,
     hold_off,
+    listen_again,
     next_in_queue,
-    open_listening,
+    rest_listening,
     retune,
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
@@ -72,6 +75,7 @@ class Listen:
         self._closing = False
         self._closed = trio.Event()
         self._replaced = False
+        self._rest_seconds = REST_SECONDS
         self.is_open = False
         self._somebody_came = trio.Event()
 
@@ -108,10 +112,16 @@ class Listen:
             finally:
                 try:
                     with trio.CancelScope(shield=True):
-                        await close_listening(self._machine, self.listening, replaced=self._replaced)
+                        await self._stop_listening(may_rest=self._closing)
                 finally:
                     self._closed.set()  # somebody waits for it, whatever happened
                     self._publish_closed()
+
+    async def _stop_listening(self, *, may_rest: bool) -> None:
+        if self.listening.is_adopted and may_rest:
+            rest_listening(self._machine, self.listening)
+        else:
+            await close_listening(self._machine, self.listening, replaced=self._replaced)
 
     async def retune(self, terms: SocketTerms) -> None:
         """Let *terms* hold for what comes; conversations that are open keep what they have."""
@@ -121,9 +131,13 @@ class Listen:
         if restart:
             self._accepting.cancel()
 
-    async def close(self, *, replaced: bool = False) -> None:
-        """Stop accepting; returns when the socket is closed. replaced: another socket of ours took its Unix path."""
+    async def close(self, *, replaced: bool = False, succeeded: bool = False) -> None:
+        """Stop accepting; returns when the socket is closed, or rests.
+
+        replaced: another of ours took its Unix path. succeeded: another of ours takes clients of its.
+        """
         self._replaced = replaced
+        self._rest_seconds = HANDSHAKE_SECONDS if succeeded else REST_SECONDS
         self._closing = True
         self._accepting.cancel()
         await self._closed.wait()
@@ -216,7 +230,7 @@ class Listen:
     async def _reopen(self, pause: float) -> float:
         """Open the socket again after *pause* seconds, longer each time it fails; the pause to begin with next."""
         with trio.CancelScope(shield=True):
-            await close_listening(self._machine, self.listening)
+            await self._stop_listening(may_rest=True)
         self._publish_closed()
         self._accepting = trio.CancelScope()
         with self._accepting:
@@ -224,7 +238,7 @@ class Listen:
                 await trio.sleep(pause)
                 pause = min(pause * 2, REOPEN_SECONDS_MAX)
                 try:
-                    self.listening = await open_listening(self._machine, self.endpoint, self._terms)
+                    self.listening = await listen_again(self._machine, self.listening, self._terms)
                     self.announce()
                     break
                 except OSError as fault:
@@ -235,7 +249,7 @@ class Listen:
         """Those who connected before the socket closes have their conversation yet."""
         if not hold_off(self._machine, self.listening):
             return
-        while (accepted := await next_in_queue(self.listening)) is not None:
+        while (accepted := await next_in_queue(self.listening, self._rest_seconds)) is not None:
             await self._admit(*accepted, conversing)
 
     # one connection

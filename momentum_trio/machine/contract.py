@@ -343,6 +343,10 @@ class Process(Protocol):
         """
         ...
 
+    def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
+        """Let *socket* be one of *identity*'s: only sockets of the same user share a port (socket(7), SO_REUSEPORT)."""
+        ...
+
     async def become(self, identity: Identity) -> None:
         """Be *identity*, and nobody else again. Raises OSError: the process must end then, it may be in between."""
         ...
