@@ -348,9 +348,9 @@ class Listen:
         )
 
     async def _say_and_close(self, socket: trio.socket.SocketType, octets: bytes) -> None:
-        """A last word: it fits into any socket's buffer, and whether it arrives is the peer's luck."""
+        """A last word: it fits into any socket's buffer, and whether it arrives is the peer's luck. Shielded."""
         try:
-            with trio.move_on_after(LAST_WORD_SECONDS):
+            with trio.CancelScope(deadline=trio.current_time() + LAST_WORD_SECONDS, shield=True):
                 if octets:
                     await socket.send(octets)
         except (OSError, trio.ClosedResourceError):
