@@ -1,7 +1,7 @@
 """Keeps the Listens of a node as the configuration wants them: a nursery per listener, in it each Listen with its two.
 
 A change has two halves. ``prepare`` opens what is new, all of it or nothing, while the old goes on; ``settle`` cannot
-fail: the new sockets accept, tuned ones are tuned, and those no longer wanted are closed when it returns.
+fail: the new sockets accept, tuned ones are tuned, and those no longer wanted are closed, or rest, when it returns.
 """
 
 from __future__ import annotations

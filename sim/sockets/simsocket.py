@@ -188,9 +188,9 @@ class SimSocket(trio.socket.SocketType):
             self._binding.reuse_port = self._options.reuse_port
 
     def belong_to(self, uid: int) -> None:
-        """fchown(2): who shares its port has to be *uid*."""
-        assert self._binding is not None, "of one that is not bound the host keeps no owner"
-        self._binding.uid = uid
+        """fchown(2): who shares its port, if it has one, has to be *uid*."""
+        if self._binding is not None:
+            self._binding.uid = uid
 
     # -- its port
 
