@@ -54,7 +54,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def low_port() -> int:
     """A port below 1024 that is free."""
-    for port in (25, *range(1023, 600, -1)):
+    ports: list[int] = [25, *range(1023, 600, -1)]
+    for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
