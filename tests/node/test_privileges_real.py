@@ -40,7 +40,7 @@ Security {{ User = "nobody" Group = "nogroup" {more} }}
 """
 CAPABLE = 'Capabilities = "cap_net_bind_service+ep"'
 BIND = 1 << NAMES.index("cap_net_bind_service")
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture
