@@ -29,8 +29,8 @@ async def wire(connection: Connection, machine: Machine) -> Wire | None:
     The files are read for each connection, so that a renewed certificate acts at once; what is wrong with them the
     paniclog says, and nothing is said in clear instead. A drain ends the handshake.
     """
-    tree = connection.generations.current.tree
-    chain = tree.chain_for(connection.listener, connection.listen, connection.peer_address)
+    if (chain := connection.chain_now()) is None:
+        return None
     terms = None if connection.is_unix else tls_terms(ControlTlsOptions.resolve(chain))
     if terms is None:
         return connection.socket

@@ -15,7 +15,6 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services, TakesNotes
 from momentum_trio.mail.reply import Reply
-from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.event import (
     ContentEnd,
@@ -70,6 +69,7 @@ KIND = ListenerKind(
     converse,
     refusal=replies.CONCURRENCY.octets(),
     fault=replies.INTERNAL_FAULT.octets(),
+    gone=replies.RECONFIGURATION.octets(),
 )
 
 
@@ -105,9 +105,7 @@ class Session:
         self._connection, self._door, self._socket = connection, door, connection.socket
         self._wire = door.machine.wire(connection.socket)
         self._generation = connection.generations.current
-        self._listen: Endpoint | None = (
-            connection.listen
-        )  # whose options hold; None: it is gone, and none took its place
+        self._listen = connection.listen_now()  # whose options hold; None: it is gone, and none took its place
         client = Client(
             connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
         )
@@ -121,7 +119,7 @@ class Session:
         connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
-        self._stale = False  # what the client was told no longer holds
+        self._stale = self._listen is None  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part
         self.deadline = deadlines.after(self._silence_seconds)
@@ -343,8 +341,7 @@ class Session:
         self._generation = connection.generations.current
         if self.notes is not None:
             self.notes.reconfigured = True
-        local = Endpoint.parse(connection.local)
-        self._listen = self._generation.tree.listen_for(connection.listener, connection.listen, local)
+        self._listen = connection.listen_now()
         if self._listen is None:
             self._stale = True
             return

@@ -102,6 +102,16 @@ class Connection:
     doing: Callable[[], Doing] | None = None
     began_at: float = field(default_factory=trio.current_time)
 
+    def listen_now(self) -> Endpoint | None:
+        """The Listen that speaks for it in the generation that holds; None where none would take it any more."""
+        return self.generations.current.tree.listen_for(self.listener, self.listen, self.local)
+
+    def chain_now(self) -> Chain | None:
+        """Who answers for it in the generation that holds; None where no Listen would take it any more."""
+        listen = self.listen_now()
+        tree = self.generations.current.tree
+        return None if listen is None else tree.chain_for(self.listener, listen, self.peer_address)
+
 
 @dataclass(slots=True)
 class Statistics:
@@ -156,6 +166,7 @@ class ListenerKind:
         It returns when the conversation is over, or raises; the socket is closed by accept.py either way.
     refusal: octets said to a connection that is over a ceiling, before it is closed; empty: closed in silence.
     fault: octets said when our own code failed, before the connection is closed.
+    gone: octets said to a connection that waited in the queue of a Listen that is not in the configuration any more.
     """
 
     scope: str
@@ -164,6 +175,7 @@ class ListenerKind:
     converse: Converse | None
     refusal: bytes = b""
     fault: bytes = b""
+    gone: bytes = b""
 
     @property
     def key(self) -> str:
