@@ -1,4 +1,4 @@
-"""A simulated node whose console is guessed at over the network: an address has a number of guesses, whatever it does."""
+"""A simulated node whose console is guessed at: an address has a number of guesses, whatever it does."""
 
 from __future__ import annotations
 
