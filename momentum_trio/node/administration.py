@@ -20,9 +20,10 @@ from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
 from momentum_trio.node.certificates import unusable_certificates
-from momentum_trio.node.config_files import ConfinedFile, Folders, confined, read_file, write_files
+from momentum_trio.node.config_files import ConfinedFile, confined, read_file, write_files
 from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
 from momentum_trio.node.confirmation import Confirmation
+from momentum_trio.node.folders import Folders
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.node_options import NodeOptions
@@ -58,7 +59,8 @@ class NodeAdministration:
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
         self._read = generations.current.tree  # what the files say
-        self._folders = Folders.of(config_path, NodeOptions.resolve(self.tree.chain_global()).config_directories)
+        directories = NodeOptions.resolve(self.tree.chain_global()).config_directories
+        self._folders = Folders.of(NodeOptions.config_directories.name, config_path, directories)
         self.instruments = instruments
         self._changing = trio.Lock()
         self._confirmation = Confirmation()

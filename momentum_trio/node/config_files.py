@@ -9,14 +9,13 @@ named from the console).
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from errno import EFBIG
 from typing import Any, TypeVar
 
 import trio
 
-from momentum_trio.config.include import PATH_MAX
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.console.facade import ApplyError
 from momentum_trio.machine import Machine
@@ -40,44 +39,11 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
+from momentum_trio.node.folders import Folders
 
 R = TypeVar("R")
 
 NEW_FILE_MODE = 0o600  # of a file there was none of: it may hold secrets
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where files named at the console may lie. home: what a relative name is relative to, one of *allowed* or not."""
-
-    home: str
-    allowed: tuple[str, ...]
-
-    @classmethod
-    def of(cls, main: str, configured: Sequence[str]) -> Folders:
-        """Of the configuration whose main file is *main*: *configured*, else the folder the main file is in."""
-        home = posixpath.normpath(posixpath.dirname(main) or ".")
-        return cls(home, tuple(posixpath.normpath(posixpath.join(home, folder)) for folder in configured) or (home,))
-
-    def named(self, path: str) -> str:
-        """What *path*, as it is said at the console, is to this process. Raises ApplyError."""
-        if not path or "\0" in path or len(path) > PATH_MAX:
-            raise ApplyError([f"expected the path of a file, of at most {PATH_MAX} characters"])
-        return posixpath.join(self.home, path)
-
-    def above(self, path: str) -> str:
-        """That of the folders which *path* lies below. Raises ApplyError."""
-        for folder in self.allowed:
-            if _lies_below(path, folder):
-                return folder
-        where = " or ".join(self.allowed)
-        raise ApplyError([f"{path} is not below {where}: the console may touch no other files (Config_Directories)"])
-
-
-def _lies_below(path: str, folder: str) -> bool:
-    if folder == ".":
-        return not path.startswith(("/", "../")) and path not in (".", "..")
-    return path.startswith(folder.rstrip("/") + "/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +125,16 @@ async def write_files(
         raise ApplyError([f"{named}: {fault.strerror or fault}"]) from fault
     finally:
         with trio.CancelScope(shield=True):
-            await machine.disk.perform([place.below(Unlink(fresh[place], missing_ok=True)) for place in wanted])
+            for place in wanted:
+                await _remove(machine, place, fresh[place])
+
+
+async def _remove(machine: Machine, place: ConfinedFile, fresh: str) -> None:
+    """Remove *fresh*, as far as it is still there: its folder may be another by now."""
+    try:
+        await machine.disk.perform([place.below(Unlink(fresh, missing_ok=True))])
+    except OSError:
+        pass
 
 
 def _beside(path: str, word: str) -> str:

@@ -10,7 +10,7 @@ import trio
 from simulated_host import CONFIG_PATH, CONTROL, MX, Site, write_file
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, FileFacts, ListDirectory, Open, Read, Stat
+from momentum_trio.machine.disk import Close, File, FileFacts, ListDirectory, Open, Read, Stat, Step
 from momentum_trio.mail.record import Panic
 from momentum_trio.node.administration import ROLL_BACK_AGAIN_SECONDS
 from momentum_trio.node.confirmation import Confirmation
@@ -379,6 +379,60 @@ def test_files_are_read_from_configured_folders_alone(path: str, said: str) -> N
         assert await site.mx.call(operate, f"config reload {path}") == [f"! {said}\nReconfigure failed"]
 
     told(story)
+
+
+@pytest.mark.parametrize(
+    ("command", "looked_at", "swapped"),
+    [
+        ("config writeback conf.d/new.conf", "/etc/conf.d/new.conf", "/etc/conf.d"),
+        ("write config conf.d/new.conf", "/etc/conf.d/new.conf", "/etc/conf.d"),
+        ("config reload conf.d/other.conf", "/etc/conf.d/other.conf", "/etc/conf.d"),
+        ("config reload conf.d/other.conf", "/etc/conf.d/other.conf", "/etc/conf.d/other.conf"),
+        ("config writeback", "/etc/conf.d/part.conf", "/etc/conf.d"),
+        ("config writeback", "/etc/conf.d/local.conf", "/etc/conf.d"),  # Local_Changes_File
+    ],
+)
+def test_a_link_made_behind_our_back_leads_nowhere(command: str, looked_at: str, swapped: str) -> None:
+    """What was looked at is exchanged for a link before it is used: the file there is neither read nor written."""
+
+    async def story(site: Site) -> None:
+        store = site.mx.store
+        store.put("/var/other.conf", CONFIG.replace("mail.example.com", "stolen.example.com").encode())
+        store.put("/etc/conf.d/other.conf", CONFIG.encode())
+        before = store.files("/var")
+        await site.mx.call(
+            operate, "config set domain example.edu max_retries 7", "config set domain example.org max_retries 7"
+        )
+
+        def swap(step: Step[object]) -> None:
+            if isinstance(step, Stat) and step.path == looked_at:
+                folder, _, name = swapped.rpartition("/")
+                within = store.find(folder)
+                if not store.find(swapped, follow=False).target:
+                    within.change({name: None})
+                    store.make_link(swapped, "/var" if swapped == "/etc/conf.d" else "/var/other.conf")
+
+        store.inject = swap
+        (said,) = await site.mx.call(operate, command)
+        store.inject = None
+        assert said.startswith("! /etc/conf.d/"), said
+        assert said.endswith(("\nNothing was written", "\nReconfigure failed"))
+        assert store.files("/var") == before
+        assert await site.mx.call(operate, "config get hostname") == ['Hostname = "mail.example.com"']
+
+    site = Site()
+
+    async def main() -> None:
+        await site.mx.call(write_file, "/etc/more.conf", MORE.encode())
+        await site.mx.call(write_file, "/etc/conf.d/part.conf", b"Domain example.org {\n  Max_Retries = 5\n}\n")
+        more = "include conf.d/part.conf\n"
+        if looked_at.endswith("local.conf"):
+            more += "Local_Changes_File = conf.d/local.conf\n"
+        await site.configure(CONFIG + more)
+        await site.boot()
+        await story(site)
+
+    site.world.run(main)
 
 
 def test_another_main_file_holds_until_the_next_reload() -> None:
