@@ -65,14 +65,14 @@ class Dispatch:
         line = line.strip()
         if _first(line) == JSON_PREFIX:
             line, form = line[len(JSON_PREFIX) :].lstrip(), "json"
-        masked = self._masked(line)
-        module, line = self._module(line)
+        said, masked = line, self._masked(line)
+        module, line = self._module(said)
         for command in sorted(self.commands, key=lambda command: -len(command.words)):
             if module and command.module != module:
                 continue
             if (rest := _after(line, command.words)) is not None:
-                return Call(line, masked, form, command, self._request(operator, rest, workspace))
-        return Call(line, masked, form, None, self._request(operator, line, workspace))
+                return Call(said, masked, form, command, self._request(operator, rest, workspace))
+        return Call(said, masked, form, None, self._request(operator, line, workspace))
 
     async def perform(self, call: Call) -> Output:
         """Run what was called. Faults of ours are not caught here: they end the session."""
