@@ -16,7 +16,7 @@ from functools import partial
 from momentum_trio.cli.configuration import checked_tree, default_file
 from momentum_trio.cli.output import for_operators
 from momentum_trio.node.explanation.answer import answer
-from momentum_trio.node.explanation.question import INBOUND, OUTBOUND
+from momentum_trio.node.explanation.question import CONSOLE, INBOUND, OUTBOUND
 
 NO_SESSION = 1
 
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--hostname", default=socket.gethostname(), help="where no option names the host: %(default)s")
-    parser.add_argument("words", metavar="WORD", nargs="+", help=f"{INBOUND} | {OUTBOUND}".replace("%", "%%"))
+    parser.add_argument(
+        "words", metavar="WORD", nargs="+", help=f"{INBOUND} | {CONSOLE} | {OUTBOUND}".replace("%", "%%")
+    )
     asked = parser.parse_args(arguments)
     return for_operators("ec_explain", partial(_run, asked), ValueError)
 

@@ -65,7 +65,7 @@ class Dispatch:
         line = line.strip()
         if _first(line) == JSON_PREFIX:
             line, form = line[len(JSON_PREFIX) :].lstrip(), "json"
-        said, masked = line, self._masked(line)
+        said, masked = line, masked_line(self._secrets, line)
         module, line = self._module(said)
         for command in sorted(self.commands, key=lambda command: -len(command.words)):
             if module and command.module != module:
@@ -118,11 +118,6 @@ class Dispatch:
     def _request(self, operator: Operator, rest: str, workspace: Workspace) -> Request:
         return Request(operator, rest, self.administration, self.commands, workspace)
 
-    def _masked(self, line: str) -> str:
-        """*line* without what follows the name of a secret option, whatever the command is; also mistyped ones."""
-        end = self._secrets.named_in(line)
-        return f"{line[:end]} {MASK}" if end is not None and line[end:].strip(" \t=\"'") else line
-
     def _unknown(self, line: str) -> str:
         if not line:
             return "No command given. Try 'help'."
@@ -145,6 +140,12 @@ class Dispatch:
     def _arguments(self, operator: Operator, before: str, workspace: Workspace | None) -> Sequence[str]:
         call = self.call(operator, before, workspace=workspace)
         return call.command.candidates(call.request) if call.command is not None else ()
+
+
+def masked_line(secrets: Secrets, line: str) -> str:
+    """*line* without what follows the name of a secret option, whatever the command is; also mistyped ones."""
+    end = secrets.named_in(line)
+    return f"{line[:end]} {MASK}" if end is not None and line[end:].strip(" \t=\"'") else line
 
 
 def written(answer: Answer, form: Form) -> Output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 
 from momentum_trio.listener.control_options import ControlTlsOptions
+from momentum_trio.listener.control_terms import speaks_tls
 from momentum_trio.listener.kind import Connection
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsTerms, Wire
@@ -16,7 +17,7 @@ HANDSHAKE_SECONDS = 30.0
 
 def tls_terms(options: ControlTlsOptions) -> TlsTerms | None:
     """What a context for the console is made from; None where there is no TLS."""
-    if not options.certificate:
+    if not speaks_tls(options):
         return None
     return TlsTerms(
         options.certificate, options.key, options.client_ca, options.ciphers, options.protocols, options.verify_mode

@@ -19,6 +19,7 @@ from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address, Netblock
+from momentum_trio.node.explanation.admission import Admission, admission
 from momentum_trio.node.explanation.conversation import Asked, Conversation, Turn
 from momentum_trio.node.explanation.origin import (
     Asking,
@@ -32,7 +33,7 @@ from momentum_trio.node.explanation.origin import (
 )
 from momentum_trio.node.explanation.outbound import Delivery, deliver
 from momentum_trio.node.explanation.place import SERVICES, Listen, listen_of, others_at
-from momentum_trio.node.explanation.question import NULL, Inbound
+from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client
@@ -96,7 +97,7 @@ class Explanation:
 
     refused: why there is none at all; then the rest is empty. others: Listens that take other addresses of this one's.
     chain: the scopes asked, most specific first. conversation, content: of an ESMTP listener. options: all of them.
-    idle: options set on the way although nothing reads them.
+    idle: options set on the way although nothing reads them. admission: at a console.
     """
 
     peer: str
@@ -114,6 +115,7 @@ class Explanation:
     content: tuple[tuple[Asked, tuple[Effective, ...]], ...] = ()
     options: tuple[Effective, ...] = ()
     idle: tuple[Effective, ...] = ()
+    admission: Admission | None = None
 
 
 def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanation:
@@ -147,6 +149,7 @@ def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanati
         content=session.content,
         options=effective_all(tree, chain, relevant),
         idle=without_effect(tree, chain, relevant),
+        admission=admission(tree, chain, asked) if found.listener == CONTROL else None,
     )
 
 
