@@ -27,9 +27,11 @@ from console_host import administration
 
 from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import Dispatch
+from momentum_trio.log.escaping import field as escaped
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms, Wire
 from momentum_trio.machine.tls_wire import TlsWire
+from momentum_trio.mail.record import Failed, Reconfigured
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import Challenge, End, Part, ServerFrames, Welcome
@@ -264,6 +266,7 @@ async def say(machine: Machine, carrier: str, lines: list[str]) -> list[tuple[st
             for line in lines:
                 said.append(await session.ask(line))
                 await trio.sleep(5.5 if line.startswith(SLOW) else 0)
+            await trio.sleep(1)  # what is logged of it is written by then
             return said
 
 
@@ -275,8 +278,13 @@ def exchanges(conversation: str) -> Iterator[tuple[str, str, str]]:
         yield typed[1], typed[2], typed[3]
 
 
-def on_a_node(carrier: str, lines: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The identifiers of three messages that wait, and what is answered about them."""
+def about(line: str, ids: list[str]) -> str:
+    """*line* with the identifiers that M1, M2, M3 stand for."""
+    return re.sub(r"\bM([123])\b", lambda number: ids[int(number[1]) - 1], line)
+
+
+def on_a_node(carrier: str, lines: list[str], config: str = CONFIG) -> tuple[Site, list[str], list[tuple[str, str]]]:
+    """A node with *config*, the identifiers of three messages that wait there, and what is answered to *lines*."""
     site = Site()
     nameserver = site.world.host("ns", "10.0.0.53")
     site.mx.nameservers = ["10.0.0.53"]
@@ -286,37 +294,37 @@ def on_a_node(carrier: str, lines: list[str]) -> tuple[list[str], list[tuple[str
         await site.world.nameserver(nameserver, ZONE)
         await site.mx.call(write_file, "/etc/digests", f"ann:{REALM}:{digest_of('ann', REALM, 'secret')}\n".encode())
         await site.mx.call(write_file, "/var/trace/any", b"")
-        await site.configure(CONFIG)
+        await site.configure(config)
         await site.boot()
         ids = await three_wait(site)
-        asked = [re.sub(r"\bM([123])\b", lambda number: ids[int(number[1]) - 1], line) for line in lines]
+        asked = [about(line, ids) for line in lines]
         host = site.mx if carrier == "unix" else site.client
         return ids, await host.call(say, carrier, asked)
 
-    return site.world.run(main)
+    ids, said = site.world.run(main)
+    return site, ids, said
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 @pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=list(CONVERSATIONS))
 def test_transcript(conversation: str, carrier: str) -> None:
     expected = list(exchanges(conversation))
-    ids, said = on_a_node(carrier, [line for _, line, _ in expected])
+    _, ids, said = on_a_node(carrier, [line for _, line, _ in expected])
     for (mark, line, text), answer in zip(expected, said, strict=True):
-        for number, message_id in enumerate(ids, 1):
-            text = text.replace(f"M{number}", message_id)
-        assert answer == (mark, text), line
+        assert answer == (mark, about(text, ids)), line
 
 
 # -- all of them -------------------------------------------------------------------------------------------------------
 
 NODE = administration(OF_CONSOLES % ("", "/tmp/2025"))
 DISPATCH = Dispatch(COMMANDS, NODE)
+OPERATOR = Operator("ann", "/tmp/2025", "")
 
 
 def typed(conversation: str) -> Iterator[str]:
     """The commands that do in *conversation* what they say."""
     for mark, line, _ in exchanges(conversation):
-        command = DISPATCH.call(Operator("ann", "/tmp/2025", ""), line).command
+        command = DISPATCH.call(OPERATOR, line).command
         if mark == ">" and command is not None:
             yield command.name
 
@@ -324,6 +332,29 @@ def typed(conversation: str) -> Iterator[str]:
 def test_every_command_that_help_lists_has_a_transcript() -> None:
     shown = {name for table in TRANSCRIPTS for conversation in table.values() for name in typed(conversation)}
     assert {command.name for command in COMMANDS} - shown == set()
+
+
+def test_what_no_role_allows_is_refused_changes_nothing_and_is_in_the_acctlog() -> None:
+    """Every command, by somebody who has proved who he is and has a role that allows another line."""
+    config = CONFIG.replace("mainlog =", "acctlog = /var/log/accounts mainlog =").replace(
+        f'Listen "{CONTROL}"', f'Enable_Authorization = true Listen "{CONTROL}"'
+    )
+    config += 'Authorization { Role ann { allow = ( "^only this$" ) } }\n'
+    lines = [command.name for command in COMMANDS]
+    lines += [line for conversation in CONVERSATIONS.values() for _, line, _ in exchanges(conversation)]
+    site, ids, said = on_a_node("tls", lines, config)
+    assert set(said) == {("!", "Not Authorized for this command\n")}
+    store = site.mx.store
+    accounts = [line.split("@") for line in store.octets("/var/log/accounts").decode().splitlines()]
+    assert [fields[1:3] + fields[4:] for fields in accounts if fields[1] == "Z"] == [
+        ["Z", f"*:{PORT}", "ann", "0", escaped(about(line, ids))] for line in lines
+    ]
+    assert store.octets("/etc/ecelerity.conf") == config.encode()
+    assert set(store.files("/etc")) == {"/etc/ecelerity.conf", "/etc/digests", *store.files(FOLDER)}
+    assert set(store.files("/var/trace")) == {"/var/trace/any"}
+    records = [record for _, record in site.world.records]
+    assert not [record for record in records if isinstance(record, Reconfigured)]
+    assert not [record for record in records if isinstance(record, Failed) and record.permanent]
 
 
 # -- every example -----------------------------------------------------------------------------------------------------
