@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.config.back_end import back_end
-from momentum_trio.config.kind import BOOLEAN, PATH, SECONDS, STRING, one_of
+from momentum_trio.config.kind import BOOLEAN, SECONDS
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import scopes
 
@@ -11,7 +11,6 @@ _AUTHENTICATED = scopes(
     "control_listener", "esmtp_listener", "http_listener", "listen", "pathway", "pathway_group", "peer"
 )
 _CONSOLE = scopes("control_listener", "listen", "peer")
-_TLS = scopes("control_listener", "listen")
 _TRUTH_IF_SAID: Kind[bool | None] = Kind("boolean", BOOLEAN.parse, lambda truth: "true" if truth else "false")
 
 
@@ -81,33 +80,4 @@ class ControlOptions(Options):
         None,
         _CONSOLE,
         "Where the roles of users are: group:user,user lines.",
-    )
-
-
-class ControlTlsOptions(Options):
-    """TLS on a console's TCP sockets; read for each connection, and from no wider scope than the listener's."""
-
-    certificate = Option(
-        "TLS_Certificate",
-        PATH,
-        "",
-        _TLS,
-        "A console's: PEM file of the certificate; where it is set TCP connections speak TLS from the first octet.",
-    )
-    key = Option("TLS_Key", PATH, "", _TLS, "A console's: PEM file of the key, unless TLS_Certificate holds it.")
-    client_ca = Option(
-        "TLS_Client_CA", PATH, "", _TLS, "A console's: PEM file of the issuers of clients' certificates."
-    )
-    verify_mode = Option(
-        "TLS_Verify_Mode",
-        one_of("none", "require"),
-        "",
-        _TLS,
-        "A console's: with TLS_Client_CA, whether clients have to show a certificate (require).",
-    )
-    ciphers = Option(
-        "TLS_Ciphers", STRING, "DEFAULT", _TLS, "A console's: OpenSSL's list of ciphers, for TLS 1.2 and before."
-    )
-    protocols = Option(
-        "TLS_Protocols", STRING, "+ALL:-TLSv1.0:-TLSv1.1", _TLS, "A console's: protocols spoken, such as +TLSv1.3."
     )

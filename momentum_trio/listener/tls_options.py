@@ -34,15 +34,6 @@ class ListenerTlsOptions(TlsOptions):
         TLS_LISTENERS,
         "With TLS_Client_CA: no client is asked for a certificate (none), each has to show a good one (require), each may.",
     )
-
-
-class SmtpTlsOptions(ListenerTlsOptions):
-    """What TLS of an SMTP session depends on."""
-
     use_ssl = Option(
-        "Use_SSL",
-        BOOLEAN,
-        False,
-        INBOUND_SMTP,
-        "TLS from the first octet (port 465). STARTTLS is not offered then.",
+        "Use_SSL", BOOLEAN, False, INBOUND_SMTP, "TLS from the first octet (port 465). STARTTLS is not offered then."
     )

@@ -19,6 +19,7 @@ from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.listener.recorder import Recorder
 from momentum_trio.machine import Machine
@@ -65,7 +66,9 @@ class MailPlane:
         )
         door = Door(machine, spool, self.queue.take)
         self.recorder = Recorder(machine)
-        self.services = Services(machine, limits, Statistics(), self.deadlines, door, recorder=self.recorder)
+        self.services = Services(
+            machine, limits, Statistics(), self.deadlines, Handshakes(machine), door, recorder=self.recorder
+        )
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 

@@ -7,6 +7,7 @@ from typing import Any
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
+from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
     ConnectionOptions,
@@ -25,10 +26,11 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
-from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
+from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.record_options import RecordOptions
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
@@ -45,7 +47,6 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ConnectionOptions,
     ControlOptions,
-    ControlTlsOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -55,6 +56,7 @@ GROUPS: tuple[type[Options], ...] = (
     HostLimitOptions,
     HostOptions,
     ListenOptions,
+    ListenerTlsOptions,
     LmtpOptions,
     LocalChangesOptions,
     LoggerOptions,
@@ -75,6 +77,7 @@ GROUPS: tuple[type[Options], ...] = (
     SpoolOptions,
     StaticRouteOptions,
     SuspensionOptions,
+    TlsOptions,
     TraceOptions,
     TranscodeOptions,
 )
