@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
@@ -42,6 +43,7 @@ from momentum_trio.reception.reception_options import (
 )
 
 GROUPS: tuple[type[Options], ...] = (
+    AuthenticationOptions,
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
@@ -73,6 +75,7 @@ GROUPS: tuple[type[Options], ...] = (
     SecurityOptions,
     ServerOptions,
     SessionOptions,
+    SmtpAuthenticationOptions,
     SmtpOptions,
     SpoolOptions,
     StaticRouteOptions,
