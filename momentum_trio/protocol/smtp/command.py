@@ -25,8 +25,9 @@ from momentum_trio.mail.dsn import (
     unescaped,
 )
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp import authentication, replies
 from momentum_trio.protocol.smtp.event import (
+    Auth,
     Data,
     Event,
     Expn,
@@ -37,12 +38,16 @@ from momentum_trio.protocol.smtp.event import (
     Quit,
     Rcpt,
     Reset,
+    StartTls,
     Vrfy,
 )
 from momentum_trio.protocol.smtp.terms import Terms
 
 COMMAND_OCTETS_MAX: Final = 2048
 """Longest command line, CRLF included: 512 (RFC 5321 section 4.5.3.1.4) and room for extensions' parameters."""
+
+AUTH_OCTETS_MAX: Final = 500
+"""Of the AUTH parameter of MAIL as sent (RFC 4954 section 5)."""
 
 Parameters = Mapping[str, str | None]
 Parse = Callable[[str, str, Terms], Event | Reply]
@@ -53,10 +58,16 @@ NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One verb. event: what it becomes, which is what the table of transitions asks about before anything is parsed."""
+    """One verb. event: what it becomes, which is what the table of transitions asks about before anything is parsed.
+
+    extension: what has to be offered for it to be known at all; empty: nothing.
+    guarded: whether it also depends on what the tables do not know: octets behind it, who the client is.
+    """
 
     event: type[Event]
     parse: Parse
+    extension: str = ""
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ MAIL_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         "SIZE": Parameter("SIZE", re.compile(r"[0-9]{1,20}")),  # RFC 1870 section 5
         "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME", re.IGNORECASE)),  # RFC 6152 section 3
+        "AUTH": Parameter("AUTH", re.compile(rf"<>|(?!.{{{AUTH_OCTETS_MAX + 1}}})(?:{XTEXT})+")),  # RFC 4954 section 5
         "RET": Parameter("DSN", re.compile(r"FULL|HDRS", re.IGNORECASE)),  # RFC 3461 section 4.3
         "ENVID": Parameter(  # RFC 3461 section 4.4
             "DSN", re.compile(rf"(?!.{{{ENVELOPE_ID_OCTETS_MAX + 1}}}){XTEXT}+")
@@ -210,9 +222,15 @@ def _bare(event: Event, refusal: Reply) -> Parse:
     """The grammar of a verb that stands alone."""
 
     def parse(line: str, argument: str, terms: Terms) -> Event | Reply:
-        return event if len(line) == VERB_OCTETS else refusal
+        return refusal if " " in line else event
 
     return parse
+
+
+def _starttls(line: str, argument: str, terms: Terms) -> Event | Reply:
+    if terms.in_tls:
+        return replies.TLS_ACTIVE
+    return replies.NO_PARAMETERS if " " in line else StartTls()
 
 
 def _with_argument(event: Callable[[str], Event]) -> Parse:
@@ -223,8 +241,6 @@ def _with_argument(event: Callable[[str], Event]) -> Parse:
 
     return parse
 
-
-VERB_OCTETS: Final = 4
 
 HTTP_METHODS: Final = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
 """What a web browser says first when a page makes it speak to an SMTP port. In the body of its request the page can
@@ -243,5 +259,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "EXPN": Command(Expn, _with_argument(Expn)),
         "HELP": Command(Help, lambda line, argument, terms: Help(argument)),
         "QUIT": Command(Quit, _bare(Quit(), replies.NO_PARAMETERS)),
+        "STARTTLS": Command(StartTls, _starttls, "STARTTLS", guarded=True),
+        "AUTH": Command(Auth, authentication.parse, "AUTH", guarded=True),
     }
 )

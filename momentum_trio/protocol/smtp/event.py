@@ -8,7 +8,7 @@ Paths are canonical ``local-part@domain`` (``mail/path.py``); the null reverse-p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
@@ -143,8 +143,45 @@ class Quit(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StartTls(Event):
+    """``STARTTLS``: asks for TLS (RFC 3207). Nothing was received behind it.
+
+    Accepted, the 220 is the last of this conversation in clear: send it, do the handshake, and tell
+    ``Server.secured``. Nothing is received in between.
+    """
+
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Auth(Event):
+    """``AUTH``: begins a SASL dialogue by *mechanism*, one of the terms' (RFC 4954 section 4).
+
+    initial: the initial response, decoded; None without one. It is empty when the client sent ``=``.
+
+    Answered with ``Server.challenge``; with ``answer()``, the client has proved who he is; or refused (535, 454).
+    """
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResponse(Event):
+    """The client's response to a challenge, decoded; answered as Auth is. A dialogue that he cancels, or goes on with
+    what is no base64, ends with a Refusal."""
+
+    octets: bytes = field(repr=False)
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal(Event):
-    """A command the core refused by itself: syntax, order, declared size, too many bad commands. For the rejectlog."""
+    """A command the core refused by itself: syntax, order, declared size, too many bad commands. For the rejectlog.
+
+    No argument of AUTH stands in *line*, and no response.
+    """
 
     line: str
     reply: Reply

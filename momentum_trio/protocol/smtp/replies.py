@@ -18,6 +18,8 @@ RESET: Final = Reply.of("250 2.0.0 OK")
 NOOP: Final = Reply.of("250 2.0.0 OK")
 VRFY: Final = Reply.of("252 2.5.2 cannot VRFY user, but will accept message and attempt delivery")  # ours
 HELP: Final = Reply(214, "2.0.0", ("commands: HELO EHLO MAIL RCPT DATA RSET", "NOOP VRFY EXPN HELP QUIT"))  # ours
+READY_FOR_TLS: Final = Reply.of("220 2.0.0 ready to start TLS")  # ours; RFC 3207 section 4
+AUTHENTICATED: Final = Reply.of("235 2.7.0 authentication succeeded")  # ours; RFC 4954 section 6
 
 # Syntax.
 UNRECOGNIZED: Final = Reply.of("500 5.5.2 unrecognized command")
@@ -43,6 +45,25 @@ DATA_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 DATA without RCPT TO")
 HELLO_NEEDED: Final = Reply.of("550 5.5.1 RFC2821 HELO/EHLO needed")
 TOO_MANY_BAD_COMMANDS: Final = Reply.of("421 4.7.0 too many bad commands")  # ours
 NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
+
+# TLS and authentication: all ours, with the codes of RFC 3207 section 4 and RFC 4954 sections 4 and 6.
+TLS_ACTIVE: Final = Reply.of("503 5.5.1 TLS is active")
+NOT_IN_TRANSACTION: Final = Reply.of("503 5.5.1 not permitted in a mail transaction")
+EHLO_FIRST: Final = Reply.of("503 5.5.1 EHLO first")
+STARTTLS_INJECTION: Final = Reply.of("501 5.5.4 commands sent together with STARTTLS")
+TLS_UNAVAILABLE: Final = Reply.of("454 4.7.0 TLS not available due to temporary reason")
+AUTHENTICATED_ALREADY: Final = Reply.of("503 5.5.1 already authenticated")
+MECHANISM_UNKNOWN: Final = Reply.of("504 5.5.4 unrecognized authentication mechanism")
+MECHANISM_NEEDS_TLS: Final = Reply.of("538 5.7.11 encryption required for requested authentication mechanism")
+AUTH_SYNTAX: Final = Reply.of("501 5.5.4 AUTH syntax error")
+NO_INITIAL_RESPONSE: Final = Reply.of("501 5.7.0 this mechanism has no initial response")
+INVALID_BASE64: Final = Reply.of("501 5.5.2 invalid base64")
+RESPONSE_TOO_LONG: Final = Reply.of("500 5.5.6 authentication exchange line is too long")
+AUTH_CANCELLED: Final = Reply.of("501 5.7.0 authentication cancelled")
+AUTH_FAILED: Final = Reply.of("535 5.7.8 authentication credentials invalid")
+AUTH_UNAVAILABLE: Final = Reply.of("454 4.7.0 temporary authentication failure")
+AUTH_REQUIRED: Final = Reply.of("530 5.7.0 authentication required")
+TOO_MANY_TRIES: Final = Reply.of("421 4.7.0 too many authentication attempts")
 
 # Policy at MAIL and RCPT.
 RELAYING_DENIED: Final = Reply.of("550 5.7.1 relaying denied")

@@ -6,12 +6,13 @@ from enum import Enum
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.lines import Lines, TooLong, shown
-from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp import authentication, replies
+from momentum_trio.protocol.smtp.authentication import CANCEL, RESPONSE_OCTETS_MAX
 from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS
 from momentum_trio.protocol.smtp.content import Content
-from momentum_trio.protocol.smtp.event import ContentEnd, Event, Hello, Quit, Refusal
+from momentum_trio.protocol.smtp.event import Auth, AuthResponse, ContentEnd, Event, Hello, Quit, Refusal, StartTls
 from momentum_trio.protocol.smtp.phase import Phase
-from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.protocol.smtp.terms import Injection, Terms
 from momentum_trio.protocol.smtp.transitions import (
     ANSWERING,
     ANSWERS,
@@ -29,7 +30,7 @@ class Ending(Enum):
     QUIT = "quit"  # the client said so
     LEFT = "left"  # the client's octets ended without it
     UNAVAILABLE = "unavailable"  # we said 421 to a command, or refused instead of greeting
-    BAD_COMMANDS = "bad commands"  # too many of them, a line without end, or another protocol
+    BAD_COMMANDS = "bad commands"  # too many of them, a line without end, another protocol, octets before TLS
     ABORTED = "aborted"  # the shell ended it
 
 
@@ -51,9 +52,11 @@ class Server:
     """
 
     __slots__ = (
+        "_auth_tries",
         "_bad_commands",
         "_content",
         "_ended",
+        "_extended",
         "_left_in",
         "_lines",
         "_outstanding",
@@ -62,11 +65,13 @@ class Server:
         "_state",
         "_step",
         "_terms",
+        "authenticated",
         "ending",
     )
 
     def __init__(self, terms: Terms) -> None:
         self.ending: Ending | None = None
+        self.authenticated = False  # by AUTH; TLS that begins takes it back
         self._terms = terms
         self._lines = Lines(COMMAND_OCTETS_MAX)
         self._content: Content | None = None
@@ -75,7 +80,8 @@ class Server:
         self._step: Step | None = None  # where the answer to it leads
         self._state = State.CONNECTED
         self._row = TRANSITIONS[State.CONNECTED]
-        self._bad_commands = 0
+        self._bad_commands = self._auth_tries = 0
+        self._extended = False  # EHLO or HELO was accepted
         self._ended = False
         self._left_in = State.CLOSED
 
@@ -182,12 +188,32 @@ class Server:
                 self._enter(step.refused)
             return
         assert (code == 354) is (step.accepted is State.CONTENT), "354 asks for content, and nothing else does"
+        assert code != 334, "a challenge is not an answer"
         assert not (isinstance(event, ContentEnd) and event.fault), "content with a fault is refused"
         self._enter(step.accepted)
         if code == 354:
             self._content = Content(self._terms)
             if held := self._lines.take():
                 self._take(held)
+        elif step.accepted is State.GREETED:
+            self._note(event)
+
+    def challenge(self, octets: bytes) -> None:
+        """Answer Auth or AuthResponse with one challenge more: AuthResponse is next, unless the client gives up."""
+        assert isinstance(self._outstanding, Auth | AuthResponse)
+        self._outstanding = None
+        self._say(authentication.challenge(octets))
+        self._enter(State.AUTHENTICATING)
+        self._lines.octets_max = RESPONSE_OCTETS_MAX
+
+    def secured(self, terms: Terms) -> None:
+        """TLS has begun: what was said in clear is forgotten, and *terms* hold (RFC 3207 section 4.2)."""
+        assert self._state is State.SECURING
+        assert self._lines.exhausted, "something was received in clear behind STARTTLS"
+        assert terms.in_tls
+        self._terms = terms
+        self._extended = self.authenticated = False
+        self._enter(self._first_state())
 
     def abort(self, reply: Reply) -> None:
         """End the conversation from outside (silence, shutdown, fault) with *reply*, whatever was going on."""
@@ -216,6 +242,8 @@ class Server:
             self._lines.receive(rest)
 
     def _command(self, line: bytes) -> Event:
+        if self._state is State.AUTHENTICATING:
+            return self._response(line)
         if not line.isascii():
             return self._refuse(shown(line), replies.INVALID_OCTETS)
         text = line.decode("ascii")
@@ -226,7 +254,7 @@ class Server:
             return self._refuse(shown(line), replies.INVALID_OCTETS)
         verb, _, argument = text.partition(" ")
         command = COMMANDS.get(verb.upper())
-        if command is None:
+        if command is None or (command.extension and command.extension not in terms.known):
             return (
                 self._hang_up(text, replies.NOT_HTTP)
                 if verb in HTTP_METHODS
@@ -239,6 +267,8 @@ class Server:
         if isinstance(event, Reply):
             return self._refuse(text, event)
         if event.needs_answer:
+            if command.guarded and (refusal := self._guard(event, text)):
+                return refusal
             self._outstanding = event
             self._step = step
         else:
@@ -249,9 +279,47 @@ class Server:
                 self._enter(step.accepted)
         return event
 
+    def _guard(self, event: Event, text: str) -> Refusal | None:
+        """What the tables do not know of *event*."""
+        if isinstance(event, StartTls):
+            if not self._lines.exhausted and self._terms.starttls_injection is Injection.REJECT:
+                return self._hang_up(text, replies.STARTTLS_INJECTION)
+            self._lines.take()
+            return None
+        assert isinstance(event, Auth)
+        if self.authenticated or not self._extended:
+            return self._refuse(text, replies.AUTHENTICATED_ALREADY if self.authenticated else replies.EHLO_FIRST)
+        if 0 < self._terms.auth_tries_max <= self._auth_tries:
+            return self._hang_up(text, replies.TOO_MANY_TRIES)
+        self._auth_tries += 1
+        return None
+
+    def _response(self, line: bytes) -> Event:
+        """A line of a SASL dialogue, whatever command it looks like."""
+        step = self._end_of_response()
+        octets = replies.AUTH_CANCELLED if line == CANCEL else authentication.decoded(line)
+        if isinstance(octets, Reply):
+            self._say(octets)
+            return Refusal("", octets)
+        self._outstanding = event = AuthResponse(octets)
+        self._step = step
+        return event
+
+    def _end_of_response(self) -> Step:
+        """The line has come: the dialogue goes on only if it is challenged again."""
+        step = self._row[AuthResponse]
+        assert isinstance(step, Step)
+        self._lines.octets_max = COMMAND_OCTETS_MAX
+        self._enter(step.refused)
+        return step
+
     def _too_long(self, line: TooLong) -> Event:
         if line.endless:
             return self._hang_up("", replies.TOO_MANY_BAD_COMMANDS)
+        if self._state is State.AUTHENTICATING:
+            self._end_of_response()
+            self._say(replies.RESPONSE_TOO_LONG)
+            return Refusal("", replies.RESPONSE_TOO_LONG)
         start = shown(line.start)
         if start.partition(" ")[0] in HTTP_METHODS:
             return self._hang_up(start, replies.NOT_HTTP)
@@ -264,13 +332,13 @@ class Server:
             if 0 < self._terms.bad_commands_max < self._bad_commands:
                 return self._hang_up(line, replies.TOO_MANY_BAD_COMMANDS)
         self._say(reply)
-        return Refusal(line, reply)
+        return Refusal(_told(line), reply)
 
     def _hang_up(self, line: str, reply: Reply) -> Refusal:
         """End the conversation because of what the client says."""
         self._say(reply)
         self._close(Ending.BAD_COMMANDS)
-        return Refusal(line, reply)
+        return Refusal(_told(line), reply)
 
     def _end_of_content(self, event: Event) -> None:
         step = self._row[ContentEnd]
@@ -283,6 +351,13 @@ class Server:
         """No event can be made of what was received; if that was all, the client has left."""
         if self._ended:
             self._close(Ending.LEFT)
+
+    def _note(self, event: Event) -> None:
+        """Something was accepted between two mail transactions."""
+        if isinstance(event, Hello):
+            self._extended = True
+        elif isinstance(event, Auth | AuthResponse):
+            self.authenticated = True
 
     # ---- what we say, and where that leads
 
@@ -314,3 +389,8 @@ class Server:
         self._outstanding = None
         self._content = None
         self._enter(State.CLOSED)
+
+
+def _told(line: str) -> str:
+    """*line* of a command, for the log: what AUTH says is a secret."""
+    return f"{line[:4]} ***" if line[:4].upper() == "AUTH" else line

@@ -1,9 +1,9 @@
 """The order of an SMTP conversation, as tables (RFC 5321 sections 4.1.4 and 3.3).
 
 A mail transaction is a reverse-path, then forward-paths, then content. The shell answers what matters to policy, and
-its reply decides: below 400 the step's ``accepted`` state is next, from 400 on its ``refused`` one. Where a command is
-out of order the table holds the reply that says so. 421 closes from anywhere (section 3.8) and needs no row. No command
-is read in CONTENT.
+its reply decides: below 400 the step's ``accepted`` state is next, from 400 on its ``refused`` one; a challenge (334)
+leads to AUTHENTICATING. Where a command is out of order the table holds the reply that says so. 421 closes from
+anywhere (section 3.8) and needs no row. No command is read in CONTENT, SECURING and AUTHENTICATING.
 
 RSET returns to GREETED even where nobody greeted: hello is only required where HELLO_REQUIRED is the first state.
 """
@@ -19,6 +19,8 @@ from typing import Final
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.event import (
+    Auth,
+    AuthResponse,
     ContentEnd,
     Data,
     Event,
@@ -30,6 +32,7 @@ from momentum_trio.protocol.smtp.event import (
     Quit,
     Rcpt,
     Reset,
+    StartTls,
     Vrfy,
 )
 from momentum_trio.protocol.smtp.phase import Phase
@@ -42,6 +45,8 @@ class State(Enum):
     HELLO_REQUIRED = auto()  # greeted by us; the terms require EHLO or HELO
     FRESH = auto()  # greeted by us; the terms do not
     GREETED = auto()  # no mail transaction
+    SECURING = auto()  # STARTTLS accepted; nothing is read until TLS begins
+    AUTHENTICATING = auto()  # a challenge is out
     REVERSE_PATH = auto()  # MAIL accepted
     FORWARD_PATHS = auto()  # at least one RCPT accepted
     CONTENT = auto()  # after 354
@@ -77,6 +82,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Rcpt: replies.HELLO_NEEDED,
             Data: replies.HELLO_NEEDED,
             Reset: Step(State.HELLO_REQUIRED, State.HELLO_REQUIRED),
+            StartTls: Step(State.SECURING, State.HELLO_REQUIRED),
+            Auth: replies.EHLO_FIRST,
         },
         State.FRESH: {
             **_stays(State.FRESH),
@@ -84,6 +91,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Rcpt: replies.RCPT_WITHOUT_MAIL,
             Data: replies.DATA_WITHOUT_MAIL,
             Reset: Step(State.FRESH, State.FRESH),
+            StartTls: Step(State.SECURING, State.FRESH),
+            Auth: replies.EHLO_FIRST,
         },
         State.GREETED: {
             **_stays(State.GREETED),
@@ -91,6 +100,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Rcpt: replies.RCPT_WITHOUT_MAIL,
             Data: replies.DATA_WITHOUT_MAIL,
             Reset: Step(State.GREETED, State.GREETED),
+            StartTls: Step(State.SECURING, State.GREETED),
+            Auth: Step(State.GREETED, State.GREETED),
         },
         State.REVERSE_PATH: {
             **_stays(State.REVERSE_PATH),
@@ -98,6 +109,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Rcpt: Step(State.FORWARD_PATHS, State.REVERSE_PATH),
             Data: replies.DATA_WITHOUT_RCPT,
             Reset: Step(State.GREETED, State.GREETED),
+            StartTls: replies.NOT_IN_TRANSACTION,
+            Auth: replies.NOT_IN_TRANSACTION,
         },
         State.FORWARD_PATHS: {
             **_stays(State.FORWARD_PATHS),
@@ -105,17 +118,31 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Rcpt: Step(State.FORWARD_PATHS, State.FORWARD_PATHS),
             Data: Step(State.CONTENT, State.FORWARD_PATHS),
             Reset: Step(State.GREETED, State.GREETED),
+            StartTls: replies.NOT_IN_TRANSACTION,
+            Auth: replies.NOT_IN_TRANSACTION,
         },
         State.CONTENT: {
             ContentEnd: Step(State.GREETED, State.GREETED),
         },
+        State.AUTHENTICATING: {
+            AuthResponse: Step(State.GREETED, State.GREETED),
+        },
+        State.SECURING: {},
         State.CONNECTED: {},
         State.CLOSED: {},
     }
 )
 
 BETWEEN_TRANSACTIONS: Final = frozenset(
-    {State.CONNECTED, State.HELLO_REQUIRED, State.FRESH, State.GREETED, State.CLOSED}
+    {
+        State.CONNECTED,
+        State.HELLO_REQUIRED,
+        State.FRESH,
+        State.GREETED,
+        State.SECURING,
+        State.AUTHENTICATING,
+        State.CLOSED,
+    }
 )
 
 ANSWERS: Final[Mapping[type[Event], Reply]] = MappingProxyType(
@@ -128,6 +155,9 @@ ANSWERS: Final[Mapping[type[Event], Reply]] = MappingProxyType(
         Vrfy: replies.VRFY,
         Expn: replies.NOT_IMPLEMENTED,
         Help: replies.HELP,
+        StartTls: replies.READY_FOR_TLS,
+        Auth: replies.AUTHENTICATED,
+        AuthResponse: replies.AUTHENTICATED,
     }
 )
 """What is said to an accepted command when nobody says otherwise. EHLO, HELO and QUIT are answered from the terms; the
@@ -139,6 +169,8 @@ AWAITING: Final[Mapping[State, Phase]] = MappingProxyType(
         State.HELLO_REQUIRED: Phase.AWAITING_HELLO,
         State.FRESH: Phase.AWAITING_HELLO,
         State.GREETED: Phase.AWAITING_MAILFROM,
+        State.SECURING: Phase.EXTENSION_1,
+        State.AUTHENTICATING: Phase.EXTENSION_2,
         State.REVERSE_PATH: Phase.AWAITING_RCPTTO,
         State.FORWARD_PATHS: Phase.AWAITING_RCPTTO,
         State.CONTENT: Phase.READING_BODY,
@@ -155,6 +187,9 @@ ANSWERING: Final[Mapping[type[Event], Phase]] = MappingProxyType(
         Data: Phase.DATA_PHASE,
         Reset: Phase.AWAITING_MAILFROM,
         ContentEnd: Phase.SENDING_BODY_RESPONSE,
+        StartTls: Phase.EXTENSION_1,
+        Auth: Phase.EXTENSION_2,
+        AuthResponse: Phase.EXTENSION_2,
     }
 )
 """The phase while an event is outstanding."""
