@@ -1,8 +1,8 @@
 """Where secrets and memberships are kept: the values of the Auth*Parameters and of AuthorizationParameters.
 
 ``[ uri = "digest:///etc/console_passwd" realm = "x" log_authentication = "true" ]``. Of files there are ``file``
-(``user:password``), ``hashed`` (``user:hash``), ``digest`` (htdigest) and ``groups``; any other scheme is somebody else's,
-and is kept.
+(``user:password``), ``hashed`` (``user:hash``), ``digest`` (htdigest) and ``groups``; any other scheme is somebody
+else's, and is kept.
 """
 
 from __future__ import annotations

@@ -28,7 +28,9 @@ class TlsOptions(Options):
         PATH,
         "",
         _BOTH,
-        "PEM file of its key, unless TLS_Certificate holds it. One of a wider scope than the certificate's does not count.",
+        "PEM file of its key, unless TLS_Certificate holds it. One of a wider scope than the certificate does not count.",
     )
     ciphers = Option("TLS_Ciphers", STRING, "DEFAULT", _BOTH, "OpenSSL's list of ciphers, for TLS 1.2 and before.")
-    protocols = Option("TLS_Protocols", STRING, "+ALL", _BOTH, "Protocols spoken, such as +ALL:-TLSv1.2. ALL: 1.2 and 1.3.")
+    protocols = Option(
+        "TLS_Protocols", STRING, "+ALL", _BOTH, "Protocols spoken, such as +ALL:-TLSv1.2; ALL is TLS 1.2 and 1.3."
+    )

@@ -59,9 +59,7 @@ class Handshakes:
             self._machine.events.publish(Panic(self._machine.clock.now(), Level.ERROR, said))
             return None
 
-    async def shake(
-        self, who: Who, socket: trio.socket.SocketType, context: TlsContext
-    ) -> Secured | HandshakeFault:
+    async def shake(self, who: Who, socket: trio.socket.SocketType, context: TlsContext) -> Secured | HandshakeFault:
         """Begin TLS with *who* on *socket*, as its server, within HANDSHAKE_SECONDS; closing it is its owner's.
 
         Cancellation, and a fault: the connection is good for nothing but to be closed.

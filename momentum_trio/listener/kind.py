@@ -16,7 +16,9 @@ from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
+from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.handshake import Handshakes
+from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_facts import TlsFacts
@@ -135,6 +137,7 @@ class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
     deadlines: of conversations, which strike while somebody runs them. handshakes: with clients over TLS.
+    dialogues: makes those of AUTH of one session, given how often may be guessed and our name (mail plane).
     door: reception's Door (mail plane).
     recorder: of sessions (mail plane). administration: the console's view of the node (control plane). console: what
     answers a console line (control plane).
@@ -145,6 +148,7 @@ class Services:
     statistics: Statistics = field(default_factory=Statistics)
     deadlines: Deadlines = field(default_factory=Deadlines)
     handshakes: Handshakes | None = None
+    dialogues: Callable[[Guesses, str], Dialogues] | None = None
     door: Door | None = None
     recorder: TakesNotes | None = None
     administration: Administration | None = None

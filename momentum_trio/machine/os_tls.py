@@ -83,7 +83,7 @@ def _show_named(
 
 
 def names_of(path: str) -> tuple[str, ...]:
-    """The DNS names of the first certificate in the PEM file *path*. Raises OSError, or ValueError where there are none."""
+    """The DNS names of the first certificate in the PEM file *path*. Raises OSError; ValueError where it has none."""
     with open(path, "rb") as file:
         certificate = x509.load_pem_x509_certificate(file.read())
     try:

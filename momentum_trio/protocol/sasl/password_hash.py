@@ -22,7 +22,9 @@ PASSWORD_OCTETS_MAX = 1024
 MEMORY_KIBIBYTES_MAX = 1024 * 1024
 
 _HASH_OCTETS = 32
-_SCRYPT = re.compile(r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{1,88})\$([A-Za-z0-9+/]{22,88})")
+_SCRYPT = re.compile(
+    r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{1,88})\$([A-Za-z0-9+/]{22,88})"
+)
 _ARGON2ID = re.compile(
     r"\$argon2id\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{1,88})\$([A-Za-z0-9+/]{22,88})"
 )
@@ -31,7 +33,7 @@ _MEMORY, _PASSES, _LANES = 64 * 1024, 3, 1
 
 
 def made(scheme: str, password: str, salt: bytes) -> str:
-    """What is kept of *password*. salt: SALT_OCTETS that nobody can guess. Raises ValueError for a password too long."""
+    """What is kept of *password*. salt: SALT_OCTETS nobody can guess. Raises ValueError for a password too long."""
     if scheme == SCRYPT:
         digest = _scrypt(_octets(password), salt, _LN, _R, _P, _HASH_OCTETS)
         return f"$scrypt$ln={_LN},r={_R},p={_P}${_base64(salt)}${_base64(digest)}"
