@@ -46,6 +46,9 @@ from momentum_trio.protocol.smtp.terms import Terms
 COMMAND_OCTETS_MAX: Final = 2048
 """Longest command line, CRLF included: 512 (RFC 5321 section 4.5.3.1.4) and room for extensions' parameters."""
 
+BINARYMIME: Final = "BINARYMIME"
+"""Of BODY (RFC 3030 section 3): content that is no lines."""
+
 AUTH_OCTETS_MAX: Final = 500
 """Of the AUTH parameter of MAIL as sent (RFC 4954 section 5)."""
 
@@ -85,7 +88,7 @@ class Parameter:
 MAIL_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         "SIZE": Parameter("SIZE", re.compile(r"[0-9]{1,20}")),  # RFC 1870 section 5
-        "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME", re.IGNORECASE)),  # RFC 6152 section 3
+        "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME|BINARYMIME", re.IGNORECASE)),  # RFC 6152 section 3
         "AUTH": Parameter("AUTH", re.compile(rf"<>|(?!.{{{AUTH_OCTETS_MAX + 1}}})(?:{XTEXT})+")),  # RFC 4954 section 5
         "RET": Parameter("DSN", re.compile(r"FULL|HDRS", re.IGNORECASE)),  # RFC 3461 section 4.3
         "ENVID": Parameter(  # RFC 3461 section 4.4
@@ -137,7 +140,10 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
     size = None if declared is None else int(declared)
     if size is not None and 0 < terms.message_octets_max < size:
         return replies.MESSAGE_TOO_LARGE  # RFC 1870 section 6.1
-    return Mail(reverse_path, parameters, size, (parameters.get("BODY") or "").upper(), line, _returning(parameters))
+    body = (parameters.get("BODY") or "").upper()
+    if body == BINARYMIME and BINARYMIME not in terms.offered:
+        return replies.PARAMETER_MALFORMED
+    return Mail(reverse_path, parameters, size, body, line, _returning(parameters))
 
 
 def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
@@ -246,13 +252,16 @@ HTTP_METHODS: Final = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", 
 """What a web browser says first when a page makes it speak to an SMTP port. In the body of its request the page can
 write commands, and those would have the relay rights of the browser's host: so nothing of it is read."""
 
+BDAT: Final = "BDAT"
+"""No row of COMMANDS: whatever is said to it, a chunk follows (RFC 3030 section 2)."""
+
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
         "EHLO": Command(Hello, _hello),
         "HELO": Command(Hello, _hello),
         "MAIL": Command(Mail, _mail),
         "RCPT": Command(Rcpt, _rcpt),
-        "DATA": Command(Data, _bare(Data(), replies.DATA_ARGUMENT)),
+        "DATA": Command(Data, _bare(Data(), replies.DATA_ARGUMENT), guarded=True),
         "RSET": Command(Reset, _bare(Reset(), replies.RSET_ARGUMENT)),
         "NOOP": Command(Noop, lambda line, argument, terms: Noop(argument)),
         "VRFY": Command(Vrfy, _with_argument(Vrfy)),

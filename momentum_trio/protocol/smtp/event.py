@@ -43,8 +43,8 @@ class Mail(Event):
         gave no domain and the terms allow that.
     parameters: keyword in upper case to value as sent; None where the keyword stood alone.
     size: octets the client declared with SIZE (RFC 1870 section 6), or None. Within the limit of the terms.
-    body: ``7BIT``, ``8BITMIME``, or empty when the client did not say (RFC 6152). Nothing is refused because of it:
-        8-bit content that was not declared is taken as it is.
+    body: ``7BIT``, ``8BITMIME``, ``BINARYMIME``, or empty when the client did not say (RFC 6152, RFC 3030 section 3).
+        Nothing is refused because of the first two: 8-bit content that was not declared is taken as it is.
     returning: RET and ENVID (RFC 3461).
     """
 
@@ -80,6 +80,12 @@ class Data(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Bdat(Event):
+    """``BDAT``: a chunk of content follows (RFC 3030 section 2). A row of the tables; what comes out are ContentPart,
+    ChunkEnd, ContentEnd, or a Refusal."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContentPart(Event):
     """Some of a large content: at most CONTENT_PART_OCTETS, unstuffed; it never ends between CR and LF."""
 
@@ -87,8 +93,17 @@ class ContentPart(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkEnd(Event):
+    """The end of a chunk that is not the last: 250 is on its way (RFC 3030 section 2). Some of its *octets* may not
+    have come out yet."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContentEnd(Event):
-    """The end of content, and the last of its octets: all of them, when no ContentPart came before.
+    """The end of content, by its terminator or with the last chunk, and the last of its octets: all of them, when no
+    ContentPart came before.
 
     fault: None, or why the content cannot be taken; then *octets* is empty, earlier parts are void, and the answer
         must be a refusal (``answer()`` gives this one).

@@ -42,6 +42,12 @@ MAIL_TWICE: Final = Reply.of("501 5.5.1 MAIL FROM already established")
 RCPT_WITHOUT_MAIL: Final = Reply.of("503 RCPT TO without MAIL FROM")
 DATA_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 DATA without MAIL FROM")
 DATA_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 DATA without RCPT TO")
+BDAT_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 BDAT without MAIL FROM")  # ours, as the next five
+BDAT_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 BDAT without RCPT TO")
+BDAT_AFTER_FAILURE: Final = Reply.of("503 5.5.1 BDAT after one that failed: RSET first")
+AFTER_BDAT: Final = Reply.of("503 5.5.1 not between chunks of content")
+DATA_OF_BINARY: Final = Reply.of("503 5.5.1 BODY=BINARYMIME needs BDAT")
+BDAT_SYNTAX: Final = Reply.of("421 4.5.4 BDAT without a size, closing connection")
 HELLO_NEEDED: Final = Reply.of("550 5.5.1 RFC2821 HELO/EHLO needed")
 TOO_MANY_BAD_COMMANDS: Final = Reply.of("421 4.7.0 too many bad commands")  # ours
 NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
@@ -76,6 +82,7 @@ RECEPTIONS_PER_CONNECTION: Final = Reply.of("452 4.5.3 Service unavailable, batc
 
 # Content.
 MESSAGE_TOO_LARGE: Final = Reply.of("552 5.3.4 message size limit exceeded")
+TOO_MANY_CHUNKS: Final = Reply.of("552 5.3.4 too many small chunks")  # ours
 LONE_IN_HEADERS: Final = Reply.of("550 5.6.0 Lone CR or LF in headers (see RFC2822 section 2.2)")
 LONE_IN_BODY: Final = Reply.of("550 5.6.0 Lone CR or LF in body (see RFC2822 section 2.3)")
 NUL_IN_CONTENT: Final = Reply.of("550 5.6.0 NUL octet in message (see RFC2822 section 2.2)")  # ours
@@ -93,6 +100,11 @@ CONFIGURATION: Final = Reply.of("451 4.3.5 configuration error, please try later
 RECONFIGURATION: Final = Reply.of("421 4.3.2 Reconfiguration in progress")
 SHUTTING_DOWN: Final = Reply.of("421 4.3.2 Service shutting down")  # ours
 INTERNAL_FAULT: Final = Reply.of("421 4.3.0 internal error, closing connection")  # ours
+
+
+def chunk_taken(octets: int) -> Reply:
+    """To a chunk that is not the last (RFC 3030 section 2)."""
+    return Reply(250, "2.0.0", (f"{octets} octets received",))
 
 
 def closing(host: str) -> Reply:

@@ -8,9 +8,25 @@ from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.lines import Lines, TooLong, shown
 from momentum_trio.protocol.smtp import authentication, replies
 from momentum_trio.protocol.smtp.authentication import CANCEL, RESPONSE_OCTETS_MAX
-from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS
+from momentum_trio.protocol.smtp.chunks import Chunk, Chunks, Skipped
+from momentum_trio.protocol.smtp.command import BDAT, BINARYMIME, COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS
 from momentum_trio.protocol.smtp.content import Content
-from momentum_trio.protocol.smtp.event import Auth, AuthResponse, ContentEnd, Event, Hello, Quit, Refusal, StartTls
+from momentum_trio.protocol.smtp.event import (
+    Auth,
+    AuthResponse,
+    Bdat,
+    ChunkEnd,
+    ContentEnd,
+    ContentPart,
+    Data,
+    Event,
+    Hello,
+    Mail,
+    Quit,
+    Refusal,
+    Reset,
+    StartTls,
+)
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Injection, Terms
 from momentum_trio.protocol.smtp.transitions import (
@@ -54,11 +70,13 @@ class Server:
     __slots__ = (
         "_auth_tries",
         "_bad_commands",
+        "_chunks",
         "_content",
         "_ended",
         "_extended",
         "_left_in",
         "_lines",
+        "_mail",
         "_outstanding",
         "_row",
         "_send",
@@ -74,7 +92,9 @@ class Server:
         self.authenticated = False  # by AUTH; TLS that begins takes it back
         self._terms = terms
         self._lines = Lines(COMMAND_OCTETS_MAX)
-        self._content: Content | None = None
+        self._content: Content | Chunks | Skipped | None = None  # who reads now; None: commands are read
+        self._chunks: Chunks | None = None  # of this mail transaction so far
+        self._mail: Event | None = None  # that began it
         self._send: list[bytes] = []
         self._outstanding: Event | None = None
         self._step: Step | None = None  # where the answer to it leads
@@ -158,6 +178,8 @@ class Server:
                 self._nothing()
             elif event.needs_answer:
                 self._end_of_content(event)
+            elif not isinstance(event, ContentPart):
+                return self._end_of_chunk(event)
             return event
         if self._state is State.CLOSED or self._state is State.CONNECTED:
             return None
@@ -195,6 +217,8 @@ class Server:
             self._content = Content(self._terms)
             if held := self._lines.take():
                 self._take(held)
+        elif step.accepted is State.REVERSE_PATH:
+            self._mail = event
         elif step.accepted is State.GREETED:
             self._note(event)
 
@@ -241,7 +265,7 @@ class Server:
         if rest := content.receive(octets):
             self._lines.receive(rest)
 
-    def _command(self, line: bytes) -> Event:
+    def _command(self, line: bytes) -> Event | None:
         if self._state is State.AUTHENTICATING:
             return self._response(line)
         if not line.isascii():
@@ -255,11 +279,7 @@ class Server:
         verb, _, argument = text.partition(" ")
         command = COMMANDS.get(verb.upper())
         if command is None or (command.extension and command.extension not in terms.known):
-            return (
-                self._hang_up(text, replies.NOT_HTTP)
-                if verb in HTTP_METHODS
-                else self._refuse(text, replies.UNRECOGNIZED)
-            )
+            return self._bdat(text, argument) if verb.upper() == BDAT else self._unknown(text, verb)
         step = self._row[command.event]
         if isinstance(step, Reply):
             return self._refuse(text, step)
@@ -279,8 +299,62 @@ class Server:
                 self._enter(step.accepted)
         return event
 
+    def _unknown(self, text: str, verb: str) -> Refusal:
+        return (
+            self._hang_up(text, replies.NOT_HTTP) if verb in HTTP_METHODS else self._refuse(text, replies.UNRECOGNIZED)
+        )
+
+    def _bdat(self, text: str, argument: str) -> Event | None:
+        """A chunk follows: it is read before anything else, also if it is to be refused."""
+        chunk = Chunk.parse(argument)
+        if chunk is None:
+            is_offered = "CHUNKING" in self._terms.offered
+            return self._hang_up(text, replies.BDAT_SYNTAX) if is_offered else self._unknown(text, BDAT)
+        if refusal := self._chunk_refusal(chunk):
+            self._content = Skipped(chunk.octets, Refusal(text, refusal))
+        else:
+            assert self._chunks is not None
+            self._content = self._chunks
+            self._chunks.begin(chunk)
+        if held := self._lines.take():
+            self._take(held)
+        return self.next_event()
+
+    def _chunk_refusal(self, chunk: Chunk) -> Reply | None:
+        """Why *chunk* is not taken; None: it is, and belongs to the chunks of this mail transaction."""
+        if "CHUNKING" not in self._terms.offered:
+            return replies.UNRECOGNIZED
+        step = self._row[Bdat]
+        if isinstance(step, Reply):
+            return step
+        if self._chunks is None:
+            self._chunks = Chunks(self._terms, binary=self._binary)
+        refusal = self._chunks.refusal(chunk)
+        self._enter(step.refused if refusal else step.accepted)
+        return refusal
+
+    def _end_of_chunk(self, event: Event) -> Event:
+        self._content = None
+        if isinstance(event, Refusal):
+            return self._refuse(event.line, event.reply)
+        assert isinstance(event, ChunkEnd)
+        assert self._chunks is not None
+        if fault := self._chunks.fault:
+            self._enter(State.CHUNKS_REFUSED)
+            self._say(fault)
+            return Refusal(f"{BDAT} {event.octets}", fault)
+        self._say(replies.chunk_taken(event.octets))
+        return event
+
+    @property
+    def _binary(self) -> bool:
+        """Whether the content of this mail transaction was declared to be BINARYMIME."""
+        return isinstance(self._mail, Mail) and self._mail.body == BINARYMIME
+
     def _guard(self, event: Event, text: str) -> Refusal | None:
         """What the tables do not know of *event*."""
+        if isinstance(event, Data):
+            return self._refuse(text, replies.DATA_OF_BINARY) if self._binary else None
         if isinstance(event, StartTls):
             if not self._lines.exhausted and self._terms.starttls_injection is Injection.REJECT:
                 return self._hang_up(text, replies.STARTTLS_INJECTION)
@@ -343,7 +417,7 @@ class Server:
     def _end_of_content(self, event: Event) -> None:
         step = self._row[ContentEnd]
         assert isinstance(step, Step)
-        self._content = None
+        self._content = self._chunks = None
         self._outstanding = event
         self._step = step
 
@@ -354,8 +428,9 @@ class Server:
 
     def _note(self, event: Event) -> None:
         """Something was accepted between two mail transactions."""
-        if isinstance(event, Hello):
-            self._extended = True
+        if isinstance(event, Hello | Reset):
+            self._chunks = None
+            self._extended |= isinstance(event, Hello)
         elif isinstance(event, Auth | AuthResponse):
             self.authenticated = True
 
@@ -387,7 +462,7 @@ class Server:
         self.ending = ending
         self._left_in = self._state
         self._outstanding = None
-        self._content = None
+        self._content = self._chunks = None
         self._enter(State.CLOSED)
 
 

@@ -3,7 +3,7 @@
 A mail transaction is a reverse-path, then forward-paths, then content. The shell answers what matters to policy, and
 its reply decides: below 400 the step's ``accepted`` state is next, from 400 on its ``refused`` one; a challenge (334)
 leads to AUTHENTICATING. Where a command is out of order the table holds the reply that says so. 421 closes from
-anywhere (section 3.8) and needs no row. No command is read in CONTENT, SECURING and AUTHENTICATING.
+anywhere (section 3.8) and needs no row. No command is read in CONTENT, SECURING and AUTHENTICATING, nor within a chunk.
 
 RSET returns to GREETED even where nobody greeted: hello is only required where HELLO_REQUIRED is the first state.
 """
@@ -21,6 +21,7 @@ from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.event import (
     Auth,
     AuthResponse,
+    Bdat,
     ContentEnd,
     Data,
     Event,
@@ -50,6 +51,8 @@ class State(Enum):
     REVERSE_PATH = auto()  # MAIL accepted
     FORWARD_PATHS = auto()  # at least one RCPT accepted
     CONTENT = auto()  # after 354
+    CHUNKS = auto()  # BDAT accepted: in a chunk, or between two
+    CHUNKS_REFUSED = auto()  # one of them failed: the mail transaction can only be dropped
     CLOSED = auto()
 
 
@@ -74,6 +77,19 @@ def _stays(state: State) -> dict[type[Event], Step | Reply]:
     }
 
 
+def _chunked(state: State) -> dict[type[Event], Step | Reply]:
+    """What may be said behind a chunk, and what not (RFC 3030 sections 2 and 4.2)."""
+    return {
+        **_stays(state),
+        Mail: replies.MAIL_TWICE,
+        Rcpt: replies.AFTER_BDAT,
+        Data: replies.AFTER_BDAT,
+        Reset: Step(State.GREETED, State.GREETED),
+        StartTls: replies.NOT_IN_TRANSACTION,
+        Auth: replies.NOT_IN_TRANSACTION,
+    }
+
+
 TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = MappingProxyType(
     {
         State.HELLO_REQUIRED: {
@@ -81,6 +97,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Mail: replies.HELLO_NEEDED,
             Rcpt: replies.HELLO_NEEDED,
             Data: replies.HELLO_NEEDED,
+            Bdat: replies.HELLO_NEEDED,
             Reset: Step(State.HELLO_REQUIRED, State.HELLO_REQUIRED),
             StartTls: Step(State.SECURING, State.HELLO_REQUIRED),
             Auth: replies.EHLO_FIRST,
@@ -90,6 +107,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Mail: Step(State.REVERSE_PATH, State.FRESH),
             Rcpt: replies.RCPT_WITHOUT_MAIL,
             Data: replies.DATA_WITHOUT_MAIL,
+            Bdat: replies.BDAT_WITHOUT_MAIL,
             Reset: Step(State.FRESH, State.FRESH),
             StartTls: Step(State.SECURING, State.FRESH),
             Auth: replies.EHLO_FIRST,
@@ -99,6 +117,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Mail: Step(State.REVERSE_PATH, State.GREETED),
             Rcpt: replies.RCPT_WITHOUT_MAIL,
             Data: replies.DATA_WITHOUT_MAIL,
+            Bdat: replies.BDAT_WITHOUT_MAIL,
             Reset: Step(State.GREETED, State.GREETED),
             StartTls: Step(State.SECURING, State.GREETED),
             Auth: Step(State.GREETED, State.GREETED),
@@ -108,6 +127,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Mail: replies.MAIL_TWICE,
             Rcpt: Step(State.FORWARD_PATHS, State.REVERSE_PATH),
             Data: replies.DATA_WITHOUT_RCPT,
+            Bdat: replies.BDAT_WITHOUT_RCPT,
             Reset: Step(State.GREETED, State.GREETED),
             StartTls: replies.NOT_IN_TRANSACTION,
             Auth: replies.NOT_IN_TRANSACTION,
@@ -117,12 +137,22 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Mail: replies.MAIL_TWICE,
             Rcpt: Step(State.FORWARD_PATHS, State.FORWARD_PATHS),
             Data: Step(State.CONTENT, State.FORWARD_PATHS),
+            Bdat: Step(State.CHUNKS, State.CHUNKS_REFUSED),
             Reset: Step(State.GREETED, State.GREETED),
             StartTls: replies.NOT_IN_TRANSACTION,
             Auth: replies.NOT_IN_TRANSACTION,
         },
         State.CONTENT: {
             ContentEnd: Step(State.GREETED, State.GREETED),
+        },
+        State.CHUNKS: {
+            **_chunked(State.CHUNKS),
+            Bdat: Step(State.CHUNKS, State.CHUNKS_REFUSED),
+            ContentEnd: Step(State.GREETED, State.GREETED),
+        },
+        State.CHUNKS_REFUSED: {
+            **_chunked(State.CHUNKS_REFUSED),
+            Bdat: replies.BDAT_AFTER_FAILURE,
         },
         State.AUTHENTICATING: {
             AuthResponse: Step(State.GREETED, State.GREETED),
@@ -174,6 +204,8 @@ AWAITING: Final[Mapping[State, Phase]] = MappingProxyType(
         State.REVERSE_PATH: Phase.AWAITING_RCPTTO,
         State.FORWARD_PATHS: Phase.AWAITING_RCPTTO,
         State.CONTENT: Phase.READING_BODY,
+        State.CHUNKS: Phase.READING_BODY,
+        State.CHUNKS_REFUSED: Phase.READING_BODY,
         State.CLOSED: Phase.JUST_CONNECTED,
     }
 )
