@@ -8,8 +8,8 @@ from functools import partial
 from momentum_trio.console.authentication import Authentication
 from momentum_trio.console.authority import Admitted, Demanded, Peer, Terms, entry
 from momentum_trio.console.command import Operator
-from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.session import Session, banner
+from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.control_tls import wire
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
@@ -25,11 +25,11 @@ PRODUCT = "ecelerity"
 
 async def converse(connection: Connection, services: Services) -> None:
     """Be a console to this client. Raises: a fault of ours in a command."""
-    assert services.console is not None
-    if (over := await wire(connection, services.machine)) is None:
+    assert services.handshakes is not None
+    if (over := await wire(connection, services.handshakes)) is None:
         connection.why = "fault"
         return
-    session = await _session(connection, over, services.machine, services.console)
+    session = await _session(connection, over, services)
     connection.on_drain = session.drain
     if connection.draining.is_set():
         session.drain()
@@ -40,8 +40,9 @@ async def converse(connection: Connection, services: Services) -> None:
         connection.why = session.why
 
 
-async def _session(connection: Connection, over: Wire, machine: Machine, dispatch: Dispatch) -> Session:
-    terms = partial(_terms, connection)
+async def _session(connection: Connection, over: Wire, services: Services) -> Session:
+    assert services.console is not None
+    machine, dispatch, terms = services.machine, services.console, partial(_terms, connection)
     held, administration = terms(), dispatch.administration
     peer = Peer(
         connection.peer_address,
@@ -51,6 +52,7 @@ async def _session(connection: Connection, over: Wire, machine: Machine, dispatc
     )
     let_in = entry(held, peer)
     user = let_in.user if isinstance(let_in, Admitted) else peer.user
+    guesses = Guesses(services.limits, KIND.service, connection.peer_address)
     mechanisms = let_in.mechanisms if isinstance(let_in, Demanded) else ()
     said = banner(PRODUCT, administration.version, administration.hostname, user, held, mechanisms)
     return Session(
@@ -58,7 +60,7 @@ async def _session(connection: Connection, over: Wire, machine: Machine, dispatc
         server=Server(said),
         operator=Operator(user, str(connection.listen), "" if connection.is_unix else connection.peer),
         peer=peer,
-        authentication=_authentication(machine, said, held),
+        authentication=_authentication(machine, said, held, guesses),
         dispatch=dispatch,
         terms=terms,
         machine=machine,
@@ -66,10 +68,10 @@ async def _session(connection: Connection, over: Wire, machine: Machine, dispatc
     )
 
 
-def _authentication(machine: Machine, said: Banner, held: Terms) -> Authentication | None:
+def _authentication(machine: Machine, said: Banner, held: Terms, guesses: Guesses) -> Authentication | None:
     """What a client to whom the banner names mechanisms has to do."""
     offered = {name: back_end for name, back_end in held.back_ends if name in said.mechanisms}
-    return Authentication(machine, said.node, offered) if offered else None
+    return Authentication(machine, said.node, offered, guesses) if offered else None
 
 
 def _terms(connection: Connection) -> Terms:

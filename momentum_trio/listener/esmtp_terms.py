@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from momentum_trio import __version__
 from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.esmtp_security import Security
+from momentum_trio.listener.smtp_authentication import TRIES_MAX
 from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+from momentum_trio.protocol.smtp.terms import Injection, LoneLineEnds, Terms
 from momentum_trio.reception.rules import Rules
 
-# What SMTP_Extensions may list and is offered; its other words (STARTTLS, AUTH ...) belong to parts not built yet.
+# What SMTP_Extensions may list and is offered wherever it is; STARTTLS and AUTH depend on more (esmtp_security).
 OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN")
 
 DATE = "DATE"
 
 
-def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float | None) -> Terms:
-    """The terms that *options* and *rules* make for one client.
+INJECTION = {"reject": Injection.REJECT, "ignore": Injection.IGNORE, "allow": Injection.IGNORE}
+
+
+def terms_of(options: SessionOptions, rules: Rules, security: Security, peer_text: str, now: float | None) -> Terms:
+    """The terms that *options*, *rules* and *security* make for one client.
 
     peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it.
     """
@@ -26,7 +31,7 @@ def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float |
     return Terms(
         host=host,
         greeting=Reply.of(banner),
-        extensions=extensions(options),
+        extensions=(*extensions(options), *security.extensions),
         message_octets_max=options.message_octets_max,
         require_ehlo=options.require_ehlo,
         pedantic_addresses=options.pedantic_addresses,
@@ -35,6 +40,10 @@ def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float |
         peer_text=peer_text,
         unqualified_reverse_path=bool(mail.domain_for_unqualified_senders),
         unqualified_forward_path=bool(mail.domain_for_unqualified_recipients),
+        in_tls=security.in_tls,
+        starttls_injection=INJECTION[options.starttls_injection_policy],
+        mechanisms_in_tls=security.mechanisms_in_tls,
+        auth_tries_max=TRIES_MAX,
         lone_line_ends_in_body=(LoneLineEnds.IGNORE if options.lone_lf_in_body == "ignore" else LoneLineEnds.PEDANTIC),
     )
 

@@ -53,7 +53,11 @@ class Work(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TlsTerms:
-    """What a TLS context is made from: paths of PEM files and the words of the TLS_* options."""
+    """What a TLS context is made from: paths of PEM files and the words of the TLS_* options.
+
+    key: empty where *certificate* holds it. named: files of a certificate and its key each, shown to clients that ask
+    for one of the names in them (SNI, RFC 6066 section 3); who asks for another, or for none, is shown *certificate*.
+    """
 
     certificate: str
     key: str
@@ -61,6 +65,12 @@ class TlsTerms:
     ciphers: str = "DEFAULT"
     protocols: str = "+ALL"
     verify: str = ""
+    named: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are read."""
+        return tuple(dict.fromkeys(path for path in (self.certificate, self.key, self.client_ca, *self.named) if path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,10 @@ class Tls(Protocol):
     """Makes TLS contexts; the only importer of ``ssl.SSLContext``."""
 
     async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
-        """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
+        """A context for the server's side. Each has session tickets of its own: none is good for another's sessions.
+
+        Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.
+        """
         ...
 
     async def client_context(self, terms: ClientTlsTerms) -> TlsContext:

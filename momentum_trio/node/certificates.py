@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from momentum_trio.config.merged import Scope, ScopePath
+from momentum_trio.config.tls_options import NONE
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Setting, Word
-from momentum_trio.delivery.tls_options import NONE, OutboundTlsOptions
+from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.disk import Close, File, Open

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from momentum_trio.mail.path import domain_of, local_part_of
+from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
 from momentum_trio.reception.transaction import Tally, Transaction
@@ -21,7 +24,31 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
         pairs.append(("connection_rcpt_count", str(tally.recipients)))
     if rules.client_may_relay:
         pairs.append(("can_relay", "true"))
-    return tuple(pairs)
+    return (*pairs, *_of_tls(client.tls), *_of_identity(client))
+
+
+def _of_tls(tls: TlsFacts | None) -> Iterator[tuple[str, str]]:
+    if tls is None:
+        return
+    yield "tls", "on"
+    yield "tls_cipher", tls.cipher
+    yield "tls_cipher_algbits", str(tls.bits)
+    yield "tls_cipher_usebits", str(tls.bits)
+    if tls.is_verified:
+        yield "tls_client_cert_subject", tls.subject
+        yield "tls_client_cert_subject_cn", tls.subject_cn
+        yield "tls_client_cert_issuer", tls.issuer
+        yield "tls_client_cert_issuer_cn", tls.issuer_cn
+        yield "tls_client_verified", "yes"
+
+
+def _of_identity(client: Client) -> Iterator[tuple[str, str]]:
+    if client.identity is not None:
+        yield "auth_name", client.identity.mechanism
+        yield "auth_status", "pass"
+        yield "auth_user", client.identity.user
+    elif client.auth_failed:
+        yield "auth_status", "fail"
 
 
 def message_context(transaction: Transaction | None) -> Context:

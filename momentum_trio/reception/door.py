@@ -16,6 +16,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Client
@@ -69,6 +70,13 @@ class Reception(Envelopes):
         """The client has introduced itself: by EHLO (*extended*) or by HELO."""
         client = self.client
         client.hello_domain, client.hello_line, client.extended = domain, line, extended
+        self._opening = received_opening(client)
+
+    def secured(self, tls: TlsFacts) -> None:
+        """TLS has begun: what the client said in clear is forgotten (RFC 3207 section 4.2)."""
+        client = self.client
+        client.tls, client.identity, client.auth_failed = tls, None, False
+        client.hello_domain = client.hello_line = ""
         self._opening = received_opening(client)
 
     async def write(self, octets: bytes) -> None:

@@ -4,7 +4,7 @@ Received has the original's shape (spec/listeners.md section 2.5):
 
     Received: from [192.0.2.5] ([192.0.2.5:47780] helo=client)
             by HOST (envelope-from <a@b>)
-            (momentum-trio 0.1.0) with ESMTP
+            (momentum-trio 0.1.0) with ESMTPS (cipher=TLS_AES_256_GCM_SHA384)
             id 00/00-02001-C6DD1CA4; Tue, 29 Sep 2009 10:11:56 +0000
 """
 
@@ -37,6 +37,17 @@ def received_opening(client: Client) -> str:
     return f"Received: from {address} ([{in_comment(client.peer or 'unix')}]{named})\r\n\tby "
 
 
+def _with(client: Client) -> str:
+    """The protocol, by RFC 3848: S for TLS, A for AUTH; the original's comment on the cipher."""
+    tls, identity = client.tls, client.identity
+    word = "ESMTP" if client.extended else "SMTP"
+    if tls is None and identity is None:
+        return word
+    if client.extended:
+        word += f"{'S' if tls is not None else ''}{'A' if identity is not None and identity.is_proved else ''}"
+    return word if tls is None else f"{word} (cipher={in_comment(tls.cipher)})"
+
+
 def message_id(batch_id: str, host: str) -> str:
     """What stands in Message-ID, made from the batch id: ``00.00.02001.C6DD1CA4@HOST``."""
     return f"{batch_id.replace('/', '.').replace('-', '.')}@{host}"
@@ -52,7 +63,7 @@ def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: s
         path = transaction.reverse_path_given
         fields = (
             f"{opening}{rules.received_hostname} (envelope-from <{in_comment(path)}>)\r\n"
-            f"\t({PRODUCT}) with {'ESMTP' if transaction.client.extended else 'SMTP'}\r\n"
+            f"\t({PRODUCT}) with {_with(transaction.client)}\r\n"
             f"\tid {batch_id}; {date}\r\n"
         )
     if not scan.has_date and rules.options.date_header == "ifneeded":

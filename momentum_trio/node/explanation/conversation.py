@@ -14,6 +14,7 @@ from momentum_trio.config.binding import Binding
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.option import Option
 from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import terms_of
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.mail.header import scan
@@ -101,7 +102,8 @@ class Conversation:
         self.rules = watched_rules(witness, observed, client, system_hostname)
         self._envelopes = Envelopes(self._attended(CHECKS), client, self.rules)
         options = SessionOptions.resolve(observed)
-        self._server = Server(terms_of(options, self.rules, str(client.peer_address), None))
+        security = security_of(observed, options, client)
+        self._server = Server(terms_of(options, self.rules, security, str(client.peer_address), None))
 
     @property
     def over(self) -> bool:

@@ -13,10 +13,11 @@ from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.ceiling_rule import ceilings_of
-from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
+from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.record_options import RecordOptions
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address, Netblock
 from momentum_trio.node.explanation.conversation import Asked, Conversation, Turn
@@ -42,8 +43,8 @@ SMTP = "esmtp_listener"
 MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
-    "control_listener": (ControlOptions, ControlTlsOptions, ListenOptions),
-    SMTP: (CeilingOptions, ListenOptions, ReceptionOptions, RecordOptions, SessionOptions),
+    "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
+    SMTP: (CeilingOptions, ListenOptions, ListenerTlsOptions, ReceptionOptions, RecordOptions, SessionOptions),
 }
 """What the sessions of a listener read, and its socket."""
 
