@@ -46,6 +46,9 @@ from momentum_trio.protocol.smtp.terms import Terms
 COMMAND_OCTETS_MAX: Final = 2048
 """Longest command line, CRLF included: 512 (RFC 5321 section 4.5.3.1.4) and room for extensions' parameters."""
 
+SMTPUTF8: Final = "SMTPUTF8"
+"""Of MAIL, and of VRFY (RFC 6531 section 3.4): characters beyond ASCII may come."""
+
 BINARYMIME: Final = "BINARYMIME"
 """Of BODY (RFC 3030 section 3): content that is no lines."""
 
@@ -75,21 +78,27 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One ESMTP parameter. extension: the EHLO keyword that offers it; value: its grammar."""
+    """One ESMTP parameter. extension: the EHLO keyword that offers it; value: its grammar; None: it has no value."""
 
     extension: str
-    value: re.Pattern[str]
+    value: re.Pattern[str] | None
 
     def takes(self, value: str | None) -> bool:
         """Whether *value* (None: the keyword stood alone) is of the grammar."""
+        if self.value is None:
+            return value is None
         return value is not None and self.value.fullmatch(value) is not None
 
+
+_TYPED = rf"[A-Za-z0-9-]{{1,60}};{XTEXT}+"  # of ORCPT: RFC 3461 section 4.2, RFC 6533 section 3
+_TYPED_UTF8 = rf"[Uu][Tt][Ff]-8;(?:{XTEXT}|[^\x00-\x7f])+"
 
 MAIL_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         "SIZE": Parameter("SIZE", re.compile(r"[0-9]{1,20}")),  # RFC 1870 section 5
         "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME|BINARYMIME", re.IGNORECASE)),  # RFC 6152 section 3
         "AUTH": Parameter("AUTH", re.compile(rf"<>|(?!.{{{AUTH_OCTETS_MAX + 1}}})(?:{XTEXT})+")),  # RFC 4954 section 5
+        "SMTPUTF8": Parameter("SMTPUTF8", None),  # RFC 6531 section 3.4
         "RET": Parameter("DSN", re.compile(r"FULL|HDRS", re.IGNORECASE)),  # RFC 3461 section 4.3
         "ENVID": Parameter(  # RFC 3461 section 4.4
             "DSN", re.compile(rf"(?!.{{{ENVELOPE_ID_OCTETS_MAX + 1}}}){XTEXT}+")
@@ -101,13 +110,15 @@ RCPT_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "NOTIFY": Parameter(  # RFC 3461 section 4.1
             "DSN", re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}", re.IGNORECASE)
         ),
-        "ORCPT": Parameter(  # RFC 3461 section 4.2
-            "DSN", re.compile(rf"(?!.{{{ORIGINAL_RECIPIENT_OCTETS_MAX + 1}}})[A-Za-z0-9-]{{1,60}};{XTEXT}+")
+        "ORCPT": Parameter(
+            "DSN", re.compile(rf"(?!.{{{ORIGINAL_RECIPIENT_OCTETS_MAX + 1}}})(?:{_TYPED}|{_TYPED_UTF8})")
         ),
     }
 )
 
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~]+))?")  # RFC 5321 section 4.1.2
+# RFC 5321 section 4.1.2, RFC 6531 section 3.3
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~\x80-\U0010ffff]+))?")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")  # in ORCPT; there it becomes utf-8-addr-xtext (RFC 6533 section 3)
 _HELLO_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,254})")
 _FROM = re.compile("from:", re.IGNORECASE)
 _TO = re.compile("to:", re.IGNORECASE)
@@ -125,17 +136,24 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
         text, rest = found
         try:
             reverse_path = path.reverse_path(
-                text, pedantic=terms.pedantic_addresses, unqualified=terms.unqualified_reverse_path
+                text,
+                pedantic=terms.pedantic_addresses,
+                unqualified=terms.unqualified_reverse_path,
+                international=True,  # whether the line may hold such characters has been asked before
             )
         except ValueError:
             return replies.MAIL_SYNTAX
     else:
         return replies.MAIL_SYNTAX
     if not rest:
-        return Mail(reverse_path, NO_PARAMETERS, None, "", line, NO_RETURNING)
+        is_ascii = line.isascii()
+        return Mail(reverse_path, NO_PARAMETERS, None, "", line, NO_RETURNING) if is_ascii else replies.NOT_ASCII
     parameters = _parameters(rest, MAIL_PARAMETERS, terms)
     if isinstance(parameters, Reply):
         return parameters
+    smtputf8 = SMTPUTF8 in parameters
+    if not smtputf8 and not line.isascii():
+        return replies.NOT_ASCII
     declared = parameters.get("SIZE")
     size = None if declared is None else int(declared)
     if size is not None and 0 < terms.message_octets_max < size:
@@ -143,7 +161,7 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
     body = (parameters.get("BODY") or "").upper()
     if body == BINARYMIME and BINARYMIME not in terms.offered:
         return replies.PARAMETER_MALFORMED
-    return Mail(reverse_path, parameters, size, body, line, _returning(parameters))
+    return Mail(reverse_path, parameters, size, body, line, _returning(parameters), smtputf8)
 
 
 def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
@@ -153,7 +171,10 @@ def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
         text, rest = found
         try:
             forward_path = path.forward_path(
-                text, pedantic=terms.pedantic_addresses, unqualified=terms.unqualified_forward_path
+                text,
+                pedantic=terms.pedantic_addresses,
+                unqualified=terms.unqualified_forward_path,
+                international=True,
             )
         except ValueError:
             return replies.RCPT_SYNTAX
@@ -171,7 +192,8 @@ def _returning(parameters: Parameters) -> Returning:
 
 def _wish(parameters: Parameters) -> Wish:
     notify = parameters.get("NOTIFY")
-    return Wish(Notify.parse(notify) if notify else Notify.UNSET, unescaped(parameters.get("ORCPT") or ""))
+    original = _NOT_ASCII.sub(lambda match: f"\\x{{{ord(match[0]):X}}}", parameters.get("ORCPT") or "")
+    return Wish(Notify.parse(notify) if notify else Notify.UNSET, unescaped(original))
 
 
 def _usual_path(match: re.Match[str]) -> str | None:

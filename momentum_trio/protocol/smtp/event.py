@@ -1,8 +1,8 @@
 """What a client said, as values: the events of an SMTP server conversation.
 
 An event whose ``needs_answer`` is true is outstanding until ``Server.answer``; the core has answered the others itself.
-``line`` is the command line as received, without its CRLF, with octets outside printable ASCII written as ``\\xNN``.
-Paths are canonical ``local-part@domain`` (``mail/path.py``); the null reverse-path is empty.
+``line`` is the command line as received, without its CRLF; in a Refusal octets outside printable ASCII are written
+``\\xNN``. Paths are canonical ``local-part@domain`` (``mail/path.py``); the null reverse-path is empty.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Mail(Event):
     size: octets the client declared with SIZE (RFC 1870 section 6), or None. Within the limit of the terms.
     body: ``7BIT``, ``8BITMIME``, ``BINARYMIME``, or empty when the client did not say (RFC 6152, RFC 3030 section 3).
         Nothing is refused because of the first two: 8-bit content that was not declared is taken as it is.
-    returning: RET and ENVID (RFC 3461).
+    returning: RET and ENVID (RFC 3461). smtputf8: paths and header fields may hold characters beyond ASCII (RFC 6531).
     """
 
     reverse_path: str
@@ -54,6 +54,7 @@ class Mail(Event):
     body: str
     line: str
     returning: Returning = NO_RETURNING
+    smtputf8: bool = False
     needs_answer: ClassVar[bool] = True
 
 

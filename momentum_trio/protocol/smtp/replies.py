@@ -31,6 +31,7 @@ MAIL_SYNTAX: Final = Reply.of("501 5.5.2 MAIL FROM syntax error")
 RCPT_SYNTAX: Final = Reply.of("501 5.5.2 RCPT TO syntax error")
 PARAMETER_MALFORMED: Final = Reply.of("501 5.5.4 invalid parameter")  # ours
 PARAMETER_UNKNOWN: Final = Reply.of("555 5.5.4 unsupported parameter")  # ours; the code is RFC 5321 section 4.1.1.11's
+NOT_ASCII: Final = Reply.of("553 5.6.7 non-ASCII addresses need SMTPUTF8")  # ours; RFC 6531 section 3.7.4
 RSET_ARGUMENT: Final = Reply.of("501 5.5.4 invalid arguments to RSET")
 DATA_ARGUMENT: Final = Reply.of("501 5.5.4 unexpected argument to DATA")
 NO_PARAMETERS: Final = Reply.of("501 5.5.4 Syntax error (no parameters allowed)")

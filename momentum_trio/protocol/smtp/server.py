@@ -9,7 +9,7 @@ from momentum_trio.protocol.lines import Lines, TooLong, shown
 from momentum_trio.protocol.smtp import authentication, replies
 from momentum_trio.protocol.smtp.authentication import CANCEL, RESPONSE_OCTETS_MAX
 from momentum_trio.protocol.smtp.chunks import Chunk, Chunks, Skipped
-from momentum_trio.protocol.smtp.command import BDAT, BINARYMIME, COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS
+from momentum_trio.protocol.smtp.command import BDAT, BINARYMIME, COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS, SMTPUTF8
 from momentum_trio.protocol.smtp.content import Content
 from momentum_trio.protocol.smtp.event import (
     Auth,
@@ -268,9 +268,13 @@ class Server:
     def _command(self, line: bytes) -> Event | None:
         if self._state is State.AUTHENTICATING:
             return self._response(line)
-        if not line.isascii():
-            return self._refuse(shown(line), replies.INVALID_OCTETS)
-        text = line.decode("ascii")
+        if line.isascii():
+            text = line.decode("ascii")
+        else:
+            international = self._international(line)
+            if isinstance(international, Reply):
+                return self._refuse(shown(line), international)
+            text = international
         terms = self._terms
         if terms.trailing_whitespace:
             text = text.rstrip(" \t")
@@ -298,6 +302,22 @@ class Server:
             else:
                 self._enter(step.accepted)
         return event
+
+    def _international(self, line: bytes) -> str | Reply:
+        """A line beyond ASCII as text, where such is permitted; else why not (RFC 6531 sections 3.3 and 3.4)."""
+        try:
+            text = line.decode() if SMTPUTF8 in self._terms.offered else ""
+        except UnicodeDecodeError:
+            text = ""
+        match text[:5].upper():
+            case "MAIL ":
+                return text
+            case "RCPT ":
+                declared = isinstance(self._mail, Mail) and self._mail.smtputf8
+                return text if declared or not self.in_transaction else replies.NOT_ASCII
+            case "VRFY " | "EXPN ":
+                return text if text.upper().endswith(f" {SMTPUTF8}") else replies.NOT_ASCII
+        return replies.INVALID_OCTETS
 
     def _unknown(self, text: str, verb: str) -> Refusal:
         return (
@@ -468,4 +488,6 @@ class Server:
 
 def _told(line: str) -> str:
     """*line* of a command, for the log: what AUTH says is a secret."""
+    if not line.isascii():
+        return shown(line.encode())
     return f"{line[:4]} ***" if line[:4].upper() == "AUTH" else line

@@ -88,6 +88,7 @@ parameters = st.lists(
             "X=y",
             "=",
             "SMTPUTF8",
+            "SMTPUTF8=x",
             "AUTH=<>",
             "ENVID=a+2Bb",
         ]
@@ -140,7 +141,26 @@ simple_commands = st.sampled_from(
         "BDAT 1234567890123456789",
     ]
 )
-commands = simple_commands | mails | rcpts | rcpts | nearly_mails
+international_paths = st.sampled_from(
+    [
+        "<ü@b>",
+        "<a@bücher.example>",
+        '<"ü b"@c>',
+        "<ü.@c>",
+        "<用户@例え.テスト>",
+        "<a@-ü>",
+        "<a@ü@b>",
+        "<a@[x:ü]>",
+        "<\u200d@b>",
+    ]
+)
+international = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["MAIL FROM:", "RCPT TO:", "VRFY ", "EHLO ", "NOOP "]),
+    international_paths,
+    parameters | st.sampled_from([" SMTPUTF8", " SMTPUTF8 BODY=8BITMIME", " ORCPT=utf-8;ü@b"]),
+)
+commands = simple_commands | international | mails | rcpts | rcpts | nearly_mails
 hostile_lines = (
     st.binary(max_size=20)
     | st.sampled_from([b"EHLO \x80", b"RCPT TO:<a\x00@b>", b"MAIL FROM:<a@b>\rRSET", b"NOOP\nRSET", b"x" * 2047])
@@ -219,6 +239,7 @@ all_terms = st.builds(
             ("PIPELINING", "8BITMIME", "SIZE 1000", "ENHANCEDSTATUSCODES"),
             ("SIZE 1", "DSN"),
             ("8BITMIME", "CHUNKING", "BINARYMIME", "SIZE", "DSN", "AUTH PLAIN CRAM-MD5"),
+            ("8BITMIME", "CHUNKING", "SMTPUTF8", "DSN"),
         ]
     ),
     message_octets_max=st.sampled_from([0, 20, 1000, 70_000]),
