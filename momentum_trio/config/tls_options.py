@@ -28,7 +28,7 @@ class TlsOptions(Options):
         PATH,
         "",
         _BOTH,
-        "PEM file of its key, unless TLS_Certificate holds it. One of a wider scope than the certificate does not count.",
+        "PEM file of its key, unless TLS_Certificate holds it. That of a wider scope than it does not count.",
     )
     ciphers = Option("TLS_Ciphers", STRING, "DEFAULT", _BOTH, "OpenSSL's list of ciphers, for TLS 1.2 and before.")
     protocols = Option(

@@ -176,7 +176,7 @@ class Session:
             if not await self._answer_all():
                 deadline.credit(len(octets))
             await self._send()
-            if not octets:
+            if not octets and self._tls is None:
                 return
         if self._tls is not None or connection.why != "quit":
             with trio.move_on_after(FAREWELL_SECONDS):
@@ -452,9 +452,8 @@ class Session:
         self._resting = False
         if not isinstance(made, Secured):
             self._connection.why = "tls"
-            self.reception.rejected(
-                self._server.phase.words, Reply.of(f"454 4.7.0 TLS negotiation failed{detail}"), "tls"
-            )
+            said = Reply.of(f"454 4.7.0 TLS negotiation failed ({made.text or 'the client left'})")
+            self.reception.rejected(self._server.phase.words, said, "tls")
             self._server.receive(b"")  # nothing that comes now is of this conversation
             return False
         self._torn = False

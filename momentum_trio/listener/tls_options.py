@@ -32,7 +32,8 @@ class ListenerTlsOptions(TlsOptions):
         one_of("none", "require"),
         "",
         TLS_LISTENERS,
-        "With TLS_Client_CA: no client is asked for a certificate (none), each has to show a good one (require), or may.",
+        "With TLS_Client_CA: no client is asked for a certificate (none), each has to show a good one (require), or"
+        " may.",
     )
     use_ssl = Option(
         "Use_SSL", BOOLEAN, False, INBOUND_SMTP, "TLS from the first octet (port 465). STARTTLS is not offered then."

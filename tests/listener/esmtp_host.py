@@ -101,12 +101,13 @@ class MemorySpool(Spool):
 
 @dataclass
 class Host:
-    """The listener's side."""
+    """The listener's side. listen: the Listen of those who connect from now on."""
 
     port: int
     generations: Generations
     spool: MemorySpool
     door: Door
+    listen: str
     records: list[Record] = field(default_factory=list)
     accepted: list[Batch] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
@@ -214,13 +215,13 @@ async def host(
     await socket.bind(("127.0.0.1", 0))
     socket.listen(100)
     generations = Generations(Generation(1, tree_of(text)))
-    self = Host(socket.getsockname()[1], generations, spool, door, accepted=accepted)
+    self = Host(socket.getsockname()[1], generations, spool, door, listen, accepted=accepted)
     events.subscribe(self.records.append)
 
     async def session(accepted_socket: trio.socket.SocketType, peer: str) -> None:
         connection = Connection(
             socket=accepted_socket,
-            listen=Endpoint.parse(listen),
+            listen=Endpoint.parse(self.listen),
             listener="esmtp_listener",
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),
