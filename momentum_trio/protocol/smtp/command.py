@@ -151,8 +151,7 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
     parameters = _parameters(rest, MAIL_PARAMETERS, terms)
     if isinstance(parameters, Reply):
         return parameters
-    smtputf8 = SMTPUTF8 in parameters
-    if not smtputf8 and not line.isascii():
+    if not line.isascii() and SMTPUTF8 not in parameters:
         return replies.NOT_ASCII
     declared = parameters.get("SIZE")
     size = None if declared is None else int(declared)
@@ -161,7 +160,7 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
     body = (parameters.get("BODY") or "").upper()
     if body == BINARYMIME and BINARYMIME not in terms.offered:
         return replies.PARAMETER_MALFORMED
-    return Mail(reverse_path, parameters, size, body, line, _returning(parameters), smtputf8)
+    return Mail(reverse_path, parameters, size, body, line, _returning(parameters))
 
 
 def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:

@@ -45,7 +45,7 @@ class Mail(Event):
     size: octets the client declared with SIZE (RFC 1870 section 6), or None. Within the limit of the terms.
     body: ``7BIT``, ``8BITMIME``, ``BINARYMIME``, or empty when the client did not say (RFC 6152, RFC 3030 section 3).
         Nothing is refused because of the first two: 8-bit content that was not declared is taken as it is.
-    returning: RET and ENVID (RFC 3461). smtputf8: paths and header fields may hold characters beyond ASCII (RFC 6531).
+    returning: RET and ENVID (RFC 3461).
     """
 
     reverse_path: str
@@ -54,8 +54,12 @@ class Mail(Event):
     body: str
     line: str
     returning: Returning = NO_RETURNING
-    smtputf8: bool = False
     needs_answer: ClassVar[bool] = True
+
+    @property
+    def smtputf8(self) -> bool:
+        """Whether paths and header fields may hold characters beyond ASCII (RFC 6531 section 3.4)."""
+        return "SMTPUTF8" in self.parameters
 
 
 @dataclass(frozen=True, slots=True)

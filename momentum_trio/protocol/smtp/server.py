@@ -39,6 +39,18 @@ from momentum_trio.protocol.smtp.transitions import (
     Step,
 )
 
+# Looked up once: in Python 3.11 a member of an Enum class costs ten times as much as a global name.
+_AUTHENTICATING = State.AUTHENTICATING
+_CHUNKS_REFUSED = State.CHUNKS_REFUSED
+_CLOSED = State.CLOSED
+_CONNECTED = State.CONNECTED
+_CONTENT = State.CONTENT
+_FRESH = State.FRESH
+_GREETED = State.GREETED
+_HELLO_REQUIRED = State.HELLO_REQUIRED
+_REVERSE_PATH = State.REVERSE_PATH
+_SECURING = State.SECURING
+
 
 class Ending(Enum):
     """Why a conversation is over."""
@@ -98,12 +110,12 @@ class Server:
         self._send: list[bytes] = []
         self._outstanding: Event | None = None
         self._step: Step | None = None  # where the answer to it leads
-        self._state = State.CONNECTED
-        self._row = TRANSITIONS[State.CONNECTED]
+        self._state = _CONNECTED
+        self._row = TRANSITIONS[_CONNECTED]
         self._bad_commands = self._auth_tries = 0
         self._extended = False  # EHLO or HELO was accepted
         self._ended = False
-        self._left_in = State.CLOSED
+        self._left_in = _CLOSED
 
     @property
     def terms(self) -> Terms:
@@ -115,13 +127,13 @@ class Server:
     def terms(self, terms: Terms) -> None:
         assert self._state in BETWEEN_TRANSACTIONS
         self._terms = terms
-        if self._state in (State.HELLO_REQUIRED, State.FRESH) and self._outstanding is None:
+        if self._state in (_HELLO_REQUIRED, _FRESH) and self._outstanding is None:
             self._enter(self._first_state())
 
     @property
     def closed(self) -> bool:
         """Whether the conversation is over: send what is left in ``octets_to_send``, then close."""
-        return self._state is State.CLOSED
+        return self._state is _CLOSED
 
     @property
     def interrupted(self) -> bool:
@@ -141,11 +153,11 @@ class Server:
     @property
     def awaiting(self) -> Phase:
         """The phase that waited for the command at hand: what the rejectlog puts a refusal under."""
-        return AWAITING[self._left_in if self._state is State.CLOSED else self._state]
+        return AWAITING[self._left_in if self._state is _CLOSED else self._state]
 
     def begin(self, refusal: Reply | None = None) -> None:
         """Greet the client; or say *refusal* (421, 554) instead and close (RFC 5321 section 3.1)."""
-        assert self._state is State.CONNECTED
+        assert self._state is _CONNECTED
         if refusal is None:
             self._say(self._terms.greeting)
             self._enter(self._first_state())
@@ -157,7 +169,7 @@ class Server:
     def receive(self, octets: bytes) -> None:
         """Take what the client sent; empty *octets*: there will be no more."""
         assert not self._ended
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return
         if octets:
             self._take(octets)
@@ -181,7 +193,7 @@ class Server:
             elif not isinstance(event, ContentPart):
                 return self._end_of_chunk(event)
             return event
-        if self._state is State.CLOSED or self._state is State.CONNECTED:
+        if not self._row:  # CONNECTED, SECURING, CLOSED: nothing is read
             return None
         line = self._lines.line()
         if line is None:
@@ -209,7 +221,7 @@ class Server:
             else:
                 self._enter(step.refused)
             return
-        assert (code == 354) is (step.accepted is State.CONTENT), "354 asks for content, and nothing else does"
+        assert (code == 354) is (step.accepted is _CONTENT), "354 asks for content, and nothing else does"
         assert code != 334, "a challenge is not an answer"
         assert not (isinstance(event, ContentEnd) and event.fault), "content with a fault is refused"
         self._enter(step.accepted)
@@ -217,9 +229,9 @@ class Server:
             self._content = Content(self._terms)
             if held := self._lines.take():
                 self._take(held)
-        elif step.accepted is State.REVERSE_PATH:
+        elif step.accepted is _REVERSE_PATH:
             self._mail = event
-        elif step.accepted is State.GREETED:
+        elif step.accepted is _GREETED:
             self._note(event)
 
     def challenge(self, octets: bytes) -> None:
@@ -227,12 +239,12 @@ class Server:
         assert isinstance(self._outstanding, Auth | AuthResponse)
         self._outstanding = None
         self._say(authentication.challenge(octets))
-        self._enter(State.AUTHENTICATING)
+        self._enter(_AUTHENTICATING)
         self._lines.octets_max = RESPONSE_OCTETS_MAX
 
     def secured(self, terms: Terms) -> None:
         """TLS has begun: what was said in clear is forgotten, and *terms* hold (RFC 3207 section 4.2)."""
-        assert self._state is State.SECURING
+        assert self._state is _SECURING
         assert self._lines.exhausted, "something was received in clear behind STARTTLS"
         assert terms.in_tls
         self._terms = terms
@@ -241,7 +253,7 @@ class Server:
 
     def abort(self, reply: Reply) -> None:
         """End the conversation from outside (silence, shutdown, fault) with *reply*, whatever was going on."""
-        if self._state is not State.CLOSED:
+        if self._state is not _CLOSED:
             self._say(reply)
             self._close(Ending.ABORTED)
 
@@ -266,7 +278,7 @@ class Server:
             self._lines.receive(rest)
 
     def _command(self, line: bytes) -> Event | None:
-        if self._state is State.AUTHENTICATING:
+        if self._state is _AUTHENTICATING:
             return self._response(line)
         if line.isascii():
             text = line.decode("ascii")
@@ -360,7 +372,7 @@ class Server:
         assert isinstance(event, ChunkEnd)
         assert self._chunks is not None
         if fault := self._chunks.fault:
-            self._enter(State.CHUNKS_REFUSED)
+            self._enter(_CHUNKS_REFUSED)
             self._say(fault)
             return Refusal(f"{BDAT} {event.octets}", fault)
         self._say(replies.chunk_taken(event.octets))
@@ -410,7 +422,7 @@ class Server:
     def _too_long(self, line: TooLong) -> Event:
         if line.endless:
             return self._hang_up("", replies.TOO_MANY_BAD_COMMANDS)
-        if self._state is State.AUTHENTICATING:
+        if self._state is _AUTHENTICATING:
             self._end_of_response()
             self._say(replies.RESPONSE_TOO_LONG)
             return Refusal("", replies.RESPONSE_TOO_LONG)
@@ -472,7 +484,7 @@ class Server:
         self._send.append(octets)
 
     def _first_state(self) -> State:
-        return State.HELLO_REQUIRED if self._terms.require_ehlo else State.FRESH
+        return _HELLO_REQUIRED if self._terms.require_ehlo else _FRESH
 
     def _enter(self, state: State) -> None:
         self._state = state
@@ -483,7 +495,7 @@ class Server:
         self._left_in = self._state
         self._outstanding = None
         self._content = self._chunks = None
-        self._enter(State.CLOSED)
+        self._enter(_CLOSED)
 
 
 def _told(line: str) -> str:
