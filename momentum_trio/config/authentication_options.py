@@ -7,7 +7,7 @@ from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import INBOUND_SMTP, scopes
 
-_ANYWHERE = INBOUND_SMTP | scopes("control_listener", "http_listener")
+_ANYWHERE = INBOUND_SMTP | scopes("control_listener")
 _TRUTH_IF_SAID: Kind[bool | None] = Kind("boolean", BOOLEAN.parse, lambda truth: "true" if truth else "false")
 
 
@@ -42,7 +42,7 @@ class AuthenticationOptions(Options):
         "AuthLoginParameters",
         back_end(("file", "hashed"), "log_authentication"),
         None,
-        _ANYWHERE - scopes("http_listener"),
+        _ANYWHERE,
         "LOGIN: where user:password lines are (file), or user:hash lines (hashed, of mail alone). The password goes in "
         "clear: on loopback and in TLS alone.",
     )
@@ -58,7 +58,7 @@ class AuthenticationOptions(Options):
         "AuthCramMD5Parameters",
         back_end(("file",), "log_authentication"),
         None,
-        _ANYWHERE - scopes("http_listener"),
+        _ANYWHERE,
         "CRAM-MD5: where user:password lines are.",
     )
 

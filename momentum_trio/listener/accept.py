@@ -87,13 +87,18 @@ class Caller:
     uid: int | None
 
 
-async def probe(endpoint: Endpoint) -> None:
-    """Raise OSError (EADDRINUSE) if somebody listens at a TCP *endpoint*; ask only when none of ours overlaps it."""
+async def probe(endpoint: Endpoint, *, shared: bool = False) -> None:
+    """Raise OSError if a TCP *endpoint* cannot be had: EADDRINUSE, EADDRNOTAVAIL.
+
+    shared: one of ours overlaps it, and is no reason; whether somebody else does too cannot be told then.
+    """
     if endpoint.family is Family.UNIX or endpoint.port == 0:
         return
     socket = trio.socket.socket(_family(endpoint), trio.socket.SOCK_STREAM)
     try:
         socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+        if shared:
+            socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEPORT, 1)
         _set_v6_only(socket, endpoint)
         await socket.bind(_address(endpoint))
     finally:

@@ -270,10 +270,11 @@ def in_listener_scopes(option: Option[Any]) -> bool:
 
 OPTIONS = {option.name: option for option in DECLARED if in_listener_scopes(option) and not stored_only(option)}
 BOUNDS = {"Record_Sessions_Max", "Record_Octets_Max", "Record_Seconds", "Record_Content"}  # tests/rehearsal has theirs
-AUTHENTICATION = {  # tests/console has their tables
+AUTHENTICATION = {  # tests/console has their tables, and tests/listener
     *("Enable_Authentication", "Enable_Authorization", "Always_Allow", "Always_Deny", "AuthorizationParameters"),
-    *("AuthCramMD5Parameters", "AuthDigestMD5Parameters", "AuthLoginParameters"),
-    *("TLS_Certificate", "TLS_Key", "TLS_Ciphers", "TLS_Protocols", "TLS_Verify_Mode", "TLS_Client_CA"),
+    *("AuthCramMD5Parameters", "AuthDigestMD5Parameters", "AuthLoginParameters", "AuthPlainParameters"),
+    *("SMTP_AUTH_In_Clear", "Starttls_Injection_Policy", "TLS_SNI_Certificates", "TLS_Verified_Peer_Can_Relay"),
+    *("TLS_Certificate", "TLS_Key", "TLS_Ciphers", "TLS_Protocols", "TLS_Verify_Mode", "TLS_Client_CA", "Use_SSL"),
 }
 CASES = [
     (name, placement, way)
