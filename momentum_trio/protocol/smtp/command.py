@@ -25,7 +25,7 @@ from momentum_trio.mail.dsn import (
     unescaped,
 )
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.smtp import authentication, replies
+from momentum_trio.protocol.smtp import authentication, claims, replies
 from momentum_trio.protocol.smtp.event import (
     Auth,
     Data,
@@ -40,6 +40,10 @@ from momentum_trio.protocol.smtp.event import (
     Reset,
     StartTls,
     Vrfy,
+    XClient,
+    XDumpContext,
+    XRemoteIp,
+    XSetContext,
 )
 from momentum_trio.protocol.smtp.terms import Terms
 
@@ -260,6 +264,23 @@ def _starttls(line: str, argument: str, terms: Terms) -> Event | Reply:
     return replies.NO_PARAMETERS if " " in line else StartTls()
 
 
+def _xclient(line: str, argument: str, terms: Terms) -> Event | Reply:
+    claim = claims.claim_of(argument)
+    return claim if isinstance(claim, Reply) else XClient(claim, line)
+
+
+def _xremoteip(line: str, argument: str, terms: Terms) -> Event | Reply:
+    try:
+        return XRemoteIp(claims.address_of(argument), line)
+    except ValueError:
+        return replies.XREMOTEIP_SYNTAX
+
+
+def _xsetcontext(line: str, argument: str, terms: Terms) -> Event | Reply:
+    pairs = claims.context_of(argument)
+    return pairs if isinstance(pairs, Reply) else XSetContext(pairs)
+
+
 def _with_argument(event: Callable[[str], Event]) -> Parse:
     """The grammar of a verb with one argument, a string."""
 
@@ -291,5 +312,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "QUIT": Command(Quit, _bare(Quit(), replies.NO_PARAMETERS)),
         "STARTTLS": Command(StartTls, _starttls, "STARTTLS", guarded=True),
         "AUTH": Command(Auth, authentication.parse, "AUTH", guarded=True),
+        "XCLIENT": Command(XClient, _xclient, "XCLIENT"),
+        "XREMOTEIP": Command(XRemoteIp, _xremoteip, "XREMOTEIP"),
+        "XSETCONTEXT": Command(XSetContext, _xsetcontext, "XSETCONTEXT"),
+        "XDUMPCONTEXT": Command(XDumpContext, _bare(XDumpContext(), replies.NO_PARAMETERS), "XDUMPCONTEXT"),
     }
 )

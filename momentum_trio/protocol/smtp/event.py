@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,41 @@ class AuthResponse(Event):
     what is no base64, ends with a Refusal."""
 
     octets: bytes = field(repr=False)
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XClient(Event):
+    """``XCLIENT``: a trusted proxy says who the client is. Accepted, the conversation begins anew: let the terms for
+    that client hold, and then answer; the greeting is the usual answer.
+    """
+
+    claim: Claim
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XRemoteIp(Event):
+    """``XREMOTEIP``: a trusted proxy says which address the client has, at any time."""
+
+    address: IPv4Address | IPv6Address
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XSetContext(Event):
+    """``XSETCONTEXT``: a trusted client sets pairs of the connection context, in their order."""
+
+    pairs: tuple[tuple[str, str], ...]
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XDumpContext(Event):
+    """``XDUMPCONTEXT``: both contexts are asked for; ``replies.contexts`` tells them, the usual answer knows none."""
+
     needs_answer: ClassVar[bool] = True
 
 

@@ -5,6 +5,7 @@ Texts the original's documentation does not give are ours and marked so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from momentum_trio.mail.reply import Reply
@@ -72,6 +73,15 @@ AUTH_UNAVAILABLE: Final = Reply.of("454 4.7.0 temporary authentication failure")
 AUTH_REQUIRED: Final = Reply.of("530 5.7.0 authentication required")
 TOO_MANY_TRIES: Final = Reply.of("421 4.7.0 too many authentication attempts")
 
+# What a trusted proxy says: all ours but the last words of XDUMPCONTEXT.
+XREMOTEIP: Final = Reply.of("250 2.0.0 OK")
+XSETCONTEXT: Final = Reply.of("250 2.0.0 OK")
+XCLIENT_SYNTAX: Final = Reply.of("501 5.5.4 XCLIENT attribute error")
+XREMOTEIP_SYNTAX: Final = Reply.of("501 5.5.4 XREMOTEIP wants an IP address")
+XSETCONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 XSETCONTEXT wants name=value pairs, values in xtext")
+XSETCONTEXT_OWN: Final = Reply.of("550 5.7.1 this name is the server's own")
+XSETCONTEXT_FULL: Final = Reply.of("452 4.3.1 too many names in the connection context")
+
 # Policy at MAIL and RCPT.
 RELAYING_DENIED: Final = Reply.of("550 5.7.1 relaying denied")
 BLACKHOLED: Final = Reply.of("551 5.7.1 recipient blackholed")
@@ -106,6 +116,13 @@ INTERNAL_FAULT: Final = Reply.of("421 4.3.0 internal error, closing connection")
 def chunk_taken(octets: int) -> Reply:
     """To a chunk that is not the last (RFC 3030 section 2)."""
     return Reply(250, "2.0.0", (f"{octets} octets received",))
+
+
+def contexts(connection: Iterable[tuple[str, str]], message: Iterable[tuple[str, str]]) -> Reply:
+    """To XDUMPCONTEXT (spec/listeners.md section 2.2)."""
+    lines = [f"[connection] {name} {value}" for name, value in connection]
+    lines += [f"[message] {name} {value}" for name, value in message]
+    return Reply(250, "", (*lines, "XDUMPCONTEXT complete"))
 
 
 def closing(host: str) -> Reply:

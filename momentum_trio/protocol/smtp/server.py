@@ -26,6 +26,7 @@ from momentum_trio.protocol.smtp.event import (
     Refusal,
     Reset,
     StartTls,
+    XClient,
 )
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Injection, Terms
@@ -231,7 +232,7 @@ class Server:
                 self._take(held)
         elif step.accepted is _REVERSE_PATH:
             self._mail = event
-        elif step.accepted is _GREETED:
+        elif step.accepted is _GREETED or step.accepted is _FRESH:
             self._note(event)
 
     def challenge(self, octets: bytes) -> None:
@@ -248,8 +249,7 @@ class Server:
         assert self._lines.exhausted, "something was received in clear behind STARTTLS"
         assert terms.in_tls
         self._terms = terms
-        self._extended = self.authenticated = False
-        self._enter(self._first_state())
+        self._begin_anew()
 
     def abort(self, reply: Reply) -> None:
         """End the conversation from outside (silence, shutdown, fault) with *reply*, whatever was going on."""
@@ -465,12 +465,21 @@ class Server:
             self._extended |= isinstance(event, Hello)
         elif isinstance(event, Auth | AuthResponse):
             self.authenticated = True
+        elif isinstance(event, XClient):
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Whoever talks now has said nothing yet."""
+        self._extended = self.authenticated = False
+        self._enter(self._first_state())
 
     # ---- what we say, and where that leads
 
     def _usual_answer(self, event: Event) -> Reply:
         if isinstance(event, Hello):
             return self._terms.hello(event.verb)
+        if isinstance(event, XClient):
+            return self._terms.greeting
         if isinstance(event, Quit):
             return replies.closing(self._terms.host)
         if isinstance(event, ContentEnd):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from momentum_trio.mail.dsn import Notify, Returning, Wish
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_credentials import Credentials
 from momentum_trio.protocol.smtp.client_event import (
@@ -139,6 +140,17 @@ simple_commands = st.sampled_from(
         "BDAT -1",
         "BDAT 3 x",
         "BDAT 1234567890123456789",
+        "XDUMPCONTEXT",
+        "XDUMPCONTEXT x",
+        "XREMOTEIP 192.0.2.9",
+        "XREMOTEIP 2001:db8::1%eth0",
+        "XCLIENT ADDR=192.0.2.9 NAME=[UNAVAILABLE] PORT=25",
+        "XCLIENT addr=IPV6:2001:db8::1 proto=ESMTP HELO=a+2Bb DESTADDR=192.0.2.1 DESTPORT=25",
+        "XCLIENT LOGIN=ann",
+        "XCLIENT",
+        "XSETCONTEXT a=1 b=+20",
+        "XSETCONTEXT can_relay=true",
+        "XSETCONTEXT",
     ]
 )
 international_paths = st.sampled_from(
@@ -240,6 +252,7 @@ all_terms = st.builds(
             ("SIZE 1", "DSN"),
             ("8BITMIME", "CHUNKING", "BINARYMIME", "SIZE", "DSN", "AUTH PLAIN CRAM-MD5"),
             ("8BITMIME", "CHUNKING", "SMTPUTF8", "DSN"),
+            (XCLIENT_OFFER, "XREMOTEIP", "XSETCONTEXT", "XDUMPCONTEXT", "AUTH PLAIN"),
         ]
     ),
     message_octets_max=st.sampled_from([0, 20, 1000, 70_000]),

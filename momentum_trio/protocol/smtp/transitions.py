@@ -5,7 +5,8 @@ its reply decides: below 400 the step's ``accepted`` state is next, from 400 on 
 leads to AUTHENTICATING. Where a command is out of order the table holds the reply that says so. 421 closes from
 anywhere (section 3.8) and needs no row. No command is read in CONTENT, SECURING and AUTHENTICATING, nor within a chunk.
 
-RSET returns to GREETED even where nobody greeted: hello is only required where HELLO_REQUIRED is the first state.
+XCLIENT leads to FRESH, or to HELLO_REQUIRED where the terms say so. RSET returns to GREETED even where nobody greeted:
+hello is only required where HELLO_REQUIRED is the first state.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ from momentum_trio.protocol.smtp.event import (
     Reset,
     StartTls,
     Vrfy,
+    XClient,
+    XDumpContext,
+    XRemoteIp,
+    XSetContext,
 )
 from momentum_trio.protocol.smtp.phase import Phase
 
@@ -73,8 +78,25 @@ def _stays(state: State) -> dict[type[Event], Step | Reply]:
         Vrfy: stay,
         Expn: stay,
         Help: stay,
+        XRemoteIp: stay,
+        XDumpContext: stay,
         Quit: Step(State.CLOSED, State.CLOSED),
     }
+
+
+def _outside(state: State) -> dict[type[Event], Step | Reply]:
+    """What may be said between mail transactions alone: it is about all of them."""
+    return {
+        StartTls: Step(State.SECURING, state),
+        XClient: Step(State.FRESH, state),
+        XSetContext: Step(state, state),
+    }
+
+
+_INSIDE: Final[Mapping[type[Event], Step | Reply]] = MappingProxyType(
+    dict.fromkeys((StartTls, Auth, XClient, XSetContext), replies.NOT_IN_TRANSACTION)
+)
+"""The same, and AUTH, in a mail transaction."""
 
 
 def _chunked(state: State) -> dict[type[Event], Step | Reply]:
@@ -85,8 +107,7 @@ def _chunked(state: State) -> dict[type[Event], Step | Reply]:
         Rcpt: replies.AFTER_BDAT,
         Data: replies.AFTER_BDAT,
         Reset: Step(State.GREETED, State.GREETED),
-        StartTls: replies.NOT_IN_TRANSACTION,
-        Auth: replies.NOT_IN_TRANSACTION,
+        **_INSIDE,
     }
 
 
@@ -99,7 +120,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Data: replies.HELLO_NEEDED,
             Bdat: replies.HELLO_NEEDED,
             Reset: Step(State.HELLO_REQUIRED, State.HELLO_REQUIRED),
-            StartTls: Step(State.SECURING, State.HELLO_REQUIRED),
+            **_outside(State.HELLO_REQUIRED),
             Auth: replies.EHLO_FIRST,
         },
         State.FRESH: {
@@ -109,7 +130,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Data: replies.DATA_WITHOUT_MAIL,
             Bdat: replies.BDAT_WITHOUT_MAIL,
             Reset: Step(State.FRESH, State.FRESH),
-            StartTls: Step(State.SECURING, State.FRESH),
+            **_outside(State.FRESH),
             Auth: replies.EHLO_FIRST,
         },
         State.GREETED: {
@@ -119,7 +140,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Data: replies.DATA_WITHOUT_MAIL,
             Bdat: replies.BDAT_WITHOUT_MAIL,
             Reset: Step(State.GREETED, State.GREETED),
-            StartTls: Step(State.SECURING, State.GREETED),
+            **_outside(State.GREETED),
             Auth: Step(State.GREETED, State.GREETED),
         },
         State.REVERSE_PATH: {
@@ -129,8 +150,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Data: replies.DATA_WITHOUT_RCPT,
             Bdat: replies.BDAT_WITHOUT_RCPT,
             Reset: Step(State.GREETED, State.GREETED),
-            StartTls: replies.NOT_IN_TRANSACTION,
-            Auth: replies.NOT_IN_TRANSACTION,
+            **_INSIDE,
         },
         State.FORWARD_PATHS: {
             **_stays(State.FORWARD_PATHS),
@@ -139,8 +159,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Data: Step(State.CONTENT, State.FORWARD_PATHS),
             Bdat: Step(State.CHUNKS, State.CHUNKS_REFUSED),
             Reset: Step(State.GREETED, State.GREETED),
-            StartTls: replies.NOT_IN_TRANSACTION,
-            Auth: replies.NOT_IN_TRANSACTION,
+            **_INSIDE,
         },
         State.CONTENT: {
             ContentEnd: Step(State.GREETED, State.GREETED),
@@ -188,10 +207,13 @@ ANSWERS: Final[Mapping[type[Event], Reply]] = MappingProxyType(
         StartTls: replies.READY_FOR_TLS,
         Auth: replies.AUTHENTICATED,
         AuthResponse: replies.AUTHENTICATED,
+        XRemoteIp: replies.XREMOTEIP,
+        XSetContext: replies.XSETCONTEXT,
+        XDumpContext: replies.contexts((), ()),
     }
 )
-"""What is said to an accepted command when nobody says otherwise. EHLO, HELO and QUIT are answered from the terms; the
-end of content has no row: custody is somebody else's to promise."""
+"""What is said to an accepted command when nobody says otherwise. EHLO, HELO, XCLIENT and QUIT are answered from the
+terms; the end of content has no row: custody is somebody else's to promise."""
 
 AWAITING: Final[Mapping[State, Phase]] = MappingProxyType(
     {
@@ -222,6 +244,10 @@ ANSWERING: Final[Mapping[type[Event], Phase]] = MappingProxyType(
         StartTls: Phase.EXTENSION_1,
         Auth: Phase.EXTENSION_2,
         AuthResponse: Phase.EXTENSION_2,
+        XClient: Phase.EXTENSION_3,
+        XRemoteIp: Phase.EXTENSION_3,
+        XSetContext: Phase.EXTENSION_3,
+        XDumpContext: Phase.EXTENSION_3,
     }
 )
 """The phase while an event is outstanding."""
