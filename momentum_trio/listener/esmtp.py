@@ -265,7 +265,7 @@ class Session:
         if self._stale:
             self._ask_to_come_again()
             return
-        decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body)
+        decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
         if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 

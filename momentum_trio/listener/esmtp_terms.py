@@ -9,10 +9,13 @@ from momentum_trio.listener.smtp_authentication import TRIES_MAX
 from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.terms import Injection, LoneLineEnds, Terms
+from momentum_trio.reception.reception_options import ReceptionOptions, forward_paths_max
 from momentum_trio.reception.rules import Rules
 
+CHUNKING, BINARYMIME, LIMITS = "CHUNKING", "BINARYMIME", "LIMITS"
+
 # What SMTP_Extensions may list and is offered wherever it is; STARTTLS and AUTH depend on more (esmtp_security).
-OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN")
+OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8", CHUNKING, BINARYMIME)
 
 DATE = "DATE"
 
@@ -31,7 +34,7 @@ def terms_of(options: SessionOptions, rules: Rules, security: Security, peer_tex
     return Terms(
         host=host,
         greeting=Reply.of(banner),
-        extensions=(*extensions(options), *security.extensions),
+        extensions=(*extensions(options, mail), *security.extensions),
         message_octets_max=options.message_octets_max,
         require_ehlo=options.require_ehlo,
         pedantic_addresses=options.pedantic_addresses,
@@ -48,10 +51,22 @@ def terms_of(options: SessionOptions, rules: Rules, security: Security, peer_tex
     )
 
 
-def extensions(options: SessionOptions) -> tuple[str, ...]:
-    """The EHLO lines after the first (spec/listeners.md section 2.1): SIZE only with a limit, or when it is listed."""
+def extensions(options: SessionOptions, mail: ReceptionOptions) -> tuple[str, ...]:
+    """The EHLO lines after the first (spec/listeners.md section 2.1): SIZE only with a limit, or when it is listed.
+
+    BINARYMIME is nothing without CHUNKING (RFC 3030 section 3).
+    """
     listed = {word.upper() for word in options.smtp_extensions}
+    if CHUNKING not in listed:
+        listed.discard(BINARYMIME)
     size: tuple[str, ...] = ("SIZE",) if "SIZE" in listed else ()
     if options.message_octets_max:
         size = (f"SIZE {options.message_octets_max}",)
-    return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed))
+    limits = (_limits(mail),) if LIMITS in listed else ()
+    return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed), *limits)
+
+
+def _limits(mail: ReceptionOptions) -> str:
+    """What is refused beyond it anyway (RFC 9422 section 4)."""
+    mails = f" MAILMAX={mail.receptions_per_connection_max}" if mail.receptions_per_connection_max else ""
+    return f"{LIMITS}{mails} RCPTMAX={forward_paths_max(mail)}"

@@ -222,3 +222,8 @@ class BlackholeOptions(Options):
         OUTBOUND,
         "Drop mail of the scope: refused at RCPT TO (inline, true), or taken and failed (internal).",
     )
+
+
+def forward_paths_max(options: ReceptionOptions) -> int:
+    """How many recipients a message may have."""
+    return min(options.recipients_per_message_max or FORWARD_PATHS_MAX, FORWARD_PATHS_MAX)

@@ -20,12 +20,15 @@ from momentum_trio.reception.transaction import Transaction
 PRODUCT = f"momentum-trio {__version__}"
 HELLO_CHARACTERS_MAX = 255
 
-_NOT_PLAIN = re.compile(r"[^!-~]")
+_NOT_PLAIN = re.compile("[^!-~\xa1-\U0010ffff]")
 _SPECIAL_IN_COMMENT = re.compile(r"[()\\]")
 
 
 def in_comment(text: str) -> str:
-    """*text* as it may stand in a comment (RFC 5322 section 3.2.2): one line, printable, parentheses escaped."""
+    """*text* as it may stand in a comment (RFC 5322 section 3.2.2): one line, printable, parentheses escaped.
+
+    Beyond ASCII there is only what came with SMTPUTF8, where it is permitted (RFC 6532 section 3.2).
+    """
     return _SPECIAL_IN_COMMENT.sub(r"\\\g<0>", _NOT_PLAIN.sub("?", text))
 
 
@@ -37,13 +40,14 @@ def received_opening(client: Client) -> str:
     return f"Received: from {address} ([{in_comment(client.peer or 'unix')}]{named})\r\n\tby "
 
 
-def _with(client: Client) -> str:
-    """The protocol, by RFC 3848: S for TLS, A for AUTH; the original's comment on the cipher."""
+def _with(transaction: Transaction) -> str:
+    """By RFC 3848 and RFC 6531 section 3.7.3: S for TLS, A for AUTH; then the original's comment on the cipher."""
+    client = transaction.client
     tls, identity = client.tls, client.identity
-    word = "ESMTP" if client.extended else "SMTP"
-    if tls is None and identity is None:
-        return word
-    if client.extended:
+    if not client.extended:
+        word = "SMTP"
+    else:
+        word = "UTF8SMTP" if transaction.smtputf8 else "ESMTP"
         word += f"{'S' if tls is not None else ''}{'A' if identity is not None and identity.is_proved else ''}"
     return word if tls is None else f"{word} (cipher={in_comment(tls.cipher)})"
 
@@ -63,7 +67,7 @@ def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: s
         path = transaction.reverse_path_given
         fields = (
             f"{opening}{rules.received_hostname} (envelope-from <{in_comment(path)}>)\r\n"
-            f"\t({PRODUCT}) with {_with(transaction.client)}\r\n"
+            f"\t({PRODUCT}) with {_with(transaction)}\r\n"
             f"\tid {batch_id}; {date}\r\n"
         )
     if not scan.has_date and rules.options.date_header == "ifneeded":

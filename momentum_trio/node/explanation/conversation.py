@@ -158,7 +158,10 @@ class Conversation:
         """Answer *event* as a session does, and tell why."""
         match event:
             case Mail():
-                return self._decided(line, self._envelopes.mail(event.reverse_path, event.line, event.returning))
+                return self._decided(
+                    line,
+                    self._envelopes.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8),
+                )
             case Rcpt():
                 return self._decided(line, self._envelopes.recipient(event.forward_path, event.line, event.wish))
             case Hello():

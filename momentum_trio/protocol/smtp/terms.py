@@ -85,6 +85,7 @@ class Terms:
         lines = [line.upper().split() for line in self.extensions]
         offered = frozenset(words[0] for words in lines)
         assert not (self.in_tls and "STARTTLS" in offered)
+        assert "BINARYMIME" not in offered or "CHUNKING" in offered  # RFC 3030 section 3
         object.__setattr__(self, "offered", offered)
         mechanisms = frozenset(word for words in lines if words[0] == "AUTH" for word in words[1:])
         object.__setattr__(self, "mechanisms", mechanisms)
