@@ -17,10 +17,11 @@ from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes, Secured, Who
 from momentum_trio.listener.smtp_authentication import Dialogues, Outcome, Unavailable
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsContext, TlsTerms
+from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.os_tls import HandshakeFault
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, PLAIN, Challenge, Failed, Proved
 
 USER = "rehearsed"
