@@ -20,11 +20,12 @@ from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
 from momentum_trio.listener.proxied import introduced, may_claim
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Dialogues, Outcome, Unavailable
-from momentum_trio.machine.contract import TlsContext, TlsTerms
+from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.record import Authenticated
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.claims import PAIRS_MAX

@@ -11,7 +11,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import tls_terms
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, PLAIN
 from momentum_trio.reception.client import Client
 

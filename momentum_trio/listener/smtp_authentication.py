@@ -17,8 +17,6 @@ from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server
 from momentum_trio.protocol.sasl.in_clear import Claim, ClaimSide, claim_side
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, IN_CLEAR, Challenge, Failed, Proved, ServerSide
 
-TRIES_MAX = 3
-"""Dialogues that may be begun in one session."""
 PAUSE_SECONDS = 2.0
 """What a failure costs the client before he hears of it."""
 DIGEST_URI = "smtp/"

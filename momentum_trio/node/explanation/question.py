@@ -26,7 +26,7 @@ WORDS_MAX = 200
 RECIPIENTS_MAX = 50
 TEXT_MAX = 1000  # of one word: longer than any command of SMTP could hold it
 
-INBOUND = "[LISTENER] PEER [to LISTEN] [helo NAME] [from PATH] [rcpt PATH] ... [option NAME]"
+INBOUND = "[LISTENER] PEER [to LISTEN] [helo NAME] [auth USER] [from PATH] [rcpt PATH] ... [option NAME]"
 OUTBOUND = "domain DOMAIN [binding NAME] [option NAME]"
 
 
@@ -36,7 +36,8 @@ class Inbound:
 
     peer: None until it is known; that of a Unix peer, by_unix, is 127.0.0.1. listener: lower case; empty: whichever
     listens there. local: where he connects to; None: the only place there is. anywhere: *local* was given by its port
-    alone. hello: ``EHLO name``; empty: what a client of that address would say. reverse_path: None: he gives none.
+    alone. hello: ``EHLO name``; empty: what a client of that address would say. user: whom he has proved to be by AUTH.
+    reverse_path: None: he gives none.
     option: the only one asked about; empty: all.
     """
 
@@ -46,6 +47,7 @@ class Inbound:
     local: Endpoint | None = None
     anywhere: bool = False
     hello: str = ""
+    user: str = ""
     reverse_path: str | None = None
     forward_paths: tuple[str, ...] = ()
     option: str = ""
@@ -102,7 +104,7 @@ def _inbound(words: Sequence[str]) -> Inbound:
 
 _OF_DOMAIN = ("binding", "option")
 _SAME = {"ehlo": "ehlo", "listen": "to", "mail": "from", "recipient": "rcpt", "sender": "from"}
-_OF_PEER = ("ehlo", "from", "helo", "listen", "mail", "option", "peer", "rcpt", "recipient", "sender", "to")
+_OF_PEER = ("auth", "ehlo", "from", "helo", "listen", "mail", "option", "peer", "rcpt", "recipient", "sender", "to")
 
 
 def _keyword(word: str, known: Sequence[str]) -> str:
@@ -132,6 +134,8 @@ def _with(asked: Inbound, keyword: str, word: str) -> Inbound:
             return _with_local(asked, word)
         case "ehlo" | "helo" as verb:
             return replace(asked, hello=f"{verb.upper()} {word}")
+        case "auth":
+            return replace(asked, user=word)
         case "from":
             return replace(asked, reverse_path=word)
         case "rcpt" if len(asked.forward_paths) < RECIPIENTS_MAX:
@@ -186,5 +190,5 @@ def completions(words: Sequence[str]) -> tuple[str, ...]:
     """The keywords that could come after *words*, the question so far."""
     if words and words[0].lower() == "domain":
         return _OF_DOMAIN if len(words) > 1 else ()
-    behind = ("ehlo", "from", "helo", "option", "rcpt", "to")
+    behind = ("auth", "ehlo", "from", "helo", "option", "rcpt", "to")
     return behind if words else (*behind, "domain")
