@@ -15,9 +15,10 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
-from momentum_trio.listener.esmtp_terms import terms_of
+from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
+from momentum_trio.listener.proxied import introduced, may_claim
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Dialogues, Outcome, Unavailable
 from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.tls_wire import TlsWire
@@ -27,6 +28,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.claims import PAIRS_MAX
 from momentum_trio.protocol.smtp.event import (
     Auth,
     AuthResponse,
@@ -40,12 +42,16 @@ from momentum_trio.protocol.smtp.event import (
     Refusal,
     Reset,
     StartTls,
+    XClient,
+    XDumpContext,
+    XRemoteIp,
+    XSetContext,
 )
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.protocol.smtp.witness import WitnessedServer
-from momentum_trio.reception.client import ANONYMOUS, Client, Identity
+from momentum_trio.reception.client import ANONYMOUS, Address, Client, Identity, endpoint_text
 from momentum_trio.reception.decision import Accepted, Decision
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
@@ -63,6 +69,8 @@ async def converse(connection: Connection, services: Services) -> None:
     Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
     """
     assert services.door is not None
+    if not await introduced(connection, services.door.machine):
+        return
     session = Session(connection, services.door, services)
     try:
         with session.deadline:
@@ -94,11 +102,14 @@ class Session:
     """
 
     __slots__ = (
+        "_address",
+        "_client",
         "_connection",
         "_dialogues",
         "_door",
         "_generation",
         "_greeted_as",
+        "_has_moved",
         "_listen",
         "_offered",
         "_options",
@@ -125,9 +136,9 @@ class Session:
         self._listen: Endpoint | None = (
             connection.listen
         )  # whose options hold; None: it is gone, and none took its place
-        client = Client(
-            connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
-        )
+        client = self._client = client_of(connection)
+        self._address = client.peer_address  # whose options hold
+        self._has_moved = False  # he is at another since: the rules of the next mail transaction are those of that
         chain = self._chain()
         rules = door.rules(self._generation.tree, chain, client)
         self._options = SessionOptions.resolve(chain)
@@ -243,6 +254,14 @@ class Session:
                     await self._start_tls()
                 case Auth() | AuthResponse():
                     await self._authenticate(event)
+                case XClient():
+                    self._begin_anew(event)
+                case XRemoteIp():
+                    self._move(event)
+                case XSetContext():
+                    self._set_context(event)
+                case XDumpContext():
+                    server.answer(replies.contexts(*reception.contexts))
                 case _:
                     assert not event.needs_answer, event
 
@@ -266,6 +285,9 @@ class Session:
         if self._stale:
             self._ask_to_come_again()
             return
+        if self._has_moved:
+            self._has_moved = False
+            self._judge_anew(self._chain())
         decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
         if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
@@ -394,18 +416,77 @@ class Session:
         self.deadline.touch(self._silence_seconds)
 
     def _chain(self) -> Chain:
-        connection = self._connection
-        return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
+        return self._chain_of(self._address)
+
+    def _chain_of(self, address: Address) -> Chain:
+        return self._generation.tree.chain_for(self._connection.listener, self._listen, address)
 
     def _terms(self, rules: Rules) -> Terms:
         now = self._door.machine.clock.now()
-        return terms_of(self._options, rules, self._security, str(self._connection.peer_address), now)
+        return terms_of(self._options, rules, self._security, self._client.peer_text, now, self._for_trusted())
+
+    def _for_trusted(self) -> tuple[str, ...]:
+        """What is offered to the peer that we see ourselves, not to whom he says he brings; behind a proxy of the PROXY
+        protocol there is only the latter."""
+        if self._connection.proxied is not None:
+            return ()
+        own = self._connection.peer_address
+        return for_trusted(self._options if own == self._address else SessionOptions.resolve(self._chain_of(own)))
 
     def _judge_anew(self, chain: Chain) -> None:
         """What the client may and is offered, by what is known of him now."""
-        reception = self.reception
-        reception.rules = self._door.rules(self._generation.tree, chain, reception.client)
-        self._security = security_of(chain, self._options, reception.client)
+        reception, client = self.reception, self._client
+        reception.rules = self._door.rules(self._generation.tree, self._chain_of(client.peer_address), client)
+        self._security = security_of(chain, self._options, client)
+
+    # What a trusted peer says about the client.
+
+    def _begin_anew(self, event: XClient) -> None:
+        """XCLIENT: from here on somebody else talks."""
+        claim, reception = event.claim, self.reception
+        if self._stale:
+            self._ask_to_come_again()
+            return
+        if not self._is_claimed_rightly(claim.address):
+            return
+        if claim.address is not None:
+            reception.claimed(claim.address, claim.port)
+        if claim.local_address is not None:
+            self._client.local = endpoint_text(claim.local_address, claim.local_port)
+        reception.begun_anew(claim.hello)
+        self._address = self._client.peer_address
+        self._offered = self._proved_by = self._dialogues = None
+        chain = self._chain()
+        self._options = SessionOptions.resolve(chain)
+        self._judge_anew(chain)
+        self._secured_by = self._secured_by and self._security.tls
+        self._server.terms = terms = self._terms(reception.rules)
+        self._greeted_as = (terms.host, self._options.static_banner)
+        self._server.answer()
+        self.deadline.touch(self._silence_seconds)
+
+    def _move(self, event: XRemoteIp) -> None:
+        """XREMOTEIP: what was offered stays; from the next mail transaction on the rules are those of the address."""
+        if self._is_claimed_rightly(event.address):
+            self.reception.claimed(event.address)
+            self._has_moved = True
+            self._server.answer()
+
+    def _is_claimed_rightly(self, address: Address | None) -> bool:
+        """Whether the peer can know a client there; if not, he is told."""
+        if address is None or may_claim(self._connection, address):
+            return True
+        self.reception.rejected(self._server.awaiting.words, replies.NOT_LOOPBACK, "esmtp")
+        self._server.answer(replies.NOT_LOOPBACK)
+        return False
+
+    def _set_context(self, event: XSetContext) -> None:
+        context = {**(self._client.context or {}), **dict(event.pairs)}
+        if len(context) > PAIRS_MAX:
+            self._server.answer(replies.XSETCONTEXT_FULL)
+            return
+        self._client.context = context
+        self._server.answer()
 
     # TLS.
 
@@ -542,6 +623,19 @@ class Session:
         mechanism, held = self._proved_by
         denied = SmtpAuthenticationOptions.resolve(self._chain()).always_deny
         return self._security.back_ends.get(mechanism) == held and not denied
+
+
+def client_of(connection: Connection) -> Client:
+    """Who is at the other end of *connection*, or behind the proxy there."""
+    client = Client(
+        connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
+    )
+    if (said := connection.proxied) is not None:
+        client.is_proxied = True
+        if said.client is not None and said.local is not None:
+            client.claim(*said.client)
+            client.local = endpoint_text(*said.local)
+    return client
 
 
 def final_reply(receipt: Receipt) -> Reply:

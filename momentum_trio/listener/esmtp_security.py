@@ -64,7 +64,8 @@ def security_of(chain: Chain, options: SessionOptions, client: Client) -> Securi
     if not back_ends:
         return Security(tls, at_once, in_tls, starttls=starttls)
     in_clear = SmtpAuthenticationOptions.resolve(chain).in_clear
-    unseen = in_tls or in_clear or client.is_unix or client.peer_address.is_loopback
+    near = client.is_unix or client.peer_address.is_loopback
+    unseen = in_tls or in_clear or (near and not client.is_proxied)
     return Security(tls, at_once, in_tls, back_ends, unseen, starttls)
 
 

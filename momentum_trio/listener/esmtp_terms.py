@@ -7,6 +7,7 @@ from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import Security
 from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
 from momentum_trio.protocol.smtp.terms import Injection, LoneLineEnds, Terms
 from momentum_trio.reception.reception_options import ReceptionOptions, forward_paths_max
 from momentum_trio.reception.rules import Rules
@@ -16,16 +17,32 @@ CHUNKING, BINARYMIME, LIMITS = "CHUNKING", "BINARYMIME", "LIMITS"
 # What SMTP_Extensions may list and is offered wherever it is; STARTTLS and AUTH depend on more (esmtp_security).
 OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8", CHUNKING, BINARYMIME)
 
+# The same of what a trusted peer may say about the client (protocol/smtp/claims.py), with the lines of EHLO.
+TRUSTED = {
+    "XCLIENT": XCLIENT_OFFER,
+    "XREMOTEIP": "XREMOTEIP",
+    "XSETCONTEXT": "XSETCONTEXT",
+    "XDUMPCONTEXT": "XDUMPCONTEXT",
+}
+
 DATE = "DATE"
 
 
 INJECTION = {"reject": Injection.REJECT, "ignore": Injection.IGNORE, "allow": Injection.IGNORE}
 
 
-def terms_of(options: SessionOptions, rules: Rules, security: Security, peer_text: str, now: float | None) -> Terms:
+def terms_of(
+    options: SessionOptions,
+    rules: Rules,
+    security: Security,
+    peer_text: str,
+    now: float | None,
+    trusted: tuple[str, ...] = (),
+) -> Terms:
     """The terms that *options*, *rules* and *security* make for one client.
 
-    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it.
+    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it. trusted: what
+    ``for_trusted`` gives him.
     """
     date = DATE if now is None else date_text(int(now))
     mail, host = rules.options, options.banner_hostname or rules.hostname
@@ -33,7 +50,7 @@ def terms_of(options: SessionOptions, rules: Rules, security: Security, peer_tex
     return Terms(
         host=host,
         greeting=Reply.of(banner),
-        extensions=(*extensions(options, mail), *security.extensions),
+        extensions=(*extensions(options, mail), *trusted, *security.extensions),
         message_octets_max=options.message_octets_max,
         require_ehlo=options.require_ehlo,
         pedantic_addresses=options.pedantic_addresses,
@@ -62,6 +79,12 @@ def extensions(options: SessionOptions, mail: ReceptionOptions) -> tuple[str, ..
         size = (f"SIZE {options.message_octets_max}",)
     limits = (_limits(mail),) if LIMITS in listed else ()
     return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed), *limits)
+
+
+def for_trusted(options: SessionOptions) -> tuple[str, ...]:
+    """The EHLO lines of what only a trusted peer may do: *options* are those of the peer that we see ourselves."""
+    listed = {word.upper() for word in options.smtp_extensions}
+    return tuple(line for word, line in TRUSTED.items() if word in listed)
 
 
 def _limits(mail: ReceptionOptions) -> str:

@@ -22,6 +22,7 @@ from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.protocol.proxy.header import Header
 from momentum_trio.protocol.rehearsal.notes import Notes
 from momentum_trio.reception.door import Door
 
@@ -83,6 +84,8 @@ class Connection:
     path. peer_uid: of a Unix peer. draining: set when the node drains: finish the transaction, then 421 and close.
     on_drain: set by the conversation if it wants to be told: called once, synchronously, after *draining* was set.
     doing: set by the conversation if it can say what it is about. began_at: trio's time.
+    proxied: what the proxy in front of it said about the client (Proxy_Protocol); *peer_address* and *peer* are his
+        then.
     in_clear: false from where TLS begins: nothing may be said beside it. tls: what it came to.
     octets_received, octets_sent: of this connection; accept.py adds them to *counters* when it ends (so a conversation
         counts here and only here). why: for SessionEnded (``quit``, ``closed``, ``idle``, ``drain``, ``fault``).
@@ -106,6 +109,7 @@ class Connection:
     on_drain: Callable[[], None] | None = None
     doing: Callable[[], Doing] | None = None
     began_at: float = field(default_factory=trio.current_time)
+    proxied: Header | None = None
     in_clear: bool = True
     tls: TlsFacts | None = None
 

@@ -30,6 +30,7 @@ from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
@@ -68,6 +69,7 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     ReceptionOptions,
+    ProxyOptions,
     RecordOptions,
     ReportOptions,
     ResidentOptions,

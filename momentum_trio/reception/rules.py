@@ -96,7 +96,7 @@ def relay_right_of(options: ReceptionOptions, client: Client) -> str:
         return RELAY_HOST
     if client.identity is not None and client.identity.is_proved:
         return AUTHENTICATED
-    verified = client.tls is not None and client.tls.is_verified
+    verified = client.tls is not None and client.tls.is_verified and not client.is_spoken_for
     return VERIFIED if verified and options.verified_peer_can_relay else ""
 
 

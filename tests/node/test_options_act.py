@@ -131,6 +131,20 @@ async def reconfigured(site: Site) -> str:
     return await site.client.call(session)
 
 
+async def behind_proxy(site: Site) -> str:
+    """Whom EHLO names after a proxy has said that it brings 192.0.2.9; or what is said instead."""
+
+    async def session(machine: Machine) -> str:
+        with trio.socket.socket() as socket:
+            await socket.connect((MX, 25))
+            await socket.send(b"PROXY TCP4 192.0.2.9 10.0.0.1 4711 25\r\n")
+            await read_reply(socket)
+            await socket.send(f"{EHLO}\r\n".encode())
+            return (await read_reply(socket)).partition("\n")[0]
+
+    return await site.client.call(session)
+
+
 async def reachable(site: Site) -> bool:
     async def connect(machine: Machine) -> bool:
         with trio.socket.socket() as socket:
@@ -222,7 +236,7 @@ PROBES: dict[str, Probe] = {
     "Banner_Hostname": Probe("banner.example", "banner.example", lambda site: _name(site)),
     "Static_Banner": Probe('"220 static.example"', "220 static.example", greeting),
     "SMTP_Extensions": Probe(
-        "( ENHANCEDSTATUSCODES DSN )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"}, hello
+        "( DSN CHUNKING XREMOTEIP )", {"PIPELINING", "8BITMIME", "DSN", "CHUNKING", "XREMOTEIP"}, hello
     ),
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
@@ -245,6 +259,7 @@ PROBES: dict[str, Probe] = {
     "Record_Sessions": Probe('"/var/record/sessions"', True, recorded),
     "Outbound_Binding": Probe("other", "other", binding),
     "Pathway": Probe("special", "250", last(EHLO, MAIL, "RCPT TO:<bob@path.example>")),
+    "Proxy_Protocol": Probe("true", "250-mail.example.com says EHLO to 192.0.2.9", behind_proxy),
     "Timeout": Probe("7", True, console_cut_when_silent, listen=CONTROL, listener="Control_Listener"),
 }
 

@@ -15,7 +15,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.config.option import Option
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
-from momentum_trio.listener.esmtp_terms import terms_of
+from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.mail.header import scan
 from momentum_trio.net.address_list import AddressList
@@ -103,7 +103,9 @@ class Conversation:
         self._envelopes = Envelopes(self._attended(CHECKS), client, self.rules)
         options = SessionOptions.resolve(observed)
         security = security_of(observed, options, client)
-        self._server = Server(terms_of(options, self.rules, security, str(client.peer_address), None))
+        self._server = Server(
+            terms_of(options, self.rules, security, str(client.peer_address), None, for_trusted(options))
+        )
 
     @property
     def over(self) -> bool:

@@ -27,7 +27,7 @@ _OWN_NAMES: Final = frozenset(("can_relay", "pathway"))
 _OWN_PREFIXES: Final = ("auth_", "tls", "#", "__")
 
 _IPV6 = "IPV6:"
-_PAIR = re.compile(rf"([A-Za-z0-9_#.-]{{1,64}})=((?:{XTEXT})*+)")
+_PAIR = re.compile(rf"([A-Za-z0-9_#.-]{{1,64}})=({XTEXT}*)")
 _PORT = re.compile(r"[0-9]{1,5}")
 _WORD = re.compile(r"[!-~]{1,255}")
 
@@ -79,17 +79,21 @@ def _claim(known: Mapping[str, str]) -> Claim:
 
 
 def address_of(text: str) -> Address:
-    """The address that *text* is, an IPv4 one in IPv6 as itself. Raises ValueError."""
-    if "%" in text or "/" in text:
-        raise ValueError("an address without a zone or a mask")
+    """The address of a host that *text* is, an IPv4 one in IPv6 as itself. Raises ValueError."""
     address = ip_address(text)
-    return getattr(address, "ipv4_mapped", None) or address
+    address = getattr(address, "ipv4_mapped", None) or address
+    if "%" in text or address.is_unspecified or address.is_multicast:
+        raise ValueError("not the address of a host, or with a zone")
+    return address
 
 
 def _address(text: str) -> Address | None:
     if not text:
         return None
-    return address_of(text[len(_IPV6) :]) if text[: len(_IPV6)].upper() == _IPV6 else IPv4Address(text)
+    has_prefix = text[: len(_IPV6)].upper() == _IPV6
+    if has_prefix is not (":" in text):
+        raise ValueError("an IPv6 address has a prefix")
+    return address_of(text[len(_IPV6) :] if has_prefix else text)
 
 
 def _port(text: str) -> int:

@@ -294,6 +294,12 @@ HTTP_METHODS: Final = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", 
 """What a web browser says first when a page makes it speak to an SMTP port. In the body of its request the page can
 write commands, and those would have the relay rights of the browser's host: so nothing of it is read."""
 
+PROXY: Final = "PROXY"
+PROXY_V2: Final = b"\0"
+"""What a proxy says first that takes us for its own kind: a line of version 1, the third line of version 2's signature.
+
+What follows are a stranger's commands, and they would have the relay rights of the proxy's host."""
+
 BDAT: Final = "BDAT"
 """No row of COMMANDS: whatever is said to it, a chunk follows (RFC 3030 section 2)."""
 

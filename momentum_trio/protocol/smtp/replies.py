@@ -52,6 +52,7 @@ DATA_OF_BINARY: Final = Reply.of("503 5.5.1 BODY=BINARYMIME needs BDAT")
 BDAT_SYNTAX: Final = Reply.of("421 4.5.4 BDAT without a size, closing connection")
 HELLO_NEEDED: Final = Reply.of("550 5.5.1 RFC2821 HELO/EHLO needed")
 TOO_MANY_BAD_COMMANDS: Final = Reply.of("421 4.7.0 too many bad commands")  # ours
+NOT_PROXIED: Final = Reply.of("421 4.7.0 the PROXY protocol is not spoken here")  # ours
 NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
 
 # TLS and authentication: all ours, with the codes of RFC 3207 section 4 and RFC 4954 sections 4 and 6.
@@ -80,6 +81,7 @@ XCLIENT_SYNTAX: Final = Reply.of("501 5.5.4 XCLIENT attribute error")
 XREMOTEIP_SYNTAX: Final = Reply.of("501 5.5.4 XREMOTEIP wants an IP address")
 XSETCONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 XSETCONTEXT wants name=value pairs, values in xtext")
 XSETCONTEXT_OWN: Final = Reply.of("550 5.7.1 this name is the server's own")
+NOT_LOOPBACK: Final = Reply.of("501 5.5.4 only who is on loopback himself knows clients there")
 XSETCONTEXT_FULL: Final = Reply.of("452 4.3.1 too many names in the connection context")
 
 # Policy at MAIL and RCPT.
@@ -122,7 +124,8 @@ def contexts(connection: Iterable[tuple[str, str]], message: Iterable[tuple[str,
     """To XDUMPCONTEXT (spec/listeners.md section 2.2)."""
     lines = [f"[connection] {name} {value}" for name, value in connection]
     lines += [f"[message] {name} {value}" for name, value in message]
-    return Reply(250, "", (*lines, "XDUMPCONTEXT complete"))
+    told = ("".join(each if each.isprintable() else "?" for each in line) for line in lines)
+    return Reply(250, "", (*told, "XDUMPCONTEXT complete"))
 
 
 def closing(host: str) -> Reply:

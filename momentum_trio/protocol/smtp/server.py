@@ -9,7 +9,16 @@ from momentum_trio.protocol.lines import Lines, TooLong, shown
 from momentum_trio.protocol.smtp import authentication, replies
 from momentum_trio.protocol.smtp.authentication import CANCEL, RESPONSE_OCTETS_MAX
 from momentum_trio.protocol.smtp.chunks import Chunk, Chunks, Skipped
-from momentum_trio.protocol.smtp.command import BDAT, BINARYMIME, COMMAND_OCTETS_MAX, COMMANDS, HTTP_METHODS, SMTPUTF8
+from momentum_trio.protocol.smtp.command import (
+    BDAT,
+    BINARYMIME,
+    COMMAND_OCTETS_MAX,
+    COMMANDS,
+    HTTP_METHODS,
+    PROXY,
+    PROXY_V2,
+    SMTPUTF8,
+)
 from momentum_trio.protocol.smtp.content import Content
 from momentum_trio.protocol.smtp.event import (
     Auth,
@@ -291,6 +300,8 @@ class Server:
         if terms.trailing_whitespace:
             text = text.rstrip(" \t")
         if not text.isprintable():
+            if line == PROXY_V2:
+                return self._hang_up(shown(line), replies.NOT_PROXIED)
             return self._refuse(shown(line), replies.INVALID_OCTETS)
         verb, _, argument = text.partition(" ")
         command = COMMANDS.get(verb.upper())
@@ -332,9 +343,9 @@ class Server:
         return replies.INVALID_OCTETS
 
     def _unknown(self, text: str, verb: str) -> Refusal:
-        return (
-            self._hang_up(text, replies.NOT_HTTP) if verb in HTTP_METHODS else self._refuse(text, replies.UNRECOGNIZED)
-        )
+        if verb in HTTP_METHODS:
+            return self._hang_up(text, replies.NOT_HTTP)
+        return self._hang_up(text, replies.NOT_PROXIED) if verb == PROXY else self._refuse(text, replies.UNRECOGNIZED)
 
     def _bdat(self, text: str, argument: str) -> Event | None:
         """A chunk follows: it is read before anything else, also if it is to be refused."""
