@@ -14,7 +14,8 @@ from momentum_trio.node.schema import DECLARED
 
 PIECES: Final = (
     "192.0.2.7", "2001:db8::1", "unix", ":25", "*:26", "[::]:25", "/run/in", "to", "from", "rcpt", "helo", "ehlo", "o",
-    "domain", "b", "binding", "option", "Idle_Time", "<>", "a@d.example", "ann", "<a@b> SIZE=9", '"a b"', "esmtp",
+    "auth", "domain", "b", "binding", "option", "Idle_Time", "<>", "a@d.example", "ann", "<a@b> SIZE=9",
+    '"a b"', "esmtp",
     "\xe9", "control_listener", "d.example", "/x/", "[192.0.2.1]", "n", "g/", "", "\r", "\0", "'", '"',
     "user", "role", "command", "ann staff", '"config set http_basic_auth x"', "pid", "r",
 )  # fmt: skip

@@ -24,7 +24,8 @@ PRODUCT = "ecelerity"
 
 async def converse(connection: Connection, services: Services) -> None:
     """Be a console to this client. Raises: a fault of ours in a command."""
-    if (over := await wire(connection, services.machine)) is None:
+    assert services.handshakes is not None
+    if (over := await wire(connection, services.handshakes)) is None:
         connection.why = "fault"
         return
     session = await _session(connection, over, services)

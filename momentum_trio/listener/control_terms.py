@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from momentum_trio.console.authority import Terms
-from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
+from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, MECHANISMS
 
 
@@ -21,8 +21,3 @@ def terms_of(options: ControlOptions) -> Terms:
         back_ends=tuple((name, held) for name in MECHANISMS if (held := back_ends[name]) is not None),
         groups=options.authorization,
     )
-
-
-def speaks_tls(options: ControlTlsOptions) -> bool:
-    """Whether connections on TCP are TLS from the first octet on."""
-    return bool(options.certificate)

@@ -27,6 +27,7 @@ from momentum_trio.listener.accept import (
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.identifier import NONE
 from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -250,7 +251,8 @@ class Listen:
         seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
             self._publish_refused(who)
-            await self._say_and_close(socket, self.kind.refusal)
+            in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
+            await self._say_and_close(socket, self.kind.refusal if in_clear else b"")
             return
         conversing.start_soon(self._converse, self._connection(socket, who), seat)
 
@@ -282,7 +284,7 @@ class Listen:
         except* Exception as faults:  # noqa: BLE001 (ours: this conversation ends, the node lives)
             connection.why = "fault"
             self._panic(Level.CRITICAL, f"{self.kind.service} {connection.connection_id} {connection.peer}", faults)
-            await self._say_and_close(connection.socket, self.kind.fault)
+            await self._say_and_close(connection.socket, self.kind.fault if connection.in_clear else b"")
         finally:
             connection.socket.close()
             self._end(connection, seat)

@@ -16,6 +16,7 @@ from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
@@ -179,7 +180,7 @@ async def _run_planes(
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
     async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
-        control = Services(machine, limits)
+        control = Services(machine, limits, handshakes=Handshakes(machine))
         draining = trio.Event()
         houses = {
             Plane.CONTROL: House(control, generations, ceilings, mail.spool.next_id, draining),

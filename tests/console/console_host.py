@@ -25,6 +25,7 @@ from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.console.instruments import InboundConnection
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener import control
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
@@ -392,7 +393,10 @@ async def console_host(
     node = administration(CONFIG % (options, endpoint) + more, REPORTS)
     records: list[Record] = []
     dispatch = Dispatch(COMMANDS, node)
-    services = Services(plain_machine(records), LocalState("mx1"), administration=node, console=dispatch)
+    machine = plain_machine(records)
+    services = Services(
+        machine, LocalState("mx1"), handshakes=Handshakes(machine), administration=node, console=dispatch
+    )
     host = Host(endpoint, node, records, [], trio.Event(), [], dispatch, ExitStack(), trio.Event())
 
     async def serve(accepted: trio.socket.SocketType) -> None:

@@ -16,7 +16,7 @@ from test_ec_console import Ran, ec_console
 from test_transcripts import CONVERSATIONS, exchanges, there
 from trio.testing import MockClock
 
-from momentum_trio.listener.control_tls import HANDSHAKE_SECONDS
+from momentum_trio.listener.handshake import HANDSHAKE_SECONDS
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import OsTls
 from momentum_trio.mail.record import Panic

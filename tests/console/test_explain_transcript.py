@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from console_host import console_host
 
-WHO = "[LISTENER] PEER [to LISTEN] [helo NAME] [from PATH] [rcpt PATH] ... [option NAME]"
+WHO = "[LISTENER] PEER [to LISTEN] [helo NAME] [auth USER] [from PATH] [rcpt PATH] ... [option NAME]"
 SESSION = """\
 10.0.0.5 connects to *:2525: accepted by Listen "*:2525" of ESMTP_Listener, ecelerity.conf:16:3
 
@@ -32,7 +32,7 @@ The session
         SMTP_Extensions = ( "ENHANCEDSTATUSCODES" )  ecelerity.conf:18:7  Peer "10.0.0.0/8" in Listen "*:2525"
   > MAIL FROM:<>
   < 250 2.1.0 MAIL FROM accepted
-      passed receptions_per_connection, bound, null_reverse_path, sender
+      passed authenticated, receptions_per_connection, bound, null_reverse_path, sender
   > RCPT TO:<a@b.example>
   < 550 5.7.1 relaying denied
       refused by relay: no rule lets this client send to this domain
@@ -119,7 +119,10 @@ async def test_completion(tmp_path: Path) -> None:
     async with console_host(tmp_path / "control") as host:
         console = await host.connect()
         for line, expected in (
-            ("config explain 10.0.0.5 ", ("command", "ehlo", "from", "helo", "option", "rcpt", "role", "to", "user")),
+            (
+                "config explain 10.0.0.5 ",
+                ("auth", "command", "ehlo", "from", "helo", "option", "rcpt", "role", "to", "user"),
+            ),
             ("config explain d", ("domain",)),
             ("config explain domain x.example b", ("binding",)),
             ("config explain 10.0.0.5 to 127", ("127.0.0.1:2526",)),

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.ceiling_rule import ceilings_of
-from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
+from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.record_options import RecordOptions
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address, Netblock
 from momentum_trio.node.explanation.admission import Admission, admission
@@ -36,15 +38,23 @@ from momentum_trio.node.explanation.place import SERVICES, Listen, listen_of, ot
 from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import Client, Identity
 from momentum_trio.reception.reception_options import ReceptionOptions
 
 SMTP = "esmtp_listener"
 MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
-    "control_listener": (ControlOptions, ControlTlsOptions, ListenOptions),
-    SMTP: (CeilingOptions, ListenOptions, ReceptionOptions, RecordOptions, SessionOptions),
+    "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
+    SMTP: (
+        CeilingOptions,
+        ListenOptions,
+        ListenerTlsOptions,
+        ReceptionOptions,
+        RecordOptions,
+        SessionOptions,
+        SmtpAuthenticationOptions,
+    ),
 }
 """What the sessions of a listener read, and its socket."""
 
@@ -158,7 +168,9 @@ def _peer_words(asked: Inbound) -> str:
 
 
 def _client(asked: Inbound, listen: Listen, peer: Address) -> Client:
-    return Client("", peer, "" if asked.by_unix else str(peer), str(listen.endpoint), asked.by_unix)
+    identity = Identity(asked.user, "AUTH") if asked.user else None
+    who = "" if asked.by_unix else str(peer)
+    return Client("", peer, who, str(listen.endpoint), asked.by_unix, identity=identity)
 
 
 # peers

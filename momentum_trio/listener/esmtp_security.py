@@ -1,0 +1,84 @@
+"""What protects an SMTP session: the TLS it can begin or has, and the mechanisms by which its client proves himself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
+from momentum_trio.config.back_end import BackEnd
+from momentum_trio.config.chain import Chain
+from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.tls_options import ListenerTlsOptions
+from momentum_trio.listener.tls_terms import tls_terms
+from momentum_trio.net.tls_terms import TlsTerms
+from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, PLAIN
+from momentum_trio.reception.client import Client
+
+STARTTLS = "STARTTLS"
+_AUTH = "AUTH "
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What one client is offered.
+
+    tls: what TLS would be, or is; None: there is none here. at_once: from the first octet. in_tls: it has begun.
+    starttls: it is offered. back_ends: of the mechanisms that SMTP_Extensions lists, in its order. is_unseen: nobody
+    else listens to the client.
+    """
+
+    tls: TlsTerms | None = None
+    at_once: bool = False
+    in_tls: bool = False
+    back_ends: Mapping[str, BackEnd] = field(default_factory=dict)
+    is_unseen: bool = False
+    starttls: bool = False
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """Those offered now: a password does not go over a network in clear."""
+        return tuple(name for name in self.back_ends if self.is_unseen or name not in IN_CLEAR)
+
+    @property
+    def mechanisms_in_tls(self) -> frozenset[str]:
+        """Those offered once there is TLS, and not yet."""
+        return frozenset(self.back_ends).difference(self.mechanisms) if self.starttls else frozenset()
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Their EHLO lines; ``AUTH=`` is for clients from before RFC 2554."""
+        words = " ".join(self.mechanisms)
+        offered = (f"AUTH={words}", f"AUTH {words}") if words else ()
+        return (*offered, STARTTLS) if self.starttls else offered
+
+
+def security_of(chain: Chain, options: SessionOptions, client: Client) -> Security:
+    """What *client* is offered along *chain*, as far as he has come."""
+    listed = [word.upper() for word in options.smtp_extensions]
+    at_once = ListenerTlsOptions.resolve(chain).use_ssl
+    in_tls, lists_tls = client.tls is not None, STARTTLS in listed
+    tls = tls_terms(chain) if at_once or lists_tls or in_tls else None
+    starttls = lists_tls and tls is not None and not at_once and not in_tls
+    back_ends = _back_ends(chain, listed)
+    if not back_ends:
+        return Security(tls, at_once, in_tls, starttls=starttls)
+    in_clear = SmtpAuthenticationOptions.resolve(chain).in_clear
+    near = client.is_unix or client.peer_address.is_loopback
+    unseen = in_tls or in_clear or (near and not client.is_proxied)
+    return Security(tls, at_once, in_tls, back_ends, unseen, starttls)
+
+
+def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:
+    wanted = [word.removeprefix(_AUTH).strip() for word in listed if word.startswith(_AUTH)]
+    if not wanted:
+        return {}
+    options = SmtpAuthenticationOptions.resolve(chain)
+    held = {
+        CRAM_MD5: options.cram_md5,
+        DIGEST_MD5: options.digest_md5,
+        LOGIN: options.login,
+        PLAIN: options.plain,
+    }
+    found = {name: held.get(name) for name in wanted}
+    return {name: back_end for name, back_end in found.items() if back_end is not None and back_end.is_file}
