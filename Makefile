@@ -25,10 +25,12 @@ types: dev
 	.venv/bin/mypy
 
 # what `make test` samples, whole: 20,000 messages through 50 sessions, kill -9 at 20 random moments, and at 100 while mail
-# is delivered, deferred and bounced, and the fault stories with power cut, killed and signalled at every step
+# is delivered, deferred and bounced, 1,000 reloads under 50 sessions, and the fault stories with power cut, killed and
+# signalled at every step
 campaign: dev peers
 	MOMENTUM_LOAD=20000 MOMENTUM_KILLS=20 .venv/bin/python -m pytest -q -s --timeout 600 tests/interop/test_durability.py
 	MOMENTUM_KILLS=100 MOMENTUM_LIFE=2 .venv/bin/python -m pytest -q -s --timeout 1800 tests/interop/test_relay_durability.py
+	MOMENTUM_RELOADS=1000 .venv/bin/python -m pytest -q -s tests/interop/test_reloads.py
 	MOMENTUM_FAULTS=1 .venv/bin/python -m pytest -q -n 2 --timeout 600 tests/node/test_whole_node_faults.py
 
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)

@@ -22,7 +22,8 @@ from .disk import PowerCut
 from .signals import SignalInbox
 from .sockets.address import failure
 from .sockets.credentials import Credentials
-from .sockets.options import SO_ATTACH_FILTER
+from .sockets.options import SO_ATTACH_FILTER, SO_DETACH_FILTER
+from .sockets.simsocket import SimSocket
 from .spawn import SimSpawn
 from .tls import SimTls
 from .units import SimAdopted
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WORK_SECONDS = 0.002  # what a job takes in a worker
-DROP_ALL = bytes(16)  # a struct sock_fprog; the simulated stack takes any for the program that drops all
+DROP_SYN = bytes(16)  # a struct sock_fprog; the simulated stack takes any for the program that drops each SYN
 
 
 def build(life: Life) -> Machine:
@@ -126,8 +127,11 @@ class SimGate:
     """Lets no SYN through to a listening socket: each is dropped, and its client tries again a second later."""
 
     def shut(self, listening: trio.socket.SocketType) -> bool:
-        listening.setsockopt(trio.socket.SOL_SOCKET, SO_ATTACH_FILTER, DROP_ALL)
+        listening.setsockopt(trio.socket.SOL_SOCKET, SO_ATTACH_FILTER, DROP_SYN)
         return True
+
+    def open(self, listening: trio.socket.SocketType) -> None:
+        listening.setsockopt(trio.socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
 
 class SimNameservers:
@@ -231,6 +235,10 @@ class SimProcess:
         if self._life.credentials.uid != 0:
             raise failure(errno.EPERM)
         return Identity(uid, gid, groups, capabilities)
+
+    def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
+        assert isinstance(socket, SimSocket)
+        socket.belong_to(identity.uid)
 
     async def become(self, identity: Identity) -> None:
         await trio.lowlevel.checkpoint()

@@ -110,17 +110,19 @@ class ConfigTree:
         return replace(self, warnings=tuple(warnings), overridden={}, _memory=_Memory())
 
     def listens(self, listener: str) -> tuple[Scope, ...]:
-        """The Listen scopes of scope *listener*, in order; ``Endpoint.parse(scope.instance)`` says where."""
+        """The Listen scopes of scope *listener*, in order."""
         scope = self.root.child(listener)
         return () if scope is None else scope.all("listen")
 
-    def listen_for(self, listener: str, listen: Endpoint, local: Endpoint) -> Endpoint | None:
+    def listen_for(self, listener: str, listen: Endpoint, local: str) -> Endpoint | None:
         """Which Listen speaks for a connection accepted at *listen*, *local* being the address the client reached.
 
-        That Listen while it stands in the tree; else the one that would accept the connection now; None if none would.
+        That Listen while it stands in the tree, enabled or not; else the one that has that address; None if none has.
         """
-        endpoints = [Endpoint.parse(scope.instance) for scope in self.listens(listener)]
-        return listen if listen in endpoints else accepting(endpoints, local)
+        outer = self.root.child(listener)
+        if outer is None or ("listen", str(listen)) in outer.members:
+            return None if outer is None else listen
+        return accepting([scope.endpoint for scope in self.listens(listener)], Endpoint.parse(local))
 
     def scope(self, path: ScopePath) -> Scope | None:
         """The scope at *path*; None when it is not there."""

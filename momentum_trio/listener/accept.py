@@ -22,6 +22,7 @@ from momentum_trio.net.netblock import LOOPBACK, parse_address
 
 PRIVATE_UMASK = 0o177
 REST_SECONDS = 0.05  # how long a closing socket waits for one more connection of its queue
+HANDSHAKE_SECONDS = 0.25  # ... where another takes its place: a handshake with somebody far away ends meanwhile
 STRANGER_SECONDS = 2.0  # how long an old Unix socket may take to show that it is alive
 
 # accept(2): the connection is gone, or the network was; the socket is good (the manual page lists them for Linux).
@@ -64,15 +65,16 @@ class SocketTerms:
 class Listening:
     """A socket that listens. endpoint: as configured. bound: as bound, the port the kernel chose included.
 
-    owns_path: whether a Unix path goes when the socket closes; not that of somebody who handed the socket over.
+    is_adopted: it was open before us (handed over, or bound by root, who we are no more) and could not be opened again:
+    it rests when it is not wanted, and a Unix path stays.
     predecessor: another name of the socket of ours that had the Unix path, until it is certain that this one stays.
-    is_shared: somebody else holds it open: what waits in its queue when we close it is for our successor.
+    is_shared: somebody else holds it open: what waits in its queue is for our successor.
     """
 
     endpoint: Endpoint
     socket: trio.socket.SocketType
     bound: Endpoint
-    owns_path: bool = True
+    is_adopted: bool = False
     predecessor: str = ""
     is_shared: bool = False
 
@@ -124,11 +126,34 @@ async def open_listening(machine: Machine, endpoint: Endpoint, terms: SocketTerm
 
 
 def adopt_listening(socket: trio.socket.SocketType, endpoint: Endpoint, terms: SocketTerms) -> Listening:
-    """Take over a *socket* that listens at *endpoint* (systemd, a parent that hands over), or is only bound there."""
+    """Take over a *socket* that listens at *endpoint* (systemd, a parent that hands over), or is only bound there.
+
+    Raises: OSError (EADDRINUSE), when somebody else listens there by now; the socket is as it was.
+    """
     is_shared = bool(socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_ACCEPTCONN))
     socket.listen(terms.backlog)
     _tune(socket, endpoint, terms)
-    return Listening(endpoint, socket, endpoint, owns_path=False, is_shared=is_shared)
+    return Listening(endpoint, socket, endpoint, is_adopted=True, is_shared=is_shared)
+
+
+def rest_listening(machine: Machine, listening: Listening) -> None:
+    """Stop listening, but stay bound: clients are refused, and ``adopt_listening`` needs no right to bind.
+
+    Linux keeps the port of a socket that was bound to it and is shut for reading. A shared one goes on listening.
+    """
+    assert listening.is_adopted
+    socket = listening.socket
+    if not listening.is_shared and socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_ACCEPTCONN):
+        socket.shutdown(trio.socket.SHUT_RD)
+    if machine.gate is not None and not listening.is_shared:
+        machine.gate.open(socket)
+
+
+async def listen_again(machine: Machine, listening: Listening, terms: SocketTerms) -> Listening:
+    """The socket again if it rests, else another in its place. Raises: OSError, as ``open_listening``."""
+    if listening.is_adopted:
+        return adopt_listening(listening.socket, listening.endpoint, terms)
+    return await open_listening(machine, listening.endpoint, terms)
 
 
 def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
@@ -228,7 +253,7 @@ async def retune(machine: Machine, listening: Listening, terms: SocketTerms) -> 
     """Apply *terms* to a socket that listens already; new connections get them."""
     listening.socket.listen(terms.backlog)
     _tune(listening.socket, listening.endpoint, terms)
-    if listening.endpoint.family is Family.UNIX and listening.owns_path:
+    if listening.endpoint.family is Family.UNIX and not listening.is_adopted:
         await machine.disk.perform([ChangeMode(listening.endpoint.path, terms.file_mode)])
 
 
@@ -238,7 +263,7 @@ async def close_listening(machine: Machine, listening: Listening, *, replaced: b
     A path that cannot be removed is said and left: nobody is lost by a dead socket, and the next start replaces it.
     """
     listening.socket.close()
-    if listening.endpoint.family is Family.UNIX and listening.owns_path and not replaced:
+    if listening.endpoint.family is Family.UNIX and not (listening.is_adopted or replaced):
         await _change_path(machine, listening, Unlink(listening.endpoint.path, missing_ok=True))
 
 
@@ -277,9 +302,9 @@ def hold_off(machine: Machine, listening: Listening) -> bool:
     return machine.gate.shut(listening.socket)
 
 
-async def next_in_queue(listening: Listening) -> tuple[trio.socket.SocketType, object] | None:
-    """A connection that waits in the queue of a socket that is held off; None when there is none."""
-    with trio.move_on_after(REST_SECONDS):
+async def next_in_queue(listening: Listening, seconds: float) -> tuple[trio.socket.SocketType, object] | None:
+    """A connection in the queue of a socket that is held off, now or within *seconds*; None when there is none."""
+    with trio.move_on_after(seconds):
         try:
             return await listening.socket.accept()
         except OSError:

@@ -41,7 +41,7 @@ async def converse(connection: Connection, services: Services) -> None:
 
 async def _session(connection: Connection, over: Wire, services: Services) -> Session:
     assert services.console is not None
-    machine, dispatch, terms = services.machine, services.console, partial(_terms, connection)
+    machine, dispatch, terms = services.machine, services.console, HeldTerms(connection)
     held, administration = terms(), dispatch.administration
     peer = Peer(
         connection.peer_address,
@@ -73,12 +73,20 @@ def _authentication(machine: Machine, said: Banner, held: Terms, guesses: Guesse
     return Authentication(machine, said.node, offered, guesses) if offered else None
 
 
-def _terms(connection: Connection) -> Terms:
-    """The options that hold for this peer now."""
-    tree = connection.generations.current.tree
-    return terms_of(
-        ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
-    )
+class HeldTerms:
+    """The terms that hold for a connection when it is called. Once no Listen would take it any more, those that held
+    last: those of the listener alone could be laxer.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._held = Terms(always_deny=True)
+
+    def __call__(self) -> Terms:
+        """As they are now."""
+        if (chain := self._connection.chain_now()) is not None:
+            self._held = terms_of(ControlOptions.resolve(chain))
+        return self._held
 
 
 async def _user(connection: Connection, machine: Machine) -> str:
@@ -94,4 +102,5 @@ KIND = ListenerKind(
     Plane.CONTROL,
     converse,
     refusal=encode(Farewell("there are too many sessions", broken=True)),
+    gone=encode(Farewell("this Listen is not in the configuration any more", broken=True)),
 )

@@ -17,8 +17,8 @@ async def wire(connection: Connection, handshakes: Handshakes) -> Wire | None:
     A renewed certificate acts soon; where the files do not serve nothing is said in clear instead. A drain ends the
     handshake.
     """
-    tree = connection.generations.current.tree
-    chain = tree.chain_for(connection.listener, connection.listen, connection.peer_address)
+    if (chain := connection.chain_now()) is None:
+        return None
     terms = None if connection.is_unix else tls_terms(chain, OF_CONSOLE)
     if terms is None:
         return connection.socket

@@ -24,7 +24,6 @@ from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.record import Authenticated
 from momentum_trio.mail.reply import Reply
-from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp import replies
@@ -91,6 +90,7 @@ KIND = ListenerKind(
     converse,
     refusal=replies.CONCURRENCY.octets(),
     fault=replies.INTERNAL_FAULT.octets(),
+    gone=replies.RECONFIGURATION.octets(),
 )
 
 
@@ -133,9 +133,7 @@ class Session:
         self._connection, self._door, self._services, self._socket = connection, door, services, connection.socket
         self._wire = door.machine.wire(connection.socket)
         self._generation = connection.generations.current
-        self._listen: Endpoint | None = (
-            connection.listen
-        )  # whose options hold; None: it is gone, and none took its place
+        self._listen = connection.listen_now()  # whose options hold; None: it is gone, and none took its place
         client = self._client = client_of(connection)
         self._address = client.peer_address  # whose options hold
         self._has_moved = False  # he is at another since: the rules of the next mail transaction are those of that
@@ -151,7 +149,7 @@ class Session:
         connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
-        self._stale = False  # what the client was told no longer holds
+        self._stale = self._listen is None  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part, or TLS has begun in part
         self._tls: TlsWire | None = None
@@ -403,8 +401,7 @@ class Session:
         self._generation = connection.generations.current
         if self.notes is not None:
             self.notes.reconfigured = True
-        local = Endpoint.parse(connection.local)
-        self._listen = self._generation.tree.listen_for(connection.listener, connection.listen, local)
+        self._listen = connection.listen_now()
         if self._listen is None:
             self._stale = True
             return

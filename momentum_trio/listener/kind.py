@@ -113,6 +113,16 @@ class Connection:
     in_clear: bool = True
     tls: TlsFacts | None = None
 
+    def listen_now(self) -> Endpoint | None:
+        """The Listen that speaks for it in the generation that holds; None where none would take it any more."""
+        return self.generations.current.tree.listen_for(self.listener, self.listen, self.local)
+
+    def chain_now(self) -> Chain | None:
+        """Who answers for it in the generation that holds; None where no Listen would take it any more."""
+        listen = self.listen_now()
+        tree = self.generations.current.tree
+        return None if listen is None else tree.chain_for(self.listener, listen, self.peer_address)
+
 
 @dataclass(slots=True)
 class Statistics:
@@ -171,6 +181,7 @@ class ListenerKind:
         It returns when the conversation is over, or raises; the socket is closed by accept.py either way.
     refusal: octets said to a connection that is over a ceiling, before it is closed; empty: closed in silence.
     fault: octets said when our own code failed, before the connection is closed.
+    gone: octets said to a connection that waited in the queue of a Listen that is not in the configuration any more.
     """
 
     scope: str
@@ -179,6 +190,7 @@ class ListenerKind:
     converse: Converse | None
     refusal: bytes = b""
     fault: bytes = b""
+    gone: bytes = b""
 
     @property
     def key(self) -> str:

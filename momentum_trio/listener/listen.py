@@ -14,15 +14,18 @@ import trio
 
 from momentum_trio.listener.accept import (
     EXHAUSTED,
+    HANDSHAKE_SECONDS,
     PASSING,
+    REST_SECONDS,
     Caller,
     Listening,
     SocketTerms,
     caller,
     close_listening,
     hold_off,
+    listen_again,
     next_in_queue,
-    open_listening,
+    rest_listening,
     retune,
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
@@ -38,7 +41,8 @@ REOPEN_SECONDS_MAX = 60.0
 ALONE_SECONDS = 1.0  # descriptors are exhausted though no session is open: nobody's end can be waited for
 
 MODULE = "listener"
-CEILING_PHASE = "concurrency limit"
+CEILING_PHASE = "concurrency limit"  # the words of spec/console.md section 7, phases 18 and 0
+GONE_PHASE = "just connected"
 DEFAULT = "default"  # pathway and group of a client that has not been given one
 
 
@@ -72,6 +76,7 @@ class Listen:
         self._closing = False
         self._closed = trio.Event()
         self._replaced = False
+        self._rest_seconds = REST_SECONDS
         self.is_open = False
         self._somebody_came = trio.Event()
 
@@ -108,10 +113,16 @@ class Listen:
             finally:
                 try:
                     with trio.CancelScope(shield=True):
-                        await close_listening(self._machine, self.listening, replaced=self._replaced)
+                        await self._stop_listening(may_rest=self._closing)
                 finally:
                     self._closed.set()  # somebody waits for it, whatever happened
                     self._publish_closed()
+
+    async def _stop_listening(self, *, may_rest: bool) -> None:
+        if self.listening.is_adopted and may_rest:
+            rest_listening(self._machine, self.listening)
+        else:
+            await close_listening(self._machine, self.listening, replaced=self._replaced)
 
     async def retune(self, terms: SocketTerms) -> None:
         """Let *terms* hold for what comes; conversations that are open keep what they have."""
@@ -121,9 +132,13 @@ class Listen:
         if restart:
             self._accepting.cancel()
 
-    async def close(self, *, replaced: bool = False) -> None:
-        """Stop accepting; returns when the socket is closed. replaced: another socket of ours took its Unix path."""
+    async def close(self, *, replaced: bool = False, succeeded: bool = False) -> None:
+        """Stop accepting; returns when the socket is closed, or rests.
+
+        replaced: another of ours took its Unix path. succeeded: another of ours takes clients of its.
+        """
         self._replaced = replaced
+        self._rest_seconds = HANDSHAKE_SECONDS if succeeded else REST_SECONDS
         self._closing = True
         self._accepting.cancel()
         await self._closed.wait()
@@ -216,7 +231,7 @@ class Listen:
     async def _reopen(self, pause: float) -> float:
         """Open the socket again after *pause* seconds, longer each time it fails; the pause to begin with next."""
         with trio.CancelScope(shield=True):
-            await close_listening(self._machine, self.listening)
+            await self._stop_listening(may_rest=True)
         self._publish_closed()
         self._accepting = trio.CancelScope()
         with self._accepting:
@@ -224,7 +239,7 @@ class Listen:
                 await trio.sleep(pause)
                 pause = min(pause * 2, REOPEN_SECONDS_MAX)
                 try:
-                    self.listening = await open_listening(self._machine, self.endpoint, self._terms)
+                    self.listening = await listen_again(self._machine, self.listening, self._terms)
                     self.announce()
                     break
                 except OSError as fault:
@@ -235,7 +250,7 @@ class Listen:
         """Those who connected before the socket closes have their conversation yet."""
         if not hold_off(self._machine, self.listening):
             return
-        while (accepted := await next_in_queue(self.listening)) is not None:
+        while (accepted := await next_in_queue(self.listening, self._rest_seconds)) is not None:
             await self._admit(*accepted, conversing)
 
     # one connection
@@ -247,19 +262,38 @@ class Listen:
         except OSError:
             socket.close()  # gone before it was here
             return
-        chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
+        tree = self._house.generations.current.tree
+        listen = tree.listen_for(self.kind.key, self.endpoint, who.local)
+        if listen is None:  # he waited in the queue while this Listen went, and no other takes him
+            await self._turn_away(socket, who, self.kind.gone, GONE_PHASE)
+            return
+        chain = tree.chain_for(self.kind.key, listen, who.address)
         seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
-            self._publish_refused(who)
             in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
-            await self._say_and_close(socket, self.kind.refusal if in_clear else b"")
+            await self._turn_away(socket, who, self.kind.refusal, CEILING_PHASE, in_clear=in_clear)
             return
-        conversing.start_soon(self._converse, self._connection(socket, who), seat)
+        conversing.start_soon(self._converse, self._connection(socket, who, listen), seat)
 
-    def _connection(self, socket: trio.socket.SocketType, who: Caller) -> Connection:
+    async def _turn_away(
+        self, socket: trio.socket.SocketType, who: Caller, octets: bytes, phase: str, *, in_clear: bool = True
+    ) -> None:
+        """Say no to somebody who gets no session; unless he speaks TLS alone, he hears it.
+
+        Where it is a reply, the rejectlog has it.
+        """
+        code, _, text = octets.decode("ascii").rstrip("\r\n").partition(" ")
+        if code.isdigit():
+            now = self._machine.clock.now()
+            self._machine.events.publish(
+                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, phase, int(code), MODULE, text)
+            )
+        await self._say_and_close(socket, octets if in_clear else b"")
+
+    def _connection(self, socket: trio.socket.SocketType, who: Caller, listen: Endpoint) -> Connection:
         return Connection(
             socket=socket,
-            listen=self.endpoint,
+            listen=listen,
             listener=self.kind.key,
             connection_id=self._house.next_id(),
             peer_address=who.address,
@@ -321,9 +355,9 @@ class Listen:
         )
 
     async def _say_and_close(self, socket: trio.socket.SocketType, octets: bytes) -> None:
-        """A last word: it fits into any socket's buffer, and whether it arrives is the peer's luck."""
+        """A last word: it fits into any socket's buffer, and whether it arrives is the peer's luck. Shielded."""
         try:
-            with trio.move_on_after(LAST_WORD_SECONDS):
+            with trio.CancelScope(deadline=trio.current_time() + LAST_WORD_SECONDS, shield=True):
                 if octets:
                     await socket.send(octets)
         except (OSError, trio.ClosedResourceError):
@@ -338,15 +372,6 @@ class Listen:
         self.is_open = True
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))
-
-    def _publish_refused(self, who: Caller) -> None:
-        """For the rejectlog: somebody was over a ceiling and had no session (spec/console.md section 7, phase 18)."""
-        if self.kind.refusal:
-            code, _, text = self.kind.refusal.decode("ascii").rstrip("\r\n").partition(" ")
-            now = self._machine.clock.now()
-            self._machine.events.publish(
-                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, CEILING_PHASE, int(code), MODULE, text)
-            )
 
     def _publish_closed(self) -> None:
         if not self.is_open:

@@ -211,6 +211,10 @@ class Gate(Protocol):
         """Let nothing new reach *listening*; whether this host can. A client held off tries again after a second."""
         ...
 
+    def open(self, listening: trio.socket.SocketType) -> None:
+        """Take that back; nothing happens when it was not shut."""
+        ...
+
 
 class Addresses(Protocol):
     """Plumbing of addresses on interfaces (DuraVIP)."""
@@ -257,6 +261,7 @@ class MemoryFacts:
     """What a process uses, octets. resident: in memory now; system: of the whole host; 0 where it does not say.
 
     blocks: allocated by Python. collections: of its collector of cycles, by generation; frozen: what it leaves alone.
+    tasks: of trio, which only who runs in one can count.
     """
 
     resident: int
@@ -267,6 +272,7 @@ class MemoryFacts:
     collections: tuple[int, ...]
     frozen: int
     threads: int
+    tasks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +333,10 @@ class Process(Protocol):
 
         Raises: LookupError for a name nobody has; PermissionError for what this process may not do or hand on.
         """
+        ...
+
+    def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
+        """Let *socket* be one of *identity*'s: only sockets of the same user share a port (socket(7), SO_REUSEPORT)."""
         ...
 
     async def become(self, identity: Identity) -> None:

@@ -105,6 +105,10 @@ class OsProcess:
             raise PermissionError(errno.EPERM, f"this process has no {', '.join(missing)} to keep")
         return identity
 
+    def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
+        """Linux goes by the owner of the socket's file, who made it at first."""
+        os.fchown(socket.fileno(), identity.uid, identity.gid)
+
     async def become(self, identity: Identity) -> None:
         """Be *identity* for good, in every thread; capabilities stay with this one and those it starts.
 

@@ -14,6 +14,7 @@ from enum import Enum
 UNIX_PATH_OCTETS_MAX = 107  # sun_path holds 108 with its terminating NUL
 UNIX_DIRECTORY_OCTETS_MAX = 97  # it is bound under a private name of ten octets before it has its own
 ENDPOINT_TEXT_MAX = 512
+ORDINARY_PORT_MIN = 1024
 
 _EXPECTED = "expected ADDRESS:PORT, [IPV6]:PORT, *:PORT, [*]:PORT or a path that begins with '/'"
 
@@ -74,6 +75,11 @@ class Endpoint:
         if self.family is Family.UNIX:
             return True
         return not self.is_wildcard and ipaddress.ip_address(self.address).is_loopback
+
+    @property
+    def is_privileged(self) -> bool:
+        """Whether binding it takes root or CAP_NET_BIND_SERVICE (ip(7), ip_unprivileged_port_start)."""
+        return self.family is not Family.UNIX and 0 < self.port < ORDINARY_PORT_MIN
 
     def overlaps(self, other: Endpoint) -> bool:
         """Whether some client could reach either. IPv6 sockets take no IPv4 peers (IPV6_V6ONLY)."""

@@ -95,13 +95,11 @@ class NodeAdministration:
     async def open_first(self) -> None:
         """Open the sockets of the first generation, those handed over included. Raises ApplyError."""
         kinds, supervisor = tuple(self._kinds.values()), self._supervisor
-        try:
-            await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds), places(self.tree, kinds)))
-        finally:
-            for endpoint, socket in supervisor.adopted.items():
-                self._say(f"a socket was handed over at {endpoint}, but no Listen wants it: closed")
-                socket.close()
-            supervisor.adopted.clear()
+        await supervisor.settle(await supervisor.prepare(wanted(self.tree, kinds), places(self.tree, kinds)))
+        for endpoint, socket in supervisor.adopted.items():
+            self._say(f"a socket was handed over at {endpoint}, but no Listen wants it: closed")
+            socket.close()
+        supervisor.adopted.clear()
 
     async def apply(
         self,

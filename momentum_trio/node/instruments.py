@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import trio
 
@@ -45,7 +46,8 @@ class NodeInstruments:
 
     async def memory(self) -> MemoryFacts:
         """As ``console.instruments.Instruments`` has it."""
-        return await self._machine.work.run(self._machine.process.memory)
+        facts = await self._machine.work.run(self._machine.process.memory)
+        return replace(facts, tasks=trio.lowlevel.current_statistics().tasks_living)
 
 
 def seen(kind: ListenerKind, connection: Connection) -> InboundConnection:

@@ -105,7 +105,7 @@ async def run_node(
     if strict and notes:
         raise ApplyError(notes)
     identity = whom_to_become(machine, tree)
-    sockets = await first_sockets(machine, tree, LISTENERS, bind=identity is not None)
+    sockets = await first_sockets(machine, tree, LISTENERS, identity)
     try:
         async with _pid_file(machine, NodeOptions.resolve(tree.chain_global()).pid_file):
             if identity is not None:

@@ -17,12 +17,11 @@ from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Identity
 from momentum_trio.net.capability import capabilities
-from momentum_trio.net.endpoint import Endpoint, Family
+from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.configuration import wanted
 from momentum_trio.node.privilege_options import SecurityOptions
 
 ROOT = 0
-ORDINARY_PORT_MIN = 1024  # below it one needs CAP_NET_BIND_SERVICE
 
 
 def whom_to_become(machine: Machine, tree: ConfigTree) -> Identity | None:
@@ -60,9 +59,11 @@ def about_privileges(machine: Machine, tree: ConfigTree) -> tuple[str, ...]:
 
 
 async def first_sockets(
-    machine: Machine, tree: ConfigTree, kinds: Sequence[ListenerKind], *, bind: bool
+    machine: Machine, tree: ConfigTree, kinds: Sequence[ListenerKind], identity: Identity | None
 ) -> dict[Endpoint, trio.socket.SocketType]:
-    """The sockets there are before root is given up: those handed over, and if *bind* those of ports below 1024.
+    """The sockets there are before root becomes *identity*: those handed over, and those of ports below 1024.
+
+    All are given to *identity*. Where there is none, nothing is bound.
 
     Raises: ApplyError, with every address that cannot be had; nothing is left open then.
     """
@@ -73,19 +74,17 @@ async def first_sockets(
             socket.close()
         else:
             found[endpoint] = socket
-    if bind:
+    if identity is not None:
         asked = {place.endpoint: terms for place, terms in wanted(tree, kinds).items()}
-        low = {endpoint: asked[endpoint] for endpoint in asked if _is_low(endpoint) and endpoint not in found}
+        low = {endpoint: asked[endpoint] for endpoint in asked if endpoint.is_privileged and endpoint not in found}
         try:
             await _bind_all(low, found)
         except BaseException:
             close_all(found)
             raise
+        for socket in found.values():
+            machine.process.give(socket, identity)
     return found
-
-
-def _is_low(endpoint: Endpoint) -> bool:
-    return endpoint.family is not Family.UNIX and 0 < endpoint.port < ORDINARY_PORT_MIN
 
 
 async def _bind_all(low: Mapping[Endpoint, SocketTerms], found: dict[Endpoint, trio.socket.SocketType]) -> None:

@@ -33,8 +33,8 @@ class SecurityOptions(Options):
         CAPABILITIES,
         "",
         SECURITY,
-        "Capabilities to keep, in the syntax of cap_from_text(3). A Listen below port 1024 can be opened later with "
-        "cap_net_bind_service+ep alone.",
+        "Capabilities to keep, in the syntax of cap_from_text(3): cap_net_bind_service+ep for Listens below port 1024 "
+        "that were not open when root was given up.",
         dynamic=False,
     )
     chroot = Option(

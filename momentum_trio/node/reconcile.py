@@ -43,10 +43,14 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Stop accepting; conversations go on. replaced: a new socket takes the same Unix path, so it is not removed."""
+    """Stop accepting; conversations go on.
+
+    replaced: a new socket takes the same Unix path, so it is not removed. succeeded: some client could reach another.
+    """
 
     place: Place
     replaced: bool = False
+    succeeded: bool = False
 
 
 Step = Open | Retune | Keep | Close
@@ -61,7 +65,9 @@ def steps(running: Mapping[Place, SocketTerms], wanted: Mapping[Place, SocketTer
         if place in running
     ]
     taken = {step.place.endpoint for step in opens}
-    closes = [Close(place, place.endpoint in taken) for place in running if place not in wanted]
+    closes = [
+        Close(place, place.endpoint in taken, bool(_beside(place, wanted))) for place in running if place not in wanted
+    ]
     return (*opens, *stays, *closes)
 
 

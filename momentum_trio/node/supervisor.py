@@ -1,11 +1,12 @@
 """Keeps the Listens of a node as the configuration wants them: a nursery per listener, in it each Listen with its two.
 
 A change has two halves. ``prepare`` opens what is new, all of it or nothing, while the old goes on; ``settle`` cannot
-fail: the new sockets accept, tuned ones are tuned, and those no longer wanted are closed when it returns.
+fail: the new sockets accept, tuned ones are tuned, and those no longer wanted are closed, or rest, when it returns.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from momentum_trio.listener.accept import (
     keep_listening,
     open_listening,
     probe,
+    rest_listening,
 )
 from momentum_trio.listener.kind import Connection, Counters, ListenerKind, Plane
 from momentum_trio.listener.listen import House, Listen
@@ -28,6 +30,8 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Close, Open, Place, Retune, Step, steps
+
+PORT_BARRED = " (this process may not bind ports below 1024: see Capabilities in Security)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Prepared:
 class Supervisor:
     """The listeners of one node. houses: what the Listens of each plane share. over: ``run`` has ended by itself.
 
-    adopted: sockets that were open before us, by where they listen; the first Listen that wants one there takes it.
+    adopted: sockets that are open and not ours, by where they are: from before us, or resting since a Listen of ours
+    ended. The next Listen that wants one there takes it.
     """
 
     def __init__(
@@ -122,16 +127,22 @@ class Supervisor:
         return faults
 
     async def _open_socket(self, step: Open) -> Listening:
-        adopted = self.adopted.pop(step.place.endpoint, None)
-        if adopted is not None:
-            return adopt_listening(adopted, step.place.endpoint, step.terms)
+        endpoint = step.place.endpoint
+        if endpoint in self.adopted:
+            listening = adopt_listening(self.adopted[endpoint], endpoint, step.terms)
+            del self.adopted[endpoint]
+            return listening
         ours = any(place.endpoint == step.place.endpoint for place in step.beside)
         return await open_listening(self._machine, step.place.endpoint, step.terms, ours=ours)
 
     async def abandon(self, prepared: Prepared) -> None:
         """The change does not take place: close what was opened for it."""
         for listening in reversed(prepared.opened.values()):
-            await give_up_listening(self._machine, listening)
+            if listening.is_adopted:
+                rest_listening(self._machine, listening)
+                self.adopted[listening.endpoint] = listening.socket
+            else:
+                await give_up_listening(self._machine, listening)
 
     async def settle(self, prepared: Prepared) -> None:
         """The second half. Cancellation: none; it is shielded, for half a change is none."""
@@ -175,7 +186,9 @@ class Supervisor:
         listen = self._open.pop(step.place)
         del self._terms[step.place]
         self._ending.setdefault(step.place, []).append(listen)
-        await listen.close(replaced=step.replaced)
+        await listen.close(replaced=step.replaced, succeeded=step.succeeded)
+        if listen.listening.is_adopted:
+            self.adopted[step.place.endpoint] = listen.listening.socket
 
     def bound(self, place: Place) -> Endpoint | None:
         """Where *place* is bound; None when it is not open (any more, or until it could be opened again)."""
@@ -206,6 +219,8 @@ class Supervisor:
         """The node drains: close all sockets, tell all conversations; ``run`` returns when the last is over."""
         everybody = [listen for place in {*self._open, *self._ending} for listen in self._listens(place)]
         await self.settle(Prepared(steps(self._terms, {}), {}))
+        while self.adopted:
+            self.adopted.popitem()[1].close()
         for listen in everybody:
             listen.drain()
         self._closing.set()
@@ -215,7 +230,11 @@ class Supervisor:
         return at + self._problem(place, fault)
 
     def _problem(self, place: Place, fault: OSError) -> str:
-        return f'{self._kinds[place.listener].scope} Listen "{place.endpoint}": {fault.strerror or fault}'
+        barred = fault.errno == errno.EACCES and place.endpoint.is_privileged
+        return (
+            f'{self._kinds[place.listener].scope} Listen "{place.endpoint}": {fault.strerror or fault}'
+            f"{PORT_BARRED if barred else ''}"
+        )
 
 
 def _is_tcp(step: Open) -> bool:

@@ -175,7 +175,7 @@ class SimSocket(trio.socket.SocketType):
             self._apply_options()
         else:
             if level == socket.SOL_SOCKET and optname == SO_ATTACH_FILTER:
-                self._filter(drops_all=True)  # the one program the product attaches: return 0
+                self._filter(drops_all=True)  # the one program the product attaches: no SYN
             self._options.set_blob(level, optname, value)
 
     def _filter(self, *, drops_all: bool) -> None:
@@ -186,6 +186,11 @@ class SimSocket(trio.socket.SocketType):
         if self._binding is not None:
             self._binding.reuse_address = self._options.reuse_address
             self._binding.reuse_port = self._options.reuse_port
+
+    def belong_to(self, uid: int) -> None:
+        """fchown(2): who shares its port, if it has one, has to be *uid*."""
+        if self._binding is not None:
+            self._binding.uid = uid
 
     # -- its port
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 import trio
-from console_host import CONFIG, administration
+from console_host import CONFIG, PlainAdministration, administration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +22,7 @@ from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.limits.local import LocalState
+from momentum_trio.listener.kind import Generation, Generations
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.console.frame import Form
@@ -29,6 +30,7 @@ from momentum_trio.spool.spool import Spool
 
 OPERATOR = Operator("ann", "/run/control", "")
 MORE = 'Suspend_Delivery = true\nBinding "b1" {}\nBinding_Group "g" { Binding "b2" {} }\n'
+TREE = administration(CONFIG % ("", "/run/control") + MORE).tree
 FAMILIES = (
     *("active", "binding", "delayed", "domain", "domains", "fail", "flush", "mailq"),
     *("message", "rebind", "reroute", "showqueue", "spool_in"),
@@ -74,7 +76,7 @@ WORDS = [
 async def perform(lines: list[str], form: Form) -> list[str]:
     """The answers; afterwards every message is concluded or waits."""
     machine, _ = machine_with()
-    node, spool = administration(CONFIG % ("", "/run/control") + MORE), MemorySpool()
+    node, spool = PlainAdministration(Generations(Generation(1, TREE))), MemorySpool()
     custody = cast(Spool, spool)
     queue = Queue(machine, spool, node.generations, [Blackhole()], LocalState("mx"))
     answers = []

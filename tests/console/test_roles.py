@@ -289,6 +289,24 @@ async def test_a_changed_file_holds_for_the_next_command(tmp_path: Path) -> None
         assert await console.ask("authz id") == DENIED  # too large
 
 
+@pytest.mark.parametrize("tcp", [False, True])
+async def test_a_listen_that_goes_leaves_nobody_with_more_than_it_gave(tmp_path: Path, *, tcp: bool) -> None:
+    more = 'Authorization { Role "ann" { allow = ( "^pid$" ) } }'
+    async with console_host(tmp_path / "control", tcp=tcp, more=more) as host:
+        within = f'Control_Listener {{ Listen "{host.endpoint}" {{ Enable_Authorization = true }} }}'
+        generations = host.administration.generations
+        generations.advance(load_text(within + more, declared=DECLARED))
+        console = await host.connect()
+        assert await console.ask("version") == DENIED
+        generations.advance(load_text("Control_Listener { }" + more, declared=DECLARED))
+        assert await console.ask("version") == DENIED
+        assert (await console.ask("pid"))[0] == ("error" if tcp else "ok")
+        if tcp:
+            successor = f'Control_Listener {{ Listen "{host.endpoint.replace("127.0.0.1", "*")}" {{ }} }}'
+            generations.advance(load_text(successor + more, declared=DECLARED))
+            assert (await console.ask("version"))[0] == "ok"
+
+
 async def test_completion_shows_nothing_of_the_node_to_whom_it_is_not_allowed(tmp_path: Path) -> None:
     more = 'Authorization { Role "ann" { allow = ( "^config get" ) } }'
     async with console_host(tmp_path / "control", "Enable_Authorization = true", more=more) as host:

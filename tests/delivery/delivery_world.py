@@ -77,6 +77,9 @@ class Nothing:
     def identity(self, *whom: Any) -> Any:
         raise AssertionError
 
+    def give(self, socket: trio.socket.SocketType, identity: Any) -> None:
+        raise AssertionError
+
     async def become(self, identity: Any) -> None:
         raise AssertionError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -36,8 +36,8 @@ async def echo(connection: Connection, services: Services) -> None:
     connection.why = "quit"
 
 
-ECHO = ListenerKind("ESMTP_Listener", "SMTP", Plane.MAIL, echo, b"421 full\r\n", b"421 fault\r\n")
-OTHER = ListenerKind("Control_Listener", "Control", Plane.CONTROL, echo)
+ECHO = ListenerKind("ESMTP_Listener", "SMTP", Plane.MAIL, echo, b"421 full\r\n", b"421 fault\r\n", b"421 gone\r\n")
+OTHER = ListenerKind("Control_Listener", "Control", Plane.CONTROL, echo, b'{"frame":"farewell","why":"full"}\n')
 
 
 class Listeners:
@@ -65,10 +65,11 @@ class Listeners:
     def tree(self, text: str) -> ConfigTree:
         return load_text(text, declared=DECLARED)
 
-    async def configure(self, text: str) -> None:
-        """Let *text* hold, or raise and let nothing have changed."""
+    async def configure(self, text: str, meanwhile: Callable[[], object] = int) -> None:
+        """Let *text* hold, or raise and let nothing have changed. meanwhile: is called just before it holds."""
         tree = self.tree(text)
         prepared = await self.supervisor.prepare(wanted(tree, self.kinds))
+        meanwhile()
         self.generations.advance(tree)
         await self.supervisor.settle(prepared)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from house import asked, connected, listeners
 from test_accept_sockets import free_port, listen
 
 from momentum_trio.console.facade import ApplyError
+from momentum_trio.listener.ceiling import CONTROL_SESSIONS_RESERVE
 from momentum_trio.mail.record import ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
+from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.reconcile import Place
 
 HERE = "127.0.0.1:0"
 
@@ -232,6 +236,43 @@ async def test_between_wildcard_and_specific_no_client_is_lost() -> None:
         clients.cancel_scope.cancel()
     assert served > 20
     assert lost == 0
+
+
+@pytest.mark.usefixtures("socket_filter")
+async def test_who_waited_in_the_queue_of_a_socket_that_goes_is_served_by_the_options_of_its_successor() -> None:
+    port = free_port()
+    async with listeners(listen(f"127.0.0.1:{port}")) as house:
+        with socket.socket() as waiting:
+            await house.configure(listen(f"*:{port}"), lambda: waiting.connect(("127.0.0.1", port)))
+            await house.until_sessions(f"127.0.0.1:{port}", 1)
+            ((_, connection),) = house.supervisor.connections()
+            assert connection.listen == Endpoint.parse(f"*:{port}")
+
+
+@pytest.mark.usefixtures("socket_filter")
+async def test_who_waited_in_vain_is_told() -> None:
+    port = free_port()
+    async with listeners(listen(f"127.0.0.1:{port}")) as house:
+        with socket.socket() as waiting:
+            await house.configure(listen(f"127.0.0.2:{port}"), lambda: waiting.connect(("127.0.0.1", port)))
+            waiting.settimeout(5)
+            assert waiting.recv(100) == b"421 gone\r\n"
+        (record,) = house.said(Rejected)
+        assert isinstance(record, Rejected)
+        assert (record.code, record.text, record.phase) == (421, "gone", "just connected")
+        assert not house.supervisor.counted(Place("esmtp_listener", Endpoint.parse(f"127.0.0.1:{port}"))).sessions_total
+
+
+async def test_a_refusal_that_is_no_reply_is_said_all_the_same(tmp_path: Path) -> None:
+    path = f"{tmp_path}/control"
+    async with listeners(f'Control_Listener {{ Listen "{path}" {{ }} }}', sessions_max=1) as house:
+        for _ in range(1 + CONTROL_SESSIONS_RESERVE):
+            house.clients.append(await trio.open_unix_socket(path))
+            await asked(house.clients[-1], b"hello")
+        for _ in range(2):
+            async with await trio.open_unix_socket(path) as refused:
+                assert await refused.receive_some(100) == house.kinds[1].refusal
+        assert not [*house.said(Panic), *house.said(Rejected)]
 
 
 async def test_the_supervisor_ends_when_the_last_conversation_is_over() -> None:

@@ -512,6 +512,34 @@ def test_power_that_fails_leaves_each_file_whole(operation: int) -> None:
     site.world.run(main)
 
 
+@pytest.mark.parametrize("milliseconds", range(0, 300, 50))
+@pytest.mark.parametrize("before", [":25", f"{MX}:25"])
+def test_no_client_is_lost_between_wildcard_and_specific_address_be_his_way_long(
+    before: str, milliseconds: int
+) -> None:
+    """A handshake takes 200 ms; somebody connects every 300 ms: of some it is half made when the socket goes."""
+    after = f"{MX}:25" if before == ":25" else ":25"
+    site, greetings = Site(latency_seconds=0.1), []
+
+    async def client(milliseconds: int) -> None:
+        await trio.sleep(milliseconds / 1000)
+        greetings.append((await site.talk("QUIT"))[0][:3])
+
+    async def main() -> None:
+        await site.mx.call(write_file, "/etc/more.conf", MORE.encode())
+        await site.configure(CONFIG.replace('":25"', f'"{before}"'))
+        await site.boot()
+        await site.configure(CONFIG.replace('":25"', f'"{after}"'))
+        async with trio.open_nursery() as nursery:
+            for begins in range(milliseconds, 1500, 300):
+                nursery.start_soon(client, begins)
+            await trio.sleep(0.4)
+            assert (await site.mx.call(operate, "config reload"))[0].startswith("Reconfigured.")
+
+    site.world.run(main)
+    assert greetings == ["220"] * 5
+
+
 async def test_confirmations_come_one_after_the_other(autojump_clock: trio.abc.Clock) -> None:
     confirmation = Confirmation()
     ends: list[float] = []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from momentum_trio.machine.os_clock import OsClock
 from momentum_trio.machine.os_entropy import OsEntropy
@@ -122,6 +123,37 @@ def test_tls_words_that_do_not_exist_are_said() -> None:
         excluded("+ALL -TLSv9")
     with pytest.raises(OSError, match="No such file"):
         make_context(TlsTerms("/nowhere.pem", ""))
+
+
+@pytest.mark.usefixtures("socket_filter")
+async def test_a_connection_that_is_half_made_comes_through_a_shut_gate() -> None:
+    """A client far away: our answer to his SYN is under way when the gate is shut."""
+    with trio.socket.socket() as listening, trio.socket.socket() as far:
+        await listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        assert OsGate().shut(far), "it does not hear the answer"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(far.connect, listening.getsockname())
+            await trio.testing.wait_all_tasks_blocked()
+            assert OsGate().shut(listening)
+            OsGate().open(far)
+            with trio.fail_after(20):
+                accepted, _ = await listening.accept()
+        with accepted:
+            await accepted.send(b"x")
+            assert await far.recv(1) == b"x"
+
+
+@pytest.mark.usefixtures("socket_filter")
+async def test_a_gate_that_was_shut_opens_again() -> None:
+    with trio.socket.socket() as listening, trio.socket.socket() as client:
+        await listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        OsGate().open(listening)
+        assert OsGate().shut(listening)
+        OsGate().open(listening)
+        with trio.fail_after(20):
+            await client.connect(listening.getsockname())
 
 
 @pytest.mark.usefixtures("socket_filter")

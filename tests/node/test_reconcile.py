@@ -58,10 +58,16 @@ def test_what_is_already_so_is_kept(running: dict[Place, SocketTerms]) -> None:
 def test_a_unix_path_that_changes_hands_is_not_removed() -> None:
     path = Endpoint.parse("/tmp/2025")
     old, new = Place("control_listener", path), Place("esmtp_listener", path)
-    assert steps({old: TERMS}, {new: TERMS}) == (Open(new, TERMS, (old,)), Close(old, replaced=True))
+    assert steps({old: TERMS}, {new: TERMS}) == (Open(new, TERMS, (old,)), Close(old, replaced=True, succeeded=True))
 
 
 def test_from_a_specific_address_to_the_wildcard_the_new_socket_knows_its_port_is_ours() -> None:
     old = Place("esmtp_listener", Endpoint.parse("127.0.0.1:25"))
     new = Place("esmtp_listener", Endpoint.parse("*:25"))
-    assert steps({old: TERMS}, {new: TERMS}) == (Open(new, TERMS, (old,)), Close(old))
+    assert steps({old: TERMS}, {new: TERMS}) == (Open(new, TERMS, (old,)), Close(old, succeeded=True))
+
+
+def test_what_closes_knows_whether_somebody_takes_its_clients() -> None:
+    old, other = [Place("esmtp_listener", Endpoint.parse(text)) for text in ("127.0.0.1:25", "127.0.0.2:25")]
+    assert steps({old: TERMS}, {other: TERMS}) == (Open(other, TERMS), Close(old))
+    assert steps({old: TERMS, other: TERMS}, {other: TERMS}) == (Keep(other), Close(old))
