@@ -21,6 +21,7 @@ from ipaddress import ip_address
 
 from momentum_trio.cli.configuration import checked_tree, default_file
 from momentum_trio.cli.output import UNUSABLE, for_operators
+from momentum_trio.cli.session_reason import Reasons
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.mail.date import date_text
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -239,18 +240,22 @@ def _shown(found: Sequence[Difference], *, all_of_them: bool) -> list[Difference
 
 def _diff(asked: argparse.Namespace) -> int:
     old, new = checked_tree(asked.old), checked_tree(asked.new)
-    recordings, groups = Recordings(asked.recordings), Groups()
+    recordings, groups, reasons = Recordings(asked.recordings), Groups(), Reasons(old, new)
 
     async def play() -> None:
         before, after = Stage(old), Stage(new)
         for name, recording in recordings:
             steps = steps_of(recording)
             was, now = await before.play(recording, steps), await after.play(recording, steps)
-            groups.add(name, _shown(differences(was.turns, now.turns), all_of_them=asked.all))
+            found = _shown(differences(was.turns, now.turns), all_of_them=asked.all)
+            groups.add(name, found)
+            reasons.add(recording, was.turns, now.turns, found)
 
     rehearsed(play)
     for group in groups:
         print(f"{_sessions(group.sessions)}: {group.subject}: {group.change}")
+        for line in reasons.of(group):
+            print(f"    {line}")
         print(f"    {', '.join(group.examples)}{' ...' if group.sessions > len(group.examples) else ''}")
     if groups.left_out:
         print(f"and {groups.left_out} differences of other kinds")

@@ -72,6 +72,11 @@ def option_lines(options: Sequence[Effective]) -> Iterator[str]:
             yield f"{INDENT}nothing reads it yet"
 
 
+def turn_lines(explained: Explained) -> Iterator[str]:
+    """Why one command was answered as it was."""
+    return _why(explained.turn, explained.options)
+
+
 def _section(head: str, lines: Iterable[str]) -> Iterator[str]:
     held = list(lines)
     if held:
