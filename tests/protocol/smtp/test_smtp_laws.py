@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import fuzz.smtp_server
 from momentum_trio.protocol.smtp import command, replies
 from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS
-from momentum_trio.protocol.smtp.content import CONTENT_PART_OCTETS
+from momentum_trio.protocol.smtp.content import CONTENT_PART_OCTETS, Gathering
 from momentum_trio.protocol.smtp.event import ContentPart, Refusal
 from momentum_trio.protocol.smtp.strategies import (
     all_terms,
