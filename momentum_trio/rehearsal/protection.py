@@ -57,7 +57,7 @@ class BelievedDialogues(Dialogues):
 
     async def begin(self, mechanism: str, held: BackEnd, initial: bytes | None) -> Outcome:
         """As ``Dialogues`` has it."""
-        self.mechanism, self.log_success, self._responses = mechanism, held.log_authentication, 0
+        self.mechanism, self.held, self._responses = mechanism, held, 0
         return self._next(said=initial is not None)
 
     async def respond(self, octets: bytes) -> Outcome:

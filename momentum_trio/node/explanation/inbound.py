@@ -17,6 +17,7 @@ from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.reply import Reply
@@ -50,6 +51,7 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
         CeilingOptions,
         ListenOptions,
         ListenerTlsOptions,
+        ProxyOptions,
         ReceptionOptions,
         RecordOptions,
         SessionOptions,
