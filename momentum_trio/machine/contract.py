@@ -336,7 +336,10 @@ class Process(Protocol):
         ...
 
     def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
-        """Let *socket* be one of *identity*'s: only sockets of the same user share a port (socket(7), SO_REUSEPORT)."""
+        """Let *socket* be one of *identity*'s: only sockets of the same user share a port (socket(7), SO_REUSEPORT).
+
+        Where this process may not, the socket stays as it is.
+        """
         ...
 
     async def become(self, identity: Identity) -> None:

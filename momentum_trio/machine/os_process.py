@@ -107,7 +107,8 @@ class OsProcess:
 
     def give(self, socket: trio.socket.SocketType, identity: Identity) -> None:
         """Linux goes by the owner of the socket's file, who made it at first."""
-        os.fchown(socket.fileno(), identity.uid, identity.gid)
+        with suppress(PermissionError):  # root without CAP_CHOWN
+            os.fchown(socket.fileno(), identity.uid, identity.gid)
 
     async def become(self, identity: Identity) -> None:
         """Be *identity* for good, in every thread; capabilities stay with this one and those it starts.

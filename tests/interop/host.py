@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-START_SECONDS = 20
+START_SECONDS = 60
 STOP_SECONDS = 20
 
 CONFIG = """

@@ -40,7 +40,7 @@ Security {{ User = "nobody" Group = "nogroup" {more} }}
 """
 CAPABLE = 'Capabilities = "cap_net_bind_service+ep"'
 BIND = 1 << NAMES.index("cap_net_bind_service")
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def low_port() -> int:
     """A port below 1024 that is free."""
-    for port in (25, *range(1023, 600, -1)):
+    ports: list[int] = [25, *range(1023, 600, -1)]
+    for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
