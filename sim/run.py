@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import ip_address
+from itertools import count
 
 import trio
 
@@ -20,18 +21,19 @@ from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import certificates, checks, marks
-from .admin import Unanswered, say
+from .admin import Unanswered, Watch, look, say, unconfirmed_seconds
 from .arrivals import Arrivals, Delivery
 from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
 from .checks.reports import due
 from .client import Sender, Target
+from .console_line import How
 from .custodian import Custodian
 from .drain_limit import drain_limit
 from .draw import draw
 from .dsn import is_report, read_report
-from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
+from .evidence import Attempt, Evidence, Lived, Result, Struck, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
@@ -39,7 +41,8 @@ from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
 from .nameserver import Nameserver
 from .order import Order
-from .scenario import Heal, HostPlan, Mail, Program, Scenario
+from .reference_configuration import flat
+from .scenario import FaultKind, Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import CERTIFICATE, KEY, run_sink
 from .world import World
@@ -57,6 +60,7 @@ SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools;
 LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
 SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
+RESTORE_SECONDS, RESTORE_AGAIN_SECONDS = 120.0, 2.0  # until a node takes its own files again; between two tries
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -65,6 +69,11 @@ FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
     (ProcessDied, "process_died"),
     (SimulationFailure, "simulation"),
 )
+
+WRITING = (How.REPLACE.value, "config writeback")  # what begins so may have changed a node's files
+
+CONSOLE_FAULTS = (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied)
+"""What ends a conversation with a console, beside its last line."""
 
 Look = Callable[[Stage], float]
 """Somebody who looks on, and may strike and mend: called when the load begins, and again after so many virtual seconds
@@ -109,6 +118,8 @@ class Course:
         self.arrivals = Arrivals(scenario.mails)
         self._custodian = Custodian(world)
         self._locks: dict[str, trio.Lock] = {}
+        self._session_numbers = count(1)
+        self._lives: list[tuple[Lived, Life]] = []
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
         self._load_over = trio.Event()
@@ -126,6 +137,9 @@ class Course:
             name = next(name for kind, name in FAILURES if isinstance(failure, kind))
             violations.append(Violation(name, str(failure), self.now()))
         else:
+            for lived, life in self._lives:
+                if life.died_at is not None:
+                    lived.ended = life.died_at - self.evidence.load_began
             for name, check in checks.ALL:
                 if name not in self.scenario.expect.without:
                     violations.extend(check(self.evidence))
@@ -178,6 +192,9 @@ class Course:
             for service in self._services():
                 self.arrivals.add(service.plan, _tree(service))
             self.evidence.load_began = self.stage.began = self.world.kernel.now
+            for lived in self.evidence.lives:
+                lived.began -= self.evidence.load_began
+                lived.up = None if lived.up is None else lived.up - self.evidence.load_began
             self._sample_spools(max(SAMPLE_SECONDS_MIN, self.scenario.duration_seconds / SAMPLES_MAX))
             try:
                 await self._load()
@@ -217,9 +234,17 @@ class Course:
                 return await host.start(run_sink, plan.sink, self.evidence.heard.append)
             if plan.program is Program.NAMESERVER:
                 return await host.start(self.nameservers[plan.name].serve)
-            return await host.start(run_node, plan.config)
+            return await self._start_node(host, plan)
 
         return Service(plan, host, start, lambda name: self.stage.troubled(name), self._complain)
+
+    async def _start_node(self, host: Host, plan: HostPlan) -> Life:
+        lived = Lived(plan.name, self.now())
+        self.evidence.lives.append(lived)
+        life = await host.start(run_node, plan.config)
+        lived.number, lived.up = life.number, self.now()
+        self._lives.append((lived, life))
+        return life
 
     def _complain(self, host: str, text: str) -> None:
         self.violations.append(Violation("process_died", text, self.now(), host=host))
@@ -320,15 +345,51 @@ class Course:
         try:
             async with self._locks.setdefault(service.host.name, trio.Lock()):
                 node = node_of(service)
-                said = await service.host.call(say, _console_of(service), struck.fault.text)
-        except (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied) as fault:
+                said = await service.host.call(say, _console_of(service), struck.fault.text, self._watch(service.host))
+        except CONSOLE_FAULTS as fault:
             struck.answer, struck.did, struck.answered = f"{type(fault).__name__}: {fault}", False, True
             return
         struck.answer, struck.answered = said.answer, True
-        if not said.ok:
+        if not said.ok and unconfirmed_seconds(said.lines) is None:
             self.evidence.refused_commands.append((struck, said.before, said.after))
-        elif node is node_of(service):  # a life that began meanwhile has read its files
+        elif said.ok and node is node_of(service):  # a life that began meanwhile has read its files
             self.evidence.conversations.append((struck, said))
+
+    def _watch(self, host: Host) -> Watch:
+        def listening() -> frozenset[str]:
+            return frozenset(str(name) for name in host.ports.listeners())
+
+        return Watch(host.name, self.evidence.exchanges.append, self.now, listening, self._session_numbers)
+
+    def _operated(self, living: tuple[str, ...]) -> list[Service]:
+        """The nodes of *living* at whose console somebody spoke."""
+        told = {name for fault in self.scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+        return [service for service in self._services(living) if service.host.name in told]
+
+    async def _restore(self, service: Service) -> None:
+        """Have a node take its files as they were in the beginning, whatever was changed at its console."""
+        name, plan = service.host.name, service.plan
+        text = "config reload"
+        if any(exchange.line.startswith(WRITING) for exchange in self.evidence.exchanges if exchange.host == name):
+            text = f"replace {plan.config} {flat(dict(plan.files)[plan.config].decode())}\n{text}"
+        why = "it does not run"
+        with trio.move_on_after(RESTORE_SECONDS):
+            while True:
+                try:
+                    async with self._locks.setdefault(name, trio.Lock()):
+                        said = await service.host.call(say, _console_of(service), text, self._watch(service.host))
+                    why = "" if said.ok else said.answer
+                except CONSOLE_FAULTS as fault:
+                    why = f"{type(fault).__name__}: {fault}"
+                if not why:
+                    break
+                await trio.sleep(RESTORE_AGAIN_SECONDS)
+        self.evidence.restored[name] = why
+
+    async def _look(self, service: Service) -> None:
+        """See what the console of a node shows."""
+        with suppress(*CONSOLE_FAULTS):
+            await service.host.call(look, _console_of(service), self._watch(service.host))
 
     # -- the end
 
@@ -338,6 +399,8 @@ class Course:
         heal(self.stage, living)
         healed = self.now()
         evidence.drain_limit_seconds = drain_limit(self.scenario)
+        for service in self._operated(living):
+            await self._restore(service)
         if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
@@ -441,6 +504,8 @@ class Course:
         for service in services:
             service.release()
         if await self._started(services):
+            for service in self._operated(living):
+                await self._look(service)
             durable = self.arrivals.anew()
             await self._idle(living, durable)
         for arrived in self.arrivals.durable(self._hosts):

@@ -122,6 +122,7 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
         names=cast.names,
         mails=reader.mails(),
         loads=reader.loads(),
+        operators=reader.operators(),
         faults=reader.faults(),
         swarm=reader.swarm(),
         expect=reader.expect(),

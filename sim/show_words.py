@@ -27,6 +27,12 @@ MEANINGS = {
     "failed_set_changes_nothing": "A console command that was refused leaves the configuration exactly as it was.",
     "first_commit_wins": "A transaction is refused when what it changes was changed by somebody else meanwhile.",
     "unconfirmed_is_undone": "A commit that has to be confirmed, and is not, is taken back when its time is over.",
+    "configured_as_told": (
+        "What the console answered is so: what it took is made, whole and nothing else, what it refused is not. After a "
+        "restart the files hold."
+    ),
+    "explained_as_it_is": "What config explain tells of a peer is what a session of that peer gets.",
+    "welcomed": "Who connects where the configuration listens is let in, however it changes meanwhile.",
     "spool_size": "The spool on disk is never larger than twice the mail it holds and two segments.",
     "drained": (
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from ..admin import ANOTHER
+from ..console_line import How, read
 from ..evidence import Evidence, Violation
 
 NAME = "first_commit_wins"
 _SET = "config set "
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """mine: the options it changes; others: those that somebody else has changed since it began."""
+
+    mine: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
 
 
 def first_commit_wins(evidence: Evidence) -> Iterator[Violation]:
@@ -20,19 +29,32 @@ def first_commit_wins(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _overrun(lines: Sequence[tuple[str, bool]]) -> set[str]:
-    """What both set, between the first session's ``config begin`` and its commit."""
-    mine: set[str] = set()
-    others: set[str] = set()
-    for line, _ in lines:
-        if line.startswith("config begin"):
-            mine, others = set(), set()
-        elif line.startswith(ANOTHER + _SET):
-            others.add(_option(line.removeprefix(ANOTHER)))
-        elif line.startswith(_SET):
-            mine.add(_option(line))
-        elif line.startswith("config commit"):
-            return mine & others
-    return set()
+    """What one session committed that the other had made hold since its ``config begin``."""
+    under_way: dict[How, _Transaction] = {}
+    overrun: set[str] = set()
+    for line, ok in lines:
+        who, text = read(line).how, read(line).text
+        if not ok:
+            continue
+        if text.startswith("config begin"):
+            under_way[who] = _Transaction()
+        elif text.startswith("config rollback"):
+            under_way.pop(who, None)
+        elif text.startswith("config commit") and who in under_way:
+            transaction = under_way.pop(who)
+            overrun |= transaction.mine & transaction.others
+            _tell(under_way, transaction.mine)
+        elif text.startswith(_SET) and who in under_way:
+            under_way[who].mine.add(_option(text))
+        elif text.startswith(_SET):
+            _tell(under_way, {_option(text)})
+    return overrun
+
+
+def _tell(under_way: dict[How, _Transaction], options: set[str]) -> None:
+    """*options* hold now: whoever has a transaction learns it."""
+    for transaction in under_way.values():
+        transaction.others |= options
 
 
 def _option(line: str) -> str:
