@@ -36,8 +36,8 @@ class Said:
     """What the console answered to a conversation.
 
     answer: to the line that failed, which is the last then, else to all. lines: each that was said, and whether it
-    succeeded. before: the whole configuration before it, or since the last line that changed it; after: the same once
-    a line failed, or once the time was over in which a commit had to be confirmed and was not; else empty.
+    succeeded. first: the whole configuration before it; before: that since the last line that changed it; after: the
+    same once a line failed, or once the time was over in which a commit had to be confirmed and was not; else empty.
     """
 
     answer: str
@@ -45,6 +45,7 @@ class Said:
     before: str
     after: str = ""
     lines: tuple[tuple[str, bool], ...] = ()
+    first: str = ""
 
 
 class Unanswered(Exception):
@@ -98,7 +99,7 @@ class Talk:
 
     async def through(self, lines: Sequence[str]) -> Said:
         """Say them all, up to one that fails."""
-        before = await self.configuration()
+        first = before = await self.configuration()
         answers: list[str] = []
         told: list[tuple[str, bool]] = []
         for number, text in enumerate(lines, 1):
@@ -106,13 +107,13 @@ class Talk:
             told += [(line, ok) for line, _, ok in answered]
             answers += [answer for _, answer, _ in answered]
             if not any(ok for _, _, ok in answered):
-                return Said(answers[-1], False, before, await self.configuration(), tuple(told))
+                return Said(answers[-1], False, before, await self.configuration(), tuple(told), first)
             if number < len(lines) and unconfirmed_seconds(told) is None and self._changes(text):
                 before = await self.configuration()
         after = ""
         if (seconds := unconfirmed_seconds(told)) is not None:
             after = await self._undone(before, seconds)
-        return Said("".join(answers), True, before, after, tuple(told))
+        return Said("".join(answers), True, before, after, tuple(told), first)
 
     async def configuration(self) -> str:
         """What holds now."""

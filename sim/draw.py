@@ -3,7 +3,8 @@
 Every draw has a purpose and a number, and comes from a hash of these and the seed: what is drawn for one thing does not
 move when another is taken away. As in swarm testing, each seed takes a part of the kinds of faults only, each with a
 weight of its own, so that some runs are all power losses and others have none; hosts have such weights too. Half of the
-faults strike while some mail or an operator's conversation is under way, where they hurt most, others soon after a fault; loads may come in bursts.
+faults strike while some mail is under way, or what an operator says, where they hurt most, others soon after a fault;
+loads may come in bursts.
 
 What is drawn stays within what the product promises to survive (``_within_promise``), so that every violation is a bug.
 """
@@ -70,12 +71,10 @@ def draw(scenario: Scenario, seed: int) -> Scenario:
     mails = [*scenario.mails]
     for number, load in enumerate(scenario.loads):
         mails += _mails(load, number, seed)
-    conversations = [
-        said for operator in scenario.operators for said in _conversations(scenario, operator, mails, seed)
-    ]
-    faults = [*scenario.faults, *conversations]
+    said = [each for operator in scenario.operators for each in _conversations(scenario, operator, mails, seed)]
+    faults = [*scenario.faults, *said]
     if scenario.swarm is not None:
-        faults += _faults(scenario, scenario.swarm, [*mails, *conversations], seed)
+        faults += _faults(scenario, scenario.swarm, [*mails, *said], seed)
     return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), operators=(), swarm=None)
 
 
@@ -143,9 +142,7 @@ def _leaving(load: Load, number: int, seed: int) -> Leaving:
 
 def _conversations(scenario: Scenario, operator: Operator, mails: Sequence[Mail], seed: int) -> list[Fault]:
     chances = {act: draws(seed, f"operator/{operator.name}/{act.value}").random() for act in operator.acts}
-    acts = [act for act, chance in chances.items() if chance < ACT_SHARE] or sorted(chances, key=chances.__getitem__)[
-        :1
-    ]
+    acts = [act for act, chance in chances.items() if chance < ACT_SHARE] or [min(chances, key=chances.__getitem__)]
     desk = desk_of(scenario, scenario.host(operator.host), mails)
     said = []
     for number in range(operator.count):

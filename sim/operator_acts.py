@@ -1,7 +1,7 @@
 """What an operator does at a console, act by act: from a random source to the lines of a conversation. Pure.
 
-He does not know what holds: an earlier change may have been refused, taken back, or lost with its process. So he may ask
-for what is so already, or for what cannot be, and is told so. What he wants in the end is always something that may be.
+He does not know what holds: an earlier change may have been refused, taken back, or lost with its process. So he may
+ask for what is so already, or for what cannot be, and is told so.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ CONFIRM_SECONDS = (1, 4)
 class Desk:
     """What he knows when he begins.
 
-    place: the host's address and its port of mail. main: path of its configuration; text: that in one line, empty where
-    it is more than one file. peers: instances of Peer. callers: who sends what there: address, reverse-path, recipients.
+    address, port: where the host takes mail. main: path of its configuration; text: that in one line, empty where he
+    leaves it alone. peers: instances of Peer. callers: who sends what there: address, reverse-path, recipients.
     """
 
     address: str
@@ -42,7 +42,7 @@ class Desk:
     @property
     def anywhere(self) -> str:
         """The Listen of any address."""
-        return f"esmtp_listener listen :{self.port}"
+        return f"esmtp_listener listen *:{self.port}"
 
     @property
     def here(self) -> str:

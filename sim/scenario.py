@@ -1,9 +1,9 @@
 """A scenario as plain data: what there is, who sends what and when, what breaks and when, what must hold.
 
-``Load``, ``Operator`` and ``Swarm`` describe many messages, conversations and faults; ``draw`` (draw.py) turns them, with a seed, into a plain list
-of ``Mail`` and ``Fault``, and a scenario with none of them is *concrete*: a run of it draws no fault and no message
-any more, so that one of them can be taken away without changing the others. All times are virtual seconds from the
-start of the load, which begins when every host is started.
+``Load``, ``Operator`` and ``Swarm`` describe many messages, conversations and faults; ``draw`` (draw.py) turns them,
+with a seed, into a plain list of ``Mail`` and ``Fault``, and a scenario with none of them is *concrete*: a run of it
+draws no fault and no message any more, so that one of them can be taken away without changing the others. All times are
+virtual seconds from the start of the load, which begins when every host is started.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ MEANINGS = {
     "first_commit_wins": "A transaction is refused when what it changes was changed by somebody else meanwhile.",
     "unconfirmed_is_undone": "A commit that has to be confirmed, and is not, is taken back when its time is over.",
     "configured_as_told": (
-        "What the console answered is so: what it took is made, whole and nothing else, what it refused is not. After a "
-        "restart the files hold."
+        "What the console answered is so: what it took is made, whole and nothing else, what it refused is not. "
+        "After a restart the files hold."
     ),
     "explained_as_it_is": "What config explain tells of a peer is what a session of that peer gets.",
     "welcomed": "Who connects where the configuration listens is let in, however it changes meanwhile.",

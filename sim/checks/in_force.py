@@ -78,7 +78,8 @@ def in_force(evidence: Evidence, host: str) -> InForce:
         return InForce()
     follower = _Follower(plan.config, first)
     lives = [lived for lived in evidence.lives if lived.host == host]
-    for event in sorted([*exchanges, *lives], key=lambda event: event.began):
+    events: list[Exchange | Lived] = [*exchanges, *lives]
+    for event in sorted(events, key=lambda event: event.began):
         follower.follow(event)
     follower.advance(UNKNOWN_SECONDS)
     return follower.found
