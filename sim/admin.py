@@ -108,7 +108,7 @@ class Talk:
             answers += [answer for _, answer, _ in answered]
             if not any(ok for _, _, ok in answered):
                 return Said(answers[-1], False, before, await self.configuration(), tuple(told), first)
-            if number < len(lines) and unconfirmed_seconds(told) is None and self._changes(text):
+            if number < len(lines) and settled(told) and self._changes(text):
                 before = await self.configuration()
         after = ""
         if (seconds := unconfirmed_seconds(told)) is not None:
@@ -245,6 +245,11 @@ def unconfirmed_seconds(lines: Sequence[tuple[str, bool]]) -> float | None:
         elif words in (["config", "confirm"], ["config", "rollback"]):
             seconds = None
     return seconds
+
+
+def settled(lines: Sequence[tuple[str, bool]]) -> bool:
+    """Whether nothing that *lines* asked for may still happen: no commit waits, no answer was left behind."""
+    return unconfirmed_seconds(lines) is None and not any(read(line).how is How.LEAVE for line, _ in lines)
 
 
 @asynccontextmanager

@@ -46,6 +46,8 @@ BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, most
 CLOCK_STEP_SECONDS_MAX = 300.0
 ROTS_MAX = 2
 ACT_SHARE = 0.6  # of an operator's acts that a seed takes
+SAID_SHARE = 0.7  # of his conversations that begin just before somebody sends mail
+SAID_SECONDS = 0.15  # at most, before that: some lines are said, and a commit is under way
 NUMBERS = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 
 _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
@@ -149,8 +151,17 @@ def _conversations(scenario: Scenario, operator: Operator, mails: Sequence[Mail]
         of = draws(seed, f"operator/{operator.name}", number)
         at = operator.at_seconds + of.random() * operator.seconds
         text = "\n".join(ACTS[of.choice(acts)](of, desk))
-        said.append(Fault(FaultKind.CONSOLE, round(at, 6), (operator.host,), text=text))
+        said.append(Fault(FaultKind.CONSOLE, round(_aimed(at, operator, mails, of), 6), (operator.host,), text=text))
     return sorted(said, key=lambda fault: fault.at_seconds)
+
+
+def _aimed(at: float, operator: Operator, mails: Sequence[Mail], of: random.Random) -> float:
+    """*at*, or just before one of *mails* that is sent while the operator is at work."""
+    end = operator.at_seconds + operator.seconds
+    times = [mail.at_seconds for mail in mails if operator.at_seconds + SAID_SECONDS <= mail.at_seconds <= end]
+    if not times or of.random() >= SAID_SHARE:
+        return at
+    return of.choice(times) - of.random() * SAID_SECONDS
 
 
 # -- faults

@@ -21,7 +21,7 @@ from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import certificates, checks, marks
-from .admin import Unanswered, Watch, look, say, unconfirmed_seconds
+from .admin import Unanswered, Watch, look, say, settled
 from .arrivals import Arrivals, Delivery
 from .checks.configuration import root_of, words
 from .checks.custody import address
@@ -350,7 +350,7 @@ class Course:
             struck.answer, struck.did, struck.answered = f"{type(fault).__name__}: {fault}", False, True
             return
         struck.answer, struck.answered = said.answer, True
-        if not said.ok and unconfirmed_seconds(said.lines) is None:
+        if not said.ok and settled(said.lines):
             self.evidence.refused_commands.append((struck, said.before, said.after))
         elif said.ok and node is node_of(service):  # a life that began meanwhile has read its files
             self.evidence.conversations.append((struck, said))
