@@ -10,30 +10,26 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import ip_address
-from itertools import count
 
 import trio
 
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.net.endpoint import Endpoint
-from momentum_trio.node.node import Started, run_node
+from momentum_trio.node.node import run_node
 from momentum_trio.node.node_options import SpoolOptions
-from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import certificates, checks, marks
-from .admin import Unanswered, Watch, look, say, settled
 from .arrivals import Arrivals, Delivery
 from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
 from .checks.reports import due
 from .client import Sender, Target
-from .console_line import How
+from .consoles import Consoles, node_of
 from .custodian import Custodian
 from .drain_limit import drain_limit
 from .draw import draw
 from .dsn import is_report, read_report
-from .evidence import Attempt, Evidence, Lived, Result, Struck, Told, Verdict, Violation
+from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
@@ -41,7 +37,6 @@ from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
 from .nameserver import Nameserver
 from .order import Order
-from .reference_configuration import flat
 from .scenario import FaultKind, Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import CERTIFICATE, KEY, run_sink
@@ -58,9 +53,7 @@ LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are kno
 NOBODY_KNOWS = 1 << 30
 SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools; in all the load's time
 LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
-SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
-RESTORE_SECONDS, RESTORE_AGAIN_SECONDS = 120.0, 2.0  # until a node takes its own files again; between two tries
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -69,11 +62,6 @@ FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
     (ProcessDied, "process_died"),
     (SimulationFailure, "simulation"),
 )
-
-WRITING = (How.REPLACE.value, "config writeback")  # what begins so may have changed a node's files
-
-CONSOLE_FAULTS = (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied)
-"""What ends a conversation with a console, beside its last line."""
 
 Look = Callable[[Stage], float]
 """Somebody who looks on, and may strike and mend: called when the load begins, and again after so many virtual seconds
@@ -117,8 +105,7 @@ class Course:
         self.nameservers = self._equipped_with_names(scenario)
         self.arrivals = Arrivals(scenario.mails)
         self._custodian = Custodian(world)
-        self._locks: dict[str, trio.Lock] = {}
-        self._session_numbers = count(1)
+        self._consoles = Consoles(self.evidence, self.now)
         self._lives: list[tuple[Lived, Life]] = []
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
@@ -176,7 +163,7 @@ class Course:
                 self.arrivals,
                 {mail.name: mail for mail in self.scenario.mails},
                 nursery,
-                self._say,
+                self._consoles.say,
                 0.0,
                 self.nameservers,
                 struck=self.evidence.struck,
@@ -335,61 +322,10 @@ class Course:
         host = self.world.network.hosts.get(ip_address(mail.target))
         return Target(mail.target, mail.port, "" if host is None else host.name)
 
-    # -- the console
-
-    async def _say(self, service: Service, struck: Struck) -> None:
-        """Somebody says the text of *struck* to the console; one at a time."""
-        if struck.fault.text.strip() == SHUTDOWN:
-            service.ended_for_cause()
-        node: Started | None = None
-        try:
-            async with self._locks.setdefault(service.host.name, trio.Lock()):
-                node = node_of(service)
-                said = await service.host.call(say, _console_of(service), struck.fault.text, self._watch(service.host))
-        except CONSOLE_FAULTS as fault:
-            struck.answer, struck.did, struck.answered = f"{type(fault).__name__}: {fault}", False, True
-            return
-        struck.answer, struck.answered = said.answer, True
-        if not said.ok and settled(said.lines):
-            self.evidence.refused_commands.append((struck, said.before, said.after))
-        elif said.ok and node is node_of(service):  # a life that began meanwhile has read its files
-            self.evidence.conversations.append((struck, said))
-
-    def _watch(self, host: Host) -> Watch:
-        def listening() -> frozenset[str]:
-            return frozenset(str(name) for name in host.ports.listeners())
-
-        return Watch(host.name, self.evidence.exchanges.append, self.now, listening, self._session_numbers)
-
     def _operated(self, living: tuple[str, ...]) -> list[Service]:
-        """The nodes of *living* at whose console somebody spoke."""
+        """The nodes of *living* at whose console somebody was to speak."""
         told = {name for fault in self.scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
         return [service for service in self._services(living) if service.host.name in told]
-
-    async def _restore(self, service: Service) -> None:
-        """Have a node take its files as they were in the beginning, whatever was changed at its console."""
-        name, plan = service.host.name, service.plan
-        text = "config reload"
-        if any(exchange.line.startswith(WRITING) for exchange in self.evidence.exchanges if exchange.host == name):
-            text = f"replace {plan.config} {flat(dict(plan.files)[plan.config].decode())}\n{text}"
-        why = "it does not run"
-        with trio.move_on_after(RESTORE_SECONDS):
-            while True:
-                try:
-                    async with self._locks.setdefault(name, trio.Lock()):
-                        said = await service.host.call(say, _console_of(service), text, self._watch(service.host))
-                    why = "" if said.ok else said.answer
-                except CONSOLE_FAULTS as fault:
-                    why = f"{type(fault).__name__}: {fault}"
-                if not why:
-                    break
-                await trio.sleep(RESTORE_AGAIN_SECONDS)
-        self.evidence.restored[name] = why
-
-    async def _look(self, service: Service) -> None:
-        """See what the console of a node shows."""
-        with suppress(*CONSOLE_FAULTS):
-            await service.host.call(look, _console_of(service), self._watch(service.host))
 
     # -- the end
 
@@ -400,7 +336,7 @@ class Course:
         healed = self.now()
         evidence.drain_limit_seconds = drain_limit(self.scenario)
         for service in self._operated(living):
-            await self._restore(service)
+            await self._consoles.restore(service)
         if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
@@ -505,7 +441,7 @@ class Course:
             service.release()
         if await self._started(services):
             for service in self._operated(living):
-                await self._look(service)
+                await self._consoles.look(service)
             durable = self.arrivals.anew()
             await self._idle(living, durable)
         for arrived in self.arrivals.durable(self._hosts):
@@ -547,11 +483,6 @@ def _lay_links(world: World, scenario: Scenario) -> None:
             path.octets_per_second = link.octets_per_second
 
 
-def node_of(service: Service) -> Started | None:
-    started = None if service.life is None else service.life.started
-    return started if isinstance(started, Started) else None
-
-
 def _tree(service: Service) -> ConfigTree | None:
     node = node_of(service)
     return None if node is None else node.administration.tree
@@ -566,12 +497,3 @@ async def _queued(service: Service) -> int:
         summary = await node.administration.summary()
         return summary.active_queue + summary.delayed_queue
     return NOBODY_KNOWS
-
-
-def _console_of(service: Service) -> Endpoint:
-    """Where the node's console listens. Raises Unanswered if it does not."""
-    node = node_of(service)
-    for report in () if node is None else node.administration.listeners():
-        if report.listener.lower() == "control_listener" and report.bound:
-            return Endpoint.parse(report.bound)
-    raise Unanswered("no console listens")

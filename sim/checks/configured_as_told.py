@@ -32,7 +32,8 @@ def _deaf(evidence: Evidence, host: str, held: InForce) -> Iterator[Violation]:
     for exchange in evidence.exchanges:
         if exchange.host == host and exchange.line == SHOW and exchange.ended is not None:
             configuration = held.at(exchange.began, exchange.ended)
-            if configuration is not None and configuration.sockets() != exchange.listening:
+            quiet = held.is_quiet(exchange.began, exchange.ended)
+            if quiet and configuration is not None and configuration.sockets() != exchange.listening:
                 there, wanted = ", ".join(sorted(exchange.listening)), ", ".join(sorted(configuration.sockets()))
                 text = f"it listens at {there or 'nothing'}, and is to listen at {wanted or 'nothing'}"
                 yield Violation(NAME, text, exchange.ended, host=host)

@@ -20,6 +20,7 @@ Effect = Callable[[Configuration], Configuration]
 
 READINGS_KEPT = 512
 UNKNOWN_SECONDS = float("inf")
+QUIET_SECONDS = 20.0  # after which a change that nobody hears of is over, if it happens at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,12 @@ class _Pending:
 class InForce:
     """What may have held on one host.
 
-    problems: what the console showed, or said yes to, though it cannot be: when, and in words.
+    problems: what the console showed, or said yes to, though it cannot be: when, and in words. unheard: from when to
+    when sockets may have opened and closed that nobody had an answer about.
     """
 
     spans: list[Since] = field(default_factory=list)
+    unheard: list[tuple[float, float]] = field(default_factory=list)
     problems: list[tuple[float, str]] = field(default_factory=list)
 
     def during(self, began: float, ended: float) -> Several:
@@ -59,6 +62,10 @@ class InForce:
             if span.seconds <= ended and until >= began:
                 found += span.may
         return _unique(found)
+
+    def is_quiet(self, began: float, ended: float) -> bool:
+        """Whether nothing happened all that time that nobody had an answer about."""
+        return not any(one <= ended and other >= began for one, other in self.unheard)
 
     def at(self, began: float, ended: float) -> Configuration | None:
         """The one that held all that time; None where it may have changed, or is not known."""
@@ -132,6 +139,7 @@ class _Follower:
     def _boot(self, lived: Lived) -> None:
         self._lives.append(lived)
         self._source, self._pending, self._late, self._writes_late = self._main, None, [], False
+        self.found.unheard = [(one, min(other, lived.began)) for one, other in self.found.unheard]
         self._transactions.clear()
         self._is_known = False
         self._hold(lived.began, self._files[self._main])
@@ -162,6 +170,7 @@ class _Follower:
         pending = self._pending
         if pending is not None and not pending.is_over and seconds >= pending.low:
             pending.is_over = True
+            self.found.unheard.append((pending.low, pending.low + QUIET_SECONDS))
             self._hold(pending.low, [*pending.before, *self._may])
         if pending is not None and seconds >= pending.high:
             self._pending = None
@@ -247,6 +256,7 @@ class _Follower:
         self._span(exchange.began, self._closed(everything))
         self._prior, self._settled = base, exchange.began if exchange.ended is None else exchange.ended
         if exchange.ok is None:
+            self.found.unheard.append((exchange.began, exchange.began + QUIET_SECONDS))
             self._late.append(made)
             self._hold(exchange.began, base)
         else:
@@ -287,6 +297,7 @@ class _Follower:
             self._source = source
             self._hold(self._settled, held)
         elif exchange.ok is None:
+            self.found.unheard.append((exchange.began, exchange.began + QUIET_SECONDS))
             self._late += [_constant(each) for each in held]
             self._hold(exchange.began, base)
         else:
