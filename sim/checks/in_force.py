@@ -58,7 +58,7 @@ class InForce:
         """All that may have held at some time from *began* to *ended*; nothing where that is not known."""
         found: list[Configuration] = []
         following = [*(span.seconds for span in self.spans[1:]), UNKNOWN_SECONDS]
-        for span, until in zip(self.spans, following, strict=True):
+        for span, until in zip(self.spans, following, strict=False):
             if span.seconds <= ended and until >= began:
                 found += span.may
         return _unique(found)
