@@ -279,7 +279,9 @@ class AtOptions(Options):
 
     seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts; required where the list below says so.")
     amount = Option("amount", STRING, "", scopes("at"), "How much, for the kinds that say so below.")
-    text = Option("text", STRING, "", scopes("at"), "Of `console`: the command.")
+    text = Option(
+        "text", STRING, "", scopes("at"), "Of `console`: what is said, a line each (simulate.md has the kinds)."
+    )
 
 
 class SwarmOptions(Options):
