@@ -127,19 +127,27 @@ def flat(text: str) -> str:
 
 
 def place(words: str) -> tuple[Path, str, str]:
-    """``esmtp_listener listen :25 enable true``: the scope, the option (empty: the scope itself), the value."""
+    """``esmtp_listener listen :25 enable true``: the scope, the option (empty: the scope itself), the value.
+
+    Raises Broken.
+    """
     path: Path = ()
     tokens = list(_tokens(words))
     while tokens and tokens[0].lower() in SCOPES:
         kind = tokens.pop(0).lower()
+        if kind in NAMED and not tokens:
+            raise Broken(f"which {kind}?")
         path = (*path, _step(kind, _bare(tokens.pop(0)) if kind in NAMED else ""))
     return path, tokens[0].lower() if tokens else "", " ".join(token for token in tokens[1:] if token != "=")
 
 
 def words_of(text: str) -> Words:
-    """A value: a word, or a list."""
+    """A value: a word, or a list, and nothing behind it. Raises Broken."""
     tokens = list(_tokens(text))
-    return _words(tokens, 0)[0]
+    words, end = _words(tokens, 0)
+    if end != len(tokens):
+        raise Broken(f"'{tokens[end]}' is too much")
+    return words
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -99,6 +99,8 @@ FAULTS = {
     FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
 }
 
+SAID_MAX = 80  # characters of a line of a conversation
+
 DOWN = frozenset({FaultKind.STOP, FaultKind.KILL, FaultKind.POWER, FaultKind.POWER_AT_STEP})
 STANDING = frozenset({FaultKind.PAUSE, FaultKind.FREEZE})
 
@@ -118,8 +120,14 @@ def strikes(struck: Struck) -> str:
     fault = struck.fault
     who = " and ".join(fault.targets) if fault.kind in PAIRS else fault.targets[0]
     share = f"{1 / fault.amount:.0f}" if fault.amount else "?"
-    what = FAULTS[fault.kind][1].format(amount=fault.amount, text=fault.text, share=share)
+    what = FAULTS[fault.kind][1].format(amount=fault.amount, text=_shortened(fault.text), share=share)
     return f"{who} {what}" if struck.did else f"{who} {what} (nothing was there to strike)"
+
+
+def _shortened(text: str) -> str:
+    """A conversation in one line, with the beginnings of what is long."""
+    lines = [line if len(line) <= SAID_MAX else f"{line[:SAID_MAX]}..." for line in text.split("\n")]
+    return "; ".join(lines)
 
 
 def mended(struck: Struck) -> str:

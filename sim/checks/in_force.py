@@ -1,11 +1,13 @@
 """Which configuration a node may have had at which time: followed from what was said at its console, and answered.
 
 A change that is under way may have happened or not; so may one whose answer never came, until its process ends. A node
-that starts has what its files say. Nothing is known of a host whose text the slow reader does not understand.
+that starts has what its files say. Nothing is known of a host whose text the slow reader does not understand, nor from
+the first line on that it does not.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +21,7 @@ Several = tuple[Configuration, ...]
 Effect = Callable[[Configuration], Configuration]
 
 READINGS_KEPT = 512
+_INCLUDE = re.compile("include", re.I)  # of a file, by any of its names
 UNKNOWN_SECONDS = float("inf")
 QUIET_SECONDS = 20.0  # after which a change that nobody hears of is over, if it happens at all
 
@@ -56,12 +59,10 @@ class InForce:
 
     def during(self, began: float, ended: float) -> Several:
         """All that may have held at some time from *began* to *ended*; nothing where that is not known."""
-        found: list[Configuration] = []
         following = [*(span.seconds for span in self.spans[1:]), UNKNOWN_SECONDS]
-        for span, until in zip(self.spans, following, strict=False):
-            if span.seconds <= ended and until >= began:
-                found += span.may
-        return _unique(found)
+        spans = zip(self.spans, following, strict=False)
+        may = [span.may for span, until in spans if span.seconds <= ended and until >= began]
+        return _unique(each for several in may for each in several) if all(may) else ()
 
     def is_quiet(self, began: float, ended: float) -> bool:
         """Whether nothing happened all that time that nobody had an answer about."""
@@ -108,6 +109,10 @@ def _unique(found: Iterable[Configuration]) -> Several:
     return tuple(kept)
 
 
+class _NotUnderstood(Exception):
+    """What was said, and not refused, says nothing to the slow reader."""
+
+
 class _Follower:
     """Follows what happened, in order. main: path of the file that a node starts with."""
 
@@ -124,17 +129,23 @@ class _Follower:
         self._transactions: dict[int, list[Effect]] = {}
         self._lives: list[Lived] = []
         self._is_known = False  # what holds was seen since the node started
+        self._is_lost = False  # it did not understand
 
     def follow(self, event: Exchange | Lived) -> None:
         """*event* is next."""
-        if isinstance(event, Lived):
-            self._boot(event)
+        if self._is_lost:
             return
         self.advance(event.began)
-        if event.session < 0:
-            self._file(event)
-        elif not event.life or (self._lives and event.life == self._lives[-1].number):
-            self._said(event)
+        try:
+            if isinstance(event, Lived):
+                self._boot(event)
+            elif event.session < 0:
+                self._file(event)
+            elif not event.life or (self._lives and event.life == self._lives[-1].number):
+                self._said(event)
+        except _NotUnderstood:
+            self._is_lost = True
+            self._span(event.began, ())
 
     def _boot(self, lived: Lived) -> None:
         self._lives.append(lived)
@@ -155,10 +166,10 @@ class _Follower:
         self._span(seconds, self._may)
 
     def _closed(self, may: Iterable[Configuration]) -> Several:
-        found = list(may)
+        found = _unique(may)
         for effect in self._late:
-            found += [effect(each) for each in found]
-        return _unique(found)
+            found = _unique([*found, *map(effect, found)])
+        return found
 
     def _span(self, seconds: float, may: Several) -> None:
         spans = self.found.spans
@@ -180,6 +191,8 @@ class _Follower:
 
     def _file(self, exchange: Exchange) -> None:
         line = line_of(exchange.line)
+        if _INCLUDE.search(line.text):
+            raise _NotUnderstood
         new = _read(line.text)
         held = self._files.get(line.path, ())
         written = () if new is None else (new,)
@@ -196,23 +209,25 @@ class _Follower:
         match words[:2]:
             case _ if exchange.line == SHOW:
                 self._shown(exchange)
+            case ["config", "begin"] if exchange.ok and rest:
+                raise _NotUnderstood  # from scratch
             case ["config", "begin"] if exchange.ok:
                 self._transactions[exchange.session] = []
-            case ["config", "set" | "unset" as verb]:
+            case ["config", "set" | "unset" as verb] if exchange.ok is not False:
                 effect = _effect(verb, rest)
                 if transaction is None:
                     self._change(exchange, [effect])
                 elif exchange.ok:
                     transaction.append(effect)
-            case ["config", "commit"] if transaction is not None:
+            case ["config", "commit"] if transaction is not None and exchange.ok is not False:
                 self._commit(exchange, transaction, rest.split())
             case ["config", "rollback"] if transaction is not None and exchange.ok:
                 del self._transactions[exchange.session]
-            case ["config", "rollback"] if transaction is None and self._pending is not None:
+            case ["config", "rollback"] if self._pending is not None and exchange.ok is not False:
                 self._take_back(exchange, self._pending)
-            case ["config", "confirm"] if self._pending is not None:
+            case ["config", "confirm"] if self._pending is not None and exchange.ok is not False:
                 self._confirm(exchange, self._pending)
-            case ["config", "reload"]:
+            case ["config", "reload"] if exchange.ok is not False:
                 self._reload(exchange, rest)
             case ["config", "writeback"] if exchange.ok is not False:
                 self._write(exchange, rest)
@@ -240,7 +255,7 @@ class _Follower:
         self.found.problems.append((exchange.began, text))
 
     def _change(self, exchange: Exchange, effects: Sequence[Effect]) -> None:
-        """*exchange* asks for *effects*, all or none. Those of another one under way may come before them, or not."""
+        """*exchange* has *effects*, all or none. Those of another one under way may come before them, or not."""
 
         def made(configuration: Configuration) -> Configuration:
             for effect in effects:
@@ -260,13 +275,11 @@ class _Follower:
             self._late.append(made)
             self._hold(exchange.began, base)
         else:
-            self._hold(self._settled, map(made, base) if exchange.ok else base)
+            self._hold(self._settled, map(made, base))
 
     def _commit(self, exchange: Exchange, changes: Sequence[Effect], rest: Sequence[str]) -> None:
         before = self._may
         self._change(exchange, changes)
-        if exchange.ok is False:
-            return
         del self._transactions[exchange.session]
         if rest[:1] == ["confirmed"]:
             seconds = float(rest[1])
@@ -280,13 +293,14 @@ class _Follower:
             self._hold(exchange.began if exchange.ended is None else exchange.ended, pending.before)
 
     def _confirm(self, exchange: Exchange, pending: _Pending) -> None:
-        if exchange.ok is not False:
-            self._pending = None
-            self._hold(exchange.began, pending.after if exchange.ok else [*pending.before, *pending.after])
+        self._pending = None
+        self._hold(exchange.began, pending.after if exchange.ok else [*pending.before, *pending.after])
 
     def _reload(self, exchange: Exchange, path: str) -> None:
         source = self._main if not path else f"{self._main.rpartition('/')[0]}/{path}"
-        held = self._files.get(source, ())
+        if source not in self._files:
+            raise _NotUnderstood
+        held = self._files[source]
         if exchange.ok and not held:
             self._wrong(exchange, f"{source} is no configuration, and was taken")
             return
@@ -296,12 +310,10 @@ class _Follower:
         if exchange.ok:
             self._source = source
             self._hold(self._settled, held)
-        elif exchange.ok is None:
+        else:
             self.found.unheard.append((exchange.began, exchange.began + QUIET_SECONDS))
             self._late += [_constant(each) for each in held]
             self._hold(exchange.began, base)
-        else:
-            self._hold(self._settled, base)
 
     def _write(self, exchange: Exchange, path: str) -> None:
         """The file that was read last says what holds, or may say it; nothing is known of another one."""
@@ -313,10 +325,16 @@ class _Follower:
 
 
 def _effect(verb: str, rest: str) -> Effect:
-    path, option, value = place(rest)
+    """What ``config set`` or ``config unset`` does. Raises _NotUnderstood."""
+    try:
+        path, option, value = place(rest)
+        words = words_of(value) if verb == "set" else ""
+    except Broken:
+        raise _NotUnderstood from None
     if verb == "unset":
+        if value:
+            raise _NotUnderstood
         return lambda configuration: configuration.without(path, option)
-    words = words_of(value)
     return lambda configuration: configuration.with_option(path, option, words)
 
 

@@ -151,6 +151,19 @@ STORIES = {  # lines: what the console may show after them, and what it may not
         [CHANGED],
         [FIRST],
     ),
+    "what is not understood": (Story().say('config set Binding_Group "x" Binding "y" A 1'), [FIRST, CHANGED, BOTH], []),
+    "what is not understood, and refused": (
+        Story().say('config set Binding_Group "x" Binding "y" A 1', ok=False),
+        [FIRST],
+        [CHANGED],
+    ),
+    "from scratch": (Story().say("config begin from scratch"), [FIRST, CHANGED], []),
+    "a file that includes others": (
+        Story().say(f"file {NEXT} include more.conf", session=-1).say("config reload next.conf"),
+        [FIRST, CHANGED],
+        [],
+    ),
+    "a file of which nothing is known": (Story().say("config reload other.conf"), [FIRST, CHANGED], []),
     "a reload drops changes": (Story().say(SET).say("config reload"), [FIRST], [CHANGED]),
 }
 
@@ -248,6 +261,7 @@ def test_who_connects_where_it_listens_is_let_in() -> None:
     assert turned_away(Story().say("summary"), reply="421 4.3.2 later") == 0
     assert turned_away(Story().say(SHUT)) == 0
     assert turned_away(Story().say(SHUT), at=1.2) == 0  # either is right
+    assert turned_away(Story().say("config begin from scratch")) == 0  # nobody knows
     assert turned_away(Story().say(SHUT, ok=False)) == 1
     assert turned_away(Story().say("summary"), at=-0.8) == 0  # it is not up yet
     assert turned_away(Story().say("summary"), struck=[fault(FaultKind.PAUSE, at=4.0, ended=6.0)]) == 0
