@@ -256,17 +256,17 @@ def settled(lines: Sequence[tuple[str, bool]]) -> bool:
 async def _session(endpoint: Endpoint, number: int) -> AsyncIterator[Console]:
     with _socket(endpoint) as socket:
         await socket.connect(endpoint.path or (_address(endpoint), endpoint.port))
-        yield Console(socket, number, is_unix=endpoint.family is Family.UNIX)
+        yield Console(socket, number)
 
 
 class Console:
     """One session. life: the number of the process it is with, where that can be told (a Unix socket's); else 0."""
 
-    def __init__(self, socket: trio.socket.SocketType, number: int, *, is_unix: bool) -> None:
+    def __init__(self, socket: trio.socket.SocketType, number: int = 0) -> None:
         self._socket, self.number = socket, number
         self._client = Client("sim")
         self.life = 0
-        if is_unix:
+        if socket.family == trio.socket.AF_UNIX:
             credentials = socket.getsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_PEERCRED, UCRED.size)
             self.life = UCRED.unpack(credentials)[0] - FIRST_PID
 

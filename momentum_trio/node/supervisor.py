@@ -107,12 +107,15 @@ class Supervisor:
         return Prepared(plan, opened)
 
     async def _probe(self, plan: Sequence[Step]) -> dict[Place, OSError]:
-        """SO_REUSEPORT would let us share a port with a stranger: ask first, where nothing of ours holds it."""
+        """Ask for every address before the first socket listens: who connects to one given up again would be reset.
+
+        SO_REUSEPORT would let us share a port with a stranger, which shows where nothing of ours holds it.
+        """
         faults = {}
         for step in plan:
-            if isinstance(step, Open) and not step.beside and step.place.endpoint not in self.adopted:
+            if isinstance(step, Open) and step.place.endpoint not in self.adopted:
                 try:
-                    await probe(step.place.endpoint)
+                    await probe(step.place.endpoint, beside=bool(step.beside))
                 except OSError as fault:
                     faults[step.place] = fault
         return faults
