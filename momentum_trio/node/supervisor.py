@@ -113,15 +113,15 @@ class Supervisor:
         return Prepared(plan, opened)
 
     async def _probe(self, plan: Sequence[Step]) -> dict[Place, OSError]:
-        """What cannot be had, as far as bind(2) tells.
+        """Ask for every address before the first socket listens: who connects to one given up again would be reset.
 
-        SO_REUSEPORT would let us share a port with a stranger: it is not set where nothing of ours holds the port.
+        SO_REUSEPORT would let us share a port with a stranger, which shows where nothing of ours holds it.
         """
         faults = {}
         for step in plan:
             if isinstance(step, Open) and step.place.endpoint not in self.adopted:
                 try:
-                    await probe(step.place.endpoint, shared=bool(step.beside))
+                    await probe(step.place.endpoint, beside=bool(step.beside))
                 except OSError as fault:
                     faults[step.place] = fault
         return faults

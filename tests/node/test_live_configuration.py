@@ -186,6 +186,22 @@ def test_all_that_cannot_be_had_is_said_and_nothing_has_changed() -> None:
     told(story)
 
 
+def test_no_socket_listens_for_a_change_that_cannot_be() -> None:
+    async def story(site: Site) -> None:
+        before = site.world.kernel.kinds["listen"]  # who connects to one that is given up again would be reset
+        said = await site.mx.call(
+            operate,
+            "config begin",
+            f"config set esmtp_listener listen {MX}:25 enable true",
+            "config set esmtp_listener listen 192.0.2.9:25 enable true",
+            "config commit",
+        )
+        assert "Cannot assign requested address" in said[-1]
+        assert site.world.kernel.kinds["listen"] == before
+
+    told(story)
+
+
 IN_USE, NOWHERE = 'Listen "10.0.0.25:2030"', 'Listen "192.0.2.9:25"'
 BAD = f"""
 Control_Listener {{
