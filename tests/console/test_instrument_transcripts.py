@@ -23,8 +23,8 @@ from momentum_trio.node.recent_panics import KEPT_PER_LEVEL, TEXT_MAX, RecentPan
 CONVERSATIONS = {
     "show inbound": """
 > show inbound
-23: [inbound/esmtp_message_factory] IPv4 192.0.2.7:47741 awaiting rcptto (for 0.264s)  [TLSv1.3]  [floating]
-24: [inbound/esmtp_message_factory] IPv6 [2001:db8::7]:1 reading body (for 12.000s)
+23: [inbound/esmtp_message_factory] IPv4 192.0.2.7:47741 awaiting rcptto (for 0.264s)  [floating]
+24: [inbound/esmtp_message_factory] IPv6 [2001:db8::7]:1 reading body (for 12.000s)  [TLSv1.3]
 25: [inbound/esmtp_message_factory] IPv4 192.0.3.1:2 awaiting ehlo/helo (for 0.000s)
 31: [inbound/control] Unix /tmp/2025 (for 3600.500s)
 """,
@@ -39,7 +39,7 @@ CONVERSATIONS = {
     "phase": "awaiting rcptto",
     "seconds": 0.264,
     "floating": true,
-    "tls": "TLSv1.3"
+    "tls": ""
   },
   {
     "descriptor": 24,
@@ -49,7 +49,7 @@ CONVERSATIONS = {
     "phase": "reading body",
     "seconds": 12.0,
     "floating": false,
-    "tls": ""
+    "tls": "TLSv1.3"
   },
   {
     "descriptor": 25,
@@ -287,10 +287,11 @@ OUTBOUND = [
 ]
 
 
-def inbound(descriptor: int, service: str, peer: str, phase: str, seconds: float, tls: str = "") -> InboundConnection:
-    """One that floats where it speaks TLS."""
+def inbound(
+    descriptor: int, service: str, peer: str, phase: str, seconds: float, *, floating: bool = False, tls: str = ""
+) -> InboundConnection:
     address = parse_address("127.0.0.1" if "/" in peer else peer.rpartition(":")[0])
-    return InboundConnection(descriptor, service, address, peer, phase, seconds, bool(tls), tls)
+    return InboundConnection(descriptor, service, address, peer, phase, seconds, floating, tls)
 
 
 async def mail(asked: Ask) -> Said:
@@ -302,8 +303,8 @@ async def mail(asked: Ask) -> Said:
 def prepare(host: Host) -> None:
     instruments, host.administration.mail = host.administration.instruments, mail
     instruments.connections = [
-        inbound(23, "SMTP", "192.0.2.7:47741", "awaiting rcptto", 0.264, "TLSv1.3"),
-        inbound(24, "SMTP", "[2001:db8::7]:1", "reading body", 12.0),
+        inbound(23, "SMTP", "192.0.2.7:47741", "awaiting rcptto", 0.264, floating=True),
+        inbound(24, "SMTP", "[2001:db8::7]:1", "reading body", 12.0, tls="TLSv1.3"),
         inbound(25, "SMTP", "192.0.3.1:2", "awaiting ehlo/helo", 0.0),
         inbound(31, "Control", "/tmp/2025", "", 3600.5),
     ]
