@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from momentum_trio.config.chain import Chain
 from momentum_trio.console.authority import Terms
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.tls_terms import OF_CONSOLE, tls_terms
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, MECHANISMS
 
 
@@ -21,3 +23,8 @@ def terms_of(options: ControlOptions) -> Terms:
         back_ends=tuple((name, held) for name in MECHANISMS if (held := back_ends[name]) is not None),
         groups=options.authorization,
     )
+
+
+def speaks_tls(chain: Chain) -> bool:
+    """Whether connections on TCP are TLS from the first octet on."""
+    return tls_terms(chain, OF_CONSOLE) is not None

@@ -27,8 +27,7 @@ from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import masked_line
 from momentum_trio.console.role import granting, role_of
 from momentum_trio.listener.control_options import ControlOptions
-from momentum_trio.listener.control_terms import terms_of
-from momentum_trio.listener.tls_terms import OF_CONSOLE, tls_terms
+from momentum_trio.listener.control_terms import speaks_tls, terms_of
 from momentum_trio.node.explanation.origin import Effective, effective, place, scope_at
 from momentum_trio.node.explanation.question import Inbound
 
@@ -104,7 +103,7 @@ def admission(tree: ConfigTree, chain: Chain, asked: Inbound) -> Admission:
     options = ControlOptions.resolve(chain)
     read: list[str] = []
     terms = _watched(terms_of(options), read.append)
-    is_private = not asked.by_unix and tls_terms(chain, OF_CONSOLE) is not None
+    is_private = not asked.by_unix and speaks_tls(chain)
     let_in = entry(terms, Peer(asked.peer, asked.by_unix, is_private, asked.user if asked.by_unix else ""))
     held = tuple(_held(tree, chain, read))
     if isinstance(let_in, Refused):

@@ -170,7 +170,7 @@ def _peer_words(asked: Inbound) -> str:
 
 
 def _client(asked: Inbound, listen: Listen, peer: Address) -> Client:
-    identity = Identity(asked.user, "AUTH") if asked.user else None
+    identity = Identity(asked.authenticated, "AUTH") if asked.authenticated else None
     who = "" if asked.by_unix else str(peer)
     return Client("", peer, who, str(listen.endpoint), asked.by_unix, identity=identity)
 

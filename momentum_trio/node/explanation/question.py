@@ -39,9 +39,9 @@ class Inbound:
 
     peer: None until it is known; that of a Unix peer, by_unix, is 127.0.0.1. listener: lower case; empty: whichever
     listens there. local: where he connects to; None: the only place there is. anywhere: *local* was given by its port
-    alone. hello: ``EHLO name``; empty: what a client of that address would say. user: whom he has proved to be, by AUTH
-    or to a console, or who a Unix peer is. reverse_path: None: he gives none. roles, command: at a console, what he has
-    beside his name, and what he says. option: the only one asked about; empty: all.
+    alone. hello: ``EHLO name``; empty: what a client of that address would say. authenticated: whom he has proved to be
+    by AUTH. reverse_path: None: he gives none. user, roles, command: at the console, who he is or proves to be, and
+    what he says. option: the only one asked about; empty: all.
     """
 
     peer: Address | None = None
@@ -50,9 +50,10 @@ class Inbound:
     local: Endpoint | None = None
     anywhere: bool = False
     hello: str = ""
-    user: str = ""
+    authenticated: str = ""
     reverse_path: str | None = None
     forward_paths: tuple[str, ...] = ()
+    user: str = ""
     roles: tuple[str, ...] = ()
     command: str = ""
     option: str = ""
@@ -60,7 +61,7 @@ class Inbound:
     @property
     def is_of_console(self) -> bool:
         """Whether something is asked that is so at a console alone."""
-        return bool(self.roles or self.command)
+        return bool(self.user or self.roles or self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,27 @@ def _inbound(words: Sequence[str]) -> Inbound:
     if asked.peer is None:
         raise ValueError(f"who connects? usage: {INBOUND}")
     if asked.is_of_console and asked.listener not in ("", CONTROL):
-        raise ValueError(f"role and command: asked about at a console alone: {CONSOLE}")
+        raise ValueError(f"{', '.join(_OF_CONSOLE)}: asked about at a console alone: {CONSOLE}")
     return replace(asked, listener=CONTROL) if asked.is_of_console else asked
 
 
 _OF_DOMAIN = ("binding", "option")
-_SAME = {"ehlo": "ehlo", "listen": "to", "mail": "from", "recipient": "rcpt", "sender": "from", "user": "auth"}
+_SAME = {"ehlo": "ehlo", "listen": "to", "mail": "from", "recipient": "rcpt", "sender": "from"}
+_OF_CONSOLE = ("command", "role", "user")
 _OF_PEER = (
-    *("auth", "ehlo", "from", "helo", "listen", "mail", "option", "peer", "rcpt", "recipient", "sender", "to"),
-    *("command", "role", "user"),
+    "auth",
+    "ehlo",
+    "from",
+    "helo",
+    "listen",
+    "mail",
+    "option",
+    "peer",
+    "rcpt",
+    "recipient",
+    "sender",
+    "to",
+    *_OF_CONSOLE,
 )
 
 
@@ -150,9 +163,11 @@ def _with(asked: Inbound, keyword: str, word: str) -> Inbound:
         case "ehlo" | "helo" as verb:
             return replace(asked, hello=f"{verb.upper()} {word}")
         case "auth":
-            return replace(asked, user=word)
+            return replace(asked, authenticated=word)
         case "from":
             return replace(asked, reverse_path=word)
+        case "user":
+            return replace(asked, user=word)
         case "command":
             return replace(asked, command=word)
         case "role" if len(asked.roles) < ROLES_MAX:
