@@ -50,6 +50,10 @@ swarm: dev
 campaign-delivery: dev
 	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
+# the same of operator.sim: somebody at the console changes, races, confirms, reloads, writes back and asks, under load
+campaign-operator: dev
+	.venv/bin/python -m sim swarm sim/scenarios/operator.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
+
 # a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
 # the good ones alone
 week: dev
@@ -89,4 +93,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean

@@ -93,6 +93,7 @@ class Sender:
         self._now = now
         self._pipelining = pipelining
         self._address = self._from = mails[0].source_address
+        self._connected = 0.0
 
     @property
     def done(self) -> bool:
@@ -131,6 +132,7 @@ class Sender:
         """Try every mail that is owed once, over one connection; where that falls silent, it stays in *silent*."""
         current: Owed | None = self.owed[0]
         assert current is not None
+        self._connected = self._now()
         self._begin(current)  # that nobody is there is an attempt too
         try:
             with trio.CancelScope() as silence, ExitStack() as opened:
@@ -241,6 +243,7 @@ class Sender:
             owed.accepted,
             owed.refused,
             owed.mail.notify if owed.notifies else "",
+            self._connected,
         )
         self._tell(attempt)
         owed.under_way = owed.content_sent = False

@@ -1,9 +1,10 @@
-"""From a scenario and a seed to a concrete scenario: which mails, which faults. Pure.
+"""From a scenario and a seed to a concrete scenario: which mails, which faults, what an operator says. Pure.
 
 Every draw has a purpose and a number, and comes from a hash of these and the seed: what is drawn for one thing does not
 move when another is taken away. As in swarm testing, each seed takes a part of the kinds of faults only, each with a
 weight of its own, so that some runs are all power losses and others have none; hosts have such weights too. Half of the
-faults strike while some mail is under way, where they hurt most, others soon after a fault; loads may come in bursts.
+faults strike while some mail is under way, or what an operator says, where they hurt most, others soon after a fault;
+loads may come in bursts.
 
 What is drawn stays within what the product promises to survive (``_within_promise``), so that every violation is a bug.
 """
@@ -17,7 +18,21 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from .scenario import INSTANT, NAME_FAULTS, PAIRS, Fault, FaultKind, Leaving, Load, Mail, Program, Scenario, Swarm
+from .operator_acts import ACTS, desk_of
+from .scenario import (
+    INSTANT,
+    NAME_FAULTS,
+    PAIRS,
+    Fault,
+    FaultKind,
+    Leaving,
+    Load,
+    Mail,
+    Operator,
+    Program,
+    Scenario,
+    Swarm,
+)
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
 KIND_SHARE = 0.5  # of the kinds that a seed takes
@@ -30,6 +45,9 @@ AIM_SECONDS = (0.003, 0.6)  # from the time of a mail: a session of a few mails 
 BRIEF_SHARE = 0.5  # of the seeds whose faults last by orders of magnitude, mostly briefly; of others as they come
 CLOCK_STEP_SECONDS_MAX = 300.0
 ROTS_MAX = 2
+ACT_SHARE = 0.6  # of an operator's acts that a seed takes
+SAID_SHARE = 0.7  # of his conversations that begin just before somebody sends mail
+SAID_SECONDS = 0.15  # at most, before that: some lines are said, and a commit is under way
 NUMBERS = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 
 _AMOUNTS: dict[FaultKind, tuple[float, float]] = {
@@ -55,10 +73,11 @@ def draw(scenario: Scenario, seed: int) -> Scenario:
     mails = [*scenario.mails]
     for number, load in enumerate(scenario.loads):
         mails += _mails(load, number, seed)
-    faults = [*scenario.faults]
+    said = [each for operator in scenario.operators for each in _conversations(scenario, operator, mails, seed)]
+    faults = [*scenario.faults, *said]
     if scenario.swarm is not None:
-        faults += _faults(scenario, scenario.swarm, mails, seed)
-    return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), swarm=None)
+        faults += _faults(scenario, scenario.swarm, [*mails, *said], seed)
+    return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), operators=(), swarm=None)
 
 
 def draws(seed: int, purpose: str, number: int = 0) -> random.Random:
@@ -120,17 +139,42 @@ def _leaving(load: Load, number: int, seed: int) -> Leaving:
     return of.choice((Leaving.CONTENT, Leaving.SILENCE, Leaving.ANSWER)) if of.random() < load.leaves else Leaving.NEVER
 
 
+# -- operators
+
+
+def _conversations(scenario: Scenario, operator: Operator, mails: Sequence[Mail], seed: int) -> list[Fault]:
+    chances = {act: draws(seed, f"operator/{operator.name}/{act.value}").random() for act in operator.acts}
+    acts = [act for act, chance in chances.items() if chance < ACT_SHARE] or [min(chances, key=chances.__getitem__)]
+    desk = desk_of(scenario, scenario.host(operator.host), mails)
+    said = []
+    for number in range(operator.count):
+        of = draws(seed, f"operator/{operator.name}", number)
+        at = operator.at_seconds + of.random() * operator.seconds
+        text = "\n".join(ACTS[of.choice(acts)](of, desk))
+        said.append(Fault(FaultKind.CONSOLE, round(_aimed(at, operator, mails, of), 6), (operator.host,), text=text))
+    return sorted(said, key=lambda fault: fault.at_seconds)
+
+
+def _aimed(at: float, operator: Operator, mails: Sequence[Mail], of: random.Random) -> float:
+    """*at*, or just before one of *mails* that is sent while the operator is at work."""
+    end = operator.at_seconds + operator.seconds
+    times = [mail.at_seconds for mail in mails if operator.at_seconds + SAID_SECONDS <= mail.at_seconds <= end]
+    if not times or of.random() >= SAID_SHARE:
+        return at
+    return of.choice(times) - of.random() * SAID_SECONDS
+
+
 # -- faults
 
 
-def _faults(scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], seed: int) -> list[Fault]:
+def _faults(scenario: Scenario, swarm: Swarm, aims: Sequence[Mail | Fault], seed: int) -> list[Fault]:
     weights = _weights(swarm.kinds, seed)
     places = {plan.name: draws(seed, f"place/{plan.name}").uniform(0.1, 1.0) for plan in scenario.hosts}
     lasting = _magnitude if draws(seed, "how long").random() < BRIEF_SHARE else random.Random.uniform
     count = draws(seed, "fault count").randint(*swarm.count)
     faults: list[Fault] = []
     for number in range(count if weights else 0):
-        at = _moment(scenario, swarm, mails, faults, draws(seed, "moment", number))
+        at = _moment(scenario, swarm, aims, faults, draws(seed, "moment", number))
         fault = _fault(scenario, swarm, weights, places, at, draws(seed, "fault", number), lasting)
         if fault is not None and _within_promise(fault, faults):
             faults.append(fault)
@@ -146,11 +190,11 @@ def _weights(kinds: Sequence[FaultKind], seed: int) -> dict[FaultKind, float]:
 
 
 def _moment(
-    scenario: Scenario, swarm: Swarm, mails: Sequence[Mail], faults: Sequence[Fault], of: random.Random
+    scenario: Scenario, swarm: Swarm, aims: Sequence[Mail | Fault], faults: Sequence[Fault], of: random.Random
 ) -> float:
-    """When a fault strikes: while some mail is under way, soon after another of *faults*, or at any time."""
+    """When a fault strikes: while one of *aims* is under way, soon after another of *faults*, or at any time."""
     at, aim = of.uniform(swarm.at_seconds, scenario.duration_seconds), of.random()
-    times = [event.at_seconds for event in (mails if aim < AIMED_SHARE else faults)]
+    times = [event.at_seconds for event in (aims if aim < AIMED_SHARE else faults)]
     if times and aim < AIMED_SHARE + FOLLOWING_SHARE:
         aimed = of.choice(times) + _magnitude(of, *(AIM_SECONDS if aim < AIMED_SHARE else FOLLOWING_SECONDS))
         at = aimed if swarm.at_seconds <= aimed <= scenario.duration_seconds else at

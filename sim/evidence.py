@@ -44,6 +44,37 @@ class Attempt:
     forward_paths: tuple[str, ...] = ()
     refused_paths: tuple[tuple[str, str], ...] = ()  # forward-path, reply
     notify: str = ""
+    connected: float | None = None  # when its connection was begun; None: nobody knows
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A line said at the console of *host*, or what its operator did to a file (``console_line``). Times as Attempt's.
+
+    life: number of the process it was said to; 0: of none, or unknown. session: its number. ended, ok: None while, and
+    where, no answer came. listening: where TCP sockets listened when the configuration had been shown.
+    """
+
+    host: str
+    life: int
+    session: int
+    line: str
+    began: float
+    ended: float | None = None
+    ok: bool | None = None
+    answer: str = ""
+    listening: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Lived:
+    """A node's life. began: it was started; up: when it said so, None: never; ended: when it died."""
+
+    host: str
+    began: float
+    number: int = 0
+    up: float | None = None
+    ended: float | None = None
 
 
 @dataclass(slots=True)
@@ -78,7 +109,8 @@ class Evidence:
 
     baseline: per host what the started node had open before the load (names of things -> count); leftover: the same
     after everything was drained. conversations: with a console, none of whose lines was refused; refused_commands:
-    those that ended with a refused one, with the whole configuration as shown before and after it.
+    those that ended with a refused one, with the whole configuration as shown before and after it. exchanges: all that
+    was said, line by line, in the order in which it was begun.
     load_began: the kernel's time then; the times of attempts, faults and violations count from it.
     """
 
@@ -90,6 +122,9 @@ class Evidence:
     leftover: dict[str, dict[str, int]] = field(default_factory=dict)
     refused_commands: list[tuple[Struck, str, str]] = field(default_factory=list)
     conversations: list[tuple[Struck, Said]] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    lives: list[Lived] = field(default_factory=list)  # of nodes
+    restored: dict[str, str] = field(default_factory=dict)  # by host: its files as they were, taken again; or why not
     drained_after_seconds: float | None = None  # from healing; None: it was not, within drain_limit_seconds
     drain_limit_seconds: float = 0.0
     spool_octets: list[tuple[str, float, int, int]] = field(default_factory=list)  # host, time, in use, live

@@ -126,6 +126,7 @@ class Life:
         self.notices: list[str] = []  # what it told its service manager
         self.binds_low_ports = False  # CAP_NET_BIND_SERVICE, for who is not root
         self.died = trio.Event()  # at once, where ``ended`` waits for its tasks
+        self.died_at: float | None = None  # by the kernel's time
         self.inboxes: dict[str, list[SignalInbox]] = {}
         self._pending_signals: list[str] = []
         self._scope = trio.CancelScope()
@@ -285,6 +286,7 @@ class Life:
             return
         self.alive = False
         self.died.set()
+        self.died_at = self.host.kernel.now
         self.host.lives.remove(self)
         for descriptor in list(self._descriptors.values()):
             if silently:

@@ -15,8 +15,9 @@ from momentum_trio.spool.segment import parse_segment_name
 
 from .checks.custody import DISK_FAULTS, copies, strikes
 from .checks.delivered_once import unsaid
+from .checks.explained_as_it_is import questions
 from .client import LEFT
-from .evidence import Evidence, Told
+from .evidence import Evidence, Exchange, Told
 from .scenario import FaultKind, Program
 
 
@@ -184,6 +185,49 @@ def _reclaimed(evidence: Evidence) -> int:
     return sum(max(numbers) - len(numbers) for numbers in found)
 
 
+def _said(*beginnings: str, ok: bool | None) -> Callable[[Evidence], int]:
+    """Lines that begin so, by their answer; None: it never came."""
+    return lambda evidence: sum(
+        exchange.line.startswith(beginnings) and exchange.ok is ok for exchange in evidence.exchanges
+    )
+
+
+def _commits(evidence: Evidence) -> list[Exchange]:
+    return [each for each in evidence.exchanges if each.line.startswith("config commit") and each.ended is not None]
+
+
+def _raced(evidence: Evidence) -> int:
+    """Pairs of commits that were under way at the same time."""
+    commits = _commits(evidence)
+    return sum(
+        one.host == other.host and one.began <= other.began < (one.ended or 0.0)
+        for number, one in enumerate(commits)
+        for other in commits[number + 1 :]
+    )
+
+
+def _switched_under_load(evidence: Evidence) -> int:
+    """Commits that took a Listen away, while somebody connected who was taken."""
+    moved = {
+        exchange.session
+        for exchange in evidence.exchanges
+        if exchange.ok and exchange.line.startswith("config unset") and " listen " in exchange.line
+    }
+    taken = [each.connected for each in evidence.attempts if each.connected is not None and each.forward_paths]
+    return sum(
+        bool(exchange.ok) and exchange.session in moved and any(exchange.began <= at <= exchange.ended for at in taken)
+        for exchange in _commits(evidence)
+        if exchange.ended is not None
+    )
+
+
+def _taken_back(evidence: Evidence) -> int:
+    return sum(
+        isinstance(record, Panic) and "a commit was not confirmed in time" in record.text
+        for _, record in evidence.world.records
+    )
+
+
 MARKS = (
     Mark("accepted", "a mail was accepted", _told(Told.ACCEPTED)),
     Mark("deferred", "a client was told to come again, or found nobody", _told(Told.DEFERRED)),
@@ -224,6 +268,13 @@ MARKS = (
     Mark("worse_exchanger", "mail went to another exchanger than the best", _worse_exchanger),
     Mark("delivered_by_another_life", "a message was delivered after a restart", _by_another_life),
     Mark("reconfigured", "a new generation of a configuration took effect", _reconfigured),
+    Mark("commits_raced", "two commits were under way at once", _raced),
+    Mark("commit_taken_back", "a commit was not confirmed in time", _taken_back),
+    Mark("console_left", "an operator's connection was lost before the answer", _said("config ", ok=None)),
+    Mark("reload_refused", "files were reloaded that cannot hold", _said("config reload", ok=False)),
+    Mark("written_back", "what held was written to the files", _said("config writeback", ok=True)),
+    Mark("switched_under_load", "a Listen was moved while somebody connected", _switched_under_load),
+    Mark("explained", "a client was explained", lambda evidence: sum(1 for _ in questions(evidence))),
     Mark("command_refused", "a console command was refused", lambda evidence: len(evidence.refused_commands)),
 )
 

@@ -14,24 +14,22 @@ from ipaddress import ip_address
 import trio
 
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.net.endpoint import Endpoint
-from momentum_trio.node.node import Started, run_node
+from momentum_trio.node.node import run_node
 from momentum_trio.node.node_options import SpoolOptions
-from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from . import certificates, checks, marks
-from .admin import Unanswered, say
 from .arrivals import Arrivals, Delivery
 from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
 from .checks.reports import due
 from .client import Sender, Target
+from .consoles import Consoles, node_of
 from .custodian import Custodian
 from .drain_limit import drain_limit
 from .draw import draw
 from .dsn import is_report, read_report
-from .evidence import Attempt, Evidence, Result, Struck, Told, Verdict, Violation
+from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
@@ -39,7 +37,7 @@ from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
 from .nameserver import Nameserver
 from .order import Order
-from .scenario import Heal, HostPlan, Mail, Program, Scenario
+from .scenario import FaultKind, Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import CERTIFICATE, KEY, run_sink
 from .world import World
@@ -55,7 +53,6 @@ LAST_SYNC_SECONDS = 5.0  # outcomes are synced about a second after they are kno
 NOBODY_KNOWS = 1 << 30
 SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools; in all the load's time
 LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
-SHUTDOWN = "shutdown"  # the command after which a node ends
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
@@ -108,7 +105,8 @@ class Course:
         self.nameservers = self._equipped_with_names(scenario)
         self.arrivals = Arrivals(scenario.mails)
         self._custodian = Custodian(world)
-        self._locks: dict[str, trio.Lock] = {}
+        self._consoles = Consoles(self.evidence, self.now)
+        self._lives: list[tuple[Lived, Life]] = []
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
         self._load_over = trio.Event()
@@ -126,6 +124,9 @@ class Course:
             name = next(name for kind, name in FAILURES if isinstance(failure, kind))
             violations.append(Violation(name, str(failure), self.now()))
         else:
+            for lived, life in self._lives:
+                if life.died_at is not None:
+                    lived.ended = life.died_at - self.evidence.load_began
             for name, check in checks.ALL:
                 if name not in self.scenario.expect.without:
                     violations.extend(check(self.evidence))
@@ -162,7 +163,7 @@ class Course:
                 self.arrivals,
                 {mail.name: mail for mail in self.scenario.mails},
                 nursery,
-                self._say,
+                self._consoles.say,
                 0.0,
                 self.nameservers,
                 struck=self.evidence.struck,
@@ -178,6 +179,9 @@ class Course:
             for service in self._services():
                 self.arrivals.add(service.plan, _tree(service))
             self.evidence.load_began = self.stage.began = self.world.kernel.now
+            for lived in self.evidence.lives:
+                lived.began -= self.evidence.load_began
+                lived.up = None if lived.up is None else lived.up - self.evidence.load_began
             self._sample_spools(max(SAMPLE_SECONDS_MIN, self.scenario.duration_seconds / SAMPLES_MAX))
             try:
                 await self._load()
@@ -217,9 +221,17 @@ class Course:
                 return await host.start(run_sink, plan.sink, self.evidence.heard.append)
             if plan.program is Program.NAMESERVER:
                 return await host.start(self.nameservers[plan.name].serve)
-            return await host.start(run_node, plan.config)
+            return await self._start_node(host, plan)
 
         return Service(plan, host, start, lambda name: self.stage.troubled(name), self._complain)
+
+    async def _start_node(self, host: Host, plan: HostPlan) -> Life:
+        lived = Lived(plan.name, self.now())
+        self.evidence.lives.append(lived)
+        life = await host.start(run_node, plan.config)
+        lived.number, lived.up = life.number, self.now()
+        self._lives.append((lived, life))
+        return life
 
     def _complain(self, host: str, text: str) -> None:
         self.violations.append(Violation("process_died", text, self.now(), host=host))
@@ -310,25 +322,10 @@ class Course:
         host = self.world.network.hosts.get(ip_address(mail.target))
         return Target(mail.target, mail.port, "" if host is None else host.name)
 
-    # -- the console
-
-    async def _say(self, service: Service, struck: Struck) -> None:
-        """Somebody says the text of *struck* to the console; one at a time."""
-        if struck.fault.text.strip() == SHUTDOWN:
-            service.ended_for_cause()
-        node: Started | None = None
-        try:
-            async with self._locks.setdefault(service.host.name, trio.Lock()):
-                node = node_of(service)
-                said = await service.host.call(say, _console_of(service), struck.fault.text)
-        except (OSError, trio.TooSlowError, Unanswered, RemoteProtocolError, LocalProtocolError, ProcessDied) as fault:
-            struck.answer, struck.did, struck.answered = f"{type(fault).__name__}: {fault}", False, True
-            return
-        struck.answer, struck.answered = said.answer, True
-        if not said.ok:
-            self.evidence.refused_commands.append((struck, said.before, said.after))
-        elif node is node_of(service):  # a life that began meanwhile has read its files
-            self.evidence.conversations.append((struck, said))
+    def _operated(self, living: tuple[str, ...]) -> list[Service]:
+        """The nodes of *living* at whose console somebody was to speak."""
+        told = {name for fault in self.scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+        return [service for service in self._services(living) if service.host.name in told]
 
     # -- the end
 
@@ -338,6 +335,8 @@ class Course:
         heal(self.stage, living)
         healed = self.now()
         evidence.drain_limit_seconds = drain_limit(self.scenario)
+        for service in self._operated(living):
+            await self._consoles.restore(service)
         if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
@@ -442,6 +441,8 @@ class Course:
         for service in services:
             service.release()
         if await self._started(services):
+            for service in self._operated(living):
+                await self._consoles.look(service)
             durable = self.arrivals.anew()
             await self._idle(living, durable)
         for arrived in self.arrivals.durable(self._hosts):
@@ -483,11 +484,6 @@ def _lay_links(world: World, scenario: Scenario) -> None:
             path.octets_per_second = link.octets_per_second
 
 
-def node_of(service: Service) -> Started | None:
-    started = None if service.life is None else service.life.started
-    return started if isinstance(started, Started) else None
-
-
 def _tree(service: Service) -> ConfigTree | None:
     node = node_of(service)
     return None if node is None else node.administration.tree
@@ -502,12 +498,3 @@ async def _queued(service: Service) -> int:
         summary = await node.administration.summary()
         return summary.active_queue + summary.delayed_queue
     return NOBODY_KNOWS
-
-
-def _console_of(service: Service) -> Endpoint:
-    """Where the node's console listens. Raises Unanswered if it does not."""
-    node = node_of(service)
-    for report in () if node is None else node.administration.listeners():
-        if report.listener.lower() == "control_listener" and report.bound:
-            return Endpoint.parse(report.bound)
-    raise Unanswered("no console listens")

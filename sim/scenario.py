@@ -1,9 +1,9 @@
 """A scenario as plain data: what there is, who sends what and when, what breaks and when, what must hold.
 
-``Load`` and ``Swarm`` describe many messages and faults; ``draw`` (draw.py) turns them, with a seed, into a plain list
-of ``Mail`` and ``Fault``, and a scenario with neither of them is *concrete*: a run of it draws no fault and no message
-any more, so that one of them can be taken away without changing the others. All times are virtual seconds from the
-start of the load, which begins when every host is started.
+``Load``, ``Operator`` and ``Swarm`` describe many messages, conversations and faults; ``draw`` (draw.py) turns them,
+with a seed, into a plain list of ``Mail`` and ``Fault``, and a scenario with none of them is *concrete*: a run of it
+draws no fault and no message any more, so that one of them can be taken away without changing the others. All times are
+virtual seconds from the start of the load, which begins when every host is started.
 """
 
 from __future__ import annotations
@@ -248,6 +248,32 @@ class Load:
     notify: str = ""
 
 
+class Act(Enum):
+    """Something an operator does at a console; the value is its name in a scenario file."""
+
+    SET = "set"  # one option, to a good value
+    WRONG = "wrong"  # what has to be refused: no such option or value, an address or a file that is not there
+    LISTEN = "listen"  # a Listen is disabled, and enabled again
+    SWITCH = "switch"  # from the Listen of any address to that of the host's own, and back
+    RACE = "race"  # two sessions at once, each with a transaction
+    CONFIRMED = "confirmed"  # commit confirmed: with and without the word that keeps it, or the session is lost
+    RELOAD = "reload"  # of changed files: good, wrong, and cut short
+    WRITEBACK = "writeback"  # what holds goes into the files
+    EXPLAIN = "explain"  # why is what this client sends taken, or not?
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Somebody who works at the console of *host*: *count* conversations between *at_seconds* and *seconds* later."""
+
+    name: str
+    host: str
+    count: int = 10
+    at_seconds: float = 0.0
+    seconds: float = 30.0
+    acts: tuple[Act, ...] = tuple(Act)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that breaks at *at_seconds* and is mended *seconds* later (0 for a kind without duration).
@@ -310,6 +336,7 @@ class Scenario:
     names: tuple[NamePlan, ...] = ()
     mails: tuple[Mail, ...] = ()
     loads: tuple[Load, ...] = ()
+    operators: tuple[Operator, ...] = ()
     faults: tuple[Fault, ...] = ()
     swarm: Swarm | None = None
     expect: Expect = field(default_factory=Expect)
@@ -322,7 +349,7 @@ class Scenario:
     @property
     def concrete(self) -> bool:
         """Whether nothing is left to draw."""
-        return not self.loads and self.swarm is None
+        return not self.loads and not self.operators and self.swarm is None
 
     def host(self, name: str) -> HostPlan:
         """The host of that name. KeyError."""

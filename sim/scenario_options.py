@@ -31,7 +31,7 @@ from .measure import (
     one,
     words,
 )
-from .scenario import INSTANT, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
+from .scenario import INSTANT, Act, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
 from .scenario import PAIRS as PAIR_KINDS
 
 CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
@@ -70,6 +70,7 @@ SCOPES = (
     ScopeForm("Link", "simulation", "two hosts", 'What lies between two hosts, both ways: `Link "client mx" { ... }`.'),
     ScopeForm("Load", "simulation", "its name", "Many messages, drawn with the seed."),
     ScopeForm("Mail", "simulation", "its name", "One message, sent until it is answered for good."),
+    ScopeForm("Operator", "simulation", "its name", "Somebody at an admin console, whose work is drawn with the seed."),
     ScopeForm("At", "simulation", "a time", 'One thing that breaks: `At "12.5s" { pause = "mx" for = "4s" }`.'),
     ScopeForm("Swarm", "simulation", "", "Faults drawn with the seed: each takes some of the kinds, at drawn times."),
     ScopeForm("Expect", "simulation", "", "What must hold."),
@@ -252,12 +253,35 @@ class MailOptions(Options):
     notify = Option("notify", STRING, "", _MAILS, "NOTIFY of each recipient (RFC 3461), where the server offers DSN.")
 
 
+_OPERATORS = scopes("operator")
+
+
+class OperatorOptions(Options):
+    """Of somebody at a console."""
+
+    host = Option("console", one("host", HOSTS), (), _OPERATORS, "The host at whose console. Required.")
+    count = Option("count", COUNT, 10, _OPERATORS, "How many conversations.")
+    at = Option("at", DURATION, 0.0, _OPERATORS, "When the first may begin.")
+    seconds = Option("for", DURATION, 30.0, _OPERATORS, "For how long after that; without it, to the end at most.")
+    acts = Option(
+        "does",
+        words("acts"),
+        tuple(act.value for act in Act),
+        _OPERATORS,
+        "What a conversation may be about, each seed a part of it: set an option; try something wrong; disable and"
+        " enable a listen; switch it to another address; race for a commit; have a commit confirmed, or not; reload"
+        " files; writeback; explain what a client gets.",
+    )
+
+
 class AtOptions(Options):
     """Of one fault, beside its kind."""
 
     seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts; required where the list below says so.")
     amount = Option("amount", STRING, "", scopes("at"), "How much, for the kinds that say so below.")
-    text = Option("text", STRING, "", scopes("at"), "Of `console`: the command.")
+    text = Option(
+        "text", STRING, "", scopes("at"), "Of `console`: what is said, a line each (simulate.md has the kinds)."
+    )
 
 
 class SwarmOptions(Options):
@@ -352,6 +376,7 @@ GROUPS: Mapping[str, type[Options]] = {
     "link": LinkOptions,
     "load": LoadOptions,
     "mail": MailOptions,
+    "operator": OperatorOptions,
     "at": AtOptions,
     "swarm": SwarmOptions,
     "expect": ExpectOptions,

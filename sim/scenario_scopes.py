@@ -18,6 +18,7 @@ from .scenario import (
     FAULTS_MAX,
     MAILS_MAX,
     NAME_FAULTS,
+    Act,
     DnsAnswer,
     Expect,
     Fault,
@@ -29,6 +30,7 @@ from .scenario import (
     Load,
     Mail,
     NamePlan,
+    Operator,
     Program,
     Swarm,
 )
@@ -41,6 +43,7 @@ from .scenario_options import (
     LoadOptions,
     MailOptions,
     NameOptions,
+    OperatorOptions,
     SimulationOptions,
     SwarmOptions,
     is_between,
@@ -225,7 +228,7 @@ class Reader:
             port=port,
             count=count,
             at_seconds=at,
-            seconds=self._seconds(scope, at),
+            seconds=self._seconds(scope, LoadOptions.seconds, at),
             octets=value(scope, LoadOptions.octets),
             recipients=counts,
             forward_paths=paths,
@@ -236,11 +239,11 @@ class Reader:
             notify=value(scope, LoadOptions.notify),
         )
 
-    def _seconds(self, scope: Scope, at: float) -> float:
-        """How long a load lasts: not beyond the end."""
-        seconds, left = self._said.value(scope, LoadOptions.seconds), max(self._duration - at, 0.0)
-        if seconds > left and self._said.is_set(scope, LoadOptions.seconds):
-            self._too_late(scope, LoadOptions.seconds, at + seconds)
+    def _seconds(self, scope: Scope, option: Option[float], at: float) -> float:
+        """How long a load or an operator's work lasts: not beyond the end."""
+        seconds, left = self._said.value(scope, option), max(self._duration - at, 0.0)
+        if seconds > left and self._said.is_set(scope, option):
+            self._too_late(scope, option, at + seconds)
         return min(seconds, left)
 
     def _addresses(self, scope: Scope, option: Option[tuple[str, ...]], sources: tuple[str, ...]) -> tuple[str, ...]:
@@ -282,6 +285,31 @@ class Reader:
             leaves=Leaving(value(scope, MailOptions.leaves)),
             notify=value(scope, MailOptions.notify),
         )
+
+    # operators
+
+    def operators(self) -> tuple[Operator, ...]:
+        """The scopes Operator."""
+        return tuple(self._operator(scope) for scope in self._simulation.all("operator"))
+
+    def _operator(self, scope: Scope) -> Operator:
+        self._once(scope)
+        value, option = self._said.value, OperatorOptions.host
+        self._said.required(scope, option, 'write console = "HOST"')
+        nodes = [name for name, plan in self._cast.hosts.items() if plan.program is Program.ECELERITY]
+        hosts = value(scope, option)
+        for name in hosts:
+            if name not in nodes:
+                self._said.unknown(scope, option, name, "host that runs the product", nodes)
+        count, at = value(scope, OperatorOptions.count), self._within(scope, OperatorOptions.at)
+        if count > FAULTS_MAX:
+            self._said.wrong_value(scope, OperatorOptions.count, f"expected at most {FAULTS_MAX} conversations")
+        acts = self._words_of(scope, OperatorOptions.acts, "act", [act.value for act in Act])
+        if not acts:
+            self._said.wrong_value(scope, OperatorOptions.acts, "expected one act at least")
+        known = tuple(act for act in Act if act.value in acts)
+        seconds = self._seconds(scope, OperatorOptions.seconds, at)
+        return Operator(scope.instance, hosts[0] if hosts else "", count, at, seconds, known)
 
     # faults
 

@@ -122,6 +122,7 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
         names=cast.names,
         mails=reader.mails(),
         loads=reader.loads(),
+        operators=reader.operators(),
         faults=reader.faults(),
         swarm=reader.swarm(),
         expect=reader.expect(),
@@ -175,7 +176,9 @@ def _summary(path: str, scenario: Scenario) -> Iterator[str]:
     mails = len(scenario.mails) + sum(load.count for load in scenario.loads)
     swarm = "" if scenario.swarm is None else f", a swarm of {_count(len(scenario.swarm.kinds), 'kind')}"
     faults = _count(len(scenario.faults), "fault")
-    yield f"  {_count(mails, 'message')}, {faults}{swarm}, {shown_seconds(scenario.duration_seconds)}"
+    talks = sum(operator.count for operator in scenario.operators)
+    talk = f", {_count(talks, 'conversation')}" if talks else ""
+    yield f"  {_count(mails, 'message')}, {faults}{talk}{swarm}, {shown_seconds(scenario.duration_seconds)}"
 
 
 def _count(number: int, what: str) -> str:

@@ -11,7 +11,20 @@ from momentum_trio.config.kind import quoted
 from momentum_trio.config.option import Kind, Option
 
 from .measure import shown_seconds
-from .scenario import Behaviour, Expect, Fault, HostPlan, LinkPlan, Load, Mail, NamePlan, Program, Scenario, Swarm
+from .scenario import (
+    Behaviour,
+    Expect,
+    Fault,
+    HostPlan,
+    LinkPlan,
+    Load,
+    Mail,
+    NamePlan,
+    Operator,
+    Program,
+    Scenario,
+    Swarm,
+)
 from .scenario_options import (
     FAULT_OPTIONS,
     FAULTS,
@@ -24,6 +37,7 @@ from .scenario_options import (
     LoadOptions,
     MailOptions,
     NameOptions,
+    OperatorOptions,
     SimulationOptions,
     SwarmOptions,
     lasts,
@@ -83,6 +97,7 @@ class _Writer:
             map(_link, scenario.links),
             (line for load in scenario.loads for line in _block(f"Load {quoted(load.name)}", _load(load))),
             map(_mail, scenario.mails),
+            map(_operator, scenario.operators),
             map(_fault, scenario.faults),
             () if scenario.swarm is None else _block("Swarm", _swarm(scenario.swarm)),
             () if scenario.expect == Expect() else _block("Expect", _expect(scenario.expect)),
@@ -193,6 +208,17 @@ def _mail(mail: Mail) -> str:
         _said(MailOptions.session, mail.session),
         _said(MailOptions.leaves, mail.leaves.value),
         _said(MailOptions.notify, mail.notify),
+    )
+
+
+def _operator(operator: Operator) -> str:
+    return _line(
+        f"Operator {quoted(operator.name)}",
+        _said(OperatorOptions.host, (operator.host,), always=True),
+        _said(OperatorOptions.count, operator.count, always=True),
+        _said(OperatorOptions.at, operator.at_seconds),
+        _said(OperatorOptions.seconds, operator.seconds, always=True),
+        _said(OperatorOptions.acts, tuple(act.value for act in operator.acts)),
     )
 
 

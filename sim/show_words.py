@@ -27,6 +27,12 @@ MEANINGS = {
     "failed_set_changes_nothing": "A console command that was refused leaves the configuration exactly as it was.",
     "first_commit_wins": "A transaction is refused when what it changes was changed by somebody else meanwhile.",
     "unconfirmed_is_undone": "A commit that has to be confirmed, and is not, is taken back when its time is over.",
+    "configured_as_told": (
+        "What the console answered is so: what it took is made, whole and nothing else, what it refused is not. "
+        "After a restart the files hold."
+    ),
+    "explained_as_it_is": "What config explain tells of a peer is what a session of that peer gets.",
+    "welcomed": "Who connects where the configuration listens is let in, however it changes meanwhile.",
     "spool_size": "The spool on disk is never larger than twice the mail it holds and two segments.",
     "drained": (
         "When everything that broke was mended and nobody sends any more, all mail is delivered within a bounded time."
@@ -93,6 +99,8 @@ FAULTS = {
     FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
 }
 
+SAID_MAX = 80  # characters of a line of a conversation
+
 DOWN = frozenset({FaultKind.STOP, FaultKind.KILL, FaultKind.POWER, FaultKind.POWER_AT_STEP})
 STANDING = frozenset({FaultKind.PAUSE, FaultKind.FREEZE})
 
@@ -112,8 +120,14 @@ def strikes(struck: Struck) -> str:
     fault = struck.fault
     who = " and ".join(fault.targets) if fault.kind in PAIRS else fault.targets[0]
     share = f"{1 / fault.amount:.0f}" if fault.amount else "?"
-    what = FAULTS[fault.kind][1].format(amount=fault.amount, text=fault.text, share=share)
+    what = FAULTS[fault.kind][1].format(amount=fault.amount, text=_shortened(fault.text), share=share)
     return f"{who} {what}" if struck.did else f"{who} {what} (nothing was there to strike)"
+
+
+def _shortened(text: str) -> str:
+    """A conversation in one line, with the beginnings of what is long."""
+    lines = [line if len(line) <= SAID_MAX else f"{line[:SAID_MAX]}..." for line in text.split("\n")]
+    return "; ".join(lines)
 
 
 def mended(struck: Struck) -> str:

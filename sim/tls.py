@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.disk import READ_OCTETS_MAX, Close, File, Open, Read
 from momentum_trio.machine.os_tls import make_client_context, make_context
+from momentum_trio.net.tls_terms import TlsTerms
 
 from .kernel import Kernel
 
@@ -112,13 +113,14 @@ class SimTls:
     async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
         """As ``OsTls`` makes it, without session tickets. OpenSSL gets the files by descriptor, from memory."""
         with ExitStack() as open_files:
-            place = await self._in_memory(open_files, terms.certificate, terms.key, terms.client_ca)
+            place = {"": ""} | await self._in_memory(open_files, *terms.files)
             context = make_context(
                 replace(
                     terms,
                     certificate=place[terms.certificate],
                     key=place[terms.key],
                     client_ca=place[terms.client_ca],
+                    named=tuple(place[path] for path in terms.named),
                 )
             )
         return _without_tickets(context)
@@ -142,8 +144,8 @@ class SimTls:
     async def _in_memory(self, open_files: ExitStack, *paths: str) -> dict[str, str]:
         """Where OpenSSL finds the octets of each of *paths* while *open_files* are open."""
         place = {}
-        for path in dict.fromkeys(paths):
-            place[path] = path and open_files.enter_context(_in_memory(await self._octets(path)))
+        for path in paths:
+            place[path] = open_files.enter_context(_in_memory(await self._octets(path)))
         return place
 
     async def _octets(self, path: str) -> bytes:

@@ -1,7 +1,8 @@
 """Where secrets and memberships are kept: the values of the Auth*Parameters and of AuthorizationParameters.
 
 ``[ uri = "digest:///etc/console_passwd" realm = "x" log_authentication = "true" ]``. Of files there are ``file``
-(``user:password``), ``digest`` (htdigest) and ``groups``; any other scheme is somebody else's, and is kept.
+(``user:password``), ``hashed`` (``user:hash``), ``digest`` (htdigest) and ``groups``; any other scheme is somebody
+else's, and is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from momentum_trio.config.kind import BOOLEAN, WORD_COMPARED_MAX, quoted
 from momentum_trio.config.option import Kind
 from momentum_trio.config.value import Dictionary, Value, Word
 
+HASHED = "hashed"
 FILE_SCHEMES = ("digest", "file", "groups")
+"""Of files whose lines can be read as they are."""
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*+)://(.*)", re.DOTALL)
 
 
@@ -33,8 +36,13 @@ class BackEnd:
 
     @property
     def is_built(self) -> bool:
-        """Whether it is a file; the schemes of modules (``ecauth``, ``radius``) are known and not built."""
+        """Whether the console has it; the schemes of modules (``ecauth``, ``radius``) are known and not built."""
         return self.scheme in FILE_SCHEMES
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file, so that mail has it."""
+        return self.is_built or self.scheme == HASHED
 
     @property
     def uri(self) -> str:
@@ -42,12 +50,12 @@ class BackEnd:
         return f"{self.scheme}://{self.path}"
 
 
-def back_end(file_scheme: str, *keys: str) -> Kind[BackEnd | None]:
-    """A dictionary whose ``uri`` is a file of *file_scheme*, or has a scheme of a module. keys: what may be beside."""
+def back_end(file_schemes: tuple[str, ...], *keys: str) -> Kind[BackEnd | None]:
+    """A dictionary whose ``uri`` is a file of *file_schemes*, or has a scheme of a module. keys: what may be beside."""
 
     def parse(value: Value) -> BackEnd:
         pairs = _pairs(value, ("uri", *keys))
-        scheme, path = _uri(pairs.get("uri", ""), file_scheme)
+        scheme, path = _uri(pairs.get("uri", ""), file_schemes)
         truths = {
             key: BOOLEAN.parse(Word(pairs.get(key, "false"))) for key in ("stored_cleartext", "log_authentication")
         }
@@ -66,12 +74,14 @@ def _pairs(value: Value, keys: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _uri(text: str, file_scheme: str) -> tuple[str, str]:
+def _uri(text: str, file_schemes: tuple[str, ...]) -> tuple[str, str]:
     found = _URI.fullmatch(text)
     scheme, path = ("", "") if found is None else (found[1].lower(), found[2])
-    misplaced = scheme in FILE_SCHEMES and (scheme != file_scheme or not path.startswith("/") or "\0" in path)
+    is_file = scheme in (*FILE_SCHEMES, HASHED)
+    misplaced = is_file and (scheme not in file_schemes or not path.startswith("/") or "\0" in path)
     if not scheme or misplaced:
-        raise ValueError(f'expected uri = "{file_scheme}:///path" or the scheme of a module')
+        expected = " or ".join(f'"{scheme}:///path"' for scheme in file_schemes)
+        raise ValueError(f"expected uri = {expected} or the scheme of a module")
     return scheme, path
 
 

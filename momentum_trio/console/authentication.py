@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.console.entry_file import reason, text_of
@@ -15,7 +16,16 @@ from momentum_trio.protocol.console.frame import Authenticate
 from momentum_trio.protocol.sasl.cram_md5 import CramMd5Server
 from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server
 from momentum_trio.protocol.sasl.login import LoginServer
-from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, Challenge, Failed, ServerSide, Step
+from momentum_trio.protocol.sasl.mechanism import (
+    CRAM_MD5,
+    DIGEST_MD5,
+    LOGIN,
+    Challenge,
+    Failed,
+    Proved,
+    ServerSide,
+    Step,
+)
 
 ATTEMPTS_MAX = 3
 """Dialogues begun on one connection, finished or not, and responses to none."""
@@ -30,34 +40,57 @@ SERVICE = "console"
 _NONCE_OCTETS = 24
 
 
+class Guesses(Protocol):
+    """How many are permitted from where he comes from, all his connections together (``limits/guesses.py``)."""
+
+    def begin(self) -> float:
+        """Count one. Returns 0, or the seconds until one may be made: then it was not counted."""
+        ...
+
+    def was_right(self) -> None:
+        """One that was counted was none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """There were too many wrong ones from his address: he may try again after *seconds*."""
+
+    seconds: float
+
+
 @dataclass(slots=True)
 class Authentication:
     """What one client does to prove who he is.
 
     node: our name. back_ends: of the mechanisms that he was offered. attempts: as ATTEMPTS_MAX counts them.
-    log_success: whether acctlog is to be told when the dialogue that runs succeeds.
+    guesses: each dialogue is one until it succeeds. log_success: whether acctlog is to be told when the dialogue that
+    runs succeeds.
     """
 
     machine: Machine
     node: str
     back_ends: Mapping[str, BackEnd]
+    guesses: Guesses
     attempts: int = 0
     log_success: bool = False
     _dialogue: ServerSide | None = field(default=None, repr=False)
 
-    async def take(self, said: Authenticate) -> Step:
+    async def take(self, said: Authenticate) -> Step | TooMany:
         """The next step. A mechanism begins a dialogue anew; a response without one goes on with that which runs."""
         dialogue, self._dialogue = self._dialogue, None
-        if said.mechanism:
-            dialogue = None if self.exhausted else await self._begin(said.mechanism)
-        elif dialogue is None:
-            self.attempts += 1
+        if said.mechanism or dialogue is None:
+            if seconds := self.guesses.begin():
+                return TooMany(seconds)
+            dialogue = await self._begin(said.mechanism)
         response = _octets(said.response)
         if dialogue is None or response is None:
             return Failed()
         step = dialogue.step(response)
         if isinstance(step, Challenge):
             self._dialogue = dialogue
+        elif isinstance(step, Proved):
+            self.guesses.was_right()
         return step
 
     @property
@@ -66,10 +99,12 @@ class Authentication:
         return self.attempts >= ATTEMPTS_MAX
 
     async def _begin(self, mechanism: str) -> ServerSide | None:
-        """The server's side of *mechanism*; None where it was not offered.
+        """The server's side of *mechanism*; None where it was not offered, or no other dialogue may begin.
 
         Where the file cannot be read nobody is known, and the paniclog says why.
         """
+        if self.exhausted:
+            return None
         self.attempts += 1
         held = self.back_ends.get(mechanism)
         if held is None:

@@ -18,7 +18,7 @@ async def text_of(disk: Disk, back_end: BackEnd) -> str:
     Raises: OSError that says why it is not read (``reason``): the scheme is not of a file, it is missing, no plain
     file, too large, or everybody may write it. Cancellation: the file is closed.
     """
-    if not back_end.is_built:
+    if not back_end.is_file:
         raise OSError(f"{back_end.uri}: the scheme is not built")
     path = back_end.path
     (facts,) = await disk.perform([Stat(path)])

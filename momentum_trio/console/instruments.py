@@ -18,6 +18,7 @@ class InboundConnection:
 
     descriptor: its number. service: as ``ListenerKind``. address, peer: as ``Connection``. phase: what it is about, in
     the manual's words, empty where that is not known, and *seconds* since it is. floating: a worker has it in hand.
+    tls: the protocol (``TLSv1.3``), empty in clear.
     """
 
     descriptor: int
@@ -27,6 +28,7 @@ class InboundConnection:
     phase: str
     seconds: float
     floating: bool
+    tls: str = ""
 
 
 class Instruments(Protocol):

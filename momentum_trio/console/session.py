@@ -10,13 +10,12 @@ from typing import Protocol
 
 import trio
 
-from momentum_trio.console.authentication import PAUSE_SECONDS, SECONDS_MAX, Authentication
+from momentum_trio.console.authentication import PAUSE_SECONDS, SECONDS_MAX, Authentication, TooMany
 from momentum_trio.console.authority import (
     NOT_AUTHORIZED,
     Demanded,
     Peer,
     Refused,
-    Roster,
     Terms,
     Verdict,
     entry,
@@ -24,6 +23,7 @@ from momentum_trio.console.authority import (
 )
 from momentum_trio.console.command import Operator, failure
 from momentum_trio.console.dispatch import Call, Dispatch, written
+from momentum_trio.console.roster import Roster
 from momentum_trio.console.workspace import Workspace
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
@@ -180,6 +180,10 @@ class Session:
                 self.operator = replace(self.operator, user=user)
                 self._account_entry(accepted=False)
                 await self._refuse()
+            case TooMany(seconds):
+                self._account_entry(accepted=False)
+                await self._pause()
+                self._turn_away(f"too many failures from your address: try again in {math.ceil(seconds)} seconds")
 
     def _welcome(self, user: str) -> None:
         assert self.authentication is not None
@@ -190,15 +194,19 @@ class Session:
         self.server.welcome(user)
 
     async def _refuse(self) -> None:
-        """Say so after a pause, which a drain ends; the last time it is farewell."""
+        """Say so after a pause; the last time it is farewell."""
         assert self.authentication is not None
-        with trio.CancelScope() as self._reading:
-            await trio.sleep(PAUSE_SECONDS)
-        self._reading = None
+        await self._pause()
         if self.authentication.exhausted:
             self._turn_away(AUTHENTICATION_FAILED)
         elif not self._draining:
             self.server.refuse(AUTHENTICATION_FAILED)
+
+    async def _pause(self) -> None:
+        """What a failure costs; a drain ends it."""
+        with trio.CancelScope() as self._reading:
+            await trio.sleep(PAUSE_SECONDS)
+        self._reading = None
 
     async def _run(self, asked: Command) -> None:
         terms, operator = await self._operator()

@@ -14,12 +14,13 @@ from enum import Enum
 import trio
 
 from momentum_trio.config.chain import Chain
+from momentum_trio.config.tls_options import NONE
 from momentum_trio.delivery import dane
 from momentum_trio.delivery.dane import Tlsa
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_contexts import ClientContexts
-from momentum_trio.delivery.tls_options import CA, HOST, NO, NONE, REQUIRED, OutboundTlsOptions
+from momentum_trio.delivery.tls_options import CA, HOST, NO, REQUIRED, OutboundTlsOptions
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import HandshakeFault, peer_chain

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, PATH, STRING, one_of
-from momentum_trio.config.option import Option, Options
+from momentum_trio.config.kind import BOOLEAN, PATH, one_of
+from momentum_trio.config.option import Option
 from momentum_trio.config.scope import OUTBOUND
+from momentum_trio.config.tls_options import TlsOptions
 
 NO, IF_AVAILABLE, REQUIRED = "no", "ifavailable", "required"
 CA, HOST, OPTIONAL = "ca", "host", "optional"
-NONE = "none"  # of a path: cancels what a wider scope says
 
 
-class OutboundTlsOptions(Options):
+class OutboundTlsOptions(TlsOptions):
     """Whether a server is spoken to over TLS, and what it has to prove."""
 
     tls = Option(
@@ -32,12 +32,6 @@ class OutboundTlsOptions(Options):
     authorities = Option(
         "TLS_CA", PATH, "", OUTBOUND, "PEM file of the issuers that are trusted; without it the system's."
     )
-    certificate = Option(
-        "TLS_Certificate", PATH, "", OUTBOUND, "PEM file of the certificate shown to servers; none: no certificate."
-    )
-    key = Option("TLS_Key", PATH, "", OUTBOUND, "PEM file of its key, unless TLS_Certificate holds it.")
-    ciphers = Option("TLS_Ciphers", STRING, "DEFAULT", OUTBOUND, "OpenSSL's list of ciphers, for TLS 1.2 and before.")
-    protocols = Option("TLS_Protocols", STRING, "+ALL", OUTBOUND, "Protocols spoken, such as +ALL:-TLSv1.0:-TLSv1.1.")
     fallback = Option(
         "TLS_Ifavailable_Fallback",
         BOOLEAN,

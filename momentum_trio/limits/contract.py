@@ -44,6 +44,10 @@ class SharedState(Protocol):
         """Whether *cost* events more fit into *rate* events a second with at most *burst* at once. Counted if so."""
         ...
 
+    def give_back(self, key: Key, rate: float, cost: float = 1.0) -> None:
+        """Undo a ``throttle`` that admitted *cost* events at *rate*."""
+        ...
+
     def gauge_add(self, key: Key, node: str, delta: int) -> int:
         """Add *delta* to *node*'s share of a gauge; returns the sum over all nodes. A share never goes below 0."""
         ...

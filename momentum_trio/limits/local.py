@@ -50,6 +50,11 @@ class LocalState:
             self._forget(now)
         return Admission(True)
 
+    def give_back(self, key: Key, rate: float, cost: float = 1.0) -> None:
+        """Undo a ``throttle`` that admitted *cost* events at *rate*."""
+        if key in self._free_at:
+            self._free_at[key] -= cost / rate
+
     def _forget(self, now: float) -> None:
         """Drop what says nothing any more; if all say something, the tenth that is nearest to it."""
         self._free_at = {key: at for key, at in self._free_at.items() if at > now}

@@ -89,13 +89,17 @@ class Caller:
     uid: int | None
 
 
-async def probe(endpoint: Endpoint) -> None:
-    """Raise OSError (EADDRINUSE) if somebody listens at a TCP *endpoint*; ask only when none of ours overlaps it."""
+async def probe(endpoint: Endpoint, *, beside: bool = False) -> None:
+    """Raise OSError if a TCP *endpoint* cannot be had: somebody listens there (EADDRINUSE), or the address is not ours.
+
+    beside: a socket of ours overlaps it, so that a stranger of the same user cannot be told from that.
+    """
     if endpoint.family is Family.UNIX or endpoint.port == 0:
         return
     socket = trio.socket.socket(_family(endpoint), trio.socket.SOCK_STREAM)
     try:
         socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+        socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEPORT, int(beside))
         _set_v6_only(socket, endpoint)
         await socket.bind(_address(endpoint))
     finally:

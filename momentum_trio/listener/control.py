@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 from momentum_trio.console.authentication import Authentication
 from momentum_trio.console.authority import Admitted, Demanded, Peer, Terms, entry
 from momentum_trio.console.command import Operator
-from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.session import Session, banner
+from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_terms import terms_of
 from momentum_trio.listener.control_tls import wire
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
 from momentum_trio.protocol.console.frame import Banner, Farewell, encode
 from momentum_trio.protocol.console.server import Server
-from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, MECHANISMS
 
 PRODUCT = "ecelerity"
 """The program a console is told it speaks to, as the manual has it in the banner."""
@@ -25,11 +24,11 @@ PRODUCT = "ecelerity"
 
 async def converse(connection: Connection, services: Services) -> None:
     """Be a console to this client. Raises: a fault of ours in a command."""
-    assert services.console is not None
-    if (over := await wire(connection, services.machine)) is None:
+    assert services.handshakes is not None
+    if (over := await wire(connection, services.handshakes)) is None:
         connection.why = "fault"
         return
-    session = await _session(connection, over, services.machine, services.console)
+    session = await _session(connection, over, services)
     connection.on_drain = session.drain
     if connection.draining.is_set():
         session.drain()
@@ -40,8 +39,9 @@ async def converse(connection: Connection, services: Services) -> None:
         connection.why = session.why
 
 
-async def _session(connection: Connection, over: Wire, machine: Machine, dispatch: Dispatch) -> Session:
-    terms = HeldTerms(connection)
+async def _session(connection: Connection, over: Wire, services: Services) -> Session:
+    assert services.console is not None
+    machine, dispatch, terms = services.machine, services.console, HeldTerms(connection)
     held, administration = terms(), dispatch.administration
     peer = Peer(
         connection.peer_address,
@@ -51,6 +51,7 @@ async def _session(connection: Connection, over: Wire, machine: Machine, dispatc
     )
     let_in = entry(held, peer)
     user = let_in.user if isinstance(let_in, Admitted) else peer.user
+    guesses = Guesses(services.limits, KIND.service, connection.peer_address)
     mechanisms = let_in.mechanisms if isinstance(let_in, Demanded) else ()
     said = banner(PRODUCT, administration.version, administration.hostname, user, held, mechanisms)
     return Session(
@@ -58,7 +59,7 @@ async def _session(connection: Connection, over: Wire, machine: Machine, dispatc
         server=Server(said),
         operator=Operator(user, str(connection.listen), "" if connection.is_unix else connection.peer),
         peer=peer,
-        authentication=_authentication(machine, said, held),
+        authentication=_authentication(machine, said, held, guesses),
         dispatch=dispatch,
         terms=terms,
         machine=machine,
@@ -66,10 +67,10 @@ async def _session(connection: Connection, over: Wire, machine: Machine, dispatc
     )
 
 
-def _authentication(machine: Machine, said: Banner, held: Terms) -> Authentication | None:
+def _authentication(machine: Machine, said: Banner, held: Terms, guesses: Guesses) -> Authentication | None:
     """What a client to whom the banner names mechanisms has to do."""
     offered = {name: back_end for name, back_end in held.back_ends if name in said.mechanisms}
-    return Authentication(machine, said.node, offered) if offered else None
+    return Authentication(machine, said.node, offered, guesses) if offered else None
 
 
 class HeldTerms:
@@ -86,20 +87,6 @@ class HeldTerms:
         if (chain := self._connection.chain_now()) is not None:
             self._held = terms_of(ControlOptions.resolve(chain))
         return self._held
-
-
-def terms_of(options: ControlOptions) -> Terms:
-    """*options* as what a session depends on."""
-    back_ends = {DIGEST_MD5: options.digest_md5, CRAM_MD5: options.cram_md5, LOGIN: options.login}
-    return Terms(
-        timeout_seconds=options.timeout or math.inf,
-        enable_authentication=options.enable_authentication,
-        enable_authorization=options.enable_authorization,
-        always_allow=options.always_allow,
-        always_deny=options.always_deny,
-        back_ends=tuple((name, held) for name in MECHANISMS if (held := back_ends[name]) is not None),
-        groups=options.authorization,
-    )
 
 
 async def _user(connection: Connection, machine: Machine) -> str:

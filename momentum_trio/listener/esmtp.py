@@ -9,14 +9,28 @@ import math
 
 import trio
 
+from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
+from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
-from momentum_trio.limits.deadline import Deadlines
+from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.esmtp_options import SessionOptions
-from momentum_trio.listener.esmtp_terms import terms_of
-from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services, TakesNotes
+from momentum_trio.listener.esmtp_security import security_of
+from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
+from momentum_trio.listener.handshake import Secured, Who
+from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
+from momentum_trio.listener.proxied import introduced, may_claim
+from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Dialogues, Outcome, Unavailable
+from momentum_trio.machine.contract import TlsContext
+from momentum_trio.machine.tls_wire import TlsWire
+from momentum_trio.mail.record import Authenticated
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.tls_terms import TlsTerms
+from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.claims import PAIRS_MAX
 from momentum_trio.protocol.smtp.event import (
+    Auth,
+    AuthResponse,
     ContentEnd,
     ContentPart,
     Data,
@@ -26,12 +40,17 @@ from momentum_trio.protocol.smtp.event import (
     Rcpt,
     Refusal,
     Reset,
+    StartTls,
+    XClient,
+    XDumpContext,
+    XRemoteIp,
+    XSetContext,
 )
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.protocol.smtp.witness import WitnessedServer
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import ANONYMOUS, Address, Client, Identity, endpoint_text
 from momentum_trio.reception.decision import Accepted, Decision
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
@@ -49,7 +68,9 @@ async def converse(connection: Connection, services: Services) -> None:
     Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
     """
     assert services.door is not None
-    session = Session(connection, services.door, services.deadlines, services.recorder)
+    if not await introduced(connection, services.door.machine):
+        return
+    session = Session(connection, services.door, services)
     try:
         with session.deadline:
             await session.talk()
@@ -81,17 +102,26 @@ class Session:
     """
 
     __slots__ = (
+        "_address",
+        "_client",
         "_connection",
+        "_dialogues",
         "_door",
         "_generation",
         "_greeted_as",
+        "_has_moved",
         "_listen",
         "_offered",
         "_options",
+        "_proved_by",
         "_resting",
+        "_secured_by",
+        "_security",
         "_server",
+        "_services",
         "_socket",
         "_stale",
+        "_tls",
         "_torn",
         "_wire",
         "deadline",
@@ -99,21 +129,21 @@ class Session:
         "reception",
     )
 
-    def __init__(
-        self, connection: Connection, door: Door, deadlines: Deadlines, recorder: TakesNotes | None = None
-    ) -> None:
-        self._connection, self._door, self._socket = connection, door, connection.socket
+    def __init__(self, connection: Connection, door: Door, services: Services) -> None:
+        self._connection, self._door, self._services, self._socket = connection, door, services, connection.socket
         self._wire = door.machine.wire(connection.socket)
         self._generation = connection.generations.current
         self._listen = connection.listen_now()  # whose options hold; None: it is gone, and none took its place
-        client = Client(
-            connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
-        )
+        client = self._client = client_of(connection)
+        self._address = client.peer_address  # whose options hold
+        self._has_moved = False  # he is at another since: the rules of the next mail transaction are those of that
         chain = self._chain()
         rules = door.rules(self._generation.tree, chain, client)
         self._options = SessionOptions.resolve(chain)
+        self._security = security_of(chain, self._options, client)
         self.reception = door.reception(client, rules)
         terms = self._terms(rules)
+        recorder = services.recorder
         self.notes = None if recorder is None else recorder.begin(connection, chain)  # where it is recorded
         self._server = Server(terms) if self.notes is None else WitnessedServer(terms, self.notes)
         connection.doing = self._doing
@@ -121,13 +151,19 @@ class Session:
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
         self._stale = self._listen is None  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
-        self._torn = False  # a reply was sent in part
-        self.deadline = deadlines.after(self._silence_seconds)
+        self._torn = False  # a reply was sent in part, or TLS has begun in part
+        self._tls: TlsWire | None = None
+        self._secured_by: TlsTerms | None = None  # what it was begun by
+        self._dialogues: Dialogues | None = None  # of AUTH, once it came
+        self._proved_by: tuple[str, BackEnd] | None = None  # the mechanism and what it was judged by
+        self.deadline = services.deadlines.after(self._silence_seconds)
         connection.on_drain = self._drain
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
         server, connection, deadline = self._server, self._connection, self.deadline
+        if self._security.at_once and not await self._secured_at_once():
+            return
         if connection.draining.is_set():
             server.begin(replies.SHUTTING_DOWN)
             connection.why = "drain"
@@ -150,9 +186,9 @@ class Session:
             if not await self._answer_all():
                 deadline.credit(len(octets))
             await self._send()
-            if not octets:
+            if not octets and self._tls is None:
                 return
-        if connection.why != "quit":
+        if self._tls is not None or connection.why != "quit":
             with trio.move_on_after(FAREWELL_SECONDS):
                 await self._linger()
 
@@ -212,6 +248,18 @@ class Session:
                     reception.rejected(server.awaiting.words, event.reply, "smtp")
                 case Quit():
                     self._connection.why = "quit"
+                case StartTls():
+                    await self._start_tls()
+                case Auth() | AuthResponse():
+                    await self._authenticate(event)
+                case XClient():
+                    self._begin_anew(event)
+                case XRemoteIp():
+                    self._move(event)
+                case XSetContext():
+                    self._set_context(event)
+                case XDumpContext():
+                    server.answer(replies.contexts(*reception.contexts))
                 case _:
                     assert not event.needs_answer, event
 
@@ -235,7 +283,10 @@ class Session:
         if self._stale:
             self._ask_to_come_again()
             return
-        decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body)
+        if self._has_moved:
+            self._has_moved = False
+            self._judge_anew(self._chain())
+        decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
         if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 
@@ -291,11 +342,18 @@ class Session:
         self._torn = False
 
     async def _linger(self) -> None:
-        """Let the client read our last reply: a close with octets of his unread would reset the connection under it."""
+        """Let the client read our last reply: a close with octets of his unread would reset the connection under it.
+
+        Within TLS he is told that it was the last.
+        """
+        if self._tls is not None:
+            await self._tls.finish()
+            if self._connection.why == "quit":
+                return
         try:
             self._socket.shutdown(trio.socket.SHUT_WR)
             left = LINGER_OCTETS_MAX
-            while left > 0 and (octets := await self._wire.recv(RECEIVE_OCTETS)):
+            while left > 0 and (octets := await self._socket.recv(RECEIVE_OCTETS)):
                 left -= len(octets)
         except OSError:
             return
@@ -324,6 +382,8 @@ class Session:
             self._listen is None
             or (terms.host, self._options.static_banner) != self._greeted_as
             or (self._offered is not None and self._offered != terms.extensions)
+            or (self._secured_by is not None and self._secured_by != self._security.tls)
+            or not self._is_proved_still()
         )
 
     def _ask_to_come_again(self) -> None:
@@ -346,19 +406,234 @@ class Session:
             self._stale = True
             return
         chain = self._chain()
-        reception = self.reception
-        reception.rules = self._door.rules(self._generation.tree, chain, reception.client)
         self._options = SessionOptions.resolve(chain)
-        self._server.terms = self._terms(reception.rules)
+        self._judge_anew(chain)
+        self._server.terms = self._terms(self.reception.rules)
         self._stale = self._taken_back()
         self.deadline.touch(self._silence_seconds)
 
     def _chain(self) -> Chain:
-        connection = self._connection
-        return self._generation.tree.chain_for(connection.listener, self._listen, connection.peer_address)
+        return self._chain_of(self._address)
+
+    def _chain_of(self, address: Address) -> Chain:
+        return self._generation.tree.chain_for(self._connection.listener, self._listen, address)
 
     def _terms(self, rules: Rules) -> Terms:
-        return terms_of(self._options, rules, str(self._connection.peer_address), self._door.machine.clock.now())
+        now = self._door.machine.clock.now()
+        return terms_of(self._options, rules, self._security, self._client.peer_text, now, self._for_trusted())
+
+    def _for_trusted(self) -> tuple[str, ...]:
+        """What is offered to the peer that we see ourselves, not to whom he says he brings; behind a proxy of the PROXY
+        protocol there is only the latter."""
+        if self._connection.proxied is not None:
+            return ()
+        own = self._connection.peer_address
+        return for_trusted(self._options if own == self._address else SessionOptions.resolve(self._chain_of(own)))
+
+    def _judge_anew(self, chain: Chain) -> None:
+        """What the client may and is offered, by what is known of him now."""
+        reception, client = self.reception, self._client
+        reception.rules = self._door.rules(self._generation.tree, self._chain_of(client.peer_address), client)
+        self._security = security_of(chain, self._options, client)
+
+    # What a trusted peer says about the client.
+
+    def _begin_anew(self, event: XClient) -> None:
+        """XCLIENT: from here on somebody else talks."""
+        claim, reception = event.claim, self.reception
+        if self._stale:
+            self._ask_to_come_again()
+            return
+        if not self._is_claimed_rightly(claim.address):
+            return
+        if claim.address is not None:
+            reception.claimed(claim.address, claim.port)
+        if claim.local_address is not None:
+            self._client.local = endpoint_text(claim.local_address, claim.local_port)
+        reception.begun_anew(claim.hello)
+        self._address = self._client.peer_address
+        self._offered = self._proved_by = self._dialogues = None
+        chain = self._chain()
+        self._options = SessionOptions.resolve(chain)
+        self._judge_anew(chain)
+        self._secured_by = self._secured_by and self._security.tls
+        self._server.terms = terms = self._terms(reception.rules)
+        self._greeted_as = (terms.host, self._options.static_banner)
+        self._server.answer()
+        self.deadline.touch(self._silence_seconds)
+
+    def _move(self, event: XRemoteIp) -> None:
+        """XREMOTEIP: what was offered stays; from the next mail transaction on the rules are those of the address."""
+        if self._is_claimed_rightly(event.address):
+            self.reception.claimed(event.address)
+            self._has_moved = True
+            self._server.answer()
+
+    def _is_claimed_rightly(self, address: Address | None) -> bool:
+        """Whether the peer can know a client there; if not, he is told."""
+        if address is None or may_claim(self._connection, address):
+            return True
+        self.reception.rejected(self._server.awaiting.words, replies.NOT_LOOPBACK, "esmtp")
+        self._server.answer(replies.NOT_LOOPBACK)
+        return False
+
+    def _set_context(self, event: XSetContext) -> None:
+        context = {**(self._client.context or {}), **dict(event.pairs)}
+        if len(context) > PAIRS_MAX:
+            self._server.answer(replies.XSETCONTEXT_FULL)
+            return
+        self._client.context = context
+        self._server.answer()
+
+    # TLS.
+
+    async def _secured_at_once(self) -> bool:
+        """Begin TLS before the greeting (``Use_SSL``); whether it came to a good end. Nothing is said in clear."""
+        self._connection.in_clear = False
+        context = await self._context()
+        if context is None or not await self._secure(context):
+            return False
+        self._server.terms = self._terms(self.reception.rules)
+        return True
+
+    async def _start_tls(self) -> None:
+        """Answer STARTTLS: 220 and the handshake, or 454 where our own files do not serve."""
+        if self._stale:
+            self._ask_to_come_again()
+            return
+        context = await self._context()
+        if context is None:
+            self.reception.rejected(self._server.phase.words, replies.TLS_UNAVAILABLE, "tls")
+            self._server.answer(replies.TLS_UNAVAILABLE)
+            return
+        self._server.answer()
+        await self._send()
+        self._connection.in_clear = False
+        if await self._secure(context):
+            self._server.secured(self._terms(self.reception.rules))
+
+    async def _context(self) -> TlsContext | None:
+        handshakes, terms = self._services.handshakes, self._security.tls
+        if handshakes is None or terms is None:
+            return None
+        self.deadline.park()
+        try:
+            return await handshakes.context(self._who, terms)
+        finally:
+            self.deadline.resume()
+
+    async def _secure(self, context: TlsContext) -> bool:
+        """The handshake, which a drain or Idle_Time ends too; whether it came to a good end."""
+        handshakes = self._services.handshakes
+        assert handshakes is not None
+        self._resting = self._torn = True
+        made = await handshakes.shake(self._who, self._socket, context)
+        self._resting = False
+        if not isinstance(made, Secured):
+            self._connection.why = "tls"
+            said = Reply.of(f"454 4.7.0 TLS negotiation failed ({made.text or 'the client left'})")
+            self.reception.rejected(self._server.phase.words, said, "tls")
+            self._server.receive(b"")  # nothing that comes now is of this conversation
+            return False
+        self._torn = False
+        self._wire = self._tls = made.wire
+        self._connection.tls, self._secured_by = made.facts, self._security.tls
+        self.reception.secured(made.facts)
+        self._offered = self._proved_by = self._dialogues = None
+        self._judge_anew(self._chain())
+        self.deadline.touch()
+        return True
+
+    @property
+    def _who(self) -> Who:
+        return Who(str(self._connection.listen), str(self._connection.peer_address))
+
+    # AUTH.
+
+    async def _authenticate(self, event: Auth | AuthResponse) -> None:
+        if self._stale:
+            self._ask_to_come_again()
+            return
+        self.deadline.park()
+        outcome = await self._outcome(event)
+        match outcome:
+            case Challenge():
+                self._server.challenge(outcome.octets)
+            case Proved():
+                self._server.answer()
+            case _:
+                await self._not_proved(outcome)
+        self.deadline.resume()
+
+    async def _outcome(self, event: Auth | AuthResponse) -> Outcome:
+        """What the next step of a dialogue comes to, the right of its user taken note of."""
+        options = SmtpAuthenticationOptions.resolve(self._chain())
+        if options.always_deny:
+            return Failed()
+        dialogues = self._dialogues
+        if isinstance(event, Auth):
+            if dialogues is None:
+                dialogues = self._dialogues = self._new_dialogues()
+            outcome = await dialogues.begin(event.mechanism, self._security.back_ends[event.mechanism], event.initial)
+        else:
+            assert dialogues is not None
+            outcome = await dialogues.respond(event.octets)
+        if isinstance(outcome, Proved):
+            self._identify(Identity(outcome.user, dialogues.mechanism), dialogues)
+        elif options.always_allow and not isinstance(outcome, Challenge):
+            outcome = Proved(ANONYMOUS)
+            self._identify(Identity(ANONYMOUS, dialogues.mechanism, is_proved=False), dialogues)
+        return outcome
+
+    def _new_dialogues(self) -> Dialogues:
+        services, client = self._services, self.reception.client
+        assert services.dialogues is not None
+        return services.dialogues(Guesses(services.limits, KIND.service, client.peer_address), self._server.terms.host)
+
+    def _identify(self, identity: Identity, dialogues: Dialogues) -> None:
+        held = dialogues.held
+        assert held is not None
+        self.reception.client.identity, self._proved_by = identity, (dialogues.mechanism, held)
+        self._judge_anew(self._chain())
+        if held.log_authentication:
+            self._account(identity.user, accepted=True)
+
+    async def _not_proved(self, outcome: Failed | Unavailable) -> None:
+        """Say so, after a pause: who guesses has to wait."""
+        self.reception.client.auth_failed = True
+        self._account(outcome.user if isinstance(outcome, Failed) else "", accepted=False)
+        await trio.sleep(PAUSE_SECONDS)
+        reply = replies.AUTH_UNAVAILABLE if isinstance(outcome, Unavailable) else replies.AUTH_FAILED
+        self.reception.rejected(self._server.phase.words, reply, "auth")
+        self._server.answer(reply)
+
+    def _account(self, user: str, *, accepted: bool) -> None:
+        """For the acctlog: ``N``."""
+        machine, connection = self._door.machine, self._connection
+        machine.events.publish(
+            Authenticated(machine.clock.now(), str(connection.listen), connection.peer, user, accepted)
+        )
+
+    def _is_proved_still(self) -> bool:
+        """Whether the client would still be taken for whom he has proved to be."""
+        if self._proved_by is None:
+            return True
+        mechanism, held = self._proved_by
+        denied = SmtpAuthenticationOptions.resolve(self._chain()).always_deny
+        return self._security.back_ends.get(mechanism) == held and not denied
+
+
+def client_of(connection: Connection) -> Client:
+    """Who is at the other end of *connection*, or behind the proxy there."""
+    client = Client(
+        connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
+    )
+    if (said := connection.proxied) is not None:
+        client.is_proxied = True
+        if said.client is not None and said.local is not None:
+            client.claim(*said.client)
+            client.local = endpoint_text(*said.local)
+    return client
 
 
 def final_reply(receipt: Receipt) -> Reply:

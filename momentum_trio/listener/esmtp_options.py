@@ -46,7 +46,8 @@ class SessionOptions(Options):
         STRINGS,
         (),
         INBOUND_SMTP,
-        "EHLO extensions beside PIPELINING, 8BITMIME and SIZE. A more specific scope replaces the whole list.",
+        "EHLO extensions beside PIPELINING, 8BITMIME and SIZE: STARTTLS, where TLS_Certificate holds; 'AUTH MECHANISM',"
+        " one each, where its parameters do. A more specific scope replaces the whole list.",
     )
     message_octets_max = Option(
         "Max_Message_Size", OCTETS, 0, INBOUND_SMTP, "Largest message in octets; larger ones are answered 552. 0: any."
@@ -88,6 +89,14 @@ class SessionOptions(Options):
         "pedantic",
         CONTENT,
         "CR without LF or LF without CR in a body: refused; ignore takes it as it is. fix is not built: it refuses.",
+    )
+    starttls_injection_policy = Option(
+        "Starttls_Injection_Policy",
+        one_of("allow", "ignore", "reject"),
+        "reject",
+        INBOUND_SMTP,
+        "Commands sent together with STARTTLS: it is refused and the connection closed (reject), or they are dropped"
+        " (ignore; allow, the same).",
     )
     bad_commands_max = Option(
         "Max_Bad_Commands",

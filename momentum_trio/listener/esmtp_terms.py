@@ -4,21 +4,45 @@ from __future__ import annotations
 
 from momentum_trio import __version__
 from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.esmtp_security import Security
 from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
+from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
+from momentum_trio.protocol.smtp.terms import Injection, LoneLineEnds, Terms
+from momentum_trio.reception.reception_options import ReceptionOptions, forward_paths_max
 from momentum_trio.reception.rules import Rules
 
-# What SMTP_Extensions may list and is offered; its other words (STARTTLS, AUTH ...) belong to parts not built yet.
-OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN")
+CHUNKING, BINARYMIME, LIMITS = "CHUNKING", "BINARYMIME", "LIMITS"
+
+# What SMTP_Extensions may list and is offered wherever it is; STARTTLS and AUTH depend on more (esmtp_security).
+OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8", CHUNKING, BINARYMIME)
+
+# The same of what a trusted peer may say about the client (protocol/smtp/claims.py), with the lines of EHLO.
+TRUSTED = {
+    "XCLIENT": XCLIENT_OFFER,
+    "XREMOTEIP": "XREMOTEIP",
+    "XSETCONTEXT": "XSETCONTEXT",
+    "XDUMPCONTEXT": "XDUMPCONTEXT",
+}
 
 DATE = "DATE"
 
 
-def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float | None) -> Terms:
-    """The terms that *options* and *rules* make for one client.
+INJECTION = {"reject": Injection.REJECT, "ignore": Injection.IGNORE, "allow": Injection.IGNORE}
 
-    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it.
+
+def terms_of(
+    options: SessionOptions,
+    rules: Rules,
+    security: Security,
+    peer_text: str,
+    now: float | None,
+    trusted: tuple[str, ...] = (),
+) -> Terms:
+    """The terms that *options*, *rules* and *security* make for one client.
+
+    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it. trusted: what
+    ``for_trusted`` gives him.
     """
     date = DATE if now is None else date_text(int(now))
     mail, host = rules.options, options.banner_hostname or rules.hostname
@@ -26,7 +50,7 @@ def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float |
     return Terms(
         host=host,
         greeting=Reply.of(banner),
-        extensions=extensions(options),
+        extensions=(*extensions(options, mail), *trusted, *security.extensions),
         message_octets_max=options.message_octets_max,
         require_ehlo=options.require_ehlo,
         pedantic_addresses=options.pedantic_addresses,
@@ -35,14 +59,35 @@ def terms_of(options: SessionOptions, rules: Rules, peer_text: str, now: float |
         peer_text=peer_text,
         unqualified_reverse_path=bool(mail.domain_for_unqualified_senders),
         unqualified_forward_path=bool(mail.domain_for_unqualified_recipients),
+        in_tls=security.in_tls,
+        starttls_injection=INJECTION[options.starttls_injection_policy],
+        mechanisms_in_tls=security.mechanisms_in_tls,
         lone_line_ends_in_body=(LoneLineEnds.IGNORE if options.lone_lf_in_body == "ignore" else LoneLineEnds.PEDANTIC),
     )
 
 
-def extensions(options: SessionOptions) -> tuple[str, ...]:
-    """The EHLO lines after the first (spec/listeners.md section 2.1): SIZE only with a limit, or when it is listed."""
+def extensions(options: SessionOptions, mail: ReceptionOptions) -> tuple[str, ...]:
+    """The EHLO lines after the first (spec/listeners.md section 2.1): SIZE only with a limit, or when it is listed.
+
+    BINARYMIME is nothing without CHUNKING (RFC 3030 section 3).
+    """
     listed = {word.upper() for word in options.smtp_extensions}
+    if CHUNKING not in listed:
+        listed.discard(BINARYMIME)
     size: tuple[str, ...] = ("SIZE",) if "SIZE" in listed else ()
     if options.message_octets_max:
         size = (f"SIZE {options.message_octets_max}",)
-    return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed))
+    limits = (_limits(mail),) if LIMITS in listed else ()
+    return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed), *limits)
+
+
+def for_trusted(options: SessionOptions) -> tuple[str, ...]:
+    """The EHLO lines of what only a trusted peer may do: *options* are those of the peer that we see ourselves."""
+    listed = {word.upper() for word in options.smtp_extensions}
+    return tuple(line for word, line in TRUSTED.items() if word in listed)
+
+
+def _limits(mail: ReceptionOptions) -> str:
+    """What is refused beyond it anyway (RFC 9422 section 4)."""
+    mails = f" MAILMAX={mail.receptions_per_connection_max}" if mail.receptions_per_connection_max else ""
+    return f"{LIMITS}{mails} RCPTMAX={forward_paths_max(mail)}"

@@ -16,8 +16,13 @@ from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
+from momentum_trio.limits.guesses import Guesses
+from momentum_trio.listener.handshake import Handshakes
+from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.protocol.proxy.header import Header
 from momentum_trio.protocol.rehearsal.notes import Notes
 from momentum_trio.reception.door import Door
 
@@ -79,6 +84,9 @@ class Connection:
     path. peer_uid: of a Unix peer. draining: set when the node drains: finish the transaction, then 421 and close.
     on_drain: set by the conversation if it wants to be told: called once, synchronously, after *draining* was set.
     doing: set by the conversation if it can say what it is about. began_at: trio's time.
+    proxied: what the proxy in front of it said about the client (Proxy_Protocol); *peer_address* and *peer* are his
+        then.
+    in_clear: false from where TLS begins: nothing may be said beside it. tls: what it came to.
     octets_received, octets_sent: of this connection; accept.py adds them to *counters* when it ends (so a conversation
         counts here and only here). why: for SessionEnded (``quit``, ``closed``, ``idle``, ``drain``, ``fault``).
     """
@@ -101,6 +109,9 @@ class Connection:
     on_drain: Callable[[], None] | None = None
     doing: Callable[[], Doing] | None = None
     began_at: float = field(default_factory=trio.current_time)
+    proxied: Header | None = None
+    in_clear: bool = True
+    tls: TlsFacts | None = None
 
     def listen_now(self) -> Endpoint | None:
         """The Listen that speaks for it in the generation that holds; None where none would take it any more."""
@@ -139,7 +150,9 @@ class TakesNotes(Protocol):
 class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
-    deadlines: of conversations, which strike while somebody runs them. door: reception's Door (mail plane).
+    deadlines: of conversations, which strike while somebody runs them. handshakes: with clients over TLS.
+    dialogues: makes those of AUTH of one session, given how often may be guessed and our name (mail plane).
+    door: reception's Door (mail plane).
     recorder: of sessions (mail plane). administration: the console's view of the node (control plane). console: what
     answers a console line (control plane).
     """
@@ -148,6 +161,8 @@ class Services:
     limits: SharedState
     statistics: Statistics = field(default_factory=Statistics)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    handshakes: Handshakes | None = None
+    dialogues: Callable[[Guesses, str], Dialogues] | None = None
     door: Door | None = None
     recorder: TakesNotes | None = None
     administration: Administration | None = None

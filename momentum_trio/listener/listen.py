@@ -30,6 +30,7 @@ from momentum_trio.listener.accept import (
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.identifier import NONE
 from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -269,19 +270,25 @@ class Listen:
         chain = tree.chain_for(self.kind.key, listen, who.address)
         seat = self._house.ceilings.admit(self.kind, chain)
         if seat is None:
-            await self._turn_away(socket, who, self.kind.refusal, CEILING_PHASE)
+            in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
+            await self._turn_away(socket, who, self.kind.refusal, CEILING_PHASE, in_clear=in_clear)
             return
         conversing.start_soon(self._converse, self._connection(socket, who, listen), seat)
 
-    async def _turn_away(self, socket: trio.socket.SocketType, who: Caller, octets: bytes, phase: str) -> None:
-        """Say no to somebody who gets no session. Where it is a reply, the rejectlog has it."""
+    async def _turn_away(
+        self, socket: trio.socket.SocketType, who: Caller, octets: bytes, phase: str, *, in_clear: bool = True
+    ) -> None:
+        """Say no to somebody who gets no session; unless he speaks TLS alone, he hears it.
+
+        Where it is a reply, the rejectlog has it.
+        """
         code, _, text = octets.decode("ascii").rstrip("\r\n").partition(" ")
         if code.isdigit():
             now = self._machine.clock.now()
             self._machine.events.publish(
                 Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, phase, int(code), MODULE, text)
             )
-        await self._say_and_close(socket, octets)
+        await self._say_and_close(socket, octets if in_clear else b"")
 
     def _connection(self, socket: trio.socket.SocketType, who: Caller, listen: Endpoint) -> Connection:
         return Connection(
@@ -311,7 +318,7 @@ class Listen:
         except* Exception as faults:  # noqa: BLE001 (ours: this conversation ends, the node lives)
             connection.why = "fault"
             self._panic(Level.CRITICAL, f"{self.kind.service} {connection.connection_id} {connection.peer}", faults)
-            await self._say_and_close(connection.socket, self.kind.fault)
+            await self._say_and_close(connection.socket, self.kind.fault if connection.in_clear else b"")
         finally:
             connection.socket.close()
             self._end(connection, seat)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 import trio
 
 from momentum_trio.net.capability import Capabilities
+from momentum_trio.net.tls_terms import TlsTerms
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
@@ -52,18 +53,6 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TlsTerms:
-    """What a TLS context is made from: paths of PEM files and the words of the TLS_* options."""
-
-    certificate: str
-    key: str
-    client_ca: str = ""
-    ciphers: str = "DEFAULT"
-    protocols: str = "+ALL"
-    verify: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ClientTlsTerms:
     """What a client's context is made from: paths of PEM files and the words of the TLS_* options.
 
@@ -89,7 +78,10 @@ class Tls(Protocol):
     """Makes TLS contexts; the only importer of ``ssl.SSLContext``."""
 
     async def server_context(self, terms: TlsTerms) -> ssl.SSLContext:
-        """A context for the server's side. Raises OSError or ssl.SSLError when the files do not serve."""
+        """A context for the server's side. Each has session tickets of its own: none is good for another's sessions.
+
+        Raises: OSError or ssl.SSLError when the files do not serve, ValueError for a word TLS_* options do not have.
+        """
         ...
 
     async def client_context(self, terms: ClientTlsTerms) -> TlsContext:

@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from errno import EPERM
 from typing import Any, Generic, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -230,6 +231,29 @@ class FreeSpace(Step[int]):
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Below(Step[R]):
+    """Carry out *step* on what lies below *folder*, following no symbolic link there, whoever makes one meanwhile.
+
+    *folder* itself may be reached through links. PermissionError (EPERM) for a path that is not *folder* and does not
+    begin with it, or has ``..`` behind it; ENOTDIR where a link stands for a directory, ELOOP where it stands for what
+    is opened or changed. ``Stat`` tells of the link itself.
+    """
+
+    folder: str
+    step: Step[R]
+
+
+def parts_below(folder: str, path: str) -> list[str]:
+    """The parts of *path* behind *folder*, ``.`` for itself. Raises PermissionError, as ``Below`` does."""
+    inside = "" if folder == "." else folder.rstrip("/") + "/"
+    is_inside = not path.startswith("/") if not inside else f"{path}/".startswith(inside)
+    parts = [part for part in path[len(inside) :].split("/") if part not in ("", ".")]
+    if not is_inside or ".." in parts:
+        raise PermissionError(EPERM, f"not below {folder}", path)
+    return parts or ["."]
+
+
 class Disk(Protocol):
     """The files of one host."""
 
@@ -241,6 +265,17 @@ class Disk(Protocol):
         Cancellation: looked for before the first step; once begun the list is carried out to its end.
         """
         ...
+
+
+class Confined:
+    """What of *disk* lies below *folder*, as a Disk: a step on anything else, or through a symbolic link, fails."""
+
+    def __init__(self, disk: Disk, folder: str) -> None:
+        self._disk, self._folder = disk, folder
+
+    async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
+        """See ``Disk.perform`` and ``Below``."""
+        return await self._disk.perform([Below(self._folder, step) for step in steps])
 
 
 async def make_durable_directory(disk: Disk, path: str, mode: int = 0o750) -> None:

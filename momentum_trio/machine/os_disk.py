@@ -19,13 +19,13 @@ from momentum_trio.machine.contract import PoolFacts
 from momentum_trio.machine.disk import (
     READ_OCTETS_MAX,
     Append,
+    Below,
     ChangeMode,
     Close,
     Create,
     Datasync,
     File,
     FileFacts,
-    FileKind,
     FreeSpace,
     Link,
     ListDirectory,
@@ -44,18 +44,14 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
+from momentum_trio.machine.os_confined import CONFINED
 from momentum_trio.machine.os_pool import OsPool
+from momentum_trio.machine.os_stat import facts_of
 
 JOBS_MAX = 16  # worker threads busy with this disk at once
 CHUNKS_MAX = os.sysconf("SC_IOV_MAX")  # buffers one pwritev takes
 CREATE_TRIES_MAX = 3  # an Open(create=...) that loses the race for the name this often gives up
 DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-KINDS = {
-    stat.S_IFREG: FileKind.FILE,
-    stat.S_IFDIR: FileKind.DIRECTORY,
-    stat.S_IFSOCK: FileKind.SOCKET,
-    stat.S_IFLNK: FileKind.LINK,
-}
 
 
 class OsDisk:
@@ -235,9 +231,7 @@ def _list_directory(descriptors: Descriptors, step: ListDirectory) -> list[str]:
 
 
 def _stat(descriptors: Descriptors, step: Stat) -> FileFacts:
-    facts = os.stat(step.path, follow_symlinks=step.follow)
-    kind = KINDS.get(stat.S_IFMT(facts.st_mode), FileKind.OTHER)
-    return FileFacts(kind, facts.st_size, stat.S_IMODE(facts.st_mode), facts.st_mtime, facts.st_uid)
+    return facts_of(os.stat(step.path, follow_symlinks=step.follow))
 
 
 def _change_mode(descriptors: Descriptors, step: ChangeMode) -> None:
@@ -254,6 +248,13 @@ def _take_after(descriptors: Descriptors, step: TakeAfter) -> None:
 def _free_space(descriptors: Descriptors, step: FreeSpace) -> int:
     facts = os.statvfs(step.path)
     return facts.f_bavail * facts.f_frsize
+
+
+def _below(descriptors: Descriptors, step: Below[Any]) -> Any:
+    confined = CONFINED.get(type(step.step))
+    if confined is None:
+        return ACTIONS[type(step.step)](descriptors, step.step)
+    return confined(descriptors, step.folder, step.step)
 
 
 # What each step does. The value type is looser than the truth: each function takes the step type of its key.
@@ -279,4 +280,5 @@ ACTIONS: dict[type[Step[Any]], Callable[[Descriptors, Any], Any]] = {
     ChangeMode: _change_mode,
     TakeAfter: _take_after,
     FreeSpace: _free_space,
+    Below: _below,
 }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import trio
+from cryptography import x509
 
-from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms
+from momentum_trio.net.certificate_name import matches
+from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.net.tls_terms import TlsTerms
 
 PROTOCOLS = {
     "TLSV1.0": ssl.OP_NO_TLSv1,
@@ -48,7 +52,16 @@ class OsTls:
 
 def make_context(terms: TlsTerms) -> ssl.SSLContext:
     """The context of *terms*, reading its files here and now."""
+    context = _server_context(terms)
+    if terms.named:
+        named = [(names_of(path), _server_context(replace(terms, certificate=path, key=""))) for path in terms.named]
+        context.sni_callback = partial(_show_named, named)
+    return context
+
+
+def _server_context(terms: TlsTerms) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a client's work is small where ours is large
     _speak(context, terms)
     if terms.verify.lower() not in VERIFY:
         raise ValueError(f"TLS_Verify_Mode: expected none or require, not '{terms.verify}'")
@@ -56,6 +69,44 @@ def make_context(terms: TlsTerms) -> ssl.SSLContext:
         context.load_verify_locations(terms.client_ca)
         context.verify_mode = VERIFY[terms.verify.lower()]
     return context
+
+
+def _show_named(
+    named: Sequence[tuple[Sequence[str], ssl.SSLContext]],
+    handshake: ssl.SSLSocket | ssl.SSLObject,
+    name: str | None,
+    context: ssl.SSLContext,
+) -> None:
+    """Let the certificate be shown that is in *name*, the first of them; without one that of *context* is."""
+    if name is not None:
+        found = (other for names, other in named if any(matches(presented, name) for presented in names))
+        handshake.context = next(found, context)
+
+
+def names_of(path: str) -> tuple[str, ...]:
+    """The DNS names of the first certificate in the PEM file *path*. Raises OSError; ValueError where it has none."""
+    with open(path, "rb") as file:
+        certificate = x509.load_pem_x509_certificate(file.read())
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        raise ValueError(f"{path}: the certificate is in no DNS name, so that nobody can ask for it") from None
+    return tuple(names.get_values_for_type(x509.DNSName))
+
+
+def facts_of(stream: trio.SSLStream[Any]) -> TlsFacts:
+    """What the handshake of *stream* came to."""
+    name, protocol, bits = stream.cipher()
+    shown = stream.getpeercert() or {}
+    names = [_distinguished(shown.get(whose, ())) for whose in ("subject", "issuer")]
+    (subject, subject_cn), (issuer, issuer_cn) = names
+    return TlsFacts(stream.version() or protocol, name, bits, bool(shown), subject, subject_cn, issuer, issuer_cn)
+
+
+def _distinguished(name: Sequence[Sequence[tuple[str, str]]]) -> tuple[str, str]:
+    """A name as ``/countryName=XX/commonName=x``, and its common name."""
+    parts = [pair for part in name for pair in part]
+    return "".join(f"/{kind}={value}" for kind, value in parts), dict(parts).get("commonName", "")
 
 
 def make_client_context(terms: ClientTlsTerms) -> ssl.SSLContext:

@@ -24,8 +24,18 @@ class TlsWire:
         return len(part)
 
     async def recv(self, octets_max: int, /) -> bytes:
-        """As Wire's."""
+        """As Wire's. An end without close_notify is an end: who converses knows what is whole by itself."""
         try:
             return bytes(await self._stream.receive_some(octets_max))
         except trio.BrokenResourceError as fault:
             raise ConnectionResetError from fault
+
+    async def finish(self) -> None:
+        """Say that nothing more comes (close_notify, RFC 8446 section 6.1), and wait for the peer to say it.
+
+        Raises: nothing; who is gone already, or goes on talking, has heard enough.
+        """
+        try:
+            await self._stream.unwrap()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass

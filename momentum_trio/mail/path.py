@@ -6,6 +6,8 @@ A canonical path is ``local-part@domain`` without angle brackets and without a s
   with ``"`` and ``\\`` alone escaped;
 * a domain name is in lower case; an address literal is ``[192.0.2.1]``, ``[ipv6:2001:db8::1]`` (compressed) or
   ``[tag:content]``, where the content keeps its case;
+* where *international* permits them, local-parts keep characters beyond ASCII as they came, and domains with such have
+  A-labels instead (RFC 6531 section 3.3);
 * the null reverse-path is the empty string, ``<Postmaster>`` is ``postmaster``, and a local-part that may stand alone
   has no ``@``.
 
@@ -18,6 +20,8 @@ import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
+from momentum_trio.mail.international import a_labels
+
 LOCAL_PART_OCTETS_MAX: Final = 64  # RFC 5321 section 4.5.3.1.1, quotes counted
 DOMAIN_OCTETS_MAX: Final = 255  # section 4.5.3.1.2
 PATH_OCTETS_MAX: Final = 256  # section 4.5.3.1.3, brackets, source route and separators counted
@@ -29,6 +33,7 @@ NULL_REVERSE_PATH = ""
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOT_STRING = rf"{_ATEXT}++(?:\.{_ATEXT}++)*"
+_BEYOND = "\x80-\U0010ffff"  # UTF8-non-ascii
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
 _LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
@@ -37,6 +42,9 @@ DOT_STRING = re.compile(_DOT_STRING)
 _LOOSE_STRING = re.compile(rf"{_ATEXT}[.A-Za-z0-9!#$%&'*+/=?^_`{{|}}~-]*")
 _QUOTED_STRING = re.compile(_QUOTED)
 DOMAIN_NAME = re.compile(_DOMAIN)
+_INTERNATIONAL_DOT_STRING = re.compile(_DOT_STRING.replace("~-]", f"~{_BEYOND}-]"))
+_INTERNATIONAL_LOOSE_STRING = re.compile(_LOOSE_STRING.pattern.replace("~-]", f"~{_BEYOND}-]"))
+_INTERNATIONAL_QUOTED_STRING = re.compile(_QUOTED.replace("-~]", f"-~{_BEYOND}]"))
 _GENERAL_LITERAL = re.compile(r"\[((?:[A-Za-z0-9-]*[A-Za-z0-9])):([!-Z^-~]+)\]")
 _IPV4 = re.compile(r"\[([0-9.]+)\]")
 _IPV6 = re.compile(r"\[[Ii][Pp][Vv]6:([0-9A-Fa-f:.]+)\]")
@@ -53,23 +61,24 @@ BRACKETED_LOOSELY = re.compile(rf" *< *{_INSIDE} *>")
 """The same, with blanks around the brackets overlooked."""
 
 
-def reverse_path(text: str, *, pedantic: bool = True, unqualified: bool = False) -> str:
+def reverse_path(text: str, *, pedantic: bool = True, unqualified: bool = False, international: bool = False) -> str:
     """The canonical form of a Reverse-path, ``<...>`` included in *text*; the null reverse-path gives the empty string.
 
     pedantic: False also takes ``a..b`` and ``ab.`` as local-parts. unqualified: True also takes a local-part alone.
+    international: True also takes characters beyond ASCII.
     """
-    return "" if text == "<>" else _path(text, pedantic, unqualified)
+    return "" if text == "<>" else _path(text, pedantic, unqualified, international)
 
 
-def forward_path(text: str, *, pedantic: bool = True, unqualified: bool = False) -> str:
+def forward_path(text: str, *, pedantic: bool = True, unqualified: bool = False, international: bool = False) -> str:
     """The canonical form of a Forward-path, ``<...>`` included in *text*; ``<Postmaster>`` may stand alone."""
     if text[1:-1].lower() == POSTMASTER and text.startswith("<") and text.endswith(">"):
         return POSTMASTER
-    return _path(text, pedantic, unqualified)
+    return _path(text, pedantic, unqualified, international)
 
 
-def _path(text: str, pedantic: bool, unqualified: bool) -> str:
-    if len(text) > PATH_OCTETS_MAX:
+def _path(text: str, pedantic: bool, unqualified: bool, international: bool) -> str:
+    if _octets(text) > PATH_OCTETS_MAX:
         raise ValueError(f"a path has at most {PATH_OCTETS_MAX} octets")
     if not (text.startswith("<") and text.endswith(">") and len(text) > 2):
         raise ValueError("a path stands in angle brackets")
@@ -79,40 +88,51 @@ def _path(text: str, pedantic: bool, unqualified: bool) -> str:
             domain(hop)
         inner = inner[route.end() :]
         unqualified = False
-    return mailbox(inner, pedantic=pedantic, unqualified=unqualified)
+    return mailbox(inner, pedantic=pedantic, unqualified=unqualified, international=international)
 
 
-def mailbox(text: str, *, pedantic: bool = True, unqualified: bool = False) -> str:
+def mailbox(text: str, *, pedantic: bool = True, unqualified: bool = False, international: bool = False) -> str:
     """The canonical form of a Mailbox, ``local-part@domain``; of a local-part alone if *unqualified* allows it."""
-    quoted = _QUOTED_STRING.match(text)
+    quoted = (_INTERNATIONAL_QUOTED_STRING if international else _QUOTED_STRING).match(text)
     end = quoted.end() if quoted else (at if (at := text.find("@")) >= 0 else len(text))
-    local = local_part(text[:end], pedantic=pedantic)
+    local = local_part(text[:end], pedantic=pedantic, international=international)
     if end == len(text):
         if unqualified:
             return local
         raise ValueError("a mailbox has a domain")
     if text[end] != "@":
         raise ValueError("a quoted local-part is followed by '@'")
-    return f"{local}@{domain(text[end + 1 :])}"
+    return f"{local}@{domain(text[end + 1 :], international=international)}"
 
 
-def local_part(text: str, *, pedantic: bool = True) -> str:
+def local_part(text: str, *, pedantic: bool = True, international: bool = False) -> str:
     """The canonical form of a Local-part."""
-    if len(text) > LOCAL_PART_OCTETS_MAX:
+    if _octets(text) > LOCAL_PART_OCTETS_MAX:
         raise ValueError(f"a local-part has at most {LOCAL_PART_OCTETS_MAX} octets")
-    if DOT_STRING.fullmatch(text) or (not pedantic and _LOOSE_STRING.fullmatch(text)):
+    dot_string, loose, quoted = _INTERNATIONAL if international else _ASCII
+    if dot_string.fullmatch(text) or (not pedantic and loose.fullmatch(text)):
         return text
-    if not _QUOTED_STRING.fullmatch(text):
+    if not quoted.fullmatch(text):
         raise ValueError("a local-part is a dot-string or a quoted string")
     return quoted_if_needed(unquoted(text))
 
 
-def domain(text: str) -> str:
+_ASCII = (DOT_STRING, _LOOSE_STRING, _QUOTED_STRING)
+_INTERNATIONAL = (_INTERNATIONAL_DOT_STRING, _INTERNATIONAL_LOOSE_STRING, _INTERNATIONAL_QUOTED_STRING)
+
+
+def _octets(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def domain(text: str, *, international: bool = False) -> str:
     """The canonical form of a Domain or address-literal."""
-    if len(text) > DOMAIN_OCTETS_MAX:
+    if _octets(text) > DOMAIN_OCTETS_MAX:
         raise ValueError(f"a domain has at most {DOMAIN_OCTETS_MAX} octets")
     if text.startswith("["):
         return _literal(text)
+    if international and not text.isascii():
+        text = a_labels(text)
     if not DOMAIN_NAME.fullmatch(text):
         raise ValueError("a domain has labels of letters, digits and inner hyphens")
     if len(text) > LABEL_OCTETS_MAX and max(map(len, text.split("."))) > LABEL_OCTETS_MAX:
@@ -172,7 +192,7 @@ def unquoted(local_part: str) -> str:
 
 def quoted_if_needed(text: str) -> str:
     """The canonical local-part that means *text* (RFC 5321 section 4.1.2: without quotes where that is possible)."""
-    if DOT_STRING.fullmatch(text):
+    if _INTERNATIONAL_DOT_STRING.fullmatch(text):
         return text
     escaped = _SPECIAL.sub(r"\\\1", text)
     return f'"{escaped}"'

@@ -20,9 +20,10 @@ from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
 from momentum_trio.node.certificates import unusable_certificates
-from momentum_trio.node.config_files import Folders, confined, write_files
+from momentum_trio.node.config_files import ConfinedFile, confined, read_file, write_files
 from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
 from momentum_trio.node.confirmation import Confirmation
+from momentum_trio.node.folders import Folders
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.node_options import NodeOptions
@@ -58,7 +59,8 @@ class NodeAdministration:
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
         self._read = generations.current.tree  # what the files say
-        self._folders = Folders.of(config_path, NodeOptions.resolve(self.tree.chain_global()).config_directories)
+        directories = NodeOptions.resolve(self.tree.chain_global()).config_directories
+        self._folders = Folders.of(NodeOptions.config_directories.name, config_path, directories)
         self.instruments = instruments
         self._changing = trio.Lock()
         self._confirmation = Confirmation()
@@ -159,12 +161,20 @@ class NodeAdministration:
         """As ``console.facade.Administration`` has it."""
         async with self._changing:
             self._check_confirmed()
-            main = (
-                await confined(self._machine, self._folders, self._folders.named(path)) if path else self._config_path
-            )
-            tree = await read_configuration(self._machine, main, self.tree.schema)
+            tree = await self._read_anew(path)
             await self._adopt(tree, (f"reload {path}".rstrip(),))
             self._read = tree
+
+    async def _read_anew(self, path: str) -> ConfigTree:
+        """The configuration as the files have it. path: of another main file, which is read confined; or empty."""
+        if not path:
+            return await read_configuration(self._machine, self._config_path, self.tree.schema)
+        place = await self._confined(self._folders.named(path))
+        main = {place.path: await read_file(self._machine, place)}
+        return await read_configuration(self._machine, place.path, self.tree.schema, main)
+
+    async def _confined(self, path: str, *, new: bool = False) -> ConfinedFile:
+        return await confined(self._machine, self._folders, path, new=new)
 
     async def write_back(self, path: str = "") -> Sequence[str]:
         """As ``console.facade.Administration`` has it."""
@@ -173,7 +183,7 @@ class NodeAdministration:
             changed = edits(self._read, self.tree, main_alone=bool(path))
             octets = {file: edited(self._read, file, found) for file, found in changed.items()}
             if path:
-                new = await confined(self._machine, self._folders, self._folders.named(path), new=True)
+                new = (await self._confined(self._folders.named(path), new=True)).path
                 octets = {new: edited(self._read, self._read.main, changed.get(self._read.main, []))}
             return await self._write_back(octets, new if path else self._read.main)
 
@@ -188,7 +198,7 @@ class NodeAdministration:
                 [f"the files would not say what holds in {where}: have they changed since they were read?"]
             )
         held = {file: known.document.source.octets for file, known in self._read.files.items() if file in octets}
-        at = {file: await confined(self._machine, self._folders, file, new=file not in held) for file in octets}
+        at = {file: await self._confined(file, new=file not in held) for file in octets}
         await write_files(
             self._machine,
             {at[file]: content for file, content in octets.items()},
@@ -200,9 +210,9 @@ class NodeAdministration:
 
     async def write_configuration(self, path: str) -> str:
         """As ``console.facade.Administration`` has it."""
-        place = await confined(self._machine, self._folders, self._folders.named(path), new=True)
+        place = await self._confined(self._folders.named(path), new=True)
         await write_files(self._machine, {place: as_conf(self.tree, secrets=True).encode()}, {})
-        return place
+        return place.path
 
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
         """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, addresses."""

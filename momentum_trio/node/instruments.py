@@ -61,4 +61,5 @@ def seen(kind: ListenerKind, connection: Connection) -> InboundConnection:
         doing.phase if doing is not None else "",
         trio.current_time() - (doing.since if doing is not None else connection.began_at),
         doing is not None and doing.floating,
+        "" if connection.tls is None else connection.tls.protocol,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -19,8 +20,11 @@ from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
+from momentum_trio.listener.credentials import Credentials
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.listener.recorder import Recorder
+from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Received, Record, Rejected
 from momentum_trio.node.dns_desk import DnsDesk
@@ -65,7 +69,16 @@ class MailPlane:
         )
         door = Door(machine, spool, self.queue.take)
         self.recorder = Recorder(machine)
-        self.services = Services(machine, limits, Statistics(), self.deadlines, door, recorder=self.recorder)
+        self.services = Services(
+            machine,
+            limits,
+            Statistics(),
+            self.deadlines,
+            Handshakes(machine),
+            partial(Dialogues, machine, Credentials(machine)),
+            door,
+            self.recorder,
+        )
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 

@@ -16,6 +16,7 @@ from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
@@ -23,6 +24,7 @@ from momentum_trio.log.logs import Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
+from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
@@ -179,7 +181,7 @@ async def _run_planes(
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
     async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
-        control = Services(machine, limits)
+        control = Services(machine, limits, handshakes=Handshakes(machine))
         draining = trio.Event()
         houses = {
             Plane.CONTROL: House(control, generations, ceilings, mail.spool.next_id, draining),
@@ -217,8 +219,9 @@ async def _serve(
         await administration.open_first()
         tree = generations.current.tree
         told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
+        unusable = await unusable_certificates(machine, None, tree)  # by whom this host has become
         notes = (
-            *(f"warning: {note}" for note in about(machine, tree)),
+            *(f"warning: {note}" for note in (*about(machine, tree), *unusable)),
             *told,
         )
         reload_by.send_nowait(administration)

@@ -46,6 +46,16 @@ class SpoolOptions(Options):
     """Where and how accepted mail is kept."""
 
     base = Option("SpoolBase", PATH, "/var/spool/ecelerity", GLOBAL, "Directory of the spool.", dynamic=False)
+    import_directories = Option(
+        "Spool_Import_Directories",
+        STRINGS,
+        (),
+        GLOBAL,
+        "Folders of the spools that the console may take over (spool import); that which SpoolBase is in unless it is "
+        "set.",
+        dynamic=False,
+        ours=True,
+    )
     mode = Option("Spool_Mode", MODE, 0o640, GLOBAL, "Mode of its files.", dynamic=False)
     force_fsync = Option(
         "Force_Fsync",

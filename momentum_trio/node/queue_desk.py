@@ -18,8 +18,10 @@ from momentum_trio.delivery.tally import Tally
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.node import message_pages, queue_pages
+from momentum_trio.node.folders import Folders
 from momentum_trio.node.import_desk import ImportDesk
 from momentum_trio.node.link import Ask, Said
+from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.reception.binding import Bindings, words_in
 from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.importing import owed_of
@@ -54,7 +56,9 @@ class QueueDesk:
         self._machine, self._spool, self._queue, self._hosts = machine, spool, queue, hosts
         self._generations = generations
         self._began = trio.current_time()
-        imports = ImportDesk(machine, spool, queue.take_found, errands)
+        options = SpoolOptions.resolve(self._tree.chain_global())
+        folders = Folders.of(SpoolOptions.import_directories.name, options.base, options.import_directories)
+        imports = ImportDesk(machine, spool, queue.take_found, errands, folders)
         self._commands: Mapping[str, Action] = {
             "active": self._active,
             "delayed": self._delayed,

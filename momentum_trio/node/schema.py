@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.suspension_options import SuspensionOptions
+from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
     ConnectionOptions,
@@ -25,10 +27,12 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
-from momentum_trio.listener.control_options import ControlOptions, ControlTlsOptions
+from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
@@ -40,12 +44,12 @@ from momentum_trio.reception.reception_options import (
 )
 
 GROUPS: tuple[type[Options], ...] = (
+    AuthenticationOptions,
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
     ConnectionOptions,
     ControlOptions,
-    ControlTlsOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -55,6 +59,7 @@ GROUPS: tuple[type[Options], ...] = (
     HostLimitOptions,
     HostOptions,
     ListenOptions,
+    ListenerTlsOptions,
     LmtpOptions,
     LocalChangesOptions,
     LoggerOptions,
@@ -64,6 +69,7 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     ReceptionOptions,
+    ProxyOptions,
     RecordOptions,
     ReportOptions,
     ResidentOptions,
@@ -71,10 +77,12 @@ GROUPS: tuple[type[Options], ...] = (
     SecurityOptions,
     ServerOptions,
     SessionOptions,
+    SmtpAuthenticationOptions,
     SmtpOptions,
     SpoolOptions,
     StaticRouteOptions,
     SuspensionOptions,
+    TlsOptions,
     TraceOptions,
     TranscodeOptions,
 )

@@ -28,7 +28,7 @@ from momentum_trio.listener.kind import Connection, Counters, ListenerKind, Plan
 from momentum_trio.listener.listen import House, Listen
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
-from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Close, Open, Place, Retune, Step, steps
 
 PORT_BARRED = " (this process may not bind ports below 1024: see Capabilities in Security)"
@@ -89,15 +89,16 @@ class Supervisor:
     ) -> Prepared:
         """Open what *wanted* has and we have not. written: where in the text each stands.
 
-        Raises ApplyError with *problems*, what else is wrong, and every address that cannot be had.
+        Raises ApplyError with *problems*, what else is wrong, and every address that cannot be had. Where something is
+        wrong from the beginning nothing listens even for a moment: whoever came there would be reset.
         Cancellation: as on failure, what was opened is closed again.
         """
         plan = steps(self._terms, wanted)
         opened: dict[Place, Listening] = {}
         faults = await self._probe(plan)
         try:
-            for step in plan:
-                if isinstance(step, Open) and not faults:
+            for step in sorted((step for step in plan if isinstance(step, Open)), key=_is_tcp):
+                if not (problems or faults) or _is_new_path(step):
                     try:
                         opened[step.place] = await self._open_socket(step)
                     except OSError as fault:
@@ -112,12 +113,15 @@ class Supervisor:
         return Prepared(plan, opened)
 
     async def _probe(self, plan: Sequence[Step]) -> dict[Place, OSError]:
-        """SO_REUSEPORT would let us share a port with a stranger: ask first, where nothing of ours holds it."""
+        """Ask for every address before the first socket listens: who connects to one given up again would be reset.
+
+        SO_REUSEPORT would let us share a port with a stranger, which shows where nothing of ours holds it.
+        """
         faults = {}
         for step in plan:
-            if isinstance(step, Open) and not step.beside and step.place.endpoint not in self.adopted:
+            if isinstance(step, Open) and step.place.endpoint not in self.adopted:
                 try:
-                    await probe(step.place.endpoint)
+                    await probe(step.place.endpoint, beside=bool(step.beside))
                 except OSError as fault:
                     faults[step.place] = fault
         return faults
@@ -231,3 +235,12 @@ class Supervisor:
             f'{self._kinds[place.listener].scope} Listen "{place.endpoint}": {fault.strerror or fault}'
             f"{PORT_BARRED if barred else ''}"
         )
+
+
+def _is_tcp(step: Open) -> bool:
+    return step.place.endpoint.family is not Family.UNIX
+
+
+def _is_new_path(step: Open) -> bool:
+    """Whether nobody is lost by opening it in vain."""
+    return not _is_tcp(step) and not step.beside

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from momentum_trio.mail.header import Scan
 from momentum_trio.reception.address import null_reverse_path, recipient, sender
+from momentum_trio.reception.authentication import authenticated
 from momentum_trio.reception.blackhole import blackhole
 from momentum_trio.reception.content import date, headers
 from momentum_trio.reception.decision import Decision
@@ -35,6 +36,7 @@ class Checks:
 
 CHECKS = Checks(
     mail=(
+        authenticated,
         receptions_per_connection,
         bound,
         null_reverse_path,

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from momentum_trio.net.tls_facts import TlsFacts
+
 Address = IPv4Address | IPv6Address
+
+ANONYMOUS = "anonymous"
+"""The user whom ``Always_Allow`` makes of anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a client has proved to be, by AUTH. mechanism: ``CRAM-MD5``. is_proved: it is no mere Always_Allow."""
+
+    user: str
+    mechanism: str
+    is_proved: bool = True
 
 
 @dataclass(slots=True)
@@ -16,6 +31,9 @@ class Client:
     peer_text: the same as text. peer, local: ``address:port`` or the path of a Unix socket, as the rejectlog has them.
     protocol: the mainlog's word (``esmtp``, ``ecstream``, ``rest``).
     hello_domain, hello_line: what the client called itself; empty before it did. extended: it said EHLO, not HELO.
+    is_proxied: where he is was said by a trusted proxy, who is the peer in truth. is_spoken_for: that proxy speaks SMTP
+    itself, so that TLS is with him. context: pairs of the connection context that a trusted client has set.
+    tls: what is spoken; None in clear. identity: who it is; None: nobody knows. auth_failed: it could not say so.
     """
 
     connection_id: str
@@ -27,7 +45,24 @@ class Client:
     hello_domain: str = ""
     hello_line: str = ""
     extended: bool = True
+    tls: TlsFacts | None = None
+    identity: Identity | None = None
+    auth_failed: bool = False
+    is_proxied: bool = False
+    is_spoken_for: bool = False
+    context: Mapping[str, str] | None = None
     peer_text: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.peer_text = str(self.peer_address)
+
+    def claim(self, address: Address, port: int) -> None:
+        """A trusted proxy says that the client is there. port: 0 where he does not."""
+        self.peer_address, self.peer_text = address, str(address)
+        self.peer = endpoint_text(address, port)
+        self.is_unix, self.is_proxied = False, True
+
+
+def endpoint_text(address: Address, port: int) -> str:
+    """``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

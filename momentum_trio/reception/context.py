@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from momentum_trio.mail.path import domain_of, local_part_of
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
@@ -21,7 +23,33 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
         pairs.append(("connection_rcpt_count", str(tally.recipients)))
     if rules.client_may_relay:
         pairs.append(("can_relay", "true"))
-    return tuple(pairs)
+    found = (*pairs, *_of_tls(client), *_of_identity(client))
+    return tuple((dict(found) | dict(client.context)).items()) if client.context else found
+
+
+def _of_tls(client: Client) -> Iterator[tuple[str, str]]:
+    tls = client.tls
+    if tls is None:
+        return
+    yield "tls", "on"
+    yield "tls_cipher", tls.cipher
+    yield "tls_cipher_algbits", str(tls.bits)
+    yield "tls_cipher_usebits", str(tls.bits)
+    if tls.is_verified and not client.is_spoken_for:
+        yield "tls_client_cert_subject", tls.subject
+        yield "tls_client_cert_subject_cn", tls.subject_cn
+        yield "tls_client_cert_issuer", tls.issuer
+        yield "tls_client_cert_issuer_cn", tls.issuer_cn
+        yield "tls_client_verified", "yes"
+
+
+def _of_identity(client: Client) -> Iterator[tuple[str, str]]:
+    if client.identity is not None:
+        yield "auth_name", client.identity.mechanism
+        yield "auth_status", "pass"
+        yield "auth_user", client.identity.user
+    elif client.auth_failed:
+        yield "auth_status", "fail"
 
 
 def message_context(transaction: Transaction | None) -> Context:

@@ -16,10 +16,11 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
-from momentum_trio.reception.client import Client
-from momentum_trio.reception.context import connection_context, message_context
+from momentum_trio.reception.client import Address, Client
+from momentum_trio.reception.context import Context, connection_context, message_context
 from momentum_trio.reception.decision import Decision
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
@@ -70,6 +71,31 @@ class Reception(Envelopes):
         client = self.client
         client.hello_domain, client.hello_line, client.extended = domain, line, extended
         self._opening = received_opening(client)
+
+    def secured(self, tls: TlsFacts) -> None:
+        """TLS has begun: what the client said in clear is forgotten (RFC 3207 section 4.2)."""
+        client = self.client
+        client.tls, client.identity, client.auth_failed = tls, None, False
+        client.hello_domain = client.hello_line = ""
+        self._opening = received_opening(client)
+
+    def claimed(self, address: Address, port: int = 0) -> None:
+        """A proxy that speaks SMTP has said where the client is."""
+        self.client.claim(address, port)
+        self.client.is_spoken_for = True
+        self._opening = received_opening(self.client)
+
+    def begun_anew(self, hello: str = "") -> None:
+        """Somebody else talks now. hello: what he is said to have called himself."""
+        client = self.client
+        client.identity, client.auth_failed = None, False
+        client.hello_domain, client.hello_line = hello, ""
+        self._opening = received_opening(client)
+
+    @property
+    def contexts(self) -> tuple[Context, Context]:
+        """Of the connection, and of the mail transaction."""
+        return connection_context(self.client, self.rules, self._tally), message_context(self._transaction)
 
     async def write(self, octets: bytes) -> None:
         """Some of the content, when it does not come whole. What is decided about it ``finish`` tells."""

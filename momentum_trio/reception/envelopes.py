@@ -33,14 +33,21 @@ class Envelopes:
         """The one that is open, or was refused just now."""
         return self._transaction
 
-    def mail(self, reverse_path: str, line: str, returning: Returning = NO_RETURNING, body: str = "") -> Decision:
+    def mail(
+        self,
+        reverse_path: str,
+        line: str,
+        returning: Returning = NO_RETURNING,
+        body: str = "",
+        smtputf8: bool = False,
+    ) -> Decision:
         """Begin a mail transaction. A refused one is not begun, but its refusal can still be recorded.
 
-        returning, body: what the client asked and declared with it.
+        returning, body, smtputf8: what the client asked and declared with it.
         """
         rules = self.rules
         path = completed(reverse_path, rules.options.domain_for_unqualified_senders)
-        transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line, returning, body)
+        transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line, returning, body, smtputf8)
         self._transaction = transaction
         for check in self._checks.mail:
             if (decision := check(transaction)) is not ACCEPTED:

@@ -154,5 +154,6 @@ class Incoming:
             returns=transaction.returning.returns,
             envelope_id=transaction.returning.envelope_id,
             body="" if transaction.body == "7BIT" else transaction.body,
+            smtputf8=transaction.smtputf8,
             context=MAY_RELAY if self._transaction.rules.client_may_relay else (),
         )

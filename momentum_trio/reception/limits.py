@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
-from momentum_trio.reception.reception_options import FORWARD_PATHS_MAX
+from momentum_trio.reception.reception_options import forward_paths_max
 from momentum_trio.reception.transaction import Recipient, Transaction
 
 MODULE = "limits"
@@ -30,7 +30,7 @@ def receptions_per_connection(transaction: Transaction) -> Decision:
 
 def recipients_per_message(transaction: Transaction, recipient: Recipient) -> Decision:
     """Max_Recipients_Per_Message, and never more than FORWARD_PATHS_MAX, at RCPT."""
-    limit = min(transaction.rules.options.recipients_per_message_max or FORWARD_PATHS_MAX, FORWARD_PATHS_MAX)
+    limit = forward_paths_max(transaction.rules.options)
     return RECIPIENTS_PER_MESSAGE if limit <= len(transaction.forward_paths) else ACCEPTED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from momentum_trio.config.authentication_options import AuthenticationOptions
 from momentum_trio.config.host_kind import ADDRESS_LIST, NO_HOSTS
 from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOST_NAME, STRING, one_of, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
@@ -74,6 +75,15 @@ class ReceptionOptions(Options):
     open_relay = Option(
         "Open_Relay", BOOLEAN, False, INBOUND_SMTP, "Accept any forward-path from any client of the scope."
     )
+    verified_peer_can_relay = Option(
+        "TLS_Verified_Peer_Can_Relay",
+        BOOLEAN,
+        False,
+        INBOUND_SMTP | scopes("ecstream_listener"),
+        "Clients whose certificate is of an issuer in TLS_Client_CA may send to any domain.",
+    )
+    enable_authentication = AuthenticationOptions.enable_authentication
+    always_allow = AuthenticationOptions.always_allow
     relay_for_sending_domains = Option(
         "Relay_For_Sending_Domains",
         DOMAIN_GLOBS,
@@ -212,3 +222,8 @@ class BlackholeOptions(Options):
         OUTBOUND,
         "Drop mail of the scope: refused at RCPT TO (inline, true), or taken and failed (internal).",
     )
+
+
+def forward_paths_max(options: ReceptionOptions) -> int:
+    """How many recipients a message may have."""
+    return min(options.recipients_per_message_max or FORWARD_PATHS_MAX, FORWARD_PATHS_MAX)

@@ -18,13 +18,16 @@ from momentum_trio.reception.reception_options import (
 
 OPEN_RELAY = "Open_Relay holds: any client of the scope may send anywhere"
 RELAY_HOST = "Relay_Hosts holds the client's address: it may send anywhere"
+AUTHENTICATED = "SMTP AUTH: the client has proved who it is, and may send anywhere"
+VERIFIED = "TLS_Verified_Peer_Can_Relay: the client has shown a certificate of an issuer in TLS_Client_CA"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Options resolved, and what follows from them for this client alone. Held until the generation changes.
 
-    client_may_relay: he stands in Relay_Hosts, or Open_Relay holds for his scope. relay_right: which, in words.
+    client_may_relay: he stands in Relay_Hosts, Open_Relay holds for his scope, or he has proved who he is.
+    relay_right: which of it, in words.
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
@@ -89,7 +92,12 @@ def relay_right_of(options: ReceptionOptions, client: Client) -> str:
     """What lets *client* send anywhere, in words; empty: nothing does."""
     if options.open_relay:
         return OPEN_RELAY
-    return RELAY_HOST if not client.is_unix and client.peer_address in options.relay_hosts else ""
+    if not client.is_unix and client.peer_address in options.relay_hosts:
+        return RELAY_HOST
+    if client.identity is not None and client.identity.is_proved:
+        return AUTHENTICATED
+    verified = client.tls is not None and client.tls.is_verified and not client.is_spoken_for
+    return VERIFIED if verified and options.verified_peer_can_relay else ""
 
 
 def _set_within(scope: Nested, key: str) -> bool:

@@ -4,7 +4,7 @@ Received has the original's shape (spec/listeners.md section 2.5):
 
     Received: from [192.0.2.5] ([192.0.2.5:47780] helo=client)
             by HOST (envelope-from <a@b>)
-            (momentum-trio 0.1.0) with ESMTP
+            (momentum-trio 0.1.0) with ESMTPS (cipher=TLS_AES_256_GCM_SHA384)
             id 00/00-02001-C6DD1CA4; Tue, 29 Sep 2009 10:11:56 +0000
 """
 
@@ -20,12 +20,15 @@ from momentum_trio.reception.transaction import Transaction
 PRODUCT = f"momentum-trio {__version__}"
 HELLO_CHARACTERS_MAX = 255
 
-_NOT_PLAIN = re.compile(r"[^!-~]")
+_NOT_PLAIN = re.compile("[^!-~\xa1-\U0010ffff]")
 _SPECIAL_IN_COMMENT = re.compile(r"[()\\]")
 
 
 def in_comment(text: str) -> str:
-    """*text* as it may stand in a comment (RFC 5322 section 3.2.2): one line, printable, parentheses escaped."""
+    """*text* as it may stand in a comment (RFC 5322 section 3.2.2): one line, printable, parentheses escaped.
+
+    Beyond ASCII there is only what came with SMTPUTF8, where it is permitted (RFC 6532 section 3.2).
+    """
     return _SPECIAL_IN_COMMENT.sub(r"\\\g<0>", _NOT_PLAIN.sub("?", text))
 
 
@@ -35,6 +38,18 @@ def received_opening(client: Client) -> str:
     hello = in_comment(client.hello_domain[:HELLO_CHARACTERS_MAX])
     named = f" helo={hello}" if hello else ""
     return f"Received: from {address} ([{in_comment(client.peer or 'unix')}]{named})\r\n\tby "
+
+
+def _with(transaction: Transaction) -> str:
+    """By RFC 3848 and RFC 6531 section 3.7.3: S for TLS, A for AUTH; then the original's comment on the cipher."""
+    client = transaction.client
+    tls, identity = client.tls, client.identity
+    if not client.extended:
+        word = "SMTP"
+    else:
+        word = "UTF8SMTP" if transaction.smtputf8 else "ESMTP"
+        word += f"{'S' if tls is not None else ''}{'A' if identity is not None and identity.is_proved else ''}"
+    return word if tls is None else f"{word} (cipher={in_comment(tls.cipher)})"
 
 
 def message_id(batch_id: str, host: str) -> str:
@@ -52,7 +67,7 @@ def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: s
         path = transaction.reverse_path_given
         fields = (
             f"{opening}{rules.received_hostname} (envelope-from <{in_comment(path)}>)\r\n"
-            f"\t({PRODUCT}) with {'ESMTP' if transaction.client.extended else 'SMTP'}\r\n"
+            f"\t({PRODUCT}) with {_with(transaction)}\r\n"
             f"\tid {batch_id}; {date}\r\n"
         )
     if not scan.has_date and rules.options.date_header == "ifneeded":

@@ -43,7 +43,7 @@ class Transaction:
     """From MAIL to the end of its content.
 
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
-    returning, body: of MAIL, as the events of protocol/smtp have them.
+    returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
     asked: the last one asked about.
     """
@@ -56,6 +56,7 @@ class Transaction:
     line: str
     returning: Returning = NO_RETURNING
     body: str = ""
+    smtputf8: bool = False
     forward_paths: list[str] = field(default_factory=list)
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None

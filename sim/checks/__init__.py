@@ -10,10 +10,12 @@ from .answered import answered
 from .best_mx_first import best_mx_first
 from .bounced_once import bounced_once
 from .check import Check
+from .configured_as_told import configured_as_told
 from .content_unchanged import content_unchanged
 from .delivered_once import delivered_once
 from .drained import drained
 from .envelope_kept import envelope_kept
+from .explained_as_it_is import explained_as_it_is
 from .failed_set_changes_nothing import failed_set_changes_nothing
 from .first_commit_wins import first_commit_wins
 from .logs_agree import logs_agree
@@ -31,6 +33,7 @@ from .retried_in_time import retried_in_time
 from .spool_size import spool_size
 from .throttled import throttled
 from .unconfirmed_is_undone import unconfirmed_is_undone
+from .welcomed import welcomed
 
 ALL = (
     Check("no_accepted_lost", no_accepted_lost),
@@ -45,6 +48,9 @@ ALL = (
     Check("failed_set_changes_nothing", failed_set_changes_nothing),
     Check("first_commit_wins", first_commit_wins),
     Check("unconfirmed_is_undone", unconfirmed_is_undone),
+    Check("configured_as_told", configured_as_told),
+    Check("explained_as_it_is", explained_as_it_is),
+    Check("welcomed", welcomed),
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
     Check("answered", answered),

@@ -1,7 +1,7 @@
 """Nothing is left open: after everything was drained a node has what it had when it was started, no more.
 
 Fewer sockets are wrong too: it no longer listens where it did, or lacks the spare descriptor it says no with. A node
-whose listeners somebody changed at its console is not judged.
+whose listeners somebody changed at its console is judged where it has taken its own files again since then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def no_leak(evidence: Evidence) -> Iterator[Violation]:
     if evidence.drained_after_seconds is None:
         return
     for host, leftover in evidence.leftover.items():
-        if any(_CONCERNS.search(struck.fault.text) for struck in strikes(evidence, [FaultKind.CONSOLE], host)):
+        told = strikes(evidence, [FaultKind.CONSOLE], host)
+        if evidence.restored.get(host) != "" and any(_CONCERNS.search(struck.fault.text) for struck in told):
             continue
         baseline = evidence.baseline.get(host, {})
         for thing in dict.fromkeys((*baseline, *leftover)):

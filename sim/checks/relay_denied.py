@@ -1,6 +1,7 @@
 """Relaying is denied to whom the configuration denies it, and to nobody else (reference_acl.py judges).
 
-A node that was told at its console to change what this depends on is judged up to then.
+Of a node that was told at its console to change what this depends on, what may have held from then on (in_force.py)
+judges: a session of which that is certain, and the Listens have been the same since it connected.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from ..evidence import Attempt, Evidence, Violation
-from ..reference_acl import Asker, may_relay
+from ..reference_acl import Asker, RawScope, may_relay
 from ..scenario import FaultKind, Program
 from .configuration import root_of
 from .custody import address, attempts_by_mail, copies, strikes
+from .in_force import InForce, in_force
 
 NAME = "relay_denied"
 DENIED = "550 5.7.1 relaying denied"
@@ -25,9 +27,10 @@ _CONCERNS = re.compile(r"(?i)\breload|(?:\bset|\bunset)\b.*(?:relay|peer|pathway
 def relay_denied(evidence: Evidence) -> Iterator[Violation]:
     """One for each forward-path that was answered wrongly, or arrived though every attempt had to be denied."""
     may: dict[tuple[Attempt, str], bool] = {}
+    held = {plan.name: in_force(evidence, plan.name) for plan in evidence.scenario.hosts}
     for attempt in evidence.attempts:
         for path in attempt.mail.forward_paths:
-            if (permitted := _permitted(evidence, attempt, path)) is not None:
+            if (permitted := _permitted(evidence, held, attempt, path)) is not None:
                 may[attempt, path] = permitted
     for (attempt, path), permitted in may.items():
         denied = dict(attempt.refused_paths).get(path, "").startswith(DENIED)
@@ -42,18 +45,29 @@ def relay_denied(evidence: Evidence) -> Iterator[Violation]:
                 yield _violation(tries[-1], f"{path} got it, though relaying there was to be denied each time")
 
 
-def _permitted(evidence: Evidence, attempt: Attempt, path: str) -> bool | None:
+def _permitted(evidence: Evidence, held: dict[str, InForce], attempt: Attempt, path: str) -> bool | None:
     """Whether the configuration lets *attempt* send to *path*; None where that is not known."""
     plans = {plan.name: plan for plan in evidence.scenario.hosts}
     plan = plans.get(attempt.target_host)
     if plan is None or plan.program is not Program.ECELERITY or not attempt.source_address:
         return None
-    root = root_of(plan)
-    if root is None or attempt.ended >= _changed_at(evidence, plan.name):
+    root: RawScope | None = root_of(plan)
+    if attempt.ended >= _changed_at(evidence, plan.name):
+        root = _since(held[plan.name], attempt)
+    if root is None:
         return None
     reached = attempt.mail.target if _is_address(attempt.mail.target) else plan.addresses[0]
     asker = Asker(reached, attempt.mail.port, attempt.source_address)
     return may_relay(root, asker, attempt.mail.reverse_path, path)
+
+
+def _since(held: InForce, attempt: Attempt) -> RawScope | None:
+    """What held during *attempt*; None where that is not certain, or the Listens have changed since it connected."""
+    now = held.at(attempt.began, attempt.ended)
+    if now is None or attempt.connected is None:
+        return None
+    before = held.during(attempt.connected, attempt.ended)
+    return now.view() if all(each.sockets() == now.sockets() for each in before) else None
 
 
 def _changed_at(evidence: Evidence, host: str) -> float:

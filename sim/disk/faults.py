@@ -92,6 +92,8 @@ def paths(step: Any) -> tuple[str, ...]:
     """The paths a step names."""
     if isinstance(step, (Rename, Link)):
         return step.source, step.target
+    if isinstance(step, TakeAfter):
+        return step.path, step.model
     return (step.file.path if hasattr(step, "file") else step.path,)
 
 

@@ -12,6 +12,7 @@ import trio
 from momentum_trio.machine.disk import (
     READ_OCTETS_MAX,
     Append,
+    Below,
     ChangeMode,
     Close,
     Create,
@@ -36,6 +37,7 @@ from momentum_trio.machine.disk import (
     Truncate,
     Unlink,
     Write,
+    parts_below,
 )
 
 from .faults import Fault, paths
@@ -65,7 +67,7 @@ class SimDisk:
             await trio.lowlevel.checkpoint()
         else:
             began = trio.current_time()
-            await store.latency(steps)
+            await store.latency([step.step if isinstance(step, Below) else step for step in steps])
             taken = trio.current_time() - began
             if extra := taken * (store.slow_factor - 1) + store.slow_seconds:
                 await trio.sleep(extra)
@@ -106,11 +108,37 @@ class SimDisk:
                 raise PowerCut
             store.cut_after -= 1
         store.operations += 1
+        if isinstance(step, Below):
+            step = self._confined(step)
         if (wrong := store.wrong_with(step)) is not None:
             step = self._go_wrong(step, wrong)
         if store.read_only and self._changes(step):
             raise failure(errno.EROFS, paths(step)[0])
         return ACTIONS[type(step)](self, step)
+
+    def _confined(self, step: Below[Any]) -> Step[Any]:
+        """The step itself, once no part of what it names below the folder is a symbolic link."""
+        inner = step.step
+        if type(inner) not in NAMING:
+            return inner
+        for path in paths(inner):
+            *between, name = parts_below(step.folder, path)
+            if name == ".":
+                return inner
+            place = step.folder.rstrip("/")
+            for part in between:
+                place = f"{place}/{part}"
+                if self._is_link(place):
+                    raise failure(errno.ENOTDIR, path)
+            if type(inner) in FOLLOWING and self._is_link(f"{place}/{name}"):
+                raise failure(FOLLOWING[type(inner)], path)
+        return replace(inner, follow=False) if isinstance(inner, (Open, Stat)) else inner
+
+    def _is_link(self, path: str) -> bool:
+        try:
+            return self.store.find(path, follow=False).kind is FileKind.LINK
+        except OSError:
+            return False
 
     def _go_wrong(self, step: Step[Any], wrong: Fault) -> Step[Any]:
         """Fail, or return the step that is carried out in place of *step*."""
@@ -330,6 +358,18 @@ class SimDisk:
         self.store.find(step.path)
         return self.store.free
 
+
+FOLLOWING: dict[type[Step[Any]], int] = {
+    MakeDirectory: errno.ENOTDIR,
+    SyncDirectory: errno.ENOTDIR,
+    ListDirectory: errno.ENOTDIR,
+    FreeSpace: errno.ENOTDIR,
+    ChangeMode: errno.ELOOP,
+    TakeAfter: errno.ELOOP,
+}
+"""Steps that follow a symbolic link in the last place, and what they say where they must not."""
+NAMING = frozenset((*FOLLOWING, Create, Open, Rename, Link, Unlink, Stat))
+"""Steps about names; the others are about files that are open."""
 
 # What each step does. The value type is looser than the truth: each method takes the step type of its key.
 ACTIONS: dict[type[Step[Any]], Callable[[SimDisk, Any], Any]] = {

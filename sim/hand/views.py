@@ -9,11 +9,12 @@ from momentum_trio.machine.disk import FileKind
 from momentum_trio.node.node_options import SpoolOptions
 
 from ..arrivals import Delivery
+from ..consoles import node_of
 from ..disk import SimStore
 from ..evidence import Arrived, Attempt, Struck, Told
 from ..kernel import TraceLine
 from ..letter import name_in
-from ..run import Course, node_of
+from ..run import Course
 from ..said import nearest
 from ..scenario import FaultKind, HostPlan, Mail, Program
 from ..service import Service

@@ -141,6 +141,11 @@ class Ports:
             return None
         return (best[0] if len(best) == 1 else self._draws.choice(best)).queue
 
+    def listeners(self) -> list[Name]:
+        """Where somebody who connects by TCP is answered."""
+        bindings = [binding for (is_udp, _), claims in self._bindings.items() if not is_udp for binding in claims]
+        return [each.name for each in bindings if each.queue is not None and each.use is Use.LISTENING]
+
     def receiver(self, source: Name, target: Name) -> DatagramSocket | None:
         """The socket that gets a datagram: the one connected to *source*, the most specific, the latest."""
         best: list[Binding] = []

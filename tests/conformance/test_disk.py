@@ -251,6 +251,125 @@ async def test_symbolic_links(arm: Arm) -> None:
     assert await fails(disk, d.Stat(f"{base}/round")) == errno.ELOOP
 
 
+def make_link(disk: Disk, path: str, target: str) -> None:
+    if isinstance(disk, SimDisk):
+        disk.store.make_link(path, target)
+    else:
+        os.symlink(target, path)
+
+
+async def test_below_a_folder_all_is_as_it_is_elsewhere(arm: Arm) -> None:
+    """Confined to a folder, which may itself be reached by links, every step does what it does elsewhere."""
+    disk, base = arm
+    await disk.perform([d.MakeDirectory(f"{base}/real")])
+    make_link(disk, f"{base}/folder", "real")
+    home = f"{base}/folder"
+    confined = d.Confined(disk, home)
+    one, two, again = File(f"{home}/in/ner/one"), File(f"{home}/two"), File(f"{home}/three")
+    results = await confined.perform(
+        [
+            d.MakeDirectory(f"{home}/in/ner", 0o755),
+            d.MakeDirectory(home),
+            d.Create(one, 0o666),
+            d.Write(one, 0, [b"here"]),
+            d.Append(one, [b"!"]),
+            d.Size(one),
+            d.Sync(one),
+            d.Open(two, writable=True, create=0o622),
+            d.TakeAfter(two.path, one.path),
+            d.ChangeMode(one.path, 0o600),
+            d.Link(one.path, f"{home}/linked"),
+            d.Rename(two.path, again.path),
+            d.Close(two),
+            d.Open(again),
+            d.Read(again, 0, 9),
+            d.Unlink(again.path),
+            d.Unlink(again.path, missing_ok=True),
+            d.SyncDirectory(f"{home}/in"),
+            d.SyncDirectory(home),
+            d.Stat(f"{home}/linked"),
+            d.Stat(f"{home}//in/./ner"),
+            d.Stat(home),
+        ]
+    )
+    facts: list[FileFacts] = [result for result in results if isinstance(result, FileFacts)]
+    assert [(fact.kind, fact.mode) for fact in facts[:2]] == [(d.FileKind.FILE, 0o600), (d.FileKind.DIRECTORY, 0o755)]
+    assert facts[2].kind is d.FileKind.DIRECTORY
+    assert (results[5], results[14]) == (5, b"")
+    assert sorted((await confined.perform([d.ListDirectory(home)]))[0]) == ["in", "linked"]
+    assert (await confined.perform([d.FreeSpace(home)]))[0] > 0
+    assert (await disk.perform([d.Read(one, 0, 9)]))[0] == b"here!"  # one set of open files
+    await confined.perform([d.Close(one), d.Close(again)])
+
+
+@pytest.mark.parametrize(
+    ("steps", "number"),
+    [
+        (lambda home: [d.Open(File(f"{home}/link"))], errno.ELOOP),
+        (lambda home: [d.Open(File(f"{home}/link"), writable=True, create=0o600)], errno.ELOOP),
+        (lambda home: [d.Open(File(f"{home}/out/secret"))], errno.ENOTDIR),
+        (lambda home: [d.Open(File(f"{home}/round/secret"))], errno.ENOTDIR),
+        (lambda home: [d.Open(File(f"{home}/loop/link"))], errno.ENOTDIR),
+        (lambda home: [d.Create(File(f"{home}/out/new"))], errno.ENOTDIR),
+        (lambda home: [d.Create(File(f"{home}/dangling"))], errno.EEXIST),
+        (lambda home: [d.Stat(f"{home}/out/secret")], errno.ENOTDIR),
+        (lambda home: [d.Rename(f"{home}/file", f"{home}/out/new")], errno.ENOTDIR),
+        (lambda home: [d.Rename(f"{home}/out/secret", f"{home}/new")], errno.ENOTDIR),
+        (lambda home: [d.Link(f"{home}/file", f"{home}/out/new")], errno.ENOTDIR),
+        (lambda home: [d.Unlink(f"{home}/out/secret")], errno.ENOTDIR),
+        (lambda home: [d.MakeDirectory(f"{home}/out/new")], errno.ENOTDIR),
+        (lambda home: [d.MakeDirectory(f"{home}/out")], errno.ENOTDIR),
+        (lambda home: [d.ListDirectory(f"{home}/out")], errno.ENOTDIR),
+        (lambda home: [d.SyncDirectory(f"{home}/out")], errno.ENOTDIR),
+        (lambda home: [d.FreeSpace(f"{home}/out")], errno.ENOTDIR),
+        (lambda home: [d.ChangeMode(f"{home}/link", 0o777)], errno.ELOOP),
+        (lambda home: [d.TakeAfter(f"{home}/link", f"{home}/file")], errno.ELOOP),
+        (lambda home: [d.TakeAfter(f"{home}/file", f"{home}/link")], errno.ELOOP),
+        (lambda home: [d.Open(File(f"{home}/../secret"))], errno.EPERM),
+        (lambda home: [d.Open(File(f"{home}/in/../../secret"))], errno.EPERM),
+        (lambda home: [d.Open(File(f"{home}secret"))], errno.EPERM),
+        (lambda home: [d.Stat("/")], errno.EPERM),
+        (lambda home: [d.Stat("relative")], errno.EPERM),
+        (lambda home: [d.Rename(f"{home}/file", f"{home}/../new")], errno.EPERM),
+        (lambda home: [d.Open(File(f"{home}/none"))], errno.ENOENT),
+        (lambda home: [d.Stat(f"{home}/none/x")], errno.ENOENT),
+        (lambda home: [d.Stat(f"{home}/file/x")], errno.ENOTDIR),
+    ],
+)
+async def test_below_a_folder_no_link_leads_out_of_it(
+    arm: Arm, steps: Callable[[str], list[Step[Any]]], number: int
+) -> None:
+    """Confined to a folder, a step fails where a link would lead, and on what does not lie below it."""
+    disk, base = arm
+    secret, file, home = File(f"{base}/secret"), File(f"{base}/home/file"), f"{base}/home"
+    await disk.perform([d.MakeDirectory(home), d.Create(secret), d.Close(secret), d.Create(file), d.Close(file)])
+    for name, target in (
+        ("out", ".."),
+        ("round", "../home"),
+        ("loop", "loop"),
+        ("link", "../secret"),
+        ("dangling", "../new"),
+    ):
+        make_link(disk, f"{home}/{name}", target)
+    assert await fails(d.Confined(disk, home), *steps(home)) == number
+    assert sorted((await disk.perform([d.ListDirectory(base)]))[0]) == ["home", "secret"]
+
+
+async def test_below_a_folder_links_themselves_are_seen_and_removed(arm: Arm) -> None:
+    """Confined to a folder, Stat tells of a link, and a link is renamed, linked and removed, not what it leads to."""
+    disk, base = arm
+    home = f"{base}/home"
+    secret = File(f"{base}/secret")
+    await disk.perform([d.MakeDirectory(home), d.Create(secret), d.Close(secret)])
+    make_link(disk, f"{home}/link", "../secret")
+    confined = d.Confined(disk, home)
+    (facts,) = await confined.perform([d.Stat(f"{home}/link")])
+    assert facts.kind is d.FileKind.LINK
+    await confined.perform([d.Rename(f"{home}/link", f"{home}/other"), d.Unlink(f"{home}/other")])
+    assert sorted((await disk.perform([d.ListDirectory(base)]))[0]) == ["home", "secret"]
+    assert (await disk.perform([d.ListDirectory(home)]))[0] == []
+
+
 async def test_performing_is_a_checkpoint_and_is_not_cut_short(arm: Arm) -> None:
     """perform is a checkpoint; cancelled before it began, it does nothing."""
     disk, base = arm

@@ -11,7 +11,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import trio
 
@@ -23,7 +23,9 @@ from momentum_trio.console.counters import OperatorCounters
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ListenReport, ListenState, Summary
 from momentum_trio.console.instruments import InboundConnection
+from momentum_trio.limits.local import LocalState
 from momentum_trio.listener import control
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
@@ -49,9 +51,6 @@ from momentum_trio.protocol.console.frame import (
     Welcome,
 )
 from momentum_trio.protocol.sasl.client import client_side
-
-if TYPE_CHECKING:
-    from momentum_trio.limits.contract import SharedState
 
 T = TypeVar("T")
 NOW = 1_700_000_000.0
@@ -261,8 +260,8 @@ class Host:
             await opened.connect(self.endpoint)
         else:
             address, _, port = self.endpoint.rpartition(":")
-            opened = trio.socket.socket()
-            await opened.connect((address, int(port)))
+            opened = trio.socket.socket(socket.AF_INET6 if address.startswith("[") else socket.AF_INET)
+            await opened.connect((address.strip("[]"), int(port)))
         return Console(self.consoles.enter_context(opened))
 
     async def ask(self, line: str, form: Form = "text") -> tuple[str, str]:
@@ -368,16 +367,24 @@ REPORTS = (
 
 @asynccontextmanager
 async def console_host(
-    path: Path, options: str = "", *, tcp: bool = False, more: str = "", peer: str = "127.0.0.1"
+    path: Path,
+    options: str = "",
+    *,
+    tcp: bool = False,
+    more: str = "",
+    peer: str = "127.0.0.1",
+    address: str = "127.0.0.1",
 ) -> AsyncIterator[Host]:
     """A console on a Unix socket at *path* (or on a loopback port), for the block.
 
     options, more: text for the Control_Listener scope, and for the end of the file. peer: whom a TCP peer is taken for.
+    address: of loopback, on which a port is.
     """
     if tcp:
-        listening = trio.socket.socket()
-        await listening.bind(("127.0.0.1", 0))
-        endpoint = f"127.0.0.1:{listening.getsockname()[1]}"
+        listening = trio.socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        await listening.bind((address, 0))
+        port = listening.getsockname()[1]
+        endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     else:
         listening = trio.socket.socket(socket.AF_UNIX)
         await listening.bind(str(path))
@@ -385,9 +392,11 @@ async def console_host(
     listening.listen(50)
     node = administration(CONFIG % (options, endpoint) + more, REPORTS)
     records: list[Record] = []
-    limits: SharedState = None  # type: ignore[assignment]
     dispatch = Dispatch(COMMANDS, node)
-    services = Services(plain_machine(records), limits, administration=node, console=dispatch)
+    machine = plain_machine(records)
+    services = Services(
+        machine, LocalState("mx1"), handshakes=Handshakes(machine), administration=node, console=dispatch
+    )
     host = Host(endpoint, node, records, [], trio.Event(), [], dispatch, ExitStack(), trio.Event())
 
     async def serve(accepted: trio.socket.SocketType) -> None:

@@ -24,7 +24,7 @@ CONVERSATIONS = {
     "show inbound": """
 > show inbound
 23: [inbound/esmtp_message_factory] IPv4 192.0.2.7:47741 awaiting rcptto (for 0.264s)  [floating]
-24: [inbound/esmtp_message_factory] IPv6 [2001:db8::7]:1 reading body (for 12.000s)
+24: [inbound/esmtp_message_factory] IPv6 [2001:db8::7]:1 reading body (for 12.000s)  [TLSv1.3]
 25: [inbound/esmtp_message_factory] IPv4 192.0.3.1:2 awaiting ehlo/helo (for 0.000s)
 31: [inbound/control] Unix /tmp/2025 (for 3600.500s)
 """,
@@ -38,7 +38,8 @@ CONVERSATIONS = {
     "peer": "192.0.2.7:47741",
     "phase": "awaiting rcptto",
     "seconds": 0.264,
-    "floating": true
+    "floating": true,
+    "tls": ""
   },
   {
     "descriptor": 24,
@@ -47,7 +48,8 @@ CONVERSATIONS = {
     "peer": "[2001:db8::7]:1",
     "phase": "reading body",
     "seconds": 12.0,
-    "floating": false
+    "floating": false,
+    "tls": "TLSv1.3"
   },
   {
     "descriptor": 25,
@@ -56,7 +58,8 @@ CONVERSATIONS = {
     "peer": "192.0.3.1:2",
     "phase": "awaiting ehlo/helo",
     "seconds": 0.0,
-    "floating": false
+    "floating": false,
+    "tls": ""
   },
   {
     "descriptor": 31,
@@ -65,7 +68,8 @@ CONVERSATIONS = {
     "peer": "/tmp/2025",
     "phase": "",
     "seconds": 3600.5,
-    "floating": false
+    "floating": false,
+    "tls": ""
   }
 ]
 """,
@@ -283,9 +287,11 @@ OUTBOUND = [
 ]
 
 
-def inbound(descriptor: int, service: str, peer: str, phase: str, seconds: float, **more: bool) -> InboundConnection:
+def inbound(
+    descriptor: int, service: str, peer: str, phase: str, seconds: float, *, floating: bool = False, tls: str = ""
+) -> InboundConnection:
     address = parse_address("127.0.0.1" if "/" in peer else peer.rpartition(":")[0])
-    return InboundConnection(descriptor, service, address, peer, phase, seconds, more.get("floating", False))
+    return InboundConnection(descriptor, service, address, peer, phase, seconds, floating, tls)
 
 
 async def mail(asked: Ask) -> Said:
@@ -298,7 +304,7 @@ def prepare(host: Host) -> None:
     instruments, host.administration.mail = host.administration.instruments, mail
     instruments.connections = [
         inbound(23, "SMTP", "192.0.2.7:47741", "awaiting rcptto", 0.264, floating=True),
-        inbound(24, "SMTP", "[2001:db8::7]:1", "reading body", 12.0),
+        inbound(24, "SMTP", "[2001:db8::7]:1", "reading body", 12.0, tls="TLSv1.3"),
         inbound(25, "SMTP", "192.0.3.1:2", "awaiting ehlo/helo", 0.0),
         inbound(31, "Control", "/tmp/2025", "", 3600.5),
     ]

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from typing import cast
 
 import trio
 
 from momentum_trio.config.load import load_text
-from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.limits.contract import SharedState
+from momentum_trio.limits.local import LocalState
+from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.esmtp import converse
-from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
+from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Entropy, Process, Work
 from momentum_trio.machine.disk import Disk
@@ -25,17 +27,11 @@ from momentum_trio.machine.os_clock import OsClock
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Record, Rejected
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.door import Door
-from momentum_trio.reception.reception_options import BlackholeOptions, NameOptions, ReceptionOptions
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
 from momentum_trio.spool.spool import Entry, Spool
 
-DECLARED: tuple[Option[object], ...] = (
-    *SessionOptions.declared,
-    *ReceptionOptions.declared,
-    *NameOptions.declared,
-    *BlackholeOptions.declared,
-)
 LISTEN = "127.0.0.1:2525"
 BASIC = """
 Hostname = "mx.example"
@@ -105,12 +101,13 @@ class MemorySpool(Spool):
 
 @dataclass
 class Host:
-    """The listener's side."""
+    """The listener's side. listen: the Listen of those who connect from now on."""
 
     port: int
     generations: Generations
     spool: MemorySpool
     door: Door
+    listen: str
     records: list[Record] = field(default_factory=list)
     accepted: list[Batch] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
@@ -191,29 +188,40 @@ def machine_with(events: Events) -> Machine:
 
 @asynccontextmanager
 async def host(
-    text: str = BASIC, *, connected_as: str = "127.0.0.1", listen: str = LISTEN, real: Spool | None = None
+    text: str = BASIC,
+    *,
+    connected_as: str = "127.0.0.1",
+    listen: str = LISTEN,
+    real: Spool | None = None,
+    machine: Machine | None = None,
 ) -> AsyncIterator[Host]:
     """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*.
 
-    real: a spool on disk that is used instead of the one in memory.
+    real: a spool on disk that is used instead of the one in memory. machine: one that can do more than is needed.
     """
-    events = Events()
-    machine = machine_with(events)
+    machine = machine or machine_with(Events())
+    events = machine.events
     spool = MemorySpool()
     accepted: list[Batch] = []
     door = Door(machine, real or spool, lambda receipt: accepted.append(receipt.batch))
-    services = Services(machine, cast("SharedState", None), door=door)
+    services = Services(
+        machine,
+        LocalState("here"),
+        handshakes=Handshakes(machine),
+        dialogues=partial(Dialogues, machine, Credentials(machine)),
+        door=door,
+    )
     socket = trio.socket.socket()
     await socket.bind(("127.0.0.1", 0))
     socket.listen(100)
     generations = Generations(Generation(1, tree_of(text)))
-    self = Host(socket.getsockname()[1], generations, spool, door, accepted=accepted)
+    self = Host(socket.getsockname()[1], generations, spool, door, listen, accepted=accepted)
     events.subscribe(self.records.append)
 
     async def session(accepted_socket: trio.socket.SocketType, peer: str) -> None:
         connection = Connection(
             socket=accepted_socket,
-            listen=Endpoint.parse(listen),
+            listen=Endpoint.parse(self.listen),
             listener="esmtp_listener",
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),

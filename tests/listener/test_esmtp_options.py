@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from momentum_trio.config.authentication_options import AuthenticationOptions
 from momentum_trio.config.kind import BOOLEAN, COUNT, HOSTNAME, OCTETS, SECONDS, STRING, STRINGS
 from momentum_trio.config.option import Option
 from momentum_trio.config.value import Array, Value, Word
@@ -28,6 +29,7 @@ OPTIONS: list[Option[Any]] = [
     option
     for group in (SessionOptions, ReceptionOptions, NameOptions, BlackholeOptions, DefaultBindingOptions)
     for option in group.declared
+    if option not in AuthenticationOptions.declared  # the console's as well
 ]
 OURS = {"Max_Bad_Commands", "Outbound_Binding"}
 # The manual's default lets bare CR and LF pass, which SMTP smuggling lives on.

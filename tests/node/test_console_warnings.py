@@ -37,10 +37,30 @@ def test_warnings(listener: str, said: list[str]) -> None:
     assert all(part in sentence for part, sentence in zip(said, found, strict=True)), found
 
 
-@pytest.mark.parametrize("option", ['AuthLoginParameters = [ uri = "file:///x" ]', 'TLS_Certificate = "/x"'])
-def test_what_the_console_alone_reads_is_said_of_other_listeners(option: str) -> None:
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("SMTP_Extensions = ( STARTTLS )", ["STARTTLS is not offered: there is no TLS_Certificate"]),
+        ('SMTP_Extensions = ( STARTTLS ) TLS_Certificate = "/x"', []),
+        ('SMTP_Extensions = ( "AUTH PLAIN" )', ["AUTH PLAIN is not offered: its parameters are not set"]),
+        (
+            'SMTP_Extensions = ( "AUTH LOGIN" ) AuthLoginParameters = [ uri = "ecauth://" ]',
+            ["AUTH LOGIN is not offered: the scheme of ecauth:// is not built"],
+        ),
+        ('SMTP_Extensions = ( "AUTH SCRAM" )', ["AUTH SCRAM is not offered: there is no such mechanism"]),
+        ('SMTP_Extensions = ( "AUTH LOGIN" ) AuthLoginParameters = [ uri = "hashed:///x" ]', []),
+        ("SMTP_Extensions = ( STARTTLS ) Enable = false", []),
+    ],
+)
+def test_extensions_that_nobody_is_offered(listen: str, said: list[str]) -> None:
+    found = warnings(load_text(f'ESMTP_Listener {{ Listen ":25" {{ {listen} }} }}', declared=DECLARED))
+    assert [sentence.removeprefix("*:25: ") for sentence in found] == said
+
+
+@pytest.mark.parametrize("option", ['AuthDigestMD5Parameters = [ uri = "digest:///x" ]', 'TLS_Certificate = "/x"'])
+def test_what_a_listener_does_not_read_is_said_of_it(option: str) -> None:
     for within in (f"{option} Listen :1 {{ }}", f"Listen :1 {{ {option} }}"):
-        (said,) = without_effect(load_text(f"ESMTP_Listener {{ {within} }}", declared=DECLARED))
+        (said,) = without_effect(load_text(f"HTTP_Listener {{ {within} }}", declared=DECLARED))
         assert option.split()[0] in said
         assert not without_effect(load_text(f"Control_Listener {{ {within} }}", declared=DECLARED))
 
@@ -55,7 +75,8 @@ def test_what_the_console_alone_reads_is_said_of_other_listeners(option: str) ->
         ('AuthDigestMD5Parameters = [ uri = "digest:///x" realm = "a:b" ]', "a realm holds no ':'"),
         ('AuthDigestMD5Parameters = [ uri = "digest:///x" relm = "a" ]', "expected uri, realm, stored_cleartext"),
         ('AuthDigestMD5Parameters = [ uri = "digest:///x" log_authentication = "yes" ]', "expected on or off"),
-        ('AuthLoginParameters = [ uri = "digest:///x" ]', 'expected uri = "file:///path"'),
+        ('AuthLoginParameters = [ uri = "digest:///x" ]', 'expected uri = "file:///path" or "hashed:///path"'),
+        ('AuthCramMD5Parameters = [ uri = "hashed:///x" ]', 'expected uri = "file:///path"'),
         ('AuthorizationParameters = [ uri = "file:///x" ]', 'expected uri = "groups:///path"'),
         ('AuthorizationParameters = "groups:///x"', "expected a dictionary"),
     ],

@@ -10,11 +10,12 @@ import trio
 from simulated_host import CONFIG_PATH, CONTROL, MX, Site, write_file
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, FileFacts, ListDirectory, Open, Read, Stat
+from momentum_trio.machine.disk import Close, File, FileFacts, ListDirectory, Open, Read, Stat, Step
 from momentum_trio.mail.record import Panic
 from momentum_trio.node.administration import ROLL_BACK_AGAIN_SECONDS
 from momentum_trio.node.confirmation import Confirmation
 from sim.admin import Console
+from sim.certificates import CLIENT_KEY, FOLDER, SERVER, SERVER_KEY, install
 from sim.life import ProcessDied
 
 T = TypeVar("T")
@@ -185,6 +186,126 @@ def test_all_that_cannot_be_had_is_said_and_nothing_has_changed() -> None:
     told(story)
 
 
+def test_no_socket_listens_for_a_change_that_cannot_be() -> None:
+    async def story(site: Site) -> None:
+        before = site.world.kernel.kinds["listen"]  # who connects to one that is given up again would be reset
+        said = await site.mx.call(
+            operate,
+            "config begin",
+            f"config set esmtp_listener listen {MX}:25 enable true",
+            "config set esmtp_listener listen 192.0.2.9:25 enable true",
+            "config commit",
+        )
+        assert "Cannot assign requested address" in said[-1]
+        assert site.world.kernel.kinds["listen"] == before
+
+    told(story)
+
+
+IN_USE, NOWHERE = 'Listen "10.0.0.25:2030"', 'Listen "192.0.2.9:25"'
+BAD = f"""
+Control_Listener {{
+  TLS_Certificate = "{FOLDER}/{SERVER}"
+  Listen "10.0.0.25:2025" {{
+    TLS_Key = "{FOLDER}/{CLIENT_KEY}"
+  }}
+  Listen "10.0.0.25:2026" {{
+    TLS_Certificate = /etc/none.pem
+    TLS_Key = "{FOLDER}/{SERVER_KEY}"
+  }}
+  Listen "10.0.0.25:2027" {{
+    TLS_Key = "{FOLDER}/{SERVER_KEY}"
+    TLS_Ciphers = "NO-SUCH-CIPHER"
+  }}
+  Listen "10.0.0.25:2028" {{
+    TLS_Key = "{FOLDER}/{SERVER_KEY}"
+    TLS_Client_CA = /etc/more.conf
+  }}
+  Listen "10.0.0.25:2029" {{
+    TLS_Key = "{FOLDER}/{SERVER_KEY}"
+    TLS_Protocols = "+TLSv1.9"
+  }}
+  {IN_USE} {{
+    TLS_Key = "{FOLDER}/{SERVER_KEY}"
+  }}
+}}
+ESMTP_Listener {{
+  {NOWHERE} {{
+  }}
+}}
+"""
+
+
+BAD_VALUES = "Suspend_Delivery = perhaps\nMax_Retires = 5\n"
+
+
+def place(words: str) -> str:
+    """Where *words* stand first in the file."""
+    before, _, _ = (CONFIG + BAD + BAD_VALUES).partition(words)
+    return f"{CONFIG_PATH}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+
+
+def test_a_reload_with_an_address_in_use_unusable_certificates_and_bad_values_changes_nothing() -> None:
+    """What is wrong with the text is said first, all of it; then all that the host cannot give it."""
+
+    async def occupy(machine: Machine, begun: trio.Event) -> None:
+        with trio.socket.socket() as socket:
+            await socket.bind((MX, 2030))
+            socket.listen()
+            begun.set()
+            await trio.sleep_forever()
+
+    async def story(site: Site) -> None:
+        install(site.mx.store)
+        async with trio.open_nursery() as nursery:
+            begun = trio.Event()
+            nursery.start_soon(site.mx.call, occupy, begun)
+            await begun.wait()
+            await site.configure(CONFIG + BAD + BAD_VALUES)
+            (text,) = await site.mx.call(operate, "config reload")
+            await site.configure(CONFIG + BAD)
+            told = await site.mx.call(operate, "config reload", "config locate listen")
+            committed = await site.mx.call(
+                operate,
+                "config begin",
+                f"config set control_listener listen :2030 tls_certificate {FOLDER}/{SERVER}",
+                f"config set control_listener listen :2030 tls_key {FOLDER}/{CLIENT_KEY}",
+                "config set suspend_delivery perhaps",
+                "config set esmtp_listener listen 10.0.0.25:2030 enable true",
+                "config commit",
+            )
+            nursery.cancel_scope.cancel()
+        assert [line.removeprefix("! ") for line in text.split("\n") if CONFIG_PATH in line] == [
+            f"{place('perhaps')}: Suspend_Delivery: expected on or off, true or false, enabled or disabled, 1 or 0",
+            f"{place('Max_Retires')}: Max_Retires: no such option in Global",
+        ]
+        assert text.endswith("Reconfigure failed")
+        problems = told[0].removeprefix("! ").split("\n")
+        assert [line.split(": ")[:2] for line in problems[:5]] == [
+            [place("TLS_Certificate"), "TLS_Certificate"],  # its key is another's
+            [place("TLS_Certificate = /etc/none.pem"), "TLS_Certificate"],
+            [place("TLS_Ciphers"), "TLS_Ciphers"],
+            [place("TLS_Client_CA"), "TLS_Client_CA"],
+            [place("TLS_Protocols"), "TLS_Protocols"],
+        ]
+        assert "KEY_VALUES_MISMATCH" in problems[0]
+        assert problems[1].endswith("/etc/none.pem: No such file or directory")
+        assert problems[5:] == [
+            f"{place(IN_USE)}: Control_Listener {IN_USE}: Address already in use: 10.0.0.25:2030",
+            f"{place(NOWHERE)}: ESMTP_Listener {NOWHERE}: Cannot assign requested address: 192.0.2.9:25",
+            "Reconfigure failed",
+        ]
+        assert told[1].count("is at") == 2
+        assert committed[3].startswith("! Suspend_Delivery: expected on or off")
+        assert committed[-1].startswith("! console:1:1: TLS_Certificate: [")
+        assert "\nconsole:3:1: ESMTP_Listener Listen" in committed[-1]
+        for port in (2025, 2026, 2027, 2028, 2029):
+            with pytest.raises(ConnectionRefusedError):
+                await site.talk(port=port)
+
+    told(story)
+
+
 def test_changes_go_to_the_files_they_belong_to() -> None:
     async def story(site: Site) -> None:
         said = await site.mx.call(
@@ -274,6 +395,60 @@ def test_files_are_read_from_configured_folders_alone(path: str, said: str) -> N
         assert await site.mx.call(operate, f"config reload {path}") == [f"! {said}\nReconfigure failed"]
 
     told(story)
+
+
+@pytest.mark.parametrize(
+    ("command", "looked_at", "swapped"),
+    [
+        ("config writeback conf.d/new.conf", "/etc/conf.d/new.conf", "/etc/conf.d"),
+        ("write config conf.d/new.conf", "/etc/conf.d/new.conf", "/etc/conf.d"),
+        ("config reload conf.d/other.conf", "/etc/conf.d/other.conf", "/etc/conf.d"),
+        ("config reload conf.d/other.conf", "/etc/conf.d/other.conf", "/etc/conf.d/other.conf"),
+        ("config writeback", "/etc/conf.d/part.conf", "/etc/conf.d"),
+        ("config writeback", "/etc/conf.d/local.conf", "/etc/conf.d"),  # Local_Changes_File
+    ],
+)
+def test_a_link_made_behind_our_back_leads_nowhere(command: str, looked_at: str, swapped: str) -> None:
+    """What was looked at is exchanged for a link before it is used: the file there is neither read nor written."""
+
+    async def story(site: Site) -> None:
+        store = site.mx.store
+        store.put("/var/other.conf", CONFIG.replace("mail.example.com", "stolen.example.com").encode())
+        store.put("/etc/conf.d/other.conf", CONFIG.encode())
+        before = store.files("/var")
+        await site.mx.call(
+            operate, "config set domain example.edu max_retries 7", "config set domain example.org max_retries 7"
+        )
+
+        def swap(step: Step[object]) -> None:
+            if isinstance(step, Stat) and step.path == looked_at:
+                folder, _, name = swapped.rpartition("/")
+                within = store.find(folder)
+                if not store.find(swapped, follow=False).target:
+                    within.change({name: None})
+                    store.make_link(swapped, "/var" if swapped == "/etc/conf.d" else "/var/other.conf")
+
+        store.inject = swap
+        (said,) = await site.mx.call(operate, command)
+        store.inject = None
+        assert said.startswith("! /etc/conf.d/"), said
+        assert said.endswith(("\nNothing was written", "\nReconfigure failed"))
+        assert store.files("/var") == before
+        assert await site.mx.call(operate, "config get hostname") == ['Hostname = "mail.example.com"']
+
+    site = Site()
+
+    async def main() -> None:
+        await site.mx.call(write_file, "/etc/more.conf", MORE.encode())
+        await site.mx.call(write_file, "/etc/conf.d/part.conf", b"Domain example.org {\n  Max_Retries = 5\n}\n")
+        more = "include conf.d/part.conf\n"
+        if looked_at.endswith("local.conf"):
+            more += "Local_Changes_File = conf.d/local.conf\n"
+        await site.configure(CONFIG + more)
+        await site.boot()
+        await story(site)
+
+    site.world.run(main)
 
 
 def test_another_main_file_holds_until_the_next_reload() -> None:

@@ -131,6 +131,20 @@ async def reconfigured(site: Site) -> str:
     return await site.client.call(session)
 
 
+async def behind_proxy(site: Site) -> str:
+    """Whom EHLO names after a proxy has said that it brings 192.0.2.9; or what is said instead."""
+
+    async def session(machine: Machine) -> str:
+        with trio.socket.socket() as socket:
+            await socket.connect((MX, 25))
+            await socket.send(b"PROXY TCP4 192.0.2.9 10.0.0.1 4711 25\r\n")
+            await read_reply(socket)
+            await socket.send(f"{EHLO}\r\n".encode())
+            return (await read_reply(socket)).partition("\n")[0]
+
+    return await site.client.call(session)
+
+
 async def reachable(site: Site) -> bool:
     async def connect(machine: Machine) -> bool:
         with trio.socket.socket() as socket:
@@ -222,7 +236,7 @@ PROBES: dict[str, Probe] = {
     "Banner_Hostname": Probe("banner.example", "banner.example", lambda site: _name(site)),
     "Static_Banner": Probe('"220 static.example"', "220 static.example", greeting),
     "SMTP_Extensions": Probe(
-        "( ENHANCEDSTATUSCODES DSN )", {"PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"}, hello
+        "( DSN CHUNKING XREMOTEIP )", {"PIPELINING", "8BITMIME", "DSN", "CHUNKING", "XREMOTEIP"}, hello
     ),
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
@@ -245,6 +259,7 @@ PROBES: dict[str, Probe] = {
     "Record_Sessions": Probe('"/var/record/sessions"', True, recorded),
     "Outbound_Binding": Probe("other", "other", binding),
     "Pathway": Probe("special", "250", last(EHLO, MAIL, "RCPT TO:<bob@path.example>")),
+    "Proxy_Protocol": Probe("true", "250-mail.example.com says EHLO to 192.0.2.9", behind_proxy),
     "Timeout": Probe("7", True, console_cut_when_silent, listen=CONTROL, listener="Control_Listener"),
 }
 
@@ -270,10 +285,11 @@ def in_listener_scopes(option: Option[Any]) -> bool:
 
 OPTIONS = {option.name: option for option in DECLARED if in_listener_scopes(option) and not stored_only(option)}
 BOUNDS = {"Record_Sessions_Max", "Record_Octets_Max", "Record_Seconds", "Record_Content"}  # tests/rehearsal has theirs
-AUTHENTICATION = {  # tests/console has their tables
+AUTHENTICATION = {  # tests/console has their tables, and tests/listener
     *("Enable_Authentication", "Enable_Authorization", "Always_Allow", "Always_Deny", "AuthorizationParameters"),
-    *("AuthCramMD5Parameters", "AuthDigestMD5Parameters", "AuthLoginParameters"),
-    *("TLS_Certificate", "TLS_Key", "TLS_Ciphers", "TLS_Protocols", "TLS_Verify_Mode", "TLS_Client_CA"),
+    *("AuthCramMD5Parameters", "AuthDigestMD5Parameters", "AuthLoginParameters", "AuthPlainParameters"),
+    *("SMTP_AUTH_In_Clear", "Starttls_Injection_Policy", "TLS_SNI_Certificates", "TLS_Verified_Peer_Can_Relay"),
+    *("TLS_Certificate", "TLS_Key", "TLS_Ciphers", "TLS_Protocols", "TLS_Verify_Mode", "TLS_Client_CA", "Use_SSL"),
 }
 CASES = [
     (name, placement, way)

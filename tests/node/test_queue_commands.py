@@ -395,3 +395,60 @@ def test_the_spool_of_another_life_is_imported() -> None:
         assert "failed" in (await ask(site, "spool import_poll /var/spool/another"))[1]
 
     Site().run(CONFIG, story)
+
+
+OUTSIDE = "is not below /var/spool: the console may touch no other files (Spool_Import_Directories)"
+
+
+@pytest.mark.parametrize(
+    ("directory", "said"),
+    [
+        ("/srv/another", f"/srv/another {OUTSIDE}"),
+        ("/var/spool/../../srv/another", f"/srv/another {OUTSIDE}"),
+        ("/var/spool", f"/var/spool {OUTSIDE}"),
+        ("/var/spool/link", "failed: /var/spool/link is no spool: [Errno 20] Not a directory"),
+        ("/var/spool/link/another", "failed: /var/spool/link/another is no spool: [Errno 20] Not a directory"),
+        ("/var/spool/inner", "failed: /var/spool/inner/content: Not a directory"),
+    ],
+)
+def test_spools_elsewhere_are_not_imported(directory: str, said: str) -> None:
+    """Nor what a symbolic link leads to: of a spool, or of a part of one, whose owner would choose what is removed."""
+
+    async def story(site: Site) -> None:
+        await three_wait(site)
+        site.mx.power_loss()
+        await site.configure(CONFIG.replace("/ecelerity", "/ours"))
+        await site.boot()
+        store = site.mx.store
+        store.put("/srv/another/log/any", b"any")
+        store.put("/srv/victim/00000001.1.1", b"any")
+        store.put("/var/spool/inner/log/any", b"any")
+        store.make_link("/var/spool/link", "/srv/another")
+        store.make_link("/var/spool/inner/content", "/srv/victim")
+        before = store.files("/srv")
+        mark, text = await ask(site, f"spool import {directory}")
+        if mark == ">":
+            await trio.sleep(5)
+            _, text = await ask(site, f"spool import_poll {directory}")
+        assert said in text
+        assert store.files("/srv") == before
+        assert "another" not in (await ask(site, "mailq"))[1]
+
+    Site().run(CONFIG, story)
+
+
+def test_spools_are_imported_from_the_folders_that_are_configured() -> None:
+    async def story(site: Site) -> None:
+        await three_wait(site)
+        site.mx.power_loss()
+        await site.configure(CONFIG.replace("/ecelerity", "/ours") + "Spool_Import_Directories = ( /srv ../spool )\n")
+        await site.boot()
+        assert (await ask(site, "spool import /srv/none"))[0] == ">"
+        assert (await ask(site, "spool import /var/spool/ecelerity"))[0] == ">"
+        await trio.sleep(5)
+        assert "done: 3 messages" in (await ask(site, "spool import_poll /var/spool/ecelerity"))[1]
+        (refused,) = [await ask(site, "config set spool_import_directories /")]
+        assert "takes effect with the next start" in refused[1]
+        assert (await ask(site, "spool import /etc/any"))[0] == "!"
+
+    Site().run(CONFIG, story)

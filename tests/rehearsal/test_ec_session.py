@@ -222,11 +222,38 @@ def test_a_diff_groups(capsys: pytest.CaptureFixture[str]) -> None:
     write("second", mail("example.net"), mail("example.net"))
     said = (
         "5 sessions: RCPT of example.net: 250 2.1.5 RCPT TO accepted becomes 550 5.7.1 relaying denied, by relay\n"
+        "    was: Relay_Domains holds the recipient's domain: anyone may send to it\n"
+        "    by its item example.net\n"
+        '      Relay_Domains = ( "d.example" "example.net" )  old.conf:3:1  Global\n'
+        "    is: refused by relay: no rule lets this client send to this domain\n"
+        '      Relay_Domains = ( "d.example" )  new.conf:3:1  Global\n'
+        "      Bounce_Domains = ( )             default\n"
+        "      Open_Relay = 0                   default\n"
+        "      Relay_Hosts = ( )                default\n"
+        "      Relay_For_Sending_Domains = ( )  default\n"
         "    first:1, first:2, first:3 ...\n"
         "5 of 6 sessions differ\n"
     )
     assert run(capsys, "diff", "old.conf", "new.conf", "first", "second") == (1, said, "")
     assert run(capsys, "diff", "old.conf", "old.conf", "first")[:2] == (0, "0 of 4 sessions differ\n")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_diff_says_which_limit_is_met_by_which_recipient(capsys: pytest.CaptureFixture[str]) -> None:
+    """The reason is that of the reply in its place: the second recipient's, although the first is the same command."""
+    many = session(
+        Line(0.1, "MAIL FROM:<a@b.example>"),
+        Said(0.1, "250 2.1.0 MAIL FROM accepted"),
+        *(each for n in range(3) for each in (Line(0.2, f"RCPT TO:<c{n}@d.example>"), Said(0.2, "250 2.1.5 OK"))),
+        Left(0.4),
+        why="closed",
+    )
+    write("sessions", many)
+    Path("new.conf").write_text(OLD.replace("{}", "{\n    Max_Recipients_Per_Message = 2\n  }"))
+    status, said, _ = run(capsys, "diff", "old.conf", "new.conf", "sessions")
+    assert status == 1
+    assert said.splitlines()[0].startswith("1 session: RCPT of d.example: 250 2.1.5 RCPT TO accepted becomes 452")
+    assert "      Max_Recipients_Per_Message = 2  new.conf:6:5" in said
 
 
 @pytest.mark.usefixtures("folder")

@@ -14,6 +14,7 @@ from sim.scenario import (
     INSTANT,
     NAME_FAULTS,
     PAIRS,
+    Act,
     Behaviour,
     DnsAnswer,
     Expect,
@@ -26,6 +27,7 @@ from sim.scenario import (
     Load,
     Mail,
     NamePlan,
+    Operator,
     Program,
     Scenario,
     SinkPlan,
@@ -93,6 +95,7 @@ def scenarios(draw: DrawFn) -> Scenario:
         names=tuple(draw(_names(name, some)) for name in draw(st.lists(words, max_size=2, unique=True))),
         mails=mails,
         loads=loads,
+        operators=draw(_operators_of(hosts, duration)),
         faults=tuple(draw(st.lists(_faults(hosts, duration), max_size=4))),
         swarm=draw(st.none() | _swarms(some, duration)),
         expect=draw(_expectations(some)),
@@ -224,6 +227,27 @@ def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         source_addresses=draw(st.sampled_from([(), client.addresses])),
         leaves=draw(st.floats(0, 1)),
         notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
+    )
+
+
+def _operators_of(hosts: Sequence[HostPlan], duration: float) -> SearchStrategy[tuple[Operator, ...]]:
+    nodes = [plan.name for plan in hosts if plan.program is Program.ECELERITY]
+    if not nodes:
+        return st.just(())
+    operators = st.lists(_operators(nodes, duration), max_size=2, unique_by=lambda operator: operator.name)
+    return operators.map(tuple)
+
+
+@st.composite
+def _operators(draw: DrawFn, nodes: Sequence[str], duration: float) -> Operator:
+    at = draw(st.floats(0, duration))
+    return Operator(
+        draw(words),
+        draw(st.sampled_from(nodes)),
+        draw(counts),
+        at,
+        draw(st.floats(0, max(duration - at, 0.0))),
+        tuple(act for act in Act if draw(st.booleans())) or (Act.SET,),
     )
 
 

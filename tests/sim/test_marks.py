@@ -12,7 +12,7 @@ from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received,
 from momentum_trio.spool.segment import segment_name
 from sim.client import LEFT
 from sim.dsn import Report
-from sim.evidence import Evidence, Struck, Told
+from sim.evidence import Evidence, Exchange, Struck, Told
 from sim.marks import MARKS, NAMES, Campaign, reached
 from sim.scenario import FaultKind, NamePlan
 
@@ -63,6 +63,20 @@ def to_a_worse_exchanger() -> Evidence:
     return found
 
 
+def said(*lines: str, ok: bool | None = True, answer: str = "") -> Evidence:
+    """Lines said at a console, all at once, each in a session of its own."""
+    ended = None if ok is None else 9.0
+    exchanges = [Exchange("mx", 1, number, line, 1.0, ended, ok, answer) for number, line in enumerate(lines)]
+    return evidence(attempt(MAIL_ONE, at=2.0), exchanges=exchanges)
+
+
+def switched() -> Evidence:
+    found = said("config unset esmtp_listener listen *:25", "config commit")
+    found.exchanges[1].session = found.exchanges[0].session
+    found.attempts[0] = replace(found.attempts[0], connected=2.0)
+    return found
+
+
 REACHED = {
     "accepted": evidence(attempt(MAIL_ONE)),
     "deferred": evidence(attempt(MAIL_ONE, Told.DEFERRED)),
@@ -101,6 +115,13 @@ REACHED = {
     "given_up": evidence(records=[Failed(at(2), "m", *IDS, True, "example.com", 0, 9, 3, 1.0, "", "554 no")]),
     "delivered_by_another_life": delivered_by_another(),
     "reconfigured": evidence(records=[Reconfigured(at(1), 2)]),
+    "commits_raced": said("config commit", "config commit"),
+    "commit_taken_back": panic("a commit was not confirmed in time: generation 3 is as before it"),
+    "console_left": said("config commit", ok=None),
+    "reload_refused": said("config reload next.conf", ok=False),
+    "written_back": said("config writeback"),
+    "switched_under_load": switched(),
+    "explained": said(f"config explain 10.0.0.7 to 10.0.0.25:25 from a@b.example rcpt {BOB}", answer="has no session"),
     "command_refused": evidence(refused_commands=[(fault(FaultKind.CONSOLE, text="x"), "", "")]),
 }
 

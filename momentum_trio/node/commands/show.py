@@ -17,9 +17,9 @@ async def _inbound(request: Request) -> Answer:
 def _line(connection: InboundConnection) -> str:
     handler = MESSAGE_FACTORY.get(connection.service, connection.service.lower())
     phase = f" {connection.phase}" if connection.phase else ""
-    floating = "  [floating]" if connection.floating else ""
+    marks = "".join(f"  [{mark}]" for mark in (connection.tls, "floating" if connection.floating else "") if mark)
     who = f"{_family(connection)} {connection.peer}"
-    return f"{connection.descriptor}: [inbound/{handler}] {who}{phase} (for {connection.seconds:.3f}s){floating}"
+    return f"{connection.descriptor}: [inbound/{handler}] {who}{phase} (for {connection.seconds:.3f}s){marks}"
 
 
 def _family(connection: InboundConnection) -> str:
@@ -35,6 +35,7 @@ def _fields(connection: InboundConnection) -> Data:
         "phase": connection.phase,
         "seconds": round(connection.seconds, 3),
         "floating": connection.floating,
+        "tls": connection.tls,
     }
 
 
@@ -47,7 +48,7 @@ INBOUND = Command(
     "Show all inbound connections: who, in which phase, for how long.",
     _inbound,
     help="Descriptor, who takes the octets, family, address and port (of a Unix peer: our path), phase, seconds in\n"
-    "it. '[floating]': a worker has it in hand (the spool, a policy).",
+    "it. '[TLSv1.3]': what is spoken. '[floating]': a worker has it in hand (the spool, a policy).",
 )
 OUTBOUND = Command(
     ("show", "outbound"),

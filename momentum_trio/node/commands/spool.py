@@ -38,8 +38,9 @@ IMPORT = Command(
     _import,
     arguments="DIRECTORY [CONCURRENCY] [suppress_trace_headers]",
     help="It goes on after this has answered; 'spool import_poll' and the importlog tell of it. Messages that were\n"
-    "taken over are gone from DIRECTORY. The other words are taken and change nothing: batches are written many\n"
-    "at a time, and no trace fields are added.",
+    "taken over are gone from DIRECTORY, which has to lie in one of those that Spool_Import_Directories named when\n"
+    "the host was started, and not behind symbolic links. The other words are taken and change nothing: batches are\n"
+    "written many at a time, and no trace fields are added.",
 )
 IMPORT_POLL = Command(
     ("spool", "import_poll"),

@@ -14,7 +14,8 @@ from momentum_trio.config.binding import Binding
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.option import Option
 from momentum_trio.listener.esmtp_options import SessionOptions
-from momentum_trio.listener.esmtp_terms import terms_of
+from momentum_trio.listener.esmtp_security import security_of
+from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.mail.header import scan
 from momentum_trio.net.address_list import AddressList
@@ -101,7 +102,10 @@ class Conversation:
         self.rules = watched_rules(witness, observed, client, system_hostname)
         self._envelopes = Envelopes(self._attended(CHECKS), client, self.rules)
         options = SessionOptions.resolve(observed)
-        self._server = Server(terms_of(options, self.rules, str(client.peer_address), None))
+        security = security_of(observed, options, client)
+        self._server = Server(
+            terms_of(options, self.rules, security, str(client.peer_address), None, for_trusted(options))
+        )
 
     @property
     def over(self) -> bool:
@@ -156,7 +160,10 @@ class Conversation:
         """Answer *event* as a session does, and tell why."""
         match event:
             case Mail():
-                return self._decided(line, self._envelopes.mail(event.reverse_path, event.line, event.returning))
+                return self._decided(
+                    line,
+                    self._envelopes.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8),
+                )
             case Rcpt():
                 return self._decided(line, self._envelopes.recipient(event.forward_path, event.line, event.wish))
             case Hello():

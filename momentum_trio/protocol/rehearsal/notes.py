@@ -21,10 +21,12 @@ from momentum_trio.protocol.rehearsal.recording import (
     Said,
 )
 from momentum_trio.protocol.rehearsal.shape import CONTENT_OCTETS_MAX, Measure
+from momentum_trio.protocol.smtp.authentication import CANCEL
 
 NOTES_OCTETS_MAX = 1024 * 1024
 """Of one session, about; what comes after is left out."""
 ENTRY_OCTETS = 200  # of an entry, beside its text
+BDAT = b"BDAT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,16 @@ class Notes:
         self._is_challenged = False  # the last one was 334: what comes is a response (RFC 4954 section 4)
 
     def line(self, octets: bytes) -> None:
-        """As the contract says; masked, and whole where it answers a challenge."""
-        kept = MASK if self._is_challenged else masked(octets)
+        """As the contract says; masked, and whole where it answers a challenge. Chunks are not taken down: with the
+        first of them the notes end (RFC 3030)."""
+        if octets[: len(BDAT)].upper() == BDAT:
+            self.cut = True
+        kept = self._response(octets) if self._is_challenged else masked(octets)
         self._add(Line(self._now(), kept.decode("latin-1")), len(octets))
+
+    def _response(self, octets: bytes) -> bytes:
+        """What is kept of a line that answers a challenge: that it gives up, or nothing."""
+        return octets if octets == CANCEL else MASK
 
     def long_line(self, start: bytes, *, endless: bool) -> None:
         """As the contract says."""
@@ -79,6 +88,8 @@ class Notes:
 
     def content(self, octets: bytes, *, ended: bool) -> None:
         """As the contract says. Only its shape is kept, unless all was asked for and there is room."""
+        if self.cut:
+            return
         if self._measure is None:
             self._measure, self._content_at = Measure(), self._now()
             self._kept = bytearray() if self._keep_content else None

@@ -58,8 +58,8 @@ class Dialogue:
 class DigestMd5Server:
     """The server's side.
 
-    digests: of ``digest_of`` by user. digest_uri: the only one that is taken, ``service/host``. nonce: nobody can guess
-    it, and no other dialogue has it.
+    digests: of ``digest_of`` by user. digest_uri: the only one that is taken, ``service/host``; where it ends with the
+    slash, whatever the client knows this host by. nonce: nobody can guess it, and no other dialogue has it.
     """
 
     def __init__(self, digests: Mapping[str, str], realm: str, digest_uri: str, nonce: str) -> None:
@@ -94,7 +94,7 @@ class DigestMd5Server:
         user = user_of(said.get("username", "").encode())
         if not user or not self._is_ours(said):
             return Failed(user)
-        dialogue = Dialogue(self._nonce, said["cnonce"], self._digest_uri)
+        dialogue = Dialogue(self._nonce, said["cnonce"], said["digest-uri"])
         known = user in self._digests
         digest = self._digests[user] if known else digest_of(user, self._realm, self._nonce)
         if not (same(said["response"].encode(), dialogue.response(digest).encode()) and known):
@@ -108,13 +108,15 @@ class DigestMd5Server:
             "realm": self._realm,
             "nonce": self._nonce,
             "nc": _FIRST,
-            "digest-uri": self._digest_uri,
+            "digest-uri": said.get("digest-uri", "") if self._digest_uri.endswith("/") else self._digest_uri,
             "qop": "auth",
             "charset": "utf-8",
             "authzid": said.get("username", ""),
         }
-        return all(said.get(name) for name in _NEEDED) and all(
-            said.get(name, value) == value for name, value in wanted.items()
+        return (
+            all(said.get(name) for name in _NEEDED)
+            and said["digest-uri"].startswith(self._digest_uri)
+            and all(said.get(name, value) == value for name, value in wanted.items())
         )
 
 

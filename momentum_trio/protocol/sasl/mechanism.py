@@ -10,8 +10,12 @@ from typing import Protocol
 DIGEST_MD5, CRAM_MD5, LOGIN = "DIGEST-MD5", "CRAM-MD5", "LOGIN"
 MECHANISMS = (DIGEST_MD5, CRAM_MD5, LOGIN)
 """All there are, the best first: the first proves the server as well, the last sends the password itself."""
-IN_CLEAR = frozenset((LOGIN,))
+PLAIN = "PLAIN"
+"""Of mail alone: the console does not have it (RFC 4616)."""
+IN_CLEAR = frozenset((LOGIN, PLAIN))
 """Those that show the password to whoever listens."""
+SERVER_FIRST = frozenset((DIGEST_MD5, CRAM_MD5))
+"""Those in which the server speaks first: there is no initial response (RFC 4422 section 5)."""
 
 OCTETS_MAX = 4096
 """Of one challenge or response (RFC 2831 sections 2.1.1 and 2.1.2 have 2048 and 4096)."""

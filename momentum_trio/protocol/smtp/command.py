@@ -25,8 +25,9 @@ from momentum_trio.mail.dsn import (
     unescaped,
 )
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp import authentication, claims, replies
 from momentum_trio.protocol.smtp.event import (
+    Auth,
     Data,
     Event,
     Expn,
@@ -37,12 +38,26 @@ from momentum_trio.protocol.smtp.event import (
     Quit,
     Rcpt,
     Reset,
+    StartTls,
     Vrfy,
+    XClient,
+    XDumpContext,
+    XRemoteIp,
+    XSetContext,
 )
 from momentum_trio.protocol.smtp.terms import Terms
 
 COMMAND_OCTETS_MAX: Final = 2048
 """Longest command line, CRLF included: 512 (RFC 5321 section 4.5.3.1.4) and room for extensions' parameters."""
+
+SMTPUTF8: Final = "SMTPUTF8"
+"""Of MAIL, and of VRFY (RFC 6531 section 3.4): characters beyond ASCII may come."""
+
+BINARYMIME: Final = "BINARYMIME"
+"""Of BODY (RFC 3030 section 3): content that is no lines."""
+
+AUTH_OCTETS_MAX: Final = 500
+"""Of the AUTH parameter of MAIL as sent (RFC 4954 section 5)."""
 
 Parameters = Mapping[str, str | None]
 Parse = Callable[[str, str, Terms], Event | Reply]
@@ -53,28 +68,41 @@ NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One verb. event: what it becomes, which is what the table of transitions asks about before anything is parsed."""
+    """One verb. event: what it becomes, which is what the table of transitions asks about before anything is parsed.
+
+    extension: what has to be offered for it to be known at all; empty: nothing.
+    guarded: whether it also depends on what the tables do not know: octets behind it, who the client is.
+    """
 
     event: type[Event]
     parse: Parse
+    extension: str = ""
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One ESMTP parameter. extension: the EHLO keyword that offers it; value: its grammar."""
+    """One ESMTP parameter. extension: the EHLO keyword that offers it; value: its grammar; None: it has no value."""
 
     extension: str
-    value: re.Pattern[str]
+    value: re.Pattern[str] | None
 
     def takes(self, value: str | None) -> bool:
         """Whether *value* (None: the keyword stood alone) is of the grammar."""
+        if self.value is None:
+            return value is None
         return value is not None and self.value.fullmatch(value) is not None
 
+
+_TYPED = rf"[A-Za-z0-9-]{{1,60}};{XTEXT}+"  # of ORCPT: RFC 3461 section 4.2, RFC 6533 section 3
+_TYPED_UTF8 = rf"[Uu][Tt][Ff]-8;(?:{XTEXT}|[^\x00-\x7f])+"
 
 MAIL_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
     {
         "SIZE": Parameter("SIZE", re.compile(r"[0-9]{1,20}")),  # RFC 1870 section 5
-        "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME", re.IGNORECASE)),  # RFC 6152 section 3
+        "BODY": Parameter("8BITMIME", re.compile(r"7BIT|8BITMIME|BINARYMIME", re.IGNORECASE)),  # RFC 6152 section 3
+        "AUTH": Parameter("AUTH", re.compile(rf"<>|(?!.{{{AUTH_OCTETS_MAX + 1}}})(?:{XTEXT})+")),  # RFC 4954 section 5
+        "SMTPUTF8": Parameter("SMTPUTF8", None),  # RFC 6531 section 3.4
         "RET": Parameter("DSN", re.compile(r"FULL|HDRS", re.IGNORECASE)),  # RFC 3461 section 4.3
         "ENVID": Parameter(  # RFC 3461 section 4.4
             "DSN", re.compile(rf"(?!.{{{ENVELOPE_ID_OCTETS_MAX + 1}}}){XTEXT}+")
@@ -86,13 +114,15 @@ RCPT_PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
         "NOTIFY": Parameter(  # RFC 3461 section 4.1
             "DSN", re.compile(r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}", re.IGNORECASE)
         ),
-        "ORCPT": Parameter(  # RFC 3461 section 4.2
-            "DSN", re.compile(rf"(?!.{{{ORIGINAL_RECIPIENT_OCTETS_MAX + 1}}})[A-Za-z0-9-]{{1,60}};{XTEXT}+")
+        "ORCPT": Parameter(
+            "DSN", re.compile(rf"(?!.{{{ORIGINAL_RECIPIENT_OCTETS_MAX + 1}}})(?:{_TYPED}|{_TYPED_UTF8})")
         ),
     }
 )
 
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~]+))?")  # RFC 5321 section 4.1.2
+# RFC 5321 section 4.1.2, RFC 6531 section 3.3
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*+)(?:=([!-<>-~\x80-\U0010ffff]+))?")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")  # in ORCPT; there it becomes utf-8-addr-xtext (RFC 6533 section 3)
 _HELLO_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,254})")
 _FROM = re.compile("from:", re.IGNORECASE)
 _TO = re.compile("to:", re.IGNORECASE)
@@ -110,22 +140,31 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
         text, rest = found
         try:
             reverse_path = path.reverse_path(
-                text, pedantic=terms.pedantic_addresses, unqualified=terms.unqualified_reverse_path
+                text,
+                pedantic=terms.pedantic_addresses,
+                unqualified=terms.unqualified_reverse_path,
+                international=True,  # whether the line may hold such characters has been asked before
             )
         except ValueError:
             return replies.MAIL_SYNTAX
     else:
         return replies.MAIL_SYNTAX
     if not rest:
-        return Mail(reverse_path, NO_PARAMETERS, None, "", line, NO_RETURNING)
+        is_ascii = line.isascii()
+        return Mail(reverse_path, NO_PARAMETERS, None, "", line, NO_RETURNING) if is_ascii else replies.NOT_ASCII
     parameters = _parameters(rest, MAIL_PARAMETERS, terms)
     if isinstance(parameters, Reply):
         return parameters
+    if not line.isascii() and SMTPUTF8 not in parameters:
+        return replies.NOT_ASCII
     declared = parameters.get("SIZE")
     size = None if declared is None else int(declared)
     if size is not None and 0 < terms.message_octets_max < size:
         return replies.MESSAGE_TOO_LARGE  # RFC 1870 section 6.1
-    return Mail(reverse_path, parameters, size, (parameters.get("BODY") or "").upper(), line, _returning(parameters))
+    body = (parameters.get("BODY") or "").upper()
+    if body == BINARYMIME and BINARYMIME not in terms.offered:
+        return replies.PARAMETER_MALFORMED
+    return Mail(reverse_path, parameters, size, body, line, _returning(parameters))
 
 
 def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
@@ -135,7 +174,10 @@ def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
         text, rest = found
         try:
             forward_path = path.forward_path(
-                text, pedantic=terms.pedantic_addresses, unqualified=terms.unqualified_forward_path
+                text,
+                pedantic=terms.pedantic_addresses,
+                unqualified=terms.unqualified_forward_path,
+                international=True,
             )
         except ValueError:
             return replies.RCPT_SYNTAX
@@ -153,7 +195,8 @@ def _returning(parameters: Parameters) -> Returning:
 
 def _wish(parameters: Parameters) -> Wish:
     notify = parameters.get("NOTIFY")
-    return Wish(Notify.parse(notify) if notify else Notify.UNSET, unescaped(parameters.get("ORCPT") or ""))
+    original = _NOT_ASCII.sub(lambda match: f"\\x{{{ord(match[0]):X}}}", parameters.get("ORCPT") or "")
+    return Wish(Notify.parse(notify) if notify else Notify.UNSET, unescaped(original))
 
 
 def _usual_path(match: re.Match[str]) -> str | None:
@@ -210,9 +253,32 @@ def _bare(event: Event, refusal: Reply) -> Parse:
     """The grammar of a verb that stands alone."""
 
     def parse(line: str, argument: str, terms: Terms) -> Event | Reply:
-        return event if len(line) == VERB_OCTETS else refusal
+        return refusal if " " in line else event
 
     return parse
+
+
+def _starttls(line: str, argument: str, terms: Terms) -> Event | Reply:
+    if terms.in_tls:
+        return replies.TLS_ACTIVE
+    return replies.NO_PARAMETERS if " " in line else StartTls()
+
+
+def _xclient(line: str, argument: str, terms: Terms) -> Event | Reply:
+    claim = claims.claim_of(argument)
+    return claim if isinstance(claim, Reply) else XClient(claim, line)
+
+
+def _xremoteip(line: str, argument: str, terms: Terms) -> Event | Reply:
+    try:
+        return XRemoteIp(claims.address_of(argument), line)
+    except ValueError:
+        return replies.XREMOTEIP_SYNTAX
+
+
+def _xsetcontext(line: str, argument: str, terms: Terms) -> Event | Reply:
+    pairs = claims.context_of(argument)
+    return pairs if isinstance(pairs, Reply) else XSetContext(pairs)
 
 
 def _with_argument(event: Callable[[str], Event]) -> Parse:
@@ -224,11 +290,18 @@ def _with_argument(event: Callable[[str], Event]) -> Parse:
     return parse
 
 
-VERB_OCTETS: Final = 4
-
 HTTP_METHODS: Final = frozenset(("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"))
 """What a web browser says first when a page makes it speak to an SMTP port. In the body of its request the page can
 write commands, and those would have the relay rights of the browser's host: so nothing of it is read."""
+
+PROXY: Final = "PROXY"
+PROXY_V2: Final = b"\0"
+"""What a proxy says first that takes us for its own kind: a line of version 1, the third line of version 2's signature.
+
+What follows are a stranger's commands, and they would have the relay rights of the proxy's host."""
+
+BDAT: Final = "BDAT"
+"""No row of COMMANDS: whatever is said to it, a chunk follows (RFC 3030 section 2)."""
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
@@ -236,12 +309,18 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "HELO": Command(Hello, _hello),
         "MAIL": Command(Mail, _mail),
         "RCPT": Command(Rcpt, _rcpt),
-        "DATA": Command(Data, _bare(Data(), replies.DATA_ARGUMENT)),
+        "DATA": Command(Data, _bare(Data(), replies.DATA_ARGUMENT), guarded=True),
         "RSET": Command(Reset, _bare(Reset(), replies.RSET_ARGUMENT)),
         "NOOP": Command(Noop, lambda line, argument, terms: Noop(argument)),
         "VRFY": Command(Vrfy, _with_argument(Vrfy)),
         "EXPN": Command(Expn, _with_argument(Expn)),
         "HELP": Command(Help, lambda line, argument, terms: Help(argument)),
         "QUIT": Command(Quit, _bare(Quit(), replies.NO_PARAMETERS)),
+        "STARTTLS": Command(StartTls, _starttls, "STARTTLS", guarded=True),
+        "AUTH": Command(Auth, authentication.parse, "AUTH", guarded=True),
+        "XCLIENT": Command(XClient, _xclient, "XCLIENT"),
+        "XREMOTEIP": Command(XRemoteIp, _xremoteip, "XREMOTEIP"),
+        "XSETCONTEXT": Command(XSetContext, _xsetcontext, "XSETCONTEXT"),
+        "XDUMPCONTEXT": Command(XDumpContext, _bare(XDumpContext(), replies.NO_PARAMETERS), "XDUMPCONTEXT"),
     }
 )

@@ -13,7 +13,7 @@ from typing import Final
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart
+from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
 
 CONTENT_PART_OCTETS: Final = 64 * 1024
@@ -31,50 +31,26 @@ def stuffed(content: bytes) -> bytes:
     return (b"\r\n" + content).replace(STUFFED, b"\r\n..")[2:] + b".\r\n"
 
 
-class Content:
-    """Octets after DATA in; ContentPart and ContentEnd out.
+class Gathering:
+    """Content as it comes, whatever brought it: judged, and given out in parts. ContentPart and ContentEnd come out.
 
     How the octets were cut does not show in the events. At most CONTENT_PART_OCTETS and what was received since
     ``next_event`` last returned None is held.
+
+    binary: it was declared BODY=BINARYMIME: in its body, CR, LF and NUL stand where they like (RFC 3030 section 3).
     """
 
-    __slots__ = ("_end", "_fault", "_header", "_held", "_kept", "_parts", "_passed", "_skip", "_terms")
+    __slots__ = ("_binary", "_end", "_fault", "_header", "_kept", "_parts", "_passed", "_terms")
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: Terms, *, binary: bool = False) -> None:
         self._terms = terms
-        self._held = (
-            b"\r\n"  # the CRLF that ended DATA, then each time a beginning of a terminator or of a stuffed line
-        )
-        self._skip = 2  # how many of the next octets are DATA's
+        self._binary = binary
         self._kept = bytearray()  # unstuffed, not yet a part
         self._parts: list[ContentPart] = []  # in reverse order
         self._end: ContentEnd | None = None
         self._fault: Reply | None = None
         self._passed = 0  # octets in parts
         self._header = b"\r\n"  # last octets of the header section so far; empty once it has ended
-
-    def receive(self, octets: bytes) -> bytes:
-        """Take what the client sent, cut anywhere. Returns what stands behind the terminator, if that was found: then
-        this is not to be called again."""
-        assert self._end is None
-        window = self._held + octets
-        dotted = window.find(STUFFED)  # a terminator begins like a stuffed line: mostly this is the only search
-        at = window.find(TERMINATOR, dotted) if dotted >= 0 else -1
-        end = at + 2 if at >= 0 else len(window) - _beginning(window)
-        text = window[:end]
-        self._held = window[end:]
-        if 0 <= dotted < end - 2:
-            text = text.replace(STUFFED, b"\r\n")
-        if self._skip and text:
-            text = text[self._skip :]
-            self._skip = 0
-        if at >= 0:
-            self._held = b""
-            self._finish(text)
-            return window[at + len(TERMINATOR) :]
-        if self._fault is None:
-            self._keep(text)
-        return b""
 
     @property
     def ended(self) -> bool:
@@ -86,7 +62,7 @@ class Content:
         """Whether ``next_event`` has nothing to give."""
         return not self._parts and self._end is None
 
-    def next_event(self) -> ContentPart | ContentEnd | None:
+    def next_event(self) -> Event | None:
         """The next event, or None when more octets are needed. ContentEnd is the last."""
         return self._parts.pop() if self._parts else self._end
 
@@ -128,7 +104,7 @@ class Content:
         terms = self._terms
         if terms.message_octets_max and self._passed + len(text) > terms.message_octets_max:
             return replies.MESSAGE_TOO_LARGE
-        if 0 in text and not terms.nul_in_content:
+        if 0 in text and not terms.nul_in_content and not (self._binary and text.index(0) >= self._header_octets(text)):
             return replies.NUL_IN_CONTENT
         pairs = text.count(b"\r\n")
         if text.count(b"\n") == pairs == text.count(b"\r"):
@@ -137,7 +113,8 @@ class Content:
         assert match
         if match.start() < self._header_octets(text):
             return replies.LONE_IN_HEADERS
-        return replies.LONE_IN_BODY if terms.lone_line_ends_in_body is LoneLineEnds.PEDANTIC else None
+        tolerated = self._binary or terms.lone_line_ends_in_body is LoneLineEnds.IGNORE
+        return None if tolerated else replies.LONE_IN_BODY
 
     def _header_octets(self, text: bytes) -> int:
         """How many octets of *text*, the next of the content, belong to the header section."""
@@ -152,6 +129,42 @@ class Content:
         if self._header:
             seam = self._header + part
             self._header = b"" if b"\r\n\r\n" in seam else seam[-2:]
+
+
+class Content(Gathering):
+    """Octets after DATA in."""
+
+    __slots__ = ("_held", "_skip")
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
+        self._held = (
+            b"\r\n"  # the CRLF that ended DATA, then each time a beginning of a terminator or of a stuffed line
+        )
+        self._skip = 2  # how many of the next octets are DATA's
+
+    def receive(self, octets: bytes) -> bytes:
+        """Take what the client sent, cut anywhere. Returns what stands behind the terminator, if that was found: then
+        this is not to be called again."""
+        assert self._end is None
+        window = self._held + octets
+        dotted = window.find(STUFFED)  # a terminator begins like a stuffed line: mostly this is the only search
+        at = window.find(TERMINATOR, dotted) if dotted >= 0 else -1
+        end = at + 2 if at >= 0 else len(window) - _beginning(window)
+        text = window[:end]
+        self._held = window[end:]
+        if 0 <= dotted < end - 2:
+            text = text.replace(STUFFED, b"\r\n")
+        if self._skip and text:
+            text = text[self._skip :]
+            self._skip = 0
+        if at >= 0:
+            self._held = b""
+            self._finish(text)
+            return window[at + len(TERMINATOR) :]
+        if self._fault is None:
+            self._keep(text)
+        return b""
 
 
 def _beginning(window: bytes) -> int:

@@ -1,18 +1,20 @@
 """What a client said, as values: the events of an SMTP server conversation.
 
 An event whose ``needs_answer`` is true is outstanding until ``Server.answer``; the core has answered the others itself.
-``line`` is the command line as received, without its CRLF, with octets outside printable ASCII written as ``\\xNN``.
-Paths are canonical ``local-part@domain`` (``mail/path.py``); the null reverse-path is empty.
+``line`` is the command line as received, without its CRLF; in a Refusal octets outside printable ASCII are written
+``\\xNN``. Paths are canonical ``local-part@domain`` (``mail/path.py``); the null reverse-path is empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class Mail(Event):
         gave no domain and the terms allow that.
     parameters: keyword in upper case to value as sent; None where the keyword stood alone.
     size: octets the client declared with SIZE (RFC 1870 section 6), or None. Within the limit of the terms.
-    body: ``7BIT``, ``8BITMIME``, or empty when the client did not say (RFC 6152). Nothing is refused because of it:
-        8-bit content that was not declared is taken as it is.
+    body: ``7BIT``, ``8BITMIME``, ``BINARYMIME``, or empty when the client did not say (RFC 6152, RFC 3030 section 3).
+        Nothing is refused because of the first two: 8-bit content that was not declared is taken as it is.
     returning: RET and ENVID (RFC 3461).
     """
 
@@ -55,6 +57,11 @@ class Mail(Event):
     line: str
     returning: Returning = NO_RETURNING
     needs_answer: ClassVar[bool] = True
+
+    @property
+    def smtputf8(self) -> bool:
+        """Whether paths and header fields may hold characters beyond ASCII (RFC 6531 section 3.4)."""
+        return "SMTPUTF8" in self.parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,12 @@ class Data(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Bdat(Event):
+    """``BDAT``: a chunk of content follows (RFC 3030 section 2). A row of the tables; what comes out are ContentPart,
+    ChunkEnd, ContentEnd, or a Refusal."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContentPart(Event):
     """Some of a large content: at most CONTENT_PART_OCTETS, unstuffed; it never ends between CR and LF."""
 
@@ -87,8 +100,17 @@ class ContentPart(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkEnd(Event):
+    """The end of a chunk that is not the last: 250 is on its way (RFC 3030 section 2). Some of its *octets* may not
+    have come out yet."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
 class ContentEnd(Event):
-    """The end of content, and the last of its octets: all of them, when no ContentPart came before.
+    """The end of content, by its terminator or with the last chunk, and the last of its octets: all of them, when no
+    ContentPart came before.
 
     fault: None, or why the content cannot be taken; then *octets* is empty, earlier parts are void, and the answer
         must be a refusal (``answer()`` gives this one).
@@ -143,8 +165,80 @@ class Quit(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StartTls(Event):
+    """``STARTTLS``: asks for TLS (RFC 3207). Nothing was received behind it.
+
+    Accepted, the 220 is the last of this conversation in clear: send it, do the handshake, and tell
+    ``Server.secured``. Nothing is received in between.
+    """
+
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Auth(Event):
+    """``AUTH``: begins a SASL dialogue by *mechanism*, one of the terms' (RFC 4954 section 4).
+
+    initial: the initial response, decoded; None without one. It is empty when the client sent ``=``.
+
+    Answered with ``Server.challenge``; with ``answer()``, the client has proved who he is; or refused (535, 454).
+    """
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResponse(Event):
+    """The client's response to a challenge, decoded; answered as Auth is. A dialogue that he cancels, or goes on with
+    what is no base64, ends with a Refusal."""
+
+    octets: bytes = field(repr=False)
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XClient(Event):
+    """``XCLIENT``: a trusted proxy says who the client is. Accepted, the conversation begins anew: let the terms for
+    that client hold, and then answer; the greeting is the usual answer.
+    """
+
+    claim: Claim
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XRemoteIp(Event):
+    """``XREMOTEIP``: a trusted proxy says which address the client has, at any time."""
+
+    address: IPv4Address | IPv6Address
+    line: str
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XSetContext(Event):
+    """``XSETCONTEXT``: a trusted client sets pairs of the connection context, in their order."""
+
+    pairs: tuple[tuple[str, str], ...]
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class XDumpContext(Event):
+    """``XDUMPCONTEXT``: both contexts are asked for; ``replies.contexts`` tells them, the usual answer knows none."""
+
+    needs_answer: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal(Event):
-    """A command the core refused by itself: syntax, order, declared size, too many bad commands. For the rejectlog."""
+    """A command the core refused by itself: syntax, order, declared size, too many bad commands. For the rejectlog.
+
+    No argument of AUTH stands in *line*, and no response.
+    """
 
     line: str
     reply: Reply

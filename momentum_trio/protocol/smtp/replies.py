@@ -5,6 +5,7 @@ Texts the original's documentation does not give are ours and marked so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from momentum_trio.mail.reply import Reply
@@ -18,6 +19,8 @@ RESET: Final = Reply.of("250 2.0.0 OK")
 NOOP: Final = Reply.of("250 2.0.0 OK")
 VRFY: Final = Reply.of("252 2.5.2 cannot VRFY user, but will accept message and attempt delivery")  # ours
 HELP: Final = Reply(214, "2.0.0", ("commands: HELO EHLO MAIL RCPT DATA RSET", "NOOP VRFY EXPN HELP QUIT"))  # ours
+READY_FOR_TLS: Final = Reply.of("220 2.0.0 ready to start TLS")  # ours; RFC 3207 section 4
+AUTHENTICATED: Final = Reply.of("235 2.7.0 authentication succeeded")  # ours; RFC 4954 section 6
 
 # Syntax.
 UNRECOGNIZED: Final = Reply.of("500 5.5.2 unrecognized command")
@@ -29,6 +32,7 @@ MAIL_SYNTAX: Final = Reply.of("501 5.5.2 MAIL FROM syntax error")
 RCPT_SYNTAX: Final = Reply.of("501 5.5.2 RCPT TO syntax error")
 PARAMETER_MALFORMED: Final = Reply.of("501 5.5.4 invalid parameter")  # ours
 PARAMETER_UNKNOWN: Final = Reply.of("555 5.5.4 unsupported parameter")  # ours; the code is RFC 5321 section 4.1.1.11's
+NOT_ASCII: Final = Reply.of("553 5.6.7 non-ASCII addresses need SMTPUTF8")  # ours; RFC 6531 section 3.7.4
 RSET_ARGUMENT: Final = Reply.of("501 5.5.4 invalid arguments to RSET")
 DATA_ARGUMENT: Final = Reply.of("501 5.5.4 unexpected argument to DATA")
 NO_PARAMETERS: Final = Reply.of("501 5.5.4 Syntax error (no parameters allowed)")
@@ -40,9 +44,45 @@ MAIL_TWICE: Final = Reply.of("501 5.5.1 MAIL FROM already established")
 RCPT_WITHOUT_MAIL: Final = Reply.of("503 RCPT TO without MAIL FROM")
 DATA_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 DATA without MAIL FROM")
 DATA_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 DATA without RCPT TO")
+BDAT_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 BDAT without MAIL FROM")  # ours, as the next five
+BDAT_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 BDAT without RCPT TO")
+BDAT_AFTER_FAILURE: Final = Reply.of("503 5.5.1 BDAT after one that failed: RSET first")
+AFTER_BDAT: Final = Reply.of("503 5.5.1 not between chunks of content")
+DATA_OF_BINARY: Final = Reply.of("503 5.5.1 BODY=BINARYMIME needs BDAT")
+BDAT_SYNTAX: Final = Reply.of("421 4.5.4 BDAT without a size, closing connection")
 HELLO_NEEDED: Final = Reply.of("550 5.5.1 RFC2821 HELO/EHLO needed")
 TOO_MANY_BAD_COMMANDS: Final = Reply.of("421 4.7.0 too many bad commands")  # ours
+NOT_PROXIED: Final = Reply.of("421 4.7.0 the PROXY protocol is not spoken here")  # ours
 NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
+
+# TLS and authentication: all ours, with the codes of RFC 3207 section 4 and RFC 4954 sections 4 and 6.
+TLS_ACTIVE: Final = Reply.of("503 5.5.1 TLS is active")
+NOT_IN_TRANSACTION: Final = Reply.of("503 5.5.1 not permitted in a mail transaction")
+EHLO_FIRST: Final = Reply.of("503 5.5.1 EHLO first")
+STARTTLS_INJECTION: Final = Reply.of("501 5.5.4 commands sent together with STARTTLS")
+TLS_UNAVAILABLE: Final = Reply.of("454 4.7.0 TLS not available due to temporary reason")
+AUTHENTICATED_ALREADY: Final = Reply.of("503 5.5.1 already authenticated")
+MECHANISM_UNKNOWN: Final = Reply.of("504 5.5.4 unrecognized authentication mechanism")
+MECHANISM_NEEDS_TLS: Final = Reply.of("538 5.7.11 encryption required for requested authentication mechanism")
+AUTH_SYNTAX: Final = Reply.of("501 5.5.4 AUTH syntax error")
+NO_INITIAL_RESPONSE: Final = Reply.of("501 5.7.0 this mechanism has no initial response")
+INVALID_BASE64: Final = Reply.of("501 5.5.2 invalid base64")
+RESPONSE_TOO_LONG: Final = Reply.of("500 5.5.6 authentication exchange line is too long")
+AUTH_CANCELLED: Final = Reply.of("501 5.7.0 authentication cancelled")
+AUTH_FAILED: Final = Reply.of("535 5.7.8 authentication credentials invalid")
+AUTH_UNAVAILABLE: Final = Reply.of("454 4.7.0 temporary authentication failure")
+AUTH_REQUIRED: Final = Reply.of("530 5.7.0 authentication required")
+TOO_MANY_TRIES: Final = Reply.of("421 4.7.0 too many authentication attempts")
+
+# What a trusted proxy says: all ours but the last words of XDUMPCONTEXT.
+XREMOTEIP: Final = Reply.of("250 2.0.0 OK")
+XSETCONTEXT: Final = Reply.of("250 2.0.0 OK")
+XCLIENT_SYNTAX: Final = Reply.of("501 5.5.4 XCLIENT attribute error")
+XREMOTEIP_SYNTAX: Final = Reply.of("501 5.5.4 XREMOTEIP wants an IP address")
+XSETCONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 XSETCONTEXT wants name=value pairs, values in xtext")
+XSETCONTEXT_OWN: Final = Reply.of("550 5.7.1 this name is the server's own")
+NOT_LOOPBACK: Final = Reply.of("501 5.5.4 only who is on loopback himself knows clients there")
+XSETCONTEXT_FULL: Final = Reply.of("452 4.3.1 too many names in the connection context")
 
 # Policy at MAIL and RCPT.
 RELAYING_DENIED: Final = Reply.of("550 5.7.1 relaying denied")
@@ -55,6 +95,7 @@ RECEPTIONS_PER_CONNECTION: Final = Reply.of("452 4.5.3 Service unavailable, batc
 
 # Content.
 MESSAGE_TOO_LARGE: Final = Reply.of("552 5.3.4 message size limit exceeded")
+TOO_MANY_CHUNKS: Final = Reply.of("552 5.3.4 too many small chunks")  # ours
 LONE_IN_HEADERS: Final = Reply.of("550 5.6.0 Lone CR or LF in headers (see RFC2822 section 2.2)")
 LONE_IN_BODY: Final = Reply.of("550 5.6.0 Lone CR or LF in body (see RFC2822 section 2.3)")
 NUL_IN_CONTENT: Final = Reply.of("550 5.6.0 NUL octet in message (see RFC2822 section 2.2)")  # ours
@@ -72,6 +113,19 @@ CONFIGURATION: Final = Reply.of("451 4.3.5 configuration error, please try later
 RECONFIGURATION: Final = Reply.of("421 4.3.2 Reconfiguration in progress")
 SHUTTING_DOWN: Final = Reply.of("421 4.3.2 Service shutting down")  # ours
 INTERNAL_FAULT: Final = Reply.of("421 4.3.0 internal error, closing connection")  # ours
+
+
+def chunk_taken(octets: int) -> Reply:
+    """To a chunk that is not the last (RFC 3030 section 2)."""
+    return Reply(250, "2.0.0", (f"{octets} octets received",))
+
+
+def contexts(connection: Iterable[tuple[str, str]], message: Iterable[tuple[str, str]]) -> Reply:
+    """To XDUMPCONTEXT (spec/listeners.md section 2.2)."""
+    lines = [f"[connection] {name} {value}" for name, value in connection]
+    lines += [f"[message] {name} {value}" for name, value in message]
+    told = ("".join(each if each.isprintable() else "?" for each in line) for line in lines)
+    return Reply(250, "", (*told, "XDUMPCONTEXT complete"))
 
 
 def closing(host: str) -> Reply:

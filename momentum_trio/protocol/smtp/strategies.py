@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from momentum_trio.mail.dsn import Notify, Returning, Wish
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_credentials import Credentials
 from momentum_trio.protocol.smtp.client_event import (
@@ -28,7 +29,7 @@ from momentum_trio.protocol.smtp.client_event import (
 )
 from momentum_trio.protocol.smtp.client_event import Event as ClientEvent
 from momentum_trio.protocol.smtp.content import stuffed
-from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Data, Event
+from momentum_trio.protocol.smtp.event import Auth, AuthResponse, ContentEnd, ContentPart, Data, Event, Mail
 from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
 
@@ -78,6 +79,7 @@ parameters = st.lists(
             "BODY=8BITMIME",
             "body=7bit",
             "BODY=X",
+            "BODY=BINARYMIME",
             "RET=FULL",
             "NOTIFY=NEVER",
             "notify=SUCCESS,DELAY",
@@ -87,6 +89,7 @@ parameters = st.lists(
             "X=y",
             "=",
             "SMTPUTF8",
+            "SMTPUTF8=x",
             "AUTH=<>",
             "ENVID=a+2Bb",
         ]
@@ -121,9 +124,55 @@ simple_commands = st.sampled_from(
         " ",
         "FOO",
         "EHLO \t",
+        "STARTTLS",
+        "STARTTLS x",
+        "AUTH",
+        "AUTH PLAIN",
+        "AUTH PLAIN =",
+        "auth plain AGEAYg==",
+        "AUTH LOGIN YQ==",
+        "AUTH CRAM-MD5",
+        "AUTH CRAM-MD5 YQ==",
+        "BDAT 0",
+        "BDAT 0 LAST",
+        "bdat 7 last",
+        "BDAT",
+        "BDAT -1",
+        "BDAT 3 x",
+        "BDAT 1234567890123456789",
+        "XDUMPCONTEXT",
+        "XDUMPCONTEXT x",
+        "XREMOTEIP 192.0.2.9",
+        "XREMOTEIP 2001:db8::1%eth0",
+        "XCLIENT ADDR=192.0.2.9 NAME=[UNAVAILABLE] PORT=25",
+        "XCLIENT addr=IPV6:2001:db8::1 proto=ESMTP HELO=a+2Bb DESTADDR=192.0.2.1 DESTPORT=25",
+        "XCLIENT LOGIN=ann",
+        "XCLIENT",
+        "XSETCONTEXT a=1 b=+20",
+        "XSETCONTEXT can_relay=true",
+        "XSETCONTEXT",
     ]
 )
-commands = simple_commands | mails | rcpts | rcpts | nearly_mails
+international_paths = st.sampled_from(
+    [
+        "<ü@b>",
+        "<a@bücher.example>",
+        '<"ü b"@c>',
+        "<ü.@c>",
+        "<用户@例え.テスト>",
+        "<a@-ü>",
+        "<a@ü@b>",
+        "<a@[x:ü]>",
+        "<\u200d@b>",
+    ]
+)
+international = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["MAIL FROM:", "RCPT TO:", "VRFY ", "EHLO ", "NOOP "]),
+    international_paths,
+    parameters | st.sampled_from([" SMTPUTF8", " SMTPUTF8 BODY=8BITMIME", " ORCPT=utf-8;ü@b"]),
+)
+commands = simple_commands | international | mails | rcpts | rcpts | nearly_mails
 hostile_lines = (
     st.binary(max_size=20)
     | st.sampled_from([b"EHLO \x80", b"RCPT TO:<a\x00@b>", b"MAIL FROM:<a@b>\rRSET", b"NOOP\nRSET", b"x" * 2047])
@@ -145,6 +194,30 @@ large_contents = st.builds(
 )
 hostile_contents = st.lists(st.tuples(line_texts, line_ends).map(b"".join), max_size=8).map(b"".join)
 
+
+@st.composite
+def _chunks(draw: st.DrawFn) -> list[tuple[bytes, bool]]:
+    """Octets of chunks, and whether it is the last; nearly always the last one is."""
+    contents = st.just(b"") | st.binary(max_size=8) | clean_contents | hostile_contents
+    octets = draw(st.lists(contents, max_size=4))
+    return [(each, False) for each in octets] + [(draw(contents), draw(st.sampled_from([True] * 7 + [False])))]
+
+
+def bdat(octets: bytes, *, last: bool = False) -> bytes:
+    """A chunk as a client sends it (RFC 3030 section 2)."""
+    return b"BDAT %d%s\r\n%s" % (len(octets), b" LAST" if last else b"", octets)
+
+
+chunk_lists = _chunks()
+chunked_transactions = st.builds(
+    lambda mail, rcpt, chunks: (
+        b"%s\r\n%s\r\n" % (mail.encode(), rcpt.encode()) + b"".join(bdat(octets, last=last) for octets, last in chunks)
+    ),
+    mails,
+    rcpts,
+    chunk_lists,
+)
+
 transactions = st.builds(
     lambda mail, rcpt, content: b"%s\r\n%s\r\nDATA\r\n%s" % (mail.encode(), rcpt.encode(), content),
     mails,
@@ -153,6 +226,8 @@ transactions = st.builds(
 )
 dialogues = st.lists(
     transactions
+    | chunked_transactions
+    | st.tuples(st.binary(max_size=8), st.booleans()).map(lambda chunk: bdat(chunk[0], last=chunk[1]))
     | commands.map(lambda line: line.encode() + b"\r\n")
     | st.tuples(hostile_lines, line_ends).map(b"".join)
     | st.sampled_from(
@@ -170,7 +245,16 @@ all_terms = st.builds(
     Terms,
     host=st.just("mx.example"),
     greeting=st.just(Reply.of("220 mx.example ESMTP")),
-    extensions=st.sampled_from([(), ("PIPELINING", "8BITMIME", "SIZE 1000", "ENHANCEDSTATUSCODES"), ("SIZE 1", "DSN")]),
+    extensions=st.sampled_from(
+        [
+            (),
+            ("PIPELINING", "8BITMIME", "SIZE 1000", "ENHANCEDSTATUSCODES"),
+            ("SIZE 1", "DSN"),
+            ("8BITMIME", "CHUNKING", "BINARYMIME", "SIZE", "DSN", "AUTH PLAIN CRAM-MD5"),
+            ("8BITMIME", "CHUNKING", "SMTPUTF8", "DSN"),
+            (XCLIENT_OFFER, "XREMOTEIP", "XSETCONTEXT", "XDUMPCONTEXT", "AUTH PLAIN"),
+        ]
+    ),
     message_octets_max=st.sampled_from([0, 20, 1000, 70_000]),
     require_ehlo=st.booleans(),
     pedantic_addresses=st.booleans(),
@@ -231,6 +315,11 @@ def rehearse(
             events.append(event)
             if isinstance(event, ContentPart):
                 parts.append(event.octets)
+            elif isinstance(event, Mail):
+                parts.clear()
+            elif isinstance(event, Auth) and event.initial is None:
+                server.challenge(b"")
+                continue
             if event.needs_answer:
                 accepted = next(decide, True)
                 if isinstance(event, ContentEnd):
@@ -249,6 +338,8 @@ def _reply(event: Event, accepted: bool) -> Reply | None:
         return replies.OK if accepted else replies.TRANSACTION_FAILED
     if accepted or isinstance(event, ContentEnd):
         return None
+    if isinstance(event, Auth | AuthResponse):
+        return replies.AUTH_FAILED
     return replies.TRANSACTION_FAILED if isinstance(event, Data) else replies.RELAYING_DENIED
 
 

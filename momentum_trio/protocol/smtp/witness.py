@@ -54,7 +54,7 @@ class WitnessedServer(Server):
         if rest:
             self._lines.receive(rest)
 
-    def _command(self, line: bytes) -> Event:
+    def _command(self, line: bytes) -> Event | None:
         self._witness.line(line)
         return super()._command(line)
 

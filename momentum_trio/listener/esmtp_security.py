@@ -1,0 +1,132 @@
+"""What protects an SMTP session: the TLS it can begin or has, and the mechanisms by which its client proves himself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
+from momentum_trio.config.back_end import BackEnd
+from momentum_trio.config.chain import Chain
+from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.tls_options import ListenerTlsOptions
+from momentum_trio.listener.tls_terms import tls_terms
+from momentum_trio.net.tls_terms import TlsTerms
+from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, PLAIN
+from momentum_trio.reception.client import Client
+
+STARTTLS = "STARTTLS"
+_AUTH = "AUTH "
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What one client is offered.
+
+    tls: what TLS would be, or is; None: there is none here. at_once: from the first octet. in_tls: it has begun.
+    starttls: it is offered. back_ends: of the mechanisms that SMTP_Extensions lists, in its order. is_unseen: nobody
+    else listens to the client.
+    """
+
+    tls: TlsTerms | None = None
+    at_once: bool = False
+    in_tls: bool = False
+    back_ends: Mapping[str, BackEnd] = field(default_factory=dict)
+    is_unseen: bool = False
+    starttls: bool = False
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """Those offered now: a password does not go over a network in clear."""
+        return tuple(name for name in self.back_ends if self.is_unseen or name not in IN_CLEAR)
+
+    @property
+    def mechanisms_in_tls(self) -> frozenset[str]:
+        """Those offered once there is TLS, and not yet."""
+        return frozenset(self.back_ends).difference(self.mechanisms) if self.starttls else frozenset()
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Their EHLO lines; ``AUTH=`` is for clients from before RFC 2554."""
+        words = " ".join(self.mechanisms)
+        offered = (f"AUTH={words}", f"AUTH {words}") if words else ()
+        return (*offered, STARTTLS) if self.starttls else offered
+
+
+NOTHING = Security()
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What is the same for all clients of one chain; kept with it, since most sessions ask more than once.
+
+    tls: None also where nothing begins it.
+    """
+
+    tls: TlsTerms | None
+    at_once: bool
+    back_ends: Mapping[str, BackEnd]
+    in_clear: bool
+
+    @classmethod
+    def of(cls, chain: Chain, options: SessionOptions) -> _Offer:
+        known: _Offer | None = chain.resolved.get(cls)
+        if known is None:
+            listed = [word.upper() for word in options.smtp_extensions]
+            at_once, back_ends = ListenerTlsOptions.resolve(chain).use_ssl, _back_ends(chain, listed)
+            tls = tls_terms(chain) if at_once or STARTTLS in listed else None
+            in_clear = bool(back_ends) and SmtpAuthenticationOptions.resolve(chain).in_clear
+            known = chain.resolved[cls] = cls(tls, at_once, back_ends, in_clear)
+        return known
+
+
+def security_of(chain: Chain, options: SessionOptions, client: Client) -> Security:
+    """What *client* is offered along *chain*, whose *options* are, as far as he has come."""
+    offer, in_tls = _Offer.of(chain, options), client.tls is not None
+    if not (in_tls or offer.at_once or offer.tls or offer.back_ends):
+        return NOTHING
+    near = (client.is_unix or client.peer_address.is_loopback) and not client.is_proxied
+    return Security(
+        tls=offer.tls or (tls_terms(chain) if in_tls else None),
+        at_once=offer.at_once,
+        in_tls=in_tls,
+        back_ends=offer.back_ends,
+        is_unseen=in_tls or offer.in_clear or near,
+        starttls=offer.tls is not None and not offer.at_once and not in_tls,
+    )
+
+
+def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:
+    """What SMTP_Extensions lists along *chain* and nobody is offered, a sentence with its reason each."""
+    listed = [word.upper() for word in options.smtp_extensions]
+    if STARTTLS in listed and not ListenerTlsOptions.resolve(chain).use_ssl and tls_terms(chain) is None:
+        yield f"{STARTTLS} is not offered: there is no TLS_Certificate"
+    held = _parameters(chain)
+    for name in _mechanisms(listed):
+        back_end = held.get(name)
+        if name not in held:
+            yield f"{_AUTH}{name} is not offered: there is no such mechanism"
+        elif back_end is None:
+            yield f"{_AUTH}{name} is not offered: its parameters are not set"
+        elif not back_end.is_file:
+            yield f"{_AUTH}{name} is not offered: the scheme of {back_end.uri} is not built"
+
+
+def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:
+    wanted = _mechanisms(listed)
+    found = {name: _parameters(chain).get(name) for name in wanted}
+    return {name: back_end for name, back_end in found.items() if back_end is not None and back_end.is_file}
+
+
+def _mechanisms(listed: Iterable[str]) -> list[str]:
+    return [word.removeprefix(_AUTH).strip() for word in listed if word.startswith(_AUTH)]
+
+
+def _parameters(chain: Chain) -> Mapping[str, BackEnd | None]:
+    options = SmtpAuthenticationOptions.resolve(chain)
+    return {
+        CRAM_MD5: options.cram_md5,
+        DIGEST_MD5: options.digest_md5,
+        LOGIN: options.login,
+        PLAIN: options.plain,
+    }
