@@ -28,7 +28,13 @@ IN_TLS = Terms(
     auth_tries_max=0,
 )
 IN_CLEAR = replace(IN_TLS, extensions=(*IN_TLS.extensions, "STARTTLS"), in_tls=False)
-lines = commands.filter(lambda line: line[:4].upper() != "BDAT")
+usual = st.sampled_from(
+    ["EHLO a", "RSET", "MAIL FROM:<a@b>", "MAIL FROM:<a@b> BODY=BINARYMIME", "RCPT TO:<c@d>", "RCPT TO:<c@d>", "DATA"]
+)
+trusting = st.sampled_from(["AUTH PLAIN", "AUTH PLAIN =", "STARTTLS", "XCLIENT ADDR=192.0.2.9", "XREMOTEIP 192.0.2.9"])
+any_command = commands.filter(lambda line: line[:4].upper() != "BDAT")
+accepts = st.sampled_from([True] * 5 + [False])
+chunks = st.sampled_from([b"", b"x\r\n", b"QUIT\r\n", b"a\nb", b"x" * 1001]) | st.binary(max_size=40)
 responses = st.sampled_from([b"*", b"RSET", b"x", b"="]) | st.binary().map(base64.b64encode)
 
 
@@ -77,7 +83,7 @@ class Conversation(RuleBasedStateMachine):
         return not (self.content or self.challenged or self.server.closed)
 
     @precondition(lambda self: self.open)
-    @rule(line=lines, accept=st.booleans())
+    @rule(line=usual | trusting | usual | trusting | any_command, accept=accepts)
     def command(self, line: str, accept: bool) -> None:
         verb = line.partition(" ")[0].upper()
         _, code = self.say(line.encode() + b"\r\n", accept)
@@ -123,12 +129,12 @@ class Conversation(RuleBasedStateMachine):
 
     @precondition(lambda self: self.open)
     @rule(binary=st.booleans())
-    def transaction_so_far(self, binary: bool) -> None:
+    def begin_a_transaction(self, binary: bool) -> None:
         for line in ("RSET", f"MAIL FROM:<a@b>{' BODY=BINARYMIME' if binary else ''}", "RCPT TO:<c@d>"):
             self.command(line, True)
 
     @precondition(lambda self: self.open)
-    @rule(octets=clean_contents | st.binary(max_size=1100), last=st.booleans(), accept=st.booleans())
+    @rule(octets=chunks, last=st.booleans(), accept=accepts)
     def chunk(self, octets: bytes, last: bool, accept: bool) -> None:
         event, code = self.say(bdat(octets, last=last), accept)
         if not self.forward_paths or self.failed:
@@ -152,7 +158,7 @@ class Conversation(RuleBasedStateMachine):
         self.challenged, self.authenticated = False, code == 235
 
     @precondition(lambda self: self.content)
-    @rule(content=clean_contents, accept=st.booleans())
+    @rule(content=clean_contents, accept=accepts)
     def send_content(self, content: bytes, accept: bool) -> None:
         event, code = self.say(stuffed(content), accept)
         assert event == ContentEnd(content)
@@ -169,5 +175,5 @@ class Conversation(RuleBasedStateMachine):
             assert self.server.phase.words == "awaiting rcptto"
 
 
-Conversation.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Conversation.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestConversation = Conversation.TestCase
