@@ -101,12 +101,12 @@ def test_what_is_told_is_what_a_session_gets(
             assert isinstance(data, dict)
             told = data["console"]
             assert isinstance(told, dict)
-            got = await tried(host, list(told["mechanisms"]), line)  # type: ignore[arg-type]
+            got = await tried(host, list(told["mechanisms"]), line)
             assert told["let_in"] is got["let_in"]
             if not got["let_in"]:
                 assert told["why"] == got["why"]
                 return
-            assert (list(told["mechanisms"]), told["user"]) == (got["mechanisms"], got["user"])  # type: ignore[arg-type]
+            assert (list(told["mechanisms"]), told["user"]) == (got["mechanisms"], got["user"])
             judged = told["command"]
             assert isinstance(judged, dict)
             assert (judged["allowed"], judged["role"]) == (got["allowed"], got["role"])

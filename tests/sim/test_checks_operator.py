@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from evidence_given import BOB, CONFIG, CONFIG_PATH, MAIL_ONE, attempt, evidence, fault
@@ -76,7 +77,7 @@ class Story:
             self.say("summary")
         return self
 
-    def told(self, *attempts: Attempt, **more: object) -> Evidence:
+    def told(self, *attempts: Attempt, **more: Any) -> Evidence:
         return evidence(*attempts, exchanges=self.exchanges, lives=self.lives, **more)
 
 
