@@ -1,8 +1,9 @@
 """What the RFCs ask of a server, and where it is shown: the data files beside this one, printed as docs/rfc.md.
 
 ``python tests/rfc/rfc_page.py``. Each ``rfcNNNN.toml`` has a title and its requirements in order of section. Each says
-what conforms (file, the product's module, and tests, pytest's node ids), or what does not, or not quite (difference, the
-beginning of an item in docs/differences.md; tests may show what is done instead), or why it does not apply (left_out).
+what conforms (file, the product's module, and tests, pytest's node ids), or what does not, or not quite (difference,
+the beginning of an item in docs/differences.md; tests may show what is done instead), or why it does not apply
+(left_out).
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ HEAD = """\
 
 Generated from `tests/rfc/*.toml`; do not edit. Each MUST and SHOULD for an SMTP server, and for the client that relays
 and delivers, by section, in our words: a sentence says what a host does that conforms. Beside it the module that does
-it and tests that would fail if it did not; or the item of [differences.md](differences.md) where this host does otherwise,
-and tests of what it does; or why the sentence does not apply. Where an RFC writes these words small, what it means is
-taken.
+it and tests that would fail if it did not; or the item of [differences.md](differences.md) where this host does
+otherwise, and tests of what it does; or why the sentence does not apply. Where an RFC writes these words small, what it
+means is taken.
 """
 
 

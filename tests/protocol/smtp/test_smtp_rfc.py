@@ -121,13 +121,23 @@ def test_enhanced_codes(name: str) -> None:
 # Extensions
 
 
-def test_a_declared_size_is_no_limit() -> None:
-    # RFC 1870 section 6.3
+@pytest.mark.parametrize("declared", [1, 900, 902, 1000])
+def test_what_was_declared_is_taken(declared: int) -> None:
+    # RFC 1870 section 6.3; more than that is taken too, within the limit
     terms = replace(TERMS, extensions=("SIZE 1000",), message_octets_max=1000)
-    rehearsed = rehearse([b"MAIL FROM:<> SIZE=1\r\n" + R + b"DATA\r\n" + b"x" * 900 + b"\r\n.\r\n"], terms)
+    octets = f"MAIL FROM:<> SIZE={declared}\r\n".encode() + R + b"DATA\r\n" + b"x" * 900 + b"\r\n.\r\n"
+    rehearsed = rehearse([octets], terms)
     assert rehearsed.codes == [220, 250, 250, 354, 250]
     assert isinstance(end := rehearsed.events[-1], ContentEnd)
     assert end.fault is None
+
+
+def test_the_codes_of_smtputf8() -> None:
+    # RFC 6531 section 3.5
+    terms = replace(TERMS, extensions=("8BITMIME", "SMTPUTF8"))
+    octets = "MAIL FROM:<ü@b>\r\nMAIL FROM:<>\r\nRCPT TO:<ü@b>\r\nVRFY ü\r\n".encode()
+    said = rehearse([octets], terms).octets.decode().splitlines()[1:]
+    assert [line[:9] for line in said] == ["553 5.6.7", "250 2.1.0", "553 5.6.7", "553 5.6.7"]
 
 
 @pytest.mark.parametrize(
