@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 
-from cryptography.exceptions import InvalidKey, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from momentum_trio.protocol.sasl.mechanism import same
@@ -38,8 +38,8 @@ def made(scheme: str, password: str, salt: bytes) -> str:
         digest = _scrypt(_octets(password), salt, _LN, _R, _P, _HASH_OCTETS)
         return f"$scrypt$ln={_LN},r={_R},p={_P}${_base64(salt)}${_base64(digest)}"
     assert scheme == ARGON2ID
-    kdf = Argon2id(salt=salt, length=_HASH_OCTETS, iterations=_PASSES, lanes=_LANES, memory_cost=_MEMORY)
-    return kdf.derive_phc_encoded(_octets(password))
+    digest = _argon2id(_octets(password), salt, _MEMORY, _PASSES, _LANES, _HASH_OCTETS)
+    return f"$argon2id$v=19$m={_MEMORY},t={_PASSES},p={_LANES}${_base64(salt)}${_base64(digest)}"
 
 
 def is_hash(text: str) -> bool:
@@ -51,25 +51,23 @@ def is_hash(text: str) -> bool:
         return 1 <= ln <= 24 and r > 0 and 1 <= p <= 16 and r << ln <= MEMORY_KIBIBYTES_MAX * 8
     if match := _ARGON2ID.fullmatch(text):
         memory, passes, lanes = map(int, match.group(1, 2, 3))
-        return 8 * max(1, lanes) <= memory <= MEMORY_KIBIBYTES_MAX and passes > 0 and lanes > 0
+        salt_octets = len(match[4]) * 3 // 4
+        return lanes > 0 and 8 * lanes <= memory <= MEMORY_KIBIBYTES_MAX and passes > 0 and salt_octets >= 8
     return False
 
 
 def verified(stored: str, password: str) -> bool:
-    """Whether *stored*, a hash, was made of *password*."""
+    """Whether *stored*, a hash, was made of *password*. Raises OSError where this OpenSSL cannot tell."""
     assert is_hash(stored)
     try:
         octets = _octets(password)
     except ValueError:
         return False
-    if match := _SCRYPT.fullmatch(stored):
-        salt, wanted = _unbase64(match[4]), _unbase64(match[5])
-        return same(_scrypt(octets, salt, int(match[1]), int(match[2]), int(match[3]), len(wanted)), wanted)
-    try:
-        Argon2id.verify_phc_encoded(octets, stored)
-    except (InvalidKey, UnsupportedAlgorithm, ValueError):
-        return False
-    return True
+    derive = _scrypt if (match := _SCRYPT.fullmatch(stored)) else _argon2id
+    match = match or _ARGON2ID.fullmatch(stored)
+    assert match is not None
+    salt, wanted = _unbase64(match[4]), _unbase64(match[5])
+    return same(derive(octets, salt, int(match[1]), int(match[2]), int(match[3]), len(wanted)), wanted)
 
 
 def stand_in(stored: str) -> str:
@@ -80,6 +78,14 @@ def stand_in(stored: str) -> str:
 
 def _scrypt(password: bytes, salt: bytes, ln: int, r: int, p: int, octets: int) -> bytes:
     return hashlib.scrypt(password, salt=salt, n=1 << ln, r=r, p=p, maxmem=256 * r * ((1 << ln) + p + 2), dklen=octets)
+
+
+def _argon2id(password: bytes, salt: bytes, memory: int, passes: int, lanes: int, octets: int) -> bytes:
+    try:
+        kdf = Argon2id(salt=salt, length=octets, iterations=passes, lanes=lanes, memory_cost=memory)
+        return kdf.derive(password)
+    except UnsupportedAlgorithm:
+        raise OSError("this OpenSSL has no Argon2id: it needs 3.2") from None
 
 
 def _octets(password: str) -> bytes:
