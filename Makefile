@@ -76,10 +76,11 @@ planted: dev
 fuzz: dev
 	.venv/bin/python -m fuzz all --seconds $(FUZZ_SECONDS)
 
-# the pages that are generated from declarations
+# the pages that are generated: from declarations, and of the RFCs from tests/rfc/*.toml
 reference: dev
 	.venv/bin/python -m momentum_trio.cli.reference > docs/options.md
 	.venv/bin/python -m sim.scenario_manual > docs/scenario.md
+	.venv/bin/python tests/rfc/rfc_page.py > docs/rfc.md
 
 product:
 	@PYTHON=$(PYTHON) .ci/venv ""

@@ -13,6 +13,8 @@ from momentum_trio.reception.reception_options import ReceptionOptions, forward_
 from momentum_trio.reception.rules import Rules
 
 CHUNKING, BINARYMIME, LIMITS = "CHUNKING", "BINARYMIME", "LIMITS"
+LIMIT_MAX = 999_999
+"""What a limit can be told to be at most: it has six digits (RFC 9422 section 4)."""
 
 # What SMTP_Extensions may list and is offered wherever it is; STARTTLS and AUTH depend on more (esmtp_security).
 OFFERED_IF_LISTED = ("ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8", CHUNKING, BINARYMIME)
@@ -89,5 +91,6 @@ def for_trusted(options: SessionOptions) -> tuple[str, ...]:
 
 def _limits(mail: ReceptionOptions) -> str:
     """What is refused beyond it anyway (RFC 9422 section 4)."""
-    mails = f" MAILMAX={mail.receptions_per_connection_max}" if mail.receptions_per_connection_max else ""
+    receptions_max = min(mail.receptions_per_connection_max, LIMIT_MAX)
+    mails = f" MAILMAX={receptions_max}" if receptions_max else ""
     return f"{LIMITS}{mails} RCPTMAX={forward_paths_max(mail)}"

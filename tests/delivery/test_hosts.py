@@ -42,6 +42,7 @@ alias     CNAME equal
 dangling  CNAME nowhere
 hostless  MX  10 gone
 hostless  MX  20 empty
+hostless  A   10.1.0.8
 half      MX  10 gone
 half      MX  20 mx2
 numeric   MX  10 10.1.0.1.
@@ -467,16 +468,20 @@ def test_the_report_of_a_domain_reads_as_the_manual_has_it() -> None:
     ]
 
 
+RESOLV_CONF = f"search example\nnameserver {NS}\noptions timeout:1 attempts:1\n".encode()
+
+
 def test_resolv_conf_says_whom_to_ask() -> None:
     search = Search(
         (ZONE,),
         {"Resolv_Conf": "/etc/ecelerity/resolv.conf"},
         nameservers=("10.0.0.99",),
-        files={"/etc/ecelerity/resolv.conf": f"nameserver {NS}\noptions timeout:1 attempts:1\n".encode()},
+        files={"/etc/ecelerity/resolv.conf": RESOLV_CONF},
     )
 
     async def story() -> float:
         assert await search.names("example") == ["mx1.example", "mx2.example"]
+        assert await search.reason("alone") == f"{NO_ADDRESS} (REFUSED)"  # RFC 5321 section 5.1: not alone.example
         search.nameserver.treat("silent.example", Treatment(drop_share=1.0))
         began = trio.current_time()
         assert await search.reason("silent.example") == f"{NO_ADDRESS} (timed out)"

@@ -33,6 +33,7 @@ def offering(*words: str, options: str = "") -> str:
             "LIMITS MAILMAX=7 RCPTMAX=50",
         ),
         (["LIMITS"], "Max_Recipients_Per_Message = 20000", "LIMITS RCPTMAX=10000"),
+        (["LIMITS"], "Max_Receptions_Per_Connection = 2000000", "LIMITS MAILMAX=999999 RCPTMAX=10000"),
         (["UNHEARD"], "", ""),
     ],
 )

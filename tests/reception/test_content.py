@@ -15,6 +15,7 @@ from momentum_trio.spool.message import Receipt
 
 RELAY = scope("global", Relay_Domains=["d.example"], Hostname="mx.example")
 FULL = b"Date: Tue, 1 Jan 2019 00:00:00 +0000\r\nMessage-ID: <1@x>\r\nSubject: x\r\n\r\nbody\r\n"
+LONG_TO = b"To: " + b"a@b,\r\n " * 500 + b"c@d\r\n"
 FIRST_ID = "00/00-00007-C6DD1CA4"
 RECEIVED = (
     "Received: from [192.0.2.7] ([192.0.2.7:4711]{helo})\r\n"
@@ -49,6 +50,10 @@ async def stored(content: bytes, **settings: str) -> bytes:
         # Return-Path goes (final delivery sets its own), other people's Received stay
         ({}, b"Return-Path: <old@x>\r\nReceived: from there\r\n" + FULL, TRACE + b"Received: from there\r\n" + FULL),
         ({"RFC2822_Trace_Headers": "off"}, b"Return-Path: <old@x>\r\n" + FULL, b"Return-Path: <old@x>\r\n" + FULL),
+        # RFC 5321 sections 3.3, 3.7.2 and 4.5.3.1.8: nothing is refused for its Resent and trace fields, nor for its To
+        ({}, b"Resent-To: a@b\r\nResent-To: c@d\r\n" + FULL, TRACE + b"Resent-To: a@b\r\nResent-To: c@d\r\n" + FULL),
+        ({}, b"Received: (;;<\r\n" + FULL, TRACE + b"Received: (;;<\r\n" + FULL),
+        ({}, LONG_TO + FULL, TRACE + LONG_TO + FULL),
         # a header section alone is a message
         ({}, b"Date: x\r\nMessage-ID: y\r\n", TRACE + b"Date: x\r\nMessage-ID: y\r\n"),
         # no headers, allowed: all of it is body

@@ -32,6 +32,8 @@ def mail_line(transaction: Transaction, extensions: Extensions, terms: ClientTer
         line += " BODY=8BITMIME"
     if extensions.smtputf8 and needs_smtputf8(transaction):
         line += " SMTPUTF8"
+    if terms.credentials is not None and extensions.mechanisms:
+        line += " AUTH=<>"  # RFC 4954 section 5: who has submitted it is not vouched for
     if extensions.dsn:
         returns, envelope_id = transaction.returning
         line += f" RET={returns}" if returns else ""
