@@ -31,6 +31,7 @@ from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
+from momentum_trio.node.policies import lookup_with
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.node.trace_desk import TraceDesk
@@ -67,7 +68,7 @@ class MailPlane:
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
         )
-        door = Door(machine, spool, self.queue.take)
+        door = Door(machine, spool, self.queue.take, lookup=lookup_with(self.hosts, self.generations))
         self.recorder = Recorder(machine)
         self.services = Services(
             machine,
