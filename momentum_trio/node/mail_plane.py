@@ -36,6 +36,7 @@ from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.node.trace_desk import TraceDesk
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
 
 
@@ -68,7 +69,7 @@ class MailPlane:
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
         )
-        door = Door(machine, spool, self.queue.take, lookup=lookup_with(self.hosts, self.generations))
+        door = Door(machine, spool, self.queue.take, lists=Lists(lookup_with(self.hosts, self.generations)))
         self.recorder = Recorder(machine)
         self.services = Services(
             machine,

@@ -1,4 +1,4 @@
-"""The policy that a configuration names: its modules loaded before it holds (DESIGN.md, walk 3), and DNS for the lists."""
+"""The policy that a configuration names: its modules loaded before it holds, and DNS for the lists."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from momentum_trio.reception.context import Context, connection_context, message
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
-from momentum_trio.reception.policy.dnsbl import Lookup
+from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.panel import Discarded, Panel
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.plugin import Plugin
@@ -42,7 +42,7 @@ class Door:
 
     accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
         delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
-        lookup: in DNS; None: no DNS list can be asked.
+        lists: of DNS, that can be asked; None: none can.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class Door:
         spool: Spool,
         accepted: Callable[[Receipt], None],
         checks: Checks = CHECKS,
-        lookup: Lookup | None = None,
+        lists: Lists | None = None,
     ) -> None:
-        self.machine, self.spool, self.accepted, self.checks, self.lookup = machine, spool, accepted, checks, lookup
+        self.machine, self.spool, self.accepted, self.checks, self.lists = machine, spool, accepted, checks, lists
         self.dates = DateOfSecond()
         self._of_tree: tuple[Tree, Callable[[str], str] | None, Bindings] | None = None  # of that asked about last
 
@@ -61,7 +61,7 @@ class Door:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
         if self._of_tree is None or self._of_tree[0] is not tree:
             self._of_tree = (tree, blackholes(tree), Bindings(tree))
-        rows = rows_of(chain, self.lookup, plugins)
+        rows = rows_of(chain, self.lists, plugins)
         return Rules.of(chain, client, self.machine.process.hostname, *self._of_tree[1:], rows)
 
     def reception(self, client: Client, rules: Rules) -> Reception:

@@ -16,7 +16,7 @@ UNBOUND = Deferred(
 
 
 def bound(transaction: Transaction) -> Decision:
-    """At MAIL: a binding must have been chosen, if the default one is not to be used, or policy has yet to choose it."""
+    """At MAIL: a binding must have been chosen, if the default one is not to be used, or policy is to choose it."""
     rules = transaction.rules
     if PolicyPhase.SET_BINDING in rules.rows:
         return ACCEPTED

@@ -1,11 +1,13 @@
-"""Whether a DNS list has the client's address (RFC 5782), asked at the first MAIL of an address (DNSBL_* options).
+"""Whether a DNS list has the client's address (RFC 5782), asked at MAIL (DNSBL_* options).
 
 At MAIL and not at the greeting: by then a client of ours has proved who he is, and the records have a sender. All lists
-are asked at once; one that has the address decides. Answers are remembered by the resolver as long as DNS says.
+are asked at once; one that has the address decides. Answers are remembered by the resolver as long as DNS says; a list
+that has not answered is left alone for a while, so that not every session waits for it.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
@@ -18,6 +20,8 @@ from momentum_trio.reception.policy.verdict import Continue, Defer, Reject, Verd
 from momentum_trio.reception.screening_options import ScreeningOptions, Zone
 
 CONTINUE = Continue()
+SILENT_SECONDS = 60.0
+SILENT_MAX = 1000  # lists remembered as such
 UNKNOWN = Defer("the lists of senders cannot be asked now, please try later", enhanced="4.7.1")
 
 Lookup = Callable[[str], Awaitable[Sequence[IPv4Address] | None]]
@@ -30,48 +34,74 @@ def question(address: IPv4Address | IPv6Address, zone: str) -> str:
     return ".".join((*reversed(parts), zone))
 
 
+class Lists:
+    """The lists as one host asks them. lookup: in DNS."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._silent_until: OrderedDict[str, float] = OrderedDict()
+
+    async def have(self, zone: Zone, address: IPv4Address | IPv6Address) -> bool | None:
+        """Whether *zone* lists *address*; None: nobody can say, or it was silent lately."""
+        if self._is_silent(zone):
+            return None
+        answers = await self._lookup(question(address, zone.name))
+        return None if answers is None else any(map(zone.means_listed, answers))
+
+    def silent(self, zone: Zone) -> None:
+        """*zone* did not answer: it is left alone for SILENT_SECONDS, if it is not already."""
+        if not self._is_silent(zone):
+            self._silent_until[zone.name] = trio.current_time() + SILENT_SECONDS
+            self._silent_until.move_to_end(zone.name)
+            if len(self._silent_until) > SILENT_MAX:
+                self._silent_until.popitem(last=False)
+
+    def _is_silent(self, zone: Zone) -> bool:
+        return self._silent_until.get(zone.name, float("-inf")) > trio.current_time()
+
+
 @dataclass(frozen=True, slots=True)
 class ListCheck:
     """The row; there is one where DNSBL_Zones names a list."""
 
     options: ScreeningOptions
-    lookup: Lookup
+    lists: Lists
     name: str = "dnsbl"
     phases: frozenset[PolicyPhase] = frozenset((PolicyPhase.MAILFROM,))
 
     @classmethod
-    def wanted(cls, options: ScreeningOptions, lookup: Lookup | None) -> tuple[ListCheck, ...]:
+    def wanted(cls, options: ScreeningOptions, lists: Lists | None) -> tuple[ListCheck, ...]:
         """The row, or none."""
-        return (cls(options, lookup),) if options.zones and lookup is not None else ()
+        return (cls(options, lists),) if options.zones and lists is not None else ()
 
     async def ask(self, phase: PolicyPhase, asked: Asked) -> Verdict:
         """As ``Row`` has it, within DNSBL_Timeout."""
-        session = asked.session
-        if session.may_relay or session.is_unix or session.peer_address in self.options.exempt:
+        session, options = asked.session, self.options
+        if session.may_relay or session.is_unix or session.peer_address in options.exempt:
             return CONTINUE
+        said = await self._answers(session.peer_address)
+        listed = next((zone for zone in options.zones if said.get(zone)), None)
+        if listed is not None:
+            return Reject(f"{session.peer_address} is listed by {listed.name}", message={"dnsbl": listed.name})
+        silent = [zone for zone in options.zones if said.get(zone) is None]
+        for zone in silent:
+            self.lists.silent(zone)
+        return UNKNOWN if silent and options.on_failure == "defer" else CONTINUE
+
+    async def _answers(self, address: IPv4Address | IPv6Address) -> dict[Zone, bool | None]:
+        """What the lists say, up to the first that has *address*."""
         said: dict[Zone, bool | None] = {}
+
+        async def ask(zone: Zone) -> None:
+            said[zone] = await self.lists.have(zone, address)
+            if said[zone]:
+                asking.cancel()
+
         with trio.move_on_after(self.options.timeout) as asking:
             async with trio.open_nursery() as questions:
                 for zone in self.options.zones:
-                    questions.start_soon(self._ask, zone, session.peer_address, said, asking)
-        for zone in self.options.zones:
-            if said.get(zone):
-                return Reject(f"{session.peer_address} is listed by {zone.name}", message={"dnsbl": zone.name})
-        if self.options.on_failure == "defer" and any(said.get(zone) is None for zone in self.options.zones):
-            return UNKNOWN
-        return CONTINUE
-
-    async def _ask(
-        self,
-        zone: Zone,
-        address: IPv4Address | IPv6Address,
-        said: dict[Zone, bool | None],
-        asking: trio.CancelScope,
-    ) -> None:
-        answers = await self.lookup(question(address, zone.name))
-        said[zone] = None if answers is None else any(map(zone.means_listed, answers))
-        if said[zone]:
-            asking.cancel()  # nobody else is waited for
+                    questions.start_soon(ask, zone)
+        return said
 
     def complain(self, phase: PolicyPhase, problem: str) -> Verdict:
         """As ``Row`` has it."""

@@ -16,8 +16,8 @@ class Session:
 
     peer_address: of a Unix peer 127.0.0.1, which is_unix qualifies. peer, local: ``address:port``, or the path of a
     Unix socket. hello: what he called himself, empty before he did; extended: by EHLO. tls: None in clear.
-    hostname: ours. user: who he has proved to be by SMTP AUTH, and by which mechanism; empty: nobody knows. may_relay: he may send
-    anywhere. pathway: of his options. variables: the connection context as the records show it.
+    hostname: ours. user: who he has proved to be by SMTP AUTH, and by which mechanism; empty: nobody knows.
+    may_relay: he may send anywhere. pathway: of his options. variables: the connection context as the records show it.
     """
 
     connection_id: str

@@ -130,7 +130,7 @@ def _run(name: str, path: str, octets: bytes, arguments: dict[str, str]) -> dict
         _configure(module, arguments)
     except Unusable:
         raise
-    except (Exception, SystemExit) as fault:  # noqa: BLE001 (whatever it is, it is the module's)
+    except (Exception, SystemExit) as fault:
         raise Unusable(f"{place_of(fault, path)}: {type(fault).__name__}: {_first_line(fault)}") from fault
     finally:
         sys.modules.pop(module.__name__, None)

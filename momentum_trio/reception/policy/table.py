@@ -1,11 +1,11 @@
-"""The rows of policy, in the order in which they are asked: after the checks of reception/checks.py for the same step."""
+"""The rows of policy in the order in which they are asked, behind reception/checks.py's checks for the same step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from momentum_trio.config.chain import Chain
-from momentum_trio.reception.policy.dnsbl import ListCheck, Lookup
+from momentum_trio.reception.policy.dnsbl import ListCheck, Lists
 from momentum_trio.reception.policy.hello import HelloCheck
 from momentum_trio.reception.policy.plugin import Plugin
 from momentum_trio.reception.policy.row import Row, Rows, by_phase
@@ -16,12 +16,12 @@ BYPASS = "__bypass_"
 """Begins a name in Context that, being true, leaves out the row it ends with (the manual, section 62.1.2)."""
 
 
-def rows_of(chain: Chain, lookup: Lookup | None, plugins: Sequence[Plugin]) -> Rows:
+def rows_of(chain: Chain, lists: Lists | None, plugins: Sequence[Plugin]) -> Rows:
     """Those that are asked about a client whose options are *chain*'s. plugins: in the order of the text."""
     options = ScreeningOptions.resolve(chain)
     rows: tuple[Row, ...] = (
         *HelloCheck.wanted(options),
-        *ListCheck.wanted(options, lookup),
+        *ListCheck.wanted(options, lists),
         *plugins,
     )
     left_out = bypassed(ReceptionOptions.resolve(chain).context) if rows else ()

@@ -42,7 +42,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Continue(Verdict):
-    """Nothing against it: the next row is asked. fields: header fields to put in front of the message, ``data`` alone."""
+    """Nothing against it: the next row is asked. fields: header fields to put in front; in ``data`` alone."""
 
     _: KW_ONLY
     fields: Sequence[tuple[str, str]] = ()
