@@ -171,8 +171,10 @@ class Session:
         if connection.draining.is_set():
             server.begin(replies.SHUTTING_DOWN)
             connection.why = "drain"
-        else:
+        elif self.reception.rules.rows:
             await self._greet()
+        else:
+            server.begin()
         await self._send()
         while not server.closed:
             if connection.draining.is_set() and not server.in_transaction:
@@ -293,8 +295,7 @@ class Session:
         server = self._server
         extended = event.verb == "EHLO"
         self.reception.hello(event.domain, event.line, extended=extended)
-        decision = await self._asked(PolicyPhase.EHLO)
-        if not isinstance(decision, Accepted):
+        if self.reception.rules.rows and not isinstance(decision := await self._asked(PolicyPhase.EHLO), Accepted):
             self._answer(decision, Phase.AWAITING_HELLO)
             self.reception.hello("", "", extended=extended)
             return

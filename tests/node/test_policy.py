@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 import trio
 from simulated_host import Site, console, write_file
 
+from momentum_trio.config.load import load_text
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import ChangeMode
 from momentum_trio.mail.record import Panic, Record, Rejected
-from momentum_trio.reception.policy.plugin import FAULT
+from momentum_trio.node.explanation.answer import answer
+from momentum_trio.node.schema import DECLARED
+from momentum_trio.reception.policy.plugin import FAULT, watched
 
 T = TypeVar("T")
 
@@ -149,7 +153,9 @@ def test_a_recipient_that_is_refused_is_not_in_the_message_and_does_not_count() 
     module = """
 async def rcptto(session, mail, recipient):
     assert mail.forward_paths[-1] == recipient
-    return Reject('no', enhanced='') if recipient.startswith('no') else Continue(message={'seen': str(len(mail.forward_paths))})
+    if recipient.startswith('no'):
+        return Reject('no', enhanced='')
+    return Continue(message={'seen': str(len(mail.forward_paths))})
 """
 
     async def story(site: Policy) -> None:
@@ -258,7 +264,9 @@ def test_a_module_that_cannot_be_policy_refuses_a_reload_with_its_place_and_the_
 
 
 def test_a_reload_changes_policy_for_sessions_between_their_transactions_and_keeps_what_did_not_change() -> None:
-    first = "seen = []\nasync def mailfrom(session, mail):\n    seen.append(1)\n    return Defer(f'first {len(seen)}')\n"
+    first = (
+        "seen = []\nasync def mailfrom(session, mail):\n    seen.append(1)\n    return Defer(f'first {len(seen)}')\n"
+    )
 
     async def story(site: Policy) -> None:
         assert (await site.codes(*OPENING[:2]))[-1] == "451 4.7.1 first 1"
@@ -295,7 +303,9 @@ def test_a_bypass_leaves_a_row_out() -> None:
 
 
 def test_a_client_that_leaves_and_a_node_that_drains_while_a_hook_runs() -> None:
-    module = "import trio\nasync def data_spool(session, mail, content):\n    await trio.sleep(2)\n    return Continue()\n"
+    module = (
+        "import trio\nasync def data_spool(session, mail, content):\n    await trio.sleep(2)\n    return Continue()\n"
+    )
 
     async def story(site: Policy) -> None:
         with trio.move_on_after(1):
@@ -315,7 +325,9 @@ def test_a_client_that_leaves_and_a_node_that_drains_while_a_hook_runs() -> None
 
 
 def test_the_greylisting_of_the_manual_page() -> None:
-    (module,) = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs/policy.md").read_text(), re.DOTALL)
+    (module,) = re.findall(
+        r"```python\n(.*?)```", (Path(__file__).parents[2] / "docs/policy.md").read_text(), re.DOTALL
+    )
     config = CONFIG.replace("timeout = 3", 'timeout = 3 arguments = [ delay = "300" keep = "3600" ]')
     known = [*OPENING[:3]]
     other = [*OPENING[:2], "RCPT TO:<d@example.com>"]
@@ -346,3 +358,122 @@ def test_a_module_refuses_its_arguments() -> None:
         assert f"{MODULE}:2: ValueError: invalid literal for int()" in answer
 
     told(module, story, CONFIG.replace("timeout = 3", 'arguments = [ n = "1" ]'))
+
+
+def test_who_has_proved_who_he_is_may_still_be_told_no() -> None:
+    module = """
+async def auth(session):
+    return Reject('not today', code=535, enhanced='5.7.8') if session.user == 'bob' else Continue()
+async def mailfrom(session, mail):
+    return Defer(f'{session.user} {session.mechanism} {session.may_relay}')
+"""
+    offers = 'SMTP_Extensions = ( "AUTH PLAIN" ) AuthPlainParameters = [ uri = "file:///etc/users" ]'
+    config = CONFIG.replace("ESMTP_Listener {", f"ESMTP_Listener {{ SMTP_AUTH_In_Clear = true {offers}")
+
+    async def story(site: Policy) -> None:
+        await site.mx.call(write_file, "/etc/users", b"ann:x\nbob:x\n")
+
+        async def code(user: str) -> tuple[str, str]:
+            initial = base64.b64encode(f"\0{user}\0x".encode()).decode()
+            return tuple((await site.codes(OPENING[0], f"AUTH PLAIN {initial}", OPENING[1]))[1:])  # type: ignore[return-value]
+
+        assert await code("ann") == ("235 2.7.0 authentication succeeded", "451 4.7.1 ann PLAIN True")
+        assert await code("bob") == ("535 5.7.8 not today", "451 4.7.1   False")
+
+    told(module, story, config)
+
+
+def test_lists_are_asked_through_the_nodes_own_resolver_and_remembered() -> None:
+    zone = "$ORIGIN bl.example.\n$TTL 300\n@ SOA ns.example. a.example. 1 1 1 1 60\n7.0.0.10 A 127.0.0.2\n"
+    config = CONFIG.replace("ESMTP_Listener {", 'ESMTP_Listener { DNSBL_Zones = ( "bl.example" ) HELO_Not_Ours = true')
+    site = Policy()
+
+    async def main() -> None:
+        ns = site.world.host("ns", "10.0.0.53")
+        site.mx.nameservers = ["10.0.0.53"]
+        nameserver = await site.world.nameserver(ns, zone)
+        await site.write("async def mailfrom(session, mail): raise AssertionError('a list had decided')")
+        await site.configure(config)
+        await site.boot()
+        for _ in range(2):
+            codes = await site.codes("EHLO mx.example", *OPENING[:2])
+            assert codes[0] == "550 5.7.1 you are not this host"
+            assert codes[2] == "550 5.7.1 10.0.0.7 is listed by bl.example"
+        assert [asked.name for asked in nameserver.asked].count("7.0.0.10.bl.example.") <= 1
+
+    site.world.run(main)
+
+
+def test_reloads_while_clients_send_and_hooks_wait() -> None:
+    """Each message is answered by one of the two modules or taken; none is lost, and no session ends by it."""
+    module = (
+        "import trio\nasync def rcptto(session, mail, recipient):\n    await trio.sleep(0.3)\n    return Continue()\n"
+    )
+
+    async def story(site: Policy) -> None:
+        taken: list[str] = []
+
+        async def client(number: int) -> None:
+            lines = (*OPENING[:2], f"RCPT TO:<u{number}@example.com>", "DATA", CONTENT)
+            codes = await site.codes(*lines, *lines[1:], "QUIT")
+            assert [code[:3] for code in codes] == ["250", *["250", "250", "354", "250"] * 2, "221"]
+            taken.extend([f"u{number}"] * 2)
+
+        async with trio.open_nursery() as clients:
+            for number in range(10):
+                clients.start_soon(client, number)
+            for version in range(8):
+                await site.write(f"{module}# {version}\n")
+                await site.mx.call(console, "config reload")
+                await trio.sleep(0.1)
+        await trio.sleep(5)
+        for user in set(taken):
+            assert len(await site.mailbox(user)) == 2
+
+    told(module, story)
+
+
+def test_a_hook_that_does_not_await_is_named() -> None:
+    clock = iter(range(0, 10**9, 150_000))
+
+    async def computes() -> str:
+        await trio.lowlevel.checkpoint()
+        return "done"
+
+    told_of: list[float] = []
+
+    async def main() -> object:
+        return await watched(computes(), lambda: next(clock), told_of.append)
+
+    assert trio.run(main) == "done"
+    assert told_of == [0.15, 0.15]
+
+
+async def _cleans_up(log: list[str]) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        log.append("cleaned up")
+
+
+def test_cancellation_goes_through_the_watch() -> None:
+    log: list[str] = []
+
+    async def main() -> bool:
+        with trio.move_on_after(0.01) as limit:
+            await watched(_cleans_up(log), lambda: 0, lambda seconds: None)
+        return limit.cancelled_caught
+
+    assert trio.run(main)
+    assert log == ["cleaned up"]
+
+
+def test_an_explanation_names_the_rows_and_runs_no_module() -> None:
+    config = CONFIG.replace(
+        "ESMTP_Listener {", 'ESMTP_Listener { DNSBL_Zones = ( "bl.example=127.0.0.2" ) HELO_Qualified = true'
+    )
+    tree = load_text(config, declared=DECLARED)
+    text = answer(tree, ["10.0.0.7", "from", "a@b.example"], "mx.example").text
+    assert "A session asks besides\n  dnsbl in mailfrom: bl.example=127.0.0.2\n  site in the phases that" in text
+    refused = answer(tree, ["10.0.0.7", "ehlo", "client"], "mx.example").text
+    assert "refused by helo" in refused

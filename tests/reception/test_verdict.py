@@ -23,7 +23,7 @@ enhanced_codes = st.text(st.sampled_from("045.19 "), max_size=12) | st.from_rege
 
 @given(st.sampled_from([Reject, Defer]), texts, codes, enhanced_codes)
 def test_a_reply_that_is_made_is_fit_for_the_wire(
-    kind: type[Reject] | type[Defer], text: str, code: int, enhanced: str
+    kind: type[Reject | Defer], text: str, code: int, enhanced: str
 ) -> None:
     try:
         made = kind(text, code=code, enhanced=enhanced)

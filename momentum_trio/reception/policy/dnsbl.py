@@ -16,6 +16,7 @@ import trio
 
 from momentum_trio.reception.policy.facts import Asked
 from momentum_trio.reception.policy.phase import PolicyPhase
+from momentum_trio.reception.policy.row import DNSBL
 from momentum_trio.reception.policy.verdict import Continue, Defer, Reject, Verdict
 from momentum_trio.reception.screening_options import ScreeningOptions, Zone
 
@@ -66,7 +67,7 @@ class ListCheck:
 
     options: ScreeningOptions
     lists: Lists
-    name: str = "dnsbl"
+    name: str = DNSBL
     phases: frozenset[PolicyPhase] = frozenset((PolicyPhase.MAILFROM,))
 
     @classmethod

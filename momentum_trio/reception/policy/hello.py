@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from momentum_trio.reception.policy.facts import Asked, Session
+from momentum_trio.reception.client import Address
+from momentum_trio.reception.policy.facts import Asked
 from momentum_trio.reception.policy.phase import PolicyPhase
+from momentum_trio.reception.policy.row import HELO
 from momentum_trio.reception.policy.verdict import Continue, Reject, Verdict
 from momentum_trio.reception.screening_options import ScreeningOptions
 
@@ -25,7 +27,7 @@ class HelloCheck:
     """The row; there is one where an option asks for it."""
 
     options: ScreeningOptions
-    name: str = "helo"
+    name: str = HELO
     phases: frozenset[PolicyPhase] = frozenset((PolicyPhase.EHLO,))
 
     @classmethod
@@ -36,28 +38,33 @@ class HelloCheck:
 
     async def ask(self, phase: PolicyPhase, asked: Asked) -> Verdict:
         """As ``Row`` has it; no checkpoint."""
-        session, options = asked.session, self.options
+        session = asked.session
         if session.may_relay or session.is_unix:
             return CONTINUE
-        if session.hello.startswith("["):
-            return MISMATCH if options.hello_literal and not is_own_literal(session) else CONTINUE
-        if options.hello_qualified and "." not in session.hello.strip("."):
-            return UNQUALIFIED
-        is_forged = options.hello_not_ours and session.hello.rstrip(".").lower() == session.hostname.lower()
-        return FORGED if is_forged else CONTINUE
+        return judged(self.options, session.hello, session.peer_address, session.hostname)
 
     def complain(self, phase: PolicyPhase, problem: str) -> Verdict:
         """As ``Row`` has it."""
         raise AssertionError(problem)
 
 
-def is_own_literal(session: Session) -> bool:
-    """Whether the address literal *session* began with (RFC 5321 section 4.1.3) is the client's address."""
-    text = session.hello[1:].removesuffix("]")
+def judged(options: ScreeningOptions, hello: str, address: Address, hostname: str) -> Verdict:
+    """What is said to a client at *address* that calls itself *hello*; *hostname* is ours."""
+    if hello.startswith("["):
+        return MISMATCH if options.hello_literal and not _is_literal_of(hello, address) else CONTINUE
+    if options.hello_qualified and "." not in hello.strip("."):
+        return UNQUALIFIED
+    is_forged = options.hello_not_ours and hello.rstrip(".").lower() == hostname.lower()
+    return FORGED if is_forged else CONTINUE
+
+
+def _is_literal_of(hello: str, address: Address) -> bool:
+    """Whether the address literal *hello* (RFC 5321 section 4.1.3) means *address*."""
+    text = hello[1:].removesuffix("]")
     if text[:5].lower() == "ipv6:":
         text = text[5:]
     try:
-        address = ip_address(text)
+        said = ip_address(text)
     except ValueError:
         return False
-    return (getattr(address, "ipv4_mapped", None) or address) == session.peer_address
+    return (getattr(said, "ipv4_mapped", None) or said) == address

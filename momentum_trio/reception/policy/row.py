@@ -31,6 +31,18 @@ Rows = Mapping[PolicyPhase, tuple[Row, ...]]
 
 NO_ROWS: Rows = {}
 
+HELO, DNSBL = "helo", "dnsbl"
+"""The names of the built-in ones."""
+
+BYPASS = "__bypass_"
+"""Begins a name in Context that, being true, leaves out the row it ends with (the manual, section 62.1.2)."""
+
+
+def bypassed(context: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The names of rows that *context* leaves out."""
+    names = (name.removeprefix(BYPASS) for name, value in context if name.startswith(BYPASS) and value == "true")
+    return frozenset(names)
+
 
 def by_phase(rows: Iterable[Row]) -> Rows:
     """*rows*, in their order, by the phases in which they are asked; phases without one are left out."""
