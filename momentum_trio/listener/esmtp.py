@@ -630,10 +630,11 @@ class Session:
         return services.dialogues(Guesses(services.limits, KIND.service, client.peer_address), self._server.terms.host)
 
     def _identify(self, identity: Identity, dialogues: Dialogues) -> None:
-        self.reception.client.identity = identity
-        self._proved_by = (dialogues.mechanism, self._security.back_ends[dialogues.mechanism])
+        held = dialogues.held
+        assert held is not None
+        self.reception.client.identity, self._proved_by = identity, (dialogues.mechanism, held)
         self._judge_anew(self._chain())
-        if dialogues.log_success:
+        if held.log_authentication:
             self._account(identity.user, accepted=True)
 
     async def _welcome(self) -> None:

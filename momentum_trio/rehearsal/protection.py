@@ -6,7 +6,6 @@ there is none to go by (a script), whoever gets to the end of a dialogue has pro
 
 from __future__ import annotations
 
-import ssl
 from typing import cast
 
 import trio
@@ -35,7 +34,7 @@ class BelievedHandshakes(Handshakes):
 
     async def context(self, who: Who, terms: TlsTerms) -> TlsContext:
         """One that nobody looks at."""
-        return cast("ssl.SSLContext", terms)
+        return cast("TlsContext", terms)
 
     async def shake(self, who: Who, socket: trio.socket.SocketType, context: TlsContext) -> Secured | HandshakeFault:
         """The wire as it is."""
@@ -58,7 +57,7 @@ class BelievedDialogues(Dialogues):
 
     async def begin(self, mechanism: str, held: BackEnd, initial: bytes | None) -> Outcome:
         """As ``Dialogues`` has it."""
-        self.mechanism, self.log_success, self._responses = mechanism, held.log_authentication, 0
+        self.mechanism, self.held, self._responses = mechanism, held, 0
         return self._next(said=initial is not None)
 
     async def respond(self, octets: bytes) -> Outcome:

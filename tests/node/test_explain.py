@@ -210,10 +210,10 @@ def test_mail_to_a_domain(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (
             "192.0.2.7 option opn_relay",
             2,
-            f"{NO_OPTION} 'opn_relay'; did you mean Open_Relay?\n",
+            f"ec_explain: {NO_OPTION} 'opn_relay'; did you mean Open_Relay?\n",
         ),
         ("domain x.example option tls", 0, 'TLS = "no"  (the default: no scope that is asked sets it)\n'),
-        ("domain x.example binding n3", 2, "there is no Binding 'n3'\n"),
+        ("domain x.example binding n3", 2, "ec_explain: there is no Binding 'n3'\n"),
         (
             "127.0.0.1 to 127.0.0.1:587",
             1,

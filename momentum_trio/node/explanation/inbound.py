@@ -17,10 +17,12 @@ from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address, Netblock
+from momentum_trio.node.explanation.admission import Admission, admission
 from momentum_trio.node.explanation.conversation import Asked, Conversation, Turn
 from momentum_trio.node.explanation.origin import (
     Asking,
@@ -34,7 +36,7 @@ from momentum_trio.node.explanation.origin import (
 )
 from momentum_trio.node.explanation.outbound import Delivery, deliver
 from momentum_trio.node.explanation.place import SERVICES, Listen, listen_of, others_at
-from momentum_trio.node.explanation.question import NULL, Inbound
+from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client, Identity
@@ -52,6 +54,7 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
         CeilingOptions,
         ListenOptions,
         ListenerTlsOptions,
+        ProxyOptions,
         ReceptionOptions,
         RecordOptions,
         ScreeningOptions,
@@ -111,7 +114,7 @@ class Explanation:
     refused: why there is none at all; then the rest is empty. others: Listens that take other addresses of this one's.
     chain: the scopes asked, most specific first. conversation, content: of an ESMTP listener. options: all of them.
     idle: options set on the way although nothing reads them. policy: rows that a session asks and an explanation does
-    not, in their order.
+    not, in their order. admission: at a console.
     """
 
     peer: str
@@ -130,6 +133,7 @@ class Explanation:
     options: tuple[Effective, ...] = ()
     idle: tuple[Effective, ...] = ()
     policy: tuple[str, ...] = ()
+    admission: Admission | None = None
 
 
 def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanation:
@@ -164,6 +168,7 @@ def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanati
         options=effective_all(tree, chain, relevant),
         idle=without_effect(tree, chain, relevant),
         policy=tuple(_policy(tree, chain)) if found.listener == SMTP else (),
+        admission=admission(tree, chain, asked) if found.listener == CONTROL else None,
     )
 
 
@@ -184,7 +189,7 @@ def _peer_words(asked: Inbound) -> str:
 
 
 def _client(asked: Inbound, listen: Listen, peer: Address) -> Client:
-    identity = Identity(asked.user, "AUTH") if asked.user else None
+    identity = Identity(asked.authenticated, "AUTH") if asked.authenticated else None
     who = "" if asked.by_unix else str(peer)
     return Client("", peer, who, str(listen.endpoint), asked.by_unix, identity=identity)
 
