@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import trio
@@ -185,7 +185,7 @@ class Panel:
             mechanism="" if identity is None else identity.mechanism,
             may_relay=rules.client_may_relay,
             pathway=rules.pathway,
-            variables=_variables(connection_context(client, rules, self._tally)),
+            variables=dict(connection_context(client, rules, self._tally)),
         )
 
 
@@ -197,12 +197,8 @@ def _mail(transaction: Transaction | None) -> Mail | None:
         tuple(transaction.forward_paths),
         transaction.body,
         transaction.smtputf8,
-        _variables(message_context(transaction)),
+        dict(message_context(transaction)),
     )
-
-
-def _variables(context: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
-    return dict(context)
 
 
 def _decision(row: Row, phase: PolicyPhase, verdict: Verdict) -> Ruling:

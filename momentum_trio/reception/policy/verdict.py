@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
-from momentum_trio.protocol.smtp.claims import is_own_name
+from momentum_trio.protocol.smtp.claims import PAIRS_MAX, is_own_name
 
-VARIABLES_MAX = 64
+VARIABLES_MAX = PAIRS_MAX
 NAME_CHARACTERS_MAX = 64
 VALUE_OCTETS_MAX = 1024
 TEXT_CHARACTERS_MAX = 400  # so that a line of reply has at most 512 octets (RFC 5321 section 4.5.3.1.5)
