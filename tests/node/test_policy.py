@@ -399,7 +399,7 @@ def test_lists_are_asked_through_the_nodes_own_resolver_and_remembered() -> None
             codes = await site.codes("EHLO mx.example", *OPENING[:2])
             assert codes[0] == "550 5.7.1 you are not this host"
             assert codes[2] == "550 5.7.1 10.0.0.7 is listed by bl.example"
-        assert [asked.name for asked in nameserver.asked].count("7.0.0.10.bl.example.") <= 1
+        assert [asked.name.rstrip(".") for asked in nameserver.asked].count("7.0.0.10.bl.example") == 1
 
     site.world.run(main)
 
