@@ -26,7 +26,7 @@ HINTS_MAX = 50  # looking for the nearest name is slow; behind these it is not d
 
 _SURELY_MEANT = 0.9  # Enable for Enabled, but not Idle_Timeout for Idle_Time
 
-_NEEDED = {"dkim_domain": ("key", "selector")}  # in the scope itself or in the one around it
+_NEEDED = {"dkim_domain": ("key", "selector"), "policy": ("module",)}  # in the scope itself or in the one around it
 
 LISTENER_KINDS = (
     "control_listener",
@@ -78,6 +78,8 @@ class _Check:
 
     def _all(self) -> Iterator[ConfigError]:
         yield from self._scope(self._tree.root, ("global",))
+        for inner in self._tree.root.members.values():
+            yield from self._missing(inner, self._tree.root)
         yield from self._local_changes()
         yield from self._same_socket()
 

@@ -37,6 +37,7 @@ class Option(Generic[T]):
     name: canonical spelling. scopes: lower-case names of the scopes it may stand in, ``global`` for the file level.
     default: what holds when no scope of the chain sets it. dynamic: whether a change acts without a restart.
     secret: printed as ``***`` everywhere but in the file. ours: not of the original product (docs/differences.md).
+    file_only: the console cannot set it, for it names code.
     """
 
     attribute: str
@@ -52,9 +53,10 @@ class Option(Generic[T]):
         dynamic: bool = True,
         secret: bool = False,
         ours: bool = False,
+        file_only: bool = False,
     ) -> None:
         self.name, self.kind, self.default, self.scopes, self.meaning = name, kind, default, scopes, meaning
-        self.dynamic, self.secret, self.ours = dynamic, secret, ours
+        self.dynamic, self.secret, self.ours, self.file_only = dynamic, secret, ours, file_only
         self.key = name.lower()
 
     def __set_name__(self, owner: type, attribute: str) -> None:

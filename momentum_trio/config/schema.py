@@ -21,8 +21,11 @@ NEAREST_CUTOFF = 0.6
 
 # Containers the original lacks: Peer is allowed in all six listeners (docs/differences.md).
 OUR_CONTAINERS: Mapping[str, frozenset[str]] = {"peer": frozenset(("eccluster_listener", "msgcserver_listener"))}
-# Scopes that the table leaves out because they stand in extension modules of the original: name, container, meaning.
-_MODULE_SCOPES = (("dkim_domain", "opendkim", "How mail of one author's domain is signed."),)
+# Scopes that the table leaves out, being ours or of extension modules of the original: name, container, meaning.
+_MODULE_SCOPES = (
+    ("dkim_domain", "opendkim", "How mail of one author's domain is signed."),
+    ("policy", "global", "A Python module that is asked in the policy phases."),
+)
 # Options whose value is never printed, although no code of ours declares them (SECURITY.md, Secrets).
 SECRET_NAMES = frozenset(
     ("gcm_authorization_token_id", "http_basic_auth", "outbound_smtp_auth_pass", "xmpp_dialback_secret")

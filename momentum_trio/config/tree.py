@@ -343,6 +343,8 @@ class ConfigTree:
         Raises ConfigErrors: no such scope or option, a value it does not take, a tree that is wrong.
         """
         entry = self.entry(path, option)
+        if entry.option is not None and entry.option.file_only:
+            raise _refused(entry.name, "it names code: it is set in the configuration's files alone")
         value = value_of(entry.name, value_text, is_secret=entry.is_secret)
         setting = Setting(entry.name, value, Position(CONSOLE, number, 1))
         names = {kind: self.schema.scope_name(kind) for kind, _ in path}

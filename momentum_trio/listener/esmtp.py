@@ -51,8 +51,10 @@ from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.protocol.smtp.witness import WitnessedServer
 from momentum_trio.reception.client import ANONYMOUS, Address, Client, Identity, endpoint_text
-from momentum_trio.reception.decision import Accepted, Decision
+from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.policy.panel import Discarded
+from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.spool import Receipt
 
@@ -138,7 +140,7 @@ class Session:
         self._address = client.peer_address  # whose options hold
         self._has_moved = False  # he is at another since: the rules of the next mail transaction are those of that
         chain = self._chain()
-        rules = door.rules(self._generation.tree, chain, client)
+        rules = door.rules(self._generation.tree, chain, client, self._generation.plugins)
         self._options = SessionOptions.resolve(chain)
         self._security = security_of(chain, self._options, client)
         self.reception = door.reception(client, rules)
@@ -167,6 +169,8 @@ class Session:
         if connection.draining.is_set():
             server.begin(replies.SHUTTING_DOWN)
             connection.why = "drain"
+        elif self.reception.rules.rows:
+            await self._greet()
         else:
             server.begin()
         await self._send()
@@ -191,6 +195,25 @@ class Session:
         if self._tls is not None or connection.why != "quit":
             with trio.move_on_after(FAREWELL_SECONDS):
                 await self._linger()
+
+    async def _greet(self) -> None:
+        """The greeting, unless policy is against it: then that is said, and nothing else (RFC 5321 section 3.1)."""
+        decision = await self._asked(PolicyPhase.CONNECT)
+        if isinstance(decision, Accepted):
+            self._server.begin()
+            return
+        self.reception.rejected(Phase.JUST_CONNECTED.words, decision.reply, decision.module)
+        self._server.begin(decision.reply)
+        self._connection.why = "policy"
+
+    async def _asked(self, phase: PolicyPhase) -> Decision:
+        """What policy says in *phase*. It costs the client nothing of his time."""
+        if phase not in self.reception.rules.rows:
+            return ACCEPTED
+        self.deadline.park()
+        decision = await self.reception.ask(phase)
+        self.deadline.resume()
+        return decision
 
     async def farewell(self) -> None:
         """The deadline has cut the conversation: say why, if the client still listens."""
@@ -229,6 +252,8 @@ class Session:
             match event:
                 case Rcpt():
                     decision = reception.recipient(event.forward_path, event.line, event.wish)
+                    if reception.rules.rows and decision is ACCEPTED:
+                        decision = await self._asked(PolicyPhase.RCPTTO)
                     self._answer(decision, Phase.AWAITING_RCPTTO)
                 case Mail():
                     await self._mail(event)
@@ -268,6 +293,10 @@ class Session:
         server = self._server
         extended = event.verb == "EHLO"
         self.reception.hello(event.domain, event.line, extended=extended)
+        if self.reception.rules.rows and not isinstance(decision := await self._asked(PolicyPhase.EHLO), Accepted):
+            self._answer(decision, Phase.AWAITING_HELLO)
+            self.reception.hello("", "", extended=extended)
+            return
         self._offered = server.terms.extensions if extended else None
         self._stale = self._taken_back()
         server.answer()
@@ -287,6 +316,8 @@ class Session:
             self._has_moved = False
             self._judge_anew(self._chain())
         decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
+        if self.reception.rules.rows and decision is ACCEPTED:
+            decision = await self._asked(PolicyPhase.MAILFROM)
         if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 
@@ -302,6 +333,10 @@ class Session:
         self.deadline.touch()
         if isinstance(taken, Receipt):
             server.answer(final_reply(taken))
+            return
+        if isinstance(taken, Discarded):
+            server.answer(replies.OK)
+            await reception.abandon()
             return
         self._answer(taken, Phase.READING_BODY)
         await reception.abandon()
@@ -433,7 +468,8 @@ class Session:
     def _judge_anew(self, chain: Chain) -> None:
         """What the client may and is offered, by what is known of him now."""
         reception, client = self.reception, self._client
-        reception.rules = self._door.rules(self._generation.tree, self._chain_of(client.peer_address), client)
+        generation, of_client = self._generation, self._chain_of(client.peer_address)
+        reception.rules = self._door.rules(generation.tree, of_client, client, generation.plugins)
         self._security = security_of(chain, self._options, client)
 
     # What a trusted peer says about the client.
@@ -560,7 +596,7 @@ class Session:
             case Challenge():
                 self._server.challenge(outcome.octets)
             case Proved():
-                self._server.answer()
+                await self._welcome()
             case _:
                 await self._not_proved(outcome)
         self.deadline.resume()
@@ -597,6 +633,16 @@ class Session:
         self._judge_anew(self._chain())
         if held.log_authentication:
             self._account(identity.user, accepted=True)
+
+    async def _welcome(self) -> None:
+        """He has proved who he is: say so, unless policy is against it."""
+        client = self._client
+        decision: Decision = ACCEPTED
+        if PolicyPhase.AUTH in self.reception.rules.rows:
+            decision = await self.reception.ask(PolicyPhase.AUTH)
+        if not self._answer(decision, self._server.phase):
+            client.identity, client.auth_failed, self._proved_by = None, True, None
+            self._judge_anew(self._chain())
 
     async def _not_proved(self, outcome: Failed | Unavailable) -> None:
         """Say so, after a pause: who guesses has to wait."""

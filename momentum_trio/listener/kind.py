@@ -25,6 +25,7 @@ from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.protocol.proxy.header import Header
 from momentum_trio.protocol.rehearsal.notes import Notes
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.policy.plugin import Plugin
 
 
 class Plane(Enum):
@@ -36,10 +37,11 @@ class Plane(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One configuration, whole and checked. number counts from 1."""
+    """One configuration, whole and checked. number counts from 1. plugins: the policy that it names, loaded."""
 
     number: int
     tree: ConfigTree
+    plugins: tuple[Plugin, ...] = ()
 
 
 class Generations:
@@ -50,9 +52,9 @@ class Generations:
     def __init__(self, current: Generation) -> None:
         self.current = current
 
-    def advance(self, tree: ConfigTree) -> Generation:
-        """Let *tree* hold from now on."""
-        self.current = Generation(self.current.number + 1, tree)
+    def advance(self, tree: ConfigTree, plugins: tuple[Plugin, ...] = ()) -> Generation:
+        """Let *tree* hold from now on, and *plugins*, the policy that it names."""
+        self.current = Generation(self.current.number + 1, tree, plugins)
         return self.current
 
 

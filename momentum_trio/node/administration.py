@@ -27,9 +27,11 @@ from momentum_trio.node.folders import Folders
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.node_options import NodeOptions
+from momentum_trio.node.policies import load_policies
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
+from momentum_trio.reception.policy.plugin import Plugin
 from momentum_trio.reception.reception_options import NameOptions
 
 ROLL_BACK_AGAIN_SECONDS = 10.0
@@ -222,16 +224,18 @@ class NodeAdministration:
     async def _swap(self, tree: ConfigTree, description: tuple[str, ...], problems: Sequence[str] = ()) -> None:
         """What can fail first, then what cannot, to its end. problems: what is known to be wrong already."""
         kinds = tuple(self._kinds.values())
+        policies = await load_policies(self._machine, tree, self._generations.current.plugins)
+        problems = (*problems, *policies.problems)
         prepared = await self._supervisor.prepare(wanted(tree, kinds), places(tree, kinds), problems)
         held_back = _held_back(self.tree, tree)
         with trio.CancelScope(shield=True):
-            await self._settle(tree, prepared)
+            await self._settle(tree, policies.plugins, prepared)
             for option in held_back:
                 self._say(f"{option.name} has changed: the new value holds from the next start on")
             self._machine.events.publish(Reconfigured(self._machine.clock.now(), self.generation, description))
 
-    async def _settle(self, tree: ConfigTree, prepared: Prepared) -> None:
-        generation = self._generations.advance(tree)
+    async def _settle(self, tree: ConfigTree, plugins: tuple[Plugin, ...], prepared: Prepared) -> None:
+        generation = self._generations.advance(tree, plugins)
         await self._link.ask(Adopt(generation))
         await self._supervisor.settle(prepared)
 

@@ -31,6 +31,7 @@ from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
+from momentum_trio.node.policies import load_policies
 from momentum_trio.node.privilege import about_privileges, close_all, first_sockets, whom_to_become
 from momentum_trio.node.recent_panics import RecentPanics
 from momentum_trio.node.schema import DECLARED
@@ -141,7 +142,10 @@ async def _run(
     say: Say,
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
-    generations = Generations(Generation(1, tree))
+    policies = await load_policies(machine, tree)
+    if policies.problems:
+        raise ApplyError(policies.problems)
+    generations = Generations(Generation(1, tree, policies.plugins))
 
     def loggers() -> Sequence[LoggerOptions | BounceLoggerOptions]:
         current = generations.current.tree

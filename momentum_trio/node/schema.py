@@ -36,12 +36,14 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
+from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
     DefaultBindingOptions,
     NameOptions,
     ReceptionOptions,
 )
+from momentum_trio.reception.screening_options import ScreeningOptions
 
 GROUPS: tuple[type[Options], ...] = (
     AuthenticationOptions,
@@ -68,12 +70,14 @@ GROUPS: tuple[type[Options], ...] = (
     NodeOptions,
     OutboundSigningOptions,
     OutboundTlsOptions,
+    PolicyOptions,
     ReceptionOptions,
     ProxyOptions,
     RecordOptions,
     ReportOptions,
     ResidentOptions,
     RoleOptions,
+    ScreeningOptions,
     SecurityOptions,
     ServerOptions,
     SessionOptions,

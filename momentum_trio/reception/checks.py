@@ -1,6 +1,7 @@
 """Every check, in the order in which it is asked. The first that does not accept decides.
 
-Policy of a user becomes a row here: the door is given the table.
+The rows of policy, those of users among them, go on where a step of this table has accepted (policy/table.py): they may
+wait, and where there is none nothing does.
 """
 
 from __future__ import annotations

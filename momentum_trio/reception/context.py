@@ -24,7 +24,10 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
     if rules.client_may_relay:
         pairs.append(("can_relay", "true"))
     found = (*pairs, *_of_tls(client), *_of_identity(client))
-    return tuple((dict(found) | dict(client.context)).items()) if client.context else found
+    set_for_him = rules.options.context
+    if not (set_for_him or client.context):
+        return found
+    return tuple({**dict(set_for_him), **dict(found), **(client.context or {})}.items())
 
 
 def _of_tls(client: Client) -> Iterator[tuple[str, str]]:
@@ -69,4 +72,4 @@ def message_context(transaction: Transaction | None) -> Context:
         ]
     if transaction.forward_paths:
         pairs.append(("message_rcpt_count", str(len(transaction.forward_paths))))
-    return tuple(pairs)
+    return tuple({**dict(pairs), **transaction.variables}.items()) if transaction.variables else tuple(pairs)

@@ -9,7 +9,7 @@ await reception.finish(octets)                     # a Receipt: custody is taken
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
@@ -17,16 +17,23 @@ from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Address, Client
 from momentum_trio.reception.context import Context, connection_context, message_context
-from momentum_trio.reception.decision import Decision
+from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
+from momentum_trio.reception.policy.dnsbl import Lists
+from momentum_trio.reception.policy.panel import Discarded, Panel
+from momentum_trio.reception.policy.phase import PolicyPhase
+from momentum_trio.reception.policy.plugin import Plugin
+from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
+from momentum_trio.reception.transaction import bare
 from momentum_trio.spool.spool import Receipt, Spool
 
 
@@ -35,20 +42,27 @@ class Door:
 
     accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
         delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
+        lists: of DNS, that can be asked; None: none can.
     """
 
     def __init__(
-        self, machine: Machine, spool: Spool, accepted: Callable[[Receipt], None], checks: Checks = CHECKS
+        self,
+        machine: Machine,
+        spool: Spool,
+        accepted: Callable[[Receipt], None],
+        checks: Checks = CHECKS,
+        lists: Lists | None = None,
     ) -> None:
-        self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
+        self.machine, self.spool, self.accepted, self.checks, self.lists = machine, spool, accepted, checks, lists
         self.dates = DateOfSecond()
         self._of_tree: tuple[Tree, Callable[[str], str] | None, Bindings] | None = None  # of that asked about last
 
-    def rules(self, tree: Tree, chain: Chain, client: Client) -> Rules:
-        """What holds for *client* in one generation; *chain* is the one *tree* made for him."""
+    def rules(self, tree: Tree, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
+        """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
         if self._of_tree is None or self._of_tree[0] is not tree:
             self._of_tree = (tree, blackholes(tree), Bindings(tree))
-        return Rules.of(chain, client, self.machine.process.hostname, *self._of_tree[1:])
+        rows = rows_of(chain, self.lists, plugins)
+        return Rules.of(chain, client, self.machine.process.hostname, *self._of_tree[1:], rows)
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""
@@ -58,12 +72,13 @@ class Door:
 class Reception(Envelopes):
     """The mail of one connection: mail transactions one after the other."""
 
-    __slots__ = ("_door", "_incoming", "_opening")
+    __slots__ = ("_door", "_incoming", "_opening", "_panel")
 
     def __init__(self, door: Door, client: Client, rules: Rules) -> None:
         super().__init__(door.checks, client, rules)
         self._door = door
         self._incoming: Incoming | None = None
+        self._panel: Panel | None = None
         self._opening = received_opening(client)
 
     def hello(self, domain: str, line: str, *, extended: bool) -> None:
@@ -97,25 +112,56 @@ class Reception(Envelopes):
         """Of the connection, and of the mail transaction."""
         return connection_context(self.client, self.rules, self._tally), message_context(self._transaction)
 
+    async def ask(self, phase: PolicyPhase) -> Decision:
+        """What policy says in *phase*, one before the content. A forward-path that is refused is withdrawn.
+
+        Raises: nothing for what plug-ins do. Cancellation: as if never asked.
+        """
+        transaction = self._transaction
+        rules = self.rules if transaction is None else transaction.rules
+        recipient = transaction.forward_paths[-1] if transaction is not None and transaction.forward_paths else ""
+        ruling = await self._asking().ask(phase, rules, transaction, recipient=recipient)
+        assert not isinstance(ruling, Discarded)  # there is nothing yet to discard
+        if ruling is not ACCEPTED and phase is PolicyPhase.RCPTTO:
+            self.withdraw_recipient()
+        return ruling
+
+    def _asking(self) -> Panel:
+        if self._panel is None:
+            self._panel = Panel(self.client, self._tally)
+        return self._panel
+
     async def write(self, octets: bytes) -> None:
         """Some of the content, when it does not come whole. What is decided about it ``finish`` tells."""
         await self._content().write(octets)
 
-    async def finish(self, octets: bytes) -> Receipt | Decision:
+    async def finish(self, octets: bytes) -> Receipt | Decision | Discarded:
         """The content, or the rest of it: take custody.
 
-        Returns: a Receipt, from which alone a final 250 can be made (RFC 5321 section 6.1); else Refused or Deferred,
-            and custody stays with the client. The transaction stays open for ``rejected`` until ``abandon``.
+        Returns: a Receipt, from which a final 250 can be made (RFC 5321 section 6.1); Discarded, the one other way to
+            it: an operator's policy drops the message; else Refused or Deferred, and custody stays with the client. The
+            transaction stays open for ``rejected`` until ``abandon``.
         Cancellation: before the commit is handed over nothing is kept; after it the message is kept and delivered.
         """
         answer = await self._content().commit(octets)
         if isinstance(answer, Receipt):
+            self._tell_dropped()
             self._taken(answer)
+        elif isinstance(answer, Discarded):
+            self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
         return answer
+
+    def _tell_dropped(self) -> None:
+        """Of the recipients that policy has left out."""
+        transaction, dropped = self._transaction, {} if self._panel is None else self._panel.dropped
+        assert transaction is not None
+        for place, discarded in dropped.items():
+            transaction.asked = bare(transaction.forward_paths[place])
+            self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module)
 
     async def abandon(self) -> None:
         """End the transaction, if there is one, and keep nothing of it: RSET, a new EHLO, a refusal, a lost client."""
-        self._transaction = None
+        self._transaction = self._panel = None
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             await incoming.discard()
@@ -145,14 +191,16 @@ class Reception(Envelopes):
             transaction = self._transaction
             assert transaction is not None
             assert transaction.forward_paths  # DATA cannot be reached without one
-            door = self._door
-            self._incoming = Incoming(door.machine, door.spool, door.checks, door.dates, transaction, self._opening)
+            door, panel = self._door, self._asking() if transaction.rules.rows else None
+            self._incoming = Incoming(
+                door.machine, door.spool, door.checks, door.dates, transaction, self._opening, panel
+            )
         return self._incoming
 
     def _taken(self, receipt: Receipt) -> None:
         """Custody is ours: tell delivery and whoever listens."""
         batch = receipt.batch
-        self._transaction = self._incoming = None
+        self._transaction = self._incoming = self._panel = None
         self._tally.receptions += 1
         publish = self._door.machine.events.publish
         for message in batch.messages:

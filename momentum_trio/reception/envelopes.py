@@ -69,3 +69,9 @@ class Envelopes:
         transaction.add(asked)
         self._tally.recipients += 1
         return ACCEPTED
+
+    def withdraw_recipient(self) -> None:
+        """The forward-path accepted last is not: policy, which is asked after the checks, says no."""
+        assert self._transaction is not None
+        self._transaction.withdraw()
+        self._tally.recipients -= 1

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
-from momentum_trio.mail.header import HEADER_OCTETS_MAX, begins_with_field, scan, section_end
+from momentum_trio.mail.header import HEADER_OCTETS_MAX, Scan, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
+from momentum_trio.reception.policy.panel import Panel, Ruling
 from momentum_trio.reception.trace import added_fields
 from momentum_trio.reception.transaction import Transaction
 from momentum_trio.spool.message import Batch, Message
@@ -27,7 +29,7 @@ class Incoming:
     The header section is held in memory until its end is seen, at most HEADER_OCTETS_MAX octets of it; what follows
     goes to the spool's entry as it comes. Once a check or the spool has said no, further octets are let go.
 
-    opening: of the Received field, the client's part.
+    opening: of the Received field, the client's part. panel: asks policy; None: there is none.
     """
 
     __slots__ = (
@@ -39,6 +41,7 @@ class Incoming:
         "_head",
         "_machine",
         "_opening",
+        "_panel",
         "_received_at",
         "_spool",
         "_transaction",
@@ -52,12 +55,13 @@ class Incoming:
         dates: DateOfSecond,
         transaction: Transaction,
         opening: str,
+        panel: Panel | None = None,
     ) -> None:
         self._machine, self._spool, self._checks, self._dates = machine, spool, checks, dates
-        self._transaction, self._opening = transaction, opening
+        self._transaction, self._opening, self._panel = transaction, opening, panel
         self._head = b""  # of the header section, while its end has not come
         self._entry: Entry | None = None  # from there on
-        self._decision: Decision = ACCEPTED
+        self._decision: Ruling = ACCEPTED
         self._batch_id = ""
         self._received_at = 0.0
 
@@ -65,13 +69,16 @@ class Incoming:
         """Some of the content; more will come. Cancellation: the caller discards what there is."""
         await self._take(octets, last=False)
 
-    async def commit(self, octets: bytes) -> Receipt | Decision:
+    async def commit(self, octets: bytes) -> Receipt | Ruling:
         """The rest of the content: take custody of it all.
 
-        Returns: a Receipt; or what a check or the spool's state has decided, and nothing is kept.
+        Returns: a Receipt; or what a check, policy or the spool's state has decided, and nothing is kept.
         Cancellation: as that of ``Spool.commit``; the caller discards what has not been committed.
         """
         await self._take(octets, last=True)
+        if self._panel is not None and isinstance(self._decision, Accepted):
+            assert self._entry is not None
+            self._decision = await self._panel.whole(self._entry.octets, self._transaction)
         if not isinstance(self._decision, Accepted):
             await self.discard()
             return self._decision
@@ -107,28 +114,37 @@ class Incoming:
             elif end < 0 and not last:
                 self._head = head
                 return
-            completed = self._with_fields(head, section_octets)
-            if completed is None:
+            seen = scan(head[:section_octets])
+            self._decision = self._checked(seen)
+            if self._panel is not None and isinstance(self._decision, Accepted):
+                self._decision = await self._panel.header_section(head[:section_octets], self._transaction)
+            if not isinstance(self._decision, Accepted):
                 return
-            octets, self._entry = completed, self._spool.begin()
+            octets, self._entry = self._with_fields(head, seen), self._spool.begin()
         try:
             await self._entry.write(octets)
         except (SpoolFull, SpoolSick) as fault:
             self._decision = SPOOL_FULL if isinstance(fault, SpoolFull) else SPOOL_SICK
             await self._entry.discard()  # now: the client may take its time with the rest
 
-    def _with_fields(self, head: bytes, end: int) -> bytes | None:
-        """*head*, whose header section ends at *end*, with our fields in front; None: a check decided against it."""
-        seen = scan(head[:end])
+    def _checked(self, seen: Scan) -> Decision:
         for check in self._checks.content:
             if (decision := check(self._transaction, seen)) is not ACCEPTED:
-                self._decision = decision
-                return None
+                return decision
+        return ACCEPTED
+
+    def _with_fields(self, head: bytes, seen: Scan) -> bytes:
+        """*head*, in whose header section *seen* was seen, with our fields and those of policy in front."""
         self._received_at = now = self._machine.clock.now()
         self._batch_id = self._spool.next_id()
         if seen.return_paths and self._transaction.rules.options.trace_headers:
             head = seen.without_return_paths(head)
-        return added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now)) + head
+        ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), self._fields)
+        return ours + head
+
+    @property
+    def _fields(self) -> Sequence[tuple[str, str]]:
+        return () if self._panel is None else self._panel.fields
 
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""
@@ -139,7 +155,10 @@ class Incoming:
         messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
         for place, wish in transaction.wishes.items():
             messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
-        binding = transaction.rules.choose_binding()
+        binding = None
+        if self._panel is not None:
+            messages, binding = self._panel.kept(messages), self._panel.binding
+        binding = binding or transaction.rules.choose_binding()
         return Batch(
             batch_id=self._batch_id,
             connection_id=client.connection_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from momentum_trio.config.authentication_options import AuthenticationOptions
 from momentum_trio.config.host_kind import ADDRESS_LIST, NO_HOSTS
-from momentum_trio.config.kind import BOOLEAN, COUNT, DOMAINS, HOST_NAME, STRING, one_of, quoted, word_of
+from momentum_trio.config.kind import BOOLEAN, COUNT, DICTIONARY, DOMAINS, HOST_NAME, STRING, one_of, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.value import Value
@@ -170,6 +170,13 @@ class ReceptionOptions(Options):
         "reject",
         CONTENT,
         "Content that begins with no header field: refused, or taken as all body with trace fields in front.",
+    )
+    context = Option(
+        "Context",
+        DICTIONARY,
+        (),
+        INBOUND_SMTP,
+        "Variables of the connection context; __bypass_NAME = true leaves out the row of policy NAME.",
     )
     outbound_binding = Option(
         "Outbound_Binding",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from momentum_trio.config.binding import DEFAULT, Binding, Nested
 from momentum_trio.config.chain import Chain
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.client import Client
+from momentum_trio.reception.policy.row import NO_ROWS, Rows
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
     DefaultBindingOptions,
@@ -27,7 +28,7 @@ class Rules:
     """Options resolved, and what follows from them for this client alone. Held until the generation changes.
 
     client_may_relay: he stands in Relay_Hosts, Open_Relay holds for his scope, or he has proved who he is.
-    relay_right: which of it, in words.
+    relay_right: which of it, in words. rows: of policy, that are asked about this client.
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
@@ -43,6 +44,7 @@ class Rules:
     has_default_binding: bool = True
     bindings: Bindings | None = None
     relay_right: str = ""
+    rows: Rows = field(default_factory=dict)
 
     @property
     def postmasters_domain(self) -> str:
@@ -57,6 +59,7 @@ class Rules:
         system_hostname: str,
         blackhole: Callable[[str], str] | None = None,
         bindings: Bindings | None = None,
+        rows: Rows = NO_ROWS,
     ) -> Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
@@ -72,11 +75,16 @@ class Rules:
             DefaultBindingOptions.resolve(chain).default_binding != "none",
             bindings,
             right,
+            rows,
         )
 
     def choose_binding(self) -> Binding:
         """The binding of the next message."""
-        return DEFAULT if self.bindings is None else self.bindings.choose(self.options.outbound_binding)
+        return self.binding_of(self.options.outbound_binding)
+
+    def binding_of(self, words: str) -> Binding:
+        """The binding that *words* name for the next message. Raises ValueError, when there is none."""
+        return DEFAULT if self.bindings is None else self.bindings.choose(words)
 
 
 def blackholes(tree: Tree) -> Callable[[str], str] | None:

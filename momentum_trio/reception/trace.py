@@ -11,6 +11,7 @@ Received has the original's shape (spec/listeners.md section 2.5):
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from momentum_trio import __version__
 from momentum_trio.mail.header import Scan
@@ -57,10 +58,18 @@ def message_id(batch_id: str, host: str) -> str:
     return f"{batch_id.replace('/', '.').replace('-', '.')}@{host}"
 
 
-def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: str, date: str) -> bytes:
+def added_fields(
+    transaction: Transaction,
+    scan: Scan,
+    opening: str,
+    batch_id: str,
+    date: str,
+    more: Sequence[tuple[str, str]] = (),
+) -> bytes:
     """What goes in front of the content of *transaction*, whose header section *scan* has seen.
 
-    opening: ``received_opening`` of its client. date: the time of reception, as a Date field writes it.
+    opening: ``received_opening`` of its client. date: the time of reception, as a Date field writes it. more: fields of
+    policy, behind Received.
     """
     rules, fields = transaction.rules, ""
     if rules.options.trace_headers:
@@ -70,6 +79,7 @@ def added_fields(transaction: Transaction, scan: Scan, opening: str, batch_id: s
             f"\t({PRODUCT}) with {_with(transaction)}\r\n"
             f"\tid {batch_id}; {date}\r\n"
         )
+    fields += "".join(f"{name}: {value}\r\n" for name, value in more)
     if not scan.has_date and rules.options.date_header == "ifneeded":
         fields += f"Date: {date}\r\n"
     if not scan.has_message_id and rules.options.message_id_header == "ifneeded":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
@@ -38,6 +39,11 @@ class Recipient:
         return self.given == POSTMASTER
 
 
+def bare(path: str) -> Recipient:
+    """The recipient at *path*, of whom nothing else is remembered."""
+    return Recipient(path, path, "", domain_of(path))
+
+
 @dataclass(slots=True)
 class Transaction:
     """From MAIL to the end of its content.
@@ -45,7 +51,7 @@ class Transaction:
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
     returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
-    asked: the last one asked about.
+    asked: the last one asked about. variables: that policy has set.
     """
 
     client: Client
@@ -60,12 +66,18 @@ class Transaction:
     forward_paths: list[str] = field(default_factory=list)
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def add(self, recipient: Recipient) -> None:
         """*recipient* was accepted."""
         if recipient.wish != NO_WISH:
             self.wishes[len(self.forward_paths)] = recipient.wish
         self.forward_paths.append(recipient.path)
+
+    def withdraw(self) -> None:
+        """The one added last is not accepted after all."""
+        self.forward_paths.pop()
+        self.wishes.pop(len(self.forward_paths), None)
 
     @property
     def sender_domain(self) -> str:

@@ -21,6 +21,7 @@ from momentum_trio.reception.binding import Bindings
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
 from momentum_trio.spool.spool import Entry, Spool
@@ -161,7 +162,7 @@ class Entrance:
     def recipient(self, forward_path: str = "c@d.example") -> Decision:
         return self.reception.recipient(forward_path, f"RCPT TO:<{forward_path}>")
 
-    async def message(self, content: bytes, *recipients: str) -> Receipt | Decision:
+    async def message(self, content: bytes, *recipients: str) -> Receipt | Decision | Discarded:
         """A whole transaction."""
         assert self.mail() is ACCEPTED
         for forward_path in recipients or ("c@d.example",):

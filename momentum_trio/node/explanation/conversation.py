@@ -18,6 +18,7 @@ from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.mail.header import scan
+from momentum_trio.mail.reply import Reply
 from momentum_trio.net.address_list import AddressList
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
@@ -28,9 +29,13 @@ from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision
 from momentum_trio.reception.envelopes import Envelopes
+from momentum_trio.reception.policy.hello import judged
+from momentum_trio.reception.policy.row import HELO, bypassed
+from momentum_trio.reception.policy.verdict import Reject
 from momentum_trio.reception.reception_options import DefaultBindingOptions, NameOptions, ReceptionOptions
 from momentum_trio.reception.relay import permission
 from momentum_trio.reception.rules import Rules, blackholes, relay_right_of
+from momentum_trio.reception.screening_options import ScreeningOptions
 from momentum_trio.reception.transaction import Recipient, Transaction
 
 PROTOCOL = "smtp"  # the module that the rejectlog names where the protocol itself refused
@@ -42,6 +47,7 @@ _session, _mail = SessionOptions, ReceptionOptions
 _GREETING: tuple[Option[str], ...] = (_session.static_banner, _session.banner_hostname, NameOptions.hostname)
 _OFFER = (_session.smtp_extensions, _session.message_octets_max)
 _OF_CONTENT = (_session.message_octets_max, _session.lone_lf_in_body)
+_OF_HELLO = (ScreeningOptions.hello_qualified, ScreeningOptions.hello_literal, ScreeningOptions.hello_not_ours)
 _OF_PROTOCOL: dict[str, tuple[str, tuple[Option[Any], ...]]] = {
     replies.HELLO_NEEDED.text: ("Require_EHLO wants EHLO or HELO first", (_session.require_ehlo,)),
     replies.MAIL_SYNTAX.text: (
@@ -167,8 +173,7 @@ class Conversation:
             case Rcpt():
                 return self._decided(line, self._envelopes.recipient(event.forward_path, event.line, event.wish))
             case Hello():
-                self._server.answer()
-                return Turn(line, options=self._here(_OFFER if event.verb == "EHLO" else ()))
+                return self._greeted(line, event)
             case Refusal():
                 rule, options = _OF_PROTOCOL.get(event.reply.text, (_BY_PROTOCOL, ()))
                 return Turn(line, (), PROTOCOL, rule, self._here(options))
@@ -176,6 +181,18 @@ class Conversation:
                 if event.needs_answer:
                     self._server.answer()
                 return Turn(line)
+
+    def _greeted(self, line: str, event: Hello) -> Turn:
+        client, rules = self._envelopes.client, self.rules
+        is_judged = HELO not in bypassed(rules.options.context) and not (rules.client_may_relay or client.is_unix)
+        options = ScreeningOptions.resolve(self._chain)
+        verdict = judged(options, event.domain, client.peer_address, rules.hostname) if is_judged else None
+        if isinstance(verdict, Reject):
+            self._server.answer(Reply(verdict.code, verdict.enhanced, (verdict.text,)))
+            asked = [option for option in _OF_HELLO if option.resolve(self._chain)]
+            return Turn(line, (), HELO, "an option judges what clients call themselves", self._here(asked))
+        self._server.answer()
+        return Turn(line, options=self._here(_OFFER if event.verb == "EHLO" else ()))
 
     def _decided(self, line: str, decision: Decision) -> Turn:
         if not isinstance(decision, Accepted):

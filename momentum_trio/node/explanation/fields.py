@@ -45,6 +45,7 @@ def inbound_fields(told: Explanation) -> dict[str, Data]:
         ],
         "conversation": [_turn(explained) for explained in told.conversation],
         "content": [_check(asked) | {"effective": _all(options)} for asked, options in told.content],
+        "policy": told.policy,
         "console": None if told.admission is None else _admission(told.admission),
         "options": _all(told.options),
         "without_effect": _all(told.idle),

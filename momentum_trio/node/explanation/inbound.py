@@ -40,7 +40,10 @@ from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client, Identity
+from momentum_trio.reception.policy.row import DNSBL, bypassed
+from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import ReceptionOptions
+from momentum_trio.reception.screening_options import ScreeningOptions
 
 SMTP = "esmtp_listener"
 MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
@@ -54,6 +57,7 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
         ProxyOptions,
         ReceptionOptions,
         RecordOptions,
+        ScreeningOptions,
         SessionOptions,
         SmtpAuthenticationOptions,
     ),
@@ -109,7 +113,8 @@ class Explanation:
 
     refused: why there is none at all; then the rest is empty. others: Listens that take other addresses of this one's.
     chain: the scopes asked, most specific first. conversation, content: of an ESMTP listener. options: all of them.
-    idle: options set on the way although nothing reads them. admission: at a console.
+    idle: options set on the way although nothing reads them. policy: rows that a session asks and an explanation does
+    not, in their order. admission: at a console.
     """
 
     peer: str
@@ -127,6 +132,7 @@ class Explanation:
     content: tuple[tuple[Asked, tuple[Effective, ...]], ...] = ()
     options: tuple[Effective, ...] = ()
     idle: tuple[Effective, ...] = ()
+    policy: tuple[str, ...] = ()
     admission: Admission | None = None
 
 
@@ -161,8 +167,21 @@ def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanati
         content=session.content,
         options=effective_all(tree, chain, relevant),
         idle=without_effect(tree, chain, relevant),
+        policy=tuple(_policy(tree, chain)) if found.listener == SMTP else (),
         admission=admission(tree, chain, asked) if found.listener == CONTROL else None,
     )
+
+
+def _policy(tree: ConfigTree, chain: Chain) -> Iterator[str]:
+    """The rows that need DNS, or are a user's: nothing of his is run for an explanation."""
+    left_out = bypassed(ReceptionOptions.resolve(chain).context)
+    zones = ScreeningOptions.resolve(chain).zones
+    if zones and DNSBL not in left_out:
+        yield f"{DNSBL} in mailfrom: {', '.join(map(str, zones))}"
+    for scope in tree.root.all("policy"):
+        if scope.instance not in left_out:
+            module = PolicyOptions.resolve(tree.chain_scope("policy", scope.instance)).module
+            yield f"{scope.instance} in the phases that {module} has ({scope.at})"
 
 
 def _peer_words(asked: Inbound) -> str:

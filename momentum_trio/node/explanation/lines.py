@@ -35,6 +35,7 @@ def inbound_lines(told: Explanation) -> Iterator[str]:
         yield from _section("At the console he is", _admission(told.admission))
     yield from _section("The session", _session(told.conversation))
     yield from _section("Content is judged by", _content(told))
+    yield from _section("A session asks besides", (INDENT + row for row in told.policy))
     yield from _section("Depends on the moment", _moment(told))
     yield from _section("Options that are set", _options([each for each in told.options if not each.is_default]))
     yield from _section("Options at their default", _options([each for each in told.options if each.is_default]))

@@ -115,8 +115,12 @@ def context_of(argument: str) -> tuple[tuple[str, str], ...] | Reply:
     pairs = _pairs(argument)
     if not pairs or len(pairs) > PAIRS_MAX:
         return replies.XSETCONTEXT_SYNTAX
-    own = any(name.lower() in _OWN_NAMES or name.lower().startswith(_OWN_PREFIXES) for name, _ in pairs)
-    return replies.XSETCONTEXT_OWN if own else tuple(pairs)
+    return replies.XSETCONTEXT_OWN if any(is_own_name(name) for name, _ in pairs) else tuple(pairs)
+
+
+def is_own_name(name: str) -> bool:
+    """Whether the variable *name* is the server's own: nobody else may set it."""
+    return name.lower() in _OWN_NAMES or name.lower().startswith(_OWN_PREFIXES)
 
 
 def _pairs(argument: str) -> list[tuple[str, str]]:

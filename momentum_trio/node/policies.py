@@ -1,0 +1,41 @@
+"""The policy that a configuration names: its modules loaded before it holds, and DNS for the lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+import dns.rdatatype
+
+from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.resolver import Absent, Failed
+from momentum_trio.listener.kind import Generations
+from momentum_trio.machine import Machine
+from momentum_trio.reception.policy.dnsbl import Lookup
+from momentum_trio.reception.policy.loading import Loaded, Named, load
+from momentum_trio.reception.policy.plugin import Plugin
+
+POLICY = "policy"
+
+
+async def load_policies(machine: Machine, tree: ConfigTree, running: Sequence[Plugin] = ()) -> Loaded:
+    """The modules that *tree* names, in the order of its text. As ``reception.policy.loading.load`` has it."""
+    named = [
+        Named(scope.instance, tree.chain_scope(POLICY, scope.instance), str(scope.at))
+        for scope in tree.root.all(POLICY)
+    ]
+    return await load(machine, named, running) if named else Loaded()
+
+
+def lookup_with(hosts: Hosts, generations: Generations) -> Lookup:
+    """Questions to DNS lists, through the resolver of *hosts*."""
+
+    async def lookup(name: str) -> Sequence[IPv4Address] | None:
+        resolver = await hosts.resolver(generations.current.tree.chain_global())
+        answer = await resolver.ask(name, dns.rdatatype.RdataType.A)
+        if isinstance(answer, Failed):
+            return None
+        return () if isinstance(answer, Absent) else [IPv4Address(record.address) for record in answer.records]
+
+    return lookup
