@@ -88,7 +88,15 @@ class SessionOptions(Options):
         one_of("ignore", "pedantic", "fix"),
         "pedantic",
         CONTENT,
-        "CR without LF or LF without CR in a body: refused; ignore takes it as it is. fix is not built: it refuses.",
+        "CR without LF or LF without CR in a body: refused; ignore takes it as it is, fix makes it CRLF. None of them"
+        " ever ends content, and fix refuses those around a line of a single dot.",
+    )
+    lone_lf_in_headers = Option(
+        "RFC2822_Lone_LF_In_Headers",
+        one_of("pedantic", "fix"),
+        "pedantic",
+        CONTENT,
+        "The same in a header section: refused, or made CRLF.",
     )
     starttls_injection_policy = Option(
         "Starttls_Injection_Policy",

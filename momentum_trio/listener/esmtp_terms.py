@@ -64,7 +64,8 @@ def terms_of(
         starttls_injection=INJECTION[options.starttls_injection_policy],
         mechanisms_in_tls=security.mechanisms_in_tls,
         auth_tries_max=TRIES_MAX,
-        lone_line_ends_in_body=(LoneLineEnds.IGNORE if options.lone_lf_in_body == "ignore" else LoneLineEnds.PEDANTIC),
+        lone_line_ends_in_headers=LoneLineEnds(options.lone_lf_in_headers),
+        lone_line_ends_in_body=LoneLineEnds(options.lone_lf_in_body),
     )
 
 

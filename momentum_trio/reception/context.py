@@ -69,4 +69,6 @@ def message_context(transaction: Transaction | None) -> Context:
         ]
     if transaction.forward_paths:
         pairs.append(("message_rcpt_count", str(len(transaction.forward_paths))))
+    if transaction.is_undated:
+        pairs.append(("rfc2822_date_missing", "true"))
     return tuple(pairs)

@@ -8,9 +8,11 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.command import BINARYMIME
 from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
-from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
+from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred, Refused
+from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to, line_limit
 from momentum_trio.reception.trace import added_fields
 from momentum_trio.reception.transaction import Transaction
 from momentum_trio.spool.message import Batch, Message
@@ -32,6 +34,7 @@ class Incoming:
 
     __slots__ = (
         "_batch_id",
+        "_body_lines",
         "_checks",
         "_dates",
         "_decision",
@@ -57,6 +60,7 @@ class Incoming:
         self._transaction, self._opening = transaction, opening
         self._head = b""  # of the header section, while its end has not come
         self._entry: Entry | None = None  # from there on
+        self._body_lines: BodyLines | None = None  # where their length matters, from there on
         self._decision: Decision = ACCEPTED
         self._batch_id = ""
         self._received_at = 0.0
@@ -107,28 +111,56 @@ class Incoming:
             elif end < 0 and not last:
                 self._head = head
                 return
-            completed = self._with_fields(head, section_octets)
+            completed = self._with_fields(head, section_octets, last=last)
             if completed is None:
                 return
             octets, self._entry = completed, self._spool.begin()
+        elif self._body_lines is not None:
+            kept = self._body_lines.take(octets, last=last)
+            if isinstance(kept, Refused):
+                self._decision = kept
+                await self._entry.discard()
+                return
+            octets = kept
         try:
             await self._entry.write(octets)
         except (SpoolFull, SpoolSick) as fault:
             self._decision = SPOOL_FULL if isinstance(fault, SpoolFull) else SPOOL_SICK
             await self._entry.discard()  # now: the client may take its time with the rest
 
-    def _with_fields(self, head: bytes, end: int) -> bytes | None:
+    def _with_fields(self, head: bytes, end: int, *, last: bool) -> bytes | None:
         """*head*, whose header section ends at *end*, with our fields in front; None: a check decided against it."""
         seen = scan(head[:end])
+        self._transaction.is_undated = not seen.has_date
         for check in self._checks.content:
             if (decision := check(self._transaction, seen)) is not ACCEPTED:
                 self._decision = decision
                 return None
         self._received_at = now = self._machine.clock.now()
         self._batch_id = self._spool.next_id()
-        if seen.return_paths and self._transaction.rules.options.trace_headers:
+        options = self._transaction.rules.options
+        octets = len(head)
+        if seen.return_paths and options.trace_headers:
             head = seen.without_return_paths(head)
+        if limit := line_limit(options):
+            kept = self._kept_to(limit, head, end - octets + len(head) if seen.begins_with_field else 0, last=last)
+            if isinstance(kept, Refused):
+                self._decision = kept
+                return None
+            head = kept
         return added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now)) + head
+
+    def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
+        """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
+
+        What was declared to be BODY=BINARYMIME has no lines behind its header section (RFC 3030 section 3).
+        """
+        section = header_kept_to(limit, head[:end])
+        if isinstance(section, Refused) or self._transaction.body == BINARYMIME:
+            return section if isinstance(section, Refused) else section + head[end:]
+        self._body_lines = BodyLines(limit)
+        body = self._body_lines.take(head[end:], last=last)
+        return body if isinstance(body, Refused) else section + body
 
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""

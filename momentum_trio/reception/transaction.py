@@ -45,7 +45,7 @@ class Transaction:
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
     returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
-    asked: the last one asked about.
+    asked: the last one asked about. is_undated: its content has no Date field, as far as that is known.
     """
 
     client: Client
@@ -60,6 +60,7 @@ class Transaction:
     forward_paths: list[str] = field(default_factory=list)
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None
+    is_undated: bool = False
 
     def add(self, recipient: Recipient) -> None:
         """*recipient* was accepted."""
