@@ -12,7 +12,11 @@ import trio
 from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
+from momentum_trio.limits.client_key import client_key
 from momentum_trio.limits.guesses import Guesses
+from momentum_trio.limits.rate import Rate, rate_of
+from momentum_trio.listener.address_limits import counted
+from momentum_trio.listener.conntrol import said_in_pause
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
@@ -51,7 +55,7 @@ from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.protocol.smtp.witness import WitnessedServer
 from momentum_trio.reception.client import ANONYMOUS, Address, Client, Identity, endpoint_text
-from momentum_trio.reception.decision import Accepted, Decision
+from momentum_trio.reception.decision import Accepted, Decision, Deferred, Refused
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.spool import Receipt
@@ -60,6 +64,12 @@ RECEIVE_OCTETS = 64 * 1024
 EVENTS_PER_TURN = 100  # answered at a stretch, before other sessions get their turn
 FAREWELL_SECONDS = 1.0  # for a last reply, and for the client to take it before the socket is closed
 LINGER_OCTETS_MAX = 1024 * 1024
+TARPITS = ("tarpits",)
+TARPITS_MAX = 500
+"""Sessions that wait for a refusal (Refusal_Delay) at once; the next ones are refused at once."""
+
+MESSAGES_TOO_FAST = Deferred(replies.MESSAGES_TOO_FAST, "limits", "Message_Rate_Per_Address: the client's address")
+TOO_MANY_REFUSED = Deferred(replies.TOO_MANY_REFUSED, "limits", "Max_Refused_Recipients of this connection")
 
 
 async def converse(connection: Connection, services: Services) -> None:
@@ -70,10 +80,18 @@ async def converse(connection: Connection, services: Services) -> None:
     assert services.door is not None
     if not await introduced(connection, services.door.machine):
         return
-    session = Session(connection, services.door, services)
+    if connection.proxied is None:
+        await _converse(connection, services, services.door)
+        return
+    with counted(connection, services.limits, KIND.service) as refusal:
+        await _converse(connection, services, services.door, refusal)
+
+
+async def _converse(connection: Connection, services: Services, door: Door, refusal: Reply | None = None) -> None:
+    session = Session(connection, door, services)
     try:
         with session.deadline:
-            await session.talk()
+            await session.talk(refusal)
         if session.deadline.fired:
             await session.farewell()
     finally:
@@ -113,6 +131,7 @@ class Session:
         "_offered",
         "_options",
         "_proved_by",
+        "_refused_count",
         "_resting",
         "_secured_by",
         "_security",
@@ -150,6 +169,7 @@ class Session:
         connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
+        self._refused_count = 0  # recipients
         self._stale = False  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part, or TLS has begun in part
@@ -160,16 +180,27 @@ class Session:
         self.deadline = services.deadlines.after(self._silence_seconds)
         connection.on_drain = self._drain
 
-    async def talk(self) -> None:
-        """Converse until one of the two is done, or the deadline cuts it."""
+    async def talk(self, refusal: Reply | None = None) -> None:
+        """Converse until one of the two is done, or the deadline cuts it. refusal: instead of a greeting."""
         server, connection, deadline = self._server, self._connection, self.deadline
-        if self._security.at_once and not await self._secured_at_once():
-            return
+        early = b""
+        if self._security.at_once:
+            if not await self._secured_at_once():
+                return
+        elif refusal is None:
+            said = await self._pause()
+            if isinstance(said, Reply):
+                refusal = said
+            else:
+                early = said
         if connection.draining.is_set():
             server.begin(replies.SHUTTING_DOWN)
             connection.why = "drain"
         else:
-            server.begin()
+            server.begin(refusal)
+        if early:
+            server.receive(early)
+            await self._answer_all()
         await self._send()
         while not server.closed:
             if connection.draining.is_set() and not server.in_transaction:
@@ -230,6 +261,8 @@ class Session:
             match event:
                 case Rcpt():
                     decision = reception.recipient(event.forward_path, event.line, event.wish)
+                    if isinstance(decision, Refused):
+                        decision = await self._refused_recipient(decision)
                     self._answer(decision, Phase.AWAITING_RCPTTO)
                 case Mail():
                     await self._mail(event)
@@ -246,6 +279,7 @@ class Session:
                 case Reset():
                     await self._reset()
                 case Refusal():
+                    reception.client.note(event.reply)
                     reception.rejected(server.awaiting.words, event.reply, "smtp")
                 case Quit():
                     self._connection.why = "quit"
@@ -288,6 +322,11 @@ class Session:
             self._has_moved = False
             self._judge_anew(self._chain())
         decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
+        if isinstance(decision, Accepted):
+            if event.reverse_path and self._options.message_rate_per_address is not None and self._is_too_fast():
+                decision = MESSAGES_TOO_FAST
+            elif self._options.inbound_throttle is not None:
+                await self._wait_for_its_turn()
         if not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 
@@ -306,6 +345,75 @@ class Session:
             return
         self._answer(taken, Phase.READING_BODY)
         await reception.abandon()
+
+    # Limits on the client.
+
+    async def _pause(self) -> bytes | Reply:
+        """Wait before the greeting where that is wanted: what the client said too early, or the reply to that."""
+        options = self._services.conntrol.options(self._generation.tree)
+        if options is None or not options.pause_seconds:
+            return b""
+        self.deadline.park()
+        self._resting = True
+        try:
+            said = await said_in_pause(
+                self._wire, options.pause_seconds, RECEIVE_OCTETS, at_once=options.farewell is not None
+            )
+        except OSError:
+            said = b""
+        self._resting = False
+        self.deadline.touch()
+        if said is None:
+            return b""
+        self._connection.octets_received += len(said)
+        if not said:
+            return replies.UNAVAILABLE  # he left: whatever is said, nobody hears it
+        self._client.is_early_talker = True
+        if options.farewell is None:
+            return said
+        self.reception.rejected(Phase.JUST_CONNECTED.words, options.farewell, "conntrol")
+        return options.farewell
+
+    def _is_too_fast(self) -> bool:
+        """Whether this message is one too many of the client's address; counted if not."""
+        option = SessionOptions.message_rate_per_address
+        rate = rate_of(self._generation.tree, self._chain(), option, client_key(self._client.peer_address))
+        limits = self._services.limits
+        return rate is not None and not limits.throttle(rate.key, rate.events_per_second, rate.burst).admitted
+
+    async def _wait_for_its_turn(self) -> None:
+        """Inbound_Throttle_Messages: what the client has to wait for is no silence of his."""
+        connection = self._connection
+
+        def rate() -> Rate | None:
+            tree = connection.generations.current.tree
+            chain = tree.chain_for(connection.listener, self._listen, self._address)
+            return rate_of(tree, chain, SessionOptions.inbound_throttle)
+
+        await self._send()
+        self.deadline.park()
+        self._resting = True
+        await self._services.turnstile.pass_through(rate)
+        self._resting = False
+        self.deadline.resume()
+
+    async def _refused_recipient(self, decision: Refused) -> Decision:
+        """One more that is: count it, and let the client wait for it."""
+        self._refused_count += 1
+        options, limits = self._options, self._services.limits
+        if 0 < options.refused_recipients_max < self._refused_count:
+            return TOO_MANY_REFUSED
+        if not options.refusal_seconds or limits.gauge(TARPITS) >= TARPITS_MAX:
+            return decision
+        await self._send()
+        self.deadline.park()
+        limits.gauge_add(TARPITS, limits.node, 1)
+        try:
+            await trio.sleep(options.refusal_seconds)
+        finally:
+            limits.gauge_add(TARPITS, limits.node, -1)
+        self.deadline.resume()
+        return decision
 
     def _answer(self, decision: Decision, phase: Phase) -> bool:
         """Tell the client what reception decided, and the rejectlog if it was not yes. Returns whether it was."""
@@ -422,7 +530,9 @@ class Session:
 
     def _terms(self, rules: Rules) -> Terms:
         now = self._door.machine.clock.now()
-        return terms_of(self._options, rules, self._security, self._client.peer_text, now, self._for_trusted())
+        opening = self._services.conntrol.opening(self._generation.tree)
+        peer_text, trusted = self._client.peer_text, self._for_trusted()
+        return terms_of(self._options, rules, self._security, peer_text, now, trusted, opening)
 
     def _for_trusted(self) -> tuple[str, ...]:
         """What is offered to the peer that we see ourselves, not to whom he says he brings; behind a proxy of the PROXY

@@ -27,6 +27,7 @@ from momentum_trio.listener.accept import (
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.identifier import NONE
 from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
@@ -247,12 +248,16 @@ class Listen:
         except OSError:
             socket.close()  # gone before it was here
             return
-        chain = self._house.generations.current.tree.chain_for(self.kind.key, self.endpoint, who.address)
-        seat = self._house.ceilings.admit(self.kind, chain)
-        if seat is None:
-            self._publish_refused(who)
+        tree = self._house.generations.current.tree
+        chain = tree.chain_for(self.kind.key, self.endpoint, who.address)
+        # Whom a proxy brings is not known yet: his own limits are asked about once it has said so.
+        is_himself = self.endpoint.family is not Family.UNIX and not ProxyOptions.resolve(chain).expected
+        seat = self._house.ceilings.admit(self.kind, chain, tree, who.address if is_himself else None)
+        if not isinstance(seat, Seat):
+            refusal = self.kind.refusal if seat is None or not self.kind.refusal else seat.octets()
+            self._publish_refused(who, refusal)
             in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
-            await self._say_and_close(socket, self.kind.refusal if in_clear else b"")
+            await self._say_and_close(socket, refusal if in_clear else b"")
             return
         conversing.start_soon(self._converse, self._connection(socket, who), seat)
 
@@ -339,10 +344,10 @@ class Listen:
         now = self._machine.clock.now()
         self._machine.events.publish(ListenOpened(now, self.kind.scope, str(self.listening.bound)))
 
-    def _publish_refused(self, who: Caller) -> None:
+    def _publish_refused(self, who: Caller, refusal: bytes) -> None:
         """For the rejectlog: somebody was over a ceiling and had no session (spec/console.md section 7, phase 18)."""
-        if self.kind.refusal:
-            code, _, text = self.kind.refusal.decode("ascii").rstrip("\r\n").partition(" ")
+        if refusal:
+            code, _, text = refusal.decode("ascii").rstrip("\r\n").partition(" ")
             now = self._machine.clock.now()
             self._machine.events.publish(
                 Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, CEILING_PHASE, int(code), MODULE, text)

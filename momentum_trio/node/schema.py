@@ -27,6 +27,7 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
+from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
@@ -49,6 +50,7 @@ GROUPS: tuple[type[Options], ...] = (
     BounceLoggerOptions,
     CeilingOptions,
     ConnectionOptions,
+    ConntrolOptions,
     ControlOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,

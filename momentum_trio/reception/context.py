@@ -23,6 +23,12 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
         pairs.append(("connection_rcpt_count", str(tally.recipients)))
     if rules.client_may_relay:
         pairs.append(("can_relay", "true"))
+    if client.is_early_talker:
+        pairs.append(("early_talker", "yes"))
+    if client.bad_count:
+        pairs.append(("conntrol_bad_commands", str(client.bad_count)))
+    if client.unrecognized_count:
+        pairs.append(("conntrol_unrecognized_commands", str(client.unrecognized_count)))
     found = (*pairs, *_of_tls(client), *_of_identity(client))
     return tuple((dict(found) | dict(client.context)).items()) if client.context else found
 

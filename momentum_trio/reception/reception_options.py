@@ -191,7 +191,7 @@ class ReceptionOptions(Options):
         "ignore",
         CONTENT,
         "Lines of more than 998 octets: taken (ignore), refused (pedantic), folded in the header section and broken in"
-        " the body (fix). A number: lines longer than that, and RFC2822_Max_Line_Length_Policy says what becomes of them.",
+        " the body (fix). A number: longer lines, and RFC2822_Max_Line_Length_Policy says what becomes of them.",
     )
     max_line_length_policy = Option(
         "RFC2822_Max_Line_Length_Policy",

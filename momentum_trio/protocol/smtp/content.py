@@ -130,9 +130,7 @@ class Gathering:
             self._fault = replies.MESSAGE_TOO_LARGE
         elif 0 in text and not (terms.nul_in_content or self._binary_from(text.index(0), text)):
             self._fault = replies.NUL_IN_CONTENT
-        elif (
-            not text.count(b"\n") == text.count(b"\r\n") == text.count(b"\r") or self._is_mended
-        ):  # some line end is none
+        elif self._is_mended or not text.count(b"\n") == text.count(b"\r\n") == text.count(b"\r"):
             at = self._header_octets(text)
             behind = b"\r\n" if last else b""
             head = self._line_ends(self._before, text[:at], behind, is_header=True)

@@ -1,8 +1,8 @@
 """CR without LF and LF without CR in content: where they are, and what becomes of them where they are to be mended.
 
 Only CRLF ends a line of content. A host that takes something else for it can be made to see a message, or its end,
-where others see none (SMTP smuggling). So what is mended here has no line of a single dot that some host would have seen
-and another not: such content is an attack, or is broken beyond repair.
+where others see none (SMTP smuggling). So what is mended here has no line of a single dot that some host would have
+seen and another not: such content is an attack, or is broken beyond repair.
 """
 
 from __future__ import annotations

@@ -116,6 +116,12 @@ RECONFIGURATION: Final = Reply.of("421 4.3.2 Reconfiguration in progress")
 SHUTTING_DOWN: Final = Reply.of("421 4.3.2 Service shutting down")  # ours
 INTERNAL_FAULT: Final = Reply.of("421 4.3.0 internal error, closing connection")  # ours
 
+# Limits on one client: all ours.
+TOO_MANY_SESSIONS: Final = Reply.of("421 4.7.0 too many sessions from your address")
+SESSIONS_TOO_FAST: Final = Reply.of("421 4.7.0 sessions from your address come too fast")
+MESSAGES_TOO_FAST: Final = Reply.of("451 4.7.0 messages from your address come too fast")
+TOO_MANY_REFUSED: Final = Reply.of("421 4.7.0 too many refused recipients")
+
 
 def chunk_taken(octets: int) -> Reply:
     """To a chunk that is not the last (RFC 3030 section 2)."""
