@@ -14,8 +14,10 @@ from momentum_trio.node.schema import DECLARED
 
 PIECES: Final = (
     "192.0.2.7", "2001:db8::1", "unix", ":25", "*:26", "[::]:25", "/run/in", "to", "from", "rcpt", "helo", "ehlo", "o",
-    "domain", "b", "binding", "option", "Idle_Time", "<>", "a@d.example", "ann", "<a@b> SIZE=9", '"a b"', "esmtp",
+    "auth", "domain", "b", "binding", "option", "Idle_Time", "<>", "a@d.example", "ann", "<a@b> SIZE=9",
+    '"a b"', "esmtp",
     "\xe9", "control_listener", "d.example", "/x/", "[192.0.2.1]", "n", "g/", "", "\r", "\0", "'", '"',
+    "user", "role", "command", "ann staff", '"config set http_basic_auth x"', "pid", "r",
 )  # fmt: skip
 CONFIG: Final = """
 Relay_Domains = ( d.example )
@@ -31,7 +33,14 @@ ESMTP_Listener {
   Listen "/run/in" { Open_Relay = true }
   Listen ":26" { Enable = false }
 }
-Control_Listener { Listen "/run/control" { } Listen "127.0.0.1:2025" { } }
+Authorization { Role ann { allow = ( "^pid$" ) } Role staff { allow = ( "config" ) } }
+Control_Listener {
+  Enable_Authorization = true
+  AuthorizationParameters = [ uri = groups:///etc/groups ]
+  Listen "/run/control" { }
+  Listen "127.0.0.1:2025" { Always_Allow = true }
+  Listen ":2025" { AuthLoginParameters = [ uri = file:///etc/passwords ] }
+}
 """
 TREE: Final = load_text(CONFIG, declared=DECLARED, schema=Schema.load(DECLARED))
 

@@ -7,6 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
 from momentum_trio.protocol.smtp.event import ContentPart
 from momentum_trio.protocol.smtp.strategies import dialogues, rehearse
 from momentum_trio.protocol.smtp.terms import Terms
@@ -14,7 +15,10 @@ from momentum_trio.protocol.smtp.terms import Terms
 TERMS: Final = Terms(
     host="mx.example",
     greeting=Reply.of("220 mx.example ESMTP"),
-    extensions=("PIPELINING", "8BITMIME", "SIZE 100000", "ENHANCEDSTATUSCODES", "DSN"),
+    extensions=(
+        *("PIPELINING", "8BITMIME", "SIZE 100000", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING", "BINARYMIME", "SMTPUTF8"),
+        *(XCLIENT_OFFER, "XREMOTEIP", "XSETCONTEXT", "XDUMPCONTEXT", "AUTH PLAIN LOGIN CRAM-MD5"),
+    ),
     message_octets_max=100_000,
     peer_text="192.0.2.7",
 )

@@ -19,7 +19,6 @@ from itertools import count
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.disk import (
     Close,
     Create,
@@ -31,6 +30,7 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
+from momentum_trio.net.tls_terms import TlsTerms
 
 from .heard import Heard, Note
 from .scenario import Behaviour, SinkPlan, Turn

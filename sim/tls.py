@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.disk import READ_OCTETS_MAX, Close, File, Open, Read
 from momentum_trio.machine.os_tls import make_client_context, make_context
+from momentum_trio.net.tls_terms import TlsTerms
 
 from .kernel import Kernel
 

@@ -6,7 +6,7 @@ import getpass
 import os
 import sys
 
-from momentum_trio.cli.console_link import Gone, Link
+from momentum_trio.cli.console_link import Endpoint, Gone, Link
 
 ENVIRONMENT = "EC_CONSOLE_PASSWORD"
 DEMANDED = "Authorization required for console session"
@@ -41,6 +41,17 @@ class Credentials:
         if known := self._accepted or (_first_line(self._path) if self._path else os.environ.get(ENVIRONMENT, "")):
             return known, False
         return _typed(DEMANDED), True
+
+
+def entered(endpoint: Endpoint, seconds: float, authorities: str, credentials: Credentials) -> Link:
+    """A link to *endpoint*, as ``Link`` makes it, on which *credentials* are proved. Raises as those do."""
+    link = Link(endpoint, seconds, authorities)
+    try:
+        credentials.prove(link)
+    except BaseException:
+        link.close()
+        raise
+    return link
 
 
 def _first_line(path: str) -> str:

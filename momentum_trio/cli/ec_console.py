@@ -16,7 +16,7 @@ from functools import partial
 
 from momentum_trio import __version__
 from momentum_trio.cli.console_link import DEFAULT_ENDPOINT, Endpoint, Gone, Link, RemoteProtocolError, reason
-from momentum_trio.cli.console_password import Credentials
+from momentum_trio.cli.console_password import Credentials, entered
 from momentum_trio.protocol.console.frame import Form
 
 TIMEOUT_SECONDS = 60.0
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         credentials = Credentials(endpoint.user, options.password_file)
-        link = partial(_open, endpoint, options.timeout, options.tls_ca, credentials)
+        link = partial(entered, endpoint, options.timeout, options.tls_ca, credentials)
         return _converse(endpoint, words, "json" if options.json else "text", link)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
@@ -77,16 +77,6 @@ def _converse(endpoint: Endpoint, words: Sequence[str], form: Form, connect: Cal
         return max([_run(link, line, form) for line in _lines()], default=0)
     finally:
         link.close()
-
-
-def _open(endpoint: Endpoint, seconds: float, authorities: str, credentials: Credentials) -> Link:
-    link = Link(endpoint, seconds, authorities)
-    try:
-        credentials.prove(link)
-    except BaseException:
-        link.close()
-        raise
-    return link
 
 
 def _run(link: Link, line: str, form: Form) -> int:

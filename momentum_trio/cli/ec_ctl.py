@@ -2,7 +2,8 @@
 
 The configuration names the pid file (PIDFile) and the console. start waits until every socket is bound; stop lets the
 host drain for Drain_Timeout and then has it end at once; drain waits and does not insist; reload asks the console, or
-sends SIGHUP where there is none. Exit status as LSB has it: 0 done (also where there was nothing to do); 1 failed;
+sends SIGHUP where there is none. Without --console it is the first control socket of the configuration; over TCP one
+proves who one is as with ec_console. Exit status as LSB has it: 0 done (also where there was nothing to do); 1 failed;
 2 wrong arguments or configuration; 4 not permitted; 6 no PIDFile; 7 not running; of status: 0 running, 1 dead with a
 pid file left, 3 not running.
 """
@@ -15,9 +16,11 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from momentum_trio.cli.configuration import default_file, load, schema
 from momentum_trio.cli.console_link import Endpoint, Gone, Link, RemoteProtocolError
+from momentum_trio.cli.console_password import Credentials, entered
 from momentum_trio.cli.host_process import HostProcess, running
 from momentum_trio.cli.host_start import StartFailed, start
 from momentum_trio.cli.output import for_readers
@@ -36,12 +39,16 @@ MARGIN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What is known of the host that is meant. console: the path of a control socket, or empty."""
+    """What is known of the host that is meant. console: where its console is, and how to get in; None: there is none.
+
+    is_named: whether the console was named on the command line: then no pid file has to say that it runs.
+    """
 
     config: str
     pid_file: str
     output: str
-    console: str
+    console: Callable[[], Link] | None
+    is_named: bool
     drain_seconds: float
     start_seconds: float
     arguments: Sequence[str]
@@ -86,23 +93,12 @@ class Control:
 
     def reload(self) -> int:
         """Have it read its configuration again."""
+        if self.is_named and self.console is not None:
+            return _reload_by_console(self.console)
         with running(self.pid_file) as host:
             if host is None:
                 return _failed("ecelerity is not running", NOT_RUNNING)
-            return self._reload_by_console() if self.console else self._reload_by_signal(host)
-
-    def _reload_by_console(self) -> int:
-        said: list[str] = []
-        try:
-            link = Link(Endpoint.parse(self.console), self.drain_seconds)
-            try:
-                ended = link.command("config reload", "text", said.append)
-            finally:
-                link.close()
-        except (OSError, Gone, RemoteProtocolError) as fault:
-            return _failed(f"no answer from the console at {self.console}: {fault}")
-        text = "".join(said).rstrip("\n")
-        return _said(text) if ended.status == "ok" else _failed(text)
+            return self._reload_by_signal(host) if self.console is None else _reload_by_console(self.console)
 
     def _reload_by_signal(self, host: HostProcess) -> int:
         host.signal(signal.SIGHUP)
@@ -116,6 +112,20 @@ class Control:
         if os.path.exists(self.pid_file):
             return _failed(f"ecelerity is dead; {self.pid_file} is still there", STATUS_DEAD)
         return _failed("ecelerity is not running", STATUS_STOPPED)
+
+
+def _reload_by_console(connect: Callable[[], Link]) -> int:
+    said: list[str] = []
+    try:
+        link = connect()
+        try:
+            ended = link.command("config reload", "text", said.append)
+        finally:
+            link.close()
+    except (OSError, Gone, RemoteProtocolError, ValueError) as fault:
+        return _failed(f"no answer from the console: {fault}")
+    text = "".join(said).rstrip("\n")
+    return _said(text) if ended.status == "ok" else _failed(text)
 
 
 ACTIONS: Mapping[str, Callable[[Control], int]] = {
@@ -140,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pid-file", default="", metavar="FILE", help="default: PIDFile of the configuration")
     parser.add_argument("--output", default="", metavar="FILE", help="what it prints; default: the pid file's name.out")
     parser.add_argument("--timeout", type=float, default=0.0, metavar="SECONDS", help="how long to wait")
+    parser.add_argument("--console", default="", metavar="[USER@]ENDPOINT", help="for reload; as ec_console takes it")
+    parser.add_argument("--password-file", default="", metavar="FILE", help="its first line is the console's password")
+    parser.add_argument("--tls-ca", default="", metavar="FILE", help="issuers of the console's certificate (PEM)")
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("arguments", nargs="*", metavar="-- ARGUMENT", help="for ecelerity, with start and restart")
     return parser
@@ -148,12 +161,12 @@ def _parser() -> argparse.ArgumentParser:
 def _run(asked: argparse.Namespace) -> int:
     try:
         control = _control(asked)
-        if not control.pid_file:
+        if not control.pid_file and not (control.is_named and asked.action == "reload"):
             return _failed("the configuration has no PIDFile, and no --pid-file was given", NOT_CONFIGURED)
         return ACTIONS[asked.action](control)
     except ConfigErrors as errors:
         return _failed(errors.render(), WRONG)
-    except NoConfiguration as error:
+    except (NoConfiguration, ValueError) as error:
         return _failed(str(error), WRONG)
     except PermissionError as fault:
         return _failed(str(fault), NOT_PERMITTED)
@@ -162,21 +175,33 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _control(asked: argparse.Namespace) -> Control:
-    """Raises ConfigErrors and NoConfiguration. A host that runs can be stopped though its file is wrong now."""
+    """A host that runs can be stopped though its file is wrong now.
+
+    Raises: ConfigErrors and NoConfiguration; ValueError for a console that is no endpoint.
+    """
     tree, errors = load(asked.config, schema())
     if asked.action in ("start", "restart"):
         checked(tree, errors)
     options = NodeOptions.resolve(tree.chain_global())
-    pid_file = asked.pid_file or options.pid_file
+    pid_file, patience = asked.pid_file or options.pid_file, asked.timeout or options.drain_timeout + MARGIN_SECONDS
     return Control(
         asked.config,
         pid_file,
         asked.output or f"{pid_file}.out",
-        _console(tree),
-        asked.timeout or options.drain_timeout + MARGIN_SECONDS,
+        _connecting(asked, asked.console or _console(tree), patience),
+        bool(asked.console),
+        patience,
         asked.timeout or START_SECONDS,
         asked.arguments,
     )
+
+
+def _connecting(asked: argparse.Namespace, place: str, seconds: float) -> Callable[[], Link] | None:
+    """How the console at *place* is entered; None where that is empty. Raises ValueError."""
+    if not place:
+        return None
+    endpoint = Endpoint.parse(place)
+    return partial(entered, endpoint, seconds, asked.tls_ca, Credentials(endpoint.user, asked.password_file))
 
 
 def _console(tree: ConfigTree) -> str:

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, checked_tree, default_file
-from momentum_trio.cli.output import for_readers
+from momentum_trio.cli.configuration import checked_tree, default_file
+from momentum_trio.cli.output import for_operators
 from momentum_trio.config.dump import as_conf, as_json
-from momentum_trio.config.error import ConfigErrors, render
+from momentum_trio.config.error import render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,15 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--origin", action="store_true", help="say where each value was written")
     parser.add_argument("--format", choices=("conf", "json"), default="conf")
     asked = parser.parse_args(arguments)
-    return for_readers(partial(_run, asked))
+    return for_operators("ec_dump_config", partial(_run, asked))
 
 
 def _run(asked: argparse.Namespace) -> int:
-    try:
-        tree = checked_tree(asked.file)
-    except ConfigErrors as wrong:
-        print(wrong.render(), file=sys.stderr)
-        return EXIT_BAD_CONFIGURATION
+    tree = checked_tree(asked.file)
     if tree.warnings:
         print(render(tree.warnings, tree.sources()), file=sys.stderr)
     if asked.format == "json":

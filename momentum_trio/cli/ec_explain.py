@@ -13,11 +13,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, checked_tree, default_file
-from momentum_trio.cli.output import for_readers
-from momentum_trio.config.error import ConfigErrors
+from momentum_trio.cli.configuration import checked_tree, default_file
+from momentum_trio.cli.output import for_operators
 from momentum_trio.node.explanation.answer import answer
-from momentum_trio.node.explanation.question import INBOUND, OUTBOUND
+from momentum_trio.node.explanation.question import CONSOLE, INBOUND, OUTBOUND
 
 NO_SESSION = 1
 
@@ -30,22 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--hostname", default=socket.gethostname(), help="where no option names the host: %(default)s")
-    parser.add_argument("words", metavar="WORD", nargs="+", help=f"{INBOUND} | {OUTBOUND}".replace("%", "%%"))
+    parser.add_argument(
+        "words", metavar="WORD", nargs="+", help=f"{INBOUND} | {CONSOLE} | {OUTBOUND}".replace("%", "%%")
+    )
     asked = parser.parse_args(arguments)
-    return for_readers(partial(_run, asked))
+    return for_operators("ec_explain", partial(_run, asked), ValueError)
 
 
 def _run(asked: argparse.Namespace) -> int:
-    try:
-        tree = checked_tree(asked.file)
-    except ConfigErrors as wrong:
-        print(wrong.render(), file=sys.stderr)
-        return EXIT_BAD_CONFIGURATION
-    try:
-        told = answer(tree, asked.words, asked.hostname)
-    except ValueError as wrong:
-        print(wrong, file=sys.stderr)
-        return EXIT_BAD_CONFIGURATION
+    told = answer(checked_tree(asked.file), asked.words, asked.hostname)
     print(json.dumps(told.data, indent=1) if asked.format == "json" else told.text)
     return NO_SESSION if told.failed else 0
 

@@ -1,4 +1,5 @@
-"""``ec_md5passwd [-f FILE] [-r REALM] [username] [password]``: make the line of a user in a file for DIGEST-MD5.
+"""``ec_md5passwd [-f FILE] [-r REALM | --hash SCHEME] [username] [password]``: make the line of a user in a file for
+DIGEST-MD5, or with --hash (ours) in a file of hashes for PLAIN and LOGIN of mail.
 
 Without -f the line is printed; with it the user's line in FILE is replaced, or one is added, and nothing else of it is
 changed. The file is made if it is not there; its folder is not. What is not given is asked for; a password on a command
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from momentum_trio.protocol.sasl.digest_md5 import digest_of
+from momentum_trio.protocol.sasl.password_hash import SALT_OCTETS, SCHEMES, made
 
 DEFAULT_REALM = "Momentum Console"
 _NEW_MODE = 0o600
@@ -33,9 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         user = _field("user name", asked.username or _ask("Username: "))
         realm = _field("realm", asked.realm or os.environ.get("EC_DIGEST_REALM") or DEFAULT_REALM)
-        line = f"{user}:{realm}:{digest_of(user, realm, asked.password or _new_password(user))}"
+        password = asked.password or _new_password(user)
+        start = f"{user}:" if asked.hash else f"{user}:{realm}:"
+        line = start + (_hash(asked.hash, password) if asked.hash else digest_of(user, realm, password))
         if asked.file:
-            update(Path(asked.file), user, realm, line)
+            update(Path(asked.file), start, line)
     except (Unusable, OSError) as fault:
         print(f"ec_md5passwd: {fault}", file=sys.stderr)
         return 1
@@ -47,15 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def update(path: Path, user: str, realm: str, line: str) -> None:
-    """Put *line* in the place of the lines of *user* in *realm*, or at the end of the file at *path*; all or nothing.
+def update(path: Path, start: str, line: str) -> None:
+    """Put *line* in place of those that begin with *start*, or at the end of the file at *path*: all or nothing.
 
     Its mode and owner stay. It waits while another of us changes a file of that folder. Raises: OSError.
     """
     path = path.resolve()
     with _locked(path.parent):
         text = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else ""
-        _replace(path, _with(text, f"{user}:{realm}:", line).encode("utf-8", "surrogateescape"))
+        _replace(path, _with(text, start, line).encode("utf-8", "surrogateescape"))
 
 
 def _with(text: str, start: str, line: str) -> str:
@@ -94,6 +98,13 @@ def _locked(folder: Path) -> Iterator[None]:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _hash(scheme: str, password: str) -> str:
+    try:
+        return made(scheme, password, os.urandom(SALT_OCTETS))
+    except ValueError as wrong:
+        raise Unusable(str(wrong)) from None
 
 
 def _field(what: str, text: str) -> str:
@@ -139,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         metavar="REALM",
         help=f"the realm; default: $EC_DIGEST_REALM, else {DEFAULT_REALM}",
+    )
+    parser.add_argument(
+        "--hash", choices=SCHEMES, default="", help="a hash that costs time to try, for a file of the scheme hashed"
     )
     parser.add_argument("username", nargs="?", default="")
     parser.add_argument(

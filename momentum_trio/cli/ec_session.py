@@ -19,9 +19,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from ipaddress import ip_address
 
-from momentum_trio.cli.configuration import EXIT_BAD_CONFIGURATION, checked_tree, default_file
-from momentum_trio.cli.output import for_readers
-from momentum_trio.config.error import ConfigErrors
+from momentum_trio.cli.configuration import checked_tree, default_file
+from momentum_trio.cli.output import UNUSABLE, for_operators
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.mail.date import date_text
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -63,25 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("--all", action="store_true", help="also what only follows from another difference")
         command.add_argument("recordings", metavar="RECORDING", nargs="+", help="a file of recordings")
     asked = parser.parse_args(arguments)
-    return for_readers(partial(_obey, asked))
+    return for_operators("ec_session", partial(asked.command, asked), OSError, Unusable)
 
 
 def _takes_configuration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
-
-
-def _obey(asked: argparse.Namespace) -> int:
-    try:
-        status: int = asked.command(asked)
-    except ConfigErrors as wrong:
-        print(wrong.render(), file=sys.stderr)
-        return EXIT_BAD_CONFIGURATION
-    except BrokenPipeError:
-        raise
-    except (OSError, Unusable) as fault:
-        print(f"ec_session: {fault}", file=sys.stderr)
-        return EXIT_BAD_CONFIGURATION
-    return status
 
 
 # -- run ---------------------------------------------------------------------------------------------------------------
@@ -279,7 +264,7 @@ def _sessions(count: int) -> str:
 
 def _status(recordings: Recordings, differing: int) -> int:
     if recordings.unreadable:
-        return EXIT_BAD_CONFIGURATION
+        return UNUSABLE
     return DIFFERS if differing else SAME
 
 

@@ -18,13 +18,12 @@ from functools import partial
 
 from momentum_trio.cli.configuration import default_file
 from momentum_trio.cli.ec_show import spool_of
-from momentum_trio.cli.output import for_readers
+from momentum_trio.cli.output import for_operators
 from momentum_trio.cli.queued import as_json
 from momentum_trio.cli.spool_files import SegmentFacts, SpoolFiles
-from momentum_trio.config.error import ConfigErrors
 from momentum_trio.spool.frame import NotOurs
 
-SOUND, DAMAGED, UNREADABLE = 0, 1, 2
+SOUND, DAMAGED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,22 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.command is _dump and bool(asked.identifier) == asked.all:
         parser.error("dump takes an ID or --all")
-    return for_readers(partial(_run, asked))
+    return for_operators("ec_spool", partial(_run, asked), OSError, NotOurs)
 
 
 def _run(asked: argparse.Namespace) -> int:
-    try:
-        files = SpoolFiles(asked.base or spool_of(asked.file))
-        files.read()
-        status: int = asked.command(files, asked)
-    except ConfigErrors as wrong:
-        print(wrong.render(), file=sys.stderr)
-        return UNREADABLE
-    except BrokenPipeError:
-        raise
-    except (OSError, NotOurs) as error:
-        print(f"ec_spool: {error}", file=sys.stderr)
-        return UNREADABLE
+    files = SpoolFiles(asked.base or spool_of(asked.file))
+    files.read()
+    status: int = asked.command(files, asked)
     return status
 
 

@@ -1,4 +1,4 @@
-"""Standard output whose reader may leave early (``| head``)."""
+"""What a tool ends with: its output, whose reader may leave early (``| head``), or why it had nothing to say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 
+from momentum_trio.config.error import ConfigErrors
+
 READER_LEFT = 1
+UNUSABLE = 2
 
 
 def for_readers(command: Callable[[], int]) -> int:
@@ -18,3 +21,23 @@ def for_readers(command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
         return READER_LEFT
     return status
+
+
+def for_operators(program: str, command: Callable[[], int], *faults: type[Exception]) -> int:
+    """As ``for_readers``; UNUSABLE, and the reason on stderr, when what *command* was given is not good.
+
+    That is: it raises ConfigErrors, or one of *faults*.
+    """
+
+    def obeyed() -> int:
+        try:
+            return command()
+        except ConfigErrors as wrong:
+            print(wrong.render(), file=sys.stderr)
+        except BrokenPipeError:
+            raise
+        except faults as fault:
+            print(f"{program}: {fault}", file=sys.stderr)
+        return UNUSABLE
+
+    return for_readers(obeyed)

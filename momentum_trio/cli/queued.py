@@ -7,7 +7,7 @@ from typing import Any
 
 from momentum_trio.cli.spool_files import Queued
 from momentum_trio.mail.dsn import Notify
-from momentum_trio.mail.identifier import packed, second_of
+from momentum_trio.mail.identifier import FORM, second_of
 
 
 def as_json(queued: Queued) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _plain(text: str) -> str:
 
 
 def _parts(identifier: str) -> str:
-    if packed(identifier) is None:
+    if FORM.fullmatch(identifier) is None:
         return repr(identifier)
     counter = (identifier[:2] + identifier[3:5])[::-1]
     return f"(slot: {second_of(identifier)}, pid: {int(identifier[6:11])}, counter: {int(counter, 16)})"

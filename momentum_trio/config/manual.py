@@ -32,8 +32,8 @@ restart only.
 """
 
 _WHY_STORED = {
-    "TLS": "no listener but the console speaks it yet",
-    "authentication": "that of the console is built, of files; no other listener, and no scheme of a module",
+    "TLS": "the console and ESMTP speak it, with what OpenSSL decides by itself left to it",
+    "authentication": "that of the console and of ESMTP is built, of files; no scheme of a module is",
     "policy and throttles": "the checks built are those of relay, addresses, sizes, counts and content",
     "HTTP, ECStream, ECCluster, msgc": "these listeners load and are not bound",
     "outbound": "mail goes to a Maildir, a black hole, or by SMTP to a Gateway, a connection for each batch",

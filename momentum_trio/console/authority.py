@@ -12,10 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.command import Operator
-from momentum_trio.console.entry_file import reason, text_of
-from momentum_trio.console.role import allowing, memberships
-from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Level, Panic
+from momentum_trio.console.role import allowing
 from momentum_trio.protocol.sasl.mechanism import IN_CLEAR
 
 NOT_AUTHORIZED = "Not Authorized for this command"
@@ -104,34 +101,6 @@ def _demand(terms: Terms, peer: Peer) -> Entry:
     return Refused("authentication is demanded here, and no mechanism can be offered: use a Unix socket")
 
 
-@dataclass(slots=True)
-class Roster:
-    """The roles of users, out of the file that AuthorizationParameters names, as it is now.
-
-    told: the fault that the paniclog was told of last, so that it is told once.
-    """
-
-    machine: Machine
-    told: str = ""
-
-    async def roles(self, terms: Terms, user: str) -> tuple[str, ...]:
-        """The roles of *user* beside his own name. A file that cannot be read gives none, and the paniclog says why."""
-        if terms.groups is None or not user:
-            return ()
-        try:
-            found = memberships(await text_of(self.machine.disk, terms.groups), user)
-        except OSError as fault:
-            self._tell(f"AuthorizationParameters: {reason(fault)}: nobody has a role by it")
-            return ()
-        self.told = ""
-        return found
-
-    def _tell(self, text: str) -> None:
-        if text != self.told:
-            self.machine.events.publish(Panic(self.machine.clock.now(), Level.ERROR, text))
-        self.told = text
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a command may be run. role: the one that allows it, empty where none has to."""
@@ -147,6 +116,10 @@ def verdict(terms: Terms, tree: ConfigTree, operator: Operator, line: str) -> Ve
     """
     if not terms.enable_authorization:
         return Verdict(accepted=True)
-    names = dict.fromkeys((operator.user, *operator.roles))
-    role = allowing(tree, (name for name in names if name), line)
+    role = allowing(tree, role_names(operator), line)
     return Verdict(role is not None, role or "")
+
+
+def role_names(operator: Operator) -> tuple[str, ...]:
+    """The roles of *operator* in the order in which they are asked: his own name is the first."""
+    return tuple(name for name in dict.fromkeys((operator.user, *operator.roles)) if name)

@@ -65,14 +65,14 @@ class Dispatch:
         line = line.strip()
         if _first(line) == JSON_PREFIX:
             line, form = line[len(JSON_PREFIX) :].lstrip(), "json"
-        masked = self._masked(line)
-        module, line = self._module(line)
+        said, masked = line, masked_line(self._secrets, line)
+        module, line = self._module(said)
         for command in sorted(self.commands, key=lambda command: -len(command.words)):
             if module and command.module != module:
                 continue
             if (rest := _after(line, command.words)) is not None:
-                return Call(line, masked, form, command, self._request(operator, rest, workspace))
-        return Call(line, masked, form, None, self._request(operator, line, workspace))
+                return Call(said, masked, form, command, self._request(operator, rest, workspace))
+        return Call(said, masked, form, None, self._request(operator, line, workspace))
 
     async def perform(self, call: Call) -> Output:
         """Run what was called. Faults of ours are not caught here: they end the session."""
@@ -118,11 +118,6 @@ class Dispatch:
     def _request(self, operator: Operator, rest: str, workspace: Workspace) -> Request:
         return Request(operator, rest, self.administration, self.commands, workspace)
 
-    def _masked(self, line: str) -> str:
-        """*line* without what follows the name of a secret option, whatever the command is; also mistyped ones."""
-        end = self._secrets.named_in(line)
-        return f"{line[:end]} {MASK}" if end is not None and line[end:].strip(" \t=\"'") else line
-
     def _unknown(self, line: str) -> str:
         if not line:
             return "No command given. Try 'help'."
@@ -145,6 +140,12 @@ class Dispatch:
     def _arguments(self, operator: Operator, before: str, workspace: Workspace | None) -> Sequence[str]:
         call = self.call(operator, before, workspace=workspace)
         return call.command.candidates(call.request) if call.command is not None else ()
+
+
+def masked_line(secrets: Secrets, line: str) -> str:
+    """*line* without what follows the name of a secret option, whatever the command is; also mistyped ones."""
+    end = secrets.named_in(line)
+    return f"{line[:end]} {MASK}" if end is not None and line[end:].strip(" \t=\"'") else line
 
 
 def written(answer: Answer, form: Form) -> Output:

@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from momentum_trio.config.merged import Scope
 from momentum_trio.config.pattern import Pattern
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.config.value import Setting
 from momentum_trio.console.role_options import RoleOptions
 
 _FORM_PREFIXES = ("json", "xml")
 
 
-def allowing(tree: ConfigTree, names: Iterable[str], line: str) -> str | None:
-    """The first of *names* whose Role has a pattern found in *line*; None when none has: then nothing allows it.
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What allows a line: the Role, the first of its patterns that is found in it, and the option that has it."""
 
-    Looked for is in the whole line, a ``json`` or ``xml`` in front taken off, in the order in which things are said.
+    role: str
+    pattern: str
+    setting: Setting
+
+
+def granting(tree: ConfigTree, names: Iterable[str], line: str) -> Grant | None:
+    """What allows *line* to somebody who has the roles *names*: of the first whose Role has a pattern found in it.
+
+    None when none has: then nothing allows it. Looked for is in the whole line, a ``json`` or ``xml`` in front taken
+    off, in the order in which things are said.
     """
-    authorization = tree.root.child("authorization")
     asked = _judged(line)
-    for name in names if authorization is not None else ():
-        assert authorization is not None
-        scope = authorization.members.get(("role", name))
-        if scope is None or "allow" not in scope.settings:
+    for name in names:
+        scope = role_of(tree, name)
+        if scope is None or RoleOptions.allow.key not in scope.settings:
             continue
-        patterns = RoleOptions.allow.kind.parse(scope.settings["allow"].value)
-        if any(Pattern(pattern).found_in(asked) is not None for pattern in patterns):
-            return name
+        setting = scope.settings[RoleOptions.allow.key]
+        for pattern in RoleOptions.allow.kind.parse(setting.value):
+            if Pattern(pattern).found_in(asked) is not None:
+                return Grant(name, pattern, setting)
     return None
+
+
+def allowing(tree: ConfigTree, names: Iterable[str], line: str) -> str | None:
+    """The role by which *line* is allowed to somebody who has *names*, as ``granting`` has it."""
+    grant = granting(tree, names, line)
+    return None if grant is None else grant.role
+
+
+def role_of(tree: ConfigTree, name: str) -> Scope | None:
+    """The Role *name*, where one is defined."""
+    authorization = tree.root.child("authorization")
+    return None if authorization is None else authorization.members.get(("role", name))
 
 
 def defined(tree: ConfigTree) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from momentum_trio.console.authority import (
     Demanded,
     Peer,
     Refused,
-    Roster,
     Terms,
     Verdict,
     entry,
@@ -24,6 +23,7 @@ from momentum_trio.console.authority import (
 )
 from momentum_trio.console.command import Operator, failure
 from momentum_trio.console.dispatch import Call, Dispatch, written
+from momentum_trio.console.roster import Roster
 from momentum_trio.console.workspace import Workspace
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire

@@ -27,7 +27,7 @@ class OutgoingContent:
     """The content of one batch as it is sent, and, once inspected, what is known of it.
 
     octets: its length, signatures included. eight_bit: it has octets that 7-bit transport does not carry.
-    lone_line_ends: it has a CR or LF alone, which only BINARYMIME carries (RFC 5321 section 2.3.8).
+    binary: it has a NUL, or a CR or LF alone, which only BINARYMIME carries (RFC 3030 section 3).
     """
 
     __slots__ = ("_batch", "_chain", "_contents", "_held", "_inspection", "_prefix", "_signer")
@@ -50,8 +50,8 @@ class OutgoingContent:
         return self._inspection.eight_bit
 
     @property
-    def lone_line_ends(self) -> bool:
-        return self._inspection.lone_line_ends
+    def binary(self) -> bool:
+        return self._inspection.binary
 
     @property
     def resident(self) -> bool:

@@ -35,7 +35,7 @@ def transaction_of(
         tuple(message.forward_path for message in messages),
         content.octets,
         eight_bit=content.eight_bit,
-        binary=content.lone_line_ends,
+        binary=content.binary,
         smtputf8=batch.smtputf8 and content.eight_bit,
         returning=Returning(batch.returns, batch.envelope_id),
         wishes=tuple(Wish(message.notify, message.original_recipient) for message in messages) if asked else (),
@@ -57,7 +57,7 @@ def origin_of(batch: Batch) -> Attributes:
 
 def needs_conversion(content: OutgoingContent, extensions: Extensions, *, sends_eight_bit_anyway: bool) -> bool:
     """Whether a server that offers *extensions* does not take *content* as it is."""
-    if content.lone_line_ends:
+    if content.binary:
         return not extensions.binary
     return content.eight_bit and not extensions.eight_bit and not sends_eight_bit_anyway
 

@@ -35,9 +35,9 @@ async def said_in_pause(wire: Wire, seconds: float, octets_max: int, *, at_once:
     at_once: return as soon as he has said something. Raises: OSError. Cancellation: what he said may be lost.
     """
     until = trio.current_time() + seconds
+    said: bytes | None = None
     with trio.move_on_at(until):
-        octets = await wire.recv(octets_max)
-        if octets and not at_once:
-            await trio.sleep_until(until)
-        return octets
-    return None
+        said = await wire.recv(octets_max)
+    if said and not at_once:
+        await trio.sleep_until(until)
+    return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 
 from momentum_trio.console.authentication import Authentication
@@ -11,13 +10,13 @@ from momentum_trio.console.command import Operator
 from momentum_trio.console.session import Session, banner
 from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_terms import terms_of
 from momentum_trio.listener.control_tls import wire
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
 from momentum_trio.protocol.console.frame import Banner, Farewell, encode
 from momentum_trio.protocol.console.server import Server
-from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, LOGIN, MECHANISMS
 
 PRODUCT = "ecelerity"
 """The program a console is told it speaks to, as the manual has it in the banner."""
@@ -79,20 +78,6 @@ def _terms(connection: Connection) -> Terms:
     tree = connection.generations.current.tree
     return terms_of(
         ControlOptions.resolve(tree.chain_for(connection.listener, connection.listen, connection.peer_address))
-    )
-
-
-def terms_of(options: ControlOptions) -> Terms:
-    """*options* as what a session depends on."""
-    back_ends = {DIGEST_MD5: options.digest_md5, CRAM_MD5: options.cram_md5, LOGIN: options.login}
-    return Terms(
-        timeout_seconds=options.timeout or math.inf,
-        enable_authentication=options.enable_authentication,
-        enable_authorization=options.enable_authorization,
-        always_allow=options.always_allow,
-        always_deny=options.always_deny,
-        back_ends=tuple((name, held) for name in MECHANISMS if (held := back_ends[name]) is not None),
-        groups=options.authorization,
     )
 
 

@@ -7,7 +7,8 @@ import trio
 from momentum_trio.listener.handshake import Handshakes, Secured, Who
 from momentum_trio.listener.kind import Connection
 from momentum_trio.listener.tls_terms import OF_CONSOLE, tls_terms
-from momentum_trio.machine.contract import TlsTerms, Wire
+from momentum_trio.machine.contract import Wire
+from momentum_trio.net.tls_terms import TlsTerms
 
 
 async def wire(connection: Connection, handshakes: Handshakes) -> Wire | None:

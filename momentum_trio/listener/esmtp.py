@@ -24,11 +24,12 @@ from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
 from momentum_trio.listener.proxied import introduced, may_claim
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Dialogues, Outcome, Unavailable
-from momentum_trio.machine.contract import TlsContext, TlsTerms
+from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.record import Authenticated
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.claims import PAIRS_MAX
@@ -703,10 +704,11 @@ class Session:
         return services.dialogues(Guesses(services.limits, KIND.service, client.peer_address), self._server.terms.host)
 
     def _identify(self, identity: Identity, dialogues: Dialogues) -> None:
-        self.reception.client.identity = identity
-        self._proved_by = (dialogues.mechanism, self._security.back_ends[dialogues.mechanism])
+        held = dialogues.held
+        assert held is not None
+        self.reception.client.identity, self._proved_by = identity, (dialogues.mechanism, held)
         self._judge_anew(self._chain())
-        if dialogues.log_success:
+        if held.log_authentication:
             self._account(identity.user, accepted=True)
 
     async def _not_proved(self, outcome: Failed | Unavailable) -> None:

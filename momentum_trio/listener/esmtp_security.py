@@ -11,7 +11,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import tls_terms
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, PLAIN
 from momentum_trio.reception.client import Client
 
@@ -53,20 +53,47 @@ class Security:
         return (*offered, STARTTLS) if self.starttls else offered
 
 
+NOTHING = Security()
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What is the same for all clients of one chain; kept with it, since most sessions ask more than once.
+
+    tls: None also where nothing begins it.
+    """
+
+    tls: TlsTerms | None
+    at_once: bool
+    back_ends: Mapping[str, BackEnd]
+    in_clear: bool
+
+    @classmethod
+    def of(cls, chain: Chain, options: SessionOptions) -> _Offer:
+        known: _Offer | None = chain.resolved.get(cls)
+        if known is None:
+            listed = [word.upper() for word in options.smtp_extensions]
+            at_once, back_ends = ListenerTlsOptions.resolve(chain).use_ssl, _back_ends(chain, listed)
+            tls = tls_terms(chain) if at_once or STARTTLS in listed else None
+            in_clear = bool(back_ends) and SmtpAuthenticationOptions.resolve(chain).in_clear
+            known = chain.resolved[cls] = cls(tls, at_once, back_ends, in_clear)
+        return known
+
+
 def security_of(chain: Chain, options: SessionOptions, client: Client) -> Security:
-    """What *client* is offered along *chain*, as far as he has come."""
-    listed = [word.upper() for word in options.smtp_extensions]
-    at_once = ListenerTlsOptions.resolve(chain).use_ssl
-    in_tls, lists_tls = client.tls is not None, STARTTLS in listed
-    tls = tls_terms(chain) if at_once or lists_tls or in_tls else None
-    starttls = lists_tls and tls is not None and not at_once and not in_tls
-    back_ends = _back_ends(chain, listed)
-    if not back_ends:
-        return Security(tls, at_once, in_tls, starttls=starttls)
-    in_clear = SmtpAuthenticationOptions.resolve(chain).in_clear
-    near = client.is_unix or client.peer_address.is_loopback
-    unseen = in_tls or in_clear or (near and not client.is_proxied)
-    return Security(tls, at_once, in_tls, back_ends, unseen, starttls)
+    """What *client* is offered along *chain*, whose *options* are, as far as he has come."""
+    offer, in_tls = _Offer.of(chain, options), client.tls is not None
+    if not (in_tls or offer.at_once or offer.tls or offer.back_ends):
+        return NOTHING
+    near = (client.is_unix or client.peer_address.is_loopback) and not client.is_proxied
+    return Security(
+        tls=offer.tls or (tls_terms(chain) if in_tls else None),
+        at_once=offer.at_once,
+        in_tls=in_tls,
+        back_ends=offer.back_ends,
+        is_unseen=in_tls or offer.in_clear or near,
+        starttls=offer.tls is not None and not offer.at_once and not in_tls,
+    )
 
 
 def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from momentum_trio import __version__
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import Security
-from momentum_trio.listener.smtp_authentication import TRIES_MAX
 from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
@@ -64,7 +63,6 @@ def terms_of(
         in_tls=security.in_tls,
         starttls_injection=INJECTION[options.starttls_injection_policy],
         mechanisms_in_tls=security.mechanisms_in_tls,
-        auth_tries_max=TRIES_MAX,
         lone_line_ends_in_headers=LoneLineEnds(options.lone_lf_in_headers),
         lone_line_ends_in_body=LoneLineEnds(options.lone_lf_in_body),
     )

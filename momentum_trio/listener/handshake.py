@@ -10,11 +10,12 @@ import trio
 
 from momentum_trio.listener.server_contexts import ServerContexts
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsContext, TlsTerms
+from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.os_tls import HandshakeFault, facts_of
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.net.tls_terms import TlsTerms
 
 HANDSHAKE_SECONDS = 30.0
 UNTRUSTED_MAX = 10_000

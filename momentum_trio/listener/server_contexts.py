@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsContext, TlsTerms
+from momentum_trio.machine.contract import TlsContext
 from momentum_trio.machine.disk import Stat
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.net.tls_terms import TlsTerms
 
 CONTEXTS_MAX = 500
 LOOK_SECONDS = 5.0

@@ -9,7 +9,7 @@ from momentum_trio.config.back_end import BackEnd
 from momentum_trio.console.entry_file import reason, text_of
 from momentum_trio.console.password_file import digests, passwords
 from momentum_trio.limits.guesses import Guesses
-from momentum_trio.listener.credentials import Credentials
+from momentum_trio.listener.credentials import Busy, Credentials
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.protocol.sasl.cram_md5 import CramMd5Server
@@ -17,8 +17,6 @@ from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server
 from momentum_trio.protocol.sasl.in_clear import Claim, ClaimSide, claim_side
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, IN_CLEAR, Challenge, Failed, Proved, ServerSide
 
-TRIES_MAX = 3
-"""Dialogues that may be begun in one session."""
 PAUSE_SECONDS = 2.0
 """What a failure costs the client before he hears of it."""
 DIGEST_URI = "smtp/"
@@ -38,7 +36,7 @@ Outcome = Challenge | Proved | Failed | Unavailable
 class Dialogues:
     """Those of one session, one at a time. host: our name. guesses: each dialogue is one until it succeeds.
 
-    mechanism: of the one that runs, or ran last; log_success: whether acctlog is to be told when that succeeds.
+    mechanism, held: of the one that runs, or ran last, and what it is judged by.
     """
 
     machine: Machine
@@ -46,8 +44,7 @@ class Dialogues:
     guesses: Guesses
     host: str
     mechanism: str = ""
-    log_success: bool = False
-    _held: BackEnd | None = field(default=None, repr=False)
+    held: BackEnd | None = None
     _side: ServerSide | ClaimSide | None = field(default=None, repr=False)
 
     async def begin(self, mechanism: str, held: BackEnd, initial: bytes | None) -> Outcome:
@@ -55,7 +52,7 @@ class Dialogues:
 
         Cancellation: the guess stays counted.
         """
-        self.mechanism, self.log_success, self._held, self._side = mechanism, held.log_authentication, held, None
+        self.mechanism, self.held, self._side = mechanism, held, None
         if self.guesses.begin():
             return Unavailable()
         try:
@@ -76,8 +73,8 @@ class Dialogues:
     async def _step(self, side: ServerSide | ClaimSide, octets: bytes, *, is_last: bool = False) -> Outcome:
         step = side.step(octets)
         if isinstance(step, Claim):
-            assert self._held is not None
-            is_right = await self.credentials.hold(self._held, step)
+            assert self.held is not None
+            is_right = await self.credentials.hold(self.held, step)
             step = Proved(step.user) if is_right else Failed(step.user)
         if isinstance(step, Challenge) and is_last:
             step = Failed()  # an initial response of no octets is one (RFC 4954 section 4), and no mechanism has such
@@ -101,6 +98,8 @@ class Dialogues:
     def _unavailable(self, fault: OSError) -> Unavailable:
         self._side = None
         self.guesses.was_right()
+        if isinstance(fault, Busy):
+            return Unavailable()
         said = f"AUTH {self.mechanism}: {reason(fault)}: nobody can prove who he is by it"
         self.machine.events.publish(Panic(self.machine.clock.now(), Level.ERROR, said))
         return Unavailable()

@@ -7,7 +7,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.config.scope import scopes
 from momentum_trio.config.tls_options import NONE
 from momentum_trio.listener.tls_options import ListenerTlsOptions
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.net.tls_terms import TlsTerms
 
 OF_CONSOLE = scopes("control_listener", "listen")
 """Where the files of a console's TLS are named: those of the file level are mail's."""

@@ -11,9 +11,10 @@ from typing import Any
 import trio
 from cryptography import x509
 
-from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.net.certificate_name import matches
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.net.tls_terms import TlsTerms
 
 PROTOCOLS = {
     "TLSV1.0": ssl.OP_NO_TLSv1,

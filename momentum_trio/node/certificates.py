@@ -18,10 +18,11 @@ from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import OF_CONSOLE, tls_terms
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.disk import Close, File, Open
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import Address
+from momentum_trio.net.tls_terms import TlsTerms
 
 _MAIL = "esmtp_listener"
 _OF_PEERS = frozenset(option.key for option in ListenerTlsOptions.declared) | {"pathway"}

@@ -19,11 +19,10 @@ from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
-from momentum_trio.listener.control import terms_of
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.control_terms import speaks_tls, terms_of
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
-from momentum_trio.listener.tls_terms import OF_CONSOLE, tls_terms
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Close, File, FileKind, ListDirectory, Open, Read, Stat
 from momentum_trio.net.endpoint import Endpoint, Family
@@ -176,7 +175,7 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)
         if options.enable:
-            has_tls = tls_terms(chain, OF_CONSOLE) is not None
+            has_tls = speaks_tls(chain)
             said += _of_console(scope.endpoint, options.file_mode, ControlOptions.resolve(chain), has_tls=has_tls)
     return tuple(said)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 from typing import TypeVar, cast
 
 import trio
+from msgspec import structs
 from trio.testing import MockClock
 
 from momentum_trio.config.chain import Chain
@@ -25,6 +27,7 @@ from momentum_trio.listener.recorder import about, since_now
 from momentum_trio.mail.record import Received, Record, Rejected
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.lines import CRLF, DISCARDED_OCTETS_MAX
+from momentum_trio.protocol.rehearsal.mask import MASK
 from momentum_trio.protocol.rehearsal.notes import Notes
 from momentum_trio.protocol.rehearsal.recording import ClientEntry, Content, Left, Line, LongLine, Recording, Said
 from momentum_trio.protocol.rehearsal.script import Step
@@ -33,6 +36,7 @@ from momentum_trio.protocol.rehearsal.turn import Turn
 from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX
 from momentum_trio.reception.door import Door
 from momentum_trio.rehearsal.custody import NoCustody
+from momentum_trio.rehearsal.protection import Belief, BelievedDialogues, BelievedHandshakes
 from momentum_trio.rehearsal.world import RehearsalMachine, Wire
 
 T = TypeVar("T")
@@ -42,6 +46,7 @@ PATIENCE_SECONDS = 5.0
 HEARD_OCTETS_MAX, HEARD_ENTRIES_MAX = 64 * 1024 * 1024, 128 * 1024
 UNASKED = b"Subject: rehearsal\r\n\r\nThe recording has no content here.\r\n.\r\n"
 CHUNK = b"x" * 65_536
+MASKED, BASE64 = MASK.decode(), "Kioq"  # a secret as it is recorded, and as it is said
 ENDED_BY_SERVER = ("idle", "drain")  # without the client having said anything
 
 
@@ -102,11 +107,19 @@ class Stage:
         self._taken = []
         wire = Wire()
         connection = self._connection(who, found, wire)
-        services = Services(self._world.machine, LocalState(who.host), door=self._door, recorder=self)
+        machine, belief = self._world.machine, Belief()
+        services = Services(
+            machine,
+            LocalState(who.host),
+            handshakes=BelievedHandshakes(machine),
+            dialogues=partial(BelievedDialogues, belief, machine),
+            door=self._door,
+            recorder=self,
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(services.deadlines.run)
             nursery.start_soon(_serve, connection, services, wire)
-            turns = await _Client(self, connection, wire).say(steps, who)
+            turns = await _Client(self, connection, wire, belief).say(steps, who)
             nursery.cancel_scope.cancel()
         return Played(turns, tuple(self._taken))
 
@@ -150,16 +163,16 @@ class Stage:
 class _Client:
     """The client of one session."""
 
-    def __init__(self, stage: Stage, connection: Connection, wire: Wire) -> None:
-        self._stage, self._connection, self._wire = stage, connection, wire
+    def __init__(self, stage: Stage, connection: Connection, wire: Wire, belief: Belief) -> None:
+        self._stage, self._connection, self._wire, self._belief = stage, connection, wire, belief
         self._began = trio.current_time()
         self._turns: list[Turn] = []
         self._heard = 0
-        self._is_content_wanted = False
+        self._is_content_wanted = self._is_challenged = False
 
     async def say(self, steps: Sequence[Step], who: Recording) -> tuple[Turn, ...]:
         """Say *steps* at their times, as far as the server lets it come to them; then leave as *who* did."""
-        wire = self._wire
+        wire, codes = self._wire, _codes(who)
         await wire.settled()
         self._hear(None)
         for place, step in enumerate(steps[1:], 1):
@@ -175,7 +188,8 @@ class _Client:
                 await self._send([UNASKED])
                 self._hear_more()
             following = steps[place + 1].said if place + 1 < len(steps) else None
-            await self._send(_octets(step.said, following))
+            code = self._belief.code = codes.get(id(step.said), 0)
+            await self._send(_octets(step.said if code == 501 else self._believable(step.said), following))
             if isinstance(step.said, Left):
                 wire.leave()
                 await wire.ended.wait()
@@ -187,6 +201,15 @@ class _Client:
         if self._wire.ended.is_set():
             return False
         return self._is_content_wanted or not isinstance(said, Content)
+
+    def _believable(self, said: ClientEntry) -> ClientEntry:
+        """*said*, with base64 in place of what is masked of AUTH."""
+        if not isinstance(said, Line):
+            return said
+        words = said.text.split(" ")
+        if words[-1] == MASKED and (self._is_challenged or (words[0].upper() == "AUTH" and len(words) == 3)):
+            return structs.replace(said, text=" ".join((*words[:-1], BASE64)))
+        return said
 
     async def _send(self, chunks: Iterator[bytes] | Sequence[bytes]) -> None:
         for octets in chunks:
@@ -225,6 +248,13 @@ class _Client:
         self._turns[-1] = replace(turn, answers=(*turn.answers, *answers), closed=self._wire.ended.is_set())
         if answers:
             self._is_content_wanted = answers[-1].code == 354
+            self._is_challenged = answers[-1].code == 334
+
+
+def _codes(who: Recording) -> dict[int, int]:
+    """The code of the reply that each thing the client said got in the recording."""
+    pairs = zip(who.entries, who.entries[1:], strict=False)
+    return {id(said): reply.code for said, reply in pairs if isinstance(reply, Said)}
 
 
 async def _serve(connection: Connection, services: Services, wire: Wire) -> None:

@@ -109,6 +109,9 @@ class Wire:
         """As a socket's; what was said is in the notes of the session."""
         return len(octets)
 
+    async def finish(self) -> None:
+        """As that of TLS; nothing has to be said."""
+
     def shutdown(self, how: int) -> None:
         """The server has said its last; the client leaves."""
         self.end()

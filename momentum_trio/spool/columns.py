@@ -1,6 +1,6 @@
 """The index of a spool as columns: arrays of one length, a row for each batch and each message.
 
-A million messages are a million rows, some eighty octets each, and not one Python object more: nothing for the garbage
+A million messages are a million rows, some eighty octets each, and one text that names them: nothing for the garbage
 collector to visit. A row whose message was concluded is used again; columns never become shorter.
 """
 
@@ -9,65 +9,47 @@ from __future__ import annotations
 import math
 from array import array
 
-from momentum_trio.mail.identifier import unpacked
-
 NONE = 0xFFFFFFFF
 """No row."""
 
 GROWTH_ROWS = 1024
 
-Key = int | str
-"""An identifier in the index: a number, or the text itself when it has none."""
-
 
 class Columns:
-    """Rows, and which of them are free.
+    """Rows, and which of them are free. ids: what each is named by, empty where it is free.
 
     columns: each with one value, which a row that was never used has in it.
     """
 
-    __slots__ = ("_all", "_free", "_growth", "_odd", "ids")
+    __slots__ = ("_all", "_free", "_growth", "ids")
 
     def __init__(self, *columns: array[int] | array[float]) -> None:
-        self.ids = array("Q", [0])
-        self._odd: dict[int, str] = {}
-        self._all = (self.ids, *columns)
+        self.ids: list[str] = []
+        self._all = columns
         self._growth = [(column * GROWTH_ROWS).tobytes() for column in self._all]
         self._free = array("I")
         for column in self._all:
             del column[:]
 
-    def new(self, key: Key) -> int:
-        """A row for what *key* names; its other columns are as they were left."""
+    def new(self, name: str) -> int:
+        """A row for what has that *name*; its other columns are as they were left."""
         if not self._free:
             self._grow()
         row = self._free.pop()
-        if isinstance(key, int):
-            self.ids[row] = key
-        else:
-            self.ids[row], self._odd[row] = 0, key
+        self.ids[row] = name
         return row
 
     def _grow(self) -> None:
         rows = len(self.ids)
         self._free.extend(range(rows + GROWTH_ROWS - 1, rows - 1, -1))
+        self.ids += [""] * GROWTH_ROWS
         for column, growth in zip(self._all, self._growth, strict=True):
             column.frombytes(growth)
 
     def release(self, row: int) -> None:
         """*row* is free."""
-        if not self.ids[row]:
-            del self._odd[row]
+        self.ids[row] = ""
         self._free.append(row)
-
-    def key(self, row: int) -> Key:
-        """What names it."""
-        return self.ids[row] or self._odd[row]
-
-    def text(self, row: int) -> str:
-        """Its identifier."""
-        number = self.ids[row]
-        return unpacked(number) if number else self._odd[row]
 
 
 class BatchColumns(Columns):

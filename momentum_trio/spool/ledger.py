@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from momentum_trio.mail.identifier import Packer
-from momentum_trio.spool.columns import NONE, BatchColumns, Key, MessageColumns
+from momentum_trio.spool.columns import NONE, BatchColumns, MessageColumns
 from momentum_trio.spool.frame import FrameHeader
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.reasons import Reasons
@@ -67,9 +66,8 @@ class Ledger:
         self.segments: deque[Segment] = deque()
         self.live_octets = 0
         self.batches, self.messages = BatchColumns(), MessageColumns()
-        self._packed = Packer().packed
-        self._index: dict[Key, int] = {}  # batches; most often it finds the first message too: that has the same id
-        self._others: dict[Key, int] = {}  # messages it does not find
+        self._index: dict[str, int] = {}  # batches; most often it finds the first message too: that has the same id
+        self._others: dict[str, int] = {}  # messages it does not find
         self._files: dict[int, str] = {}  # by row: batches with large content
         self._segments: dict[int, Segment] = {}  # by ordinal
         self._ordinals = 0
@@ -116,25 +114,22 @@ class Ledger:
     def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
         batch_id, messages = custody.batch_id, custody.messages
-        key = self._packed(batch_id) or batch_id
-        if key in self._index:
-            self.remove(self._index[key])
+        if batch_id in self._index:
+            self.remove(self._index[batch_id])
         columns = self.batches
-        row = self._index[key] = columns.new(key)
+        row = self._index[batch_id] = columns.new(batch_id)
         columns.content_octets[row], columns.content_check[row] = custody.octets, custody.content_check
         columns.received_at[row] = custody.received_at
         if custody.file:
             self._files[row] = custody.file
         self._put(row, segment, place, header)
-        first_key = key if messages[0].message_id == batch_id else self._key(messages[0].message_id)
-        ticket = columns.first[row] = self._add_message(row, first_key, custody, messages[0])
-        if first_key != key:
-            self._others[first_key] = ticket
-        columns.open[row] = 1
-        return [ticket] if len(messages) == 1 else self._add_further(row, custody, first_key, ticket)
-
-    def _key(self, identifier: str) -> Key:
-        return self._packed(identifier) or identifier
+        first = messages[0].message_id
+        if first == batch_id:
+            ticket = self._add_message(row, batch_id, custody, messages[0])  # the name they have is kept once
+        else:
+            ticket = self._others[first] = self._add_message(row, first, custody, messages[0])
+        columns.first[row], columns.open[row] = ticket, 1
+        return [ticket] if len(messages) == 1 else self._add_further(row, custody, ticket)
 
     def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
         columns, octets = self.batches, header.octets
@@ -175,20 +170,20 @@ class Ledger:
     def _remove(self, row: int) -> Gone:
         """One without messages."""
         self._take_out(row)
-        del self._index[self.batches.key(row)]
+        del self._index[self.batches.ids[row]]
         self.batches.release(row)
         return Gone(row, self._files.pop(row, "") if self._files else "")
 
     def row(self, batch_id: str) -> int:
         """Raises KeyError when the batch is not in custody."""
-        return self._index[self._key(batch_id)]
+        return self._index[batch_id]
 
     def slot(self, row: int) -> Slot:
         """Where the batch of *row* lies."""
         columns = self.batches
         return Slot(
             row,
-            columns.text(row),
+            columns.ids[row],
             self._segments[columns.segment[row]],
             columns.place[row],
             columns.frame_octets[row],
@@ -212,26 +207,26 @@ class Ledger:
 
     def open_by_id(self, row: int) -> dict[str, int]:
         """The same by their ids."""
-        return {self.messages.text(ticket): ticket for ticket in self.open(row)}
+        return {self.messages.ids[ticket]: ticket for ticket in self.open(row)}
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
-    def _add_further(self, row: int, custody: Custody, key: Key, ticket: int) -> list[int]:
+    def _add_further(self, row: int, custody: Custody, ticket: int) -> list[int]:
         """All but the first; one that is named twice is one message."""
-        columns, tickets, seen = self.messages, [ticket], {key: ticket}
+        columns, tickets, seen = self.messages, [ticket], {custody.messages[0].message_id: ticket}
         for each in custody.messages[1:]:
-            key = self._key(each.message_id)
-            if key not in seen:
-                seen[key] = self._others[key] = following = self._add_message(row, key, custody, each)
+            name = each.message_id
+            if name not in seen:
+                seen[name] = self._others[name] = following = self._add_message(row, name, custody, each)
                 columns.before[following], columns.following[ticket] = ticket, following
                 ticket = following
-            tickets.append(seen[key])
+            tickets.append(seen[name])
         self.batches.open[row] = len(seen)
         return tickets
 
-    def _add_message(self, row: int, key: Key, custody: Custody, message: Recipient) -> int:
+    def _add_message(self, row: int, name: str, custody: Custody, message: Recipient) -> int:
         columns = self.messages
-        ticket = columns.new(key)
+        ticket = columns.new(name)
         columns.batch[ticket] = row
         way = (
             message.binding_group or custody.binding_group,
@@ -262,8 +257,8 @@ class Ledger:
         if following != NONE:
             columns.before[following], columns.following[ticket] = before, NONE
         self.batches.open[row] -= 1
-        if self._others and self._others.get(key := columns.key(ticket)) == ticket:
-            del self._others[key]
+        if self._others and self._others.get(name := columns.ids[ticket]) == ticket:
+            del self._others[name]
         if columns.reason[ticket]:
             self._reasons.drop(columns.reason[ticket])
             columns.reason[ticket] = 0
@@ -281,18 +276,16 @@ class Ledger:
 
     def find(self, message_id: str) -> int | None:
         """The ticket of a message in custody."""
-        key = self._packed(message_id) or message_id
-        row = self._index.get(key)
+        row = self._index.get(message_id)
         if row is not None:
             ticket = self.batches.first[row]
-            if self.messages.ids[ticket] == key or self.messages.key(ticket) == key:
+            if self.messages.ids[ticket] == message_id:
                 return ticket
-        return self._others.get(key)
+        return self._others.get(message_id)
 
     def knows(self, identifier: str) -> bool:
         """Whether a batch or a message in custody has it."""
-        key = self._key(identifier)
-        return key in self._index or key in self._others
+        return identifier in self._index or identifier in self._others
 
     def conclude(self, ticket: int) -> Gone | None:
         """Custody of a message ended. Its batch, when it was the last of it."""

@@ -32,11 +32,11 @@ class Reading:
     async def held(self, ticket: int) -> Held:
         """The message of *ticket* with its envelope. Raises: KeyError, ContentDamaged, SpoolSick."""
         ledger = self._ledger
-        row, key = ledger.batch_of(ticket), ledger.messages.key(ticket)
+        row, message_id = ledger.batch_of(ticket), ledger.messages.ids[ticket]
         recent = self._recent.get(row)
         if recent is None:
-            recent = await self._batch(ledger.batches.text(row))
-            if not ledger.holds(ticket) or ledger.messages.key(ticket) != key:  # concluded while it was read
+            recent = await self._batch(ledger.batches.ids[row])
+            if not ledger.holds(ticket) or ledger.messages.ids[ticket] != message_id:  # concluded while it was read
                 raise KeyError(ticket)
         return recent.held(self._ledger, ticket)
 

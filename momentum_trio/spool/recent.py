@@ -41,7 +41,7 @@ class RecentBatch:
         if ledger.batches.open[row] != len(self._open):
             self._open = {message_id: self._open[message_id] for message_id in ledger.open_by_id(row)}
             self._batch = replace(self._batch, messages=tuple(self._open.values()))
-        return self._open[ledger.messages.text(ticket)]
+        return self._open[ledger.messages.ids[ticket]]
 
 
 class Recent:

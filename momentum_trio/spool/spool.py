@@ -28,7 +28,6 @@ from momentum_trio.machine.disk import (
 )
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
-from momentum_trio.spool.columns import Key
 from momentum_trio.spool.committer import Committer, Request
 from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
@@ -104,10 +103,9 @@ class SpoolTerms:
 
 
 class Named(NamedTuple, Generic[T]):
-    """A message in custody, and what came of it. key: the ledger's, by which it is known again."""
+    """A message in custody, and what came of it."""
 
     ticket: int
-    key: Key
     message_id: str
     what: T
 
@@ -219,7 +217,7 @@ class Spool:
     def message_id(self, ticket: int) -> str:
         """Raises KeyError when it was concluded."""
         self._ledger.batch_of(ticket)
-        return self._ledger.messages.text(ticket)
+        return self._ledger.messages.ids[ticket]
 
     def knows(self, identifier: str) -> bool:
         """Whether a batch or a message in custody has it."""
@@ -227,7 +225,7 @@ class Spool:
 
     def batch_id(self, ticket: int) -> str:
         """Raises KeyError when it was concluded."""
-        return self._ledger.batches.text(self._ledger.batch_of(ticket))
+        return self._ledger.batches.ids[self._ledger.batch_of(ticket)]
 
     def tickets(self, batch_id: str) -> list[int]:
         """Of the messages of a batch that are not concluded. Raises KeyError when none is in custody."""
@@ -296,16 +294,12 @@ class Spool:
 
     def _named(self, tickets: Iterable[tuple[int, T]]) -> list[Named[T]]:
         """Those of messages in custody, by their ids too: a ticket may pass to another while a request waits."""
-        messages, holds = self._ledger.messages, self._ledger.holds
-        return [
-            Named(ticket, messages.key(ticket), messages.text(ticket), what)
-            for ticket, what in tickets
-            if holds(ticket)
-        ]
+        ids, holds = self._ledger.messages.ids, self._ledger.holds
+        return [Named(ticket, ids[ticket], what) for ticket, what in tickets if holds(ticket)]
 
     def _still(self, named: Named[Any]) -> bool:
         """Whether the ticket is still the same message's."""
-        return self._ledger.holds(named.ticket) and self._ledger.messages.key(named.ticket) == named.key
+        return self._ledger.holds(named.ticket) and self._ledger.messages.ids[named.ticket] == named.message_id
 
     def _conclude(self, ended: Iterable[Named[Conclusion]]) -> None:
         for named in ended:

@@ -1,8 +1,8 @@
 """The product's own records, from which mainlog and figures are made, agree with what clients were told.
 
 What was answered 250 was recorded as received, once for each recipient, with its envelope. In one life a message ends
-once. Of a process that was never ended from outside each message that arrived was recorded as delivered. Nothing is
-younger than its reception.
+once. Of a process that was never ended from outside each message that arrived was recorded as delivered, unless the
+reply that said so was lost: such a one may still wait. Nothing is younger than its reception.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from momentum_trio.mail.record import Delivered, Failed, Received
+from momentum_trio.mail.stage import Stage
 
 from ..evidence import Attempt, Evidence, Told, Violation
 from ..life import Life
@@ -62,10 +63,10 @@ def _of_ends(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _of_deliveries(evidence: Evidence) -> Iterator[Violation]:
-    ended = {
+    told = {
         (life.host.name, record.batch_id, address(record.forward_path))
         for life, record in evidence.world.records
-        if isinstance(record, Delivered | Failed) and (isinstance(record, Delivered) or record.permanent)
+        if isinstance(record, Delivered) or (isinstance(record, Failed) and (record.permanent or _in_doubt(record)))
     }
     whole = {
         plan.name
@@ -77,8 +78,13 @@ def _of_deliveries(evidence: Evidence) -> Iterator[Violation]:
         once = len(attempts[attempt.mail.name]) == 1  # what arrived is of this attempt
         if attempt.target_host in whole and batch_id(attempt) and once:
             for path in map(address, attempt.forward_paths):
-                if (attempt.mail.name, path) in arrived and (attempt.target_host, batch_id(attempt), path) not in ended:
+                if (attempt.mail.name, path) in arrived and (attempt.target_host, batch_id(attempt), path) not in told:
                     yield _of(attempt, f"arrived at {path}, and no record tells of its delivery")
+
+
+def _in_doubt(record: Failed) -> bool:
+    """Whether the server may have it: what it said of the content, if anything, was not heard."""
+    return record.stage == Stage.READING_CONFIRMATION and "[internal]" in record.reason
 
 
 def _accepted(evidence: Evidence) -> Iterator[Attempt]:

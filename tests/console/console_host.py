@@ -260,8 +260,8 @@ class Host:
             await opened.connect(self.endpoint)
         else:
             address, _, port = self.endpoint.rpartition(":")
-            opened = trio.socket.socket()
-            await opened.connect((address, int(port)))
+            opened = trio.socket.socket(socket.AF_INET6 if address.startswith("[") else socket.AF_INET)
+            await opened.connect((address.strip("[]"), int(port)))
         return Console(self.consoles.enter_context(opened))
 
     async def ask(self, line: str, form: Form = "text") -> tuple[str, str]:
@@ -367,16 +367,24 @@ REPORTS = (
 
 @asynccontextmanager
 async def console_host(
-    path: Path, options: str = "", *, tcp: bool = False, more: str = "", peer: str = "127.0.0.1"
+    path: Path,
+    options: str = "",
+    *,
+    tcp: bool = False,
+    more: str = "",
+    peer: str = "127.0.0.1",
+    address: str = "127.0.0.1",
 ) -> AsyncIterator[Host]:
     """A console on a Unix socket at *path* (or on a loopback port), for the block.
 
     options, more: text for the Control_Listener scope, and for the end of the file. peer: whom a TCP peer is taken for.
+    address: of loopback, on which a port is.
     """
     if tcp:
-        listening = trio.socket.socket()
-        await listening.bind(("127.0.0.1", 0))
-        endpoint = f"127.0.0.1:{listening.getsockname()[1]}"
+        listening = trio.socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        await listening.bind((address, 0))
+        port = listening.getsockname()[1]
+        endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     else:
         listening = trio.socket.socket(socket.AF_UNIX)
         await listening.bind(str(path))

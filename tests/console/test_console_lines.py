@@ -15,6 +15,7 @@ from momentum_trio.config.load import checked
 from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import Dispatch, Output
 from momentum_trio.console.facade import ApplyError
+from momentum_trio.console.strategies import lines
 from momentum_trio.console.word import split, words
 from momentum_trio.listener.kind import Generation, Generations
 from momentum_trio.node.tables import COMMANDS
@@ -24,56 +25,6 @@ OPERATOR = Operator("ann", "/tmp/2025", "")
 NODE = CONFIG % ("", "/tmp/2025")
 TREE = administration(NODE).tree
 DISPATCH = Dispatch(COMMANDS, administration(NODE))
-
-verbs = st.sampled_from(
-    ["config get", "config eval", "config set", "config unset", "config show", "config showrecurse", "help", "summary"]
-)
-paths = st.sampled_from(
-    [
-        "",
-        "esmtp_listener",
-        "ESMTP_Listener Listen :2525",
-        'esmtp_listener listen "*:2525" peer 10.0.0.0/8',
-        "domain example.net",
-        'Domain "/.*[.]example$/"',
-        "binding_group a binding b domain c",
-        "control_listener listen /tmp/2025",
-        "ec_logger l",
-        "ac_auth x y",
-        "listen",
-        "peer ::1",
-        "pathway p",
-        "global",
-    ]
-)
-options = st.sampled_from(sorted({entry.name for entry in TREE.schema.options.values()})) | st.sampled_from(
-    ["blackhole", "enable", "enabel", "relay_hosts", "idle_time=", "http_basic_auth", '"Blackhole"', "listen", "{"]
-)
-values = st.sampled_from(
-    [
-        "",
-        "true",
-        "5",
-        "= 5",
-        "( a b )",
-        "()",
-        "( a",
-        "[ uri = x ]",
-        "[ a = ]",
-        '"x y"',
-        '"x',
-        "'x'",
-        "x # y",
-        "{ }",
-        "0666",
-    ]
-)
-pieces = st.one_of(verbs, paths, options, values, st.text(max_size=8), st.just("json"))
-lines = st.one_of(
-    st.tuples(verbs, paths, options, values).map(" ".join),
-    st.lists(pieces, max_size=6).map(" ".join),
-    st.text(max_size=30),
-)
 
 
 def performed(dispatch: Dispatch, line: str, form: Form) -> tuple[Output, str]:

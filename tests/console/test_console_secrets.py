@@ -71,3 +71,5 @@ async def test_a_line_without_a_secret_is_kept_whole(tmp_path: Path) -> None:
         console = await host.connect()
         for line in ("config get http_basic_auth", "config set hostname http_basic_auth", "config set blackhole true"):
             assert not (await console.ask_all(line))[2]
+        for line in ("ec_logger:ec_logger1 reopen logs", "json ec_logger:ec_logger1 reopen logs"):
+            assert not (await console.ask_all(line))[2]

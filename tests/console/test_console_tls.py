@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import test_instrument_transcripts as instruments
+import test_transactions as transactions
 import trio
 from console_host import Console, Host, console_host
 from test_console_authentication import CANARY, written
@@ -58,13 +62,42 @@ async def test_a_password_may_go_within_tls(tmp_path: Path) -> None:
         assert await console.ask("pid") == ("ok", "4711\n")
 
 
+@asynccontextmanager
+async def by_digest_md5_and_tls(folder: Path, more: str = "") -> AsyncIterator[Host]:
+    """A console on TCP that demands both."""
+    async with console_host(folder / "control", written(folder) + TLS, tcp=True, peer="192.0.2.7", more=more) as host:
+        yield host
+
+
+async def ann(host: Host) -> TlsConsole:
+    console = await connect(host)
+    assert await console.authenticate("DIGEST-MD5", "ann", CANARY) == Welcome("ann")
+    return console
+
+
 @pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=list(CONVERSATIONS))
-async def test_transcripts_by_digest_md5_and_tls(conversation: str, tmp_path: Path) -> None:
-    async with console_host(tmp_path / "control", written(tmp_path) + TLS, tcp=True, peer="192.0.2.7") as host:
-        console = await connect(host)
-        assert await console.authenticate("DIGEST-MD5", "ann", CANARY) == Welcome("ann")
+async def test_transcripts(conversation: str, tmp_path: Path) -> None:
+    async with by_digest_md5_and_tls(tmp_path) as host:
+        console = await ann(host)
         for mark, typed, answer in exchanges(there(conversation, host.endpoint)):
             assert await console.ask(typed) == ({">": "ok", "!": "error"}[mark], answer)
+
+
+@pytest.mark.parametrize("conversation", instruments.CONVERSATIONS.values(), ids=list(instruments.CONVERSATIONS))
+async def test_transcripts_of_instruments(conversation: str, tmp_path: Path) -> None:
+    async with by_digest_md5_and_tls(tmp_path, instruments.MORE) as host:
+        instruments.prepare(host)
+        console = await ann(host)
+        for mark, typed, answer in exchanges(conversation):
+            assert await console.ask(typed) == ({">": "ok", "!": "error"}[mark], answer)
+
+
+@pytest.mark.parametrize("conversation", transactions.CONVERSATIONS.values(), ids=list(transactions.CONVERSATIONS))
+async def test_transcripts_of_transactions(conversation: str, tmp_path: Path) -> None:
+    async with by_digest_md5_and_tls(tmp_path) as host:
+        consoles = {"ann": await ann(host), "bob": await ann(host)}
+        for who, mark, typed, answer in transactions.exchanges(conversation):
+            assert await consoles[who].ask(typed) == ({">": "ok", "!": "error"}[mark], answer)
 
 
 async def test_tls_alone_is_no_proof_of_who_somebody_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -110,6 +111,49 @@ async def test_typed_at_a_terminal(tmp_path: Path) -> None:
             assert await screen.end() == 0
         assert CANARY not in shown
         assert CANARY not in (tmp_path / "history").read_text()
+
+
+async def test_typed_at_a_terminal_for_a_place_with_an_ipv6_address(tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control", written(tmp_path), tcp=True, address="::1", peer="::1") as host:
+        assert host.endpoint.startswith("[::1]:")
+        prompt = rf"[0-2]\d:[0-5]\d:[0-5]\d ann@{re.escape(host.endpoint)}> "
+        async with terminal(host, tmp_path, user="ann") as screen:
+            await screen.until("Password:")
+            screen.type(f"{CANARY}\n")
+            await screen.until(prompt)
+            screen.type("authz id\n")
+            assert '<AuthzInformation username="ann">' in await screen.until(prompt)
+            screen.type("quit\n")
+            assert await screen.end() == 0
+
+
+@pytest.mark.parametrize("reached", ["tcp", "unix"])
+async def test_ec_ctl_reloads_as_whoever_it_proves_to_be(reached: str, tmp_path: Path) -> None:
+    tcp = reached == "tcp"
+    more = 'Authorization { Role "ann" { allow = ( "^config reload$" ) } }'
+    options = written(tmp_path) + "Enable_Authorization = true"
+    (tmp_path / "pw").write_text(f"{CANARY}\n")
+    (tmp_path / "pw").chmod(0o600)
+    (tmp_path / "mx.conf").write_text("")
+    async with console_host(tmp_path / "control", options, tcp=tcp, more=more) as host:
+        place = f"ann@{host.endpoint}" if tcp else host.endpoint
+        tool = [sys.executable, "-m", "momentum_trio.cli.ec_ctl", "-c", str(tmp_path / "mx.conf"), "--console"]
+
+        async def reload(*arguments: str) -> tuple[int, str, str]:
+            with trio.fail_after(60):
+                ran = await trio.run_process(
+                    [*tool, *arguments, "reload"], capture_stdout=True, capture_stderr=True, check=False
+                )
+            return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
+
+        assert await reload(place, "--password-file", str(tmp_path / "pw")) == (0, "Reconfigured.\n", "")
+        assert (await reload("nonsense:"))[0] == 2
+        if tcp:
+            status, _, said = await reload(place)
+            assert (status, DEMANDED in said) == (1, True)
+            (tmp_path / "pw").write_text("wrong\n")
+            status, _, said = await reload(place, "--password-file", str(tmp_path / "pw"))
+            assert (status, "authentication failed" in said) == (1, True)
 
 
 async def test_typed_wrong_as_often_as_the_server_lets_one(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from momentum_trio.cli.ec_md5passwd import _with, main
-from momentum_trio.console.password_file import digests
+from momentum_trio.console.password_file import digests, passwords
 from momentum_trio.protocol.sasl.digest_md5 import digest_of
+from momentum_trio.protocol.sasl.password_hash import SCHEMES, verified
 
 TOOL = [sys.executable, "-m", "momentum_trio.cli.ec_md5passwd"]
 SECONDS = 20
@@ -52,6 +53,17 @@ def test_without_a_file_the_line_is_printed() -> None:
 def test_the_realm(arguments: list[str], environment: dict[str, str], realm: str) -> None:
     ran = run(*arguments, "fred", "pw", **environment)
     assert ran.stdout.endswith(f"\nfred:{realm}:{digest_of('fred', realm, 'pw')}\n")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_hash_is_what_mail_verifies(scheme: str, tmp_path: Path) -> None:
+    path = tmp_path / "hashed"
+    path.write_text("bob:other\nann:old\nann:older\n")
+    assert run("--hash", scheme, "-f", str(path), "ann", "one:two").stdout == "Password updated.\n"
+    first, line = path.read_text().splitlines()
+    assert first == "bob:other"
+    assert passwords(line)["ann"].startswith(f"${scheme}$")
+    assert verified(passwords(line)["ann"], "one:two")
 
 
 def test_a_file_is_made_for_its_owner_alone_and_only_the_line_changes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from console_host import console_host
 
-WHO = "[LISTENER] PEER [to LISTEN] [helo NAME] [from PATH] [rcpt PATH] ... [option NAME]"
+WHO = "[LISTENER] PEER [to LISTEN] [helo NAME] [auth USER] [from PATH] [rcpt PATH] ... [option NAME]"
 SESSION = """\
 10.0.0.5 connects to *:2525: accepted by Listen "*:2525" of ESMTP_Listener, ecelerity.conf:16:3
 
@@ -32,7 +32,7 @@ The session
         SMTP_Extensions = ( "ENHANCEDSTATUSCODES" )  ecelerity.conf:18:7  Peer "10.0.0.0/8" in Listen "*:2525"
   > MAIL FROM:<>
   < 250 2.1.0 MAIL FROM accepted
-      passed receptions_per_connection, bound, null_reverse_path, sender
+      passed authenticated, receptions_per_connection, bound, null_reverse_path, sender
   > RCPT TO:<a@b.example>
   < 550 5.7.1 relaying denied
       refused by relay: no rule lets this client send to this domain
@@ -119,7 +119,10 @@ async def test_completion(tmp_path: Path) -> None:
     async with console_host(tmp_path / "control") as host:
         console = await host.connect()
         for line, expected in (
-            ("config explain 10.0.0.5 ", ("ehlo", "from", "helo", "option", "rcpt", "to")),
+            (
+                "config explain 10.0.0.5 ",
+                ("auth", "command", "ehlo", "from", "helo", "option", "rcpt", "role", "to", "user"),
+            ),
             ("config explain d", ("domain",)),
             ("config explain domain x.example b", ("binding",)),
             ("config explain 10.0.0.5 to 127", ("127.0.0.1:2526",)),
@@ -137,3 +140,74 @@ async def test_no_secret_is_seen(form: str, tmp_path: Path) -> None:
         for words in ("domain d.example", "domain d.example option outbound_smtp_auth_pass", "10.0.0.5 to :2525"):
             status, text = await host.ask(f"{form}config explain {words}")
             assert (status, secret in text) == ("ok", False)
+
+
+CONSOLES = """
+Authorization {
+  Role "admin" { allow = ( "^pid$" "^config" ) }
+  Role "ann" { allow = ( "^config explain" ) }
+}
+"""
+OPTIONS = """Enable_Authorization = true AuthorizationParameters = [ uri = "groups:///etc/groups" ]
+  Listen "127.0.0.1:2026" {
+    AuthDigestMD5Parameters = [ uri = "digest:///etc/digests" ]
+    Peer 127.0.0.1 { Always_Deny = true }
+  }
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "console"),
+    [
+        (
+            'unix to %(endpoint)s user ann role admin command "config set http_basic_auth s3cret"',
+            """\
+  let in as ann whom the operating system names
+      Always_Deny = 0  default
+  his roles are ann, and those that groups:///etc/groups gives him when he asks
+  > config set http_basic_auth ***
+    allowed by Role "admin": its pattern ^config is found in it (ecelerity.conf:37:18)
+      Role "ann"    ecelerity.conf:38:3
+      Role "admin"  ecelerity.conf:37:3
+      Enable_Authorization = true  ecelerity.conf:27:3  Control_Listener
+""",
+        ),
+        (
+            "unix to %(endpoint)s user bob command shutdown",
+            """\
+  let in as bob whom the operating system names
+      Always_Deny = 0  default
+  his roles are bob, and those that groups:///etc/groups gives him when he asks
+  > shutdown
+    refused (Not Authorized for this command): no Role of bob allows it
+      Role "bob"  not defined
+      Enable_Authorization = true  ecelerity.conf:27:3  Control_Listener
+""",
+        ),
+        (
+            "127.0.0.1 to 127.0.0.1:2026 user ann",
+            """\
+  turned away: Always_Deny holds for this peer
+      Always_Deny = true  ecelerity.conf:30:22  Peer "127.0.0.1" in Listen "127.0.0.1:2026"
+""",
+        ),
+        (
+            "192.0.2.1 to 127.0.0.1:2026",
+            """\
+  let in once he proves who he is, by DIGEST-MD5
+      Always_Deny = 0                                              default
+      Always_Allow = 0                                             default
+      Enable_Authentication = none                                 default
+      AuthDigestMD5Parameters = [ uri = "digest:///etc/digests" ]  ecelerity.conf:29:5  Listen "127.0.0.1:2026"
+      AuthCramMD5Parameters = none                                 default
+      AuthLoginParameters = none                                   default
+""",
+        ),
+    ],
+)
+async def test_who_may_enter_a_console_and_say_what(asked: str, console: str, tmp_path: Path) -> None:
+    async with console_host(tmp_path / "control", OPTIONS, more=CONSOLES) as host:
+        status, text = await host.ask(f"config explain {asked % {'endpoint': host.endpoint}}")
+        assert status == "ok"
+        told = text.partition("\nAt the console he is\n")[2].partition("\n\n")[0]
+        assert f"{told}\n" == console

@@ -23,7 +23,7 @@ from momentum_trio.node.recent_panics import KEPT_PER_LEVEL, TEXT_MAX, RecentPan
 CONVERSATIONS = {
     "show inbound": """
 > show inbound
-23: [inbound/esmtp_message_factory] IPv4 192.0.2.7:47741 awaiting rcptto (for 0.264s)  [floating]
+23: [inbound/esmtp_message_factory] IPv4 192.0.2.7:47741 awaiting rcptto (for 0.264s)  [TLSv1.3]  [floating]
 24: [inbound/esmtp_message_factory] IPv6 [2001:db8::7]:1 reading body (for 12.000s)
 25: [inbound/esmtp_message_factory] IPv4 192.0.3.1:2 awaiting ehlo/helo (for 0.000s)
 31: [inbound/control] Unix /tmp/2025 (for 3600.500s)
@@ -38,7 +38,8 @@ CONVERSATIONS = {
     "peer": "192.0.2.7:47741",
     "phase": "awaiting rcptto",
     "seconds": 0.264,
-    "floating": true
+    "floating": true,
+    "tls": "TLSv1.3"
   },
   {
     "descriptor": 24,
@@ -47,7 +48,8 @@ CONVERSATIONS = {
     "peer": "[2001:db8::7]:1",
     "phase": "reading body",
     "seconds": 12.0,
-    "floating": false
+    "floating": false,
+    "tls": ""
   },
   {
     "descriptor": 25,
@@ -56,7 +58,8 @@ CONVERSATIONS = {
     "peer": "192.0.3.1:2",
     "phase": "awaiting ehlo/helo",
     "seconds": 0.0,
-    "floating": false
+    "floating": false,
+    "tls": ""
   },
   {
     "descriptor": 31,
@@ -65,7 +68,8 @@ CONVERSATIONS = {
     "peer": "/tmp/2025",
     "phase": "",
     "seconds": 3600.5,
-    "floating": false
+    "floating": false,
+    "tls": ""
   }
 ]
 """,
@@ -281,9 +285,10 @@ OUTBOUND = [
 ]
 
 
-def inbound(descriptor: int, service: str, peer: str, phase: str, seconds: float, **more: bool) -> InboundConnection:
+def inbound(descriptor: int, service: str, peer: str, phase: str, seconds: float, tls: str = "") -> InboundConnection:
+    """One that floats where it speaks TLS."""
     address = parse_address("127.0.0.1" if "/" in peer else peer.rpartition(":")[0])
-    return InboundConnection(descriptor, service, address, peer, phase, seconds, more.get("floating", False))
+    return InboundConnection(descriptor, service, address, peer, phase, seconds, bool(tls), tls)
 
 
 async def mail(asked: Ask) -> Said:
@@ -295,7 +300,7 @@ async def mail(asked: Ask) -> Said:
 def prepare(host: Host) -> None:
     instruments, host.administration.mail = host.administration.instruments, mail
     instruments.connections = [
-        inbound(23, "SMTP", "192.0.2.7:47741", "awaiting rcptto", 0.264, floating=True),
+        inbound(23, "SMTP", "192.0.2.7:47741", "awaiting rcptto", 0.264, "TLSv1.3"),
         inbound(24, "SMTP", "[2001:db8::7]:1", "reading body", 12.0),
         inbound(25, "SMTP", "192.0.3.1:2", "awaiting ehlo/helo", 0.0),
         inbound(31, "Control", "/tmp/2025", "", 3600.5),

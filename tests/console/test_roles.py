@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from console_host import NOW, console_host
@@ -11,6 +17,7 @@ from hypothesis import strategies as st
 
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
+from momentum_trio.console.entry_file import OCTETS_MAX
 from momentum_trio.console.role import allowing, memberships
 from momentum_trio.mail.record import Authorized, Panic
 from momentum_trio.node.schema import DECLARED
@@ -70,6 +77,85 @@ def test_a_hostile_pattern_costs_what_others_cost(pattern: str) -> None:
     """In time linear in the line: a machine that goes back would not be done before the test's timeout."""
     tree = load_text(f'Authorization {{ Role "x" {{ allow = ( "{pattern}" ) }} }}', declared=DECLARED)
     assert allowing(tree, ["x"], "a" * LINE_CHARACTERS_MAX + "!") in ("x", None)
+
+
+def steps(work: Callable[[], object]) -> int:
+    """How many lines of Python, and calls of what is not Python, *work* takes."""
+    count = 0
+
+    def traced(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return traced
+
+    def profiled(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "c_call"
+
+    before = sys.gettrace(), sys.getprofile()
+    sys.settrace(traced)
+    sys.setprofile(profiled)
+    try:
+        work()
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    return count
+
+
+def filled(text: str, octets: int = OCTETS_MAX // 8) -> str:
+    """*text* over and over, up to *octets*."""
+    return (text * (octets // len(text) + 1))[:octets]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        ",",
+        ":",
+        "\n",
+        " ",
+        "ann,",
+        ":ann\n",
+        "a:ann\n",
+        "a:,,,,\n",
+        "a:x:ann\n",
+        "#:ann\n",
+        "x:" + " ann" * 50 + "\n",
+        "\0",
+    ],
+)
+def test_a_hostile_file_of_groups_costs_what_others_cost(hostile: str) -> None:
+    """In steps: at most some times those of an ordinary file of the same size, and four times those of its quarter."""
+    ordinary = steps(lambda: memberships(filled("group:ann,bob,carl\n"), "ann"))
+    whole = steps(lambda: memberships(filled(hostile), "ann"))
+    assert whole < 8 * ordinary
+    assert whole < 5 * steps(lambda: memberships(filled(hostile, OCTETS_MAX // 32), "ann")) + 1000
+
+
+@pytest.mark.parametrize("pattern", ["(a|a)*$", "(a*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)(.*)(.*)(.*)x"])
+def test_a_hostile_pattern_takes_time_linear_in_the_line(pattern: str) -> None:
+    """RE2 counts no steps for us: the thread's own time, of which four times the line may take eight, not sixteen."""
+    tree = load_text(f'Authorization {{ Role "x" {{ allow = ( "{pattern}" ) }} }}', declared=DECLARED)
+
+    def seconds(octets: int) -> float:
+        line, least = "a" * octets + "!", math.inf
+        for _ in range(7):
+            began = time.thread_time()
+            allowing(tree, ["x"], line)
+            least = min(least, time.thread_time() - began)
+        return least
+
+    assert seconds(LINE_CHARACTERS_MAX) < 8 * seconds(LINE_CHARACTERS_MAX // 4) + 0.002
+
+
+def test_a_pattern_costs_the_same_steps_whatever_it_is() -> None:
+    def judging(pattern: str) -> int:
+        tree = load_text(f'Authorization {{ Role "x" {{ allow = ( "{pattern}" ) }} }}', declared=DECLARED)
+        allowing(tree, ["x"], "pid")  # it is compiled
+        return steps(lambda: allowing(tree, ["x"], "a" * LINE_CHARACTERS_MAX + "!"))
+
+    assert judging("(a*)*b") == judging("^pid$")
 
 
 def test_without_the_scope_nothing_is_allowed() -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsTerms, Wire
+from momentum_trio.machine.contract import Wire
 from momentum_trio.machine.tls_wire import TlsWire
+from momentum_trio.net.tls_terms import TlsTerms
 
 STAGES = ("banner", "EHLO", "MAIL", "RCPT", "DATA", "BODY", "QUIT")
 """What an attempt waits for, in order; to the lone EHLO also belongs HELO."""

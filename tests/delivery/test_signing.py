@@ -375,9 +375,9 @@ def test_binary_content_becomes_7bit_lines() -> None:
 
     async def story(desk: Desk) -> None:
         await (outgoing := desk.content(desk.batch(content))).inspect()
-        assert outgoing.lone_line_ends
+        assert outgoing.binary
         made = await outgoing.seven_bit()
         assert isinstance(made, OutgoingContent)
-        assert not made.lone_line_ends
+        assert not made.binary
 
     tell(story)

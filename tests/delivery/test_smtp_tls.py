@@ -13,8 +13,8 @@ from test_smtp_offers import PLAIN, offering
 
 from momentum_trio.delivery.outcome import Deferred, Delivered, Outcome
 from momentum_trio.limits.deadline import SLACK_SECONDS
-from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.mail.stage import Stage
+from momentum_trio.net.tls_terms import TlsTerms
 from sim.certificates import FOLDER, SERVER, SERVER_KEY, install
 
 TERMS = TlsTerms(f"{FOLDER}/{SERVER}", f"{FOLDER}/{SERVER_KEY}")

@@ -8,7 +8,7 @@ from contextlib import suppress
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.net.tls_terms import TlsTerms
 from sim.certificates import AUTHORITY, FOLDER, HERE, SERVER, SERVER_KEY, install
 from sim.host import Host
 from sim.tls import TRUSTED

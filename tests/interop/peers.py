@@ -27,5 +27,5 @@ def program(name: str) -> str:
 def environment() -> dict[str, str]:
     """The environment in which unpacked programs find their libraries."""
     paths = [str(CACHE / folder) for folder in LIBRARIES if (CACHE / folder).is_dir()]
-    perl = str(CACHE / "usr/share/perl5")
-    return {**os.environ, "LD_LIBRARY_PATH": ":".join(paths), "PERL5LIB": perl, "LC_ALL": "C.UTF-8"}
+    perl = [str(CACHE / "usr/share/perl5"), *map(str, CACHE.glob("usr/lib/*/perl5/*")), os.environ.get("PERL5LIB", "")]
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(paths), "PERL5LIB": ":".join(perl), "LC_ALL": "C.UTF-8"}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import trio
@@ -13,10 +16,13 @@ from trio.testing import MockClock
 
 from momentum_trio.limits.guesses import GUESSES_AT_ONCE
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS
+from momentum_trio.machine.os_work import OsWork
 from momentum_trio.mail.record import Authenticated, Panic
 from momentum_trio.protocol.sasl.client import client_side
 from momentum_trio.protocol.sasl.digest_md5 import digest_of
 from momentum_trio.protocol.sasl.password_hash import SALT_OCTETS, SCHEMES, made
+
+T = TypeVar("T")
 
 SECRET = "correct:horse é"
 CANARY = SECRET.encode()
@@ -172,6 +178,36 @@ async def test_a_file_of_hashes(scheme: str, tmp_path: Path, mock_clock: MockClo
         for user, password in (("ann", "wrong"), ("bob", "plain")):
             assert (await authenticate(talk, "PLAIN", user, password))[:3] == "535"
         assert (await authenticate(talk, "LOGIN"))[:3] == "235"
+
+
+class CountingWork(OsWork):
+    """Workers; *jobs* so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs = 0
+
+    async def run(self, function: Callable[[], T]) -> T:
+        self.jobs += 1
+        return await super().run(function)
+
+
+async def test_users_there_are_none_of_cost_the_same_and_a_right_password_is_known_for_a_while(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    mock_clock.rate = 20
+    work = CountingWork()
+    costs = []
+    text = config(tmp_path, CERTIFICATE, "PLAIN", scheme="hashed")
+    async with host(text, machine=replace(machine(), work=work)) as at:
+        for user, password in (("ann", "wrong"), ("nobody", "wrong"), ("ann", SECRET), ("ann", SECRET), ("ann", "x")):
+            async with talks(at) as talk:
+                talk.patience_seconds = 600
+                await talk.ask("EHLO client.example")
+                before = work.jobs
+                await authenticate(talk, "PLAIN", user, password)
+                costs.append(work.jobs - before)
+    assert costs == [1, 1, 1, 0, 1]
 
 
 # who has to

@@ -16,17 +16,16 @@ from momentum_trio.config.load import load_text
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.delivery.delivery_options import METHOD_WORDS
-from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp import KIND
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.netblock import LOOPBACK, parse_address
 from momentum_trio.node.explanation.answer import answer
-from momentum_trio.node.explanation.inbound import CEILING_REPLY, OF_SESSIONS, SMTP
+from momentum_trio.node.explanation.inbound import CEILING_REPLY, OF_SESSIONS
 from momentum_trio.node.explanation.outbound import BUILT, OF_THE_MAIL, OF_THE_WAY
 from momentum_trio.node.explanation.place import SERVICES
 from momentum_trio.node.explanation.question import LISTENERS as LISTENER_NAMES
 from momentum_trio.node.explanation.question import Inbound, Outbound, parse
-from momentum_trio.node.schema import DECLARED, GROUPS
+from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import BUILT_METHODS, LISTENERS
 from momentum_trio.reception.reception_options import ReceptionOptions
 
@@ -99,7 +98,7 @@ The session
   < 250 8BITMIME
   > MAIL FROM:<ann@example.net>
   < 250 2.1.0 MAIL FROM accepted
-      passed receptions_per_connection, bound, null_reverse_path, sender
+      passed authenticated, receptions_per_connection, bound, null_reverse_path, sender
   > RCPT TO:<bob@example.com>
   < 250 2.1.5 RCPT TO accepted
       Relay_Domains holds the recipient's domain: anyone may send to it
@@ -211,10 +210,10 @@ def test_mail_to_a_domain(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
         (
             "192.0.2.7 option opn_relay",
             2,
-            f"{NO_OPTION} 'opn_relay'; did you mean Open_Relay?\n",
+            f"ec_explain: {NO_OPTION} 'opn_relay'; did you mean Open_Relay?\n",
         ),
         ("domain x.example option tls", 0, 'TLS = "no"  (the default: no scope that is asked sets it)\n'),
-        ("domain x.example binding n3", 2, "there is no Binding 'n3'\n"),
+        ("domain x.example binding n3", 2, "ec_explain: there is no Binding 'n3'\n"),
         (
             "127.0.0.1 to 127.0.0.1:587",
             1,
@@ -350,7 +349,7 @@ def test_the_page_shows_what_is_printed() -> None:
 def test_the_nearest_peers_that_do_not_hold_him_and_the_listens_beside() -> None:
     blocks = ["10.0.0.0/9", "10.64.0.0/10", "fd82::/16", *(f"192.0.{number}.0/24" for number in range(5))]
     scopes = " ".join(f'Peer "{block}" {{ }}' for block in blocks)
-    text = f'ESMTP_Listener {{ {scopes} Listen ":25" {{ Enable_Authentication = true }} Listen "10.0.0.1:25" {{ }} }}'
+    text = f'ESMTP_Listener {{ {scopes} Listen ":25" {{ TLS_Allow_Renegotiation = true }} Listen "10.0.0.1:25" {{ }} }}'
     tree = load_text(text, declared=DECLARED, schema=SCHEMA)
     lines = answer(tree, ("10.1.2.3", ":25"), "h").text.splitlines()
     beside = r'  but Listen "10\.0\.0\.1:25" \(ecelerity\.conf:1:\d+\) takes the connections to its own address'
@@ -368,6 +367,28 @@ def test_the_nearest_peers_that_do_not_hold_him_and_the_listens_beside() -> None
     )
 
 
+def test_authentication_is_explained() -> None:
+    tree = load_text(AUTHENTICATION, declared=DECLARED, schema=SCHEMA)
+    refused = answer(tree, ("192.0.2.7", "to", ":587", "from", "a@b.example"), "h").text
+    assert "  < 250-AUTH CRAM-MD5\n  < 250 STARTTLS\n" in refused  # no password in clear
+    assert "  < 530 5.7.0 authentication required\n      refused by auth: Enable_Authentication wants" in refused
+    assert "        Enable_Authentication = true  ecelerity.conf:4:3  ESMTP_Listener\n" in refused
+    let_in = answer(tree, ("192.0.2.7", "to", ":587", "auth", "ann", "rcpt", "x@elsewhere.example"), "h").text
+    assert "  < 250 2.1.5 RCPT TO accepted\n      SMTP AUTH: the client has proved who it is" in let_in
+
+
+AUTHENTICATION = """
+TLS_Certificate = "/mx.pem"
+ESMTP_Listener {
+  Enable_Authentication = true
+  SMTP_Extensions = ( "AUTH PLAIN" "AUTH CRAM-MD5" STARTTLS )
+  AuthPlainParameters = [ uri = "hashed:///hashed" ]
+  AuthCramMD5Parameters = [ uri = "file:///file" ]
+  Listen ":587" { }
+}
+"""
+
+
 # what must not be forgotten when something is added
 
 
@@ -378,18 +399,19 @@ def test_the_listeners_are_those_there_are() -> None:
     assert KIND.refusal == CEILING_REPLY.octets()
 
 
-def test_every_group_of_options_of_a_session_is_told_of() -> None:
-    """ControlOptions may stand in ESMTP scopes, as in the original, and no session of ESMTP reads them yet."""
+def test_every_option_of_a_session_is_told_of() -> None:
     for listener, groups in OF_SESSIONS.items():
-        valid = {group for group in GROUPS if any(listener in option.scopes for option in group.declared)}
-        assert valid <= {*groups, *({ControlOptions} if listener == SMTP else ())}
+        valid = {option for option in DECLARED if listener in option.scopes}
+        assert valid <= {option for group in groups for option in group.declared}
 
 
 def test_every_way_of_delivery_and_every_group_of_outbound_options_is_told_of() -> None:
     assert set(BUILT_METHODS) == BUILT <= set(METHOD_WORDS)
-    valid = {group for group in GROUPS if any("domain" in option.scopes for option in group.declared)}
-    told_of = {*OF_THE_MAIL, *(group for groups in OF_THE_WAY.values() for group in groups)}
-    assert valid - told_of == {ReceptionOptions, SuspensionOptions}  # of inbound sessions; a part of DeliveryOptions
+    valid = {option for option in DECLARED if "domain" in option.scopes}
+    groups = {*OF_THE_MAIL, *(group for groups in OF_THE_WAY.values() for group in groups)}
+    told_of = {option for group in groups for option in group.declared}
+    inbound = {option for option in ReceptionOptions.declared if option in valid}
+    assert valid - told_of <= inbound | {*SuspensionOptions.declared}  # of inbound sessions; a part of DeliveryOptions
 
 
 # secrets

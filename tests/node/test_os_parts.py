@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import trio
 
-from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_clock import OsClock
 from momentum_trio.machine.os_entropy import OsEntropy
 from momentum_trio.machine.os_gate import OsGate
@@ -21,6 +20,7 @@ from momentum_trio.machine.os_process import OsProcess
 from momentum_trio.machine.os_tls import excluded, make_context
 from momentum_trio.machine.os_work import OsWork
 from momentum_trio.net.capability import Capabilities
+from momentum_trio.net.tls_terms import TlsTerms
 
 ADOPTING = """
 import os, socket, sys, trio

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 import trio
 
-from momentum_trio.machine.contract import ClientTlsTerms, TlsTerms
+from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import HandshakeFault, OsTls, peer_chain
+from momentum_trio.net.tls_terms import TlsTerms
 from sim.certificates import AUTHORITY, CLIENT, CLIENT_KEY, HERE, SERVER, SERVER_KEY
 
 SERVES = TlsTerms(str(HERE / SERVER), str(HERE / SERVER_KEY), str(HERE / AUTHORITY), verify="require")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
@@ -15,9 +16,12 @@ from momentum_trio.config.load import load_text
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.local import LocalState
+from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.esmtp import converse
+from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.listener.recorder import Recorder
+from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
@@ -87,7 +91,13 @@ async def recorded_host(text: str, *, disk: Disk | None = None, peer: str = "192
         machine = replace(machine, disk=disk)
     numbers = count(1)
     recorder = Recorder(machine)
-    services = Services(machine, LocalState("here"), recorder=recorder)
+    services = Services(
+        machine,
+        LocalState("here"),
+        handshakes=Handshakes(machine),
+        dialogues=partial(Dialogues, machine, Credentials(machine)),
+        recorder=recorder,
+    )
     services.door = Door(machine, NoCustody(machine.clock), lambda receipt: None)
     socket = trio.socket.socket()
     await socket.bind(("127.0.0.1", 0))

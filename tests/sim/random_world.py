@@ -25,8 +25,9 @@ import trio
 import trio.testing
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import ProcessLink, TlsTerms
+from momentum_trio.machine.contract import ProcessLink
 from momentum_trio.machine.disk import Append, Close, Datasync, File, ListDirectory, Open, Rename, Sync, SyncDirectory
+from momentum_trio.net.tls_terms import TlsTerms
 from sim import Host, Never, World
 from sim.certificates import AUTHORITY, FOLDER, HERE, SERVER, SERVER_KEY, install
 from sim.disk import Operation

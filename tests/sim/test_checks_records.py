@@ -22,6 +22,7 @@ from evidence_given import (
 )
 
 from momentum_trio.mail.record import Delivered, Failed, Received
+from momentum_trio.mail.stage import Stage
 from sim import checks
 from sim.checks.answered import answered
 from sim.checks.envelope_kept import envelope_kept
@@ -32,11 +33,12 @@ from sim.scenario import FaultKind
 from sim.show_words import MEANINGS
 
 
-def deferred(reason: str, age: float = 0.5, when: float = 11.0) -> Failed:
+def deferred(reason: str, age: float = 0.5, when: float = 11.0, stage: int = 9) -> Failed:
     ids = ("m", batch_of(MAIL_ONE), "c", BOB, "", "default", "default")
-    return Failed(at(when), *ids, False, "example.com", 0, 9, 0, age, "", reason)
+    return Failed(at(when), *ids, False, "example.com", 0, stage, 0, age, "", reason)
 
 
+LOST = "451 4.4.2 [internal] connection closed by remote host"
 TWO = (received(MAIL_TWO), received(MAIL_TWO, CAROL))
 
 
@@ -47,6 +49,7 @@ def of_one(*records: Received | Delivered | Failed, struck: Sequence[Struck] = (
 AGREE = {
     "received and delivered": of_one(received(MAIL_ONE), went(MAIL_ONE)),
     "killed before it could tell": of_one(received(MAIL_ONE), struck=[fault(FaultKind.KILL)]),
+    "its reply was lost": of_one(received(MAIL_ONE), deferred(LOST)),
     "both recipients": evidence(attempt(MAIL_TWO), records=TWO),
     "nobody knows": evidence(attempt(MAIL_ONE, Told.UNKNOWN)),
     "postmaster has no domain": evidence(
@@ -57,6 +60,8 @@ AGREE = {
 DISAGREE = {
     "no reception": of_one(went(MAIL_ONE)),
     "no delivery": of_one(received(MAIL_ONE)),
+    "no delivery, but a refusal": of_one(received(MAIL_ONE), deferred("452 4.2.2 mailbox full")),
+    "no delivery, nor content": of_one(received(MAIL_ONE), deferred(LOST, stage=Stage.DURING_DATA)),
     "a reception twice": of_one(received(MAIL_ONE), received(MAIL_ONE), went(MAIL_ONE)),
     "a recipient missing": evidence(attempt(MAIL_TWO), records=TWO[:1]),
     "another sender": of_one(received(MAIL_ONE, sender="x@y.example"), went(MAIL_ONE)),

@@ -10,12 +10,12 @@ import pytest
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.machine.os_nameservers import OsNameservers
 from momentum_trio.machine.os_tls import excluded, make_context
 from momentum_trio.net.capability import Capabilities
 from momentum_trio.net.resolv_conf import ResolvConf
+from momentum_trio.net.tls_terms import TlsTerms
 from sim import World
 from sim.certificates import HERE, SERVER, SERVER_KEY
 

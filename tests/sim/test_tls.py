@@ -28,7 +28,7 @@ from tls_world import (  # beside this file; pytest puts its folder on the path
 )
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsTerms
+from momentum_trio.net.tls_terms import TlsTerms
 from sim import World
 from sim.certificates import CLIENT, FOLDER, SERVER_KEY, install
 from sim.tls import Determinism, determinism

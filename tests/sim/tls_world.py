@@ -20,8 +20,8 @@ if __name__ == "__main__":
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import TlsTerms
 from momentum_trio.machine.os_tls import UNEXPECTED_END
+from momentum_trio.net.tls_terms import TlsTerms
 from sim import Host, World
 from sim.certificates import AUTHORITY, CLIENT, CLIENT_KEY, FOLDER, HERE, SERVER, SERVER_KEY, install
 from sim.tls import determinism

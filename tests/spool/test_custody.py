@@ -5,18 +5,12 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from hypothesis import example, given
-from hypothesis import strategies as st
 from spool_world import BASE, CountingEntropy, SteppedClock, World, batch_for, deliver, recovered, submit, terms
 
 from momentum_trio.mail.identifier import (
-    INCARNATION_MAX,
-    SECOND_MAX,
     Identifiers,
     identifier,
-    packed,
     second_of,
-    unpacked,
 )
 from momentum_trio.spool.frame import FRAME_MAGIC
 from momentum_trio.spool.spool import (
@@ -182,25 +176,6 @@ def test_identifiers_borrow_the_next_second() -> None:
     assert second_of(ids[-1]) == 101
     assert second_of(source.next(99.0)) == 101
     assert ids[0x1234] == identifier(100, 7, 0x1234) == "43/21-00007-46000000"
-
-
-@given(st.integers(0, SECOND_MAX), st.integers(0, INCARNATION_MAX), st.integers(0, 0xFFFF))
-@example((1 << 30) - 1, 99_999, 0xFFFF)
-@example(1 << 30, 0, 0)
-@example(3 << 30, 0, 0)
-@example((3 << 30) - 1, 99_999, 0xFFFF)
-def test_identifiers_as_numbers(second: int, incarnation: int, count: int) -> None:
-    text = identifier(second, incarnation, count)
-    number = packed(text)
-    assert (number is not None) is (1 << 30 <= second < 3 << 30 and (second, incarnation, count) != (1 << 30, 0, 0))
-    if number is not None:
-        assert 0 < number < 1 << 64
-        assert unpacked(number) == text
-
-
-@pytest.mark.parametrize("text", ["", "43/21-00007-46000_04", "43/21-00007-4600000a", " 3/21-00007-46000004", "x" * 20])
-def test_what_is_no_number(text: str) -> None:
-    assert packed(text) is None
 
 
 @pytest.mark.parametrize(

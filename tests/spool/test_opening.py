@@ -9,7 +9,7 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from momentum_trio.mail.identifier import Packer, identifier, packed, unpacked
+from momentum_trio.mail.identifier import identifier
 from momentum_trio.mail.path import domain_of
 from momentum_trio.spool.arrears import Arrears
 from momentum_trio.spool.frame import (
@@ -28,28 +28,6 @@ from momentum_trio.spool.strategies import NUMBER, SALT, segments, spoilt_segmen
 from momentum_trio.spool.wire import Custody, Recipient
 
 HEADER = FrameHeader(Kind.BATCH, 100, 20, 0, 144)
-
-ids = st.builds(
-    identifier, st.integers(1_700_000_000, 1_700_000_600) | st.integers(0), st.integers(0, 3), st.integers(0, 99)
-)
-
-
-@st.composite
-def spoilt_ids(draw: st.DrawFn) -> str:
-    """An identifier with one character another, or one more or less."""
-    text, place = draw(ids), draw(st.integers(0, 20))
-    return text[:place] + draw(st.text("0AFaf/-_+ \u0664", max_size=1)) + text[place + draw(st.integers(0, 1)) :]
-
-
-@given(st.lists(ids | spoilt_ids() | st.text(max_size=20)), st.integers(0, 9))
-@example(["43/21-00007-46000004", "00/00-00000-00000004", "00/00-00000-00000004", "43/21-00000-00000004"], 9)
-def test_a_packer_packs_as_the_function_does_whatever_it_has_seen(texts: list[str], parts_max: int) -> None:
-    packer = Packer(parts_max)
-    for text in [*texts, *texts]:
-        number = packer.packed(text)
-        assert number == packed(text)
-        if number is not None:
-            assert unpacked(number) == text
 
 
 def header_read_slowly(octets: bytes, place: int, at: int) -> FrameHeader | None:

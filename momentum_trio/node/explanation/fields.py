@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from momentum_trio.console.command import Data
+from momentum_trio.node.explanation.admission import Admission
 from momentum_trio.node.explanation.conversation import Asked
 from momentum_trio.node.explanation.inbound import CEILING_REPLY, Explained, Explanation
 from momentum_trio.node.explanation.origin import Effective
@@ -44,6 +45,7 @@ def inbound_fields(told: Explanation) -> dict[str, Data]:
         ],
         "conversation": [_turn(explained) for explained in told.conversation],
         "content": [_check(asked) | {"effective": _all(options)} for asked, options in told.content],
+        "console": None if told.admission is None else _admission(told.admission),
         "options": _all(told.options),
         "without_effect": _all(told.idle),
     }
@@ -81,6 +83,30 @@ def option_fields(option: Effective) -> dict[str, Data]:
             {"value": said.value, "text": said.text, "at": said.at, "scope": said.scope, "scope_at": said.scope_at}
             for said in option.said
         ],
+    }
+
+
+def _admission(told: Admission) -> dict[str, Data]:
+    judged = told.judged
+    return {
+        "let_in": told.is_let_in,
+        "why": told.words,
+        "mechanisms": told.mechanisms,
+        "user": told.user,
+        "groups": told.groups,
+        "options": _all(told.options),
+        "command": None
+        if judged is None
+        else {
+            "line": judged.command,
+            "allowed": judged.accepted,
+            "why": judged.words,
+            "role": judged.role,
+            "pattern": judged.pattern,
+            "at": judged.at,
+            "roles": [{"role": seen.role, "at": seen.at} for seen in judged.roles],
+            "options": _all(judged.options),
+        },
     }
 
 

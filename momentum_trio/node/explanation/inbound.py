@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option, Options
@@ -16,10 +17,12 @@ from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address, Netblock
+from momentum_trio.node.explanation.admission import Admission, admission
 from momentum_trio.node.explanation.conversation import Asked, Conversation, Turn
 from momentum_trio.node.explanation.origin import (
     Asking,
@@ -33,10 +36,10 @@ from momentum_trio.node.explanation.origin import (
 )
 from momentum_trio.node.explanation.outbound import Delivery, deliver
 from momentum_trio.node.explanation.place import SERVICES, Listen, listen_of, others_at
-from momentum_trio.node.explanation.question import NULL, Inbound
+from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import Client, Identity
 from momentum_trio.reception.reception_options import ReceptionOptions
 
 SMTP = "esmtp_listener"
@@ -44,7 +47,16 @@ MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
-    SMTP: (CeilingOptions, ListenOptions, ListenerTlsOptions, ReceptionOptions, RecordOptions, SessionOptions),
+    SMTP: (
+        CeilingOptions,
+        ListenOptions,
+        ListenerTlsOptions,
+        ProxyOptions,
+        ReceptionOptions,
+        RecordOptions,
+        SessionOptions,
+        SmtpAuthenticationOptions,
+    ),
 }
 """What the sessions of a listener read, and its socket."""
 
@@ -97,7 +109,7 @@ class Explanation:
 
     refused: why there is none at all; then the rest is empty. others: Listens that take other addresses of this one's.
     chain: the scopes asked, most specific first. conversation, content: of an ESMTP listener. options: all of them.
-    idle: options set on the way although nothing reads them.
+    idle: options set on the way although nothing reads them. admission: at a console.
     """
 
     peer: str
@@ -115,6 +127,7 @@ class Explanation:
     content: tuple[tuple[Asked, tuple[Effective, ...]], ...] = ()
     options: tuple[Effective, ...] = ()
     idle: tuple[Effective, ...] = ()
+    admission: Admission | None = None
 
 
 def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanation:
@@ -148,6 +161,7 @@ def explain(tree: ConfigTree, asked: Inbound, system_hostname: str) -> Explanati
         content=session.content,
         options=effective_all(tree, chain, relevant),
         idle=without_effect(tree, chain, relevant),
+        admission=admission(tree, chain, asked) if found.listener == CONTROL else None,
     )
 
 
@@ -156,7 +170,9 @@ def _peer_words(asked: Inbound) -> str:
 
 
 def _client(asked: Inbound, listen: Listen, peer: Address) -> Client:
-    return Client("", peer, "" if asked.by_unix else str(peer), str(listen.endpoint), asked.by_unix)
+    identity = Identity(asked.authenticated, "AUTH") if asked.authenticated else None
+    who = "" if asked.by_unix else str(peer)
+    return Client("", peer, who, str(listen.endpoint), asked.by_unix, identity=identity)
 
 
 # peers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from momentum_trio.node.explanation.admission import Admission
 from momentum_trio.node.explanation.conversation import Turn
 from momentum_trio.node.explanation.inbound import (
     CEILING_REPLY,
@@ -30,6 +31,8 @@ def inbound_lines(told: Explanation) -> Iterator[str]:
     yield from (f"{INDENT}but {other} takes the connections to its own address" for other in told.others)
     yield from _section("Asked for each option, most specific first", _asking(told.chain))
     yield from _section("Peers", _peers(told))
+    if told.admission is not None:
+        yield from _section("At the console he is", _admission(told.admission))
     yield from _section("The session", _session(told.conversation))
     yield from _section("Content is judged by", _content(told))
     yield from _section("Depends on the moment", _moment(told))
@@ -97,6 +100,22 @@ def _holds(peer: PeerSeen) -> str:
     return f"no: {peer.bits} of its {peer.prefix} bits agree" if peer.prefix >= 0 else "no: another family"
 
 
+# the console
+
+
+def _admission(told: Admission) -> Iterator[str]:
+    yield f"{INDENT}{told.words}" if told.is_let_in else f"{INDENT}turned away: {told.words}"
+    yield from _options(told.options, INDENT * 3)
+    if told.groups:
+        yield f"{INDENT}his roles are {told.user}, and those that {told.groups} gives him when he asks"
+    if told.judged is not None:
+        yield f"{INDENT}> {told.judged.command}"
+        yield f"{INDENT * 2}{told.judged.words}"
+        rows = [(f'Role "{seen.role}"', seen.at or "not defined") for seen in told.judged.roles]
+        yield from (INDENT * 3 + line for line in _columns(rows))
+        yield from _options(told.judged.options, INDENT * 3)
+
+
 # the session
 
 
@@ -137,8 +156,10 @@ def _content(told: Explanation) -> Iterator[str]:
 
 def _moment(told: Explanation) -> Iterator[str]:
     yield from (line for ceiling in told.ceilings for line in _ceiling(ceiling))
-    if not told.conversation:
-        yield f"{INDENT}who he proves to be, and what that user's roles allow"
+    if told.admission is not None:
+        yield f"{INDENT}guesses: with too many wrong ones from his address he has to wait"
+        if told.admission.groups:
+            yield f"{INDENT}the roles that the file of groups gives him"
     else:
         yield f"{INDENT}descriptors: when they are all in use, {CEILING_REPLY}"
         yield f"{INDENT}what this connection has brought so far: this is taken for its first message"

@@ -20,13 +20,16 @@ LISTENERS = (
     "http_listener",
     "msgcserver_listener",
 )
+CONTROL = "control_listener"
 UNIX = "unix"
 NULL = "<>"
 WORDS_MAX = 200
 RECIPIENTS_MAX = 50
+ROLES_MAX = 50
 TEXT_MAX = 1000  # of one word: longer than any command of SMTP could hold it
 
-INBOUND = "[LISTENER] PEER [to LISTEN] [helo NAME] [from PATH] [rcpt PATH] ... [option NAME]"
+INBOUND = "[LISTENER] PEER [to LISTEN] [helo NAME] [auth USER] [from PATH] [rcpt PATH] ... [option NAME]"
+CONSOLE = "control PEER [to LISTEN] [user NAME] [role NAME] ... [command LINE]"
 OUTBOUND = "domain DOMAIN [binding NAME] [option NAME]"
 
 
@@ -36,8 +39,9 @@ class Inbound:
 
     peer: None until it is known; that of a Unix peer, by_unix, is 127.0.0.1. listener: lower case; empty: whichever
     listens there. local: where he connects to; None: the only place there is. anywhere: *local* was given by its port
-    alone. hello: ``EHLO name``; empty: what a client of that address would say. reverse_path: None: he gives none.
-    option: the only one asked about; empty: all.
+    alone. hello: ``EHLO name``; empty: what a client of that address would say. authenticated: whom he has proved to be
+    by AUTH. reverse_path: None: he gives none. user, roles, command: at the console, who he is or proves to be, and
+    what he says. option: the only one asked about; empty: all.
     """
 
     peer: Address | None = None
@@ -46,9 +50,18 @@ class Inbound:
     local: Endpoint | None = None
     anywhere: bool = False
     hello: str = ""
+    authenticated: str = ""
     reverse_path: str | None = None
     forward_paths: tuple[str, ...] = ()
+    user: str = ""
+    roles: tuple[str, ...] = ()
+    command: str = ""
     option: str = ""
+
+    @property
+    def is_of_console(self) -> bool:
+        """Whether something is asked that is so at a console alone."""
+        return bool(self.user or self.roles or self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +110,29 @@ def _inbound(words: Sequence[str]) -> Inbound:
         asked = replace(asked, peer=LOOPBACK, by_unix=True)
     if asked.peer is None:
         raise ValueError(f"who connects? usage: {INBOUND}")
-    return asked
+    if asked.is_of_console and asked.listener not in ("", CONTROL):
+        raise ValueError(f"{', '.join(_OF_CONSOLE)}: asked about at a console alone: {CONSOLE}")
+    return replace(asked, listener=CONTROL) if asked.is_of_console else asked
 
 
 _OF_DOMAIN = ("binding", "option")
 _SAME = {"ehlo": "ehlo", "listen": "to", "mail": "from", "recipient": "rcpt", "sender": "from"}
-_OF_PEER = ("ehlo", "from", "helo", "listen", "mail", "option", "peer", "rcpt", "recipient", "sender", "to")
+_OF_CONSOLE = ("command", "role", "user")
+_OF_PEER = (
+    "auth",
+    "ehlo",
+    "from",
+    "helo",
+    "listen",
+    "mail",
+    "option",
+    "peer",
+    "rcpt",
+    "recipient",
+    "sender",
+    "to",
+    *_OF_CONSOLE,
+)
 
 
 def _keyword(word: str, known: Sequence[str]) -> str:
@@ -132,8 +162,18 @@ def _with(asked: Inbound, keyword: str, word: str) -> Inbound:
             return _with_local(asked, word)
         case "ehlo" | "helo" as verb:
             return replace(asked, hello=f"{verb.upper()} {word}")
+        case "auth":
+            return replace(asked, authenticated=word)
         case "from":
             return replace(asked, reverse_path=word)
+        case "user":
+            return replace(asked, user=word)
+        case "command":
+            return replace(asked, command=word)
+        case "role" if len(asked.roles) < ROLES_MAX:
+            return replace(asked, roles=(*asked.roles, word))
+        case "role":
+            raise ValueError(f"at most {ROLES_MAX} roles are asked about at once")
         case "rcpt" if len(asked.forward_paths) < RECIPIENTS_MAX:
             return replace(asked, forward_paths=(*asked.forward_paths, word))
         case "rcpt":
@@ -186,5 +226,5 @@ def completions(words: Sequence[str]) -> tuple[str, ...]:
     """The keywords that could come after *words*, the question so far."""
     if words and words[0].lower() == "domain":
         return _OF_DOMAIN if len(words) > 1 else ()
-    behind = ("ehlo", "from", "helo", "option", "rcpt", "to")
+    behind = ("auth", "command", "ehlo", "from", "helo", "option", "rcpt", "role", "to", "user")
     return behind if words else (*behind, "domain")

@@ -21,6 +21,7 @@ from momentum_trio.protocol.rehearsal.recording import (
     Said,
 )
 from momentum_trio.protocol.rehearsal.shape import CONTENT_OCTETS_MAX, Measure
+from momentum_trio.protocol.smtp.authentication import CANCEL
 
 NOTES_OCTETS_MAX = 1024 * 1024
 """Of one session, about; what comes after is left out."""
@@ -74,8 +75,12 @@ class Notes:
         first of them the notes end (RFC 3030)."""
         if octets[: len(BDAT)].upper() == BDAT:
             self.cut = True
-        kept = MASK if self._is_challenged else masked(octets)
+        kept = self._response(octets) if self._is_challenged else masked(octets)
         self._add(Line(self._now(), kept.decode("latin-1")), len(octets))
+
+    def _response(self, octets: bytes) -> bytes:
+        """What is kept of a line that answers a challenge: that it gives up, or nothing."""
+        return octets if octets == CANCEL else MASK
 
     def long_line(self, start: bytes, *, endless: bool) -> None:
         """As the contract says."""

@@ -13,6 +13,7 @@ CONNECTED = "connection"
 _PARTICULAR = (
     (re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} \+0000\Z"), "(date)"),
     (re.compile(r" says (EHLO|HELO) to \S+"), r" says \1"),
+    (re.compile(r"\A334( .*)?\Z"), "334 (challenge)"),
     (re.compile(r"\A250 2\.0\.0 OK [0-9A-F]{2}/[0-9A-F]{2}-\d{5}-[0-9A-F]{8}\Z"), "250 2.0.0 OK (id)"),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from hypothesis import strategies as st
 
 from momentum_trio.protocol.sasl.client import client_side
@@ -41,3 +43,13 @@ def server_side(mechanism: str, secrets: dict[str, str], nonce: str = "a-nonce")
 def client(mechanism: str, user: str, password: str, nonce: str = "c-nonce") -> ClientSide:
     """A client of that server."""
     return client_side(mechanism, user, password, URI, nonce)
+
+
+base64s = st.binary(min_size=0, max_size=24).map(
+    lambda octets: base64.b64encode(octets).decode().rstrip("=")
+) | st.text("A/+z", max_size=30)
+costs = st.integers(0, 9)
+hashes = st.builds("$scrypt$ln={},r={},p={}${}${}".format, costs, costs, costs, base64s, base64s) | st.builds(
+    "$argon2id$v=19$m={},t={},p={}${}${}".format, st.integers(0, 99), costs, costs, base64s, base64s
+)
+"""Of passwords, nearly: none costs much to try."""

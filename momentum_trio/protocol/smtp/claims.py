@@ -27,7 +27,7 @@ _OWN_NAMES: Final = frozenset(("can_relay", "pathway"))
 _OWN_PREFIXES: Final = ("auth_", "tls", "#", "__")
 
 _IPV6 = "IPV6:"
-_PAIR = re.compile(rf"([A-Za-z0-9_#.-]{{1,64}})=((?:{XTEXT})*+)")
+_PAIR = re.compile(rf"([A-Za-z0-9_#.-]{{1,64}})=({XTEXT}*)")
 _PORT = re.compile(r"[0-9]{1,5}")
 _WORD = re.compile(r"[!-~]{1,255}")
 

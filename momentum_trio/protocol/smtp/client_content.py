@@ -12,14 +12,15 @@ _CRLF: Final = b"\r\n"
 class Inspection:
     """Looks at content in parts, cut anywhere, before it is offered.
 
-    eight_bit: it has octets that 7-bit transport does not carry (RFC 6152). lone_line_ends: it has a CR or LF alone,
-    which no client may send (section 2.3.8): a server that takes it for a line end can be made to see a second message.
+    eight_bit: it has octets that 7-bit transport does not carry (RFC 6152). binary: it has a NUL, or a CR or LF alone,
+    which BINARYMIME alone carries (RFC 3030 section 3): a server that takes one for a line end can be made to see a
+    second message (RFC 5321 section 2.3.8).
     """
 
-    __slots__ = ("_carriage_returns", "_line_feeds", "_lines", "_tail", "eight_bit", "octets")
+    __slots__ = ("_carriage_returns", "_has_nul", "_line_feeds", "_lines", "_tail", "eight_bit", "octets")
 
     def __init__(self) -> None:
-        self.eight_bit = False
+        self.eight_bit = self._has_nul = False
         self.octets = 0
         self._carriage_returns = self._line_feeds = self._lines = 0
         self._tail = b""
@@ -28,15 +29,16 @@ class Inspection:
         """Look at the next part."""
         self.octets += len(octets)
         self.eight_bit = self.eight_bit or not octets.isascii()
+        self._has_nul = self._has_nul or 0 in octets
         self._carriage_returns += octets.count(b"\r")
         self._line_feeds += octets.count(b"\n")
         self._lines += octets.count(_CRLF) + (self._tail == b"\r" and octets.startswith(b"\n"))
         self._tail = octets[-1:] or self._tail
 
     @property
-    def lone_line_ends(self) -> bool:
-        """Whether a CR or LF stood alone in what was looked at, all of the content."""
-        return not self._carriage_returns == self._line_feeds == self._lines
+    def binary(self) -> bool:
+        """Whether what was looked at, all of the content, is no lines."""
+        return self._has_nul or not self._carriage_returns == self._line_feeds == self._lines
 
 
 class Framing(Protocol):

@@ -373,6 +373,8 @@ class Server:
         if self._chunks is None:
             self._chunks = Chunks(self._terms, binary=self._binary)
         refusal = self._chunks.refusal(chunk)
+        if refusal:
+            self._chunks = None
         self._enter(step.refused if refusal else step.accepted)
         return refusal
 
@@ -383,6 +385,7 @@ class Server:
         assert isinstance(event, ChunkEnd)
         assert self._chunks is not None
         if fault := self._chunks.fault:
+            self._chunks = None
             self._enter(_CHUNKS_REFUSED)
             self._say(fault)
             return Refusal(f"{BDAT} {event.octets}", fault)

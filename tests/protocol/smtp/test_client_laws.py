@@ -94,7 +94,7 @@ def test_inspection_in_parts(content: bytes, sizes: list[int]) -> None:
     for part in cut(content, sizes):
         inspection.part(part)
     without = content.replace(b"\r\n", b"")
-    assert inspection.lone_line_ends == (b"\r" in without or b"\n" in without)
+    assert inspection.binary == (b"\r" in without or b"\n" in without or b"\0" in content)
     assert inspection.eight_bit == any(octet > 127 for octet in content)
     assert inspection.octets == len(content)
 

@@ -7,19 +7,14 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import fuzz.smtp_server
-from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import command, replies
 from momentum_trio.protocol.smtp.command import COMMAND_OCTETS_MAX, COMMANDS
-from momentum_trio.protocol.smtp.content import CONTENT_PART_OCTETS, stuffed
-from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event, Refusal
-from momentum_trio.protocol.smtp.server import Server
+from momentum_trio.protocol.smtp.content import CONTENT_PART_OCTETS, Gathering
+from momentum_trio.protocol.smtp.event import ContentPart, Refusal
 from momentum_trio.protocol.smtp.strategies import (
     all_terms,
-    clean_contents,
-    commands,
     cut,
     cuts,
     decisions,
@@ -114,88 +109,8 @@ def test_what_is_held_is_bounded() -> None:
                 held = server._lines.take() if server._lines._discarded is None else b""
                 assert len(held) <= COMMAND_OCTETS_MAX
                 server._lines.receive(held)
-                if server._content:
+                if isinstance(server._content, Gathering):
                     assert len(server._content._kept) <= CONTENT_PART_OCTETS
-
-
-class Conversation(RuleBasedStateMachine):
-    """The server beside a model of RFC 5321 section 4.1.4: a reverse-path, forward-paths, content."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.server = Server(Terms("mx.example", Reply.of("220 mx.example"), ("8BITMIME", "SIZE"), bad_commands_max=0))
-        self.server.begin()
-        self.server.octets_to_send()
-        self.reverse_path = False
-        self.forward_paths = 0
-        self.content = False
-
-    def say(self, octets: bytes, accept: bool) -> tuple[Event, int]:
-        """The one event and the one reply *octets* lead to."""
-        self.server.receive(octets)
-        event = self.server.next_event()
-        assert event is not None
-        if event.needs_answer:
-            sound = isinstance(event, ContentEnd) and event.fault is None
-            self.server.answer((replies.OK if sound else None) if accept else replies.TRANSACTION_FAILED)
-        assert self.server.next_event() is None
-        lines = self.server.octets_to_send().split(b"\r\n")
-        assert lines.pop() == b""
-        assert {line[:3] for line in lines} == {lines[0][:3]}
-        assert [line[3:4] for line in lines] == [b"-"] * (len(lines) - 1) + [b" "]
-        return event, int(lines[0][:3])
-
-    def forget(self) -> None:
-        self.reverse_path, self.forward_paths = False, 0
-
-    @precondition(lambda self: not self.content and not self.server.closed)
-    @rule(line=commands, accept=st.booleans())
-    def command(self, line: str, accept: bool) -> None:
-        verb = line.partition(" ")[0].upper()
-        _, code = self.say(line.encode() + b"\r\n", accept)
-        accepted = code < 400
-        match verb:
-            case "EHLO" | "HELO" if accepted:
-                self.forget()
-            case "RSET" if accepted or code == replies.TRANSACTION_FAILED.code:
-                self.forget()  # whatever the shell had to say to it
-            case "MAIL":
-                assert not (accepted and self.reverse_path)
-                self.reverse_path |= accepted
-            case "RCPT":
-                assert not accepted or self.reverse_path
-                self.forward_paths += accepted
-            case "DATA":
-                assert not accepted or self.forward_paths
-                assert code == 354 or not accepted
-                self.content = accepted
-
-    @precondition(lambda self: not self.content and not self.server.closed)
-    @rule()
-    def transaction_so_far(self) -> None:
-        for line in ("RSET", "MAIL FROM:<a@b>", "RCPT TO:<c@d>", "DATA"):
-            self.command(line, True)
-
-    @precondition(lambda self: self.content)
-    @rule(content=clean_contents, accept=st.booleans())
-    def send_content(self, content: bytes, accept: bool) -> None:
-        event, code = self.say(stuffed(content), accept)
-        assert event == ContentEnd(content)
-        assert code == (250 if accept else 451)
-        self.content = False
-        self.forget()
-
-    @invariant()
-    def the_model_agrees(self) -> None:
-        assert self.server.in_transaction == (self.reverse_path or self.content)
-        if self.content:
-            assert self.server.phase.words == "reading body"
-        elif self.reverse_path:
-            assert self.server.phase.words == "awaiting rcptto"
-
-
-Conversation.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
-TestConversation = Conversation.TestCase
 
 
 @settings(max_examples=100, deadline=None)

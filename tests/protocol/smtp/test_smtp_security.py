@@ -10,16 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.sasl.in_clear import Claim, ClaimSide, claim_side
-from momentum_trio.protocol.sasl.mechanism import Challenge, Failed
+import fuzz.sasl
+from fuzz.sasl import IN_CLEAR, IN_TLS, PLAIN, Heard
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.authentication import RESPONSE_OCTETS_MAX
 from momentum_trio.protocol.smtp.event import (
-    Auth,
     AuthResponse,
-    ContentEnd,
-    Event,
     Hello,
     Mail,
     Noop,
@@ -30,80 +26,8 @@ from momentum_trio.protocol.smtp.server import Ending, Server
 from momentum_trio.protocol.smtp.strategies import cut, cuts, dialogues
 from momentum_trio.protocol.smtp.terms import Injection, Terms
 
-IN_CLEAR = Terms(
-    host="mx.example",
-    greeting=Reply.of("220 mx.example ESMTP"),
-    extensions=("PIPELINING", "AUTH=CRAM-MD5", "AUTH CRAM-MD5", "STARTTLS"),
-    mechanisms_in_tls=frozenset({"PLAIN", "LOGIN"}),
-)
-IN_TLS = replace(
-    IN_CLEAR,
-    extensions=("PIPELINING", "AUTH CRAM-MD5 PLAIN LOGIN"),
-    in_tls=True,
-    mechanisms_in_tls=frozenset(),
-)
 M, R = b"MAIL FROM:<>\r\n", b"RCPT TO:<b@c>\r\n"
-PLAIN = base64.b64encode(b"\0ann\0hunter2")
 ANN, WRONG = base64.b64encode(b"ann"), base64.b64encode(b"wrong")
-
-
-class Heard:
-    """A shell that knows the password of ann, and gives each flight of octets to the server as it is cut."""
-
-    def __init__(self, terms: Terms, tls: Terms = IN_TLS) -> None:
-        self.server = Server(terms)
-        self.server.begin()
-        self.tls = tls
-        self.events: list[Event] = []
-        self.octets = b""
-        self._side: ClaimSide | None = None
-        self._wants_tls = False
-
-    def flight(self, pieces: list[bytes]) -> None:
-        """What is sent before TLS begins, where it is asked for."""
-        server = self.server
-        for piece in pieces:
-            if server.closed:
-                break
-            server.receive(piece)
-            while (event := server.next_event()) is not None:
-                self.events.append(event)
-                if event.needs_answer:
-                    self._answer(event)
-        self.octets += server.octets_to_send()
-        if self._wants_tls:
-            self._wants_tls = False
-            server.secured(self.tls)
-
-    @property
-    def codes(self) -> list[int]:
-        return [int(line[:3]) for line in self.octets.split(b"\r\n")[1:-1] if line[3:4] == b" "]
-
-    def _answer(self, event: Event) -> None:
-        match event:
-            case Auth("CRAM-MD5"):
-                self.server.challenge(b"<1@mx>")
-            case Auth():
-                self._side = claim_side(event.mechanism)
-                self._step(event.initial or b"")
-            case AuthResponse():
-                self._step(event.octets)
-            case StartTls():
-                self.server.answer()
-                self._wants_tls = True
-            case ContentEnd(fault=None):
-                self.server.answer(replies.OK)
-            case _:
-                self.server.answer()
-
-    def _step(self, response: bytes) -> None:
-        match self._side.step(response) if self._side else Failed():
-            case Challenge(octets):
-                self.server.challenge(octets)
-            case Claim("ann", "hunter2"):
-                self.server.answer()
-            case _:
-                self.server.answer(replies.AUTH_FAILED)
 
 
 def heard(*flights: bytes, terms: Terms = IN_CLEAR, tls: Terms = IN_TLS) -> Heard:
@@ -324,3 +248,9 @@ def test_cutting_the_octets_changes_nothing(flights: list[bytes], sizes: list[in
     one, other = shells
     assert (one.events, one.octets) == (other.events, other.octets)
     assert one.server._state is other.server._state
+
+
+@settings(max_examples=50, deadline=None)
+@given(fuzz.sasl.strategy())
+def test_the_fuzz_target(octets: bytes) -> None:
+    fuzz.sasl.run(octets)
