@@ -20,6 +20,8 @@ from momentum_trio.listener.conntrol import said_in_pause
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
+from momentum_trio.listener.failure import DROPPED, MODULE, befalling
+from momentum_trio.listener.failure_options import FailureOptions, Stage
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
 from momentum_trio.listener.proxied import introduced, may_claim
@@ -39,6 +41,7 @@ from momentum_trio.protocol.smtp.event import (
     ContentEnd,
     ContentPart,
     Data,
+    Event,
     Hello,
     Mail,
     Quit,
@@ -125,6 +128,7 @@ class Session:
         "_connection",
         "_dialogues",
         "_door",
+        "_failures",
         "_generation",
         "_greeted_as",
         "_has_moved",
@@ -161,6 +165,7 @@ class Session:
         chain = self._chain()
         rules = door.rules(self._generation.tree, chain, client)
         self._options = SessionOptions.resolve(chain)
+        self._failures = FailureOptions.resolve(chain).failures
         self._security = security_of(chain, self._options, client)
         self.reception = door.reception(client, rules)
         terms = self._terms(rules)
@@ -184,24 +189,9 @@ class Session:
     async def talk(self, refusal: Reply | None = None) -> None:
         """Converse until one of the two is done, or the deadline cuts it. refusal: instead of a greeting."""
         server, connection, deadline = self._server, self._connection, self.deadline
-        early = b""
-        if self._security.at_once:
-            if not await self._secured_at_once():
-                return
-        elif refusal is None:
-            said = await self._pause()
-            if isinstance(said, Reply):
-                refusal = said
-            else:
-                early = said
-        if connection.draining.is_set():
-            server.begin(replies.SHUTTING_DOWN)
-            connection.why = "drain"
-        else:
-            server.begin(refusal)
-        if early:
-            server.receive(early)
-            await self._answer_all()
+        if self._security.at_once and not await self._secured_at_once():
+            return
+        await self._begin(refusal)
         await self._send()
         while not server.closed:
             if connection.draining.is_set() and not server.in_transaction:
@@ -224,6 +214,24 @@ class Session:
         if self._tls is not None or connection.why != "quit":
             with trio.move_on_after(FAREWELL_SECONDS):
                 await self._linger()
+
+    async def _begin(self, refusal: Reply | None) -> None:
+        """Greet the client, or say why not, once he has waited as long as he has to."""
+        server, connection = self._server, self._connection
+        said = b"" if refusal or self._security.at_once else await self._pause()
+        if isinstance(said, Reply):
+            refusal = said
+        if refusal is None and self._failures and (refusal := await self._failure(Stage.CONNECT, None)):
+            self.reception.rejected(Phase.JUST_CONNECTED.words, refusal, MODULE)
+        if connection.draining.is_set():
+            refusal, connection.why = replies.SHUTTING_DOWN, "drain"
+        server.begin(refusal)
+        if refusal is DROPPED:
+            connection.why = "drop"
+            server.octets_to_send()
+        if isinstance(said, bytes) and said:
+            server.receive(said)
+            await self._answer_all()
 
     async def farewell(self) -> None:
         """The deadline has cut the conversation: say why, if the client still listens."""
@@ -261,6 +269,8 @@ class Session:
                 self.deadline.touch()
             match event:
                 case Rcpt():
+                    if self._failures and await self._fails(Stage.RCPT, event):
+                        continue
                     decision = reception.recipient(event.forward_path, event.line, event.wish)
                     if isinstance(decision, Refused):
                         decision = await self._refused_recipient(decision)
@@ -268,7 +278,8 @@ class Session:
                 case Mail():
                     await self._mail(event)
                 case Data():
-                    server.answer()
+                    if not (self._failures and await self._fails(Stage.DATA, event)):
+                        server.answer()
                 case ContentEnd():
                     await self._content_end(event)
                 case ContentPart():
@@ -300,6 +311,8 @@ class Session:
                     assert not event.needs_answer, event
 
     async def _hello(self, event: Hello) -> None:
+        if self._failures and await self._fails(Stage.EHLO, event):
+            return
         await self.reception.abandon()
         server = self._server
         extended = event.verb == "EHLO"
@@ -328,7 +341,8 @@ class Session:
                 decision = MESSAGES_TOO_FAST
             elif self._options.inbound_throttle is not None:
                 await self._wait_for_its_turn()
-        if not self._answer(decision, Phase.AWAITING_MAILFROM):
+        fails = self._failures and isinstance(decision, Accepted) and await self._fails(Stage.MAIL, event)
+        if fails or not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 
     async def _content_end(self, event: ContentEnd) -> None:
@@ -336,6 +350,9 @@ class Session:
         if event.fault is not None:
             reception.rejected(Phase.READING_BODY.words, event.fault, "smtp")
             server.answer()
+            await reception.abandon()
+            return
+        if self._failures and await self._fails(Stage.CONTENT, event):
             await reception.abandon()
             return
         self.deadline.park()
@@ -346,6 +363,50 @@ class Session:
             return
         self._answer(taken, Phase.READING_BODY)
         await reception.abandon()
+
+    # Failures on purpose.
+
+    async def _fails(self, stage: Stage, event: Event) -> bool:
+        """Let happen what is to happen at *stage*; whether that was the answer to *event*."""
+        reply = await self._failure(stage, event)
+        if reply is None:
+            return False
+        if isinstance(event, Rcpt):
+            self.reception.passed_over(event.forward_path, event.line)
+        self.reception.rejected(self._server.awaiting.words, reply, MODULE)
+        if reply is DROPPED:
+            await self._drop()
+        else:
+            self._server.answer(reply)
+        return True
+
+    async def _failure(self, stage: Stage, event: Event | None) -> Reply | None:
+        match event:
+            case Hello():
+                texts: tuple[str, ...] = (event.domain,)
+            case Mail():
+                texts = (event.reverse_path,)
+            case Rcpt():
+                texts = (event.forward_path,)
+            case _:
+                transaction = self.reception.transaction
+                texts = () if transaction is None else tuple(transaction.forward_paths)
+        return await befalling(self._failures, stage, texts, self._door.machine.entropy, self._wait)
+
+    async def _wait(self, seconds: float) -> None:
+        """Let the client wait: he gets what is due to him before that, and a drain ends it between transactions."""
+        await self._send()
+        self.deadline.park()
+        self._resting = True
+        await trio.sleep(seconds)
+        self._resting = False
+        self.deadline.resume()
+
+    async def _drop(self) -> None:
+        """End the connection without a word; replies to what came before are sent."""
+        await self._send()
+        self._end(DROPPED, "drop")
+        self._server.octets_to_send()
 
     # Limits on the client.
 
@@ -406,14 +467,11 @@ class Session:
             return TOO_MANY_REFUSED
         if not options.refusal_seconds or limits.gauge(TARPITS) >= TARPITS_MAX:
             return decision
-        await self._send()
-        self.deadline.park()
         limits.gauge_add(TARPITS, limits.node, 1)
         try:
-            await trio.sleep(options.refusal_seconds)
+            await self._wait(options.refusal_seconds)
         finally:
             limits.gauge_add(TARPITS, limits.node, -1)
-        self.deadline.resume()
         return decision
 
     def _answer(self, decision: Decision, phase: Phase) -> bool:
@@ -546,6 +604,7 @@ class Session:
     def _judge_anew(self, chain: Chain) -> None:
         """What the client may and is offered, by what is known of him now."""
         reception, client = self.reception, self._client
+        self._failures = FailureOptions.resolve(chain).failures
         reception.rules = self._door.rules(self._generation.tree, self._chain_of(client.peer_address), client)
         self._security = security_of(chain, self._options, client)
 
