@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
@@ -96,16 +96,37 @@ def security_of(chain: Chain, options: SessionOptions, client: Client) -> Securi
     )
 
 
+def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:
+    """What SMTP_Extensions lists along *chain* and nobody is offered, a sentence with its reason each."""
+    listed = [word.upper() for word in options.smtp_extensions]
+    if STARTTLS in listed and not ListenerTlsOptions.resolve(chain).use_ssl and tls_terms(chain) is None:
+        yield f"{STARTTLS} is not offered: there is no TLS_Certificate"
+    held = _parameters(chain)
+    for name in _mechanisms(listed):
+        back_end = held.get(name)
+        if name not in held:
+            yield f"{_AUTH}{name} is not offered: there is no such mechanism"
+        elif back_end is None:
+            yield f"{_AUTH}{name} is not offered: its parameters are not set"
+        elif not back_end.is_file:
+            yield f"{_AUTH}{name} is not offered: the scheme of {back_end.uri} is not built"
+
+
 def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:
-    wanted = [word.removeprefix(_AUTH).strip() for word in listed if word.startswith(_AUTH)]
-    if not wanted:
-        return {}
+    wanted = _mechanisms(listed)
+    found = {name: _parameters(chain).get(name) for name in wanted}
+    return {name: back_end for name, back_end in found.items() if back_end is not None and back_end.is_file}
+
+
+def _mechanisms(listed: Iterable[str]) -> list[str]:
+    return [word.removeprefix(_AUTH).strip() for word in listed if word.startswith(_AUTH)]
+
+
+def _parameters(chain: Chain) -> Mapping[str, BackEnd | None]:
     options = SmtpAuthenticationOptions.resolve(chain)
-    held = {
+    return {
         CRAM_MD5: options.cram_md5,
         DIGEST_MD5: options.digest_md5,
         LOGIN: options.login,
         PLAIN: options.plain,
     }
-    found = {name: held.get(name) for name in wanted}
-    return {name: back_end for name, back_end in found.items() if back_end is not None and back_end.is_file}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Reply:
     code: int
     enhanced: str
     lines: tuple[str, ...]
+    _octets: bytes = field(default=b"", init=False, repr=False, compare=False)  # once they were asked for
 
     @classmethod
     def of(cls, text: str) -> Reply:
@@ -40,6 +41,11 @@ class Reply:
 
     def octets(self) -> bytes:
         """The reply as sent, CRLF included (RFC 5321 section 4.2.1)."""
+        if not self._octets:
+            object.__setattr__(self, "_octets", self._written())
+        return self._octets
+
+    def _written(self) -> bytes:
         lines = self.lines
         prefix = f"{self.enhanced} " if self.enhanced else ""
         if len(lines) == 1:

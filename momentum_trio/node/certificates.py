@@ -29,8 +29,11 @@ _OF_PEERS = frozenset(option.key for option in ListenerTlsOptions.declared) | {"
 _FILES = (OutboundTlsOptions.authorities, OutboundTlsOptions.certificate, OutboundTlsOptions.key)
 
 
-async def unusable_certificates(machine: Machine, running: ConfigTree, wanted: ConfigTree) -> list[str]:
-    """What is wrong with the TLS files that *wanted* names and *running* does not, a sentence with its place each."""
+async def unusable_certificates(machine: Machine, running: ConfigTree | None, wanted: ConfigTree) -> list[str]:
+    """What is wrong with the TLS files that *wanted* names and *running* does not, a sentence with its place each.
+
+    running: None: nothing ran before.
+    """
     problems = [*await _of_outbound(machine, running, wanted), *await _of_listeners(machine, running, wanted)]
     return list(dict.fromkeys(problems))
 
@@ -62,8 +65,9 @@ class _Served:
         return self.chain.find(option.key, option.scopes & self.within) or self.chain.find(option.key, option.scopes)
 
 
-async def _of_listeners(machine: Machine, running: ConfigTree, wanted: ConfigTree) -> list[str]:
-    before = {(served.listener, served.endpoint, served.terms, served.is_nothing) for served in _all_served(running)}
+async def _of_listeners(machine: Machine, running: ConfigTree | None, wanted: ConfigTree) -> list[str]:
+    served_before = () if running is None else _all_served(running)
+    before = {(served.listener, served.endpoint, served.terms, served.is_nothing) for served in served_before}
     return [
         f"{setting.at}: {setting.name}: {problem}"
         for served in _all_served(wanted)
@@ -136,9 +140,9 @@ def _parts(terms: TlsTerms) -> Iterator[tuple[Option[Any], TlsTerms]]:
 # outbound, by scope: there may be a Domain for each of thousands of destinations
 
 
-async def _of_outbound(machine: Machine, running: ConfigTree, wanted: ConfigTree) -> list[str]:
+async def _of_outbound(machine: Machine, running: ConfigTree | None, wanted: ConfigTree) -> list[str]:
     problems = []
-    for path, named in _named(running.root, wanted.root, ()):
+    for path, named in _named(None if running is None else running.root, wanted.root, ()):
         unread = [
             f"{setting.at}: {setting.name}: {problem}"
             for setting in named

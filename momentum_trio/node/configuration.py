@@ -21,6 +21,8 @@ from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.control_terms import speaks_tls, terms_of
+from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.esmtp_security import unoffered
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.machine import Machine
@@ -169,8 +171,10 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
 
 
 def warnings(tree: ConfigTree) -> tuple[str, ...]:
-    """What an operator should know: mail that would stay, consoles anybody on the host may use (SECURITY.md)."""
-    said = list(undelivered(tree))
+    """What an operator should know: mail that would stay, extensions that nobody is offered, consoles anybody on the
+    host may use (SECURITY.md).
+    """
+    said = [*undelivered(tree), *_unoffered(tree)]
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)
@@ -178,6 +182,13 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
             has_tls = speaks_tls(chain)
             said += _of_console(scope.endpoint, options.file_mode, ControlOptions.resolve(chain), has_tls=has_tls)
     return tuple(said)
+
+
+def _unoffered(tree: ConfigTree) -> Iterator[str]:
+    for scope in tree.listens("esmtp_listener"):
+        chain = tree.chain_for("esmtp_listener", scope.endpoint, None)
+        if ListenOptions.resolve(chain).enable:
+            yield from (f"{scope.endpoint}: {why}" for why in unoffered(chain, SessionOptions.resolve(chain)))
 
 
 def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions, *, has_tls: bool) -> Iterator[str]:

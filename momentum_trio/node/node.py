@@ -25,6 +25,7 @@ from momentum_trio.log.logs import Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
+from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
@@ -220,8 +221,9 @@ async def _serve(
         await administration.open_first()
         tree = generations.current.tree
         told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
+        unusable = await unusable_certificates(machine, None, tree)  # by whom this host has become
         notes = (
-            *(f"warning: {note}" for note in about(machine, tree)),
+            *(f"warning: {note}" for note in (*about(machine, tree), *unusable)),
             *told,
         )
         reload_by.send_nowait(administration)

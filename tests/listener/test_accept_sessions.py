@@ -111,6 +111,16 @@ async def test_a_ceiling_set_at_run_time_holds_for_the_next_connection() -> None
         assert await asked(client, b"still") == b"still"
 
 
+async def test_who_is_over_a_ceiling_where_tls_is_spoken_hears_nothing_in_clear() -> None:
+    text = f'ESMTP_Listener {{ Listener_Sessions = 1 Use_SSL = true Listen "{HERE}" {{ }} }}'
+    async with listeners(text) as house:
+        await house.connect(house.port(HERE))
+        await house.until_sessions(HERE, 1)
+        refused = await house.connect(house.port(HERE))
+        with trio.fail_after(5):
+            assert await refused.receive_some(100) == b""
+
+
 async def test_descriptors_are_a_ceiling_too() -> None:
     async with listeners(listen(HERE), sessions_max=1) as house:
         client = await house.connect(house.port(HERE))

@@ -59,13 +59,13 @@ class Node:
 
 
 @asynccontextmanager
-async def node(folder: Path) -> AsyncIterator[Node]:
-    """A node for the block; it drains at its end."""
+async def node(folder: Path, more: str = "") -> AsyncIterator[Node]:
+    """A node for the block, with *more* in its configuration; it drains at its end."""
     machine = os_machine()
     records: list[Record] = []
     machine.events.subscribe(records.append)
     path = folder / "ecelerity.conf"
-    path.write_text(CONFIG.format(folder=folder, more=""))
+    path.write_text(CONFIG.format(folder=folder, more=more))
     ended = []
 
     async def run(*, task_status: trio.TaskStatus[Started]) -> None:
@@ -96,6 +96,14 @@ async def test_started_reports_what_is_bound(tmp_path: Path) -> None:
         assert (await running.administration.summary()).warnings
         opened = {record.endpoint for record in running.said(ListenOpened) if isinstance(record, ListenOpened)}
         assert opened == {f"127.0.0.1:{running.port}", f"{tmp_path}/control"}
+
+
+async def test_certificates_that_do_not_serve_are_said_at_start(tmp_path: Path) -> None:
+    more = f'TLS_Certificate = "{tmp_path}/none.pem"\nESMTP_Listener {{ Listen "127.0.0.1:0" {{ Use_SSL = true }} }}'
+    async with node(tmp_path, more) as running:
+        notes = [note for note in running.started.notes if "none.pem" in note]
+        where = f"{tmp_path}/ecelerity.conf:9:1"
+        assert notes == [f"warning: {where}: TLS_Certificate: {tmp_path}/none.pem: No such file or directory"]
 
 
 async def test_a_change_is_a_generation_and_acts(tmp_path: Path) -> None:

@@ -37,6 +37,26 @@ def test_warnings(listener: str, said: list[str]) -> None:
     assert all(part in sentence for part, sentence in zip(said, found, strict=True)), found
 
 
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("SMTP_Extensions = ( STARTTLS )", ["STARTTLS is not offered: there is no TLS_Certificate"]),
+        ('SMTP_Extensions = ( STARTTLS ) TLS_Certificate = "/x"', []),
+        ('SMTP_Extensions = ( "AUTH PLAIN" )', ["AUTH PLAIN is not offered: its parameters are not set"]),
+        (
+            'SMTP_Extensions = ( "AUTH LOGIN" ) AuthLoginParameters = [ uri = "ecauth://" ]',
+            ["AUTH LOGIN is not offered: the scheme of ecauth:// is not built"],
+        ),
+        ('SMTP_Extensions = ( "AUTH SCRAM" )', ["AUTH SCRAM is not offered: there is no such mechanism"]),
+        ('SMTP_Extensions = ( "AUTH LOGIN" ) AuthLoginParameters = [ uri = "hashed:///x" ]', []),
+        ("SMTP_Extensions = ( STARTTLS ) Enable = false", []),
+    ],
+)
+def test_extensions_that_nobody_is_offered(listen: str, said: list[str]) -> None:
+    found = warnings(load_text(f'ESMTP_Listener {{ Listen ":25" {{ {listen} }} }}', declared=DECLARED))
+    assert [sentence.removeprefix("*:25: ") for sentence in found] == said
+
+
 @pytest.mark.parametrize("option", ['AuthDigestMD5Parameters = [ uri = "digest:///x" ]', 'TLS_Certificate = "/x"'])
 def test_what_a_listener_does_not_read_is_said_of_it(option: str) -> None:
     for within in (f"{option} Listen :1 {{ }}", f"Listen :1 {{ {option} }}"):

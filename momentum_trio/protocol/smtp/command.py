@@ -61,7 +61,7 @@ AUTH_OCTETS_MAX: Final = 500
 
 Parameters = Mapping[str, str | None]
 Parse = Callable[[str, str, Terms], Event | Reply]
-"""From a line in printable ASCII, its argument and the terms to the event, or to the refusal."""
+"""From a line that is printable, its argument and the terms to the event, or to the refusal."""
 
 NO_PARAMETERS: Final[Parameters] = MappingProxyType({})
 

@@ -33,12 +33,13 @@ def read(pieces: list[bytes], terms: Terms = TERMS) -> tuple[list[ContentPart], 
         while (event := content.next_event()) is not None:
             if isinstance(event, ContentEnd):
                 break
+            assert isinstance(event, ContentPart)
             parts.append(event)
         assert len(content._kept) <= PART
         assert len(content._held) <= 4
         assert not content._parts
     end = content.next_event()
-    assert not isinstance(end, ContentPart)
+    assert end is None or isinstance(end, ContentEnd)
     return parts, end, rest
 
 
