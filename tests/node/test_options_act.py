@@ -253,6 +253,7 @@ PROBES: dict[str, Probe] = {
     "Message_Rate_Per_Address": Probe('"1/60"', "451", last(EHLO, MAIL, "RSET", "MAIL FROM:<>", "RSET", MAIL)),
     "Max_Refused_Recipients": Probe("1", "421", last(EHLO, MAIL, ELSEWHERE, ELSEWHERE)),
     "Refusal_Delay": Probe("7", True, refused_late),
+    "Inject_Failures": Probe('( "mail /^ann@/ 451 4.3.0 later" )', "451", last(EHLO, MAIL)),
     "Require_EHLO": Probe("true", "550", last(MAIL)),
     "Reconfig_Message": Probe('"4.3.2 Come again"', "421 4.3.2 Come again", reconfigured),
     "Allow_Trailing_Whitespace_In_Commands": Probe("true", "250", last(EHLO, "MAIL FROM:< ann@client.example >")),
