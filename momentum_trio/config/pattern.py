@@ -51,13 +51,13 @@ def matches(pattern: str, text: str) -> bool:
 
 
 class Pattern:
-    """One pattern that says what it found; case counts. Raises ValueError as ``check_pattern``."""
+    """One pattern that says what it found; case counts unless *any_case*. Raises ValueError as ``check_pattern``."""
 
     __slots__ = ("_pattern", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, any_case: bool = False) -> None:
         self.text = text
-        self._pattern = _compiled(text, any_case=False)
+        self._pattern = _compiled(text, any_case=any_case)
 
     def found_in(self, text: str) -> tuple[str, ...] | None:
         """What of *text* the pattern matches first, then what its groups do; None when it is not found."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import trio
 
 from momentum_trio.config.chain import Chain
+from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.contract import Key, SharedState
+from momentum_trio.listener.address_limits import sessions_key, too_many
 from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.kind import ListenerKind, Plane
+from momentum_trio.mail.reply import Reply
+from momentum_trio.net.netblock import Address
 
 DESCRIPTORS_RESERVE = 384
 """What is not a session may have so many open: delivery 192 (three attempts of 64 files), large content on its way in
@@ -53,8 +57,13 @@ class Ceilings:
         """Sessions open now, all listeners together."""
         return self._sessions
 
-    def admit(self, kind: ListenerKind, chain: Chain) -> Seat | None:
-        """A seat for one more connection whose options are *chain*'s; None if a ceiling is reached."""
+    def admit(
+        self, kind: ListenerKind, chain: Chain, tree: ConfigTree | None = None, address: Address | None = None
+    ) -> Seat | Reply | None:
+        """A seat for one more connection whose options are *chain*'s; None if a ceiling is reached.
+
+        address: whose own limits, of *tree*, hold too: a Reply is why not. None: nobody's do.
+        """
         reserve = CONTROL_SESSIONS_RESERVE if kind.plane is Plane.CONTROL else 0
         if self._sessions >= self._sessions_max + reserve:
             return None
@@ -62,10 +71,16 @@ class Ceilings:
         for key, limit in limits:
             if limit and self._limits.gauge(key) >= limit:
                 return None
+        keys = tuple(key for key, _ in limits)
+        if address is not None and tree is not None:
+            if refusal := too_many(self._limits, kind.service, tree, chain, address):
+                return refusal
+            if own := sessions_key(kind.service, chain, address):
+                keys = (*keys, own)
         self._sessions += 1
-        for key, _ in limits:
+        for key in keys:
             self._limits.gauge_add(key, self._limits.node, 1)
-        return Seat(self, tuple(key for key, _ in limits))
+        return Seat(self, keys)
 
     def vacate(self, keys: tuple[Key, ...]) -> None:
         """A seat is given back: whoever waits for one is told."""

@@ -12,10 +12,16 @@ import trio
 from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
+from momentum_trio.limits.client_key import client_key
 from momentum_trio.limits.guesses import Guesses
+from momentum_trio.limits.rate import Rate, rate_of
+from momentum_trio.listener.address_limits import counted
+from momentum_trio.listener.conntrol import said_in_pause
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
+from momentum_trio.listener.failure import DROPPED, MODULE, befalling
+from momentum_trio.listener.failure_options import FailureOptions, Stage
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
 from momentum_trio.listener.proxied import introduced, may_claim
@@ -34,6 +40,7 @@ from momentum_trio.protocol.smtp.event import (
     ContentEnd,
     ContentPart,
     Data,
+    Event,
     Hello,
     Mail,
     Quit,
@@ -51,7 +58,7 @@ from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.protocol.smtp.witness import WitnessedServer
 from momentum_trio.reception.client import ANONYMOUS, Address, Client, Identity, endpoint_text
-from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision
+from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred, Refused
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
@@ -62,6 +69,12 @@ RECEIVE_OCTETS = 64 * 1024
 EVENTS_PER_TURN = 100  # answered at a stretch, before other sessions get their turn
 FAREWELL_SECONDS = 1.0  # for a last reply, and for the client to take it before the socket is closed
 LINGER_OCTETS_MAX = 1024 * 1024
+TARPITS = ("tarpits",)
+TARPITS_MAX = 500
+"""Sessions that wait for a refusal (Refusal_Delay) at once; the next ones are refused at once."""
+
+MESSAGES_TOO_FAST = Deferred(replies.MESSAGES_TOO_FAST, "limits", "Message_Rate_Per_Address: the client's address")
+TOO_MANY_REFUSED = Deferred(replies.TOO_MANY_REFUSED, "limits", "Max_Refused_Recipients of this connection")
 
 
 async def converse(connection: Connection, services: Services) -> None:
@@ -72,10 +85,18 @@ async def converse(connection: Connection, services: Services) -> None:
     assert services.door is not None
     if not await introduced(connection, services.door.machine):
         return
-    session = Session(connection, services.door, services)
+    if connection.proxied is None:
+        await _converse(connection, services, services.door)
+        return
+    with counted(connection, services.limits, KIND.service) as refusal:
+        await _converse(connection, services, services.door, refusal)
+
+
+async def _converse(connection: Connection, services: Services, door: Door, refusal: Reply | None = None) -> None:
+    session = Session(connection, door, services)
     try:
         with session.deadline:
-            await session.talk()
+            await session.talk(refusal)
         if session.deadline.fired:
             await session.farewell()
     finally:
@@ -109,6 +130,7 @@ class Session:
         "_connection",
         "_dialogues",
         "_door",
+        "_failures",
         "_generation",
         "_greeted_as",
         "_has_moved",
@@ -116,6 +138,7 @@ class Session:
         "_offered",
         "_options",
         "_proved_by",
+        "_refused_count",
         "_resting",
         "_secured_by",
         "_security",
@@ -142,6 +165,7 @@ class Session:
         chain = self._chain()
         rules = door.rules(self._generation.tree, chain, client, self._generation.plugins)
         self._options = SessionOptions.resolve(chain)
+        self._failures = FailureOptions.resolve(chain).failures
         self._security = security_of(chain, self._options, client)
         self.reception = door.reception(client, rules)
         terms = self._terms(rules)
@@ -151,6 +175,7 @@ class Session:
         connection.doing = self._doing
         self._greeted_as = (terms.host, self._options.static_banner)
         self._offered: tuple[str, ...] | None = None  # by EHLO, once it came
+        self._refused_count = 0  # recipients
         self._stale = self._listen is None  # what the client was told no longer holds
         self._resting = False  # nothing but the client is waited for
         self._torn = False  # a reply was sent in part, or TLS has begun in part
@@ -161,18 +186,12 @@ class Session:
         self.deadline = services.deadlines.after(self._silence_seconds)
         connection.on_drain = self._drain
 
-    async def talk(self) -> None:
-        """Converse until one of the two is done, or the deadline cuts it."""
+    async def talk(self, refusal: Reply | None = None) -> None:
+        """Converse until one of the two is done, or the deadline cuts it. refusal: instead of a greeting."""
         server, connection, deadline = self._server, self._connection, self.deadline
         if self._security.at_once and not await self._secured_at_once():
             return
-        if connection.draining.is_set():
-            server.begin(replies.SHUTTING_DOWN)
-            connection.why = "drain"
-        elif self.reception.rules.rows:
-            await self._greet()
-        else:
-            server.begin()
+        await self._begin(refusal)
         await self._send()
         while not server.closed:
             if connection.draining.is_set() and not server.in_transaction:
@@ -196,15 +215,34 @@ class Session:
             with trio.move_on_after(FAREWELL_SECONDS):
                 await self._linger()
 
-    async def _greet(self) -> None:
-        """The greeting, unless policy is against it: then that is said, and nothing else (RFC 5321 section 3.1)."""
+    async def _begin(self, refusal: Reply | None) -> None:
+        """Greet the client, or say why not, once he has waited as long as he has to."""
+        server, connection = self._server, self._connection
+        said = b"" if refusal or self._security.at_once else await self._pause()
+        if isinstance(said, Reply):
+            refusal = said
+        if refusal is None and self._failures and (refusal := await self._failure(Stage.CONNECT, None)):
+            self.reception.rejected(Phase.JUST_CONNECTED.words, refusal, MODULE)
+        if refusal is None and self.reception.rules.rows and not connection.draining.is_set():
+            refusal = await self._unwanted()
+        if connection.draining.is_set():
+            refusal, connection.why = replies.SHUTTING_DOWN, "drain"
+        server.begin(refusal)
+        if refusal is DROPPED:
+            connection.why = "drop"
+            server.octets_to_send()
+        if isinstance(said, bytes) and said:
+            server.receive(said)
+            await self._answer_all()
+
+    async def _unwanted(self) -> Reply | None:
+        """Why policy is against this client: that is said in place of a greeting, and nothing else (RFC 5321 3.1)."""
         decision = await self._asked(PolicyPhase.CONNECT)
         if isinstance(decision, Accepted):
-            self._server.begin()
-            return
+            return None
         self.reception.rejected(Phase.JUST_CONNECTED.words, decision.reply, decision.module)
-        self._server.begin(decision.reply)
         self._connection.why = "policy"
+        return decision.reply
 
     async def _asked(self, phase: PolicyPhase) -> Decision:
         """What policy says in *phase*. It costs the client nothing of his time."""
@@ -251,14 +289,19 @@ class Session:
                 self.deadline.touch()
             match event:
                 case Rcpt():
+                    if self._failures and await self._fails(Stage.RCPT, event):
+                        continue
                     decision = reception.recipient(event.forward_path, event.line, event.wish)
                     if reception.rules.rows and decision is ACCEPTED:
                         decision = await self._asked(PolicyPhase.RCPTTO)
+                    if isinstance(decision, Refused):
+                        decision = await self._refused_recipient(decision)
                     self._answer(decision, Phase.AWAITING_RCPTTO)
                 case Mail():
                     await self._mail(event)
                 case Data():
-                    server.answer()
+                    if not (self._failures and await self._fails(Stage.DATA, event)):
+                        server.answer()
                 case ContentEnd():
                     await self._content_end(event)
                 case ContentPart():
@@ -270,6 +313,7 @@ class Session:
                 case Reset():
                     await self._reset()
                 case Refusal():
+                    reception.client.note(event.reply)
                     reception.rejected(server.awaiting.words, event.reply, "smtp")
                 case Quit():
                     self._connection.why = "quit"
@@ -289,6 +333,8 @@ class Session:
                     assert not event.needs_answer, event
 
     async def _hello(self, event: Hello) -> None:
+        if self._failures and await self._fails(Stage.EHLO, event):
+            return
         await self.reception.abandon()
         server = self._server
         extended = event.verb == "EHLO"
@@ -318,7 +364,13 @@ class Session:
         decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
         if self.reception.rules.rows and decision is ACCEPTED:
             decision = await self._asked(PolicyPhase.MAILFROM)
-        if not self._answer(decision, Phase.AWAITING_MAILFROM):
+        if isinstance(decision, Accepted):
+            if event.reverse_path and self._options.message_rate_per_address is not None and self._is_too_fast():
+                decision = MESSAGES_TOO_FAST
+            elif self._options.inbound_throttle is not None:
+                await self._wait_for_its_turn()
+        fails = self._failures and isinstance(decision, Accepted) and await self._fails(Stage.MAIL, event)
+        if fails or not self._answer(decision, Phase.AWAITING_MAILFROM):
             await self.reception.abandon()
 
     async def _content_end(self, event: ContentEnd) -> None:
@@ -326,6 +378,9 @@ class Session:
         if event.fault is not None:
             reception.rejected(Phase.READING_BODY.words, event.fault, "smtp")
             server.answer()
+            await reception.abandon()
+            return
+        if self._failures and await self._fails(Stage.CONTENT, event):
             await reception.abandon()
             return
         self.deadline.park()
@@ -340,6 +395,116 @@ class Session:
             return
         self._answer(taken, Phase.READING_BODY)
         await reception.abandon()
+
+    # Failures on purpose.
+
+    async def _fails(self, stage: Stage, event: Event) -> bool:
+        """Let happen what is to happen at *stage*; whether that was the answer to *event*."""
+        reply = await self._failure(stage, event)
+        if reply is None:
+            return False
+        if isinstance(event, Rcpt):
+            self.reception.passed_over(event.forward_path, event.line)
+        self.reception.rejected(self._server.awaiting.words, reply, MODULE)
+        if reply is DROPPED:
+            await self._drop()
+        else:
+            self._server.answer(reply)
+        return True
+
+    async def _failure(self, stage: Stage, event: Event | None) -> Reply | None:
+        match event:
+            case Hello():
+                texts: tuple[str, ...] = (event.domain,)
+            case Mail():
+                texts = (event.reverse_path,)
+            case Rcpt():
+                texts = (event.forward_path,)
+            case _:
+                transaction = self.reception.transaction
+                texts = () if transaction is None else tuple(transaction.forward_paths)
+        return await befalling(self._failures, stage, texts, self._door.machine.entropy, self._wait)
+
+    async def _wait(self, seconds: float) -> None:
+        """Let the client wait: he gets what is due to him before that, and a drain ends it between transactions."""
+        await self._send()
+        self.deadline.park()
+        self._resting = True
+        await trio.sleep(seconds)
+        self._resting = False
+        self.deadline.resume()
+
+    async def _drop(self) -> None:
+        """End the connection without a word; replies to what came before are sent."""
+        await self._send()
+        self._end(DROPPED, "drop")
+        self._server.octets_to_send()
+
+    # Limits on the client.
+
+    async def _pause(self) -> bytes | Reply:
+        """Wait before the greeting where that is wanted: what the client said too early, or the reply to that."""
+        options = self._services.conntrol.options(self._generation.tree)
+        if options is None or not options.pause_seconds:
+            return b""
+        self.deadline.park()
+        self._resting = True
+        try:
+            said = await said_in_pause(
+                self._wire, options.pause_seconds, RECEIVE_OCTETS, at_once=options.farewell is not None
+            )
+        except OSError:
+            said = b""
+        self._resting = False
+        self.deadline.touch()
+        if said is None:
+            return b""
+        self._connection.octets_received += len(said)
+        if not said:
+            return replies.UNAVAILABLE  # he left: whatever is said, nobody hears it
+        self._client.is_early_talker = True
+        if options.farewell is None:
+            return said
+        self.reception.rejected(Phase.JUST_CONNECTED.words, options.farewell, "conntrol")
+        return options.farewell
+
+    def _is_too_fast(self) -> bool:
+        """Whether this message is one too many of the client's address; counted if not."""
+        option = SessionOptions.message_rate_per_address
+        rate = rate_of(self._generation.tree, self._chain(), option, client_key(self._client.peer_address))
+        limits = self._services.limits
+        return rate is not None and not limits.throttle(rate.key, rate.events_per_second, rate.burst).admitted
+
+    async def _wait_for_its_turn(self) -> None:
+        """Inbound_Throttle_Messages: what the client has to wait for is no silence of his."""
+        connection = self._connection
+
+        def rate() -> Rate | None:
+            tree = connection.generations.current.tree
+            chain = tree.chain_for(connection.listener, self._listen, self._address)
+            return rate_of(tree, chain, SessionOptions.inbound_throttle)
+
+        await self._send()
+        self.deadline.park()
+        self._resting = True
+        await self._services.turnstile.pass_through(rate)
+        self._resting = False
+        self.deadline.resume()
+
+    async def _refused_recipient(self, decision: Refused) -> Decision:
+        """One more that is: count it, and let the client wait for it."""
+        self._refused_count += 1
+        options, limits = self._options, self._services.limits
+        if 0 < options.refused_recipients_max < self._refused_count:
+            return TOO_MANY_REFUSED
+        if not options.refusal_seconds or limits.gauge(TARPITS) >= TARPITS_MAX:
+            return decision
+        limits.gauge_add(TARPITS, limits.node, 1)
+        try:
+            await self._wait(options.refusal_seconds)
+        finally:
+            limits.gauge_add(TARPITS, limits.node, -1)
+        return decision
 
     def _answer(self, decision: Decision, phase: Phase) -> bool:
         """Tell the client what reception decided, and the rejectlog if it was not yes. Returns whether it was."""
@@ -455,7 +620,9 @@ class Session:
 
     def _terms(self, rules: Rules) -> Terms:
         now = self._door.machine.clock.now()
-        return terms_of(self._options, rules, self._security, self._client.peer_text, now, self._for_trusted())
+        opening = self._services.conntrol.opening(self._generation.tree)
+        peer_text, trusted = self._client.peer_text, self._for_trusted()
+        return terms_of(self._options, rules, self._security, peer_text, now, trusted, opening)
 
     def _for_trusted(self) -> tuple[str, ...]:
         """What is offered to the peer that we see ourselves, not to whom he says he brings; behind a proxy of the PROXY
@@ -469,6 +636,7 @@ class Session:
         """What the client may and is offered, by what is known of him now."""
         reception, client = self.reception, self._client
         generation, of_client = self._generation, self._chain_of(client.peer_address)
+        self._failures = FailureOptions.resolve(chain).failures
         reception.rules = self._door.rules(generation.tree, of_client, client, generation.plugins)
         self._security = security_of(chain, self._options, client)
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, HOST_NAME, OCTETS, SECONDS, STRING, STRINGS, one_of
+from momentum_trio.config.kind import (
+    BOOLEAN,
+    COUNT,
+    HOST_NAME,
+    OCTETS,
+    SECONDS,
+    STRING,
+    STRINGS,
+    THROTTLE,
+    integer_between,
+    one_of,
+)
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, scopes
 from momentum_trio.config.value import Value
 
 # Also http_listener's and xmpp_listener's, with the same default.
+REFUSED_RECIPIENTS_MAX = 100
+REFUSAL_SECONDS_MAX = 30
 IDLE_TIME_SCOPES = INBOUND_SMTP | scopes("http_listener", "xmpp_listener")
 
 
@@ -88,7 +101,15 @@ class SessionOptions(Options):
         one_of("ignore", "pedantic", "fix"),
         "pedantic",
         CONTENT,
-        "CR without LF or LF without CR in a body: refused; ignore takes it as it is. fix is not built: it refuses.",
+        "CR without LF or LF without CR in a body: refused; ignore takes it as it is, fix makes it CRLF. None of them"
+        " ever ends content, and fix refuses those around a line of a single dot.",
+    )
+    lone_lf_in_headers = Option(
+        "RFC2822_Lone_LF_In_Headers",
+        one_of("pedantic", "fix"),
+        "pedantic",
+        CONTENT,
+        "The same in a header section: refused, or made CRLF.",
     )
     starttls_injection_policy = Option(
         "Starttls_Injection_Policy",
@@ -104,5 +125,38 @@ class SessionOptions(Options):
         20,
         INBOUND_SMTP_AND_GLOBAL,
         "Commands wrong in syntax or order before 421 and close. 0: any number.",
+        ours=True,
+    )
+    inbound_throttle = Option(
+        "Inbound_Throttle_Messages",
+        THROTTLE,
+        None,
+        CONTENT,
+        "Messages taken: N a second or N/W, N in W seconds; counted for the scope that sets it. MAIL FROM of one more"
+        " is answered when it is time.",
+    )
+    message_rate_per_address = Option(
+        "Message_Rate_Per_Address",
+        THROTTLE,
+        None,
+        INBOUND_SMTP,
+        "Messages of one address, of IPv6 one /64: N or N/W, N in W seconds. MAIL FROM of one more is answered 451,"
+        " unless it has the null reverse-path.",
+        ours=True,
+    )
+    refused_recipients_max = Option(
+        "Max_Refused_Recipients",
+        COUNT,
+        REFUSED_RECIPIENTS_MAX,
+        INBOUND_SMTP,
+        "Recipients of one connection that are refused (5yz) before 421 and close. 0: any number.",
+        ours=True,
+    )
+    refusal_seconds = Option(
+        "Refusal_Delay",
+        integer_between(0, REFUSAL_SECONDS_MAX, "time-seconds", "seconds"),
+        0,
+        INBOUND_SMTP,
+        "Seconds before a recipient is refused (5yz): whoever tries out addresses has to wait.",
         ours=True,
     )

@@ -40,18 +40,19 @@ def terms_of(
     peer_text: str,
     now: float | None,
     trusted: tuple[str, ...] = (),
+    opening: str = "",
 ) -> Terms:
     """The terms that *options*, *rules* and *security* make for one client.
 
     peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it. trusted: what
-    ``for_trusted`` gives him.
+    ``for_trusted`` gives him. opening: a line in front of the greeting, ``220-TEXT``.
     """
     date = DATE if now is None else date_text(int(now))
     mail, host = rules.options, options.banner_hostname or rules.hostname
     banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date}"
     return Terms(
         host=host,
-        greeting=Reply.of(banner),
+        greeting=Reply(220, "", (opening[4:], banner[4:])) if opening else Reply.of(banner),
         extensions=(*extensions(options, mail), *trusted, *security.extensions),
         message_octets_max=options.message_octets_max,
         require_ehlo=options.require_ehlo,
@@ -64,7 +65,8 @@ def terms_of(
         in_tls=security.in_tls,
         starttls_injection=INJECTION[options.starttls_injection_policy],
         mechanisms_in_tls=security.mechanisms_in_tls,
-        lone_line_ends_in_body=(LoneLineEnds.IGNORE if options.lone_lf_in_body == "ignore" else LoneLineEnds.PEDANTIC),
+        lone_line_ends_in_headers=LoneLineEnds(options.lone_lf_in_headers),
+        lone_line_ends_in_body=LoneLineEnds(options.lone_lf_in_body),
     )
 
 

@@ -17,6 +17,8 @@ from momentum_trio.console.facade import Administration
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.limits.guesses import Guesses
+from momentum_trio.limits.turnstile import Turnstile
+from momentum_trio.listener.conntrol import Conntrol
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
@@ -152,6 +154,7 @@ class TakesNotes(Protocol):
 class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
+    conntrol: what is said before a greeting. turnstile: the lines of those who come too soon.
     deadlines: of conversations, which strike while somebody runs them. handshakes: with clients over TLS.
     dialogues: makes those of AUTH of one session, given how often may be guessed and our name (mail plane).
     door: reception's Door (mail plane).
@@ -169,6 +172,11 @@ class Services:
     recorder: TakesNotes | None = None
     administration: Administration | None = None
     console: Dispatch | None = None
+    conntrol: Conntrol = field(default_factory=Conntrol)
+    turnstile: Turnstile = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turnstile = Turnstile(self.limits)
 
 
 Converse = Callable[[Connection, Services], Awaitable[None]]

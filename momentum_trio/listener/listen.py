@@ -30,6 +30,7 @@ from momentum_trio.listener.accept import (
 )
 from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.kind import Connection, Counters, Generations, ListenerKind, Services
+from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.mail.identifier import NONE
 from momentum_trio.mail.record import Level, ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
@@ -268,10 +269,13 @@ class Listen:
             await self._turn_away(socket, who, self.kind.gone, GONE_PHASE)
             return
         chain = tree.chain_for(self.kind.key, listen, who.address)
-        seat = self._house.ceilings.admit(self.kind, chain)
-        if seat is None:
+        # Whom a proxy brings is not known yet: his own limits are asked about once it has said so.
+        is_himself = self.endpoint.family is not Family.UNIX and not ProxyOptions.resolve(chain).expected
+        seat = self._house.ceilings.admit(self.kind, chain, tree, who.address if is_himself else None)
+        if not isinstance(seat, Seat):
+            refusal = self.kind.refusal if seat is None or not self.kind.refusal else seat.octets()
             in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
-            await self._turn_away(socket, who, self.kind.refusal, CEILING_PHASE, in_clear=in_clear)
+            await self._turn_away(socket, who, refusal, CEILING_PHASE, in_clear=in_clear)
             return
         conversing.start_soon(self._converse, self._connection(socket, who, listen), seat)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, COUNT, MODE, integer_between
+from momentum_trio.config.kind import BOOLEAN, COUNT, MODE, THROTTLE, integer_between
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import GLOBAL, INBOUND_SMTP, SOCKETS, scopes
 
@@ -91,4 +91,20 @@ class CeilingOptions(Options):
         0,
         INBOUND_SMTP,
         "Sessions at once over all listeners of the same service; 0 is no limit. One more is answered 421.",
+    )
+    sessions_per_address_max = Option(
+        "Max_Sessions_Per_Address",
+        COUNT,
+        0,
+        INBOUND_SMTP,
+        "Sessions at once of one address, of IPv6 one /64; 0 is no limit. One more is answered 421. Not of Unix peers.",
+        ours=True,
+    )
+    session_rate_per_address = Option(
+        "Session_Rate_Per_Address",
+        THROTTLE,
+        None,
+        INBOUND_SMTP,
+        "Sessions that one address, of IPv6 one /64, may begin: N or N/W, N in W seconds. One more is answered 421.",
+        ours=True,
     )

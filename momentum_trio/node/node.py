@@ -16,6 +16,7 @@ from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
+from momentum_trio.listener.failure import on_purpose
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
@@ -77,6 +78,7 @@ def about(machine: Machine, tree: ConfigTree) -> tuple[str, ...]:
         *unbuilt(tree, LISTENERS),
         *without_effect(tree),
         *warnings(tree),
+        *on_purpose(tree),
         *about_privileges(machine, tree),
     )
 

@@ -27,8 +27,10 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
+from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.failure_options import FailureOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
@@ -51,6 +53,7 @@ GROUPS: tuple[type[Options], ...] = (
     BounceLoggerOptions,
     CeilingOptions,
     ConnectionOptions,
+    ConntrolOptions,
     ControlOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
@@ -58,6 +61,7 @@ GROUPS: tuple[type[Options], ...] = (
     DkimDomainOptions,
     DkimModuleOptions,
     DnsOptions,
+    FailureOptions,
     HostLimitOptions,
     HostOptions,
     ListenOptions,

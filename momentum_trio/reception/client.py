@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from momentum_trio.mail.reply import Reply
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.protocol.smtp import replies
 
 Address = IPv4Address | IPv6Address
 
@@ -33,6 +35,8 @@ class Client:
     hello_domain, hello_line: what the client called itself; empty before it did. extended: it said EHLO, not HELO.
     is_proxied: where he is was said by a trusted proxy, who is the peer in truth. is_spoken_for: that proxy speaks SMTP
     itself, so that TLS is with him. context: pairs of the connection context that a trusted client has set.
+    is_early_talker: he spoke before he was greeted. unrecognized_count, bad_count: of his commands that nobody knows,
+    that are ill-formed.
     tls: what is spoken; None in clear. identity: who it is; None: nobody knows. auth_failed: it could not say so.
     """
 
@@ -51,10 +55,20 @@ class Client:
     is_proxied: bool = False
     is_spoken_for: bool = False
     context: Mapping[str, str] | None = None
+    is_early_talker: bool = False
+    unrecognized_count: int = 0
+    bad_count: int = 0
     peer_text: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.peer_text = str(self.peer_address)
+
+    def note(self, refusal: Reply) -> None:
+        """A command was refused for what it is."""
+        if refusal is replies.UNRECOGNIZED:
+            self.unrecognized_count += 1
+        elif refusal.code in (500, 501):
+            self.bad_count += 1
 
     def claim(self, address: Address, port: int) -> None:
         """A trusted proxy says that the client is there. port: 0 where he does not."""

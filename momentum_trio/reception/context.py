@@ -23,6 +23,12 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
         pairs.append(("connection_rcpt_count", str(tally.recipients)))
     if rules.client_may_relay:
         pairs.append(("can_relay", "true"))
+    if client.is_early_talker:
+        pairs.append(("early_talker", "yes"))
+    if client.bad_count:
+        pairs.append(("conntrol_bad_commands", str(client.bad_count)))
+    if client.unrecognized_count:
+        pairs.append(("conntrol_unrecognized_commands", str(client.unrecognized_count)))
     found = (*pairs, *_of_tls(client), *_of_identity(client))
     set_for_him = rules.options.context
     if not (set_for_him or client.context):
@@ -72,4 +78,6 @@ def message_context(transaction: Transaction | None) -> Context:
         ]
     if transaction.forward_paths:
         pairs.append(("message_rcpt_count", str(len(transaction.forward_paths))))
+    if transaction.is_undated:
+        pairs.append(("rfc2822_date_missing", "true"))
     return tuple({**dict(pairs), **transaction.variables}.items()) if transaction.variables else tuple(pairs)

@@ -58,11 +58,7 @@ class Envelopes:
         """One more forward-path for the open transaction. wish: what the client asked about notifications."""
         transaction = self._transaction
         assert transaction is not None
-        rules = transaction.rules
-        is_postmaster = forward_path == POSTMASTER
-        domain = rules.postmasters_domain if is_postmaster else rules.options.domain_for_unqualified_recipients
-        path = completed(forward_path, domain)
-        asked = transaction.asked = Recipient(path, forward_path, line, domain_of(path), wish)
+        asked = transaction.asked = self._asked(transaction, forward_path, line, wish)
         for check in self._checks.recipient:
             if (decision := check(transaction, asked)) is not ACCEPTED:
                 return decision
@@ -75,3 +71,15 @@ class Envelopes:
         assert self._transaction is not None
         self._transaction.withdraw()
         self._tally.recipients -= 1
+
+    def passed_over(self, forward_path: str, line: str) -> None:
+        """A forward-path for the open transaction that is refused without having been asked about."""
+        assert self._transaction is not None
+        self._transaction.asked = self._asked(self._transaction, forward_path, line, NO_WISH)
+
+    def _asked(self, transaction: Transaction, forward_path: str, line: str, wish: Wish) -> Recipient:
+        rules = transaction.rules
+        is_postmaster = forward_path == POSTMASTER
+        domain = rules.postmasters_domain if is_postmaster else rules.options.domain_for_unqualified_recipients
+        path = completed(forward_path, domain)
+        return Recipient(path, forward_path, line, domain_of(path), wish)

@@ -9,9 +9,11 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, Scan, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.command import BINARYMIME
 from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
-from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
+from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred, Refused
+from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to, line_limit
 from momentum_trio.reception.policy.panel import Panel, Ruling
 from momentum_trio.reception.trace import added_fields
 from momentum_trio.reception.transaction import Transaction
@@ -34,6 +36,7 @@ class Incoming:
 
     __slots__ = (
         "_batch_id",
+        "_body_lines",
         "_checks",
         "_dates",
         "_decision",
@@ -61,6 +64,7 @@ class Incoming:
         self._transaction, self._opening, self._panel = transaction, opening, panel
         self._head = b""  # of the header section, while its end has not come
         self._entry: Entry | None = None  # from there on
+        self._body_lines: BodyLines | None = None  # where their length matters, from there on
         self._decision: Ruling = ACCEPTED
         self._batch_id = ""
         self._received_at = 0.0
@@ -120,7 +124,17 @@ class Incoming:
                 self._decision = await self._panel.header_section(head[:section_octets], self._transaction)
             if not isinstance(self._decision, Accepted):
                 return
-            octets, self._entry = self._with_fields(head, seen), self._spool.begin()
+            completed = self._with_fields(head, section_octets, seen, last=last)
+            if completed is None:
+                return
+            octets, self._entry = completed, self._spool.begin()
+        elif self._body_lines is not None:
+            kept = self._body_lines.take(octets, last=last)
+            if isinstance(kept, Refused):
+                self._decision = kept
+                await self._entry.discard()
+                return
+            octets = kept
         try:
             await self._entry.write(octets)
         except (SpoolFull, SpoolSick) as fault:
@@ -128,23 +142,47 @@ class Incoming:
             await self._entry.discard()  # now: the client may take its time with the rest
 
     def _checked(self, seen: Scan) -> Decision:
+        self._transaction.is_undated = not seen.has_date
         for check in self._checks.content:
             if (decision := check(self._transaction, seen)) is not ACCEPTED:
                 return decision
         return ACCEPTED
 
-    def _with_fields(self, head: bytes, seen: Scan) -> bytes:
-        """*head*, in whose header section *seen* was seen, with our fields and those of policy in front."""
+    def _with_fields(self, head: bytes, end: int, seen: Scan, *, last: bool) -> bytes | None:
+        """*head*, in whose header section, up to *end*, *seen* was seen, with our fields and those of policy in front.
+
+        None: a line is longer than it may be, and that is refused.
+        """
         self._received_at = now = self._machine.clock.now()
         self._batch_id = self._spool.next_id()
-        if seen.return_paths and self._transaction.rules.options.trace_headers:
+        options = self._transaction.rules.options
+        octets = len(head)
+        if seen.return_paths and options.trace_headers:
             head = seen.without_return_paths(head)
+        if limit := line_limit(options):
+            kept = self._kept_to(limit, head, end - octets + len(head) if seen.begins_with_field else 0, last=last)
+            if isinstance(kept, Refused):
+                self._decision = kept
+                return None
+            head = kept
         ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), self._fields)
         return ours + head
 
     @property
     def _fields(self) -> Sequence[tuple[str, str]]:
         return () if self._panel is None else self._panel.fields
+
+    def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
+        """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
+
+        What was declared to be BODY=BINARYMIME has no lines behind its header section (RFC 3030 section 3).
+        """
+        section = header_kept_to(limit, head[:end])
+        if isinstance(section, Refused) or self._transaction.body == BINARYMIME:
+            return section if isinstance(section, Refused) else section + head[end:]
+        self._body_lines = BodyLines(limit)
+        body = self._body_lines.take(head[end:], last=last)
+        return body if isinstance(body, Refused) else section + body
 
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from momentum_trio.config.authentication_options import AuthenticationOptions
 from momentum_trio.config.host_kind import ADDRESS_LIST, NO_HOSTS
-from momentum_trio.config.kind import BOOLEAN, COUNT, DICTIONARY, DOMAINS, HOST_NAME, STRING, one_of, quoted, word_of
+from momentum_trio.config.kind import (
+    BOOLEAN,
+    COUNT,
+    DICTIONARY,
+    DOMAINS,
+    HOST_NAME,
+    STRING,
+    either,
+    integer_between,
+    one_of,
+    quoted,
+    word_of,
+)
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.value import Value
@@ -42,6 +54,9 @@ NO_DOMAINS = DomainGlobs()
 # Max_Recipients_Per_Connection has outbound scopes as well, where it limits RCPT TO per outbound connection; it is not
 # valid in a pathway.
 RECIPIENTS_PER_CONNECTION = OUTBOUND | scopes("esmtp_listener", "listen", "peer")
+
+
+LINE_LENGTH = either(one_of("ignore", "pedantic", "fix"), integer_between(78, 65536))
 
 
 FORWARD_PATHS_MAX = 10_000
@@ -177,6 +192,21 @@ class ReceptionOptions(Options):
         (),
         INBOUND_SMTP,
         "Variables of the connection context; __bypass_NAME = true leaves out the row of policy NAME.",
+    )
+    max_line_length = Option(
+        "RFC2822_Max_Line_Length",
+        LINE_LENGTH,
+        "ignore",
+        CONTENT,
+        "Lines of more than 998 octets: taken (ignore), refused (pedantic), folded in the header section and broken in"
+        " the body (fix). A number: longer lines, and RFC2822_Max_Line_Length_Policy says what becomes of them.",
+    )
+    max_line_length_policy = Option(
+        "RFC2822_Max_Line_Length_Policy",
+        one_of("none", "fix", "reject"),
+        "none",
+        CONTENT,
+        "What becomes of lines longer than the number in RFC2822_Max_Line_Length. Beside a word it means nothing.",
     )
     outbound_binding = Option(
         "Outbound_Binding",

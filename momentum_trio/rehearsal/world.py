@@ -43,15 +43,15 @@ class NoDisk:
 
 
 class NoEntropy:
-    """Nothing is drawn."""
+    """Nothing is left to chance: what may happen does."""
 
     def octets(self, count: int) -> NoReturn:
         """Always wrong."""
         raise Unavailable("entropy")
 
-    def fraction(self) -> NoReturn:
-        """Always wrong."""
-        raise Unavailable("entropy")
+    def fraction(self) -> float:
+        """The least there is."""
+        return 0.0
 
 
 class NoWork:

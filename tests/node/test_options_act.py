@@ -92,6 +92,13 @@ async def second_session(site: Site) -> str:
     return await site.client.call(both)
 
 
+async def refused_late(site: Site) -> bool:
+    """Whether a refusal takes more than five seconds."""
+    began = trio.current_time()
+    await site.talk(EHLO, MAIL, ELSEWHERE)
+    return trio.current_time() - began > 5
+
+
 async def received_field(site: Site) -> bool:
     """Whether the name received.example stands in the Received field of what arrives."""
     await site.talk(EHLO, MAIL, RCPT, "DATA", CONTENT)
@@ -241,6 +248,12 @@ PROBES: dict[str, Probe] = {
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
     "Service_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
+    "Max_Sessions_Per_Address": Probe("1", "421 4.7.0 too many sessions from your address", second_session),
+    "Session_Rate_Per_Address": Probe('"1/60"', "421 4.7.0 sessions from your address come too fast", second_session),
+    "Message_Rate_Per_Address": Probe('"1/60"', "451", last(EHLO, MAIL, "RSET", "MAIL FROM:<>", "RSET", MAIL)),
+    "Max_Refused_Recipients": Probe("1", "421", last(EHLO, MAIL, ELSEWHERE, ELSEWHERE)),
+    "Refusal_Delay": Probe("7", True, refused_late),
+    "Inject_Failures": Probe('( "mail /^ann@/ 451 4.3.0 later" )', "451", last(EHLO, MAIL)),
     "Require_EHLO": Probe("true", "550", last(MAIL)),
     "Reconfig_Message": Probe('"4.3.2 Come again"', "421 4.3.2 Come again", reconfigured),
     "Allow_Trailing_Whitespace_In_Commands": Probe("true", "250", last(EHLO, "MAIL FROM:< ann@client.example >")),

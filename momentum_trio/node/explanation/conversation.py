@@ -13,6 +13,7 @@ from typing import Any
 from momentum_trio.config.binding import Binding
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.option import Option
+from momentum_trio.listener.conntrol import Conntrol
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
@@ -110,7 +111,15 @@ class Conversation:
         options = SessionOptions.resolve(observed)
         security = security_of(observed, options, client)
         self._server = Server(
-            terms_of(options, self.rules, security, str(client.peer_address), None, for_trusted(options))
+            terms_of(
+                options,
+                self.rules,
+                security,
+                str(client.peer_address),
+                None,
+                for_trusted(options),
+                Conntrol().opening(witness.tree),
+            )
         )
 
     @property

@@ -16,6 +16,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.failure_options import FailureOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
@@ -52,6 +53,7 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
     SMTP: (
         CeilingOptions,
+        FailureOptions,
         ListenOptions,
         ListenerTlsOptions,
         ProxyOptions,

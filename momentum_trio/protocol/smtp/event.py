@@ -94,7 +94,8 @@ class Bdat(Event):
 
 @dataclass(frozen=True, slots=True)
 class ContentPart(Event):
-    """Some of a large content: at most CONTENT_PART_OCTETS, unstuffed; it never ends between CR and LF."""
+    """Some of a large content, unstuffed: at most CONTENT_PART_OCTETS, or twice that where lone line ends were mended.
+    It never ends between CR and LF."""
 
     octets: bytes
 

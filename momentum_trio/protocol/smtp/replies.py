@@ -101,6 +101,8 @@ LONE_IN_BODY: Final = Reply.of("550 5.6.0 Lone CR or LF in body (see RFC2822 sec
 NUL_IN_CONTENT: Final = Reply.of("550 5.6.0 NUL octet in message (see RFC2822 section 2.2)")  # ours
 HEADERS_MISSING: Final = Reply.of("550 5.6.0 Required headers not found (see RFC2822 section 3.6)")
 HEADER_INVALID: Final = Reply.of("550 5.6.0 Invalid header found (see RFC2822 section 3.6)")
+HEADER_LINE_TOO_LONG: Final = Reply.of("550 5.6.0 Header line too long (see RFC2822 section 3.5)")
+BODY_LINE_TOO_LONG: Final = Reply.of("550 5.6.0 Body line too long (see RFC2822 section 3.5)")
 DATE_MISSING: Final = Reply.of("550 5.6.0 Missing required RFC2822 Date field (see RFC2822 section 3.6)")
 MAIL_LOOP: Final = Reply.of("554 5.4.6 mail loop: too many Received headers")  # ours; the code is the manual's
 TRANSACTION_FAILED: Final = Reply.of("451 4.3.0 transaction failed")
@@ -113,6 +115,12 @@ CONFIGURATION: Final = Reply.of("451 4.3.5 configuration error, please try later
 RECONFIGURATION: Final = Reply.of("421 4.3.2 Reconfiguration in progress")
 SHUTTING_DOWN: Final = Reply.of("421 4.3.2 Service shutting down")  # ours
 INTERNAL_FAULT: Final = Reply.of("421 4.3.0 internal error, closing connection")  # ours
+
+# Limits on one client: all ours.
+TOO_MANY_SESSIONS: Final = Reply.of("421 4.7.0 too many sessions from your address")
+SESSIONS_TOO_FAST: Final = Reply.of("421 4.7.0 sessions from your address come too fast")
+MESSAGES_TOO_FAST: Final = Reply.of("451 4.7.0 messages from your address come too fast")
+TOO_MANY_REFUSED: Final = Reply.of("421 4.7.0 too many refused recipients")
 
 
 def chunk_taken(octets: int) -> Reply:

@@ -263,6 +263,7 @@ all_terms = st.builds(
     peer_text=st.just("192.0.2.7"),
     unqualified_reverse_path=st.booleans(),
     unqualified_forward_path=st.booleans(),
+    lone_line_ends_in_headers=st.sampled_from([LoneLineEnds.PEDANTIC, LoneLineEnds.FIX]),
     lone_line_ends_in_body=st.sampled_from(LoneLineEnds),
     nul_in_content=st.booleans(),
 )

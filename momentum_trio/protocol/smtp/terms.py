@@ -23,13 +23,14 @@ class Injection(Enum):
 
 
 class LoneLineEnds(Enum):
-    """What a CR without LF, or an LF without CR, in the body of a message does to it.
+    """What a CR without LF, or an LF without CR, in a message does to it.
 
-    They never end content, whatever is chosen, and in the header section they are always refused.
+    They never end content, whatever is chosen, and in the header section they are never ignored.
     """
 
-    PEDANTIC = "pedantic"
+    PEDANTIC = "pedantic"  # it is refused
     IGNORE = "ignore"
+    FIX = "fix"  # they become CRLF, unless that would make a line of a single dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Terms:
         0: no limit.
     peer_text: the client as the EHLO reply shows it: ``192.0.2.7``.
     unqualified_reverse_path, unqualified_forward_path: a local-part without a domain is taken (reception completes it).
-    lone_line_ends_in_body: as the type says. nul_in_content: whether NUL octets in content are let through.
+    lone_line_ends_in_headers, lone_line_ends_in_body: as the type says.
+    nul_in_content: whether NUL octets in content are let through.
     in_tls: what is said is protected; then STARTTLS is not offered. starttls_injection: as the type says.
     mechanisms_in_tls: SASL mechanisms that will be offered once there is TLS; asked for now they are answered 538.
     auth_tries_max: SASL dialogues that may be begun; the next one gets 421 and the end. 0: no limit.
@@ -68,12 +70,14 @@ class Terms:
     peer_text: str = ""
     unqualified_reverse_path: bool = False
     unqualified_forward_path: bool = False
+    lone_line_ends_in_headers: LoneLineEnds = LoneLineEnds.PEDANTIC
     lone_line_ends_in_body: LoneLineEnds = LoneLineEnds.PEDANTIC
     nul_in_content: bool = False
     in_tls: bool = False
     starttls_injection: Injection = Injection.REJECT
     mechanisms_in_tls: frozenset[str] = frozenset()
     auth_tries_max: int = AUTH_TRIES_MAX
+    mends: bool = field(init=False, repr=False, compare=False)
     offered: frozenset[str] = field(init=False, repr=False, compare=False)
     mechanisms: frozenset[str] = field(init=False, repr=False, compare=False)
     known: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -82,6 +86,9 @@ class Terms:
         assert self.message_octets_max >= 0
         assert self.bad_commands_max >= 0
         assert self.auth_tries_max >= 0
+        assert self.lone_line_ends_in_headers is not LoneLineEnds.IGNORE
+        mends = LoneLineEnds.FIX in (self.lone_line_ends_in_headers, self.lone_line_ends_in_body)
+        object.__setattr__(self, "mends", mends)
         lines = [line.upper().split() for line in self.extensions]
         offered = frozenset(words[0] for words in lines)
         assert not (self.in_tls and "STARTTLS" in offered)

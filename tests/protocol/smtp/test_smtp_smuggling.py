@@ -14,11 +14,12 @@ import pytest
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.event import ContentEnd, Data, Hello, Mail, Rcpt
-from momentum_trio.protocol.smtp.strategies import cut, rehearse
+from momentum_trio.protocol.smtp.strategies import bdat, cut, rehearse
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
 
 TERMS = Terms("mx.example", Reply.of("220 mx.example ESMTP"), ("PIPELINING", "8BITMIME", "SIZE 100000"), 100_000)
 LENIENT = replace(TERMS, lone_line_ends_in_body=LoneLineEnds.IGNORE, nul_in_content=True)
+MENDING = replace(TERMS, lone_line_ends_in_headers=LoneLineEnds.FIX, lone_line_ends_in_body=LoneLineEnds.FIX)
 
 OUTER = b"EHLO a\r\nMAIL FROM:<outer@a>\r\nRCPT TO:<b@c>\r\nDATA\r\n"
 TEXT = b"Subject: outer\r\n\r\nouter"
@@ -33,12 +34,15 @@ def named(variant: bytes) -> str:
 
 
 def assert_one_message(variant: bytes, fault: Reply | None) -> None:
-    """One message results, the hidden commands are its content, and the conversation goes on behind it."""
-    for text in (TEXT, DOTTED):
-        assert_one_message_behind(text, variant, fault)
+    """One message results, the hidden commands are its content, and the conversation goes on behind it.
+
+    Terms that mend line ends make no difference.
+    """
+    for text, terms in ((TEXT, TERMS), (DOTTED, TERMS), (DOTTED, MENDING)):
+        assert_one_message_behind(text, variant, fault, terms)
 
 
-def assert_one_message_behind(text: bytes, variant: bytes, fault: Reply | None) -> None:
+def assert_one_message_behind(text: bytes, variant: bytes, fault: Reply | None, terms: Terms) -> None:
     octets = OUTER + text + variant + HIDDEN + END + AFTER
     around = len(OUTER + text)
     content = (text + variant + HIDDEN + b"\r\n").replace(b"\r\n.", b"\r\n")
@@ -46,7 +50,7 @@ def assert_one_message_behind(text: bytes, variant: bytes, fault: Reply | None) 
     cuts += [[around + at] for at in range(-2, len(variant) + 2)]
     cuts += [[around, 1, 1, 1]]
     for sizes in cuts:
-        rehearsed = rehearse(cut(octets, sizes), TERMS)
+        rehearsed = rehearse(cut(octets, sizes), terms)
         hello, mail, rcpt, data, end, *_ = rehearsed.events
         assert isinstance(hello, Hello)
         assert isinstance(mail, Mail)
@@ -173,6 +177,25 @@ def test_lone_line_ends_in_the_header_section() -> None:
         assert isinstance(end, ContentEnd)
         assert end.fault is replies.LONE_IN_HEADERS
         assert rehearsed.octets.endswith(b"550 5.6.0 Lone CR or LF in headers (see RFC2822 section 2.2)\r\n")
+
+
+@pytest.mark.parametrize("variant", [v for v in WITH_LONE if v not in ENDS_FIRST], ids=named)
+def test_a_dot_is_not_hidden_in_a_header_section_that_is_mended(variant: bytes) -> None:
+    for text in (b"Subject: outer", b""):
+        end = rehearse([OUTER + text + variant + HIDDEN + END], MENDING).events[-1]
+        assert isinstance(end, ContentEnd)
+        assert end.fault in (replies.LONE_IN_HEADERS, replies.LONE_IN_BODY)
+
+
+@pytest.mark.parametrize("variant", [v for v in WITH_LONE if v not in ENDS_FIRST], ids=named)
+def test_a_dot_is_not_hidden_in_a_chunk(variant: bytes) -> None:
+    terms = replace(MENDING, extensions=("CHUNKING",))
+    for at in range(len(variant) + 1):
+        first, second = TEXT + variant[:at], variant[at:] + HIDDEN
+        octets = OUTER.removesuffix(b"DATA\r\n") + bdat(first) + bdat(second, last=True)
+        end = rehearse([octets], terms).events[-1]
+        assert isinstance(end, ContentEnd)
+        assert end.fault is replies.LONE_IN_BODY
 
 
 def test_the_refusal_of_the_body() -> None:

@@ -1,0 +1,28 @@
+"""docs/test-server.md: every command in it does what the page says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from console_page import ROOT, Done, as_shown, perform, steps
+
+PAGE = (ROOT / "docs" / "test-server.md").read_text(encoding="utf-8")
+STEPS = list(steps(PAGE))
+
+
+@pytest.fixture(scope="module")
+def performed(tmp_path_factory: pytest.TempPathFactory) -> list[Done]:
+    folder: Path = tmp_path_factory.mktemp("page")
+    return perform(PAGE, folder)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", range(len(STEPS)), ids=lambda number: f"line {STEPS[number].line}")
+def test_it_does_what_the_page_says(number: int, performed: list[Done]) -> None:
+    done = performed[number]
+    asked = number + 1 < len(STEPS) and STEPS[number + 1].command == "echo $?"
+    assert as_shown(done), f"$ {done.step.command}\n{done.output}{done.errors}"
+    assert done.status == 0 or asked, f"$ {done.step.command}\n{done.output}{done.errors}"
+    if done.step.command == "echo $?":
+        assert done.output.split() == list(done.step.shown)
