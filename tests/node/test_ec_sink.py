@@ -20,7 +20,7 @@ CONTENT = b"From: <a@b.example>\r\nSubject: x\r\n\r\nbody\r\n.\r\n"
 async def conversation(port: int, *lines: bytes) -> list[bytes]:
     """The codes a client is told, the greeting's first."""
     stream = await trio.open_tcp_stream("127.0.0.1", port)
-    codes = []
+    codes: list[bytes] = []
     async with stream:
         for line in (b"", *lines):
             await stream.send_all(line)
