@@ -93,7 +93,8 @@ def test_the_same_configuration_gives_the_same_replies(
         text = configuration(f"{folder}/sessions", keep + session, top)
         recording, heard = recorded(text, cut(octets, sizes), folder)
         told = [entry for entry in recording.entries if isinstance(entry, Said)]
-        assert "".join(reply.text.replace("\n", "\r\n") + "\r\n" for reply in told).encode() == heard
+        kept = "".join(reply.text.replace("\n", "\r\n") + "\r\n" for reply in told).encode()
+        assert heard.startswith(kept) if recording.cut else heard == kept
         again = played(text, recording)
         assert differences(turns(recording.entries), again.turns) == []
 
