@@ -1,13 +1,10 @@
-"""The pause before the greeting (the conntrol module), and whether the client could wait."""
+"""What the conntrol scope of a configuration says (the conntrol module)."""
 
 from __future__ import annotations
-
-import trio
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.conntrol_options import ConntrolOptions
-from momentum_trio.machine.contract import Wire
 
 
 class Conntrol:
@@ -27,17 +24,3 @@ class Conntrol:
         """What stands in front of the greeting: ``220-TEXT``, or nothing."""
         options = self.options(tree)
         return "" if options is None else options.banner
-
-
-async def said_in_pause(wire: Wire, seconds: float, octets_max: int, *, at_once: bool) -> bytes | None:
-    """Wait for *seconds*: what the client says meanwhile; empty: he left; None: he waited.
-
-    at_once: return as soon as he has said something. Raises: OSError. Cancellation: what he said may be lost.
-    """
-    until = trio.current_time() + seconds
-    said: bytes | None = None
-    with trio.move_on_at(until):
-        said = await wire.recv(octets_max)
-    if said and not at_once:
-        await trio.sleep_until(until)
-    return said

@@ -16,7 +16,6 @@ from momentum_trio.limits.client_key import client_key
 from momentum_trio.limits.guesses import Guesses
 from momentum_trio.limits.rate import Rate, rate_of
 from momentum_trio.listener.address_limits import counted
-from momentum_trio.listener.conntrol import said_in_pause
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
@@ -24,6 +23,7 @@ from momentum_trio.listener.failure import DROPPED, MODULE, befalling
 from momentum_trio.listener.failure_options import FailureOptions, Stage
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, Doing, ListenerKind, Plane, Services
+from momentum_trio.listener.opening_pause import said_in_pause
 from momentum_trio.listener.proxied import introduced, may_claim
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Dialogues, Outcome, Unavailable
 from momentum_trio.machine.contract import TlsContext

@@ -31,7 +31,13 @@ OPTIONS: list[Option[Any]] = [
     for option in group.declared
     if option not in AuthenticationOptions.declared  # the console's as well
 ]
-OURS = {"Max_Bad_Commands", "Outbound_Binding"}
+OURS = {
+    "Max_Bad_Commands",
+    "Max_Refused_Recipients",
+    "Message_Rate_Per_Address",
+    "Outbound_Binding",
+    "Refusal_Delay",
+}
 # The manual's default lets bare CR and LF pass, which SMTP smuggling lives on.
 DEFAULTS_THAT_DIFFER = {"RFC2822_Lone_LF_In_Body": "pedantic"}
 
