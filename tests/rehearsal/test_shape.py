@@ -16,7 +16,7 @@ from momentum_trio.protocol.rehearsal.strategies import content_octets, shape_of
 from momentum_trio.protocol.smtp.content import Content
 from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart
 from momentum_trio.protocol.smtp.strategies import all_terms, cut, cuts
-from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
 
 
 def received(octets: bytes, terms: Terms) -> tuple[bytes, Reply | None]:
@@ -39,9 +39,12 @@ def seen(content: bytes) -> Scan | None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(content_octets, all_terms.map(lambda terms: replace(terms, nul_in_content=False)))
+@given(content_octets, all_terms)
 def test_a_stand_in_is_taken_for_the_content(octets: bytes, terms: Terms) -> None:
-    """Terms as options make them: none permits NUL."""
+    """Terms as options make them: none permits NUL. What mends line ends depends on all there are: it is left out."""
+    body = LoneLineEnds.PEDANTIC if terms.lone_line_ends_in_body is LoneLineEnds.FIX else terms.lone_line_ends_in_body
+    headers = LoneLineEnds.PEDANTIC
+    terms = replace(terms, nul_in_content=False, lone_line_ends_in_headers=headers, lone_line_ends_in_body=body)
     shape = shape_of(octets)
     assert shape.is_possible
     content, fault = received(octets, terms)
