@@ -94,7 +94,7 @@ async def test_who_refused_is_in_it(tmp_path: Path) -> None:
         b"AUTH PLAIN " + CANARY + b"x" * 3000 + b"\r\n",
         # content sent though nobody asked for it, and what is said to commands that take no argument of weight
         b"DATA\r\nSubject: " + CANARY + b"\r\n" + CANARY + b"\r\n.\r\n",
-        b"NOOP " + CANARY + b"\r\nHELP " + CANARY + b"\r\nVRFY " + CANARY + b"\r\nRSET " + CANARY + b"\r\n",
+        b"NOOP " + CANARY + b"\r\nHELP " + CANARY + b"\r\nEXPN " + CANARY + b"\r\nRSET " + CANARY + b"\r\n",
         b"MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nSubject: " + CANARY,
     ],
 )

@@ -1,7 +1,7 @@
 """What is kept of a client's line: what the server's answer depends on, and no secret.
 
-Whole are EHLO, HELO, MAIL and RCPT, XCLIENT and XREMOTEIP. Of other commands an argument shows as ``***``; of AUTH the
-mechanism stays. A line that is no command shows as ``***``: it may be a response to AUTH, or content that nobody had
+Whole are EHLO, HELO, MAIL, RCPT, VRFY, XCLIENT and XREMOTEIP. Of other commands an argument shows as ``***``; of AUTH
+the mechanism stays. A line that is no command shows as ``***``: it may be a response to AUTH, or content that nobody had
 asked for. What would be wrong with the octets or blanks of a line is wrong with its mask too, so that both get the same
 reply.
 """
@@ -13,7 +13,7 @@ from typing import Final
 from momentum_trio.protocol.smtp.command import COMMANDS, HTTP_METHODS
 
 MASK: Final = b"***"
-IN_THE_OPEN: Final = frozenset(("EHLO", "HELO", "MAIL", "RCPT", "XCLIENT", "XREMOTEIP"))
+IN_THE_OPEN: Final = frozenset(("EHLO", "HELO", "MAIL", "RCPT", "VRFY", "XCLIENT", "XREMOTEIP"))
 MECHANISMS: Final = frozenset(
     ("ANONYMOUS", "CRAM-MD5", "DIGEST-MD5", "EXTERNAL", "LOGIN", "OAUTHBEARER", "PLAIN", "SCRAM-SHA-1",
      "SCRAM-SHA-256", "XOAUTH2")
