@@ -31,6 +31,7 @@ from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Close, Open, Place, Retune, Step, steps
 
+ENDING = "this host is ending: nothing is changed any more"
 PORT_BARRED = " (this process may not bind ports below 1024: see Capabilities in Security)"
 
 
@@ -93,6 +94,8 @@ class Supervisor:
         wrong from the beginning nothing listens even for a moment: whoever came there would be reset.
         Cancellation: as on failure, what was opened is closed again.
         """
+        if self._closing.is_set():
+            raise ApplyError([ENDING])
         plan = steps(self._terms, wanted)
         opened: dict[Place, Listening] = {}
         faults = await self._probe(plan)
@@ -145,8 +148,14 @@ class Supervisor:
                 await give_up_listening(self._machine, listening)
 
     async def settle(self, prepared: Prepared) -> None:
-        """The second half. Cancellation: none; it is shielded, for half a change is none."""
+        """The second half; nothing, where the node has begun to end since the first.
+
+        Cancellation: none; it is shielded, for half a change is none.
+        """
         with trio.CancelScope(shield=True):
+            if self._closing.is_set():
+                await self.abandon(prepared)
+                return
             for step in prepared.steps:
                 if isinstance(step, Open):
                     self._begin(step.place, step.terms, prepared.opened[step.place])

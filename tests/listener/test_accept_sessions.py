@@ -15,6 +15,7 @@ from momentum_trio.console.facade import ApplyError
 from momentum_trio.listener.ceiling import CONTROL_SESSIONS_RESERVE
 from momentum_trio.mail.record import ListenClosed, ListenOpened, Panic, Rejected, SessionBegan, SessionEnded
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.node.configuration import wanted
 from momentum_trio.node.reconcile import Place
 
 HERE = "127.0.0.1:0"
@@ -342,3 +343,19 @@ async def test_the_supervisor_drains_those_who_want_to_be_told() -> None:
         await house.supervisor.close()
         assert told.is_set()
         assert connection.draining.is_set()
+
+
+async def test_a_change_that_comes_while_the_host_ends_opens_nothing() -> None:
+    more = 'ESMTP_Listener { Listen "127.0.0.1:0" { } } Control_Listener { Listen "127.0.0.1:0" { } }'
+    async with listeners('ESMTP_Listener { Listen "127.0.0.1:0" { } }') as house:
+        client = await house.connect(house.port("127.0.0.1:0"))
+        assert await asked(client, b"hello") == b"hello"
+        kinds = house.kinds
+        prepared = await house.supervisor.prepare(wanted(house.tree(more), kinds))
+        house.draining.set()
+        await house.supervisor.close()
+        await house.supervisor.settle(prepared)
+        assert not house.is_open("127.0.0.1:0", "control_listener")
+        assert all(listening.socket.fileno() < 0 for listening in prepared.opened.values())
+        with pytest.raises(ApplyError, match="this host is ending"):
+            await house.supervisor.prepare(wanted(house.tree(more), kinds))

@@ -1,9 +1,9 @@
 """What is kept of a client's line: what the server's answer depends on, and no secret.
 
 Whole are EHLO, HELO, MAIL, RCPT, VRFY, XCLIENT and XREMOTEIP. Of other commands an argument shows as ``***``; of AUTH
-the mechanism stays. A line that is no command shows as ``***``: it may be a response to AUTH, or content that nobody had
-asked for. What would be wrong with the octets or blanks of a line is wrong with its mask too, so that both get the same
-reply.
+the mechanism stays. A line that is no command shows as ``***``: it may be a response to AUTH, or content that nobody
+had asked for. What would be wrong with the octets or blanks of a line is wrong with its mask too, so that both get the
+same reply.
 """
 
 from __future__ import annotations
