@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from momentum_trio.machine.contract import Disk
-from momentum_trio.machine.disk import Stat
+from momentum_trio.machine.disk import Disk, Stat
 
 LOOK_SECONDS = 5.0
 """How old the news about a file may be."""
