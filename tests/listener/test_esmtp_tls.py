@@ -13,9 +13,9 @@ from tls_talk import CERTIFICATE, OF_CLIENTS, SHOWS, TlsTalk, config, conversati
 from trio.testing import MockClock
 
 from momentum_trio.listener.handshake import HANDSHAKE_SECONDS
-from momentum_trio.listener.server_contexts import LOOK_SECONDS
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import make_client_context, peer_chain
+from momentum_trio.machine.stamps import LOOK_SECONDS
 from momentum_trio.mail.record import Panic
 
 IMPLICIT = f"Use_SSL = true {CERTIFICATE}"
