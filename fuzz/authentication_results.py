@@ -1,4 +1,4 @@
-"""Whatever Authentication-Results fields a message brings, those by our name go, and ours is one that is read as ours."""
+"""Of Authentication-Results fields that a message brings those by our name go, and ours is one that is read as ours."""
 
 from __future__ import annotations
 

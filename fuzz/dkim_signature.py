@@ -1,4 +1,4 @@
-"""Whatever a DKIM-Signature field or a key record says, it comes to one finding, and nothing passes that is not signed."""
+"""Whatever a DKIM-Signature or a key record says, it comes to one finding, and nothing passes that is not signed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from momentum_trio.protocol.dkim.signature import header_fields
 from momentum_trio.protocol.dkim.strategies import signature_lists, tag_lists
 from momentum_trio.protocol.dkim.verification import Verification
 
-BODY = b"Hi.\r\n\r\nWe lost the game. Are you hungry yet?\r\n\r\nJoe.\r\n"  # RFC 6376 appendix A.2: the strategy has its hash
+# RFC 6376 appendix A.2: the strategy has its hash
+BODY = b"Hi.\r\n\r\nWe lost the game. Are you hungry yet?\r\n\r\nJoe.\r\n"
 KEYS = (
     "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",  # RFC 8463 appendix A.2
     "v=DKIM1; p=",
