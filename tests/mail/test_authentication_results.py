@@ -6,7 +6,7 @@ import re
 from email import message_from_bytes, policy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.mail.authentication_results import Method, claims, identifier_in, results_field
@@ -25,6 +25,7 @@ def test_what_is_written() -> None:
     assert results_field("mx.example", []) == "Authentication-Results: mx.example; none\r\n"  # section 2.2
 
 
+@settings(max_examples=40)
 @given(st.builds(Method, st.just("spf"), st.just("pass"), texts, st.tuples(st.tuples(st.just("smtp.helo"), texts))))
 def test_whatever_is_told_the_field_is_one_and_can_be_read(method: Method) -> None:
     field = results_field("mx.example", [method, method])
@@ -72,6 +73,7 @@ def test_what_claims_to_be_ours(value: str, ours: bool) -> None:
     assert claims(f"Authentication-Results:{value}\r\n".encode(), "mx.example") is ours
 
 
+@settings(max_examples=40)
 @given(results_values)
 def test_a_value_is_read_whatever_stands_in_it(value: str) -> None:
     assert identifier_in(f"(x) {value}") == identifier_in(value)

@@ -166,7 +166,7 @@ def keys_of(algorithm: Algorithm, more: str = "") -> dict[str, DnsAnswer]:
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(data=st.data(), message=messages)
 def test_what_we_sign_we_verify(algorithm: Algorithm, data: st.DataObject, message: bytes) -> None:
     whole = signed(message, data.draw(terms(algorithm)))
@@ -174,7 +174,7 @@ def test_what_we_sign_we_verify(algorithm: Algorithm, data: st.DataObject, messa
     assert [each.result for each in verified(whole, keys_of(algorithm), piece=piece)] == [DkimResult.PASS]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(message=messages, canons=st.tuples(*[st.sampled_from([b"simple", b"relaxed"])] * 2), length=st.booleans())
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_what_dkimpy_signs_we_verify(
@@ -189,7 +189,7 @@ def test_what_dkimpy_signs_we_verify(
     assert result(field + message, keys_of(algorithm)) == (DkimResult.PASS, "")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=20)
 @given(data=st.data(), message=messages)
 def test_of_a_changed_message_we_think_as_dkimpy_does(data: st.DataObject, message: bytes) -> None:
     whole = signed(message, of(Algorithm.ED25519_SHA256))
@@ -343,6 +343,7 @@ def test_what_is_no_tag_list(text: str) -> None:
         tag_list(text)
 
 
+@settings(max_examples=40)
 @given(tag_lists)
 def test_a_tag_list_is_read_or_refused(text: str) -> None:
     try:

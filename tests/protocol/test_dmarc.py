@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 from dns_table import Dns, Zone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.net.dns_records import DnsAnswer, NoRecords, Records, Unanswered
@@ -91,6 +91,7 @@ def test_organizational_domains_by_a_list(domain: str, organizational: str) -> N
     assert SUFFIXES.organizational(domain) == organizational
 
 
+@settings(max_examples=40)
 @given(suffix_lists, names)
 def test_an_organizational_domain_is_the_domain_or_above_it(text: str, name: str) -> None:
     try:
@@ -224,6 +225,7 @@ def test_what_nobody_can_say() -> None:
     assert judged("a..b").result is DmarcResult.PERMERROR
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_whatever_dns_answers_the_check_ends_within_its_bound(data: st.DataObject) -> None:
     domain = st.lists(st.sampled_from(["a", "b", "example"]), min_size=1, max_size=12).map(".".join)
@@ -246,6 +248,7 @@ def test_whatever_dns_answers_the_check_ends_within_its_bound(data: st.DataObjec
     assert finding.disposition is NONE or finding.result is DmarcResult.FAIL
 
 
+@settings(max_examples=40)
 @given(records)
 def test_a_record_is_read_or_there_is_none(text: str) -> None:
     record = record_among([text])

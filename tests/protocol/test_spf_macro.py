@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from momentum_trio.protocol.spf.macro import Template
 from momentum_trio.protocol.spf.strategies import domains
@@ -94,6 +94,7 @@ def test_a_name_that_is_too_long_loses_labels_on_its_left() -> None:
     assert name == ".".join(["a" * 60] * 3) + ".example.com"
 
 
+@settings(max_examples=40)
 @given(domains)
 def test_expanding_ends_in_text_and_knows_its_letters(text: str) -> None:
     try:

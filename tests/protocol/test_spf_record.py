@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from momentum_trio.protocol.spf.macro import Template
 from momentum_trio.protocol.spf.record import (
@@ -87,6 +87,7 @@ def test_what_is_a_record(text: str, is_one: bool) -> None:
     assert is_record(text) is is_one
 
 
+@settings(max_examples=40)
 @given(texts)
 def test_a_record_is_read_or_refused_with_a_value_error(text: str) -> None:
     if not is_record(text):

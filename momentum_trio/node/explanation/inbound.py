@@ -41,6 +41,7 @@ from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client, Identity
+from momentum_trio.reception.mail_authentication_options import AuthenticationResultsOptions
 from momentum_trio.reception.policy.modules import PHASES, Modules
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import DNSBL, bypassed
@@ -54,6 +55,7 @@ MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
     SMTP: (
+        AuthenticationResultsOptions,
         CeilingOptions,
         FailureOptions,
         ListenOptions,

@@ -8,6 +8,7 @@ import pytest
 
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
+from momentum_trio.config.schema import Schema
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.protocol.dmarc.evaluation import DmarcFinding, DmarcResult
 from momentum_trio.protocol.dmarc.record import DmarcPolicy
@@ -22,8 +23,11 @@ from momentum_trio.reception.policy.spf import received_spf
 from momentum_trio.reception.policy.spf import verdict_on as spf_verdict
 
 
+SCHEMA = Schema.load(DECLARED)
+
+
 def modules(text: str) -> Modules:
-    return Modules.of(load_text(text, declared=DECLARED).root)
+    return Modules.of(load_text(text, declared=DECLARED, schema=SCHEMA).root)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_which_rows_a_configuration_asks_for(text: str, names: list[str]) -> Non
 )
 def test_what_is_wrong_is_said(text: str, problem: str) -> None:
     with pytest.raises(ConfigErrors, match=problem):
-        load_text(text, declared=DECLARED)
+        modules(text)
 
 
 def test_received_spf() -> None:
