@@ -22,7 +22,6 @@ from momentum_trio.reception.policy.modules import Modules
 from momentum_trio.reception.policy.spf import received_spf
 from momentum_trio.reception.policy.spf import verdict_on as spf_verdict
 
-
 SCHEMA = Schema.load(DECLARED)
 
 
