@@ -73,7 +73,8 @@ def verdict_on(options: SpfOptions, finding: SpfFinding) -> Verdict:
 def _reply_to(options: SpfOptions, finding: SpfFinding) -> tuple[int, str, str]:
     match finding.result:
         case SpfResult.FAIL:
-            explained = f"{finding.domain} explains: {finding.explanation}"  # section 6.2: whose words these are
+            # section 6.2: whose words these are
+            explained = f"{_comment(finding.domain)} explains: {finding.explanation}"
             return options.fail_code, explained if finding.explanation else options.fail_text, "7.23"
         case SpfResult.SOFTFAIL:
             return options.softfail_code, options.softfail_text, "7.23"
