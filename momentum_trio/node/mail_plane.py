@@ -31,11 +31,12 @@ from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
-from momentum_trio.node.policies import lookup_with
+from momentum_trio.node.policies import lookup_with, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.node.trace_desk import TraceDesk
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
 
@@ -69,7 +70,9 @@ class MailPlane:
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
         )
-        door = Door(machine, spool, self.queue.take, lists=Lists(lookup_with(self.hosts, self.generations)))
+        lists = Lists(lookup_with(self.hosts, self.generations))
+        desk = Desk(machine, questions_with(self.hosts, self.generations))
+        door = Door(machine, spool, self.queue.take, lists=lists, desk=desk)
         self.recorder = Recorder(machine)
         self.services = Services(
             machine,

@@ -38,6 +38,12 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
+from momentum_trio.reception.mail_authentication_options import (
+    AuthenticationResultsOptions,
+    DkimValidationOptions,
+    DmarcOptions,
+    SpfOptions,
+)
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -49,6 +55,7 @@ from momentum_trio.reception.screening_options import ScreeningOptions
 
 GROUPS: tuple[type[Options], ...] = (
     AuthenticationOptions,
+    AuthenticationResultsOptions,
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
@@ -60,6 +67,8 @@ GROUPS: tuple[type[Options], ...] = (
     DeliveryOptions,
     DkimDomainOptions,
     DkimModuleOptions,
+    DkimValidationOptions,
+    DmarcOptions,
     DnsOptions,
     FailureOptions,
     HostLimitOptions,
@@ -87,6 +96,7 @@ GROUPS: tuple[type[Options], ...] = (
     SessionOptions,
     SmtpAuthenticationOptions,
     SmtpOptions,
+    SpfOptions,
     SpoolOptions,
     StaticRouteOptions,
     SuspensionOptions,

@@ -10,6 +10,7 @@ await reception.finish(octets)                     # a Receipt: custody is taken
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
@@ -25,7 +26,9 @@ from momentum_trio.reception.context import Context, connection_context, message
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
+from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
+from momentum_trio.reception.policy.modules import Modules
 from momentum_trio.reception.policy.panel import Discarded, Panel
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.plugin import Plugin
@@ -37,12 +40,21 @@ from momentum_trio.reception.transaction import bare
 from momentum_trio.spool.spool import Receipt, Spool
 
 
+class OfTree(NamedTuple):
+    """What is made once of a configuration, as ``Rules`` has it."""
+
+    tree: Tree
+    blackhole: Callable[[str], str] | None
+    bindings: Bindings
+    modules: Modules
+
+
 class Door:
     """Where the mail of all connections comes in.
 
     accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
         delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
-        lists: of DNS, that can be asked; None: none can.
+        lists: of DNS, that can be asked; None: none can. desk: what mail authentication goes by; None: there is none.
     """
 
     def __init__(
@@ -52,17 +64,20 @@ class Door:
         accepted: Callable[[Receipt], None],
         checks: Checks = CHECKS,
         lists: Lists | None = None,
+        desk: Desk | None = None,
     ) -> None:
-        self.machine, self.spool, self.accepted, self.checks, self.lists = machine, spool, accepted, checks, lists
+        self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
+        self.lists, self.desk = lists, desk
         self.dates = DateOfSecond()
-        self._of_tree: tuple[Tree, Callable[[str], str] | None, Bindings] | None = None  # of that asked about last
+        self._of_tree: OfTree | None = None  # of that asked about last
 
     def rules(self, tree: Tree, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
-        if self._of_tree is None or self._of_tree[0] is not tree:
-            self._of_tree = (tree, blackholes(tree), Bindings(tree))
-        rows = rows_of(chain, self.lists, plugins)
-        return Rules.of(chain, client, self.machine.process.hostname, *self._of_tree[1:], rows)
+        held = self._of_tree
+        if held is None or held.tree is not tree:
+            held = self._of_tree = OfTree(tree, blackholes(tree), Bindings(tree), Modules.of(tree.root))
+        rows = rows_of(chain, self.lists, self.desk, held.modules, plugins)
+        return Rules.of(chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows)
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""

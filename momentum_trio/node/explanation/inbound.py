@@ -41,6 +41,9 @@ from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client, Identity
+from momentum_trio.reception.mail_authentication_options import AuthenticationResultsOptions
+from momentum_trio.reception.policy.modules import PHASES, Modules
+from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import DNSBL, bypassed
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import ReceptionOptions
@@ -52,6 +55,7 @@ MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
     SMTP: (
+        AuthenticationResultsOptions,
         CeilingOptions,
         FailureOptions,
         ListenOptions,
@@ -180,6 +184,9 @@ def _policy(tree: ConfigTree, chain: Chain) -> Iterator[str]:
     zones = ScreeningOptions.resolve(chain).zones
     if zones and DNSBL not in left_out:
         yield f"{DNSBL} in mailfrom: {', '.join(map(str, zones))}"
+    for row in Modules.of(tree.root).names:
+        if row not in left_out:
+            yield f"{row} in {', '.join(phase.value for phase in PolicyPhase if phase in PHASES[row])}"
     for scope in tree.root.all("policy"):
         if scope.instance not in left_out:
             module = PolicyOptions.resolve(tree.chain_scope("policy", scope.instance)).module

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from momentum_trio.mail.header import HEADER_OCTETS_MAX
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.reception.policy.evidence import NO_FINDINGS, Evidence, Findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A mail transaction. reverse_path: empty for the null one. forward_paths: those taken so far, the one in question
-    included. body, smtputf8: as MAIL declared them. variables: the message context.
+    included. body, smtputf8: as MAIL declared them. variables: the message context. findings: of SPF, DKIM and DMARC.
     """
 
     reverse_path: str
@@ -48,6 +49,7 @@ class Mail:
     body: str
     smtputf8: bool
     variables: Mapping[str, str]
+    findings: Findings = NO_FINDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that is known in a phase; what is not yet is None, or empty."""
+    """All that is known in a phase; what is not yet is None, or empty. evidence: where built-in rows add to it."""
 
     session: Session
     mail: Mail | None = None
     content: Content | None = None
     recipient: str = ""
+    evidence: Evidence = field(default_factory=Evidence)

@@ -13,6 +13,7 @@ from momentum_trio.protocol.smtp.claims import PAIRS_MAX
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred, Refused
+from momentum_trio.reception.policy.evidence import Evidence, Findings
 from momentum_trio.reception.policy.facts import Asked, Content, Mail, Session
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import Row
@@ -56,10 +57,10 @@ class Panel:
     """What is asked about one connection up to the end of a mail transaction; the next one has a panel of its own.
 
     fields: header fields to put in front. binding: the one chosen; None: the rules choose. dropped: the places of
-    recipients that get no copy, with whose word that was.
+    recipients that get no copy, with whose word that was. evidence: of the built-in rows.
     """
 
-    __slots__ = ("_client", "_head", "_tally", "binding", "dropped", "fields")
+    __slots__ = ("_client", "_head", "_tally", "binding", "dropped", "evidence", "fields")
 
     def __init__(self, client: Client, tally: Tally) -> None:
         self._client, self._tally = client, tally
@@ -67,6 +68,7 @@ class Panel:
         self.fields: list[tuple[str, str]] = []
         self.binding: Binding | None = None
         self.dropped: dict[int, Discarded] = {}
+        self.evidence = Evidence()
 
     async def ask(
         self,
@@ -78,7 +80,8 @@ class Panel:
     ) -> Ruling:
         """What the rows of *phase* say, one after the other until one decides. Cancellation: as if never asked."""
         for row in rules.rows.get(phase, ()):
-            asked = Asked(self._session(rules), _mail(transaction), content, recipient)
+            mail = _mail(transaction, self.evidence.findings)
+            asked = Asked(self._session(rules), mail, content, recipient, self.evidence)
             verdict = await row.ask(phase, asked)
             ruling = self._obeyed(row, phase, verdict, rules, transaction)
             if ruling is not ACCEPTED or isinstance(verdict, Done):
@@ -189,7 +192,7 @@ class Panel:
         )
 
 
-def _mail(transaction: Transaction | None) -> Mail | None:
+def _mail(transaction: Transaction | None, findings: Findings) -> Mail | None:
     if transaction is None:
         return None
     return Mail(
@@ -198,6 +201,7 @@ def _mail(transaction: Transaction | None) -> Mail | None:
         transaction.body,
         transaction.smtputf8,
         dict(message_context(transaction)),
+        findings,
     )
 
 
