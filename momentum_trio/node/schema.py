@@ -38,6 +38,7 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
+from momentum_trio.reception.milter_options import MilterOptions
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -70,6 +71,7 @@ GROUPS: tuple[type[Options], ...] = (
     LocalChangesOptions,
     LoggerOptions,
     MaildirOptions,
+    MilterOptions,
     NameOptions,
     NodeOptions,
     OutboundSigningOptions,

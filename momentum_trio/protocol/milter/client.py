@@ -152,7 +152,7 @@ class Client:
             case Change():
                 if awaiting is not EndOfContent:
                     raise RemoteProtocolError(f"{type(reply).__name__} before the end of content")
-                if not PERMITTED[type(reply)] & agreement.actions:
+                if (permitted := PERMITTED.get(type(reply))) is not None and not permitted & agreement.actions:
                     raise RemoteProtocolError(f"{type(reply).__name__}, which was not agreed")
             case Skip():
                 if awaiting is not Body or not agreement.steps & Steps.SKIP:
@@ -160,5 +160,6 @@ class Client:
             case Discard():
                 if awaiting in (Connect, Hello):
                     raise RemoteProtocolError("Discard before there is a message")
-            case Progress() | Answer():
-                pass
+            case Progress():
+                if awaiting is not EndOfContent:
+                    raise RemoteProtocolError("Progress before the end of content")

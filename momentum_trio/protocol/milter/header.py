@@ -19,13 +19,11 @@ _BLANKS = b" \t"
 
 
 class _Field(NamedTuple):
-    octets: bytes
-    is_told: bool = True
+    """name: in lower case; empty for a line that is no field."""
 
-    def split(self) -> tuple[bytes, bytes, bytes]:
-        """Name, colon and value; no colon: it is no field."""
-        name, colon, value = self.octets.partition(b":")
-        return name.rstrip(_BLANKS), colon, value
+    octets: bytes
+    name: bytes
+    is_told: bool = True
 
 
 class HeaderFields:
@@ -37,17 +35,17 @@ class HeaderFields:
 
     def __init__(self, section: bytes, hidden: int, *, leading_space: bool = False) -> None:
         fields = (field for field in _FIELD_END.split(section) if field)
-        self._fields = [_Field(field, place >= hidden) for place, field in enumerate(fields)]
+        self._fields = [_Field(field, _name_of(field), place >= hidden) for place, field in enumerate(fields)]
         self._leading_space = leading_space
 
     def told(self) -> Iterator[tuple[bytes, bytes]]:
         """Name and value of each that a milter is told of. A line that is no field is passed over."""
         for field in self._fields:
-            name, colon, value = field.split()
-            if not colon or not field.is_told:
+            if not field.name or not field.is_told:
                 continue
+            name, _, value = field.octets.partition(b":")
             value = value.removesuffix(b"\n").removesuffix(b"\r").replace(b"\r\n", b"\n").replace(b"\0", b"?")
-            yield name.replace(b"\0", b"?"), value if self._leading_space else value.removeprefix(b" ")
+            yield name.rstrip(_BLANKS).replace(b"\0", b"?"), value if self._leading_space else value.removeprefix(b" ")
 
     def change(self, change: AddHeader | InsertHeader | ChangeHeader) -> None:
         """Make *change*."""
@@ -67,8 +65,7 @@ class HeaderFields:
     def _place(self, name: bytes, index: int) -> int | None:
         """Where the *index*-th of *name* stands that the milter knows of."""
         for place, field in enumerate(self._fields):
-            known, colon, _ = field.split()
-            if colon and field.is_told and known.lower() == name:
+            if field.name == name and field.is_told:
                 index -= 1
                 if not index:
                     return place
@@ -79,8 +76,13 @@ class HeaderFields:
         first, *others = _LINE_END.split(value.replace(b"\0", b"?"))
         lines = [line if line[:1] in (b" ", b"\t") else b"\t" + line for line in others if line.strip(_BLANKS)]
         opening = name + (b":" if self._leading_space else b": ")
-        return _Field(b"\r\n".join((opening + first, *lines)) + b"\r\n")
+        return _Field(b"\r\n".join((opening + first, *lines)) + b"\r\n", name.lower())
 
     def section(self) -> bytes:
         """As it is now."""
         return b"".join(field.octets for field in self._fields)
+
+
+def _name_of(field: bytes) -> bytes:
+    name, colon, _ = field.partition(b":")
+    return name.rstrip(_BLANKS).lower() if colon else b""

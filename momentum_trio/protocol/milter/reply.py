@@ -21,7 +21,7 @@ PATH_OCTETS_MAX = 1024  # as given; what is a path is decided by its grammar
 NAME_OCTETS_MAX = 256
 _INTEGER = 4
 
-_LINE = re.compile(r"([45][0-9]{2})(?:[ -]|\Z)(?:([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |\Z))?(.*)", re.DOTALL)
+_LINE = re.compile(r"([45][0-9]{2})(?:[ -]|\Z)(?:([45](?:\.(?:0|[1-9][0-9]{0,2})){2})(?: |\Z))?(.*)", re.DOTALL)
 _NOT_PRINTABLE = re.compile(r"[^ -~]+")
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
 
@@ -248,7 +248,7 @@ PERMITTED: Final[Mapping[type[Change], Actions]] = MappingProxyType(
         AddRecipient: Actions.ADD_RECIPIENT | Actions.ADD_RECIPIENT_WITH_PARAMETERS,
         DeleteRecipient: Actions.DELETE_RECIPIENT,
         ChangeFrom: Actions.CHANGE_FROM,
-        Quarantine: Actions.QUARANTINE,
     }
 )
-"""By which of the actions that were agreed each change may be made."""
+"""By which of the actions that were agreed each change may be made. Quarantine is heard whether it was agreed or not:
+mail that a milter wants held must not go on because it said so in the wrong moment."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
 from momentum_trio.mail.header import HEADER_OCTETS_MAX
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.reception.policy.kept import Kept
+
+if TYPE_CHECKING:
+    from momentum_trio.reception.policy.draft import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +69,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that is known in a phase; what is not yet is None, or empty."""
+    """All that is known in a phase; what is not yet is None, or empty.
+
+    For rows of ours alone: kept, what each keeps for the connection; draft, the message as it would be kept.
+    """
 
     session: Session
     mail: Mail | None = None
     content: Content | None = None
     recipient: str = ""
+    kept: Kept | None = None
+    draft: Draft | None = None
