@@ -9,7 +9,8 @@ from momentum_trio.spool.spool import Spool
 
 SECTION_OCTETS_MAX = 1024 * 1024
 """Of a header section with all that was added to it: it is held in memory."""
-PIECE_OCTETS = 256 * 1024
+PIECE_OCTETS = 4 * 65535
+"""Read at once: as many as four chunks of a milter's."""
 
 
 class Draft:
