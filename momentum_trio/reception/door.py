@@ -184,8 +184,10 @@ class Reception(Envelopes):
 
     async def end(self) -> None:
         """The connection is over: nothing is kept of an open transaction, nor of what policy has kept of it."""
-        await self.abandon()
-        await self._kept.close()
+        try:
+            await self.abandon()
+        finally:
+            await self._kept.close()
 
     def rejected(self, phase: str, reply: Reply, module: str) -> None:
         """Record what the client was told. phase: in console.md section 7's words. module: who decided."""

@@ -51,10 +51,15 @@ worker "rspamd_proxy" {{
   upstream "local" {{ default = yes; self_scan = yes; }}
 }}
 """
-MILTERS = """
-milter "rspamd" {{ address = "127.0.0.1:{port}" }}
-milter "opendkim" {{ address = "{folder}/opendkim.sock" }}
-"""
+PAGE = Path(__file__).parents[2] / "docs/milter.md"
+
+
+def milters(folder: Path, port: int) -> str:
+    """The configuration that docs/milter.md begins with, for the two that the test has started."""
+    text = PAGE.read_text().split("```\n")[1]
+    changed = text.replace("127.0.0.1:11332", f"127.0.0.1:{port}").replace("/run/opendkim", str(folder))
+    assert changed.count(str(folder)) == changed.count(str(port)) == 1
+    return changed
 
 
 @contextmanager
@@ -121,7 +126,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A host that asks both; their sockets have short paths."""
     folder, port = Path(tempfile.mkdtemp(prefix="milter")), free_port()
     home = tmp_path_factory.mktemp("host")
-    config = CONFIG.format(folder=home, port=0, more=MILTERS.format(folder=folder, port=port))
+    config = CONFIG.format(folder=home, port=0, more=milters(folder, port))
     try:
         with opendkim(folder), rspamd(folder, port), running(home, config) as running_host:
             yield running_host
