@@ -6,6 +6,7 @@ client sent, and when it is away or breaks the protocol its scope's ``default_ac
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import trio
@@ -23,7 +24,8 @@ from momentum_trio.reception.policy.milter_talk import FAULTS, Talk
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.verdict import Verdict
 
-TOLD_AGAIN_SECONDS = 300.0  # of the same fault
+TOLD_AGAIN_SECONDS = 300.0  # of the same problem
+PROBLEMS_MAX = 20  # told of and remembered
 
 PHASES = frozenset(
     (
@@ -48,7 +50,7 @@ class Milter:
         self.name, self.options = name, options
         self.phases = PHASES
         self._away_until = float("-inf")
-        self._told: tuple[str, float] = ("", float("-inf"))
+        self._told: OrderedDict[str, float] = OrderedDict()  # problems, and when
 
     async def ask(self, phase: PolicyPhase, asked: Asked) -> Verdict:
         """As ``Row`` has it."""
@@ -90,10 +92,12 @@ class Milter:
     def tell(self, problem: str) -> None:
         """Tell the operator of *problem*, unless it was told lately."""
         now = trio.current_time()
-        known, at = self._told
-        if known == problem and now < at + TOLD_AGAIN_SECONDS:
+        if self._told.get(problem, float("-inf")) + TOLD_AGAIN_SECONDS > now:
             return
-        self._told = (problem, now)
+        self._told[problem] = now
+        self._told.move_to_end(problem)
+        if len(self._told) > PROBLEMS_MAX:
+            self._told.popitem(last=False)
         said = f'milter "{self.name}" ({self.options.address}): {problem}; default_action {self.options.default_action}'
         machine = self._milters.machine
         machine.events.publish(Panic(machine.clock.now(), Level.ERROR, said))
