@@ -57,11 +57,6 @@ class PacketReader:
         del held[:end]
         return packet
 
-    @property
-    def is_between(self) -> bool:
-        """Whether nothing of a packet is held."""
-        return not self._held
-
 
 def texts(*given: bytes) -> bytes:
     """Each of *given*, ended with NUL, which none of them holds."""
