@@ -1,8 +1,8 @@
-"""The policy that a configuration names: its modules loaded before it holds, and DNS for lists and authentication."""
+"""The policy that a configuration names: its modules loaded before it holds, its milters, and DNS for what asks it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -14,12 +14,14 @@ from momentum_trio.delivery.resolver import Absent, Failed, Present
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.net.dns_records import DnsAnswer, NoRecords, Question, Records, RecordType, Unanswered
+from momentum_trio.reception.binding import Tree
 from momentum_trio.reception.policy.desk import Ask
 from momentum_trio.reception.policy.dnsbl import Lookup
 from momentum_trio.reception.policy.loading import Loaded, Named, load
+from momentum_trio.reception.policy.milter import Milter, Milters
 from momentum_trio.reception.policy.plugin import Plugin
 
-POLICY = "policy"
+POLICY, MILTER = "policy", "milter"
 RECORDS_MAX = 100
 """Of one answer, that are looked at."""
 
@@ -31,6 +33,17 @@ async def load_policies(machine: Machine, tree: ConfigTree, running: Sequence[Pl
         for scope in tree.root.all(POLICY)
     ]
     return await load(machine, named, running) if named else Loaded()
+
+
+def named_by(milters: Milters) -> Callable[[Tree], Sequence[Milter]]:
+    """Those of *milters* that a tree names, in the order of its text."""
+
+    def named(tree: Tree) -> Sequence[Milter]:
+        assert isinstance(tree, ConfigTree)
+        scopes = tree.root.all(MILTER)
+        return milters.of([(scope.instance, tree.chain_scope(MILTER, scope.instance)) for scope in scopes])
+
+    return named
 
 
 def lookup_with(hosts: Hosts, generations: Generations) -> Lookup:

@@ -44,6 +44,7 @@ from momentum_trio.reception.mail_authentication_options import (
     DmarcOptions,
     SpfOptions,
 )
+from momentum_trio.reception.milter_options import MilterOptions
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -79,6 +80,7 @@ GROUPS: tuple[type[Options], ...] = (
     LocalChangesOptions,
     LoggerOptions,
     MaildirOptions,
+    MilterOptions,
     NameOptions,
     NodeOptions,
     OutboundSigningOptions,

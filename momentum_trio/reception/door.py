@@ -28,6 +28,8 @@ from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
+from momentum_trio.reception.policy.kept import Kept
+from momentum_trio.reception.policy.milter import Milter
 from momentum_trio.reception.policy.modules import Modules
 from momentum_trio.reception.policy.panel import Discarded, Panel
 from momentum_trio.reception.policy.phase import PolicyPhase
@@ -47,6 +49,7 @@ class OfTree(NamedTuple):
     blackhole: Callable[[str], str] | None
     bindings: Bindings
     modules: Modules
+    milters: Sequence[Milter]
 
 
 class Door:
@@ -55,6 +58,7 @@ class Door:
     accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
         delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
         lists: of DNS, that can be asked; None: none can. desk: what mail authentication goes by; None: there is none.
+        milters: those that a tree names; none where none is asked.
     """
 
     def __init__(
@@ -65,9 +69,10 @@ class Door:
         checks: Checks = CHECKS,
         lists: Lists | None = None,
         desk: Desk | None = None,
+        milters: Callable[[Tree], Sequence[Milter]] = lambda tree: (),
     ) -> None:
         self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
-        self.lists, self.desk = lists, desk
+        self.lists, self.desk, self._milters = lists, desk, milters
         self.dates = DateOfSecond()
         self._of_tree: OfTree | None = None  # of that asked about last
 
@@ -75,8 +80,9 @@ class Door:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
         held = self._of_tree
         if held is None or held.tree is not tree:
-            held = self._of_tree = OfTree(tree, blackholes(tree), Bindings(tree), Modules.of(tree.root))
-        rows = rows_of(chain, self.lists, self.desk, held.modules, plugins)
+            modules = Modules.of(tree.root)
+            held = self._of_tree = OfTree(tree, blackholes(tree), Bindings(tree), modules, self._milters(tree))
+        rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
         return Rules.of(chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows)
 
     def reception(self, client: Client, rules: Rules) -> Reception:
@@ -87,13 +93,14 @@ class Door:
 class Reception(Envelopes):
     """The mail of one connection: mail transactions one after the other."""
 
-    __slots__ = ("_door", "_incoming", "_opening", "_panel")
+    __slots__ = ("_door", "_incoming", "_kept", "_opening", "_panel")
 
     def __init__(self, door: Door, client: Client, rules: Rules) -> None:
         super().__init__(door.checks, client, rules)
         self._door = door
         self._incoming: Incoming | None = None
         self._panel: Panel | None = None
+        self._kept = Kept()
         self._opening = received_opening(client)
 
     def hello(self, domain: str, line: str, *, extended: bool) -> None:
@@ -143,7 +150,7 @@ class Reception(Envelopes):
 
     def _asking(self) -> Panel:
         if self._panel is None:
-            self._panel = Panel(self.client, self._tally)
+            self._panel = Panel(self.client, self._tally, self._kept)
         return self._panel
 
     async def write(self, octets: bytes) -> None:
@@ -180,6 +187,13 @@ class Reception(Envelopes):
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             await incoming.discard()
+
+    async def end(self) -> None:
+        """The connection is over: nothing is kept of an open transaction, nor of what policy has kept of it."""
+        try:
+            await self.abandon()
+        finally:
+            await self._kept.close()
 
     def rejected(self, phase: str, reply: Reply, module: str) -> None:
         """Record what the client was told. phase: in console.md section 7's words. module: who decided."""

@@ -14,6 +14,7 @@ from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred, Refused
 from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to, line_limit
+from momentum_trio.reception.policy.draft import Draft
 from momentum_trio.reception.policy.panel import Panel, Ruling
 from momentum_trio.reception.trace import added_fields
 from momentum_trio.reception.transaction import Transaction
@@ -81,8 +82,7 @@ class Incoming:
         """
         await self._take(octets, last=True)
         if self._panel is not None and isinstance(self._decision, Accepted):
-            assert self._entry is not None
-            self._decision = await self._panel.whole(self._entry.octets, self._transaction)
+            self._decision = await self._judged(self._panel)
         if not isinstance(self._decision, Accepted):
             await self.discard()
             return self._decision
@@ -97,6 +97,15 @@ class Incoming:
             return SPOOL_FULL
         except SpoolSick:
             return SPOOL_SICK
+
+    async def _judged(self, panel: Panel) -> Ruling:
+        """What policy says of the whole, which it may have changed."""
+        assert self._entry is not None
+        draft = Draft(self._spool, self._entry, self._transaction, self._batch_id)
+        try:
+            return await panel.whole(draft)
+        finally:
+            self._entry = draft.entry
 
     async def discard(self) -> None:
         """Keep nothing of it, unless it was committed."""

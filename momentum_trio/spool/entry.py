@@ -97,6 +97,28 @@ class Entry:
         if self.octets > self._inline_octets_max and (self._file is None or self._pending >= PIECE_OCTETS):
             await self._spill()
 
+    async def read(self, offset: int, size: int) -> bytes:
+        """Some of what was written so far, from *offset* on: at most *size* octets, none at the end alone.
+
+        Raises: SpoolFull, SpoolSick, as a read that fails. No checkpoint for what is in memory.
+        """
+        assert self.state is EntryState.OPEN
+        assert not self._failed
+        in_file = self.octets - self._pending
+        if self._file is None or offset >= in_file:
+            held = b"".join(self._parts)
+            self._parts = [held]
+            return held[offset - in_file : offset - in_file + size]
+        file = File(self._file.path)
+        try:
+            octets: bytes = (await self._disk.perform([Open(file), Read(file, offset, min(size, in_file - offset))]))[1]
+        except OSError as error:
+            raise spool_fault(error) from error
+        finally:
+            with trio.CancelScope(shield=True), suppress(OSError):
+                await self._disk.perform([Close(file)])
+        return octets
+
     async def _spill(self, *, last: bool = False) -> None:
         steps: list[Step[None]] = []
         if self._file is None:

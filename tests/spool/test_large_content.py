@@ -213,3 +213,28 @@ async def test_cancelled_while_it_is_copied_nothing_is_left(cut: int) -> None:
         assert (disk.open_files, store.files(f"{BASE}/content")) == (before, {})
         assert len(await begun(spool, KEPT_OPEN_MAX)) == KEPT_OPEN_MAX
         assert disk.open_files == before + KEPT_OPEN_MAX, "no place is lost"
+
+
+@pytest.mark.parametrize("sizes", [[], [5, 7], [PIECE_OCTETS, 9], [PIECE_OCTETS, PIECE_OCTETS, 100, 1]])
+async def test_what_was_written_can_be_read_before_it_is_kept(sizes: list[int]) -> None:
+    """From memory, from the file, and across the place where one ends and the other begins."""
+    store = SimStore(capacity=64 * PIECE_OCTETS)
+    disk = store.mount()
+    world = World(disk)
+    async with open_spool(world.machine, terms()) as spool:
+        entry, written = spool.begin(), b""
+        for size in sizes:
+            piece = (PIECE * 2)[size % 7 : size % 7 + size]
+            await entry.write(piece)
+            written += piece
+        before = disk.open_files
+        for offset in {0, 3, 5, PIECE_OCTETS - 1, PIECE_OCTETS, PIECE_OCTETS + 5, len(written)}:
+            found, at = b"", offset
+            while octets := await entry.read(at, 100_000):
+                assert len(octets) <= 100_000
+                found, at = found + octets, at + len(octets)
+            assert found == written[offset:]
+        assert disk.open_files == before
+        await entry.write(b"the end")
+        receipt = await spool.commit(entry, batch_for(spool))
+        assert await spool.content(receipt.batch.batch_id) == written + b"the end"

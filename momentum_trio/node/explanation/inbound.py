@@ -42,6 +42,7 @@ from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client, Identity
 from momentum_trio.reception.mail_authentication_options import AuthenticationResultsOptions
+from momentum_trio.reception.milter_options import MilterOptions
 from momentum_trio.reception.policy.modules import PHASES, Modules
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import DNSBL, bypassed
@@ -191,6 +192,10 @@ def _policy(tree: ConfigTree, chain: Chain) -> Iterator[str]:
         if scope.instance not in left_out:
             module = PolicyOptions.resolve(tree.chain_scope("policy", scope.instance)).module
             yield f"{scope.instance} in the phases that {module} has ({scope.at})"
+    for scope in tree.root.all("milter"):
+        if scope.instance not in left_out:
+            address = MilterOptions.resolve(tree.chain_scope("milter", scope.instance)).address
+            yield f"{scope.instance}, the milter at {address} ({scope.at})"
 
 
 def _peer_words(asked: Inbound) -> str:
