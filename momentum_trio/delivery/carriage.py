@@ -255,7 +255,7 @@ class Carriage:
             self.connections -= 1
             if hop.refused_by is not None and not feed.greeted:
                 self.seats.wait_for_host(hop)
-            elif not feed.ended:
+            elif not (feed.ended or feed.useful):  # a server may close after as many messages as it likes
                 hop.failed()
                 self._pause(hop)
             self.seats.vacate(seat)

@@ -24,14 +24,18 @@ TURN_PARCELS = 16
 
 
 class LaneFeed:
-    """See ``method.Feed``. ended: it gave None, or said why no connection came about. coming: it has not taken yet."""
+    """See ``method.Feed``.
+
+    ended: it gave None, or said why no connection came about. coming: it has not taken yet. useful: mail has come to
+    its end over it.
+    """
 
     def __init__(self, carriage: Carriage, hop: Hop, seat: tuple[Key, ...]) -> None:
         self._carriage, self._hop, self.seat = carriage, hop, seat
         self.chain: Chain = hop.chain
         self.generation = hop.generation
         self.in_hand: dict[int, tuple[Parcel, list[Hand]]] = {}
-        self.ended = self.greeted = False
+        self.ended = self.greeted = self.useful = False
         self.coming = True
         self._woken = trio.Event()
         self._taken = self._delivered = 0
@@ -131,6 +135,7 @@ class LaneFeed:
         assert len(outcomes) == len(hands)  # one for each, none invented
         self._hop.in_hand -= len(hands)
         self._delivered += sum(isinstance(outcome, Delivered) for outcome in outcomes)
+        self.useful = self.useful or not all(isinstance(outcome, Deferred) for outcome in outcomes)
         await self._carriage.settle(hands, outcomes)
 
     def admit_host(self, host: str) -> AbstractContextManager[bool]:

@@ -11,13 +11,9 @@ import trio
 from momentum_trio.delivery.cache_counts import CacheCounts, CacheReport
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms, TlsContext
-from momentum_trio.machine.disk import Stat
+from momentum_trio.machine.stamps import LOOK_SECONDS, Stamps, stamps_of
 
 CONTEXTS_MAX = 500
-LOOK_SECONDS = 5.0
-"""How old the news about a file may be."""
-
-Stamps = tuple[tuple[float, int], ...]
 
 
 @dataclass(slots=True)
@@ -71,7 +67,7 @@ class ClientContexts:
             return kept.context
 
     async def _look(self, terms: ClientTlsTerms, kept: Kept | None) -> TlsContext:
-        stamps = await self._stamps(terms)
+        stamps = await stamps_of(self._machine.disk, terms.files)
         looked_at = trio.current_time()
         if kept is not None and kept.stamps == stamps:
             kept.looked_at = looked_at
@@ -86,9 +82,3 @@ class ClientContexts:
             self._kept.popitem(last=False)
             self._counts.displaced += 1
         return context
-
-    async def _stamps(self, terms: ClientTlsTerms) -> Stamps:
-        if not terms.files:
-            return ()
-        facts = await self._machine.disk.perform([Stat(path) for path in terms.files])
-        return tuple((fact.modified, fact.size) for fact in facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.merged import Scope
@@ -10,10 +10,27 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.failure_options import Failure, FailureOptions, Stage
 from momentum_trio.machine.contract import Entropy
 from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp.event import Event, Hello, Mail, Rcpt
 
 MODULE = "inject"
 DROPPED = Reply.of("421 4.4.2 connection dropped")
 """What the rejectlog says of a connection that ends without a word."""
+
+
+def texts_of(event: Event | None, forward_paths: Iterable[str]) -> tuple[str, ...]:
+    """The names and addresses that the patterns of a failure are held against at *event*.
+
+    forward_paths: of the mail transaction, which is what content is for.
+    """
+    match event:
+        case Hello():
+            return (event.domain,)
+        case Mail():
+            return (event.reverse_path,)
+        case Rcpt():
+            return (event.forward_path,)
+        case _:
+            return tuple(forward_paths)
 
 
 async def befalling(

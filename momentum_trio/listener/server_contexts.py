@@ -13,15 +13,11 @@ import trio
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsContext
-from momentum_trio.machine.disk import Stat
+from momentum_trio.machine.stamps import LOOK_SECONDS, Stamps, stamps_of
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.tls_terms import TlsTerms
 
 CONTEXTS_MAX = 500
-LOOK_SECONDS = 5.0
-"""How old the news about a file may be."""
-
-Stamps = tuple[tuple[float, int], ...]
 
 
 @dataclass(slots=True)
@@ -66,7 +62,7 @@ class ServerContexts:
     async def _look(self, key: tuple[str, TlsTerms], kept: Kept | None) -> TlsContext:
         listen, terms = key
         try:
-            stamps = await self._stamps(terms)
+            stamps = await stamps_of(self._machine.disk, terms.files)
             if kept is None or kept.stamps != stamps:
                 assert self._machine.tls is not None, "this machine has no TLS"
                 context = await self._machine.tls.server_context(terms)
@@ -80,10 +76,6 @@ class ServerContexts:
         if len(self._kept) > CONTEXTS_MAX:
             self._kept.popitem(last=False)
         return kept.context
-
-    async def _stamps(self, terms: TlsTerms) -> Stamps:
-        facts = await self._machine.disk.perform([Stat(path) for path in terms.files])
-        return tuple((fact.modified, fact.size) for fact in facts)
 
     def _keep_on(self, listen: str, terms: TlsTerms, kept: Kept, fault: Exception) -> None:
         said = f"TLS at {listen}: {terms.certificate}: {fault}: the certificate read before stays"

@@ -14,6 +14,7 @@ import trio.testing
 from delivery_world import MemorySpool, TreeGenerations, generations, machine_with
 
 from momentum_trio.delivery.feeding import TURN_PARCELS
+from momentum_trio.delivery.hop import PAUSE_SECONDS
 from momentum_trio.delivery.method import Feed, Parcel
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.queue import Queue
@@ -27,7 +28,7 @@ DEAD = "dead"
 @dataclass(eq=False)
 class Wire:
     """A carrier that connects in *connect_seconds* and takes *parcel_seconds* for a parcel. A domain whose name begins
-    with ``dead`` cannot be reached.
+    with ``dead`` cannot be reached. The server closes each connection after *parcels_max*.
     """
 
     connect_seconds: float = 0.1
@@ -37,6 +38,7 @@ class Wire:
     word: str = "ESMTP"
     answer: Callable[[Parcel], Awaitable[list[Outcome]]] | None = None
     unreachable: Outcome = REFUSED
+    parcels_max: int = 1000
     hosts: Mapping[str, str] = field(default_factory=dict)
     open: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
@@ -60,7 +62,10 @@ class Wire:
                 feed.reached()
                 host = self.hosts.get(feed.domain, feed.domain)
                 with self._counted(f"@{host}"):
-                    while (parcel := await feed.take(self.recipients_max, self.idle_seconds)) is not None:
+                    for _ in range(self.parcels_max):
+                        parcel = await feed.take(self.recipients_max, self.idle_seconds)
+                        if parcel is None:
+                            return
                         await feed.report(parcel, await self._converse(feed, parcel))
 
     async def _converse(self, feed: Feed, parcel: Parcel) -> list[Outcome]:
@@ -289,6 +294,28 @@ async def test_a_connection_ends_after_its_deliveries(autojump_clock: object) ->
         await trio.sleep(60)
         assert [len(paths) for _, _, paths in wire.parcels] == [3, 3, 2]
         assert len(wire.connections) == 3
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seconds"),
+    [(Delivered(), 100 * 1.1), (Bounced("550 5.1.1 no"), 100 * 1.1), (REFUSED, 100 * 1.1 + 99 * PAUSE_SECONDS)],
+)
+async def test_a_server_that_closes_after_each_message_is_paused_for_only_if_it_settles_none(
+    outcome: Outcome, seconds: float, autojump_clock: object
+) -> None:
+    async def answer(parcel: Parcel) -> list[Outcome]:
+        await trio.sleep(wire.parcel_seconds)
+        return [outcome for _ in parcel.attempts]
+
+    wire = Wire(answer=answer, parcels_max=1)
+    async with house(wire, Max_Outbound_Connections="1", Retry_Interval="10000") as h:
+        began = trio.current_time()
+        for n in range(100):
+            h.take(f"{n}@x.example")
+        await trio.sleep(seconds + 20)
+        last, _, _ = wire.parcels[-1]
+        assert len(wire.parcels) == 100
+        assert last + wire.parcel_seconds - began == pytest.approx(seconds, abs=2)
 
 
 # Throttles

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from momentum_trio.protocol.sasl.mechanism import (
-    OCTETS_MAX,
-    Challenge,
-    ChallengeError,
-    Failed,
-    Proved,
-    Step,
-    same,
-    user_of,
-)
-
-_USER, _PASSWORD = b"Username:", b"Password:"
+from momentum_trio.protocol.sasl.in_clear import Claim, LoginClaim
+from momentum_trio.protocol.sasl.mechanism import ChallengeError, Failed, Proved, Step, same
 
 
 class LoginServer:
@@ -23,22 +13,16 @@ class LoginServer:
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
         self._passwords = passwords
-        self._asked = b""
-        self._user = ""
+        self._claim = LoginClaim()
 
     def step(self, response: bytes) -> Step:
         """As ``mechanism.ServerSide`` has it; the first response may be the name already."""
-        if len(response) > OCTETS_MAX:
-            return Failed(self._user)
-        if not self._asked and not response:
-            self._asked = _USER
-            return Challenge(_USER)
-        if self._asked != _PASSWORD:
-            self._asked, self._user = _PASSWORD, user_of(response)
-            return Challenge(_PASSWORD)
-        password = self._passwords.get(self._user, "").encode("utf-8", "surrogateescape")
-        is_right = same(response, password) and bool(password) and bool(self._user)
-        return Proved(self._user) if is_right else Failed(self._user)
+        step = self._claim.step(response)
+        if not isinstance(step, Claim):
+            return step
+        password = self._passwords.get(step.user, "")  # none matches what is empty: a Claim's is not
+        is_right = same(*(each.encode("utf-8", "surrogateescape") for each in (step.password, password)))
+        return Proved(step.user) if is_right else Failed(step.user)
 
 
 class LoginClient:

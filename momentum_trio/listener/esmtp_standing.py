@@ -1,0 +1,178 @@
+"""What holds for the client of one SMTP session, and what he was told of it."""
+
+from __future__ import annotations
+
+import math
+
+from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
+from momentum_trio.config.back_end import BackEnd
+from momentum_trio.config.chain import Chain
+from momentum_trio.listener.esmtp_options import SessionOptions
+from momentum_trio.listener.esmtp_security import security_of
+from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
+from momentum_trio.listener.failure_options import FailureOptions
+from momentum_trio.listener.kind import Connection, Services
+from momentum_trio.net.tls_terms import TlsTerms
+from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.reception.client import Address, Client, endpoint_text
+from momentum_trio.reception.door import Door
+
+
+class Standing:
+    """The options of one client, by the newest generation that may hold for him.
+
+    Those of one generation hold until, between two mail transactions, a newer one is seen (``renew``). What the client
+    was told already (the greeting, the offer of EHLO) cannot be taken back: if that changed, he is stale, and is asked
+    to come again.
+
+    listen: whose options hold; None: it is gone, and none took its place. address: the client's, whose options hold.
+    offered: the extensions of the last EHLO; None: there was none. secured_by: what TLS was begun by. proved_by: the
+    mechanism by which he has proved who he is, and what that was judged by.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_door",
+        "_greeted_as",
+        "_services",
+        "address",
+        "client",
+        "failures",
+        "generation",
+        "is_stale",
+        "listen",
+        "offered",
+        "options",
+        "proved_by",
+        "reception",
+        "secured_by",
+        "security",
+        "terms",
+    )
+
+    def __init__(self, connection: Connection, services: Services, door: Door) -> None:
+        self._connection, self._services, self._door = connection, services, door
+        self.generation = connection.generations.current
+        self.listen = connection.listen_now()
+        client = self.client = client_of(connection)
+        self.address = client.peer_address
+        chain, generation = self.chain(), self.generation
+        self.options = SessionOptions.resolve(chain)
+        self.failures = FailureOptions.resolve(chain).failures
+        self.security = security_of(chain, self.options, client)
+        self.reception = door.reception(client, door.rules(generation.tree, chain, client, generation.plugins))
+        self.terms = self._terms()
+        self._greeted_as = (self.terms.host, self.options.static_banner)
+        self.offered: tuple[str, ...] | None = None
+        self.secured_by: TlsTerms | None = None
+        self.proved_by: tuple[str, BackEnd] | None = None
+        self.is_stale = self.listen is None
+
+    @property
+    def is_of_the_past(self) -> bool:
+        """Whether there is a newer generation."""
+        return self._connection.generations.current is not self.generation
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long the client may be silent; Idle_Time = 0 lets him be so for ever."""
+        return self.options.idle_time or math.inf
+
+    def chain(self) -> Chain:
+        """Who answers for the client's options."""
+        return self._chain_of(self.address)
+
+    def _chain_of(self, address: Address) -> Chain:
+        return self.generation.tree.chain_for(self._connection.listener, self.listen, address)
+
+    def renew(self) -> None:
+        """Let the newest generation hold.
+
+        If it has no Listen any more that would take this client, the options that held stay until he is asked to come
+        again: those of the listener alone could be laxer.
+        """
+        self.generation = self._connection.generations.current
+        self.listen = self._connection.listen_now()
+        if self.listen is None:
+            self.is_stale = True
+            return
+        self._judge_whole()
+        self.look_back()
+
+    def _judge_whole(self) -> None:
+        chain = self.chain()
+        self.options = SessionOptions.resolve(chain)
+        self._judge(chain)
+        self.terms = self._terms()
+
+    def judge_anew(self) -> None:
+        """What the client may and is offered, by what is known of him now; his options stay."""
+        self._judge(self.chain())
+
+    def _judge(self, chain: Chain) -> None:
+        generation, client = self.generation, self.client
+        of_client = self._chain_of(client.peer_address)
+        self.failures = FailureOptions.resolve(chain).failures
+        self.reception.rules = self._door.rules(generation.tree, of_client, client, generation.plugins)
+        self.security = security_of(chain, self.options, client)
+
+    def begin_anew(self) -> None:
+        """Somebody else is at the other end from here on: *client* says who."""
+        self.address = self.client.peer_address
+        self.offered = self.proved_by = None
+        self._judge_whole()
+        self.secured_by = self.secured_by and self.security.tls
+        self._greeted_as = (self.terms.host, self.options.static_banner)
+
+    def secured(self) -> None:
+        """TLS has begun: what the client was offered and has proved in clear is forgotten (RFC 3207 section 4.2)."""
+        self.secured_by = self.security.tls
+        self.offered = self.proved_by = None
+        self.judge_anew()
+        self.terms = self._terms()
+
+    def look_back(self) -> None:
+        """See whether something the client was told no longer holds."""
+        terms = self.terms
+        self.is_stale = (
+            self.listen is None
+            or (terms.host, self.options.static_banner) != self._greeted_as
+            or (self.offered is not None and self.offered != terms.extensions)
+            or (self.secured_by is not None and self.secured_by != self.security.tls)
+            or not self._is_proved_still()
+        )
+
+    def _is_proved_still(self) -> bool:
+        """Whether the client would still be taken for whom he has proved to be."""
+        if self.proved_by is None:
+            return True
+        mechanism, held = self.proved_by
+        denied = SmtpAuthenticationOptions.resolve(self.chain()).always_deny
+        return self.security.back_ends.get(mechanism) == held and not denied
+
+    def _terms(self) -> Terms:
+        now = self._door.machine.clock.now()
+        opening = self._services.conntrol.opening(self.generation.tree)
+        rules, peer_text = self.reception.rules, self.client.peer_text
+        return terms_of(self.options, rules, self.security, peer_text, now, self._for_trusted(), opening)
+
+    def _for_trusted(self) -> tuple[str, ...]:
+        """What is offered to the peer that we see ourselves, not to whom he says he brings; behind a proxy of the PROXY
+        protocol there is only the latter."""
+        if self._connection.proxied is not None:
+            return ()
+        own = self._connection.peer_address
+        return for_trusted(self.options if own == self.address else SessionOptions.resolve(self._chain_of(own)))
+
+
+def client_of(connection: Connection) -> Client:
+    """Who is at the other end of *connection*, or behind the proxy there."""
+    client = Client(
+        connection.connection_id, connection.peer_address, connection.peer, connection.local, connection.is_unix
+    )
+    if (said := connection.proxied) is not None:
+        client.is_proxied = True
+        if said.client is not None and said.local is not None:
+            client.claim(*said.client)
+            client.local = endpoint_text(*said.local)
+    return client
