@@ -7,6 +7,7 @@ from typing import Any
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
+from momentum_trio.config.scheme_options import AuthenticateOptions, DatasourceOptions
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
@@ -55,6 +56,7 @@ from momentum_trio.reception.reception_options import (
 from momentum_trio.reception.screening_options import ScreeningOptions
 
 GROUPS: tuple[type[Options], ...] = (
+    AuthenticateOptions,
     AuthenticationOptions,
     AuthenticationResultsOptions,
     BlackholeOptions,
@@ -63,6 +65,7 @@ GROUPS: tuple[type[Options], ...] = (
     ConnectionOptions,
     ConntrolOptions,
     ControlOptions,
+    DatasourceOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,

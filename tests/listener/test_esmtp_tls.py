@@ -152,6 +152,24 @@ async def test_a_cut_in_mid_content_leaves_nothing(seen: str) -> None:
         assert not at.accepted
 
 
+@pytest.mark.parametrize("last", [b"", b" LAST"])
+@pytest.mark.parametrize("politely", [True, False])
+async def test_the_end_of_tls_is_no_end_of_a_chunk(politely: bool, last: bytes) -> None:
+    """Whole chunks and a part of another: what came is given up, however TLS ended."""
+    async with conversation(config(CERTIFICATE, "CHUNKING")) as (at, talk):
+        assert "CHUNKING" in await talk.begin()
+        await talk.envelope()
+        assert (await talk.ask(b"BDAT %d\r\n" % len(MESSAGE) + MESSAGE))[:3] == "250"
+        await talk.say(b"BDAT %d%s\r\n" % (len(MESSAGE), last) + MESSAGE[:-1])
+        if politely:
+            await talk.stream.unwrap()
+        else:
+            await trio.aclose_forcefully(talk.stream)
+        await at.ended.wait()
+        assert not at.spool.kept
+        assert not at.accepted
+
+
 async def test_a_handshake_has_its_time(autojump_clock: MockClock) -> None:
     autojump_clock.autojump_threshold = 0.05
     async with host(config(IMPLICIT), machine=machine()) as at, talks(at, greeting=False) as talk:
