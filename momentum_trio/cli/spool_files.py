@@ -136,8 +136,9 @@ class SpoolFiles:
         facts.damages += group.damages
         for record in group.records:
             facts.records[record.header.kind] += 1
-            if not replay.enter(facts.segment, record):
-                facts.damages.append(Damage(record.place, record.place + record.header.octets))
+        for refused in replay.enter(facts.segment, group.records):
+            if refused is not None:
+                facts.damages.append(Damage(refused.place, refused.place + refused.header.octets))
 
     # -- what is in custody ------------------------------------------------------------------------------------------
 

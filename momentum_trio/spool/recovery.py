@@ -45,7 +45,6 @@ from momentum_trio.spool.wire import Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
-STRIDE_RECORDS, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
 
 
 INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
@@ -237,13 +236,10 @@ class Recovery:
         """Enter the records of *group* in the ledger."""
         if group.marker is not None:
             self._learn(group.marker.incarnation, group.marker.high_water)
-        octets, enter = 0, self._replay.enter
-        for count, record in enumerate(group.records, 1):
-            octets += len(record.envelope)
-            if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
-                octets = 0
+        for record in self._replay.enter(segment, group.records):
+            if record is None:
                 await trio.lowlevel.checkpoint()
-            if not enter(segment, record):
+            else:
                 damage = Damage(record.place, record.place + record.header.octets)
                 await self._keep(segment, file, damage, certain=True)
 
