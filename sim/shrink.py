@@ -468,7 +468,7 @@ def _changed_fault(
 
 
 def _smaller_mails(search: _Search) -> None:
-    """One recipient, little content, a client that stays."""
+    """One recipient, little content, not in chunks, a client that stays."""
     for index in range(len(search.best.mails)):
         mail = search.best.mails[index]
         if len(mail.forward_paths) > 1:
@@ -477,6 +477,7 @@ def _smaller_mails(search: _Search) -> None:
             )
         sizes = [octets for octets in SMALL_OCTETS if octets < mail.octets]
         search.first_of(_changed_mail(search.best, index, [("octets", octets) for octets in sizes]))
+        search.first_of(_changed_mail(search.best, index, [("chunks", ()), ("chunks", mail.chunks[:1])]))
         search.first_of(_changed_mail(search.best, index, [("leaves", Leaving.NEVER)]))
 
 
