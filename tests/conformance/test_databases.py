@@ -55,6 +55,7 @@ async def path(arm: Arm, tmp_path: Path) -> str:
 
 
 async def test_rows_have_names_and_values(arm: Arm, path: str) -> None:
+    """Rows are in their order, each with the names of its columns and their values."""
     rows = await arm.ask(path, "SELECT name, password AS Secret, age, picture FROM users ORDER BY name")
     names = ("name", "Secret", "age", "picture")
     assert rows == [Row(names, ("ann", "sécret", 42, b"\x00\xff")), Row(names, ("bob", "x'y", None, None))]
@@ -63,6 +64,7 @@ async def test_rows_have_names_and_values(arm: Arm, path: str) -> None:
 
 @pytest.mark.parametrize("prefix", [":", "@", "$"])
 async def test_a_parameter_is_bound_and_no_text_of_the_query(arm: Arm, path: str, prefix: str) -> None:
+    """A parameter is a value, whatever it looks like, with each prefix that SQLite has."""
     query = f"SELECT age FROM users WHERE name = {prefix}user"
     assert [row.values for row in await arm.ask(path, query, {"user": "ann", "unused": "x"})] == [(42,)]
     for name in ("' OR 1=1 --", "ann'; DROP TABLE users; --", ""):
@@ -87,17 +89,20 @@ async def test_a_parameter_is_bound_and_no_text_of_the_query(arm: Arm, path: str
     ],
 )
 async def test_what_is_no_question_that_can_be_answered_is_a_fault(arm: Arm, path: str, query: str) -> None:
+    """What changes something, attaches, asks for ever or is no SQL is a fault, and nothing is changed."""
     with pytest.raises(DatabaseFault, match="db: "):
         await arm.ask(path, query)
     assert len(await arm.ask(path, "SELECT * FROM users")) == 2
 
 
 async def test_a_value_that_is_no_text_is_a_fault(arm: Arm, path: str) -> None:
+    """A value whose text is no UTF-8 is a fault."""
     with pytest.raises(DatabaseFault):
         await arm.ask(path, "SELECT :a", {"a": "\udcff"})
 
 
 async def test_what_is_no_database_is_a_fault(arm: Arm) -> None:
+    """A file that is missing, or broken, is a fault."""
     with pytest.raises(DatabaseFault, match=r"missing\.db: "):
         await arm.ask("/nowhere/missing.db", "SELECT 1")
     path = await arm.put("broken.db", b"SQLite format 3\0" + b"\xff" * 5000)

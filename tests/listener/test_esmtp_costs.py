@@ -6,7 +6,7 @@ import pytest
 import trio
 from esmtp_host import BASIC, Host, conversation, host, talk_to
 from house import asked, connected, listeners
-from test_esmtp_endings import jumping_clock, push  # noqa: F401 (a fixture)
+from test_esmtp_endings import push
 from trio.testing import MockClock
 
 from momentum_trio.listener.esmtp import EVENTS_PER_TURN
