@@ -136,9 +136,8 @@ class SpoolFiles:
         facts.damages += group.damages
         for record in group.records:
             facts.records[record.header.kind] += 1
-        for refused in replay.enter(facts.segment, group.records):
-            if refused is not None:
-                facts.damages.append(Damage(refused.place, refused.place + refused.header.octets))
+            if not replay.enter(facts.segment, record):
+                facts.damages.append(Damage(record.place, record.place + record.header.octets))
 
     # -- what is in custody ------------------------------------------------------------------------------------------
 

@@ -19,32 +19,29 @@ class Columns:
     """Rows, and which of them are free. ids: what each is named by, empty where it is free.
 
     columns: each with one value, which a row that was never used has in it.
-    Rows from *_used* on never were; a row that was released is given before them.
     """
 
-    __slots__ = ("_all", "_free", "_growth", "_used", "ids")
+    __slots__ = ("_all", "_free", "_growth", "ids")
 
     def __init__(self, *columns: array[int] | array[float]) -> None:
         self.ids: list[str] = []
         self._all = columns
         self._growth = [(column * GROWTH_ROWS).tobytes() for column in self._all]
-        self._free, self._used = array("I"), 0
+        self._free = array("I")
         for column in self._all:
             del column[:]
 
     def new(self, name: str) -> int:
         """A row for what has that *name*; its other columns are as they were left."""
-        if self._free:
-            row = self._free.pop()
-        else:
-            row = self._used
-            if row == len(self.ids):
-                self._grow()
-            self._used = row + 1
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
         self.ids[row] = name
         return row
 
     def _grow(self) -> None:
+        rows = len(self.ids)
+        self._free.extend(range(rows + GROWTH_ROWS - 1, rows - 1, -1))
         self.ids += [""] * GROWTH_ROWS
         for column, growth in zip(self._all, self._growth, strict=True):
             column.frombytes(growth)

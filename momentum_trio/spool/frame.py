@@ -8,9 +8,9 @@ neither octets from another segment, nor a copy, nor content that imitates the f
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 from enum import IntEnum
-from zlib import crc32
 
 import msgspec
 
@@ -30,11 +30,10 @@ _FRAME = struct.Struct(">4sBBHIII")  # magic kind zero zero envelope_octets cont
 _CHECKED_FRAME = struct.Struct(">4sBxxxIIII")  # the same, and its own check
 _MARKER = struct.Struct(">QQIIQQ")  # segment group count incarnation high_water synced
 _SALT = struct.Struct(">QI")
-pack_place = struct.Struct(">Q").pack
 
+PLACE_OCTETS = 8
 SEGMENT_HEADER_OCTETS = _SEGMENT.size + _CHECK.size
-CHECKED_OCTETS = _FRAME.size
-FRAME_HEADER_OCTETS = CHECKED_OCTETS + _CHECK.size
+FRAME_HEADER_OCTETS = _FRAME.size + _CHECK.size
 MARKER_OCTETS = FRAME_HEADER_OCTETS + _MARKER.size
 
 
@@ -84,7 +83,7 @@ class SegmentHeader:
             self.previous,
             self.previous_length,
         )
-        return head + _CHECK.pack(crc32(head))
+        return head + _CHECK.pack(zlib.crc32(head))
 
 
 def parse_segment_header(octets: bytes) -> SegmentHeader | None:
@@ -93,7 +92,7 @@ def parse_segment_header(octets: bytes) -> SegmentHeader | None:
         return None
     head = octets[: _SEGMENT.size]
     magic, version, _, salt, number, incarnation, high_water, previous, length = _SEGMENT.unpack(head)
-    if magic != SEGMENT_MAGIC or _CHECK.unpack_from(octets, _SEGMENT.size)[0] != crc32(head):
+    if magic != SEGMENT_MAGIC or _CHECK.unpack_from(octets, _SEGMENT.size)[0] != zlib.crc32(head):
         return None
     if version not in VERSIONS_READ:
         raise NotOurs(f"spool format {version}, this program writes {VERSION}")
@@ -129,7 +128,7 @@ class Frame:
     @classmethod
     def of(cls, kind: Kind, envelope: bytes, content: bytes = b"") -> Frame:
         """Computes the check."""
-        check = crc32(content, crc32(envelope))
+        check = zlib.crc32(content, zlib.crc32(envelope))
         return cls(kind, envelope, content, check, FRAME_HEADER_OCTETS + len(envelope) + len(content))
 
     @property
@@ -155,12 +154,12 @@ class Salt:
 
     def __init__(self, number: int, salt: int) -> None:
         self.number = number
-        self._seed = crc32(_SALT.pack(number, salt))
+        self._seed = zlib.crc32(_SALT.pack(number, salt))
 
     def chunks(self, frame: Frame, place: int) -> tuple[bytes, bytes]:
         """*frame* as it stands at *place*: header with envelope, and content (not copied)."""
         head = _FRAME.pack(FRAME_MAGIC, frame.kind, 0, 0, len(frame.envelope), len(frame.content), frame.check)
-        check = crc32(head + pack_place(place), self._seed)
+        check = zlib.crc32(head + place.to_bytes(PLACE_OCTETS, "big"), self._seed)
         return b"".join((head, _CHECK.pack(check), frame.envelope)), frame.content
 
     def header(self, octets: bytes, place: int, at: int = 0) -> FrameHeader | None:
@@ -169,14 +168,14 @@ class Salt:
             magic, kind, envelope_octets, content_octets, check, own = _CHECKED_FRAME.unpack_from(octets, at)
         except struct.error:  # the octets end before it does
             return None
-        if magic != FRAME_MAGIC or (known := KINDS.get(kind)) is None:
+        if magic != FRAME_MAGIC or kind not in KINDS:
             return None
-        if own != crc32(octets[at : at + CHECKED_OCTETS] + pack_place(place), self._seed):
+        if own != zlib.crc32(octets[at : at + _FRAME.size] + place.to_bytes(PLACE_OCTETS, "big"), self._seed):
             return None
         if envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
             return None
         octets_in_all = FRAME_HEADER_OCTETS + envelope_octets + content_octets
-        return FrameHeader(known, envelope_octets, content_octets, check, octets_in_all)
+        return FrameHeader(KINDS[kind], envelope_octets, content_octets, check, octets_in_all)
 
     def marker(self, marker: Marker) -> Frame:
         """*marker* as a frame."""

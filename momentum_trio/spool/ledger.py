@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -111,7 +111,7 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._index)
 
-    def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> Sequence[int]:
+    def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
         batch_id, messages = custody.batch_id, custody.messages
         if batch_id in self._index:

@@ -45,6 +45,7 @@ from momentum_trio.spool.wire import Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
+STRIDE_RECORDS, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
 
 
 INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
@@ -236,10 +237,13 @@ class Recovery:
         """Enter the records of *group* in the ledger."""
         if group.marker is not None:
             self._learn(group.marker.incarnation, group.marker.high_water)
-        for record in self._replay.enter(segment, group.records):
-            if record is None:
+        octets, enter = 0, self._replay.enter
+        for count, record in enumerate(group.records, 1):
+            octets += len(record.envelope)
+            if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
+                octets = 0
                 await trio.lowlevel.checkpoint()
-            else:
+            if not enter(segment, record):
                 damage = Damage(record.place, record.place + record.header.octets)
                 await self._keep(segment, file, damage, certain=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -16,43 +16,36 @@ from momentum_trio.spool.wire import Custody, Due, Wire
 BATCH = Kind.BATCH
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
 CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
-STRIDE_RECORDS, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two turns of others
 
 
-def _nothing(_tickets: Sequence[int], _custody: Custody) -> None:
+def _nothing(_tickets: list[int], _custody: Custody) -> None:
     """Nobody wants to know."""
 
 
 class Replay:
     """Into one ledger. noted: told of each batch, with the tickets of its messages."""
 
-    def __init__(self, ledger: Ledger, wire: Wire, noted: Callable[[Sequence[int], Custody], None] = _nothing) -> None:
+    def __init__(self, ledger: Ledger, wire: Wire, noted: Callable[[list[int], Custody], None] = _nothing) -> None:
         self._ledger, self._wire, self._noted = ledger, wire, noted
 
-    def enter(self, segment: Segment, records: Iterable[Found]) -> Iterator[Found | None]:
-        """Enter *records*; yields each that makes no sense, and None now and then, for the others' turn.
+    def enter(self, segment: Segment, record: Found) -> bool:
+        """Enter one record; false when it makes no sense."""
+        try:
+            if record.header.kind is BATCH:
+                return self._batch(segment, record)
+            self._news(record.header.kind, record.envelope)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return False
+        return True
 
-        One loop with nothing looked up in it: a million records go through here before mail is taken.
-        """
-        read, add, noted = self._wire.custody, self._ledger.add, self._noted
-        octets = 0
-        for count, record in enumerate(records, 1):
-            header, envelope = record.header, record.envelope
-            try:
-                if header.kind is not BATCH:
-                    self._news(header.kind, envelope)
-                elif sensible(custody := read(envelope), header.content_octets):
-                    noted(add(segment, record.place, header, custody), custody)
-                    if custody.concluding is not None:
-                        self._conclude(custody.concluding.message_ids)
-                else:
-                    yield record
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                yield record
-            octets += len(envelope)
-            if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
-                octets = 0
-                yield None
+    def _batch(self, segment: Segment, record: Found) -> bool:
+        custody = self._wire.custody(record.envelope)
+        if not sensible(custody, record.header.content_octets):
+            return False
+        self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
+        if custody.concluding is not None:
+            self._conclude(custody.concluding.message_ids)
+        return True
 
     def _news(self, kind: Kind, envelope: bytes) -> None:
         """What became of messages."""

@@ -73,18 +73,16 @@ class _Scanner:
         self._salt = salt
         self._first = 0
         self._window = b""
-        self._view = memoryview(self._window)
 
     def groups(self) -> Scan:
-        header_at = self._salt.header
         place = SEGMENT_HEADER_OCTETS
         group = Group(None, after=place)
         while True:
             start = place - self._first
-            header = header_at(self._window, place, start) if start >= 0 else None
+            header = self._salt.header(self._window, place, start) if start >= 0 else None
             if header is None or start + header.octets > len(self._window):
                 yield from self._look(place, WINDOW_OCTETS)
-                start, header = 0, header_at(self._window, place)
+                start, header = 0, self._salt.header(self._window, place)
             if header is None:
                 following = yield from self._next_frame(place + 1)
                 if following is None:
@@ -92,10 +90,10 @@ class _Scanner:
                 group.damages.append(Damage(place, following))
                 place = following
                 continue
-            octets, payload = header.octets, start + FRAME_HEADER_OCTETS
+            octets = header.octets
             if start + octets <= len(self._window):
-                envelope = self._window[payload : payload + header.envelope_octets]
-                check = crc32(self._view[payload : start + octets])
+                payload = self._window[start + FRAME_HEADER_OCTETS : start + octets]
+                envelope, check = payload[: header.envelope_octets], crc32(payload)
             elif (read := (yield from self._long(place, header))) is not None:
                 envelope, check = read
             else:
@@ -151,5 +149,4 @@ class _Scanner:
     def _look(self, place: int, size: int) -> Generator[Want, bytes, None]:
         """Have the window begin at *place*."""
         self._window = yield Want(place, size)
-        self._view = memoryview(self._window)
         self._first = place
