@@ -41,6 +41,14 @@ SERVED = {
 }
 BY_NAME = "SELECT password, kind FROM users WHERE name = :user"
 IN_QUERY = "SELECT count(*) FROM users WHERE name = :user AND password = :pass"
+PATIENCE_SECONDS = 600.0
+
+
+@pytest.fixture
+def quick_clock(mock_clock: MockClock) -> MockClock:
+    """Workers take real time, pauses need not."""
+    mock_clock.rate = 20
+    return mock_clock
 
 
 def users(folder: Path, kept: Mapping[str, tuple[str, str]]) -> Path:
@@ -99,6 +107,7 @@ async def tried(text: str, mechanism: str, *claims: tuple[str, str]) -> list[str
     async with host(text, machine=with_databases()[0]) as at:
         for user, password in claims:
             async with talks(at) as talk:
+                talk.patience_seconds = PATIENCE_SECONDS
                 await talk.ask("EHLO client.example")
                 said.append(await authenticate(talk, mechanism, user, password))
     return said
@@ -106,17 +115,15 @@ async def tried(text: str, mechanism: str, *claims: tuple[str, str]) -> list[str
 
 @pytest.mark.parametrize(("form", "mechanism"), [(form, name) for form, names in SERVED.items() for name in names])
 async def test_a_secret_of_each_form_by_each_mechanism_that_can_use_it(
-    form: str, mechanism: str, tmp_path: Path, autojump_clock: MockClock
+    form: str, mechanism: str, tmp_path: Path, quick_clock: MockClock
 ) -> None:
-    autojump_clock.autojump_threshold = 0.5  # a hash is tried meanwhile
     text = config(users(tmp_path, {"ann": (KEPT[form], "")}), f'returns_password = true type = "{form}"')
     claims = (("ann", SECRET), ("ann", "wrong"), ("' OR '1'='1", SECRET))
     assert await tried(text, mechanism, *claims) == [RIGHT, WRONG, WRONG]
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-async def test_a_form_that_a_column_tells(mechanism: str, tmp_path: Path, autojump_clock: MockClock) -> None:
-    autojump_clock.autojump_threshold = 0.5  # a hash is tried meanwhile
+async def test_a_form_that_a_column_tells(mechanism: str, tmp_path: Path, quick_clock: MockClock) -> None:
     of_users = {"ann": (SECRET, "C"), "bob": (HASHED, "H"), "eve": (SECRET, "unknown"), "fay": ("", "C")}
     more = 'returns_password = true password_column = "PASSWORD" type_column = "kind"'
     text = config(users(tmp_path, of_users), f'{more} type_map = [ C = "clear" H = "hash" ]')
@@ -126,25 +133,22 @@ async def test_a_form_that_a_column_tells(mechanism: str, tmp_path: Path, autoju
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-async def test_a_query_that_judges_itself(mechanism: str, tmp_path: Path, autojump_clock: MockClock) -> None:
-    autojump_clock.autojump_threshold = 0.05
+async def test_a_query_that_judges_itself(mechanism: str, tmp_path: Path, quick_clock: MockClock) -> None:
     text = config(users(tmp_path, {"ann": (SECRET, "")}), "", query=IN_QUERY)
     claims = (("ann", SECRET), ("ann", "wrong"), ("ann", "x' OR '1'='1"))
     assert await tried(text, mechanism, *claims) == [RIGHT, WRONG, WRONG]
 
 
 @pytest.mark.parametrize("answer", ["0", "'0'", "NULL", "'no'", "''", "0.0", "x'01'", "1 WHERE 0"])
-async def test_what_is_no_yes_is_a_no(answer: str, tmp_path: Path, autojump_clock: MockClock) -> None:
-    autojump_clock.autojump_threshold = 0.05
+async def test_what_is_no_yes_is_a_no(answer: str, tmp_path: Path, quick_clock: MockClock) -> None:
     assert await tried(config(users(tmp_path, {}), "", query=f"SELECT {answer}"), "PLAIN", ("ann", SECRET)) == [WRONG]
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize("broken", ["missing", "damaged", "writable", "query"])
 async def test_a_database_that_does_not_answer_is_454(
-    broken: str, mechanism: str, tmp_path: Path, autojump_clock: MockClock
+    broken: str, mechanism: str, tmp_path: Path, quick_clock: MockClock
 ) -> None:
-    autojump_clock.autojump_threshold = 0.05
     path = users(tmp_path, {"ann": (SECRET, "")})
     query = "SELECT password FROM nowhere WHERE name = :user" if broken == "query" else BY_NAME
     if broken == "missing":
@@ -155,6 +159,7 @@ async def test_a_database_that_does_not_answer_is_454(
         path.chmod(0o666)
     async with host(config(path, "returns_password = true", query=query), machine=with_databases()[0]) as at:
         async with talks(at) as talk:
+            talk.patience_seconds = PATIENCE_SECONDS
             await talk.ask("EHLO client.example")
             assert await authenticate(talk, mechanism) == LATER
             assert (await talk.ask("MAIL FROM:<a@b.example>"))[:3] == "250"
@@ -163,13 +168,14 @@ async def test_a_database_that_does_not_answer_is_454(
         assert SECRET not in said
 
 
-async def test_an_answer_is_known_for_a_while_and_no_longer(autojump_clock: MockClock, tmp_path: Path) -> None:
-    autojump_clock.autojump_threshold = 0.05
+async def test_an_answer_is_known_for_a_while_and_no_longer(mock_clock: MockClock, tmp_path: Path) -> None:
+    mock_clock.rate = 4
     world, databases = with_databases()
     text = config(users(tmp_path, {"ann": (SECRET, "")}), "returns_password = true")
 
     async def known(password: str) -> str:
         async with talks(at) as talk:
+            talk.patience_seconds = PATIENCE_SECONDS
             await talk.ask("EHLO client.example")
             return await authenticate(talk, "CRAM-MD5", password=password)
 
@@ -179,7 +185,7 @@ async def test_an_answer_is_known_for_a_while_and_no_longer(autojump_clock: Mock
         assert databases.count == 1
         users(tmp_path, {"ann": ("other", "")})
         assert await known(SECRET) == RIGHT
-        await trio.sleep(60)
+        mock_clock.jump(60)
         assert await known(SECRET) == WRONG
         assert await known("other") == RIGHT
         assert databases.count == 2
