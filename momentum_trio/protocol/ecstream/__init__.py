@@ -1,0 +1,1 @@
+"""F1: ECStream, batches of messages in frames (docs/protocols/ecstream.md)."""

@@ -1,0 +1,181 @@
+"""The batch: messages, each with its envelope, and contents, each of which any number of the messages share."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from momentum_trio.protocol.ecstream.frame import Code, Kind, Octets, RemoteProtocolError, framed
+
+MESSAGES_MAX: Final = 65535
+RECIPIENTS_MAX: Final = 65535
+"""Of all messages of a batch together; so the results have a bound too."""
+PATH_OCTETS_MAX: Final = 1024
+"""What is longer than RFC 5321 permits but not than this is refused with its own reply, and costs nobody else."""
+PARAMETERS_OCTETS_MAX: Final = 2048
+KEY_OCTETS_MAX: Final = 64
+CONTEXT_MAX: Final = 64
+CONTEXT_VALUE_OCTETS_MAX: Final = 16 * 1024
+
+_HEAD = struct.Struct(">IHH")  # number, contents, messages
+_CONTENT = struct.Struct(">BI")  # form, octets
+_MESSAGE = struct.Struct(
+    ">BBHHHH"
+)  # octets of key, pairs of context, octets of path and parameters, content, recipients
+_RECIPIENT = struct.Struct(">HH")  # octets of path and parameters
+_PAIR = struct.Struct(">BH")  # octets of name and value
+_HERE, _FOLLOWS = 0, 1
+
+
+class Recipient(NamedTuple):
+    """path: without brackets. parameters: RCPT's, as SMTP writes them (RFC 5321 section 4.1.2)."""
+
+    path: bytes
+    parameters: bytes = b""
+
+
+class Message(NamedTuple):
+    """One message.
+
+    reverse_path: without brackets; empty: the null reverse-path. content: which of the batch's contents. parameters:
+    those of MAIL, as SMTP writes them. context: names and values, as XSETCONTEXT sets them. key: of idempotency;
+    empty: none.
+    """
+
+    reverse_path: bytes
+    recipients: tuple[Recipient, ...]
+    content: int = 0
+    parameters: bytes = b""
+    context: tuple[tuple[bytes, bytes], ...] = ()
+    key: bytes = b""
+
+
+class Following(NamedTuple):
+    """A content that follows its batch in chunks. octets: how long it is."""
+
+    octets: int
+
+
+class Batch(NamedTuple):
+    """number: 1, 2, 3 and so on. contents: RFC 5322 octets, each used by a message. messages: one at least."""
+
+    number: int
+    contents: tuple[Octets | Following, ...]
+    messages: tuple[Message, ...]
+
+
+def encode_batch(batch: Batch) -> list[Octets]:
+    """*batch* as it is sent, in pieces; contents are not copied. Its bounds are asserted.
+
+    Raises: struct.error where a field is longer than its length can say.
+    """
+    problem = _problem(batch)
+    assert problem is None, problem
+    pieces: list[Octets] = [_HEAD.pack(batch.number, len(batch.contents), len(batch.messages))]
+    for content in batch.contents:
+        if isinstance(content, Following):
+            pieces.append(_CONTENT.pack(_FOLLOWS, content.octets))
+        else:
+            pieces += (_CONTENT.pack(_HERE, len(content)), content)
+    pieces.append(b"".join(map(_encoded, batch.messages)))
+    return framed(Kind.BATCH, *pieces)
+
+
+def _encoded(message: Message) -> bytes:
+    path, recipients, content, parameters, context, key = message
+    pieces = [_MESSAGE.pack(len(key), len(context), len(path), len(parameters), content, len(recipients))]
+    pieces += (key, path, parameters)
+    for name, value in context:
+        pieces += (_PAIR.pack(len(name), len(value)), name, value)
+    for recipient in recipients:
+        pieces += (_RECIPIENT.pack(*map(len, recipient)), *recipient)
+    return b"".join(pieces)
+
+
+def decode_batch(payload: Octets) -> Batch:
+    """The batch in *payload*; contents are slices of it. Raises RemoteProtocolError."""
+    try:
+        batch, end = _decoded(payload)
+    except struct.error:
+        raise RemoteProtocolError("a batch is cut short") from None
+    if end != len(payload):  # a slice beyond the end is shorter than it should be; it is noticed here
+        raise RemoteProtocolError("a batch is of another length than it says")
+    if (problem := _problem(batch)) is not None:
+        raise RemoteProtocolError(*problem)
+    return batch
+
+
+def _decoded(payload: Octets) -> tuple[Batch, int]:
+    number, content_count, message_count = _HEAD.unpack_from(payload)
+    at = _HEAD.size
+    contents: list[Octets | Following] = []
+    for _ in range(content_count):
+        form, octets = _CONTENT.unpack_from(payload, at)
+        at += _CONTENT.size
+        if form == _HERE:
+            contents.append(payload[at : at + octets])
+            at += octets
+        elif form == _FOLLOWS:
+            contents.append(Following(octets))
+        else:
+            raise RemoteProtocolError("a content is neither here nor follows")
+    messages = []
+    for _ in range(message_count):
+        message, at = _message(payload, at)
+        messages.append(message)
+    return Batch(number, tuple(contents), tuple(messages)), at
+
+
+def _message(payload: Octets, at: int) -> tuple[Message, int]:
+    key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(payload, at)
+    start = at + _MESSAGE.size
+    path_at = start + key_octets
+    parameters_at = path_at + path_octets
+    at = parameters_at + parameter_octets
+    strings = bytes(payload[start:at])
+    context = []
+    for _ in range(pairs):
+        name_octets, value_octets = _PAIR.unpack_from(payload, at)
+        at += _PAIR.size
+        pair = bytes(payload[at : at + name_octets + value_octets])
+        context.append((pair[:name_octets], pair[name_octets:]))
+        at += name_octets + value_octets
+    recipients = []
+    for _ in range(recipient_count):
+        own_path, own_parameters = _RECIPIENT.unpack_from(payload, at)
+        at += _RECIPIENT.size
+        both = bytes(payload[at : at + own_path + own_parameters])
+        recipients.append(Recipient(both[:own_path], both[own_path:]))
+        at += own_path + own_parameters
+    key, path = strings[:key_octets], strings[key_octets : key_octets + path_octets]
+    parameters = strings[key_octets + path_octets :]
+    return Message(path, tuple(recipients), content, parameters, tuple(context), key), at
+
+
+def _problem(batch: Batch) -> tuple[str, Code] | None:
+    """What is wrong with *batch* besides its length, or None."""
+    if not batch.messages:
+        return "a batch has no message", Code.PROTOCOL
+    if {message.content for message in batch.messages} != set(range(len(batch.contents))):
+        return "a content is used by no message, or there is none", Code.PROTOCOL
+    if not all(message.recipients for message in batch.messages):
+        return "a message has no recipient", Code.PROTOCOL
+    if sum(len(message.recipients) for message in batch.messages) > RECIPIENTS_MAX:
+        return "a batch has too many recipients", Code.TOO_LARGE
+    if any(isinstance(content, Following) and not content.octets for content in batch.contents):
+        return "a content that follows is empty", Code.PROTOCOL
+    return None if all(map(_within_bounds, batch.messages)) else ("a field of a message is too long", Code.TOO_LARGE)
+
+
+def _within_bounds(message: Message) -> bool:
+    return (
+        len(message.key) <= KEY_OCTETS_MAX
+        and len(message.reverse_path) <= PATH_OCTETS_MAX
+        and len(message.parameters) <= PARAMETERS_OCTETS_MAX
+        and len(message.context) <= CONTEXT_MAX
+        and all(len(value) <= CONTEXT_VALUE_OCTETS_MAX for _, value in message.context)
+        and all(
+            len(path) <= PATH_OCTETS_MAX and len(parameters) <= PARAMETERS_OCTETS_MAX
+            for path, parameters in message.recipients
+        )
+    )
