@@ -12,8 +12,9 @@ from contextlib import closing
 import trio
 
 from momentum_trio.machine.contract import DatabaseFault, Row
-from momentum_trio.machine.disk import Close, Disk, File, Open, Read
+from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.os_databases import answered
+from momentum_trio.machine.whole_file import read_file
 
 ASK_SECONDS = 0.002  # what a query takes in a worker
 FILE_OCTETS_MAX = 16 * 1024 * 1024
@@ -38,11 +39,7 @@ class SimDatabases:
             return answered(connection, path, query, values, rows_max)
 
     async def _read(self, path: str) -> bytes:
-        disk, file = self._disk, File(path)
         try:
-            octets: bytes = (await disk.perform([Open(file), Read(file, 0, FILE_OCTETS_MAX)]))[1]
+            return await read_file(self._disk, path, FILE_OCTETS_MAX)
         except OSError as fault:
             raise DatabaseFault(f"{path}: {fault.strerror}") from None
-        finally:
-            await disk.perform([Close(file)])
-        return octets

@@ -19,11 +19,10 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-import trio
-
 from momentum_trio.machine.contract import ClientTlsTerms
-from momentum_trio.machine.disk import READ_OCTETS_MAX, Close, File, Open, Read
+from momentum_trio.machine.disk import READ_OCTETS_MAX
 from momentum_trio.machine.os_tls import make_client_context, make_context
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.net.tls_terms import TlsTerms
 
 from .kernel import Kernel
@@ -149,14 +148,7 @@ class SimTls:
         return place
 
     async def _octets(self, path: str) -> bytes:
-        disk, file = self._life.machine.disk, File(path)
-        try:
-            _, octets = await disk.perform([Open(file), Read(file, 0, READ_OCTETS_MAX)])
-        finally:
-            with trio.CancelScope(shield=True):
-                await disk.perform([Close(file)])
-        assert isinstance(octets, bytes)
-        return octets
+        return await read_file(self._life.machine.disk, path, READ_OCTETS_MAX)
 
 
 def _without_tickets(context: ssl.SSLContext) -> ssl.SSLContext:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import trio
-
 from momentum_trio.config.back_end import BackEnd
-from momentum_trio.machine.disk import Close, Disk, File, FileKind, Open, Read, Stat
+from momentum_trio.machine.disk import Disk, FileKind, Stat
+from momentum_trio.machine.whole_file import read_file
 
 OCTETS_MAX = 256 * 1024
 """A larger file is not read: it would be in memory whole, and looked through for every command."""
@@ -22,7 +21,7 @@ async def text_of(disk: Disk, back_end: BackEnd) -> str:
         raise OSError(f"{back_end.uri}: the scheme is not built")
     path = back_end.path
     await check_mode(disk, path)
-    octets = await _read(disk, path)
+    octets = await read_file(disk, path, OCTETS_MAX + 1)
     if len(octets) > OCTETS_MAX:
         raise OSError(f"{path} is larger than {OCTETS_MAX} octets")
     return octets.decode("utf-8", "surrogateescape")
@@ -40,13 +39,3 @@ async def check_mode(disk: Disk, path: str) -> None:
 def reason(fault: OSError) -> str:
     """Why a file is not read, its path in front."""
     return str(fault) if fault.strerror is None else f"{fault.filename}: {fault.strerror}"
-
-
-async def _read(disk: Disk, path: str) -> bytes:
-    file = File(path)
-    try:
-        octets: bytes = (await disk.perform([Open(file), Read(file, 0, OCTETS_MAX + 1)]))[1]
-    finally:
-        with trio.CancelScope(shield=True):
-            await disk.perform([Close(file)])
-    return octets

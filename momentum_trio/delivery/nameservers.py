@@ -7,8 +7,8 @@ import math
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, Open, Read
 from momentum_trio.machine.os_nameservers import THIS_HOST
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.net.resolv_conf import FILE_OCTETS_MAX, ResolvConf
 
 LOOK_SECONDS = 30.0
@@ -36,13 +36,7 @@ class ConfiguredNameservers:
         return self._conf
 
     async def _text(self, path: str) -> str:
-        disk, file = self._machine.disk, File(path)
         try:
-            _, octets = await disk.perform([Open(file), Read(file, 0, FILE_OCTETS_MAX)])
-            assert isinstance(octets, bytes)
-            return octets.decode("ascii", "replace")
+            return (await read_file(self._machine.disk, path, FILE_OCTETS_MAX)).decode("ascii", "replace")
         except OSError:
             return ""
-        finally:
-            with trio.CancelScope(shield=True):
-                await disk.perform([Close(file)])

@@ -8,7 +8,8 @@ import trio
 
 from momentum_trio.delivery.cache_counts import CacheCounts
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, FileFacts, FileKind, Open, Read, Stat
+from momentum_trio.machine.disk import FileFacts, FileKind, Stat
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.protocol.dkim.key import RSA_BITS_ADVISED, Key
 
@@ -102,14 +103,7 @@ class Keys:
     async def _read(self, path: str, facts: FileFacts) -> bytes:
         if facts.kind is not FileKind.FILE or facts.size > KEY_FILE_OCTETS_MAX:
             raise ValueError(f"it is not a file of at most {KEY_FILE_OCTETS_MAX} octets")
-        file = File(path)
-        try:
-            _, octets = await self._machine.disk.perform([Open(file), Read(file, 0, KEY_FILE_OCTETS_MAX)])
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._machine.disk.perform([Close(file)])
-        assert isinstance(octets, bytes)
-        return octets
+        return await read_file(self._machine.disk, path, KEY_FILE_OCTETS_MAX)
 
     def _say(self, level: Level, text: str) -> None:
         self._machine.events.publish(Panic(self._machine.clock.now(), level, f"DKIM key {text}"))

@@ -26,7 +26,8 @@ from momentum_trio.listener.esmtp_security import unoffered
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, FileKind, ListDirectory, Open, Read, Stat
+from momentum_trio.machine.disk import FileKind, ListDirectory, Stat
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.tables import BUILT_METHODS
@@ -64,20 +65,11 @@ async def _fetch(machine: Machine, path: str) -> Supply:
             return ErrorOfReading("not a plain file", is_missing=False)
         if facts.size > FILE_OCTETS_MAX:
             return ErrorOfReading(f"larger than {FILE_OCTETS_MAX} octets", is_missing=False)
-        return await _read(machine, path)
+        return await read_file(machine.disk, path, FILE_OCTETS_MAX)
     except (FileNotFoundError, NotADirectoryError):
         return ErrorOfReading()
     except OSError as fault:
         return ErrorOfReading(fault.strerror or str(fault), is_missing=False)
-
-
-async def _read(machine: Machine, path: str) -> Supply:
-    file = File(path)
-    try:
-        octets: bytes = (await machine.disk.perform([Open(file), Read(file, 0, FILE_OCTETS_MAX)]))[1]
-    finally:
-        await machine.disk.perform([Close(file)])
-    return octets
 
 
 async def _list(machine: Machine, path: str) -> Supply:

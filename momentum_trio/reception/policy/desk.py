@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import suppress
 from typing import TypeVar
 
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, Open, Read
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.dns_records import DnsAnswer, Question, Unanswered
 from momentum_trio.protocol.dmarc.public_suffix import LIST_OCTETS_MAX, PublicSuffixes
@@ -99,12 +98,7 @@ class Desk:
             self._fault = ""
 
     async def _read(self, path: str) -> bytes:
-        file = File(path)
-        try:
-            octets: bytes = (await self._machine.disk.perform([Open(file), Read(file, 0, LIST_OCTETS_MAX + 1)]))[1]
-        finally:
-            with trio.CancelScope(shield=True), suppress(OSError):
-                await self._machine.disk.perform([Close(file)])
+        octets = await read_file(self._machine.disk, path, LIST_OCTETS_MAX + 1)
         if len(octets) > LIST_OCTETS_MAX:
             raise ValueError(f"larger than {LIST_OCTETS_MAX} octets")
         return octets

@@ -18,7 +18,8 @@ from types import FunctionType, ModuleType
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Setting
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import Close, File, FileKind, Open, Read, Stat
+from momentum_trio.machine.disk import FileKind, Stat
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.reception.policy.phase import ARGUMENTS, PolicyPhase
 from momentum_trio.reception.policy.plugin import Hook, Plugin, place_of
 from momentum_trio.reception.policy_options import PolicyOptions
@@ -87,14 +88,11 @@ async def _loaded(machine: Machine, named: Named, running: Sequence[Plugin]) -> 
 async def _read(machine: Machine, path: str) -> bytes:
     if not path.startswith("/"):
         raise Unusable("expected the absolute path of a Python file")
-    file = File(path)
     try:
         await _check_writers(machine, path)
-        octets: bytes = (await machine.disk.perform([Open(file), Read(file, 0, MODULE_OCTETS_MAX + 1)]))[1]
+        octets = await read_file(machine.disk, path, MODULE_OCTETS_MAX + 1)
     except OSError as fault:
         raise Unusable(f"{path}: {fault.strerror or fault}") from fault
-    finally:
-        await machine.disk.perform([Close(file)])
     if len(octets) > MODULE_OCTETS_MAX:
         raise Unusable(f"{path}: larger than {MODULE_OCTETS_MAX} octets")
     return octets
