@@ -7,19 +7,15 @@ MAC under a key of this life of the host, and a changed file forgets it at once.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
-
-import trio
 
 from momentum_trio.config.back_end import HASHED, BackEnd
 from momentum_trio.config.scheme_options import CLEAR, DIGEST, HASH
 from momentum_trio.console.entry_file import text_of
 from momentum_trio.console.password_file import passwords
+from momentum_trio.listener.known import Known
 from momentum_trio.listener.query_secrets import Asker, Kept, QuerySecrets
 from momentum_trio.machine import Machine
 from momentum_trio.protocol.sasl.digest_md5 import digest_of
@@ -32,7 +28,6 @@ T = TypeVar("T")
 WAITING_MAX = 64
 KNOWN_MAX = 1_000
 KNOWN_SECONDS = 60.0
-_KEY_OCTETS = 32
 
 
 class Busy(OSError):
@@ -44,8 +39,7 @@ class Credentials:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._known: OrderedDict[bytes, float] = OrderedDict()  # until when
-        self._key = b""
+        self._known: Known[bool] = Known(machine.entropy)
         self._waiting = 0
         self._queried: QuerySecrets | None = None
 
@@ -112,26 +106,14 @@ class Credentials:
         stored = hashes.get(claim.user) or next(map(stand_in, hashes.values()), nobodys)
         if not stored:
             return False
-        mark = self._mark(stored, claim)
-        if self._known.get(mark, 0.0) > trio.current_time():
+        mark = self._known.mark("\0".join((stored, claim.user, claim.password)))
+        if self._known.of(mark):
             return True
         is_right = await self._in_turn(partial(self._machine.work.run, partial(verified, stored, claim.password)))
         if is_right and claim.user in hashes:
-            self._remember(mark)
+            self._known.keep(mark, True, KNOWN_SECONDS, KNOWN_MAX)
             return True
         return False
-
-    def _mark(self, stored: str, claim: Claim) -> bytes:
-        """What stands for a password and the hash that it was right by."""
-        self._key = self._key or self._machine.entropy.octets(_KEY_OCTETS)
-        said = "\0".join((stored, claim.user, claim.password)).encode("utf-8", "surrogateescape")
-        return hmac.new(self._key, said, hashlib.sha256).digest()
-
-    def _remember(self, mark: bytes) -> None:
-        self._known[mark] = trio.current_time() + KNOWN_SECONDS
-        self._known.move_to_end(mark)
-        if len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
 
 
 def _octets(found: dict[str, str], claim: Claim) -> bytes:

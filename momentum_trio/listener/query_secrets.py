@@ -1,26 +1,18 @@
-"""What is kept of passwords in databases, found by a query; answers with a row in them are known for a while.
-
-What is asked for is kept as a MAC under a key of this life of the host: a query may have the password in it.
-"""
+"""What is kept of passwords in databases, found by a query; answers with a row in them are known for a while."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections import OrderedDict
 from dataclasses import dataclass, field
-
-import trio
 
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.scheme_options import CRYPT, PASSWORD, REALM, URI, USERNAME, expanded
 from momentum_trio.config.secret_query import SecretQuery
 from momentum_trio.console.entry_file import check_mode
+from momentum_trio.listener.known import Known
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import DatabaseFault, Row
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5
 
-_KEY_OCTETS = 32
 _CRYPT = {CRAM_MD5: "hmac_md5", DIGEST_MD5: "digest-md5"}
 
 
@@ -47,8 +39,7 @@ class QuerySecrets:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._known: OrderedDict[bytes, tuple[float, Row]] = OrderedDict()  # until when
-        self._key = machine.entropy.octets(_KEY_OCTETS)
+        self._known: Known[Row] = Known(machine.entropy)
 
     async def kept(self, held: BackEnd, asker: Asker) -> Kept | None:
         """What is kept of the password of *asker*; None: there is no such user, or nothing that can be used.
@@ -67,10 +58,9 @@ class QuerySecrets:
 
     async def _row(self, held: BackEnd, query: SecretQuery, asker: Asker) -> Row | None:
         values = _values(held, query, asker)
-        mark = self._mark(query, values)
-        known = self._known.get(mark)
-        if known is not None and known[0] > trio.current_time():
-            return known[1]
+        mark = self._known.mark(repr((query, values)))
+        if (known := self._known.of(mark)) is not None:
+            return known
         databases = self._machine.databases
         if databases is None:
             raise DatabaseFault(f"{query.path}: there are no databases on this machine")
@@ -79,18 +69,8 @@ class QuerySecrets:
         if not rows:
             return None
         if query.kept_seconds:
-            self._remember(mark, rows[0], query)
+            self._known.keep(mark, rows[0], query.kept_seconds, query.kept_max)
         return rows[0]
-
-    def _mark(self, query: SecretQuery, values: dict[str, str]) -> bytes:
-        said = repr((query, values)).encode("utf-8", "surrogateescape")
-        return hmac.new(self._key, said, hashlib.sha256).digest()
-
-    def _remember(self, mark: bytes, row: Row, query: SecretQuery) -> None:
-        self._known[mark] = trio.current_time() + query.kept_seconds, row
-        self._known.move_to_end(mark)
-        while len(self._known) > query.kept_max:
-            self._known.popitem(last=False)
 
 
 def _values(held: BackEnd, query: SecretQuery, asker: Asker) -> dict[str, str]:
