@@ -56,6 +56,11 @@ class Following(NamedTuple):
     octets: int
 
 
+def length_of(content: Octets | Following) -> int:
+    """In octets, wherever it is."""
+    return content.octets if isinstance(content, Following) else len(content)
+
+
 class Batch(NamedTuple):
     """number: 1, 2, 3 and so on. contents: RFC 5322 octets, each used by a message. messages: one at least."""
 

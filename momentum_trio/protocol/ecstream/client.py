@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from momentum_trio.protocol.ecstream.batch import Batch, Following, encode_batch
+from momentum_trio.protocol.ecstream.batch import Batch, Following, encode_batch, length_of
 from momentum_trio.protocol.ecstream.frame import (
     HEADER,
     NUMBER_MAX,
@@ -33,15 +33,14 @@ from momentum_trio.protocol.ecstream.frame import (
     Ping,
     Pong,
     RemoteProtocolError,
-    Small,
     Unproved,
     Welcome,
     decode,
     encode,
     framed,
 )
-from momentum_trio.protocol.ecstream.reader import Reader
 from momentum_trio.protocol.ecstream.results import RESULTS_OCTETS_MAX, Results, decode_results
+from momentum_trio.protocol.ecstream.side import Side
 
 
 class State(Enum):
@@ -89,19 +88,18 @@ class Closed(NamedTuple):
 Event = Welcome | Challenge | Authenticated | Unproved | Results | Credit | Pong | Closed
 
 
-class Client:
+class Client(Side[Event]):
     """One connection. welcome: what the server said, once it has; its bounds are kept here and asserted."""
 
     def __init__(self, name: bytes = b"") -> None:
+        super().__init__()
         self.state = State.WAITING
         self.welcome: Welcome | None = None
-        self._reader = Reader(self._octets_max)
         self._credit = 0
         self._next = 1
         self._open: dict[int, Batch] = {}
         self._lacking: list[int] = []  # octets of the contents that follow, in order
-        self._to_send: list[Octets] = [PREFACE, encode(Hello(VERSIONS[0], VERSIONS[-1], name))]
-        self._closed: Closed | None = None
+        self._to_send += [PREFACE, encode(Hello(VERSIONS[0], VERSIONS[-1], name))]
 
     # what is sent
 
@@ -187,39 +185,20 @@ class Client:
         self._leave()
 
     def close(self, code: Code, why: bytes) -> None:
-        """Say why, and end the connection."""
+        """As ``Side`` has it."""
         if self.state is not State.CLOSED:
             error = Error(code, 0, why)
             self._say(error)
             self._end(error, by_server=False)
 
-    def octets_to_send(self) -> list[Octets]:
-        """What is to be sent, in pieces, each once."""
-        pieces, self._to_send = self._to_send, []
-        return pieces
-
     # what comes
 
-    def room(self) -> memoryview:
-        """Where the socket writes next."""
-        return self._reader.room()
+    @property
+    def _is_closed(self) -> bool:
+        return self.state is State.CLOSED
 
-    def received(self, count: int) -> None:
-        """*count* octets were written to ``room``; 0: the server's end is closed."""
-        self._reader.received(count)
-        if not count and self.state is not State.CLOSED:
-            self._end(Error(Code.FAULT, self._next, b"the stream ended"), by_server=True)
-
-    def next_event(self) -> Event | None:
-        """The next event, or None when more octets are needed. After Closed there is none."""
-        try:
-            while self.state is not State.CLOSED and (frame := self._reader.next_frame()) is not None:
-                if (event := self._take(*frame)) is not None:
-                    return event
-        except RemoteProtocolError as error:
-            self.close(error.code, error.why.encode("ascii", "replace"))
-        closed, self._closed = self._closed, None
-        return closed
+    def _cut(self) -> None:
+        self._end(Error(Code.FAULT, self._next, b"the stream ended"), by_server=True)
 
     def _octets_max(self, kind: Kind) -> int:
         anywhere = kind is Kind.ERROR or (kind in (Kind.PING, Kind.PONG) and self.state is not State.WAITING)
@@ -282,9 +261,6 @@ class Client:
         self.state = State.CLOSED
         self._closed = Closed(error, by_server, tuple(self._open))
 
-    def _say(self, frame: Small) -> None:
-        self._to_send.append(encode(frame))
-
 
 def octets_of(batch: Batch) -> int:
     """What *batch* costs of the credit, without contents that follow."""
@@ -297,8 +273,7 @@ def _beyond(batch: Batch, octets: int, welcome: Welcome) -> str | None:
         return "the server takes no frame so large"
     if len(batch.messages) > welcome.batch_messages:
         return "the server takes no batch of so many messages"
-    lengths = (content.octets if isinstance(content, Following) else len(content) for content in batch.contents)
-    if any(length > welcome.content_octets for length in lengths):
+    if any(length_of(content) > welcome.content_octets for content in batch.contents):
         return "the server takes no content so large"
     if not welcome.key_seconds and any(message.key for message in batch.messages):
         return "the server takes no idempotency keys"

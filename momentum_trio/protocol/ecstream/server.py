@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from momentum_trio.protocol.ecstream.batch import MESSAGES_MAX, Batch, Following, decode_batch
+from momentum_trio.protocol.ecstream.batch import MESSAGES_MAX, Batch, Following, decode_batch, length_of
 from momentum_trio.protocol.ecstream.frame import (
     FRAME_OCTETS_MAX,
     FRAME_OCTETS_MIN,
@@ -39,10 +39,9 @@ from momentum_trio.protocol.ecstream.frame import (
     Unproved,
     Welcome,
     decode,
-    encode,
 )
-from momentum_trio.protocol.ecstream.reader import Reader
 from momentum_trio.protocol.ecstream.results import Result, Results, encode_results
+from momentum_trio.protocol.ecstream.side import Side
 
 
 class State(Enum):
@@ -133,7 +132,7 @@ class _Coming(NamedTuple):
     lacking: int
 
 
-class Server:
+class Server(Side[Event]):
     """One connection.
 
     Held at most: the reader's frame and buffer, a few octets of each batch without results, and what is to be sent: of
@@ -145,41 +144,16 @@ class Server:
         assert terms.window_octets >= WINDOW_OCTETS_MIN
         assert 1 <= terms.batch_messages <= MESSAGES_MAX
         assert terms.batches >= 1
+        super().__init__(preface=True)
         self.terms = terms
         self.state = State.SILENT
         self.client_name = b""
-        self._reader = Reader(self._octets_max, preface=True)
         self._credit = terms.window_octets
         self._open: dict[int, int] = {}  # batches without results, and how much credit each holds
         self._messages: dict[int, int] = {}  # of them how many messages each has
         self._next = 1
         self._coming: _Coming | None = None
         self._proved = not terms.authenticated_only
-        self._to_send: list[Octets] = []
-        self._closed: Closed | None = None
-
-    # what comes
-
-    def room(self) -> memoryview:
-        """Where the socket writes next."""
-        return self._reader.room()
-
-    def received(self, count: int) -> None:
-        """*count* octets were written to ``room``; 0: the client's end is closed."""
-        self._reader.received(count)
-        if not count and self.state is not State.CLOSED:
-            self._end(Closed(Error(Code.PROTOCOL, self._unbegun, b"the stream ended without a bye"), by_client=True))
-
-    def next_event(self) -> Event | None:
-        """The next event, or None when more octets are needed. After Closed there is none."""
-        try:
-            while self.state is not State.CLOSED and (frame := self._reader.next_frame()) is not None:
-                if (event := self._take(*frame)) is not None:
-                    return event
-        except RemoteProtocolError as error:
-            self.close(error.code, error.why.encode("ascii", "replace"))
-        closed, self._closed = self._closed, None
-        return closed
 
     # what is answered
 
@@ -238,17 +212,19 @@ class Server:
         self._say(error)
         self._end(Closed(error))
 
-    def octets_to_send(self) -> list[Octets]:
-        """What is to be sent, in pieces, each once."""
-        pieces, self._to_send = self._to_send, []
-        return pieces
-
     @property
     def unanswered(self) -> int:
         """How many batches have no results."""
         return len(self._open)
 
     # how
+
+    @property
+    def _is_closed(self) -> bool:
+        return self.state is State.CLOSED
+
+    def _cut(self) -> None:
+        self._end(Closed(Error(Code.PROTOCOL, self._unbegun, b"the stream ended without a bye"), by_client=True))
 
     @property
     def _unbegun(self) -> int:
@@ -325,7 +301,7 @@ class Server:
             raise RemoteProtocolError("too many batches are without results", Code.CREDIT)
         if len(batch.messages) > terms.batch_messages:
             raise RemoteProtocolError("a batch has too many messages", Code.TOO_LARGE)
-        if any(_length(content) > terms.content_octets for content in batch.contents):
+        if any(length_of(content) > terms.content_octets for content in batch.contents):
             raise RemoteProtocolError("a content is too large", Code.TOO_LARGE)
         if not terms.key_seconds and any(message.key for message in batch.messages):
             raise RemoteProtocolError("no idempotency keys are taken here", Code.NOT_ALLOWED)
@@ -355,13 +331,6 @@ class Server:
         self._say(frame)
         self.state = state
 
-    def _say(self, frame: Small) -> None:
-        self._to_send.append(encode(frame))
-
     def _end(self, closed: Closed) -> None:
         self.state = State.CLOSED
         self._closed = closed
-
-
-def _length(content: Octets | Following) -> int:
-    return content.octets if isinstance(content, Following) else len(content)
