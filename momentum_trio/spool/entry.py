@@ -109,14 +109,21 @@ class Entry:
             held = b"".join(self._parts)
             self._parts = [held]
             return held[offset - in_file : offset - in_file + size]
+        size = min(size, in_file - offset)
+        if self._kept_open:
+            return await self._read(self._file, offset, size)
         file = File(self._file.path)
         try:
-            octets: bytes = (await self._disk.perform([Open(file), Read(file, offset, min(size, in_file - offset))]))[1]
-        except OSError as error:
-            raise spool_fault(error) from error
+            return await self._read(file, offset, size, Open(file))
         finally:
             with trio.CancelScope(shield=True), suppress(OSError):
                 await self._disk.perform([Close(file)])
+
+    async def _read(self, file: File, offset: int, size: int, *before: Step[Any]) -> bytes:
+        try:
+            octets: bytes = (await self._disk.perform([*before, Read(file, offset, size)]))[-1]
+        except OSError as error:
+            raise spool_fault(error) from error
         return octets
 
     async def _spill(self, *, last: bool = False) -> None:
@@ -176,14 +183,11 @@ class Entry:
 
     async def _copy(self, old: File, octets: int, check: int, *, was_open: bool) -> None:
         """Write what is in the file *old*, checked: what a disk lost meanwhile is not there twice."""
-        steps: list[Step[Any]] = [] if was_open else [Open(old)]
+        before: list[Step[Any]] = [] if was_open else [Open(old)]
         seen, self._failed = 0, True  # unless this ends well
         for at in range(0, octets, PIECE_OCTETS):
-            try:
-                piece: bytes = (await self._disk.perform([*steps, Read(old, at, min(PIECE_OCTETS, octets - at))]))[-1]
-            except OSError as error:
-                raise spool_fault(error) from error
-            steps, seen, self._failed = [], zlib.crc32(piece, seen), False
+            piece = await self._read(old, at, min(PIECE_OCTETS, octets - at), *before)
+            before, seen, self._failed = [], zlib.crc32(piece, seen), False
             await self.write(piece)
         if seen != check:
             self._failed = True
