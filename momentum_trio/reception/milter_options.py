@@ -10,6 +10,7 @@ from momentum_trio.net.endpoint import Endpoint
 
 MILTER = scopes("milter")
 SECONDS_MAX = 300
+_SECONDS = integer_between(1, SECONDS_MAX, "time-seconds", "seconds")
 
 
 def _address(value: Value) -> Endpoint | None:
@@ -38,7 +39,7 @@ class MilterOptions(Options):
     )
     connect_timeout = Option(
         "connect_timeout",
-        integer_between(1, SECONDS_MAX, "time-seconds", "seconds"),
+        _SECONDS,
         30,
         MILTER,
         "Seconds for a connection to it, and for what is agreed then.",
@@ -46,7 +47,7 @@ class MilterOptions(Options):
     )
     command_timeout = Option(
         "command_timeout",
-        integer_between(1, SECONDS_MAX, "time-seconds", "seconds"),
+        _SECONDS,
         30,
         MILTER,
         "Seconds for each of its answers up to the content.",
@@ -54,7 +55,7 @@ class MilterOptions(Options):
     )
     content_timeout = Option(
         "content_timeout",
-        integer_between(1, SECONDS_MAX, "time-seconds", "seconds"),
+        _SECONDS,
         240,
         MILTER,
         "Seconds for each of its answers from the content on; a sign of progress begins them anew.",

@@ -28,7 +28,7 @@ def tasks() -> int:
 async def without_sessions(at: Host) -> None:
     """Wait until the last session is over."""
     with trio.fail_after(5):
-        while any(connection.socket.fileno() >= 0 for connection in at.connections):  # noqa: ASYNC110
+        while any(connection.socket.fileno() >= 0 for connection in at.connections):  # noqa: ASYNC110 (nothing announces it)
             await trio.sleep(0.01)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from momentum_trio.mail.header import begins_with_field
 from momentum_trio.protocol.dkim.canonical import Canon, canonical_field
 
 INSTANCES_MAX = 100
@@ -49,6 +50,12 @@ def header_fields(section: bytes) -> list[tuple[str, bytes]]:
     """The fields of a header *section*, whole lines ended by CRLF: name in lower case, and the field as it stands."""
     fields = [match[0] for match in _FIELD.finditer(section)]
     return [(field.partition(b":")[0].rstrip(b" \t").lower().decode("latin-1"), field) for field in fields]
+
+
+def received_fields(section: bytes) -> list[tuple[str, bytes]]:
+    """The same of a *section* as it came, whose last line may lack its end: it gets one in transit."""
+    line_end = b"" if section.endswith(b"\r\n") else b"\r\n"
+    return header_fields(section + line_end) if begins_with_field(section) else []
 
 
 class Signature:

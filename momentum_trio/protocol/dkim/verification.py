@@ -1,6 +1,6 @@
 """The signatures of one message, tried (RFC 6376 section 6): its body as it comes, then the keys, then what came of it.
 
-verification = Verification(header_fields(section), now)
+verification = Verification(received_fields(section), now)
 verification.body(octets)                      # parts, cut anywhere; none of it is held
 answers = {question: await ask(question) for question in verification.questions()}
 findings = verification.findings(answers)
@@ -28,7 +28,7 @@ class Verification:
     __slots__ = ("_bodies", "_fields", "_takes_partial", "_tried")
 
     def __init__(self, fields: Sequence[tuple[str, bytes]], now: float, *, takes_partial: bool = False) -> None:
-        """fields: of the whole header section as it came (``header_fields``)."""
+        """fields: of the whole header section as it came (``received_fields``)."""
         self._fields, self._takes_partial = fields, takes_partial
         found = [field for name, field in fields if name == FIELD][:SIGNATURES_MAX]
         self._tried: list[ReceivedSignature | DkimFinding] = [_begun(field, now) for field in found]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from momentum_trio.mail.authentication_results import Method
-from momentum_trio.mail.header import begins_with_field
 from momentum_trio.protocol.dkim.finding import DkimFinding, DkimResult
-from momentum_trio.protocol.dkim.signature import header_fields
+from momentum_trio.protocol.dkim.signature import received_fields
 from momentum_trio.protocol.dkim.verification import Verification
 from momentum_trio.reception.mail_authentication_options import DkimValidationOptions
 from momentum_trio.reception.policy.desk import Desk
@@ -46,9 +45,7 @@ class DkimCheck:
         return await self._ended(evidence)
 
     def _begun(self, section: bytes) -> Verification:
-        line_end = b"" if section.endswith(b"\r\n") else b"\r\n"  # it gets one in transit
-        fields = header_fields(section + line_end) if begins_with_field(section) else []
-        return Verification(fields, self.desk.now(), takes_partial=self.options.takes_partial)
+        return Verification(received_fields(section), self.desk.now(), takes_partial=self.options.takes_partial)
 
     async def _ended(self, evidence: Evidence) -> Verdict:
         verification, evidence.verification = evidence.verification, None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from momentum_trio.mail.authentication_results import Method
-from momentum_trio.mail.header import begins_with_field
 from momentum_trio.protocol.dkim.author import author_domains
 from momentum_trio.protocol.dkim.finding import DkimResult
-from momentum_trio.protocol.dkim.signature import header_fields
+from momentum_trio.protocol.dkim.signature import received_fields
 from momentum_trio.protocol.dmarc.evaluation import DmarcFinding, DmarcResult, Passed, evaluate
 from momentum_trio.protocol.dmarc.record import DmarcPolicy
 from momentum_trio.protocol.spf.record import SpfResult
@@ -63,9 +62,7 @@ class DmarcCheck:
 
 def author_of(section: bytes) -> str:
     """The one domain in the one From field of a header *section*; empty: it cannot be told (section 6.6.1)."""
-    line_end = b"" if section.endswith(b"\r\n") else b"\r\n"
-    fields = header_fields(section + line_end) if begins_with_field(section) else []
-    authors = [field for name, field in fields if name == "from"]
+    authors = [field for name, field in received_fields(section) if name == "from"]
     domains = author_domains(authors[0]) if len(authors) == 1 else frozenset()
     return next(iter(domains)) if len(domains) == 1 else ""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from momentum_trio.mail.header import begins_with_field, section_end
+from momentum_trio.protocol.milter.command import CHUNK_OCTETS
 from momentum_trio.reception.transaction import Transaction
 from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.spool import Spool
 
 SECTION_OCTETS_MAX = 1024 * 1024
 """Of a header section with all that was added to it: it is held in memory."""
-PIECE_OCTETS = 4 * 65535
-"""Read at once: as many as four chunks of a milter's."""
+PIECE_OCTETS = 4 * CHUNK_OCTETS
+"""Read at once."""
 
 
 class Draft:

@@ -6,7 +6,7 @@ Nobody looks up a client's name: it is ``unknown``, as Postfix says it then.
 from __future__ import annotations
 
 from momentum_trio.mail.path import domain_of
-from momentum_trio.protocol.milter.command import Connect, Family, Mail, Rcpt
+from momentum_trio.protocol.milter.command import Connect, Family, Hello, Mail, Rcpt
 from momentum_trio.reception.policy import facts
 from momentum_trio.reception.policy.facts import Asked, Session
 from momentum_trio.reception.trace import PRODUCT
@@ -22,6 +22,11 @@ def connect_of(session: Session) -> Connect:
     address = session.peer_address
     family = Family.INET if address.version == 4 else Family.INET6
     return Connect(UNKNOWN.encode(), family, _port_of(session.peer), str(address).encode())
+
+
+def hello_of(session: Session) -> Hello:
+    """What is told at EHLO and HELO."""
+    return Hello(_octets(session.hello))
 
 
 def mail_of(mail: facts.Mail) -> Mail:

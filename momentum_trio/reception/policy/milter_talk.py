@@ -23,7 +23,6 @@ from momentum_trio.protocol.milter.command import (
     EndOfContent,
     EndOfHeader,
     HeaderField,
-    Hello,
 )
 from momentum_trio.protocol.milter.header import HeaderFields
 from momentum_trio.protocol.milter.negotiation import Steps
@@ -31,7 +30,7 @@ from momentum_trio.protocol.milter.packet import RemoteProtocolError
 from momentum_trio.reception.policy.draft import Draft
 from momentum_trio.reception.policy.facts import Asked, Session
 from momentum_trio.reception.policy.milter_changes import Changes
-from momentum_trio.reception.policy.milter_facts import connect_of, macros_of, mail_of, rcpt_of
+from momentum_trio.reception.policy.milter_facts import connect_of, hello_of, macros_of, mail_of, rcpt_of
 from momentum_trio.reception.policy.milter_link import Away, Link, Take
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.verdict import Continue, Defer, Discard, Disconnect, Reject, Verdict
@@ -145,7 +144,7 @@ class Talk:
         hello = (session.hello, session.tls is not None)
         if session.hello and hello != self._hello:
             await self._end_message(self._link)
-            verdict = await self._step(self._link, Hello(_octets(session.hello)), macros)
+            verdict = await self._step(self._link, hello_of(session), macros)
             if verdict is None or verdict is CONTINUE:
                 self._hello, self._session_rest = hello, verdict
             return self._link, verdict
@@ -285,7 +284,3 @@ def _at_greeting(verdict: Verdict) -> Verdict:
         case Reject():
             return Reject(verdict.text, code=GREETING_REFUSED, enhanced=verdict.enhanced)
     return verdict
-
-
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape").replace(b"\0", b"?")
