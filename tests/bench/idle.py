@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 
-from tests.bench.side_by_side import SMTPBENCH, WORK, ours
+from side_by_side import SMTPBENCH, WORK, ours
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pytest
 import trio
 from esmtp_host import BASIC, Host, conversation, host, talk_to
 from house import asked, connected, listeners
-from test_esmtp_endings import jumping_clock, push  # noqa: F401 (a fixture)
+from test_esmtp_endings import push
 from trio.testing import MockClock
 
 from momentum_trio.listener.esmtp import EVENTS_PER_TURN
@@ -19,6 +19,13 @@ SHORT = BASIC.replace("  Listen", f"  Idle_Time = {IDLE_SECONDS}\n  Listen", 1)
 KERNEL_OCTETS = 16 * 1024
 BURST, SEATS = 300, 5
 NOOP, OK = b"NOOP\r\n", b"250 2.0.0 OK\r\n"
+
+
+@pytest.fixture
+def jumping_clock(mock_clock: MockClock) -> MockClock:
+    """Time that passes only when nothing happens; with a grace for the kernel to carry loopback octets."""
+    mock_clock.autojump_threshold = 0.02
+    return mock_clock
 
 
 def tasks() -> int:
