@@ -13,7 +13,6 @@ import argparse
 import select
 import socket
 import ssl
-import sys
 import time
 
 LIMIT_SECONDS = 120
@@ -146,4 +145,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
