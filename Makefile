@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign swarm determinism planted bench bench-relay fuzz reference     what their names say
+# make lint types campaign campaign-session swarm determinism planted bench bench-relay fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -9,6 +9,7 @@ SEEDS = 1..1000
 JOBS = 2
 TIME = 1h
 TIMES = 50
+STEPS = 1000000
 
 run: product
 	mkdir -p var
@@ -54,6 +55,10 @@ campaign-delivery: dev
 campaign-operator: dev
 	.venv/bin/python -m sim swarm sim/scenarios/operator.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
+# a million steps of SMTP sessions beside the model of what they may be; it takes half an hour
+campaign-session: dev
+	MOMENTUM_SESSION_STEPS=$(STEPS) .venv/bin/python -m pytest -q -s --timeout 0 tests/protocol/smtp/test_smtp_model.py
+
 # a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
 # the good ones alone
 week: dev
@@ -94,4 +99,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery campaign-operator week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean

@@ -30,6 +30,7 @@ SAID_MAX = 200  # of a reply, in the evidence
 NOBODY = "nobody answered"
 LEFT = "the client left"
 _ENVELOPE_ID = re.compile(r"[!-*,-<>-~]{1,100}")  # RFC 3461 section 4.4, nothing of it encoded
+DATA = "DATA"
 END = b".\r\n"  # of a content, after its last line
 LEAVES_AFTER_MS = 8  # at most, the end of the content, where it leaves before the answer: some syncs of a disk
 
@@ -140,14 +141,12 @@ class Sender:
                 talk = Conversation(socket, silence)
                 await self._connect(socket, talk)
                 extensions = await _greet(talk)
-                pipelining = self._pipelining and "PIPELINING" in extensions
-                notifies = "DSN" in extensions
                 for current in list(self.owed):
                     talk.patient_for(math.inf)
                     await self._until(current.mail.at_seconds)
                     self._begin(current)
                     try:
-                        await self._transaction(talk, current, pipelining, notifies)
+                        await self._transaction(talk, current, extensions)
                     except FellSilent:
                         silent.start_soon(_say_nothing, socket, opened.pop_all())
                         raise
@@ -177,24 +176,27 @@ class Sender:
         await socket.connect((self.target.address, self.target.port))
         self._from = socket.getsockname()[0]
 
-    async def _transaction(self, talk: Conversation, owed: Owed, pipelining: bool, notifies: bool) -> None:
+    async def _transaction(self, talk: Conversation, owed: Owed, extensions: Sequence[str]) -> None:
         """One mail transaction. Raises Gone or OSError when the connection is of no use any more."""
-        owed.notifies = notifies
+        pipelining = self._pipelining and "PIPELINING" in extensions
+        chunking = bool(owed.mail.chunks) and "CHUNKING" in extensions
+        owed.notifies = notifies = "DSN" in extensions
         wish = f" NOTIFY={owed.mail.notify}" if notifies and owed.mail.notify else ""
         named = f" ENVID={owed.mail.name}" if notifies and _ENVELOPE_ID.fullmatch(owed.mail.name) else ""
         mail = f"MAIL FROM:<{owed.mail.reverse_path}>{named}"
-        lines = [mail, *(f"RCPT TO:<{path}>{wish}" for path in owed.left), "DATA"]
+        lines = [mail, *(f"RCPT TO:<{path}>{wish}" for path in owed.left), *(() if chunking else (DATA,))]
         replies = await talk.ask_all(lines) if pipelining else await talk.ask_each(lines)
         answers = list(zip(owed.left, replies[1:], strict=False)) if replies[0].startswith("2") else []
         owed.accepted = tuple(path for path, reply in answers if reply.startswith("2"))
         owed.refused = tuple((path, reply) for path, reply in answers if reply.startswith("5"))
-        if answers and replies[-1].startswith("354"):
+        if chunking and owed.accepted and not replies[-1].startswith("421"):
+            replies.append(await self._content(talk, owed, chunked(owed.mail), pipelining))
+        elif answers and replies[-1].startswith("354"):
             if not owed.accepted:  # a pipelining server that took DATA with no recipient: RFC 2920 section 3.1
                 await talk.say("\r\n.")
                 await talk.reply()
             else:
-                await self._content(talk, owed)
-                replies.append(await talk.reply())
+                replies.append(await self._content(talk, owed, [_stuffed(owed.mail)], pipelining))
         decisive = replies[-1]
         if not owed.accepted:
             decisive = (owed.refused or answers or [("", replies[0])])[-1][1]
@@ -204,8 +206,9 @@ class Sender:
         if not replies[-1].startswith("2"):
             await talk.ask("RSET")
 
-    async def _content(self, talk: Conversation, owed: Owed) -> None:
-        octets = _stuffed(owed.mail)
+    async def _content(self, talk: Conversation, owed: Owed, parts: Sequence[bytes], pipelining: bool) -> str:
+        """Send *parts*, each of which is answered; the answer that decides."""
+        octets = b"".join(parts)
         leaves, owed.leaves = owed.leaves, Leaving.NEVER
         if leaves is Leaving.CONTENT:
             await talk.send(octets[: len(octets) // 2])
@@ -213,12 +216,24 @@ class Sender:
         if leaves is Leaving.SILENCE:
             await talk.send(octets[: -len(END)])
             raise FellSilent(LEFT)
-        await talk.send(octets)
-        owed.content_sent = True
+        if leaves is Leaving.ANSWER or pipelining:
+            await talk.send(octets)
+            owed.content_sent = True
         if leaves is Leaving.ANSWER:
             await trio.sleep((1 + owed.mail.octets % LEAVES_AFTER_MS) / 1000)
             talk.reset()
             raise Gone(LEFT)
+        return await (talk.decisive(len(parts)) if pipelining else self._one_by_one(talk, owed, parts))
+
+    async def _one_by_one(self, talk: Conversation, owed: Owed, parts: Sequence[bytes]) -> str:
+        """Send *parts*, no further than the first that is not taken; the answer to the last that was sent."""
+        for part in parts[:-1]:
+            await talk.send(part)
+            if not (reply := await talk.reply()).startswith("2"):
+                return reply
+        await talk.send(parts[-1])
+        owed.content_sent = True
+        return await talk.reply()
 
     def _judge(self, owed: Owed, reply: str) -> None:
         """Note how an attempt ended and what of it is left."""
@@ -288,12 +303,12 @@ class Conversation:
         return await self.reply()
 
     async def ask_each(self, lines: Sequence[str]) -> list[str]:
-        """One after the other; ends at the refusal of the first, and before the last when all between were refused."""
+        """One after the other; ends at the refusal of the first, and before DATA when all between were refused."""
         replies = [await self.ask(lines[0])]
         for line in lines[1:]:
             if not replies[0].startswith("2") or replies[-1].startswith("421"):
                 break
-            if line is lines[-1] and not any(reply.startswith("2") for reply in replies[1:]):
+            if line == DATA and not any(reply.startswith("2") for reply in replies[1:]):
                 break
             replies.append(await self.ask(line))
         return replies
@@ -305,6 +320,17 @@ class Conversation:
         while len(replies) < len(lines) and not (replies and replies[-1].startswith("421")):
             replies.append(await self.reply())
         return replies
+
+    async def decisive(self, count: int) -> str:
+        """Of *count* replies the first that is none of success, or the last. All are read, up to one that ends it."""
+        found = "2"
+        for _ in range(count):
+            reply = await self.reply()
+            if found.startswith("2"):
+                found = reply
+            if reply.startswith("421"):
+                break
+        return found
 
     async def reply(self) -> str:
         """One reply, its lines joined by newlines."""
@@ -338,6 +364,15 @@ async def _greet(talk: Conversation) -> tuple[str, ...]:
     if not (hello := await talk.ask("EHLO client.example")).startswith("250"):
         raise Gone(hello)
     return tuple(line[4:].partition(" ")[0].upper() for line in hello.split("\n")[1:])
+
+
+def chunked(mail: Mail) -> list[bytes]:
+    """As it goes over the wire by BDAT (RFC 3030): each chunk behind its command, and what is left in the last one."""
+    left, parts = content_of(mail), list[bytes]()
+    for size in mail.chunks:
+        chunk, left = left[:size], left[size:]
+        parts.append(b"BDAT %d\r\n%s" % (len(chunk), chunk))
+    return [*parts, b"BDAT %d LAST\r\n%s" % (len(left), left)]
 
 
 def _stuffed(mail: Mail) -> bytes:

@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from .measure import LISTED_MAX
 from .operator_acts import ACTS, desk_of
 from .scenario import (
     INSTANT,
@@ -35,6 +36,7 @@ from .scenario import (
 )
 
 SESSIONS_OF_A_LOAD_MAX = 10_000  # numbers of sessions that a load may use: each load has its own
+CHUNKS_MAX = LISTED_MAX  # of a mail: a file can say no more
 KIND_SHARE = 0.5  # of the kinds that a seed takes
 BURSTS = (0, 0, 1, 2, 5)  # moments at which all the sessions of a load come, one of these numbers; 0: at any time
 BURST_SECONDS = (0.001, 0.5)  # how long a burst is: sessions that come as one, or after each other
@@ -113,19 +115,22 @@ def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
 def _mail(load: Load, number: int, seed: int, at: float, source: str, session: int, address: str) -> Mail:
     of = draws(seed, f"load/{load.name}", number)
     count = min(of.randint(*load.recipients), len(load.forward_paths))
+    paths = tuple(_numbered(path, of) for path in of.sample(load.forward_paths, count))
+    octets = round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1)))
     return Mail(
         f"{load.name}-{number}",
         round(at, 6),
         source,
         load.target,
         load.port,
-        tuple(_numbered(path, of) for path in of.sample(load.forward_paths, count)),
+        paths,
         load.reverse_path,
-        round(_magnitude(of, max(load.octets[0], 1), max(load.octets[1], 1))),
+        octets,
         session,
         address,
         _leaving(load, number, seed),
         load.notify,
+        _chunks(load, octets, draws(seed, f"load/{load.name}/chunks", number)),
     )
 
 
@@ -137,6 +142,15 @@ def _numbered(path: str, of: random.Random) -> str:
 def _leaving(load: Load, number: int, seed: int) -> Leaving:
     of = draws(seed, f"load/{load.name}/leaving", number)
     return of.choice((Leaving.CONTENT, Leaving.SILENCE, Leaving.ANSWER)) if of.random() < load.leaves else Leaving.NEVER
+
+
+def _chunks(load: Load, octets: int, of: random.Random) -> tuple[int, ...]:
+    """The sizes of chunks that *octets* are sent in before the last, so many that it may have nothing left."""
+    smallest, largest = load.chunks
+    sizes: list[int] = []
+    while largest and sum(sizes) < octets and len(sizes) < CHUNKS_MAX:
+        sizes.append(round(_magnitude(of, max(smallest, 1), largest)))
+    return tuple(sizes)
 
 
 # -- operators

@@ -18,6 +18,7 @@ from momentum_trio.machine.os_nameservers import THIS_HOST
 from momentum_trio.mail.record import Record
 from momentum_trio.net.capability import Capabilities
 
+from .databases import SimDatabases
 from .disk import PowerCut
 from .signals import SignalInbox
 from .sockets.address import failure
@@ -50,6 +51,7 @@ def build(life: Life) -> Machine:
         events=events,
         adopted=SimAdopted(life),
         tls=SimTls(life),
+        databases=SimDatabases(LifeDisk(life)),
         nameservers=SimNameservers(life),
         spawn=SimSpawn(life),
         addresses=SimAddresses(life),

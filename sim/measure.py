@@ -174,6 +174,19 @@ COUNTS = between(COUNT, "counts")
 SIZES = between(SIZE, "sizes")
 DURATIONS = between(DURATION, "durations")
 
+
+def _sizes(value: Value) -> tuple[int, ...]:
+    texts = words_of(value, expected := f"a list of at most {LISTED_MAX} sizes such as ( 300 5kB )")
+    if len(texts) > LISTED_MAX:
+        raise ValueError(f"expected {expected}")
+    return tuple(SIZE.parse(Word(text)) for text in texts)
+
+
+LISTED_MAX = 50
+LISTED_SIZES: Kind[tuple[int, ...]] = Kind(
+    "list of sizes", _sizes, lambda sizes: f"( {' '.join(map(SIZE.show, sizes))} )".replace("(  )", "( )")
+)
+
 # words
 
 

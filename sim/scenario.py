@@ -204,7 +204,8 @@ class Mail:
     name: unique, in the content too. source: host; target: host or address, and port. session: mails of one client to
     one target with the same number go over one connection, one after the other, by their times. source_address: the
     one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends. notify: the
-    NOTIFY parameter of each RCPT (RFC 3461), where the server offers DSN; empty: none.
+    NOTIFY parameter of each RCPT (RFC 3461), where the server offers DSN; empty: none. chunks: octets of each chunk
+    of its content before the last one, where the server offers CHUNKING (RFC 3030); none: it is sent by DATA.
     """
 
     name: str
@@ -219,6 +220,7 @@ class Mail:
     source_address: str = ""
     leaves: Leaving = Leaving.NEVER
     notify: str = ""
+    chunks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,7 @@ class Load:
     forward_paths: in each, ``{1..1000}`` stands for one number of these, drawn.
 
     source_addresses: a session comes from one of these; empty: from its host's first. leaves: share of the messages
-    whose first attempt the client breaks off.
+    whose first attempt the client breaks off. chunks: between how many octets a chunk of their content has; 0: DATA.
     """
 
     name: str
@@ -246,6 +248,7 @@ class Load:
     source_addresses: tuple[str, ...] = ()
     leaves: float = 0.0
     notify: str = ""
+    chunks: tuple[int, int] = (0, 0)
 
 
 class Act(Enum):

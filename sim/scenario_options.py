@@ -20,6 +20,7 @@ from .measure import (
     DURATIONS,
     FACTOR,
     IDS,
+    LISTED_SIZES,
     OFFSET,
     PAIRS,
     PLACE,
@@ -228,6 +229,9 @@ class LoadOptions(Options):
     session_mails = Option("session_mails", COUNTS, (1, 5), _LOADS, "Messages over one connection.")
     leaves = Option("leaves", SHARE, 0.0, _LOADS, "Share of messages whose first attempt their client breaks off.")
     notify = Option("notify", STRING, "", _LOADS, "NOTIFY of each recipient, where the server offers DSN.")
+    chunks = Option(
+        "chunks", SIZES, (0, 0), _LOADS, "Size of each chunk (BDAT), where the server offers CHUNKING; 0 is DATA."
+    )
 
 
 class MailOptions(Options):
@@ -251,6 +255,13 @@ class MailOptions(Options):
         "Where its client breaks the first attempt off: in the content, by silence in it, or before the answer to it.",
     )
     notify = Option("notify", STRING, "", _MAILS, "NOTIFY of each recipient (RFC 3461), where the server offers DSN.")
+    chunks = Option(
+        "chunks",
+        LISTED_SIZES,
+        (),
+        _MAILS,
+        "Sizes of its chunks before the last one (BDAT, RFC 3030), where the server offers CHUNKING; none is DATA.",
+    )
 
 
 _OPERATORS = scopes("operator")

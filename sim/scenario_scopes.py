@@ -237,6 +237,7 @@ class Reader:
             source_addresses=self._addresses(scope, LoadOptions.addresses, sources),
             leaves=value(scope, LoadOptions.leaves),
             notify=value(scope, LoadOptions.notify),
+            chunks=value(scope, LoadOptions.chunks),
         )
 
     def _seconds(self, scope: Scope, option: Option[float], at: float) -> float:
@@ -284,6 +285,7 @@ class Reader:
             source_address=addresses[0] if addresses else "",
             leaves=Leaving(value(scope, MailOptions.leaves)),
             notify=value(scope, MailOptions.notify),
+            chunks=value(scope, MailOptions.chunks),
         )
 
     # operators

@@ -193,6 +193,7 @@ def _load(load: Load) -> Iterator[str]:
     yield from _said(LoadOptions.session_mails, load.session_mails)
     yield from _said(LoadOptions.leaves, load.leaves)
     yield from _said(LoadOptions.notify, load.notify)
+    yield from _said(LoadOptions.chunks, load.chunks)
 
 
 def _mail(mail: Mail) -> str:
@@ -208,6 +209,7 @@ def _mail(mail: Mail) -> str:
         _said(MailOptions.session, mail.session),
         _said(MailOptions.leaves, mail.leaves.value),
         _said(MailOptions.notify, mail.notify),
+        _said(MailOptions.chunks, mail.chunks),
     )
 
 

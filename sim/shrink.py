@@ -39,6 +39,7 @@ SMALL_OCTETS = (300, 5_000)  # sizes tried for a letter, the smallest first
 ROUND_DIGITS = (0, 1, 2)  # decimals tried for a time
 STEPS_TRIED = 60  # of the disk, at which the power is cut under a single message
 CHANCES_TRIED = 40  # of syncs that fail, under a single message
+NAMED_MAX = 4  # mails that the violation is about: each is tried alone
 OFTEN = 0.5  # reads and writes are cut short, where that matters and there is a single message
 BEFORE_SECONDS = 1.0  # that such a message comes after the fault was armed
 TAIL_SECONDS = 1.0  # that a scenario goes on after its last event, where it may be shortened
@@ -126,8 +127,8 @@ class _Search:
         self.digest = ""
         self.runs = 0
         self.history: list[str] = []
-        self.mail: Mail | None = None  # the one that the violation is about
-        self.sent_at: tuple[float, ...] = ()  # when it was tried to send it, the last time first
+        self.named: tuple[Mail, ...] = ()  # those that the violations are about
+        self.sent_at: dict[str, tuple[float, ...]] = {}  # when it was tried to send each, the last time first
         self.rotten: tuple[Mail, ...] = ()  # those that a fault hit
         self.sensible = sensible
         self._invariant = invariant
@@ -136,6 +137,11 @@ class _Search:
         self._say = say
         self._seeds = tuple(seed + number for number in range(SCHEDULE_SEEDS))
         self._refused: dict[Scenario, None] = {}
+
+    @property
+    def mail(self) -> Mail | None:
+        """The one that the first violation is about."""
+        return self.named[0] if self.named else None
 
     @property
     def spent(self) -> bool:
@@ -163,11 +169,15 @@ class _Search:
         return False
 
     def _look_at(self, result: Result) -> None:
-        """Remember which mail it is about, and when that was sent."""
+        """Remember which mails it is about, and when those were sent."""
         names = [each.mail for each in result.violations if each.invariant == self._invariant and each.mail]
-        self.mail = next((mail for mail in self.best.mails if mail.name in names[:1]), None)
+        mails = {mail.name: mail for mail in self.best.mails}
+        self.named = tuple([mails[name] for name in dict.fromkeys(names) if name in mails][:NAMED_MAX])
         attempts = [] if result.evidence is None else result.evidence.attempts
-        self.sent_at = tuple([each.began for each in reversed(attempts) if each.mail.name in names[:1]])
+        self.sent_at = {
+            mail.name: tuple([each.began for each in reversed(attempts) if each.mail.name == mail.name])
+            for mail in self.named
+        }
         struck = [] if result.evidence is None else result.evidence.struck
         hit = [name for each in struck for name in each.mails]
         self.rotten = tuple([mail for mail in self.best.mails if mail.name in hit])
@@ -251,17 +261,16 @@ def _fewer_faults(search: _Search) -> None:
 
 
 def _one_mail(search: _Search) -> None:
-    """Only the mail that the violation is about, at the time it was sent: it may have waited for others until then."""
-    best, mail = search.best, search.mail
-    if mail is not None and len(best.mails) > 1:
-        times = [mail.at_seconds, *[round(seconds, 6) for seconds in search.sent_at]]
-        moved = [replace(mail, at_seconds=seconds) for seconds in dict.fromkeys(times)]
-        if (
-            not search.first_of((replace(best, mails=(each,)), f"only {mail.name}") for each in moved)
-            and best.short_share
-        ):
-            cut = [replace(best, mails=(each,), short_share=OFTEN) for each in moved]
-            search.first_of((each, f"only {mail.name}, cut short often") for each in cut)
+    """Only one mail that the violation is about, at the time it was sent: it may have waited for others until then."""
+    best = search.best
+    for mail in search.named if len(best.mails) > 1 else ():
+        times = [mail.at_seconds, *[round(seconds, 6) for seconds in search.sent_at[mail.name]]]
+        alone = [replace(best, mails=(replace(mail, at_seconds=seconds),)) for seconds in dict.fromkeys(times)]
+        if search.first_of((each, f"only {mail.name}") for each in alone):
+            return
+        often = [replace(each, short_share=OFTEN) for each in alone if best.short_share]
+        if search.first_of((each, f"only {mail.name}, cut short often") for each in often):
+            return
 
 
 def _one_mail_and_a_step(search: _Search) -> None:
@@ -319,7 +328,7 @@ def _a_mail_and_a_rotten_one(search: _Search) -> None:
     if mail is None or len(best.mails) <= 2:
         return
     for rotten in search.rotten:
-        for seconds in dict.fromkeys(search.sent_at):
+        for seconds in dict.fromkeys(search.sent_at[mail.name]):
             pair = [
                 replace(each, at_seconds=round(seconds, 6), session=2 * number)
                 for number, each in enumerate((rotten, mail))
@@ -459,7 +468,7 @@ def _changed_fault(
 
 
 def _smaller_mails(search: _Search) -> None:
-    """One recipient, little content, a client that stays."""
+    """One recipient, little content, not in chunks, a client that stays."""
     for index in range(len(search.best.mails)):
         mail = search.best.mails[index]
         if len(mail.forward_paths) > 1:
@@ -468,6 +477,7 @@ def _smaller_mails(search: _Search) -> None:
             )
         sizes = [octets for octets in SMALL_OCTETS if octets < mail.octets]
         search.first_of(_changed_mail(search.best, index, [("octets", octets) for octets in sizes]))
+        search.first_of(_changed_mail(search.best, index, [("chunks", ()), ("chunks", mail.chunks[:1])]))
         search.first_of(_changed_mail(search.best, index, [("leaves", Leaving.NEVER)]))
 
 
@@ -488,6 +498,7 @@ def _plain_expectation(search: _Search) -> None:
 
 PASSES: tuple[Callable[[_Search], None], ...] = (
     _quiet,
+    _one_mail,  # while every fault is there: without one of them it may take more mails
     _fewer_faults,
     _one_mail,
     _one_mail_and_a_step,

@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import pytest
+from trio.testing import MockClock
 
 from momentum_trio.machine.os_gate import OsGate
 
@@ -17,3 +18,10 @@ def socket_filter() -> None:
         listening: Any = probe
         if not OsGate().shut(listening):
             pytest.skip("this kernel does not let this user attach a filter to a socket")
+
+
+@pytest.fixture
+def jumping_clock(mock_clock: MockClock) -> MockClock:
+    """Time that passes only when nothing happens; with a grace for the kernel to carry loopback octets."""
+    mock_clock.autojump_threshold = 0.02
+    return mock_clock

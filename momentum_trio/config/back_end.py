@@ -1,8 +1,8 @@
 """Where secrets and memberships are kept: the values of the Auth*Parameters and of AuthorizationParameters.
 
 ``[ uri = "digest:///etc/console_passwd" realm = "x" log_authentication = "true" ]``. Of files there are ``file``
-(``user:password``), ``hashed`` (``user:hash``), ``digest`` (htdigest) and ``groups``; any other scheme is somebody
-else's, and is kept.
+(``user:password``), ``hashed`` (``user:hash``), ``digest`` (htdigest) and ``groups``; any other scheme is one of
+auth_ds, of mail alone, or somebody else's, and is kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from momentum_trio.config.kind import BOOLEAN, WORD_COMPARED_MAX, quoted
 from momentum_trio.config.option import Kind
+from momentum_trio.config.secret_query import SecretQuery
 from momentum_trio.config.value import Dictionary, Value, Word
 
 HASHED = "hashed"
@@ -26,6 +27,7 @@ class BackEnd:
 
     realm: empty where the configuration leaves it to the mechanism. stored_cleartext: a digest file holds passwords.
     log_authentication: whether acctlog tells of those who proved who they are (spec/console.md section 4).
+    query: what asks a database, where mail resolved the scheme to one.
     """
 
     scheme: str
@@ -33,6 +35,7 @@ class BackEnd:
     realm: str = ""
     stored_cleartext: bool = False
     log_authentication: bool = False
+    query: SecretQuery | None = None
 
     @property
     def is_built(self) -> bool:
@@ -41,7 +44,7 @@ class BackEnd:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a file, so that mail has it."""
+        """Whether it is a file that mail has."""
         return self.is_built or self.scheme == HASHED
 
     @property
@@ -56,10 +59,10 @@ def back_end(file_schemes: tuple[str, ...], *keys: str) -> Kind[BackEnd | None]:
     def parse(value: Value) -> BackEnd:
         pairs = _pairs(value, ("uri", *keys))
         scheme, path = _uri(pairs.get("uri", ""), file_schemes)
-        truths = {
-            key: BOOLEAN.parse(Word(pairs.get(key, "false"))) for key in ("stored_cleartext", "log_authentication")
-        }
-        return BackEnd(scheme, path, _realm(pairs.get("realm", "")), **truths)
+        is_clear, is_logged = (
+            BOOLEAN.parse(Word(pairs.get(key, "false"))) for key in ("stored_cleartext", "log_authentication")
+        )
+        return BackEnd(scheme, path, _realm(pairs.get("realm", "")), is_clear, is_logged)
 
     return Kind("dictionary", parse, _show)
 

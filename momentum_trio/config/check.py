@@ -26,7 +26,8 @@ HINTS_MAX = 50  # looking for the nearest name is slow; behind these it is not d
 
 _SURELY_MEANT = 0.9  # Enable for Enabled, but not Idle_Timeout for Idle_Time
 
-_NEEDED = {"dkim_domain": ("key", "selector"), "policy": ("module",)}  # in the scope itself or in the one around it
+# In the scope itself or in the one around it.
+_NEEDED = {"dkim_domain": ("key", "selector"), "milter": ("address",), "policy": ("module",)}
 
 LISTENER_KINDS = (
     "control_listener",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -139,7 +140,8 @@ def _host_name(value: Value) -> str:
     return text
 
 
-def _show_list(items: tuple[str, ...]) -> str:
+def show_list(items: Iterable[str]) -> str:
+    """*items* as a list of the language, a line each."""
     return "(\n" + "".join(f"  {quoted(item)}\n" for item in items) + ")"
 
 
@@ -163,8 +165,8 @@ STRING = Kind("string", lambda value: word_of(value, "a word or a quoted string"
 PATH = Kind("path", lambda value: word_of(value, "a path"), quoted)
 HOSTNAME = Kind("hostname", lambda value: word_of(value, "a host name"), quoted)
 HOST_NAME = Kind("hostname", _host_name, quoted)  # one that goes out in greetings, replies and trace fields
-STRINGS = Kind("string-list", lambda value: words_of(value, "a list ( a b ... )"), _show_list)
-DOMAINS = Kind("domain-list", lambda value: tuple(w.lower() for w in words_of(value, "a list of domains")), _show_list)
+STRINGS = Kind("string-list", lambda value: words_of(value, "a list ( a b ... )"), show_list)
+DOMAINS = Kind("domain-list", lambda value: tuple(w.lower() for w in words_of(value, "a list of domains")), show_list)
 DICTIONARY = Kind("dictionary", _dictionary, _show_dictionary)
 
 
@@ -173,7 +175,7 @@ def _netblocks(value: Value) -> tuple[Netblock, ...]:
 
 
 def _show_netblocks(blocks: tuple[Netblock, ...]) -> str:
-    return _show_list(tuple(str(block) for block in blocks))
+    return show_list(tuple(str(block) for block in blocks))
 
 
 def _pattern(value: Value) -> str:
@@ -215,12 +217,12 @@ def either(first: Kind[T], second: Kind[U]) -> Kind[T | U]:
 
 NETBLOCKS: Kind[tuple[Netblock, ...]] = Kind("address-list", _netblocks, _show_netblocks)
 PATTERN = Kind("regex", _pattern, quoted)
-PATTERNS = Kind("regex-list", _patterns, _show_list)
+PATTERNS = Kind("regex-list", _patterns, show_list)
 PERCENT = integer_between(0, 100, "percent")
 MILLISECONDS = integer_between(0, SECONDS_MAX, "time-milliseconds", "milliseconds")
 REMOTE: Kind[str] = Kind("string", lambda value: _remote(word_of(value, "a host, an address or [IPv6]")), quoted)
 REMOTES: Kind[tuple[str, ...]] = Kind(
-    "string-list", lambda value: tuple(_remote(text) for text in words_of(value, "a list of hosts")), _show_list
+    "string-list", lambda value: tuple(_remote(text) for text in words_of(value, "a list of hosts")), show_list
 )
 
 _GENERIC: tuple[Kind[Any], ...] = (

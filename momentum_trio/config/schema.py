@@ -24,6 +24,8 @@ OUR_CONTAINERS: Mapping[str, frozenset[str]] = {"peer": frozenset(("eccluster_li
 # Scopes that the table leaves out, being ours or of extension modules of the original: name, container, meaning.
 _MODULE_SCOPES = (
     ("dkim_domain", "opendkim", "How mail of one author's domain is signed."),
+    ("dmarc", "global", "Whether mail is its author's, by SPF and DKIM."),
+    ("milter", "global", "A milter that is asked about every SMTP session."),
     ("policy", "global", "A Python module that is asked in the policy phases."),
 )
 # Options whose value is never printed, although no code of ours declares them (SECURITY.md, Secrets).

@@ -21,15 +21,20 @@ async def text_of(disk: Disk, back_end: BackEnd) -> str:
     if not back_end.is_file:
         raise OSError(f"{back_end.uri}: the scheme is not built")
     path = back_end.path
+    await check_mode(disk, path)
+    octets = await _read(disk, path)
+    if len(octets) > OCTETS_MAX:
+        raise OSError(f"{path} is larger than {OCTETS_MAX} octets")
+    return octets.decode("utf-8", "surrogateescape")
+
+
+async def check_mode(disk: Disk, path: str) -> None:
+    """Raises OSError that says so, where there is no plain file at *path* or everybody may write it."""
     (facts,) = await disk.perform([Stat(path)])
     if facts.kind is not FileKind.FILE:
         raise OSError(f"{path} is not a plain file")
     if facts.mode & _OTHERS_WRITE:
         raise OSError(f"{path} has mode {facts.mode:04o}, so that everybody may write it")
-    octets = await _read(disk, path)
-    if len(octets) > OCTETS_MAX:
-        raise OSError(f"{path} is larger than {OCTETS_MAX} octets")
-    return octets.decode("utf-8", "surrogateescape")
 
 
 def reason(fault: OSError) -> str:

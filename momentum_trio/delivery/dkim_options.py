@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from momentum_trio.config.kind import BOOLEAN, SECONDS, STRING, integer_between, one_of, quoted, word_of, words_of
+from momentum_trio.config.kind import (
+    BOOLEAN,
+    SECONDS,
+    STRING,
+    integer_between,
+    one_of,
+    quoted,
+    show_list,
+    word_of,
+    words_of,
+)
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import OUTBOUND, scopes
 from momentum_trio.config.value import Value
@@ -55,10 +65,6 @@ def _names_without_from(value: Value) -> tuple[str, ...]:
     return names
 
 
-def _show_names(names: tuple[str, ...]) -> str:
-    return "(\n" + "".join(f"  {quoted(name)}\n" for name in names) + ")"
-
-
 def _template(value: Value) -> str:
     text = word_of(value, expected := "a path in which %{d} is the signing domain and %{s} the selector")
     if "%" in text.replace("%{d}", "").replace("%{s}", "") or "\0" in text or not text:
@@ -93,11 +99,11 @@ def _no_limit(value: Value) -> bool:
     return False
 
 
-FIELD_NAMES = Kind("string-list", _names, _show_names)
-SIGNED_FIELD_NAMES = Kind("string-list", _names_with_from, _show_names)
-SKIPPED_FIELD_NAMES = Kind("string-list", _names_without_from, _show_names)
+FIELD_NAMES = Kind("string-list", _names, show_list)
+SIGNED_FIELD_NAMES = Kind("string-list", _names_with_from, show_list)
+SKIPPED_FIELD_NAMES = Kind("string-list", _names_without_from, show_list)
 KEY_PATH = Kind("path", _template, quoted)
-SELECTORS = Kind("string-list", _selectors, _show_names)
+SELECTORS = Kind("string-list", _selectors, show_list)
 SIGNING_DOMAIN = Kind("string", _domain, quoted)
 _DIGEST = one_of("rsa-sha256", "ed25519-sha256")
 DIGEST = Kind(_DIGEST.name, _digest, quoted)

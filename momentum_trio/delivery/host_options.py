@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.config.host_kind import ADDRESS_LIST, NEXT_HOP, NO_HOSTS
-from momentum_trio.config.kind import BOOLEAN, COUNT, PATH, SECONDS, words_of
+from momentum_trio.config.kind import BOOLEAN, COUNT, PATH, SECONDS, show_list, words_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.value import Value
@@ -16,9 +16,7 @@ def _routes(value: Value) -> tuple[RouteItem, ...]:
     return tuple(RouteItem.parse(text) for text in words_of(value, "a list of routes"))
 
 
-ROUTES: Kind[tuple[RouteItem, ...]] = Kind(
-    "string-list", _routes, lambda items: "(\n" + "".join(f'  "{item.text}"\n' for item in items) + ")"
-)
+ROUTES: Kind[tuple[RouteItem, ...]] = Kind("string-list", _routes, lambda items: show_list(item.text for item in items))
 
 
 class HostOptions(Options):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -155,6 +155,8 @@ class Errand:
     async def _serve_at(self, place: Place, demand: TlsDemand) -> Left | None:
         """Over connections to one place: a further one where that may do better. Returns why it came to nothing."""
         clear = False
+        is_secret = self._options.auth_mechanism != NO_AUTH and not self._options.auth_in_clear
+        demand = replace(demand, tells_password=is_secret)
         while (left := await self._serve_over_one(place, demand, clear)) is not None and left.again:
             clear = clear or left.clear
         return left

@@ -1,7 +1,8 @@
 """TLS with the servers that mail goes to: what is asked of a connection, and the handshake that has to give it.
 
 What a server has to prove is decided host by host: by TLSA records where DNSSEC proved any (RFC 7672), else by the
-domain's MTA-STS policy where it enforces one (RFC 8461), else by TLS_Verify.
+domain's MTA-STS policy where it enforces one (RFC 8461), else by TLS_Verify. One that is told a password proves
+at least its name (RFC 4954 section 14).
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class TlsDemand:
 
     contexts: where contexts are kept; None: each is made anew. enforced: the domain's MTA-STS policy is to be enforced.
     tlsa: the usable TLSA records of hosts that have any; an empty tuple where there are none but unusable ones.
+    tells_password: to the server, which has to prove its name for it, whatever else it need not.
     """
 
     options: OutboundTlsOptions
@@ -72,6 +74,7 @@ class TlsDemand:
     contexts: ClientContexts | None = field(default=None, repr=False, compare=False)
     enforced: bool = False
     tlsa: Mapping[str, tuple[Tlsa, ...]] = field(default_factory=dict)
+    tells_password: bool = False
 
     def wanted(self, place: Place) -> bool:
         """Whether TLS is to be begun at *place* where the server offers it."""
@@ -83,6 +86,11 @@ class TlsDemand:
 
     def proof(self, place: Place) -> Proof:
         """What the server at *place* has to show."""
+        asked = self._asked(place)
+        is_named = self.tells_password and not self.options.password_unverified
+        return Proof.NAME if asked is Proof.NOTHING and is_named else asked
+
+    def _asked(self, place: Place) -> Proof:
         if place.host in self.tlsa:
             return Proof.TLSA if self.tlsa[place.host] else Proof.NOTHING
         if self.enforced:

@@ -56,3 +56,12 @@ class OutboundTlsOptions(TlsOptions):
         " TLS = no.",
         ours=True,
     )
+    password_unverified = Option(
+        "Outbound_SMTP_AUTH_Unverified",
+        BOOLEAN,
+        False,
+        OUTBOUND,
+        "Authenticate also where TLS_Verify asks the server for nothing, so that somebody on the way could be it. "
+        "Otherwise a server that is told a password has to be what TLS_Verify = host says.",
+        ours=True,
+    )

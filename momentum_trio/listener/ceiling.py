@@ -7,6 +7,7 @@ import trio
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.contract import Key, SharedState
+from momentum_trio.limits.milter_connections import key_of
 from momentum_trio.listener.address_limits import sessions_key, too_many
 from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.kind import ListenerKind, Plane
@@ -41,7 +42,8 @@ class Seat:
 
 
 class Ceilings:
-    """Counts sessions of the whole node against descriptors, and by listener and service in the shared state.
+    """Counts sessions of the whole node, and their connections to milters, against descriptors; sessions also by
+    listener and service in the shared state.
 
     Strangers that take all seats of the mail plane keep no operator from the console.
     """
@@ -65,7 +67,8 @@ class Ceilings:
         address: whose own limits, of *tree*, hold too: a Reply is why not. None: nobody's do.
         """
         reserve = CONTROL_SESSIONS_RESERVE if kind.plane is Plane.CONTROL else 0
-        if self._sessions >= self._sessions_max + reserve:
+        milters = self._limits.gauge(key_of(self._limits))
+        if self._sessions + milters >= self._sessions_max + reserve:
             return None
         limits = ceilings_of(kind.key, kind.service, chain)
         for key, limit in limits:

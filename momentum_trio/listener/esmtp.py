@@ -83,7 +83,7 @@ async def _converse(connection: Connection, services: Services, door: Door, refu
         connection.on_drain = connection.doing = None
         if session.notes is not None and services.recorder is not None:
             services.recorder.end(connection, session.notes)
-        await session.reception.abandon()
+        await session.reception.end()
 
 
 KIND = ListenerKind(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
+from momentum_trio.config.secret_query import query_of
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import tls_terms
@@ -103,19 +104,32 @@ def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:
         yield f"{STARTTLS} is not offered: there is no TLS_Certificate"
     held = _parameters(chain)
     for name in _mechanisms(listed):
-        back_end = held.get(name)
         if name not in held:
             yield f"{_AUTH}{name} is not offered: there is no such mechanism"
-        elif back_end is None:
-            yield f"{_AUTH}{name} is not offered: its parameters are not set"
-        elif not back_end.is_file:
-            yield f"{_AUTH}{name} is not offered: the scheme of {back_end.uri} is not built"
+            continue
+        back_end = held[name]
+        judged = "its parameters are not set" if back_end is None else _usable(chain, name, back_end)
+        if isinstance(judged, str):
+            yield f"{_AUTH}{name} is not offered: {judged}"
 
 
 def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:
-    wanted = _mechanisms(listed)
-    found = {name: _parameters(chain).get(name) for name in wanted}
-    return {name: back_end for name, back_end in found.items() if back_end is not None and back_end.is_file}
+    held = _parameters(chain)
+    wanted = ((name, held.get(name)) for name in _mechanisms(listed))
+    judged = {name: _usable(chain, name, back_end) for name, back_end in wanted if back_end is not None}
+    return {name: usable for name, usable in judged.items() if isinstance(usable, BackEnd)}
+
+
+def _usable(chain: Chain, mechanism: str, back_end: BackEnd) -> BackEnd | str:
+    """*back_end*, with its query where its scheme is of auth_ds; or why *mechanism* has nothing of it."""
+    if back_end.is_file:
+        return back_end
+    query = query_of(chain, back_end.scheme)
+    if isinstance(query, str):
+        return query
+    if not query.serves(mechanism):
+        return f"it cannot do with what the query of {back_end.uri} has"
+    return replace(back_end, query=query)
 
 
 def _mechanisms(listed: Iterable[str]) -> list[str]:

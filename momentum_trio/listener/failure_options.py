@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from momentum_trio.config.kind import quoted, words_of
+from momentum_trio.config.kind import show_list, words_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.pattern import Pattern
 from momentum_trio.config.scope import scopes
@@ -95,7 +95,7 @@ def _failures(value: Value) -> tuple[Failure, ...]:
 
 
 def _show(failures: tuple[Failure, ...]) -> str:
-    return "(\n" + "".join(f"  {quoted(failure.text)}\n" for failure in failures) + ")"
+    return show_list(failure.text for failure in failures)
 
 
 FAILURES: Kind[tuple[Failure, ...]] = Kind("string-list", _failures, _show)

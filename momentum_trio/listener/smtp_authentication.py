@@ -1,4 +1,5 @@
-"""AUTH of one SMTP session: its SASL dialogues, each against the file as it is when it begins (RFC 4954)."""
+"""AUTH of one SMTP session: its SASL dialogues, each against the file as it is when it begins, or against a database
+(RFC 4954)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.credentials import Busy, Credentials
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.protocol.sasl import cram_md5, digest_md5
 from momentum_trio.protocol.sasl.cram_md5 import CramMd5Server
 from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Server
 from momentum_trio.protocol.sasl.in_clear import Claim, ClaimSide, claim_side
@@ -46,6 +48,7 @@ class Dialogues:
     mechanism: str = ""
     held: BackEnd | None = None
     _side: ServerSide | ClaimSide | None = field(default=None, repr=False)
+    _secrets: dict[str, str] = field(default_factory=dict, repr=False)  # those that _side knows
 
     async def begin(self, mechanism: str, held: BackEnd, initial: bytes | None) -> Outcome:
         """Begin one by *mechanism* against *held*. initial: what the client said with it.
@@ -66,6 +69,7 @@ class Dialogues:
         side = self._side
         assert side is not None
         try:
+            await self._look_up(octets)
             return await self._step(side, octets)
         except OSError as fault:
             return self._unavailable(fault)
@@ -74,7 +78,7 @@ class Dialogues:
         step = side.step(octets)
         if isinstance(step, Claim):
             assert self.held is not None
-            is_right = await self.credentials.hold(self.held, step)
+            is_right = await self.credentials.hold(self.held, step, self._realm)
             step = Proved(step.user) if is_right else Failed(step.user)
         if isinstance(step, Challenge) and is_last:
             step = Failed()  # an initial response of no octets is one (RFC 4954 section 4), and no mechanism has such
@@ -84,16 +88,34 @@ class Dialogues:
             self._side = None
         return step
 
+    async def _look_up(self, response: bytes) -> None:
+        """Ask a database for the secret of him whom *response* names, where the mechanism compares with it."""
+        held, mechanism = self.held, self.mechanism
+        if held is None or held.query is None or mechanism in IN_CLEAR or self._secrets:
+            return  # the secrets are there, or the last response says nothing new
+        named = cram_md5.named if mechanism == CRAM_MD5 else digest_md5.named
+        self._secrets.update(await self.credentials.secrets(mechanism, held, named(response), self._realm))
+
+    @property
+    def _realm(self) -> str:
+        assert self.held is not None
+        return self.held.realm or self.host
+
     async def _begun(self, mechanism: str, held: BackEnd) -> ServerSide | ClaimSide:
         """Our side of *mechanism*. Raises OSError, where the file cannot be read."""
         if mechanism in IN_CLEAR:
             return claim_side(mechanism)
-        text = await text_of(self.machine.disk, held)
+        secrets = self._secrets = {} if held.query is not None else await self._read(mechanism, held)
         nonce = base64.b64encode(self.machine.entropy.octets(_NONCE_OCTETS)).decode()
         if mechanism == CRAM_MD5:
-            return CramMd5Server(passwords(text), self.host, nonce)
-        realm = held.realm or self.host
-        return DigestMd5Server(digests(text, realm, stored_cleartext=held.stored_cleartext), realm, DIGEST_URI, nonce)
+            return CramMd5Server(secrets, self.host, nonce)
+        return DigestMd5Server(secrets, self._realm, DIGEST_URI, nonce)
+
+    async def _read(self, mechanism: str, held: BackEnd) -> dict[str, str]:
+        text = await text_of(self.machine.disk, held)
+        if mechanism == CRAM_MD5:
+            return passwords(text)
+        return digests(text, self._realm, stored_cleartext=held.stored_cleartext)
 
     def _unavailable(self, fault: OSError) -> Unavailable:
         self._side = None

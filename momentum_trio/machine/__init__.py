@@ -15,6 +15,7 @@ from momentum_trio.machine.contract import (
     Addresses,
     Adopted,
     Clock,
+    Databases,
     Entropy,
     Gate,
     Nameservers,
@@ -50,6 +51,7 @@ class Machine:
     events: Events
     adopted: Adopted | None = None
     tls: Tls | None = None
+    databases: Databases | None = None
     nameservers: Nameservers | None = None
     spawn: Spawn | None = None
     addresses: Addresses | None = None

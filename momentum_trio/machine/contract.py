@@ -52,6 +52,31 @@ class Work(Protocol):
         ...
 
 
+class DatabaseFault(OSError):
+    """A database does not answer: it is missing, damaged, locked, or does not understand the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of an answer: what its columns are called, and what they hold."""
+
+    names: tuple[str, ...]
+    values: tuple[str | bytes | int | float | None, ...]
+
+
+class Databases(Protocol):
+    """SQLite databases of others, which are asked and never written."""
+
+    async def ask(self, path: str, query: str, values: Mapping[str, str], rows_max: int) -> list[Row]:
+        """The first *rows_max* rows that *query* has in the database at *path*, which is opened for it alone.
+
+        values: of the parameters in *query*, by name; they are bound, and never a part of its text.
+        Raises: DatabaseFault, also for a query that would change something, opens another database, takes too many
+        steps, or has too large a value in its answer. Cancellation: waits for the query to end.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ClientTlsTerms:
     """What a client's context is made from: paths of PEM files and the words of the TLS_* options.

@@ -7,6 +7,7 @@ from momentum_trio.machine.contract import Roles
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_adopted import OsAdopted
 from momentum_trio.machine.os_clock import OsClock
+from momentum_trio.machine.os_databases import OsDatabases
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.machine.os_entropy import OsEntropy
 from momentum_trio.machine.os_gate import OsGate
@@ -23,7 +24,7 @@ def os_machine(roles: Roles | None = None) -> Machine:
 
     roles: what children it may spawn.
     """
-    disk, work = OsDisk(), OsWork()
+    disk, work, databases = OsDisk(), OsWork(), OsDatabases()
     return Machine(
         clock=OsClock(),
         disk=disk,
@@ -33,9 +34,10 @@ def os_machine(roles: Roles | None = None) -> Machine:
         events=Events(),
         adopted=OsAdopted(),
         tls=OsTls(),
+        databases=databases,
         nameservers=OsNameservers(),
         spawn=OsSpawn(roles or {}),
         gate=OsGate(),
         wire=OsWire,
-        pools=lambda: (work.facts(), disk.facts()),
+        pools=lambda: (work.facts(), disk.facts(), databases.facts()),
     )

@@ -159,3 +159,12 @@ def _returned(octets: bytes, message: Message, part: Message) -> bytes:
     mark = f"--{message.get_boundary()}".encode()
     last = octets[: octets.rindex(b"\r\n" + mark + b"--")]
     return last[last.index(b"\r\n\r\n", last.rindex(mark + b"\r\n")) + 4 :]
+
+
+results_values = st.lists(
+    st.sampled_from(
+        ["mx.example", "other.example", "(", ")", "\\", '"', ";", " ", "\r\n\t", "/1", "é", "spf=pass", "."]
+    ),
+    max_size=8,
+).map("".join)
+"""Values of Authentication-Results fields, good and bad."""

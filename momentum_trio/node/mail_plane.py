@@ -31,12 +31,14 @@ from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
-from momentum_trio.node.policies import lookup_with
+from momentum_trio.node.policies import lookup_with, named_by, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.node.trace_desk import TraceDesk
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
+from momentum_trio.reception.policy.milter import Milters
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
 
 
@@ -69,7 +71,14 @@ class MailPlane:
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
         )
-        door = Door(machine, spool, self.queue.take, lists=Lists(lookup_with(self.hosts, self.generations)))
+        door = Door(
+            machine,
+            spool,
+            self.queue.take,
+            lists=Lists(lookup_with(self.hosts, self.generations)),
+            desk=Desk(machine, questions_with(self.hosts, self.generations)),
+            milters=named_by(Milters(machine, limits, connections_max)),
+        )
         self.recorder = Recorder(machine)
         self.services = Services(
             machine,
@@ -178,7 +187,7 @@ async def open_mail_plane(
 ) -> AsyncIterator[MailPlane]:
     """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
 
-    connections_max: how many descriptors delivery may use for connections.
+    connections_max: how many descriptors delivery may use for connections, and milters as many of those of sessions.
     At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
     committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
     """

@@ -7,6 +7,7 @@ from typing import Any
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
+from momentum_trio.config.scheme_options import AuthenticateOptions, DatasourceOptions
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
@@ -38,6 +39,13 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
+from momentum_trio.reception.mail_authentication_options import (
+    AuthenticationResultsOptions,
+    DkimValidationOptions,
+    DmarcOptions,
+    SpfOptions,
+)
+from momentum_trio.reception.milter_options import MilterOptions
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -48,18 +56,23 @@ from momentum_trio.reception.reception_options import (
 from momentum_trio.reception.screening_options import ScreeningOptions
 
 GROUPS: tuple[type[Options], ...] = (
+    AuthenticateOptions,
     AuthenticationOptions,
+    AuthenticationResultsOptions,
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
     ConnectionOptions,
     ConntrolOptions,
     ControlOptions,
+    DatasourceOptions,
     DefaultBindingOptions,
     DelayNoticeOptions,
     DeliveryOptions,
     DkimDomainOptions,
     DkimModuleOptions,
+    DkimValidationOptions,
+    DmarcOptions,
     DnsOptions,
     FailureOptions,
     HostLimitOptions,
@@ -70,6 +83,7 @@ GROUPS: tuple[type[Options], ...] = (
     LocalChangesOptions,
     LoggerOptions,
     MaildirOptions,
+    MilterOptions,
     NameOptions,
     NodeOptions,
     OutboundSigningOptions,
@@ -87,6 +101,7 @@ GROUPS: tuple[type[Options], ...] = (
     SessionOptions,
     SmtpAuthenticationOptions,
     SmtpOptions,
+    SpfOptions,
     SpoolOptions,
     StaticRouteOptions,
     SuspensionOptions,

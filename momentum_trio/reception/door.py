@@ -10,6 +10,7 @@ await reception.finish(octets)                     # a Receipt: custody is taken
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
@@ -25,7 +26,11 @@ from momentum_trio.reception.context import Context, connection_context, message
 from momentum_trio.reception.decision import ACCEPTED, Decision
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.incoming import Incoming
+from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
+from momentum_trio.reception.policy.kept import Kept
+from momentum_trio.reception.policy.milter import Milter
+from momentum_trio.reception.policy.modules import Modules
 from momentum_trio.reception.policy.panel import Discarded, Panel
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.plugin import Plugin
@@ -37,12 +42,23 @@ from momentum_trio.reception.transaction import bare
 from momentum_trio.spool.spool import Receipt, Spool
 
 
+class OfTree(NamedTuple):
+    """What is made once of a configuration, as ``Rules`` has it."""
+
+    tree: Tree
+    blackhole: Callable[[str], str] | None
+    bindings: Bindings
+    modules: Modules
+    milters: Sequence[Milter]
+
+
 class Door:
     """Where the mail of all connections comes in.
 
     accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
         delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
-        lists: of DNS, that can be asked; None: none can.
+        lists: of DNS, that can be asked; None: none can. desk: what mail authentication goes by; None: there is none.
+        milters: those that a tree names; none where none is asked.
     """
 
     def __init__(
@@ -52,17 +68,22 @@ class Door:
         accepted: Callable[[Receipt], None],
         checks: Checks = CHECKS,
         lists: Lists | None = None,
+        desk: Desk | None = None,
+        milters: Callable[[Tree], Sequence[Milter]] = lambda tree: (),
     ) -> None:
-        self.machine, self.spool, self.accepted, self.checks, self.lists = machine, spool, accepted, checks, lists
+        self.machine, self.spool, self.accepted, self.checks = machine, spool, accepted, checks
+        self.lists, self.desk, self._milters = lists, desk, milters
         self.dates = DateOfSecond()
-        self._of_tree: tuple[Tree, Callable[[str], str] | None, Bindings] | None = None  # of that asked about last
+        self._of_tree: OfTree | None = None  # of that asked about last
 
     def rules(self, tree: Tree, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
-        if self._of_tree is None or self._of_tree[0] is not tree:
-            self._of_tree = (tree, blackholes(tree), Bindings(tree))
-        rows = rows_of(chain, self.lists, plugins)
-        return Rules.of(chain, client, self.machine.process.hostname, *self._of_tree[1:], rows)
+        held = self._of_tree
+        if held is None or held.tree is not tree:
+            modules = Modules.of(tree.root)
+            held = self._of_tree = OfTree(tree, blackholes(tree), Bindings(tree), modules, self._milters(tree))
+        rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
+        return Rules.of(chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows)
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""
@@ -72,13 +93,14 @@ class Door:
 class Reception(Envelopes):
     """The mail of one connection: mail transactions one after the other."""
 
-    __slots__ = ("_door", "_incoming", "_opening", "_panel")
+    __slots__ = ("_door", "_incoming", "_kept", "_opening", "_panel")
 
     def __init__(self, door: Door, client: Client, rules: Rules) -> None:
         super().__init__(door.checks, client, rules)
         self._door = door
         self._incoming: Incoming | None = None
         self._panel: Panel | None = None
+        self._kept = Kept()
         self._opening = received_opening(client)
 
     def hello(self, domain: str, line: str, *, extended: bool) -> None:
@@ -128,7 +150,7 @@ class Reception(Envelopes):
 
     def _asking(self) -> Panel:
         if self._panel is None:
-            self._panel = Panel(self.client, self._tally)
+            self._panel = Panel(self.client, self._tally, self._kept)
         return self._panel
 
     async def write(self, octets: bytes) -> None:
@@ -165,6 +187,13 @@ class Reception(Envelopes):
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             await incoming.discard()
+
+    async def end(self) -> None:
+        """The connection is over: nothing is kept of an open transaction, nor of what policy has kept of it."""
+        try:
+            await self.abandon()
+        finally:
+            await self._kept.close()
 
     def rejected(self, phase: str, reply: Reply, module: str) -> None:
         """Record what the client was told. phase: in console.md section 7's words. module: who decided."""

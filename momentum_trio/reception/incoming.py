@@ -14,6 +14,7 @@ from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred, Refused
 from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to, line_limit
+from momentum_trio.reception.policy.draft import Draft
 from momentum_trio.reception.policy.panel import Panel, Ruling
 from momentum_trio.reception.trace import added_fields
 from momentum_trio.reception.transaction import Transaction
@@ -81,19 +82,30 @@ class Incoming:
         """
         await self._take(octets, last=True)
         if self._panel is not None and isinstance(self._decision, Accepted):
-            assert self._entry is not None
-            self._decision = await self._panel.whole(self._entry.octets, self._transaction)
+            self._decision = await self._judged(self._panel)
         if not isinstance(self._decision, Accepted):
             await self.discard()
             return self._decision
         entry = self._entry
         assert entry is not None
+        front = b"" if self._panel is None else self._panel.evidence.front
         try:
+            if front:
+                await entry.put_in_front(front)
             return await self._spool.commit(entry, self._batch(entry.octets))
         except SpoolFull:
             return SPOOL_FULL
         except SpoolSick:
             return SPOOL_SICK
+
+    async def _judged(self, panel: Panel) -> Ruling:
+        """What policy says of the whole, which it may have changed."""
+        assert self._entry is not None
+        draft = Draft(self._spool, self._entry, self._transaction, self._batch_id)
+        try:
+            return await panel.whole(draft)
+        finally:
+            self._entry = draft.entry
 
     async def discard(self) -> None:
         """Keep nothing of it, unless it was committed."""
@@ -124,22 +136,30 @@ class Incoming:
                 self._decision = await self._panel.header_section(head[:section_octets], self._transaction)
             if not isinstance(self._decision, Accepted):
                 return
+            self._show_body(head[section_octets + 2 :])
             completed = self._with_fields(head, section_octets, seen, last=last)
             if completed is None:
                 return
             octets, self._entry = completed, self._spool.begin()
-        elif self._body_lines is not None:
-            kept = self._body_lines.take(octets, last=last)
-            if isinstance(kept, Refused):
-                self._decision = kept
-                await self._entry.discard()
-                return
-            octets = kept
+        else:
+            self._show_body(octets)
+            if self._body_lines is not None:
+                kept = self._body_lines.take(octets, last=last)
+                if isinstance(kept, Refused):
+                    self._decision = kept
+                    await self._entry.discard()
+                    return
+                octets = kept
         try:
             await self._entry.write(octets)
         except (SpoolFull, SpoolSick) as fault:
             self._decision = SPOOL_FULL if isinstance(fault, SpoolFull) else SPOOL_SICK
             await self._entry.discard()  # now: the client may take its time with the rest
+
+    def _show_body(self, octets: bytes) -> None:
+        """*octets* of the body to those who verify it, as they came."""
+        if self._panel is not None:
+            self._panel.evidence.body(octets)
 
     def _checked(self, seen: Scan) -> Decision:
         self._transaction.is_undated = not seen.has_date
@@ -159,6 +179,9 @@ class Incoming:
         octets = len(head)
         if seen.return_paths and options.trace_headers:
             head = seen.without_return_paths(head)
+        if self._panel is not None and seen.begins_with_field:
+            section = head[: end - octets + len(head)]
+            head = self._panel.evidence.without_ours(section) + head[len(section) :]
         if limit := line_limit(options):
             kept = self._kept_to(limit, head, end - octets + len(head) if seen.begins_with_field else 0, last=last)
             if isinstance(kept, Refused):

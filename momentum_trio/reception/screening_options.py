@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from momentum_trio.config.host_kind import ADDRESS_LIST, NO_HOSTS
-from momentum_trio.config.kind import BOOLEAN, integer_between, one_of, quoted, words_of
+from momentum_trio.config.kind import BOOLEAN, integer_between, one_of, show_list, words_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import INBOUND_SMTP_AND_GLOBAL
 from momentum_trio.config.value import Value
@@ -60,7 +60,7 @@ def _zones(value: Value) -> tuple[Zone, ...]:
 
 
 def _show_zones(zones: tuple[Zone, ...]) -> str:
-    return "(\n" + "".join(f"  {quoted(str(zone))}\n" for zone in zones) + ")"
+    return show_list(str(zone) for zone in zones)
 
 
 ZONES: Kind[tuple[Zone, ...]] = Kind("string-list", _zones, _show_zones)

@@ -81,6 +81,12 @@ class Transaction:
         self.forward_paths.pop()
         self.wishes.pop(len(self.forward_paths), None)
 
+    def remove(self, path: str) -> None:
+        """*path* gets none of it after all, however often it stands here."""
+        left = [(each, self.wishes.get(place)) for place, each in enumerate(self.forward_paths) if each != path]
+        self.forward_paths = [each for each, _ in left]
+        self.wishes = {place: wish for place, (_, wish) in enumerate(left) if wish is not None}
+
     @property
     def sender_domain(self) -> str:
         """The reverse-path's domain; empty for the null reverse-path, which no list of domains holds."""

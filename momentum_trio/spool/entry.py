@@ -11,7 +11,7 @@ import zlib
 from contextlib import suppress
 from enum import Enum
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import trio
 
@@ -22,6 +22,7 @@ from momentum_trio.machine.disk import (
     Disk,
     File,
     Open,
+    Read,
     Step,
     Sync,
     SyncDirectory,
@@ -29,6 +30,7 @@ from momentum_trio.machine.disk import (
     Write,
 )
 from momentum_trio.spool.content_files import ContentFiles
+from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.log import spool_fault
 
 PIECE_OCTETS = 256 * 1024  # large content goes to its file in pieces of about this length
@@ -95,6 +97,28 @@ class Entry:
         if self.octets > self._inline_octets_max and (self._file is None or self._pending >= PIECE_OCTETS):
             await self._spill()
 
+    async def read(self, offset: int, size: int) -> bytes:
+        """Some of what was written so far, from *offset* on: at most *size* octets, none at the end alone.
+
+        Raises: SpoolFull, SpoolSick, as a read that fails. No checkpoint for what is in memory.
+        """
+        assert self.state is EntryState.OPEN
+        assert not self._failed
+        in_file = self.octets - self._pending
+        if self._file is None or offset >= in_file:
+            held = b"".join(self._parts)
+            self._parts = [held]
+            return held[offset - in_file : offset - in_file + size]
+        file = File(self._file.path)
+        try:
+            octets: bytes = (await self._disk.perform([Open(file), Read(file, offset, min(size, in_file - offset))]))[1]
+        except OSError as error:
+            raise spool_fault(error) from error
+        finally:
+            with trio.CancelScope(shield=True), suppress(OSError):
+                await self._disk.perform([Close(file)])
+        return octets
+
     async def _spill(self, *, last: bool = False) -> None:
         steps: list[Step[None]] = []
         if self._file is None:
@@ -125,6 +149,46 @@ class Entry:
             self.check = zlib.crc32(part, self.check)
         self._parts, self._pending = [], 0
 
+    async def put_in_front(self, octets: bytes) -> None:
+        """Add to the content before all there is. Large content is copied once: its file has no room in front.
+
+        Raises and cancellation: as ``write``.
+        """
+        assert self.state is EntryState.OPEN
+        assert not self._failed
+        old, written = self._file, self.octets - self._pending
+        if old is None:
+            self._parts.insert(0, octets)
+            self.octets, self._pending = self.octets + len(octets), self._pending + len(octets)
+            if self.octets > self._inline_octets_max:
+                await self._spill()
+            return
+        parts, check, was_open = self._parts, self.check, self._kept_open
+        self._let_go()
+        self._file, self._parts, self._pending, self.octets, self.check = None, [], 0, 0, 0
+        try:
+            await self.write(octets)
+            await self._copy(old, written, check, was_open=was_open)
+            for part in parts:
+                await self.write(part)
+        finally:
+            await self._remove(old)
+
+    async def _copy(self, old: File, octets: int, check: int, *, was_open: bool) -> None:
+        """Write what is in the file *old*, checked: what a disk lost meanwhile is not there twice."""
+        steps: list[Step[Any]] = [] if was_open else [Open(old)]
+        seen, self._failed = 0, True  # unless this ends well
+        for at in range(0, octets, PIECE_OCTETS):
+            try:
+                piece: bytes = (await self._disk.perform([*steps, Read(old, at, min(PIECE_OCTETS, octets - at))]))[-1]
+            except OSError as error:
+                raise spool_fault(error) from error
+            steps, seen, self._failed = [], zlib.crc32(piece, seen), False
+            await self.write(piece)
+        if seen != check:
+            self._failed = True
+            raise SpoolSick(f"{old.path}: what was written cannot be read back")
+
     def _let_go(self) -> None:
         """The file is closed."""
         if self._kept_open:
@@ -152,13 +216,17 @@ class Entry:
         self.state = EntryState.DISCARDED
         self._parts = []
         if self._file is not None:
-            with trio.CancelScope(shield=True):
-                try:
-                    await self._disk.perform([Close(self._file), Unlink(self._file.path, missing_ok=True)])
-                except OSError:
-                    self._files.retire(self.file)
-                finally:
-                    self._let_go()
+            try:
+                await self._remove(self._file)
+            finally:
+                self._let_go()
+
+    async def _remove(self, file: File) -> None:
+        with trio.CancelScope(shield=True):
+            try:
+                await self._disk.perform([Close(file), Unlink(file.path, missing_ok=True)])
+            except OSError:
+                self._files.retire(file.path.rpartition("/")[2])
 
     async def __aenter__(self) -> Self:
         return self

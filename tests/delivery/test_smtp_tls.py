@@ -12,10 +12,11 @@ from test_smtp_delivery import LARGE, SECOND, SINK, SMALL, STAGE_OF, Road
 from test_smtp_offers import PLAIN, offering
 
 from momentum_trio.delivery.outcome import Deferred, Delivered, Outcome
+from momentum_trio.delivery.tls import WRONG_NAME
 from momentum_trio.limits.deadline import SLACK_SECONDS
 from momentum_trio.mail.stage import Stage
 from momentum_trio.net.tls_terms import TlsTerms
-from sim.certificates import FOLDER, SERVER, SERVER_KEY, install
+from sim.certificates import AUTHORITY, FOLDER, SERVER, SERVER_KEY, install
 
 TERMS = TlsTerms(f"{FOLDER}/{SERVER}", f"{FOLDER}/{SERVER_KEY}")
 STARTTLS = offering("STARTTLS", "PIPELINING")
@@ -133,10 +134,36 @@ def test_a_partition_in_the_middle_of_content_delivers_nothing_half() -> None:
     assert road.server.taken == []
 
 
-def test_a_password_goes_within_tls() -> None:
-    road = Secured(offering("STARTTLS", "AUTH PLAIN"), {**REQUIRED, **PLAIN})
+def told(options: Mapping[str, str], gateway: str = "mx.example.com") -> Secured:
+    """A road to a server that offers AUTH, of one of the names in its certificate; the authority is known."""
+    road = Secured(offering("STARTTLS", "AUTH PLAIN"), {"TLS_CA": f"{FOLDER}/{AUTHORITY}", **options}, gateway)
+    install(road.mx.store)
+    road.world.names.add("mx.example.com", road.sink.addresses[:1])
+    return road
+
+
+@pytest.mark.parametrize("tls", [REQUIRED, OPPORTUNISTIC])
+@pytest.mark.parametrize("unverified", [False, True])
+def test_a_password_goes_within_tls(tls: Mapping[str, str], unverified: bool) -> None:
+    anyhow = {"Outbound_SMTP_AUTH_Unverified": "true"} if unverified else {}
+    road = told({**tls, **PLAIN, **anyhow}, *(("sink",) if unverified else ()))
     assert road.deliver("bob@d") == [Delivered(SINK)]
     assert road.server.lines[3].startswith("AUTH PLAIN ")
+
+
+@pytest.mark.parametrize("tls", [REQUIRED, OPPORTUNISTIC])
+@pytest.mark.parametrize("verify", [{}, {"TLS_Verify": "no"}, {"TLS_Verify": "optional"}])
+def test_no_password_for_who_does_not_prove_his_name(tls: Mapping[str, str], verify: Mapping[str, str]) -> None:
+    """RFC 4954 section 14: he could be anybody on the way. Nor does the mail go without, or in clear."""
+    road = told({**tls, **PLAIN, **verify}, "sink")
+    (outcome,) = road.deliver("bob@d")
+    assert isinstance(outcome, Deferred)
+    assert outcome.reason == WRONG_NAME
+    assert not any(line.startswith(("AUTH", "MAIL")) for line in road.server.lines)
+
+
+def test_without_a_password_any_certificate_does() -> None:
+    assert Secured(offering("STARTTLS", "AUTH PLAIN"), REQUIRED).deliver("bob@d") == [Delivered(SINK)]
 
 
 def test_a_host_without_tls_is_passed_by_where_tls_is_required() -> None:

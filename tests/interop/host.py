@@ -69,18 +69,20 @@ class Host:
     def mailbox(self, local_part: str, domain: str = "example.com") -> Path:
         return self.folder / "mail" / domain / local_part / "new"
 
-    def messages(self, local_part: str) -> list[bytes]:
+    def messages(self, local_part: str, domain: str = "example.com") -> list[bytes]:
         """What lies in the mailbox, with the CRLF that a Maildir file stores as LF restored."""
-        new = self.mailbox(local_part)
+        new = self.mailbox(local_part, domain)
         return [path.read_bytes().replace(b"\n", b"\r\n") for path in sorted(new.iterdir())] if new.is_dir() else []
 
-    def wait_for_messages(self, local_part: str, count: int, seconds: float = 30) -> list[bytes]:
+    def wait_for_messages(
+        self, local_part: str, count: int, seconds: float = 30, domain: str = "example.com"
+    ) -> list[bytes]:
         limit = time.monotonic() + seconds
-        new = self.mailbox(local_part)
+        new = self.mailbox(local_part, domain)
         while (found := len(list(new.iterdir())) if new.is_dir() else 0) < count:
             assert time.monotonic() < limit, f"{found} of {count} messages after {seconds} s\n{self.errors.read_text()}"
             time.sleep(0.05)
-        return self.messages(local_part)
+        return self.messages(local_part, domain)
 
     def console(self, *command: str) -> str:
         """Run one console command with ``ec_console``; its output."""

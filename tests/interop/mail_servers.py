@@ -57,6 +57,46 @@ maildir:
   group = {owner}
 """
 
+EXIM_CLIENT = """
+primary_hostname = exim.example
+exim_path = {start}
+spool_directory = {folder}/spool
+log_file_path = {folder}/%slog
+exim_user = {owner}
+exim_group = {owner}
+keep_environment =
+never_users =
+dsn_advertise_hosts = *
+accept_8bitmime = true
+smtputf8_advertise_hosts = *
+acl_smtp_rcpt = accept
+begin routers
+all:
+  driver = manualroute
+  transport = onward
+  route_list = * 127.0.0.1::{gateway}
+  self = send
+begin transports
+onward:
+  driver = smtp
+  allow_localhost
+  {transport}
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  client_send = ^{user}^{listed}
+login:
+  driver = plaintext
+  public_name = LOGIN
+  client_send = : {user} : {listed}
+cram_md5:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  client_name = {user}
+  client_secret = {password}
+"""
+
 DOVECOT = """
 base_dir = {folder}/run
 state_dir = {folder}/state
@@ -209,13 +249,8 @@ def with_certificate(folder: Path) -> None:
         (folder / name).chmod(0o600)
 
 
-@contextmanager
-def exim(folder: Path, *, chunking: bool = True) -> Iterator[int]:
-    """Exim, which keeps all mail in ``folder/mail``; the port it listens on."""
-    port = free_port()
-    give(folder)
-    with_certificate(folder)
-    config = folder / "exim.conf"
+def exim_start(folder: Path) -> Path:
+    """A script that starts Exim, and that Exim starts itself by, without being installed: made in *folder*."""
     passwd, group, start = folder / "passwd", folder / "group", folder / "exim"
     passwd.write_text(Path("/etc/passwd").read_text() + f"{EXIM_USER}:x:{EXIM_ID}:{EXIM_ID}::/nonexistent:/bin/false\n")
     group.write_text(Path("/etc/group").read_text() + f"{EXIM_USER}:x:{EXIM_ID}:\n")
@@ -226,6 +261,29 @@ def exim(folder: Path, *, chunking: bool = True) -> Iterator[int]:
         f' NSS_WRAPPER_PASSWD={passwd} NSS_WRAPPER_GROUP={group} exec {binary} "$@"\n'
     )
     start.chmod(0o755)
+    return start
+
+
+def through_exim(folder: Path, session: bytes, gateway: int, user: str, password: str, *transport: str) -> None:
+    """Exim takes the mail of *session*, commands and content on its standard input, and hands it on to the port
+    *gateway* before it ends. transport: options of how."""
+    give(folder)
+    config, start = folder / "client.conf", exim_start(folder)
+    fields = {"folder": folder, "owner": OWNER, "start": start, "user": user, "password": password}
+    fields["listed"] = password.replace(":", "::")  # as an element of a list of Exim's
+    config.write_text(EXIM_CLIENT.format(gateway=gateway, transport="\n  ".join(transport), **fields))
+    command = [str(start), "-C", str(config), "-odf", "-bs"]
+    ran = subprocess.run(command, input=session, capture_output=True, timeout=60, env=environment())
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@contextmanager
+def exim(folder: Path, *, chunking: bool = True) -> Iterator[int]:
+    """Exim, which keeps all mail in ``folder/mail``; the port it listens on."""
+    port = free_port()
+    give(folder)
+    with_certificate(folder)
+    config, start = folder / "exim.conf", exim_start(folder)
     fields = {"folder": folder, "port": port, "owner": OWNER, "start": start}
     config.write_text(EXIM.format(chunking="*" if chunking else "", **fields))
     with running([str(start), "-bdf", "-C", str(config)], port, folder / "output", environment()):

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "peers" / "root"
-LIBRARIES = ("usr/lib/postfix", "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "lib/x86_64-linux-gnu")
+LIBRARIES = (
+    "usr/lib/postfix",
+    "usr/lib/rspamd",
+    "usr/lib/x86_64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "lib/x86_64-linux-gnu",
+    "usr/lib",
+)
 
 
 def program(name: str) -> str:

@@ -19,6 +19,7 @@ class Wiretap:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.sent: list[bytearray] = []
+        self.bursts: list[bytes] = []  # of all connections: what came at once
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -54,12 +55,12 @@ class Wiretap:
             self._pass_on(client, server, kept)
             back.join()
 
-    @staticmethod
-    def _pass_on(source: socket.socket, sink: socket.socket, keep: bytearray | None) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, keep: bytearray | None) -> None:
         try:
             while octets := source.recv(1 << 16):
                 if keep is not None:
                     keep += octets
+                    self.bursts.append(octets)
                 sink.sendall(octets)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

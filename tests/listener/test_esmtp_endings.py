@@ -15,13 +15,6 @@ SHUT = "421 4.3.2 Service shutting down"
 RECONFIGURED = "421 4.3.2 Reconfiguration in progress"
 
 
-@pytest.fixture
-def jumping_clock(mock_clock: MockClock) -> MockClock:
-    """Time that passes only when nothing happens; with a grace for the kernel to carry loopback octets."""
-    mock_clock.autojump_threshold = 0.02
-    return mock_clock
-
-
 async def test_silence_is_answered_421(jumping_clock: MockClock) -> None:
     async with conversation(SHORT) as (at, talk):
         began = trio.current_time()

@@ -13,9 +13,9 @@ from tls_talk import CERTIFICATE, OF_CLIENTS, SHOWS, TlsTalk, config, conversati
 from trio.testing import MockClock
 
 from momentum_trio.listener.handshake import HANDSHAKE_SECONDS
-from momentum_trio.listener.server_contexts import LOOK_SECONDS
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import make_client_context, peer_chain
+from momentum_trio.machine.stamps import LOOK_SECONDS
 from momentum_trio.mail.record import Panic
 
 IMPLICIT = f"Use_SSL = true {CERTIFICATE}"
@@ -144,6 +144,24 @@ async def test_a_cut_in_mid_content_leaves_nothing(seen: str) -> None:
         if seen == "content":
             await talk.ask("DATA")
             await talk.say(MESSAGE)
+            await talk.stream.unwrap()
+        else:
+            await trio.aclose_forcefully(talk.stream)
+        await at.ended.wait()
+        assert not at.spool.kept
+        assert not at.accepted
+
+
+@pytest.mark.parametrize("last", [b"", b" LAST"])
+@pytest.mark.parametrize("politely", [True, False])
+async def test_the_end_of_tls_is_no_end_of_a_chunk(politely: bool, last: bytes) -> None:
+    """Whole chunks and a part of another: what came is given up, however TLS ended."""
+    async with conversation(config(CERTIFICATE, "CHUNKING")) as (at, talk):
+        assert "CHUNKING" in await talk.begin()
+        await talk.envelope()
+        assert (await talk.ask(b"BDAT %d\r\n" % len(MESSAGE) + MESSAGE))[:3] == "250"
+        await talk.say(b"BDAT %d%s\r\n" % (len(MESSAGE), last) + MESSAGE[:-1])
+        if politely:
             await talk.stream.unwrap()
         else:
             await trio.aclose_forcefully(talk.stream)

@@ -17,6 +17,7 @@ FORMS = {
     "domain": "Domain secret.example {{ {} }}",
     "binding": "Binding b1 {{ {} }}",
     "binding_group": "Binding_Group secrets {{ {} }}",
+    "datasource": "Datasource secrets {{ {} }}",
 }
 SECRETS = sorted((scope, entry.name) for (scope, _), entry in Schema.load(DECLARED).options.items() if entry.is_secret)
 CONFIG_WITH_SECRETS = CONFIG + "\n".join(

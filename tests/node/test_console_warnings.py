@@ -45,7 +45,7 @@ def test_warnings(listener: str, said: list[str]) -> None:
         ('SMTP_Extensions = ( "AUTH PLAIN" )', ["AUTH PLAIN is not offered: its parameters are not set"]),
         (
             'SMTP_Extensions = ( "AUTH LOGIN" ) AuthLoginParameters = [ uri = "ecauth://" ]',
-            ["AUTH LOGIN is not offered: the scheme of ecauth:// is not built"],
+            ["AUTH LOGIN is not offered: there is no Scheme 'ecauth' in auth_ds"],
         ),
         ('SMTP_Extensions = ( "AUTH SCRAM" )', ["AUTH SCRAM is not offered: there is no such mechanism"]),
         ('SMTP_Extensions = ( "AUTH LOGIN" ) AuthLoginParameters = [ uri = "hashed:///x" ]', []),

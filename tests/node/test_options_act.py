@@ -301,8 +301,16 @@ def in_listener_scopes(option: Option[Any]) -> bool:
 
 OPTIONS = {option.name: option for option in DECLARED if in_listener_scopes(option) and not stored_only(option)}
 BOUNDS = {"Record_Sessions_Max", "Record_Octets_Max", "Record_Seconds", "Record_Content"}  # tests/rehearsal has theirs
-SCREENING = {  # tests/reception/test_screening.py and tests/node/test_policy.py have theirs
-    *("Context", "DNSBL_Exempt", "DNSBL_On_Failure", "DNSBL_Timeout", "DNSBL_Zones"),
+SCREENING = {  # tests/reception/test_screening.py, test_policy.py and test_mail_authentication.py here have theirs
+    *(
+        "Authserv_ID",
+        "Authserv_Trusted_Hosts",
+        "Context",
+        "DNSBL_Exempt",
+        "DNSBL_On_Failure",
+        "DNSBL_Timeout",
+        "DNSBL_Zones",
+    ),
 }
 AUTHENTICATION = {  # tests/console has their tables, and tests/listener
     *("Enable_Authentication", "Enable_Authorization", "Always_Allow", "Always_Deny", "AuthorizationParameters"),

@@ -12,10 +12,10 @@ import trio
 from simulated_host import MX, Site, console, read_reply, send_all, write_file
 
 from momentum_trio.listener.handshake import HANDSHAKE_SECONDS
-from momentum_trio.listener.server_contexts import LOOK_SECONDS
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import peer_chain
+from momentum_trio.machine.stamps import LOOK_SECONDS
 from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.record import Panic
 from sim.certificates import CLIENT, CLIENT_KEY, FOLDER, HERE, SERVER, SERVER_KEY, install

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +101,16 @@ def as_shown(done: Done) -> bool:
         for line in _compared("\n".join(done.step.shown), done.step).splitlines()
     ]
     return re.fullmatch("".join(lines), _compared(done.output, done.step)) is not None
+
+
+def assert_done(number: int, performed: Sequence[Done]) -> None:
+    """The command *number* of a page did what the page says; its status is for ``echo $?``, where that follows."""
+    done = performed[number]
+    asked = number + 1 < len(performed) and performed[number + 1].step.command == "echo $?"
+    assert as_shown(done), f"$ {done.step.command}\n{done.output}{done.errors}"
+    assert done.status == 0 or asked, f"$ {done.step.command}\n{done.output}{done.errors}"
+    if done.step.command == "echo $?":
+        assert done.output.split() == list(done.step.shown)
 
 
 def _compared(text: str, step: Step) -> str:

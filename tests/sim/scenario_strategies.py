@@ -205,6 +205,7 @@ def _mails(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         source_address=draw(st.sampled_from(["", *client.addresses])),
         leaves=draw(st.sampled_from(Leaving)),
         notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
+        chunks=tuple(draw(st.lists(counts, max_size=3))),
     )
 
 
@@ -227,6 +228,7 @@ def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         source_addresses=draw(st.sampled_from([(), client.addresses])),
         leaves=draw(st.floats(0, 1)),
         notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
+        chunks=draw(ranges(counts)),
     )
 
 

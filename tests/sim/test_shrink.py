@@ -170,6 +170,20 @@ def test_one_message_is_tried_at_each_step_of_the_disk() -> None:
     assert shrunk.runs < 100
 
 
+def test_one_message_is_tried_while_every_fault_is_there() -> None:
+    """Many messages fail without the fault, one only with it: faults taken away first would leave the many."""
+
+    def run(candidate: Scenario, seed: int) -> Result:
+        names = [mail.name for mail in candidate.mails]
+        fails = len(names) >= 8 or (names == ["m3"] and "f7" in faults_of(candidate))
+        violations = tuple([Violation(LOST, "as told", mail=name) for name in ("m2", "m3") if fails and name in names])
+        verdict = Verdict.BROKEN if violations else Verdict.HELD
+        return Result(candidate, seed, verdict, violations, str(hash(candidate)), 0, (), 1.0, 1, {})
+
+    left = shrink(scenario(), 1, LOST, run).scenario
+    assert (mails_of(left), faults_of(left)) == ({"m3"}, {"f7"})
+
+
 def test_a_host_that_others_mention_stays() -> None:
     asked: list[int] = []
 

@@ -9,13 +9,18 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.command import Answer, Command, Data, Request
 from momentum_trio.delivery.dkim_options import DkimModuleOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
+from momentum_trio.reception.mail_authentication_options import DkimValidationOptions, DmarcOptions, SpfOptions
+
+ModuleOptions = (
+    LoggerOptions | BounceLoggerOptions | DkimModuleOptions | SpfOptions | DkimValidationOptions | DmarcOptions
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleKind:
     """A kind of module. options: where it says whether it is enabled. name: of what does its work."""
 
-    options: type[LoggerOptions | BounceLoggerOptions | DkimModuleOptions]
+    options: type[ModuleOptions]
     api: str
     name: str
     description: str
@@ -23,8 +28,13 @@ class ModuleKind:
 
 MODULES = {
     "bounce_logger": ModuleKind(BounceLoggerOptions, "Logger", "log/bouncelog.py", "writes the bouncelog"),
+    "dkim_validate": ModuleKind(
+        DkimValidationOptions, "Policy", "reception/policy/dkim.py", "verifies signatures of mail that comes in (DKIM)"
+    ),
+    "dmarc": ModuleKind(DmarcOptions, "Policy", "reception/policy/dmarc.py", "whether mail is its author's (DMARC)"),
     "ec_logger": ModuleKind(LoggerOptions, "Logger", "log/logs.py", "writes mainlog, rejectlog, paniclog and acctlog"),
     "opendkim": ModuleKind(DkimModuleOptions, "Singleton", "delivery/signing.py", "signs mail that goes out (DKIM)"),
+    "spf_v1": ModuleKind(SpfOptions, "Policy", "reception/policy/spf.py", "who may send for a domain (SPF)"),
 }
 
 

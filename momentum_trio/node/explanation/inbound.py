@@ -41,6 +41,10 @@ from momentum_trio.node.explanation.question import CONTROL, NULL, Inbound
 from momentum_trio.node.explanation.witness import Read, Witness
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client, Identity
+from momentum_trio.reception.mail_authentication_options import AuthenticationResultsOptions
+from momentum_trio.reception.milter_options import MilterOptions
+from momentum_trio.reception.policy.modules import PHASES, Modules
+from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import DNSBL, bypassed
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import ReceptionOptions
@@ -52,6 +56,7 @@ MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
     SMTP: (
+        AuthenticationResultsOptions,
         CeilingOptions,
         FailureOptions,
         ListenOptions,
@@ -180,10 +185,17 @@ def _policy(tree: ConfigTree, chain: Chain) -> Iterator[str]:
     zones = ScreeningOptions.resolve(chain).zones
     if zones and DNSBL not in left_out:
         yield f"{DNSBL} in mailfrom: {', '.join(map(str, zones))}"
+    for row in Modules.of(tree.root).names:
+        if row not in left_out:
+            yield f"{row} in {', '.join(phase.value for phase in PolicyPhase if phase in PHASES[row])}"
     for scope in tree.root.all("policy"):
         if scope.instance not in left_out:
             module = PolicyOptions.resolve(tree.chain_scope("policy", scope.instance)).module
             yield f"{scope.instance} in the phases that {module} has ({scope.at})"
+    for scope in tree.root.all("milter"):
+        if scope.instance not in left_out:
+            address = MilterOptions.resolve(tree.chain_scope("milter", scope.instance)).address
+            yield f"{scope.instance}, the milter at {address} ({scope.at})"
 
 
 def _peer_words(asked: Inbound) -> str:

@@ -29,13 +29,15 @@ def canonical_field(canon: Canon, field: bytes) -> bytes:
 class BodyHash:
     """SHA-256 of a body in canonical form (sections 3.4.3 and 3.4.4), which comes in parts, cut anywhere.
 
-    Holds no more of the body than a count of empty lines and two octets.
+    Holds no more of the body than a count of empty lines and two octets. octets: of the canonical form so far.
     """
 
-    __slots__ = ("_canon", "_hash", "_line_ends", "_something", "_tail")
+    __slots__ = ("_canon", "_hash", "_line_ends", "_octets_max", "_something", "_tail", "octets")
 
-    def __init__(self, canon: Canon) -> None:
-        self._canon = canon
+    def __init__(self, canon: Canon, octets_max: int | None = None) -> None:
+        """octets_max: of the canonical form that are hashed (section 3.5, l=); None: all."""
+        self._canon, self._octets_max = canon, octets_max
+        self.octets = 0
         self._hash = hashlib.sha256()
         self._line_ends = 0  # CRLFs that nothing has followed yet
         self._something = False  # came before them
@@ -58,7 +60,7 @@ class BodyHash:
         self._take(self._tail if self._tail.endswith(b"\r") else b"")
         self._tail = b""
         if self._something or self._canon is Canon.SIMPLE:
-            self._hash.update(_CRLF)
+            self._update(_CRLF)
         return self._hash.digest()
 
     def _take(self, text: bytes) -> None:
@@ -67,11 +69,16 @@ class BodyHash:
         if kept := text[: len(text) - 2 * count]:
             while self._line_ends:
                 some = min(self._line_ends, _LINE_ENDS_AT_ONCE)
-                self._hash.update(_CRLF * some)
+                self._update(_CRLF * some)
                 self._line_ends -= some
-            self._hash.update(kept)
+            self._update(kept)
             self._something = True
         self._line_ends += count
+
+    def _update(self, octets: bytes) -> None:
+        left = None if self._octets_max is None else max(self._octets_max - self.octets, 0)
+        self._hash.update(octets[:left])
+        self.octets += len(octets)
 
 
 def _compressed(text: bytes) -> bytes:

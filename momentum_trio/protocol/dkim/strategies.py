@@ -50,3 +50,58 @@ def terms(draw: st.DrawFn, algorithm: Algorithm) -> SignatureTerms:
     return SignatureTerms(
         "example.com", "s", algorithm, draw(canons), draw(canons), ("from", *names), guarded, signed_at
     )
+
+
+tags = st.sampled_from(["v", "a", "b", "bh", "c", "d", "h", "i", "l", "q", "s", "t", "x", "z", "p", "k", "n", "1", ""])
+tag_values = st.sampled_from(
+    [
+        "1",
+        "rsa-sha256",
+        "rsa-sha1",
+        "ed25519-sha256",
+        "relaxed/simple",
+        "simple",
+        "example.com",
+        "@sub.example.com",
+        "from:to",
+        "subject",
+        "dns/txt",
+        "AAAA",
+        "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=",
+        "1528637909",
+        "99999999999999",
+        "-1",
+        "",
+        "DKIM1",
+        "rsa",
+        "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        "é",
+        "a" * 70,
+        "*",
+    ]
+)
+tag_lists = st.lists(
+    st.builds(
+        "{}{}{}{}{}".format,
+        st.sampled_from(["", " ", "\r\n\t"]),
+        tags,
+        st.sampled_from(["=", " = ", ""]),
+        tag_values,
+        st.sampled_from(["", " "]),
+    ),
+    max_size=14,
+).map(";".join)
+"""Texts like those of signatures and of key records."""
+
+signature_lists = st.builds(
+    "v=1; a={}; c={}; d={}; s={}; h={}; bh={}; b={}{}".format,
+    st.sampled_from(["rsa-sha256", "ed25519-sha256", "rsa-sha1"]),
+    st.sampled_from(["relaxed/relaxed", "simple", "relaxed", "x"]),
+    st.sampled_from(["example.com", "EXAMPLE.com", "a..b", ""]),
+    st.sampled_from(["s", "a.b", "s" * 70]),
+    st.sampled_from(["from", "From : To:from:from", "to", "from::"]),
+    st.sampled_from(["2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=", "AAAA", "?"]),
+    st.sampled_from(["AAAA", " A A\r\n\tAA ", "?"]),
+    st.sampled_from(["", "; l=3", "; x=1", "; i=@sub.example.com", "; l=0; t=5; x=9999999999"]),
+)
+"""Texts of signatures that are nearly good."""

@@ -87,10 +87,7 @@ class DigestMd5Server:
         return directives.write(pairs, _TOKENS - {"qop"})
 
     def _judge(self, response: bytes) -> Step:
-        try:
-            said = directives.parse(response[: OCTETS_MAX + 1]) if len(response) <= OCTETS_MAX else {}
-        except ValueError:
-            said = {}
+        said = _directives(response)
         user = user_of(said.get("username", "").encode())
         if not user or not self._is_ours(said):
             return Failed(user)
@@ -130,10 +127,7 @@ class DigestMd5Client:
 
     def answer(self, challenge: bytes) -> bytes:
         """As ``mechanism.ClientSide`` has it."""
-        try:
-            said = directives.parse(challenge) if len(challenge) <= OCTETS_MAX else {}
-        except ValueError:
-            said = {}
+        said = _directives(challenge)
         return self._verify(said) if self._expected else self._respond(said)
 
     def _respond(self, said: Mapping[str, str]) -> bytes:
@@ -162,6 +156,19 @@ class DigestMd5Client:
             raise ChallengeError("the server does not prove that it knows the password")
         self.proved = True
         return b""
+
+
+def named(response: bytes) -> str:
+    """Whom the client says he is; empty where he names nobody."""
+    return user_of(_directives(response).get("username", "").encode())
+
+
+def _directives(octets: bytes) -> Mapping[str, str]:
+    """What they say; nothing where they are none, or too many."""
+    try:
+        return directives.parse(octets) if len(octets) <= OCTETS_MAX else {}
+    except ValueError:
+        return {}
 
 
 def _hex(octets: bytes) -> str:

@@ -29,6 +29,8 @@ _ARGON2ID = re.compile(
     r"\$argon2id\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/]{1,88})\$([A-Za-z0-9+/]{22,88})"
 )
 _LN, _R, _P = 15, 8, 1
+NOBODYS = f"$scrypt$ln={_LN},r={_R},p={_P}${'A' * 22}${'A' * 43}"
+"""A hash that no password is known of, for users that there are none of, where there is no other to go by."""
 _MEMORY, _PASSES, _LANES = 64 * 1024, 3, 1
 
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
 from momentum_trio.mail.header import HEADER_OCTETS_MAX
 from momentum_trio.net.tls_facts import TlsFacts
+from momentum_trio.reception.policy.evidence import NO_FINDINGS, Evidence, Findings
+from momentum_trio.reception.policy.kept import Kept
+
+if TYPE_CHECKING:
+    from momentum_trio.reception.policy.draft import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class Mail:
     """A mail transaction. reverse_path: empty for the null one. forward_paths: those taken so far, the one in question
-    included. body, smtputf8: as MAIL declared them. variables: the message context.
+    included. body, smtputf8: as MAIL declared them. variables: the message context. findings: of SPF, DKIM and DMARC.
     """
 
     reverse_path: str
@@ -48,6 +54,7 @@ class Mail:
     body: str
     smtputf8: bool
     variables: Mapping[str, str]
+    findings: Findings = NO_FINDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that is known in a phase; what is not yet is None, or empty."""
+    """All that is known in a phase; what is not yet is None, or empty.
+
+    For rows of ours alone: evidence, where they add to it; kept, what each keeps for the connection; draft, the message
+    as it would be kept.
+    """
 
     session: Session
     mail: Mail | None = None
     content: Content | None = None
     recipient: str = ""
+    evidence: Evidence = field(default_factory=Evidence)
+    kept: Kept | None = None
+    draft: Draft | None = None

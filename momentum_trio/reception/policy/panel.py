@@ -13,7 +13,10 @@ from momentum_trio.protocol.smtp.claims import PAIRS_MAX
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred, Refused
+from momentum_trio.reception.policy.draft import Draft
+from momentum_trio.reception.policy.evidence import Evidence, Findings
 from momentum_trio.reception.policy.facts import Asked, Content, Mail, Session
+from momentum_trio.reception.policy.kept import Kept
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import Row
 from momentum_trio.reception.policy.verdict import (
@@ -56,17 +59,20 @@ class Panel:
     """What is asked about one connection up to the end of a mail transaction; the next one has a panel of its own.
 
     fields: header fields to put in front. binding: the one chosen; None: the rules choose. dropped: the places of
-    recipients that get no copy, with whose word that was.
+    recipients that get no copy, with whose word that was. evidence: of the built-in rows. kept: what rows keep for the
+    connection.
     """
 
-    __slots__ = ("_client", "_head", "_tally", "binding", "dropped", "fields")
+    __slots__ = ("_client", "_draft", "_head", "_kept", "_tally", "binding", "dropped", "evidence", "fields")
 
-    def __init__(self, client: Client, tally: Tally) -> None:
-        self._client, self._tally = client, tally
+    def __init__(self, client: Client, tally: Tally, kept: Kept) -> None:
+        self._client, self._tally, self._kept = client, tally, kept
         self._head = b""
+        self._draft: Draft | None = None
         self.fields: list[tuple[str, str]] = []
         self.binding: Binding | None = None
         self.dropped: dict[int, Discarded] = {}
+        self.evidence = Evidence()
 
     async def ask(
         self,
@@ -78,7 +84,10 @@ class Panel:
     ) -> Ruling:
         """What the rows of *phase* say, one after the other until one decides. Cancellation: as if never asked."""
         for row in rules.rows.get(phase, ()):
-            asked = Asked(self._session(rules), _mail(transaction), content, recipient)
+            mail = _mail(transaction, self.evidence.findings)
+            asked = Asked(
+                self._session(rules), mail, content, recipient, self.evidence, kept=self._kept, draft=self._draft
+            )
             verdict = await row.ask(phase, asked)
             ruling = self._obeyed(row, phase, verdict, rules, transaction)
             if ruling is not ACCEPTED or isinstance(verdict, Done):
@@ -90,15 +99,18 @@ class Panel:
         self._head = head
         return await self.ask(PolicyPhase.DATA, transaction.rules, transaction, Content(len(head), head))
 
-    async def whole(self, octets: int, transaction: Transaction) -> Ruling:
-        """The phases behind the end of content, of *octets* octets, within CONTENT_SECONDS_MAX together."""
+    async def whole(self, draft: Draft) -> Ruling:
+        """The phases behind the end of content, within CONTENT_SECONDS_MAX together. Rows may have changed *draft*."""
         with trio.move_on_after(CONTENT_SECONDS_MAX):
-            return await self._whole(octets, transaction)
+            return await self._whole(draft)
         return TOO_LONG
 
-    async def _whole(self, octets: int, transaction: Transaction) -> Ruling:
-        rules, content = transaction.rules, Content(octets, self._head)
+    async def _whole(self, draft: Draft) -> Ruling:
+        transaction, self._draft = draft.transaction, draft
+        rules, content = transaction.rules, Content(draft.entry.octets, self._head)
         ruling = await self.ask(PolicyPhase.DATA_SPOOL, rules, transaction, content)
+        if draft.changed_section is not None:
+            content = Content(draft.entry.octets, draft.changed_section)
         if ruling is ACCEPTED:
             ruling = await self._copies(transaction, content)
         if ruling is ACCEPTED and PolicyPhase.SET_BINDING in rules.rows:
@@ -189,7 +201,7 @@ class Panel:
         )
 
 
-def _mail(transaction: Transaction | None) -> Mail | None:
+def _mail(transaction: Transaction | None, findings: Findings) -> Mail | None:
     if transaction is None:
         return None
     return Mail(
@@ -198,6 +210,7 @@ def _mail(transaction: Transaction | None) -> Mail | None:
         transaction.body,
         transaction.smtputf8,
         dict(message_context(transaction)),
+        findings,
     )
 
 

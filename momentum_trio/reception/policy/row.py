@@ -32,7 +32,7 @@ Rows = Mapping[PolicyPhase, tuple[Row, ...]]
 NO_ROWS: Rows = {}
 
 HELO, DNSBL = "helo", "dnsbl"
-"""The names of the built-in ones."""
+"""The names of built-in ones; those of mail authentication are named as their modules (modules.py)."""
 
 BYPASS = "__bypass_"
 """Begins a name in Context that, being true, leaves out the row it ends with (the manual, section 62.1.2)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from dataclasses import replace
 
 from hypothesis import settings
@@ -175,5 +176,11 @@ class Conversation(RuleBasedStateMachine):
             assert self.server.phase.words == "awaiting rcptto"
 
 
-Conversation.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+STEPS = int(os.environ.get("MOMENTUM_SESSION_STEPS", "1800"))
+"""At most: of the sessions that are tried, all together."""
+STEPS_OF_ONE = 30
+
+Conversation.TestCase.settings = settings(
+    max_examples=STEPS // STEPS_OF_ONE, stateful_step_count=STEPS_OF_ONE, deadline=None
+)
 TestConversation = Conversation.TestCase
