@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import trio
@@ -35,9 +36,9 @@ async def shaken(terms: ClientTlsTerms) -> HandshakeFault | list[bytes]:
         try:
             stream = trio.SSLStream(plain, client, server_hostname="mx.example.com", https_compatible=True)
             await stream.do_handshake()
-            return list(peer_chain(stream))
+            return list(peer_chain(stream._ssl_object))
         except trio.BrokenResourceError as broken:
-            return HandshakeFault.of(broken)
+            return HandshakeFault.of(cast("OSError", broken.__cause__))
         finally:
             await trio.aclose_forcefully(plain)
             nursery.cancel_scope.cancel()
