@@ -17,16 +17,18 @@ class TlsWire:
     """TLS, as ``machine.contract.Wire``. The wire below stays its owner's to close.
 
     trio.SSLStream does as much and more; its locks, and the turns it gives away, cost a message as much as all else.
+    Who receives may have something to send, too (session tickets, an answer to the peer's new key).
     server_name: whom a client asks for. tls: can be asked what the handshake came to.
     """
 
-    __slots__ = ("_below", "_incoming", "_outgoing", "tls")
+    __slots__ = ("_below", "_incoming", "_outgoing", "_sending", "tls")
 
     def __init__(
         self, below: Wire, context: ssl.SSLContext, *, server_side: bool = False, server_name: str | None = None
     ) -> None:
         self._below, self._incoming, self._outgoing = below, ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side, server_name)
+        self._sending = trio.Lock()
 
     async def shake(self) -> None:
         """The handshake, before anything else.
@@ -52,7 +54,10 @@ class TlsWire:
         return taken
 
     async def recv(self, octets_max: int, /) -> bytes:
-        """As Wire's. An end without close_notify is an end: who converses knows what is whole by itself."""
+        """As Wire's. An end without close_notify is an end: who converses knows what is whole by itself.
+
+        Cancellation: where something was being sent, nothing can be any more.
+        """
         if self.tls.pending() or self._incoming.pending:
             await trio.lowlevel.checkpoint()
         try:
@@ -87,7 +92,8 @@ class TlsWire:
 
     async def _receive(self) -> None:
         """Hear more of the peer, who may wait for something of ours."""
-        await self._send_waiting()
+        if not self._sending.locked():  # who sends already takes it along
+            await self._send_waiting()
         if octets := await self._below.recv(RECORD_OCTETS):
             self._incoming.write(octets)
         else:
@@ -96,7 +102,15 @@ class TlsWire:
     async def _send_waiting(self) -> None:
         if not self._outgoing.pending:
             return
-        rest = memoryview(self._outgoing.read())
-        while rest:
-            sent = await self._below.send(rest)
-            rest = rest[sent:]
+        if self._sending.locked():
+            await self._sending.acquire()
+        else:
+            self._sending.acquire_nowait()  # without giving the turn away
+        try:
+            while self._outgoing.pending:
+                rest = memoryview(self._outgoing.read())
+                while rest:
+                    sent = await self._below.send(rest)
+                    rest = rest[sent:]
+        finally:
+            self._sending.release()
