@@ -111,6 +111,7 @@ async def test_one_task_may_send_while_another_receives() -> None:
         for wire in (server, client):
             nursery.start_soon(say, wire)
             nursery.start_soon(hear, wire)
-    assert (heard[server], heard[client]) == (sent[client], sent[server])
+    assert bytes(heard[server]) == sent[client]
+    assert bytes(heard[client]) == sent[server]
     ours.close()
     theirs.close()
