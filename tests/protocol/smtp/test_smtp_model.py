@@ -157,9 +157,7 @@ class Conversation(RuleBasedStateMachine):
             self.chunked = True
 
     @precondition(lambda self: self.challenged)
-    @rule(
-        response=st.sampled_from([b"*", b"RSET", b"x", b"="]) | st.binary().map(base64.b64encode), accept=st.booleans()
-    )
+    @rule(response=responses, accept=st.booleans())
     def respond(self, response: bytes, accept: bool) -> None:
         _, code = self.say(response + b"\r\n", accept)
         assert code in (235, 535, 501)
