@@ -40,7 +40,7 @@ LAST_WORD_SECONDS = 1.0  # for a refusal, or for 421 after a fault of ours
 REOPEN_SECONDS_MIN = 1.0
 REOPEN_SECONDS_MAX = 60.0
 ALONE_SECONDS = 1.0  # descriptors are exhausted though no session is open: nobody's end can be waited for
-PATIENCE_SECONDS = 10.0  # ... and while some are open: delivery and consoles have descriptors too
+PATIENCE_SECONDS = 10.0  # ... and while some are open
 
 MODULE = "listener"
 CEILING_PHASE = "concurrency limit"  # the words of spec/console.md section 7, phases 18 and 0
@@ -187,7 +187,7 @@ class Listen:
                     if fault.errno in EXHAUSTED:
                         spare.close()
                         await self._refuse_with_spare()
-                        await self._some_end()
+                        await self._somebody_leaves()
                         spare = await self._spare()
                     elif fault.errno not in PASSING:
                         raise
@@ -220,7 +220,7 @@ class Listen:
             if not is_said:
                 self._say(Level.ERROR, f"no descriptor left to accept with at {self.endpoint}")
                 is_said = True
-            await self._some_end()
+            await self._somebody_leaves()
 
     async def _refuse_with_spare(self) -> None:
         """Accept one connection with the descriptor just given up, and say no."""
@@ -233,8 +233,8 @@ class Listen:
                 await self._say_and_close(socket, self.kind.refusal)
         self._say(Level.ERROR, f"no descriptor left for a connection at {self.endpoint}")
 
-    async def _some_end(self) -> None:
-        """Wait for a session to end, but not for ever."""
+    async def _somebody_leaves(self) -> None:
+        """Wait for a session to end, but not for ever: descriptors are given back by others too."""
         with trio.move_on_after(PATIENCE_SECONDS if self._house.ceilings.sessions else ALONE_SECONDS):
             await self._house.ceilings.session_ended()
 
