@@ -149,33 +149,40 @@ class Talk:
     async def _ask(self, who: str, line: str) -> tuple[str, bool]:
         with trio.fail_after(CONSOLE_SECONDS):
             console = await self._console(who)
-            exchange = self._noted(console, line)
-            answer, ok = await console.ask(line)
+            return await self._answered(who, console, self._noted(console, line))
+
+    async def _answered(self, who: str, console: Console, exchange: Exchange) -> tuple[str, bool]:
+        answer, ok = await console.ask(exchange.line)
         exchange.answer, exchange.ok, exchange.ended = answer, ok, self._watch.now()
-        if line == SHOW:
+        if exchange.line == SHOW:
             exchange.listening = self._watch.listening()
-        self._follow(who, line, ok=ok)
+        self._follow(who, exchange.line, ok=ok)
         return answer, ok
 
     async def _ask_both(self, line: str) -> list[tuple[str, str, bool]]:
+        """Begun in one moment; what was told that it made the later generation comes last."""
+        consoles: dict[str, Console] = {}
         for who in (FIRST, SECOND):
             with trio.fail_after(CONSOLE_SECONDS):
-                await self._console(who)
-        answers: dict[str, tuple[str, bool]] = {}
+                consoles[who] = await self._console(who)
+        exchanges = {who: self._noted(console, line) for who, console in consoles.items()}
         faults: list[OSError | trio.TooSlowError | Unanswered] = []
 
         async def ask(who: str) -> None:
             try:
-                answers[who] = await self._ask(who, line)
+                with trio.fail_after(CONSOLE_SECONDS):
+                    await self._answered(who, consoles[who], exchanges[who])
             except (OSError, trio.TooSlowError, Unanswered) as fault:
                 faults.append(fault)
 
         async with trio.open_nursery() as nursery:
-            for who in (FIRST, SECOND):
+            for who in exchanges:
                 nursery.start_soon(ask, who)
         if faults:
             raise faults[0]
-        return [(line, *answers[FIRST]), (How.ANOTHER.value + line, *answers[SECOND])]
+        beginning = {FIRST: How.SAY, SECOND: How.ANOTHER}
+        ordered = sorted(exchanges.items(), key=lambda item: item[1].generation)
+        return [(beginning[who].value + line, each.answer, each.ok is True) for who, each in ordered]
 
     async def _leave(self, line: str) -> None:
         with trio.fail_after(CONSOLE_SECONDS):

@@ -5,6 +5,7 @@ Judge durable state, not events: a process may be killed between an effect and t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .dsn import Report
     from .heard import Heard
     from .world import World
+
+_GENERATION = re.compile(r"Generation (\d+) holds")
 
 
 class Told(Enum):
@@ -64,6 +67,12 @@ class Exchange:
     ok: bool | None = None
     answer: str = ""
     listening: frozenset[str] = frozenset()
+
+    @property
+    def generation(self) -> int:
+        """The one that its answer says holds since (of what was said at once the lower was first); 0: it says none."""
+        found = _GENERATION.search(self.answer)
+        return int(found[1]) if found else 0
 
 
 @dataclass(slots=True)

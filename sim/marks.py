@@ -255,7 +255,11 @@ MARKS = (
     Mark("421_ceiling", "421: too many sessions", _replied("421 4.4.5")),
     Mark("session_idle", "a session ended for its silence", _ended("idle")),
     Mark("session_drained", "a session ended because the node drained", _ended("drain")),
-    Mark("descriptors_exhausted", "a connection was answered with the spare descriptor", _panics("no descriptor left")),
+    Mark(
+        "descriptors_exhausted",
+        "a connection was answered with the spare descriptor",
+        _panics("no descriptor left for a connection"),
+    ),
     Mark("sync_in_doubt", "a group was refused that may be in the log all the same", _panics("may appear twice")),
     Mark("segment_sealed", "a segment was ended for good after a failure", _panics("is sealed at")),
     Mark("quarantined", "damage was found and kept aside", _panics("kept in quarantine")),

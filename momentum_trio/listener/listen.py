@@ -40,6 +40,7 @@ LAST_WORD_SECONDS = 1.0  # for a refusal, or for 421 after a fault of ours
 REOPEN_SECONDS_MIN = 1.0
 REOPEN_SECONDS_MAX = 60.0
 ALONE_SECONDS = 1.0  # descriptors are exhausted though no session is open: nobody's end can be waited for
+PATIENCE_SECONDS = 10.0  # ... and while some are open
 
 MODULE = "listener"
 CEILING_PHASE = "concurrency limit"  # the words of spec/console.md section 7, phases 18 and 0
@@ -177,7 +178,7 @@ class Listen:
 
     async def _accept(self, conversing: trio.Nursery) -> None:
         """One accepting task. It holds a spare descriptor, to be able to say no when there is none left."""
-        spare = trio.socket.socket()
+        spare = await self._spare()
         try:
             while True:
                 try:
@@ -186,7 +187,8 @@ class Listen:
                     if fault.errno in EXHAUSTED:
                         spare.close()
                         await self._refuse_with_spare()
-                        spare = await self._spare_again()
+                        await self._somebody_leaves()
+                        spare = await self._spare()
                     elif fault.errno not in PASSING:
                         raise
                 else:
@@ -206,8 +208,22 @@ class Listen:
                 self._somebody_came = trio.Event()
                 return accepted
 
+    async def _spare(self) -> trio.socket.SocketType:
+        """A descriptor to keep as the spare, as soon as there is one; until then whoever connects waits."""
+        is_said = False
+        while True:
+            try:
+                return trio.socket.socket()
+            except OSError as fault:
+                if fault.errno not in EXHAUSTED:
+                    raise
+            if not is_said:
+                self._say(Level.ERROR, f"no descriptor left to accept with at {self.endpoint}")
+                is_said = True
+            await self._somebody_leaves()
+
     async def _refuse_with_spare(self) -> None:
-        """Accept one connection with the descriptor just given up, say no, and wait for a session to end."""
+        """Accept one connection with the descriptor just given up, and say no."""
         with trio.move_on_after(LAST_WORD_SECONDS):
             try:
                 socket, _ = await self.listening.socket.accept()
@@ -217,17 +233,10 @@ class Listen:
                 await self._say_and_close(socket, self.kind.refusal)
         self._say(Level.ERROR, f"no descriptor left for a connection at {self.endpoint}")
 
-    async def _spare_again(self) -> trio.socket.SocketType:
-        """Wait until a descriptor can be had, then keep one as the spare."""
-        while True:
-            if self._house.ceilings.sessions:
-                await self._house.ceilings.session_ended()
-            else:
-                await trio.sleep(ALONE_SECONDS)
-            try:
-                return trio.socket.socket()
-            except OSError:
-                pass
+    async def _somebody_leaves(self) -> None:
+        """Wait for a session to end, but not for ever: descriptors are given back by others too."""
+        with trio.move_on_after(PATIENCE_SECONDS if self._house.ceilings.sessions else ALONE_SECONDS):
+            await self._house.ceilings.session_ended()
 
     async def _reopen(self, pause: float) -> float:
         """Open the socket again after *pause* seconds, longer each time it fails; the pause to begin with next."""

@@ -87,10 +87,15 @@ def in_force(evidence: Evidence, host: str) -> InForce:
     follower = _Follower(plan.config, first)
     lives = [lived for lived in evidence.lives if lived.host == host]
     events: list[Exchange | Lived] = [*exchanges, *lives]
-    for event in sorted(events, key=lambda event: event.began):
+    for event in sorted(events, key=_place):
         follower.follow(event)
     follower.advance(UNKNOWN_SECONDS)
     return follower.found
+
+
+def _place(event: Exchange | Lived) -> tuple[float, int]:
+    """Of commits that were said at once, the first one is that which made the lower generation."""
+    return event.began, event.generation if isinstance(event, Exchange) else 0
 
 
 @lru_cache(maxsize=READINGS_KEPT)  # pure: the same texts are shown over and over

@@ -19,7 +19,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.writeback import edited, edits
 
 SCHEMA = Schema.load()
-lawful = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+lawful = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 MAIN = "ecelerity.conf"
 
 

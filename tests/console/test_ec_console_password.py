@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from console_host import console_host
 from test_console_authentication import CANARY, written
 from test_ec_console import Ran, ec_console, terminal
 
+from momentum_trio.cli import ec_ctl
 from momentum_trio.protocol.console.frame import Authenticate, Banner
 from momentum_trio.protocol.console.server import Server
 
@@ -137,20 +140,19 @@ async def test_ec_ctl_reloads_as_whoever_it_proves_to_be(reached: str, tmp_path:
     (tmp_path / "mx.conf").write_text("")
     async with console_host(tmp_path / "control", options, tcp=tcp, more=more) as host:
         place = f"ann@{host.endpoint}" if tcp else host.endpoint
-        tool = [sys.executable, "-m", "momentum_trio.cli.ec_ctl", "-c", str(tmp_path / "mx.conf"), "--console"]
+        words = ["-c", str(tmp_path / "mx.conf"), "--console"]
 
         async def reload(*arguments: str) -> tuple[int, str, str]:
-            with trio.fail_after(60):
-                ran = await trio.run_process(
-                    [*tool, *arguments, "reload"], capture_stdout=True, capture_stderr=True, check=False
-                )
-            return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
+            with trio.fail_after(60), redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
+                status = await trio.to_thread.run_sync(ec_ctl.main, [*words, *arguments, "reload"])
+            return status, out.getvalue(), errors.getvalue()
 
         assert await reload(place, "--password-file", str(tmp_path / "pw")) == (0, "Reconfigured.\n", "")
         assert (await reload("nonsense:"))[0] == 2
         if tcp:
-            status, _, said = await reload(place)
-            assert (status, DEMANDED in said) == (1, True)
+            tool = [sys.executable, "-m", "momentum_trio.cli.ec_ctl", *words, place, "reload"]
+            ran = await trio.run_process(tool, capture_stderr=True, check=False)  # where no terminal is
+            assert (ran.returncode, DEMANDED in ran.stderr.decode()) == (1, True)
             (tmp_path / "pw").write_text("wrong\n")
             status, _, said = await reload(place, "--password-file", str(tmp_path / "pw"))
             assert (status, "authentication failed" in said) == (1, True)

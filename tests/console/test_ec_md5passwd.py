@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -22,15 +24,14 @@ SECONDS = 20
 
 
 def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*TOOL, *arguments],
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-        env=os.environ | environment,
-    )
+    """The tool, here; at a terminal it is a process."""
+    with pytest.MonkeyPatch.context() as given_to_it:
+        given_to_it.setattr(sys, "stdin", io.StringIO(typed))
+        for name, value in environment.items():
+            given_to_it.setenv(name, value)
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
+            status = main(arguments)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), errors.getvalue())
 
 
 def test_without_a_file_the_line_is_printed() -> None:

@@ -73,7 +73,7 @@ async def tried(host: Host, mechanisms: list[str], line: str) -> dict[str, objec
     return got | {"allowed": record.accepted, "role": record.role, "line": record.command}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=45, deadline=None)
 @given(
     back_ends,
     options,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from console_host import NOW, console_host
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.config.error import ConfigErrors
@@ -194,15 +194,15 @@ def test_memberships(user: str, roles: tuple[str, ...]) -> None:
     assert memberships(GROUPS, user) == roles
 
 
-names = st.text(st.characters(codec="utf-8", exclude_characters=":,\n# ", exclude_categories=["Cc", "Zs"]), min_size=1)
+names = st.text("aB1._-$é\u0130\u2028\u200b中\U0001f600", min_size=1, max_size=6).map(str.strip).filter(bool)
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(names, st.sets(names, min_size=1), max_size=5), st.booleans(), names)
 def test_a_file_of_groups_says_what_was_written(groups: dict[str, set[str]], with_field: bool, user: str) -> None:
     written = "".join(f"{group}:{'x:' * with_field}{','.join(sorted(users))}\n" for group, users in groups.items())
-    known = {name.strip(): {user.strip() for user in users} for name, users in groups.items()}
-    for asked in {user, *(user for users in known.values() for user in users)}:
-        assert set(memberships(written, asked)) == {group for group, users in known.items() if asked in users}
+    for asked in {user, *(user for users in groups.values() for user in users)}:
+        assert set(memberships(written, asked)) == {group for group, users in groups.items() if asked in users}
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from host import Host, running
 from reload_driver import SECONDS, Crowd, Operator, Seen, operating
 
 # `make test` keeps it small; `make campaign` runs it whole.
-RELOADS = int(os.environ.get("MOMENTUM_RELOADS", "40"))
+RELOADS = int(os.environ.get("MOMENTUM_RELOADS", "28"))
 SESSIONS = 50 if "MOMENTUM_RELOADS" in os.environ else 10
-WARM_UP = 20
+WARM_UP = 12
 BLOCKS_PER_RELOAD_MAX = 20
 """Of Python's memory: a generation that stayed would be thousands."""
 BLOCKS_MAX = 10_000

@@ -1,4 +1,7 @@
-"""No descriptor left: a client is told so, the Listen waits for a session to end, and then goes on."""
+"""No descriptor left: a client is told so, the Listen waits for a session to end, and then goes on.
+
+A Listen that is opened then has none to keep as its spare: it waits until there is one.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ HERE = Path(__file__).resolve()
 STORY = """
 import os, resource, sys
 sys.path[:0] = sys.argv[1:3]
-import trio
+import trio, trio.testing
 from house import asked, connected, listeners
 from momentum_trio.mail.record import Panic
 from test_accept_sockets import listen
 
-HERE = "127.0.0.1:0"
+HERE, THERE = "127.0.0.1:0", "127.0.0.2:0"
 
 async def main():
     async with listeners(listen(HERE), sessions_max=10_000) as house:
@@ -48,8 +51,14 @@ async def main():
         with trio.fail_after(5):
             await later.send(b"later")
             print("later", await later.recv(100))
-        print("panics", len(house.said(Panic)))
+        await house.configure(listen(HERE, THERE))       # takes the last one
+        await trio.testing.wait_all_tasks_blocked()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        clients[2].socket.close()
+        new = await house.connect(house.port(THERE), "127.0.0.2")
+        print("new", await asked(new, b"new"))
+        for panic in house.said(Panic):
+            print(panic.text)
         late.close(), later.close()
 
 trio.run(main)
@@ -68,5 +77,7 @@ def test_when_descriptors_run_out() -> None:
         r"late b'421 full\r\n' b''",
         "waits True",
         "later b'later'",
-        "panics 1",
+        "new b'new'",
+        "no descriptor left for a connection at 127.0.0.1:0",
+        "no descriptor left to accept with at 127.0.0.2:0",
     ], run.stderr

@@ -188,7 +188,7 @@ def on_a_node(config: str, story: Callable[[Site], Awaitable[None]]) -> None:
     node.run(config, story)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configurations(), st.lists(questions(), min_size=1, max_size=6))
 def test_a_session_gets_what_is_told(config: str, asked: list[Asked]) -> None:
     async def story(node: Site) -> None:
@@ -229,7 +229,7 @@ def test_whose_word_holds_is_what_a_slow_reference_says(config: str, asked: Aske
         assert option["at"] == ("" if setting is None else str(setting.at)), option
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.sampled_from(["", *BLOCKS[:4]]), st.integers(0, 3)), max_size=3, unique_by=lambda each: each[0]

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,8 @@ BIND = 1 << NAMES.index("cap_net_bind_service")
 SECONDS = 60
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def made_folder() -> Iterator[Path]:
     """One that nobody may enter and write: pytest's own folders are root's alone."""
     with tempfile.TemporaryDirectory(prefix="mt", dir="/tmp") as name:
         os.chown(name, pwd.getpwnam("nobody").pw_uid, grp.getgrnam("nogroup").gr_gid)
@@ -52,6 +53,11 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
+def folder() -> Iterator[Path]:
+    with made_folder() as made:
+        yield made
+
+
 def low_port() -> int:
     """A port below 1024 that is free."""
     ports: list[int] = [25, *range(1023, 600, -1)]
@@ -80,6 +86,11 @@ class Host:
                 stderr=errors,
                 umask=0o022,
             )
+
+    def end(self) -> None:
+        """At once, if it has not ended yet."""
+        self.process.kill()
+        self.process.wait()
 
     def wait_until_bound(self) -> None:
         limit = time.monotonic() + SECONDS
@@ -126,22 +137,43 @@ class Host:
         ]
 
 
+Start = Callable[[str], Host]
+"""A host with that in its Security scope."""
+
+
 @pytest.fixture
-def start(folder: Path, low_port: int) -> Iterator[object]:
-    hosts: list[Host] = []
+def start(folder: Path) -> Iterator[Start]:
+    with ExitStack() as ended:
 
-    def start_one(more: str = "") -> Host:
-        hosts.append(Host(folder, low_port, more))
-        return hosts[-1]
+        def start_one(more: str) -> Host:
+            host = Host(folder, low_port(), more)
+            ended.callback(host.end)
+            return host
 
-    yield start_one
-    for host in hosts:
-        host.process.kill()
-        host.process.wait()
+        yield start_one
 
 
-def test_root_is_given_up_in_every_thread(start: type[Host], folder: Path) -> None:
-    host = start(CAPABLE)  # type: ignore[call-arg,arg-type]
+@pytest.fixture(scope="module")
+def living() -> Iterator[Start]:
+    """Hosts that several tests share; each finds the Listen at any address, and leaves it there."""
+    hosts: dict[str, Host] = {}
+    with ExitStack() as ended:
+
+        def living_one(more: str) -> Host:
+            if more not in hosts:
+                host = hosts[more] = Host(ended.enter_context(made_folder()), low_port(), more)
+                ended.callback(host.end)
+                host.wait_until_bound()
+            return hosts[more]
+
+        yield living_one
+        for host in hosts.values():
+            host.process.send_signal(signal.SIGTERM)
+        assert [host.process.wait(SECONDS) for host in hosts.values()] == [0] * len(hosts)
+
+
+def test_root_is_given_up_in_every_thread(start: Start, folder: Path) -> None:
+    host = start(CAPABLE)
     host.wait_until_bound()
     host.send()
     nobody, nogroup = str(pwd.getpwnam("nobody").pw_uid), str(grp.getgrnam("nogroup").gr_gid)
@@ -171,9 +203,8 @@ def test_root_is_given_up_in_every_thread(start: type[Host], folder: Path) -> No
 
 
 @pytest.mark.parametrize("capabilities", ["", CAPABLE])
-def test_the_port_is_disabled_and_enabled_again_after_root_was_given_up(start: type[Host], capabilities: str) -> None:
-    host = start(capabilities)  # type: ignore[call-arg,arg-type]
-    host.wait_until_bound()
+def test_the_port_is_disabled_and_enabled_again_after_root_was_given_up(living: Start, capabilities: str) -> None:
+    host = living(capabilities)
     held = BIND if capabilities else 0
     assert {int(status["CapPrm"], 16) for status in host.threads()} <= {0, held}
     switch = f"config set esmtp_listener listen :{host.port} enable"
@@ -193,13 +224,10 @@ def test_the_port_is_disabled_and_enabled_again_after_root_was_given_up(start: t
     host.refuses()
     host.obeys("config rollback")
     host.send()
-    host.process.send_signal(signal.SIGTERM)
-    assert host.process.wait(SECONDS) == 0
 
 
-def test_with_the_capability_the_port_moves_to_an_address_and_back(start: type[Host]) -> None:
-    host = start(CAPABLE)  # type: ignore[call-arg,arg-type]
-    host.wait_until_bound()
+def test_with_the_capability_the_port_moves_to_an_address_and_back(living: Start) -> None:
+    host = living(CAPABLE)
     with smtplib.SMTP("127.0.0.1", host.port, timeout=SECONDS) as session:
         for _ in range(2):
             host.configure("127.0.0.1")
@@ -212,11 +240,11 @@ def test_with_the_capability_the_port_moves_to_an_address_and_back(start: type[H
         session.sendmail("ann@client.example", ["bob@example.com"], "Subject: two\n\nHello.\n")
 
 
-def test_without_it_another_low_port_is_refused_with_the_reason_and_nothing_changes(start: type[Host]) -> None:
-    host = start()  # type: ignore[call-arg]
-    host.wait_until_bound()
+def test_without_it_another_low_port_is_refused_with_the_reason_and_nothing_changes(living: Start) -> None:
+    host = living("")
     host.configure("127.0.0.1")
     done, said = host.console("config reload")
+    host.configure("*")
     assert not done
     assert said == (
         f'{host.folder}/ecelerity.conf:10:18: ESMTP_Listener Listen "127.0.0.1:{host.port}": Permission denied '
@@ -231,16 +259,16 @@ def test_without_it_another_low_port_is_refused_with_the_reason_and_nothing_chan
     host.send("127.0.0.2")
 
 
-def test_what_cannot_be_obeyed_is_refused_before_anything_is_made(start: type[Host], folder: Path) -> None:
+def test_what_cannot_be_obeyed_is_refused_before_anything_is_made(start: Start, folder: Path) -> None:
     """One of those that the simulated node is told of."""
-    host = start('Supplemental_Groups = ( "no-such-group" )')  # type: ignore[call-arg,arg-type]
+    host = start('Supplemental_Groups = ( "no-such-group" )')
     assert host.process.wait(SECONDS) == 1
     assert "no-such-group" in (folder / "stderr").read_text()
     assert {path.name for path in folder.iterdir()} == {"ecelerity.conf", "stdout", "stderr"}
 
 
-def test_a_spool_that_the_user_may_not_use_is_said(start: type[Host], folder: Path) -> None:
+def test_a_spool_that_the_user_may_not_use_is_said(start: Start, folder: Path) -> None:
     (folder / "spool").mkdir(mode=0o700)
-    host = start(CAPABLE)  # type: ignore[call-arg,arg-type]
+    host = start(CAPABLE)
     assert host.process.wait(SECONDS) == 1
     assert "Permission denied" in (folder / "stderr").read_text()

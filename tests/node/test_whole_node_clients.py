@@ -27,13 +27,14 @@ from fault_story import (
     post,
     posted,
 )
-from simulated_host import CONFIG_PATH, MX, Site, console, read_reply, send_all
+from simulated_host import CONFIG_PATH, CONTROL, MX, Site, console, read_reply, send_all
 
 from momentum_trio.listener.ceiling import DESCRIPTORS_RESERVE
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Rename, Step, Unlink
 from momentum_trio.mail.record import SessionBegan, SessionEnded
 from momentum_trio.node.node import run_node
+from sim.admin import Console
 from sim.host import current_life
 
 SETTLE_SECONDS = 5.0
@@ -230,6 +231,39 @@ def test_several_accepting_tasks_without_descriptors_are_in_nobodys_way(seed: in
         assert not any("accepting at" in text for text in panics(site))
 
     run(story, CONFIG.replace('Listen ":25" {', 'Listen ":25" { Concurrency = 4 '), seed=seed, short=0.3)
+
+
+async def open_and_stay(_: Machine, told: list[tuple[str, bool]], leave: trio.Event) -> None:
+    """An operator who enables a Listen, and does nothing then until *leave*."""
+    with trio.socket.socket(trio.socket.AF_UNIX) as socket:
+        await socket.connect(CONTROL)
+        told.append(await Console(socket).ask("config set esmtp_listener listen :25 enable true"))
+        await leave.wait()
+
+
+@pytest.mark.parametrize(("left", "is_taken"), [(1, False), (2, True), (3, True)])
+def test_a_listen_is_opened_with_hardly_a_descriptor_left(left: int, is_taken: bool) -> None:
+    """With two his session and the socket have them, the spare has none: clients wait, though no session ends."""
+
+    async def story(site: Site) -> None:
+        await site.mx.call(console, "config set esmtp_listener listen :25 enable false")
+        await trio.sleep(1)
+        site.life.descriptors_max = len(site.life.descriptors()) + 3 + left
+        told: list[tuple[str, bool]] = []
+        leave = trio.Event()
+        async with trio.open_nursery() as operators:
+            operators.start_soon(site.mx.call, open_and_stay, told, leave)
+            await trio.sleep(5)
+            site.life.descriptors_max = 1024
+            ((text, ok),) = told
+            assert ok is is_taken, text
+            if not ok:
+                await site.mx.call(console, "config set esmtp_listener listen :25 enable true")
+            assert len((await posted(site)).accepted) == len(LETTERS)
+            leave.set()
+        assert ("no descriptor left to accept with at *:25" in panics(site)) is (left == 2)
+
+    run(story)
 
 
 def test_sessions_are_capped_below_the_descriptors() -> None:

@@ -147,13 +147,18 @@ def test_a_refused_command_that_changed_something() -> None:
 
 def conversation(*lines: str, after: str = "") -> Evidence:
     """One of which every line was taken."""
-    said = Said("", ok=True, before="A = 1", after=after, lines=tuple((line, True) for line in lines))
+    said = Said("", True, "A = 1", after, tuple((line, True) for line in lines), first="A = 1")
     return evidence(conversations=[(fault(FaultKind.CONSOLE, text="\n".join(lines)), said)])
+
+
+RACE = ("config begin", "another: config begin", "config set A 2", "another: config set A 1")  # which it was before
 
 
 @pytest.mark.parametrize(
     ("lines", "count"),
     [
+        ((*RACE, "another: config commit", "config commit"), 0),
+        ((*RACE, "config commit", "another: config commit"), 1),
         (("config begin", "config set A 2", "another: config set a 3", "config commit"), 1),
         (("config begin", "config set A 2", "another: config set B 3", "config commit"), 0),
         (("config begin", "another: config set A 3", "config rollback", "config begin", "config set A 2"), 0),

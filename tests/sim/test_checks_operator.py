@@ -195,6 +195,27 @@ def test_two_commits_at_once_come_in_either_order() -> None:
     assert in_force(story.told(), "mx").at(7.0, 8.0) == BOTH
 
 
+@pytest.mark.parametrize(
+    ("told", "holds"),
+    [
+        ((3, 4), "5"),  # who sets what holds already was first: both are right to be told yes
+        ((4, 3), "4"),  # he came last: whether he may is for first_commit_wins to say, and this is what holds then
+    ],
+)
+def test_of_two_commits_at_once_the_later_generation_holds(told: tuple[int, int], holds: str) -> None:
+    def story() -> Story:
+        begun = Story().say(SET).say("config begin").say("config begin", session=2).say(SET)
+        begun.say("config set Drain_Timeout 5", session=2)
+        for session, generation in enumerate(told, 1):
+            begun.say(COMMIT, session=session, answer=f"Committed: 1 change. Generation {generation} holds.\n")
+        begun.exchanges[-1].began = begun.exchanges[-2].began
+        return begun
+
+    for value in ("4", "5"):
+        found = list(configured_as_told(story().show(with_options(drain_timeout=value)).told()))
+        assert bool(found) is (value != holds), found
+
+
 def test_a_node_that_does_not_take_its_files_again() -> None:
     assert list(configured_as_told(Story().show(FIRST).told(restored={"mx": ""}))) == []
     (found,) = configured_as_told(Story().show(FIRST).told(restored={"mx": "no"}))

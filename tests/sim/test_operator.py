@@ -106,11 +106,11 @@ def test_what_a_line_is(line: str, found: ConsoleLine, command: str) -> None:
 # at a console
 
 
-def told(*lines: str, faults: tuple[Fault, ...] = ()) -> Evidence:
+def told(*lines: str, faults: tuple[Fault, ...] = (), seed: int = 1) -> Evidence:
     """A run in which somebody says *lines* after five seconds."""
     conversation = Fault(FaultKind.CONSOLE, 5.0, ("mx",), text="\n".join(lines))
     scenario: Scenario = replace(SCENARIO, mails=mails(4), faults=(conversation, *faults), duration_seconds=20.0)
-    result = run(scenario, 1, keep_evidence=True)
+    result = run(scenario, seed, keep_evidence=True)
     assert result.verdict is Verdict.HELD, result.violations
     assert result.evidence is not None
     return result.evidence
@@ -130,6 +130,21 @@ def test_of_two_commits_at_once_about_something_else_both_are_taken() -> None:
     lines = ("config set Drain_Timeout 4", "another: config set Retry_Interval 5", "both: config commit")
     evidence = told("config begin", "another: config begin", *lines)
     assert answers(evidence, "config commit") == [True, True]
+
+
+def test_of_two_commits_at_once_that_which_changes_nothing_may_be_first_alone() -> None:
+    """Whoever was noted first: the lines come in the order of the generations that were made."""
+    held, mine, others = (f"config set Drain_Timeout {seconds}" for seconds in (4, 5, 4))
+    lines = (held, "config begin", "another: config begin", mine, f"another: {others}", "both: config commit")
+    ways = set()
+    for seed in range(2):
+        evidence = told(*lines, seed=seed)
+        (_, conversation), noted = evidence.conversations[0], answers(evidence, "config commit")
+        commits = [(line, ok) for line, ok in conversation.lines if line.endswith("commit")]
+        assert sorted(ok for _, ok in commits) == sorted(map(bool, noted))
+        ways.add(tuple(commits))
+    first, second = "config commit", "another: config commit"
+    assert ways == {((second, True), (first, True)), ((second, False), (first, True))}
 
 
 def test_a_commit_whose_console_is_lost_is_taken_back() -> None:
