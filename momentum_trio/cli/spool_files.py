@@ -7,12 +7,14 @@ it was read all is read again.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from momentum_trio.mail.path import domain_of
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, SEGMENT_HEADER_OCTETS, Kind, parse_segment_header
+from momentum_trio.spool.keys import Keys, Moment
 from momentum_trio.spool.ledger import Ledger, Slot, Way
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.record import read_custody
@@ -69,6 +71,7 @@ class SpoolFiles:
     def __init__(self, base: str) -> None:
         self.base = base
         self.ledger = Ledger()
+        self.keys = Keys(self.ledger)
         self.segments: list[SegmentFacts] = []
         self._wire = Wire()
 
@@ -76,6 +79,7 @@ class SpoolFiles:
         """Read the whole log. Raises OSError; NotOurs for a segment of another version."""
         for tries_left in range(TRIES_MAX - 1, -1, -1):
             self.ledger, self.segments = Ledger(), []
+            self.keys = Keys(self.ledger)
             try:
                 self._read()
             except FileNotFoundError:
@@ -85,7 +89,7 @@ class SpoolFiles:
                 return
 
     def _read(self) -> None:
-        replay = Replay(self.ledger, self._wire)
+        replay = Replay(self.ledger, self.keys, Moment(time.time(), 0.0), self._wire)
         claims = self._claims()
         for facts in self.segments:
             self.ledger.begin_segment(facts.segment)

@@ -28,6 +28,7 @@ from momentum_trio.machine.disk import (
 )
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.spool.claims import Claim, Claims
 from momentum_trio.spool.committer import Committer, Request
 from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
@@ -41,6 +42,8 @@ from momentum_trio.spool.frame import (
     Frame,
     Kind,
 )
+from momentum_trio.spool.key import KEY_SECONDS_MAX, Answer, Denial, Earlier, Key
+from momentum_trio.spool.keys import Moment
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.quarantine import Quarantine
@@ -48,15 +51,20 @@ from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.wire import Ended, Moved, Settled, Wire, custody_of, due_of, shortened
+from momentum_trio.spool.wire import Ended, KeysHeld, Moved, Settled, Wire, custody_of, due_of, keyed_of, shortened
 
 __all__ = [
+    "Answer",
     "Batch",
+    "Claim",
     "Conclusion",
     "ContentDamaged",
+    "Denial",
     "Durability",
+    "Earlier",
     "Entry",
     "Held",
+    "Key",
     "Message",
     "Owed",
     "Receipt",
@@ -85,6 +93,7 @@ class SpoolTerms:
 
     base: its directory, made if it is not there. segment_octets: when a log segment is full. large_message_octets:
     content above it gets a file of its own. force_fsync: SYNCED receipts, else WRITTEN ones. mode: of its files.
+    key_seconds: how long an idempotency key is kept; 0: none is taken. keys_max: how many are kept at a time.
     """
 
     base: str
@@ -92,9 +101,12 @@ class SpoolTerms:
     large_message_octets: int = 64 * 1024
     force_fsync: bool = True
     mode: int = 0o640
+    key_seconds: int = 3600
+    keys_max: int = 1_000_000
 
     def __post_init__(self) -> None:
         assert self.segment_octets >= SEGMENT_OCTETS_MIN
+        assert 0 <= self.key_seconds <= KEY_SECONDS_MAX
 
     @property
     def inline_octets_max(self) -> int:
@@ -130,7 +142,7 @@ class Spool:
         self.terms = terms
         self._machine, self._disk = machine, machine.disk
         self._ledger = found.ledger
-        self._arrears = found.arrears
+        self._keys, self._arrears = found.keys, found.arrears
         self._wire = Wire()
         self._recent = Recent()
         self._identifiers = Identifiers(incarnation, found.high_water)
@@ -147,13 +159,14 @@ class Spool:
         )
         self._log.last_number = found.last_number
         self._files = ContentFiles(self._disk, f"{terms.base}/{CONTENT}", self._report_error, incarnation)
-        self._reading = Reading(self._disk, self._files, self._ledger, self._wire, self._recent)
+        self._reading = Reading(self._disk, self._files, self._ledger, self._keys, self._wire, self._recent)
+        self.claims = Claims(self._keys, self._reading, terms.keys_max, terms.key_seconds)
         quarantine = Quarantine(self._disk, f"{terms.base}/{QUARANTINE}", terms.mode)
         compaction = Compaction(
-            self._disk, self._ledger, self._wire, quarantine, self._report_error, terms.segment_octets
+            self._disk, self._ledger, self._keys, self._wire, quarantine, self._report_error, terms.segment_octets
         )
         self._committer = Committer(
-            self._log, compaction, self._files, self._report_error, force_fsync=terms.force_fsync
+            self._log, compaction, self._files, self._keys, self._report_error, force_fsync=terms.force_fsync
         )
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
         self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
@@ -170,10 +183,18 @@ class Spool:
         """A new, empty entry."""
         return Entry(self._disk, self._files, self.terms.inline_octets_max, self.terms.mode)
 
-    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+    async def commit(
+        self,
+        entry: Entry,
+        batch: Batch,
+        *,
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+        claim: Claim | None = None,
+    ) -> Receipt:
         """Take custody of *entry* as *batch* (whose ``octets`` need not be set): after this a crash does not lose it.
 
         concluding: tickets of messages whose custody ends with it, all or nothing: a report, and what it reports.
+        claim: of the idempotency key that is kept with it, all or nothing, and outlives it.
 
         Returns: a Receipt, the only thing a final 250 can be made from (RFC 5321 section 6.1).
         Raises: SpoolFull, when the disk has no room; SpoolSick, when it failed. Custody stays with the peer, and the
@@ -192,6 +213,7 @@ class Spool:
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
         frame = Frame.of(Kind.BATCH, envelope, content)
+        keys = None if claim is None else self._key_record(claim, batch)
 
         tickets: list[int] = []
 
@@ -200,9 +222,22 @@ class Spool:
             tickets.extend(self._ledger.add(segment, place, frame.header, custody))
             self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
             self._conclude(ended)
+            if claim is not None and keys is not None:
+                until = trio.current_time() + self.terms.key_seconds
+                self._keys.add(segment, place + frame.octets, keys.octets, [(claim.key.name, until)])
 
-        await self._committer.put(Request(batch.batch_id, frame, demands_sync=True, kept=kept))
+        await self._committer.put(Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept))
         return Receipt(batch, self._durability, tickets)
+
+    def _key_record(self, claim: Claim, batch: Batch) -> Frame:
+        """The record of a key. Raises SpoolFull when it would be longer than one may be."""
+        assert claim.answer is not None
+        now, seconds = self._machine.clock.now(), self.terms.key_seconds
+        keyed = keyed_of(claim.key, batch.batch_id, claim.answer, now, seconds)
+        envelope = self._wire.encode(KeysHeld([keyed]))
+        if len(envelope) > ENVELOPE_OCTETS_MAX:
+            raise SpoolFull(f"an answer of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept with a key")
+        return Frame.of(Kind.KEYS, envelope)
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 
@@ -363,8 +398,16 @@ class Spool:
 
     @property
     def live_octets(self) -> int:
-        """Octets of it that are records in custody. log_octets <= 2 x live_octets + 2 segments when idle."""
+        """Octets of it that live: records of batches in custody, of keys in their time.
+
+        log_octets <= 2 x live_octets + 2 segments when idle.
+        """
         return self._ledger.live_octets
+
+    @property
+    def keys_kept(self) -> int:
+        """Idempotency keys in their time."""
+        return len(self._keys)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -429,7 +472,8 @@ async def _opened(machine: Machine, terms: SpoolTerms, lock: File) -> Spool:
         except BlockingIOError as error:
             raise SpoolLocked(f"{base} belongs to another process ({lock.path} is locked)") from error
         quarantine = Quarantine(disk, f"{base}/{QUARANTINE}", terms.mode)
-        found = await Recovery(disk, base, quarantine, report, Wire()).run()
+        moment = Moment(machine.clock.now(), trio.current_time())
+        found = await Recovery(disk, base, quarantine, report, Wire(), moment, terms.keys_max).run()
         if found.incarnation < 0:
             incarnation = int.from_bytes(machine.entropy.octets(4), "big") % FIRST_INCARNATIONS
         else:

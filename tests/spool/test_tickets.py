@@ -245,4 +245,4 @@ async def test_a_spool_of_version_1_is_opened_and_written_in_version_2() -> None
 
 
 def test_segments_are_written_in_the_version_of_today() -> None:
-    assert SegmentHeader(1, 2, 3, 4).octets()[8:10] == b"\0\2"
+    assert SegmentHeader(1, 2, 3, 4).octets()[8:10] == b"\0\3"

@@ -1,0 +1,84 @@
+"""Idempotency keys while their messages are on the way in: one message for each at a time.
+
+claim = await claims.of(key)                    # Claim, Earlier or Denial
+if isinstance(claim, Claim):
+    with claim:                                 # nobody else has the key meanwhile
+        claim.answer = ...                      # what is told again, if it is asked for again
+        await spool.commit(entry, batch, claim=claim)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import trio
+
+from momentum_trio.spool.key import Answer, Denial, Earlier, Key
+from momentum_trio.spool.keys import Keys
+from momentum_trio.spool.reading import Reading
+from momentum_trio.spool.wire import earlier_of
+
+PENDING_SECONDS_MAX = 10.0
+"""How long one waits for the message of another with the same key."""
+
+
+class Claim:
+    """The right to take a message with *key*, until the block ends. answer: to be set before the commit."""
+
+    __slots__ = ("_let_go", "answer", "key", "over")
+
+    def __init__(self, key: Key, let_go: Callable[[Key], None]) -> None:
+        self.key = key
+        self.answer: Answer | None = None
+        self.over = trio.Event()
+        self._let_go = let_go
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._let_go(self.key)
+        self.over.set()
+
+
+class Claims:
+    """Of one spool. count_max: of keys, those on their way in too. seconds: how long one is kept; 0: none is taken."""
+
+    def __init__(self, keys: Keys, reading: Reading, count_max: int, seconds: int) -> None:
+        self._keys, self._reading = keys, reading
+        self._count_max, self._seconds = count_max, seconds
+        self._claims: dict[bytes, Claim] = {}
+
+    async def of(self, key: Key) -> Claim | Earlier | Denial:
+        """What *key* is good for; waits for who has it, PENDING_SECONDS_MAX at most.
+
+        Raises: ContentDamaged, SpoolSick: what was answered to it cannot be read. It is not taken again for that.
+        """
+        if not self._seconds:
+            return Denial.UNWANTED
+        if not await self._wait(key.name):
+            return Denial.PENDING
+        keyed = await self._reading.keyed(key.name, trio.current_time())
+        if keyed is not None:
+            return earlier_of(keyed) if keyed.digest == key.digest else Denial.OTHER
+        if key.name in self._claims:  # another was first after all
+            return await self.of(key)
+        if len(self._keys) + len(self._claims) >= self._count_max:
+            return Denial.FULL
+        claim = self._claims[key.name] = Claim(key, self._let_go)
+        return claim
+
+    async def _wait(self, name: bytes) -> bool:
+        """Until nobody has the key; false when that takes too long."""
+        with trio.move_on_after(PENDING_SECONDS_MAX):
+            while (claim := self._claims.get(name)) is not None:
+                await claim.over.wait()
+            return True
+        return False
+
+    def _let_go(self, key: Key) -> None:
+        del self._claims[key.name]

@@ -1,0 +1,61 @@
+"""Idempotency keys as values: what a client calls a message, so that saying it again makes no second one.
+
+A key is known by its *name*, a hash of whose it is and of its octets: two clients never share one, whatever they
+choose. It is bound to the *digest* of what was sent with it. Neither tells the key: people may look at a spool who may
+not know it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from hashlib import blake2b
+from typing import NamedTuple
+
+from momentum_trio.mail.reply import Reply
+
+KEY_OCTETS_MAX = 64
+KEY_SECONDS_MAX = 7 * 24 * 3600  # longer than any client tries again
+NAME_OCTETS, DIGEST_OCTETS = 16, 32
+
+
+class Key(NamedTuple):
+    """One key with one message. name, digest: NAME_OCTETS and DIGEST_OCTETS long."""
+
+    name: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, scope: str, octets: bytes, digest: bytes) -> Key:
+        """scope: whose key it is; octets: at most KEY_OCTETS_MAX, and not none."""
+        assert 0 < len(octets) <= KEY_OCTETS_MAX
+        assert len(digest) == DIGEST_OCTETS
+        owner = scope.encode("utf-8", "surrogatepass")
+        name = blake2b(len(owner).to_bytes(8, "big") + owner + octets, digest_size=NAME_OCTETS)
+        return cls(name.digest(), digest)
+
+
+class Answer(NamedTuple):
+    """What a client is told of a message. recipients: a reply for each, in order; empty: each got the message's."""
+
+    reply: Reply
+    recipients: tuple[Reply, ...] = ()
+
+
+class Earlier(NamedTuple):
+    """A message with this key is, or was, in custody: its batch, and what was answered."""
+
+    batch_id: str
+    answer: Answer
+
+
+class Denial(Enum):
+    """Why a key cannot be taken.
+
+    UNWANTED: none are. OTHER: it stands for something else. PENDING: a message with it is on its way in and takes its
+    time. FULL: as many are kept as may be; none is dropped before its time, for that would permit a second message.
+    """
+
+    UNWANTED = 1
+    OTHER = 2
+    PENDING = 3
+    FULL = 4
