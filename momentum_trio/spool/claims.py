@@ -1,17 +1,15 @@
 """Idempotency keys while their messages are on the way in: one message for each at a time.
 
-claim = await claims.of(key)                    # Claim, Earlier or Denial
-if isinstance(claim, Claim):
-    with claim:                                 # nobody else has the key meanwhile
-        claim.answer = ...                      # what is told again, if it is asked for again
-        await spool.commit(entry, batch, claim=claim)
+claim = await claims.of(key)                          # Claim, Earlier or Denial
+if isinstance(claim, Claim):                          # nobody else has the key meanwhile
+    claim.answer = ...                                # what is told again, if it is asked for again
+    await spool.commit(entry, batch, claim=claim)
+    claim.release()                                   # whatever came of it
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import trio
 
@@ -25,7 +23,7 @@ PENDING_SECONDS_MAX = 10.0
 
 
 class Claim:
-    """The right to take a message with *key*, until the block ends. answer: to be set before the commit."""
+    """The right to take a message with *key*, until it is released. answer: to be set before the commit."""
 
     __slots__ = ("_let_go", "answer", "key", "over")
 
@@ -35,14 +33,11 @@ class Claim:
         self.over = trio.Event()
         self._let_go = let_go
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._let_go(self.key)
-        self.over.set()
+    def release(self) -> None:
+        """The key is free, unless it was kept. Does nothing a second time."""
+        if not self.over.is_set():
+            self.over.set()
+            self._let_go(self.key)
 
 
 class Claims:

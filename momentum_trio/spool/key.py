@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from momentum_trio.mail.reply import Reply
 
-KEY_OCTETS_MAX = 64
+KEY_LENGTH_MAX = 64
 KEY_SECONDS_MAX = 7 * 24 * 3600  # longer than any client tries again
 NAME_OCTETS, DIGEST_OCTETS = 16, 32
 
@@ -25,13 +25,13 @@ class Key(NamedTuple):
     digest: bytes
 
     @classmethod
-    def of(cls, scope: str, octets: bytes, digest: bytes) -> Key:
-        """scope: whose key it is; octets: at most KEY_OCTETS_MAX, and not none."""
-        assert 0 < len(octets) <= KEY_OCTETS_MAX
+    def of(cls, scope: str, key: str, digest: bytes) -> Key:
+        """*key* as its client calls it; scope: whose it is."""
+        assert 0 < len(key) <= KEY_LENGTH_MAX
         assert len(digest) == DIGEST_OCTETS
         owner = scope.encode("utf-8", "surrogatepass")
-        name = blake2b(len(owner).to_bytes(8, "big") + owner + octets, digest_size=NAME_OCTETS)
-        return cls(name.digest(), digest)
+        said = len(owner).to_bytes(8, "big") + owner + key.encode("utf-8", "surrogatepass")
+        return cls(blake2b(said, digest_size=NAME_OCTETS).digest(), digest)
 
 
 class Answer(NamedTuple):

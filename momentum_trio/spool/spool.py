@@ -122,6 +122,14 @@ class Named(NamedTuple, Generic[T]):
     what: T
 
 
+class _InCustody(NamedTuple):
+    """A batch once *request* is written. tickets: of its messages, from then on."""
+
+    batch: Batch
+    request: Request
+    tickets: list[int]
+
+
 def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
     """The wire form of conclusions."""
     return Ended(
@@ -202,6 +210,41 @@ class Spool:
         Cancellation: before hand-over to the committer, as if never called; after it, shielded until the outcome is
             known, since a record in a group cannot be recalled.
         """
+        custody = await self._custody(entry, batch, concluding, claim)
+        await self._committer.put(custody.request)
+        return Receipt(custody.batch, self._durability, custody.tickets)
+
+    async def commit_all(
+        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+    ) -> list[Receipt | SpoolFull | SpoolSick]:
+        """The same of several at once, each for itself; they share as few groups of the log as they fit.
+
+        Returns: of each its Receipt, or what ``commit`` would have raised.
+        Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
+        """
+        judged = [await self._custody_or_fault(*each) for each in kept]
+        requests = [each.request for each in judged if isinstance(each, _InCustody)]
+        if requests:
+            await self._committer.put_all(requests)
+        return [each if isinstance(each, SpoolFault) else self._receipt_or_fault(each) for each in judged]
+
+    async def _custody_or_fault(
+        self, entry: Entry, batch: Batch, claim: Claim | None
+    ) -> _InCustody | SpoolFull | SpoolSick:
+        try:
+            return await self._custody(entry, batch, (), claim)
+        except (SpoolFull, SpoolSick) as fault:
+            return fault
+
+    def _receipt_or_fault(self, custody: _InCustody) -> Receipt | SpoolFull | SpoolSick:
+        fault = custody.request.fault
+        assert fault is None or isinstance(fault, SpoolFull | SpoolSick)
+        return fault or Receipt(custody.batch, self._durability, custody.tickets)
+
+    async def _custody(
+        self, entry: Entry, batch: Batch, concluding: Sequence[tuple[int, Conclusion]], claim: Claim | None
+    ) -> _InCustody:
+        """What is to be written for *entry*, which is whole from here on. Raises SpoolFull, SpoolSick."""
         assert entry.state is EntryState.OPEN
         assert batch.messages
         if batch.octets != entry.octets:
@@ -226,8 +269,8 @@ class Spool:
                 until = trio.current_time() + self.terms.key_seconds
                 self._keys.add(segment, place + frame.octets, keys.octets, [(claim.key.name, until)])
 
-        await self._committer.put(Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept))
-        return Receipt(batch, self._durability, tickets)
+        request = Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept)
+        return _InCustody(batch, request, tickets)
 
     def _key_record(self, claim: Claim, batch: Batch) -> Frame:
         """The record of a key. Raises SpoolFull when it would be longer than one may be."""
