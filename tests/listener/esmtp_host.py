@@ -30,7 +30,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool
+from momentum_trio.spool.spool import Claim, Entry, Spool
 
 LISTEN = "127.0.0.1:2525"
 BASIC = """
@@ -87,7 +87,14 @@ class MemorySpool(Spool):
     def begin(self) -> MemoryEntry:
         return MemoryEntry()
 
-    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+    async def commit(
+        self,
+        entry: Entry,
+        batch: Batch,
+        *,
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+        claim: Claim | None = None,
+    ) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
         self.arrived.set()
