@@ -17,11 +17,11 @@ from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, SEGMENT_HEADER_OCTETS
 from momentum_trio.spool.keys import Keys, Moment
 from momentum_trio.spool.ledger import Ledger, Slot, Way
 from momentum_trio.spool.message import Retry
-from momentum_trio.spool.record import read_custody
+from momentum_trio.spool.record import read_custody, read_keys
 from momentum_trio.spool.replay import Replay
 from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
-from momentum_trio.spool.wire import Custody, Recipient, Wire
+from momentum_trio.spool.wire import Custody, Keyed, Recipient, Wire
 
 TRIES_MAX = 5  # of reading it all, while the host removes segments
 
@@ -189,6 +189,18 @@ class SpoolFiles:
             ticket = tickets.pop(recipient.message_id, None)
             if ticket is not None:
                 yield Queued(read[0], recipient, self.ledger.retry(ticket), self.ledger.way(ticket), slot)
+
+    def keyed(self) -> Iterator[Keyed]:
+        """Each idempotency key in its time, in the order of the log."""
+        for facts in self.segments:
+            try:
+                with open(facts.segment.path, "rb") as file:
+                    for place in self.keys.places(facts.segment):
+                        octets = os.pread(file.fileno(), place.frame_octets, place.place)
+                        keys = read_keys(place, octets, self._wire) or ()
+                        yield from (each for each in keys if self.keys.left(each.name, place) is not None)
+            except FileNotFoundError:
+                continue
 
     def content(self, slot: Slot) -> bytes:
         """The content of a batch, whole. Raises OSError."""

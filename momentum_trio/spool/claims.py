@@ -62,8 +62,16 @@ class Claims:
             return earlier_of(keyed) if keyed.digest == key.digest else Denial.OTHER
         if key.name in self._claims:  # another was first after all
             return await self.of(key)
+        return self._claim(key) or Denial.FULL
+
+    def taken_over(self, key: Key) -> Claim | Denial | None:
+        """The same of a key that another spool has kept; None: it is known here, or on its way in. Waits for nobody."""
+        is_here = key.name in self._claims or self._keys.find(key.name, trio.current_time()) is not None
+        return None if is_here else self._claim(key) or Denial.FULL
+
+    def _claim(self, key: Key) -> Claim | None:
         if len(self._keys) + len(self._claims) >= self._count_max:
-            return Denial.FULL
+            return None
         claim = self._claims[key.name] = Claim(key, self._let_go)
         return claim
 

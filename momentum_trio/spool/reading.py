@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.message import Batch, Held
 from momentum_trio.spool.recent import Recent, RecentBatch
 from momentum_trio.spool.record import read_custody, read_keys
+from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Keyed, Wire, batch_of
 
 READ_PIECE_OCTETS = 1024 * 1024
@@ -94,6 +96,14 @@ class Reading:
             if self._keys.find(name, now) == place:
                 break
         raise ContentDamaged("what was answered to an idempotency key cannot be read")
+
+    async def keys(self, segment: Segment) -> AsyncIterator[list[Keyed]]:
+        """The keys in *segment*, but for those that cannot be read. What is copied forward meanwhile is passed over."""
+        for place in list(self._keys.places(segment)):
+            octets = await self._read(segment.path, place.place, place.frame_octets)
+            keys = read_keys(place, octets, self._wire) if octets is not None else None
+            if keys is not None:
+                yield [each for each in keys if self._keys.left(each.name, place) is not None]
 
     def _slot(self, batch_id: str) -> Slot:
         return self._ledger.slot(self._ledger.row(batch_id))

@@ -51,7 +51,18 @@ from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.wire import Ended, KeysHeld, Moved, Settled, Wire, custody_of, due_of, keyed_of, shortened
+from momentum_trio.spool.wire import (
+    Ended,
+    Keyed,
+    KeysHeld,
+    Moved,
+    Settled,
+    Wire,
+    custody_of,
+    due_of,
+    keyed_of,
+    shortened,
+)
 
 __all__ = [
     "Answer",
@@ -84,6 +95,7 @@ DIRECTORY_MODE = 0o750
 SEGMENT_OCTETS_MIN = 1024
 RECORD_OCTETS_MAX = 256 * 1024  # of outcomes or moves, about; more go into several records
 SETTLED_OCTETS, MOVED_OCTETS = 512, 32  # of one message in such a record, at most
+KEYS_AT_ONCE_MAX = 64  # in a record that brings them from another spool
 FIRST_INCARNATIONS = 100_000
 
 
@@ -418,6 +430,39 @@ class Spool:
 
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
         return Request("a move", frame, demands_sync=True, kept=kept)
+
+    async def keys(self) -> AsyncIterator[list[Keyed]]:
+        """Idempotency keys in their time, some at a time. Raises SpoolSick."""
+        ordinal = -1
+        while later := [segment for segment in self._ledger.segments if segment.ordinal > ordinal]:
+            ordinal = later[0].ordinal
+            async for keys in self._reading.keys(later[0]):
+                yield keys
+
+    async def take_keys(self, keys: Sequence[Keyed]) -> int:
+        """Keep keys of another spool, but for those that are known here. Durable when it returns.
+
+        Returns: how many there was no room for.
+        Raises: SpoolFull, SpoolSick. Cancellation: as of ``commit``.
+        """
+        asked = [(each, self.claims.taken_over(Key(each.name, each.digest))) for each in keys]
+        claims = [claim for _, claim in asked if isinstance(claim, Claim)]
+        try:
+            for some in parts([each for each, claim in asked if isinstance(claim, Claim)], KEYS_AT_ONCE_MAX):
+                await self._committer.put(self._keys_taken(some))
+        finally:
+            for claim in claims:
+                claim.release()
+        return sum(claim is Denial.FULL for _, claim in asked)
+
+    def _keys_taken(self, keys: Sequence[Keyed]) -> Request:
+        moment = Moment(self._machine.clock.now(), trio.current_time())
+        frame = Frame.of(Kind.KEYS, self._wire.encode(KeysHeld(list(keys), copied=True)))
+
+        def kept(segment: Segment, place: int) -> None:
+            self._keys.add(segment, place, frame.octets, [(each.name, moment.until(each)) for each in keys])
+
+        return Request("idempotency keys", frame, demands_sync=True, kept=kept)
 
     async def sync(self) -> None:
         """Make durable what was committed and settled before. Raises SpoolFull, SpoolSick.
