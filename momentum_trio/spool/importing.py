@@ -100,7 +100,7 @@ class _Importing:
         """
         left = 0
         try:
-            async for some in other.keys():
+            async for some in other.keys_in_time():
                 left += await self._spool.take_keys(some)
         except SpoolFault as error:
             self.fault = error

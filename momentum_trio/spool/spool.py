@@ -431,7 +431,7 @@ class Spool:
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
         return Request("a move", frame, demands_sync=True, kept=kept)
 
-    async def keys(self) -> AsyncIterator[list[Keyed]]:
+    async def keys_in_time(self) -> AsyncIterator[list[Keyed]]:
         """Idempotency keys in their time, some at a time. Raises SpoolSick."""
         ordinal = -1
         while later := [segment for segment in self._ledger.segments if segment.ordinal > ordinal]:

@@ -64,7 +64,7 @@ async def test_what_was_answered_is_told_again_after_the_message_is_gone() -> No
 async def test_the_second_waits_for_the_first(autojump_clock: trio.testing.MockClock) -> None:
     disk = GatedDisk(SimStore().mount())
     got: list[object] = []
-    async with open_spool(World(disk).machine, terms()) as spool, trio.open_nursery() as nursery:  # type: ignore[arg-type]
+    async with open_spool(World(disk).machine, terms()) as spool, trio.open_nursery() as nursery:
 
         async def send() -> None:
             got.append(await submit_keyed(spool, key("k"), b"text"))
