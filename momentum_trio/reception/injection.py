@@ -13,7 +13,6 @@ used before makes no second message: it is answered as the first was.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
 import trio
@@ -28,14 +27,14 @@ from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
-from momentum_trio.reception.door import Door, Judged
-from momentum_trio.reception.idempotency import DENIALS, digest_of, scope_of
+from momentum_trio.reception.door import Door, Judged, discard_all
+from momentum_trio.reception.idempotency import DENIALS, OTHER, Once, scope_of
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.entry import PIECE_OCTETS, Entry
-from momentum_trio.spool.key import KEY_LENGTH_MAX, Answer, Denial, Earlier, Key
-from momentum_trio.spool.spool import Claim, Receipt, SpoolFull, SpoolSick
+from momentum_trio.spool.key import KEY_LENGTH_MAX, Answer, Denial, Earlier, key_name
+from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 
 PORTION_MESSAGES = 1000
 PORTION_OCTETS = 4 * 1024 * 1024
@@ -74,7 +73,7 @@ class Injected(NamedTuple):
 
     @property
     def envelope(self) -> Iterator[str]:
-        """All that a digest of it is made of, in one way only: counts stand before what there are several of."""
+        """All but content and key. Counts stand before what there are several of, so that no other envelope is this."""
         yield from (self.reverse_path, self.parameters, str(len(self.recipients)), str(len(self.context)))
         for pair in (*self.recipients, *self.context):
             yield from pair
@@ -84,7 +83,7 @@ class Injection(NamedTuple):
     """What became of it.
 
     id: of the batch we have custody of, or had; empty: of none. reply: to the message. recipients: of each what was
-    said of him, in order; none at all: *reply* is everybody's. repeated: this was said before, to the same key.
+    said of him, in order; none at all: *reply* is everybody's. repeated: it was said before, to the same key.
     """
 
     id: str
@@ -106,6 +105,20 @@ class Envelope(NamedTuple):
         refused, everybody = self.refused, range(self.recipient_count)
         return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in everybody) if refused else ())
 
+    @property
+    def answer(self) -> Answer:
+        """What is said to it where it is kept."""
+        _, reply, recipients, _ = self.answered(replies.OK)
+        return Answer(reply, recipients)
+
+
+class Underway(NamedTuple):
+    """A message whose content comes in pieces. once: of its key, if it has one. envelope: None where that is known."""
+
+    envelope: Envelope | None
+    content: Plain
+    once: Once | None = None
+
 
 class _Kept(NamedTuple):
     """A message that is to be committed."""
@@ -113,15 +126,9 @@ class _Kept(NamedTuple):
     envelope: Envelope
     judged: Judged
 
-    def with_claim(self, claim: Claim) -> _Kept:
-        """The same with an idempotency key, which keeps what will be told of it."""
-        told = self.envelope.answered(replies.OK)
-        claim.answer = Answer(told.reply, told.recipients)
-        return self._replace(judged=self.judged._replace(whole=self.judged.whole._replace(claim=claim)))
-
 
 class _Portion:
-    """Messages that are committed together. keys: theirs; the same key a second time waits for the first's outcome."""
+    """Messages that are committed together. The same key a second time is for the next: it waits for the first."""
 
     def __init__(self) -> None:
         self.outcomes: list[Injection | _Kept] = []
@@ -138,8 +145,8 @@ class _Portion:
         self.outcomes.append(outcome)
         if isinstance(outcome, _Kept):
             self._octets += outcome.judged.whole.entry.octets
-            if message.key:
-                self._keys.add(message.key)
+        if message.key:
+            self._keys.add(message.key)
 
 
 class Injector:
@@ -151,7 +158,9 @@ class Injector:
     """
 
     def __init__(self, door: Door, client: Client, rules: Rules, terms: Terms, turn: Turn | None = None) -> None:
-        self._door, self._turn = door, turn
+        self.turn = turn
+        self._spool = door.spool
+        self._held: list[Once] = []  # whose keys nobody else may have meanwhile
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
@@ -165,93 +174,121 @@ class Injector:
         try:
             for message in messages:
                 if not portion.has_room_for(message):
-                    injections += await self.commit(portion.outcomes)
-                    await self._discard(portion.outcomes)
-                    portion = _Portion()
+                    whole, portion = portion, _Portion()
+                    injections += await self._settled(whole.outcomes)
                 portion.add(message, await self._judge(message))
                 if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
-            return injections + await self.commit(portion.outcomes)
+            whole, portion = portion, _Portion()
+            return injections + await self._settled(whole.outcomes)
         finally:
-            await self._discard(portion.outcomes)
+            self._release()
+            await discard_all(each.judged for each in portion.outcomes if isinstance(each, _Kept))
+            await self.reception.abandon()
+
+    async def begin(self, message: Injected) -> Underway | Injection:
+        """Begin to inject a *message* whose content comes in pieces; the one in *message* counts for nothing.
+
+        Returns: what to ``write`` to, and ``finish``, before anything else is injected; or what became of it at once.
+        """
+        if not message.key:
+            return await self._begin(message)
+        once = await self._once(message)
+        if isinstance(once, Injection):
+            return once
+        if once.earlier is not None:
+            return Underway(None, Plain(self.terms), once)
+        self._held.append(once)
+        begun = await self._begin(message)
+        if isinstance(begun, Underway):
+            return begun._replace(once=once)
+        once.release()
+        return begun
+
+    async def write(self, underway: Underway, octets: bytes) -> None:
+        """Some of the content. Cancellation: the caller ends the injector."""
+        _, content, once = underway
+        if once is not None:
+            once.write(octets)
+            if once.earlier is not None:
+                return
+        content.receive(octets)
+        while isinstance(part := content.next_event(), ContentPart):
+            await self.reception.write(part.octets)
+
+    async def finish(self, underway: Underway) -> Injection:
+        """All of the content has come: what became of the message. Cancellation: as that of ``inject``."""
+        return (await self._settled([await self._judged(underway)]))[0]
 
     async def end(self) -> None:
         """The connection is over. Cancellation: shielded, in bounded time."""
+        self._release()
         with trio.CancelScope(shield=True):
             await self.reception.end()
 
-    async def commit(self, outcomes: Sequence[Injection | _Kept]) -> list[Injection]:
-        """Take custody of those that are to be kept. Cancellation: as that of ``Spool.commit_all``."""
+    async def _settled(self, outcomes: Sequence[Injection | _Kept]) -> list[Injection]:
+        """Take custody of those that are to be kept; of the others, or where it cannot be, nothing is."""
         kept = [outcome for outcome in outcomes if isinstance(outcome, _Kept)]
-        taken = iter(await self.reception.commit_all([each.judged for each in kept]) if kept else ())
+        try:
+            taken = iter(await self.reception.commit_all([each.judged for each in kept]) if kept else ())
+        finally:
+            self._release()
         return [each if isinstance(each, Injection) else _told(each.envelope, next(taken)) for each in outcomes]
 
-    async def _discard(self, outcomes: Sequence[Injection | _Kept]) -> None:
-        """What was not committed, and the claims of all."""
-        kept = [outcome.judged for outcome in outcomes if isinstance(outcome, _Kept)]
-        for judged in kept:
-            if judged.whole.claim is not None:
-                judged.whole.claim.release()
-        for judged in kept:
-            await judged.incoming.discard()
-        await self.reception.abandon()
-
     async def _judge(self, message: Injected) -> Injection | _Kept:
-        return await self._judge_once(message) if message.key else await self._judge_anew(message)
+        underway = await self.begin(message)
+        if isinstance(underway, Injection):
+            return underway
+        if isinstance(message.content, Entry):
+            return await self._read(underway, message.content)
+        return await self._judged(underway, bytes(message.content))
 
-    # idempotency
+    async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
+        """The content is in *source*."""
+        offset = 0
+        try:
+            while octets := await source.read(offset, PIECE_OCTETS):
+                await self.write(underway, octets)
+                offset += len(octets)
+        except (SpoolFull, SpoolSick):
+            return await self._refuse(underway.envelope, UNREADABLE)
+        return await self._judged(underway)
 
-    async def _judge_once(self, message: Injected) -> Injection | _Kept:
-        """One with a key: if it is known, what was said then."""
+    # keys
+
+    async def _once(self, message: Injected) -> Once | Injection:
+        """What is known of its key; or why it has none."""
         if self.said_last is not None:
             return Injection("", self.said_last)
-        claim = await self._claim(message)
-        if isinstance(claim, Injection):
-            return claim
-        outcome: Injection | _Kept | None = None
-        try:
-            outcome = await self._judge_anew(message)
-        finally:
-            if not isinstance(outcome, _Kept):
-                claim.release()
-        return outcome.with_claim(claim) if isinstance(outcome, _Kept) else outcome
-
-    async def _claim(self, message: Injected) -> Claim | Injection:
         if len(message.key) > KEY_LENGTH_MAX:
             return Injection("", self._refused(replies.KEY_TOO_LONG, Phase.AWAITING_MAILFROM))
-        claims = self._door.spool.claims
         try:
-            digest = digest_of(message.envelope, await _content_digest(message.content))
-            outcome = await claims.of(Key.of(scope_of(self.reception.client), message.key, digest))
-        except (SpoolFull, SpoolSick):
+            known = await self._spool.claims.of(key_name(scope_of(self.reception.client), message.key))
+        except SpoolSick:
             return Injection("", self._decided(UNREADABLE, Phase.AWAITING_MAILFROM))
-        if isinstance(outcome, Earlier):
-            return Injection(outcome.batch_id, *outcome.answer, repeated=True)
-        if isinstance(outcome, Denial):
-            return Injection("", self._decided(DENIALS[outcome], Phase.AWAITING_MAILFROM))
-        return outcome
+        if isinstance(known, Denial):
+            return Injection("", self._decided(DENIALS[known], Phase.AWAITING_MAILFROM))
+        return Once(known, message.envelope)
 
-    # messages
+    def _again(self, once: Once, earlier: Earlier) -> Injection:
+        """All of a message has come whose key is known."""
+        if once.is_the_same(earlier):
+            return Injection(earlier.batch_id, *earlier.answer, repeated=True)
+        return Injection("", self._decided(OTHER, Phase.READING_BODY))
 
-    async def _judge_anew(self, message: Injected) -> Injection | _Kept:
+    def _release(self) -> None:
+        """Nothing with a key is underway."""
+        for once in self._held:
+            once.release()
+        self._held.clear()
+
+    # envelopes
+
+    async def _begin(self, message: Injected) -> Underway | Injection:
         envelope = await self._envelope(message)
         if isinstance(envelope, Injection):
             return envelope
-        content = Plain(self.terms, binary=envelope.mail.body == BINARYMIME)
-        source = message.content
-        if not isinstance(source, Entry):
-            content.end(bytes(source))
-            return await self._take(envelope, content)
-        try:
-            for offset in range(0, source.octets, PIECE_OCTETS):
-                content.receive(await source.read(offset, PIECE_OCTETS))
-                await self._write(content)
-        except (SpoolFull, SpoolSick):
-            return await self._refuse(envelope, UNREADABLE)
-        content.end()
-        return await self._take(envelope, content)
-
-    # envelopes
+        return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
 
     async def _envelope(self, message: Injected) -> Envelope | Injection:
         mail = await self._mail(message)
@@ -282,8 +319,8 @@ class Injector:
         if message.context and reception.transaction is not None:
             reception.transaction.set_context(message.context)
         decision = await self._policy(decision, PolicyPhase.MAILFROM)
-        if decision is ACCEPTED and self._turn is not None:
-            decision = await self._turn(mail.reverse_path) or decision
+        if decision is ACCEPTED and self.turn is not None:
+            decision = await self.turn(mail.reverse_path) or decision
         return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
 
     async def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
@@ -305,12 +342,15 @@ class Injector:
 
     # content
 
-    async def _write(self, content: Plain) -> None:
-        while isinstance(part := content.next_event(), ContentPart):
-            await self.reception.write(part.octets)
-
-    async def _take(self, envelope: Envelope, content: Plain) -> Injection | _Kept:
-        """The end of *content* has come."""
+    async def _judged(self, underway: Underway, octets: bytes = b"") -> Injection | _Kept:
+        """The content ends with *octets*."""
+        envelope, content, once = underway
+        if once is not None:
+            once.write(octets)
+            if once.earlier is not None:
+                return self._again(once, once.earlier)
+        assert envelope is not None
+        content.end(octets)
         event: Event | None
         while isinstance(event := content.next_event(), ContentPart):
             await self.reception.write(event.octets)
@@ -321,20 +361,23 @@ class Injector:
             return envelope.answered(event.fault)
         judged = await self.reception.judge(event.octets)
         if isinstance(judged, Judged):
-            return _Kept(envelope, judged)
+            return _Kept(envelope, judged if once is None else judged.with_claim(once.claimed(envelope.answer)))
         if isinstance(judged, Discarded):
             await self.reception.abandon()
             return envelope.answered(replies.OK)
-        assert not isinstance(judged, Accepted)
         return await self._refuse(envelope, judged)
 
-    async def _refuse(self, envelope: Envelope, decision: Decision) -> Injection:
+    async def _refuse(self, envelope: Envelope | None, decision: Decision) -> Injection:
         assert not isinstance(decision, Accepted)
         reply = self._decided(decision, Phase.READING_BODY)
         await self.reception.abandon()
-        return envelope.answered(reply)
+        return Injection("", reply) if envelope is None else envelope.answered(reply)
 
     # what is said
+
+    def refused_whole(self, decision: Deferred) -> Injection:
+        """What becomes of a message that could not be looked at."""
+        return Injection("", self._decided(decision, Phase.READING_BODY))
 
     def _decided(self, decision: Decision, phase: Phase) -> Reply:
         assert not isinstance(decision, Accepted)
@@ -351,16 +394,6 @@ class Injector:
         if reply.code == 421:
             self.said_last = reply
         return reply
-
-
-async def _content_digest(content: Octets | Entry) -> bytes:
-    """SHA-256. Raises SpoolFull, SpoolSick."""
-    if not isinstance(content, Entry):
-        return sha256(content).digest()
-    digest = sha256()
-    for offset in range(0, content.octets, PIECE_OCTETS):
-        digest.update(await content.read(offset, PIECE_OCTETS))
-    return digest.digest()
 
 
 def _told(envelope: Envelope, taken: Receipt | Deferred) -> Injection:

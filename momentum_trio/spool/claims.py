@@ -1,8 +1,8 @@
 """Idempotency keys while their messages are on the way in: one message for each at a time.
 
-claim = await claims.of(key)                          # Claim, Earlier or Denial
+claim = await claims.of(key_name(scope, key))         # Claim, Earlier or Denial
 if isinstance(claim, Claim):                          # nobody else has the key meanwhile
-    claim.answer = ...                                # what is told again, if it is asked for again
+    claim.digest, claim.answer = ...                  # what was sent, and what is told again if it is sent again
     await spool.commit(entry, batch, claim=claim)
     claim.release()                                   # whatever came of it
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import trio
 
-from momentum_trio.spool.key import Answer, Denial, Earlier, Key
+from momentum_trio.spool.key import Answer, Denial, Earlier
 from momentum_trio.spool.keys import Keys
 from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.wire import earlier_of
@@ -23,12 +23,12 @@ PENDING_SECONDS_MAX = 10.0
 
 
 class Claim:
-    """The right to take a message with *key*, until it is released. answer: to be set before the commit."""
+    """The right to take a message with the key of that *name*. digest, answer: to be set before the commit."""
 
-    __slots__ = ("_let_go", "answer", "key", "over")
+    __slots__ = ("_let_go", "answer", "digest", "name", "over")
 
-    def __init__(self, key: Key, let_go: Callable[[Key], None]) -> None:
-        self.key = key
+    def __init__(self, name: bytes, let_go: Callable[[bytes], None]) -> None:
+        self.name, self.digest = name, b""
         self.answer: Answer | None = None
         self.over = trio.Event()
         self._let_go = let_go
@@ -37,7 +37,7 @@ class Claim:
         """The key is free, unless it was kept. Does nothing a second time."""
         if not self.over.is_set():
             self.over.set()
-            self._let_go(self.key)
+            self._let_go(self.name)
 
 
 class Claims:
@@ -48,31 +48,31 @@ class Claims:
         self._count_max, self._seconds = count_max, seconds
         self._claims: dict[bytes, Claim] = {}
 
-    async def of(self, key: Key) -> Claim | Earlier | Denial:
-        """What *key* is good for; waits for who has it, PENDING_SECONDS_MAX at most.
+    async def of(self, name: bytes) -> Claim | Earlier | Denial:
+        """What a key is good for; waits for who has it, PENDING_SECONDS_MAX at most.
 
         Raises: ContentDamaged, SpoolSick: what was answered to it cannot be read. It is not taken again for that.
         """
         if not self._seconds:
             return Denial.UNWANTED
-        if not await self._wait(key.name):
+        if not await self._wait(name):
             return Denial.PENDING
-        keyed = await self._reading.keyed(key.name, trio.current_time())
+        keyed = await self._reading.keyed(name, trio.current_time())
         if keyed is not None:
-            return earlier_of(keyed) if keyed.digest == key.digest else Denial.OTHER
-        if key.name in self._claims:  # another was first after all
-            return await self.of(key)
-        return self._claim(key) or Denial.FULL
+            return earlier_of(keyed)
+        if name in self._claims:  # another was first after all
+            return await self.of(name)
+        return self._claim(name) or Denial.FULL
 
-    def taken_over(self, key: Key) -> Claim | Denial | None:
+    def taken_over(self, name: bytes) -> Claim | Denial | None:
         """The same of a key that another spool has kept; None: it is known here, or on its way in. Waits for nobody."""
-        is_here = key.name in self._claims or self._keys.find(key.name, trio.current_time()) is not None
-        return None if is_here else self._claim(key) or Denial.FULL
+        is_here = name in self._claims or self._keys.find(name, trio.current_time()) is not None
+        return None if is_here else self._claim(name) or Denial.FULL
 
-    def _claim(self, key: Key) -> Claim | None:
+    def _claim(self, name: bytes) -> Claim | None:
         if len(self._keys) + len(self._claims) >= self._count_max:
             return None
-        claim = self._claims[key.name] = Claim(key, self._let_go)
+        claim = self._claims[name] = Claim(name, self._let_go)
         return claim
 
     async def _wait(self, name: bytes) -> bool:
@@ -83,5 +83,5 @@ class Claims:
             return True
         return False
 
-    def _let_go(self, key: Key) -> None:
-        del self._claims[key.name]
+    def _let_go(self, name: bytes) -> None:
+        del self._claims[name]

@@ -1,7 +1,7 @@
 """Idempotency keys as values: what a client calls a message, so that saying it again makes no second one.
 
 A key is known by its *name*, a hash of whose it is and of its octets: two clients never share one, whatever they
-choose. It is bound to the *digest* of what was sent with it. Neither tells the key: people may look at a spool who may
+choose. It is kept with the *digest* of what was sent with it. Neither tells the key: people may look at a spool who may
 not know it.
 """
 
@@ -18,20 +18,12 @@ KEY_SECONDS_MAX = 7 * 24 * 3600  # longer than any client tries again
 NAME_OCTETS, DIGEST_OCTETS = 16, 32
 
 
-class Key(NamedTuple):
-    """One key with one message. name, digest: NAME_OCTETS and DIGEST_OCTETS long."""
-
-    name: bytes
-    digest: bytes
-
-    @classmethod
-    def of(cls, scope: str, key: str, digest: bytes) -> Key:
-        """*key* as its client calls it; scope: whose it is."""
-        assert 0 < len(key) <= KEY_LENGTH_MAX
-        assert len(digest) == DIGEST_OCTETS
-        owner = scope.encode("utf-8", "surrogatepass")
-        said = len(owner).to_bytes(8, "big") + owner + key.encode("utf-8", "surrogatepass")
-        return cls(blake2b(said, digest_size=NAME_OCTETS).digest(), digest)
+def key_name(scope: str, key: str) -> bytes:
+    """The name of *key* as its client calls it. scope: whose it is."""
+    assert 0 < len(key) <= KEY_LENGTH_MAX
+    owner = scope.encode("utf-8", "surrogatepass")
+    said = len(owner).to_bytes(8, "big") + owner + key.encode("utf-8", "surrogatepass")
+    return blake2b(said, digest_size=NAME_OCTETS).digest()
 
 
 class Answer(NamedTuple):
@@ -42,8 +34,9 @@ class Answer(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """A message with this key is, or was, in custody: its batch, and what was answered."""
+    """A message with this key is, or was, in custody. digest: of what was sent. batch_id: of what became of it."""
 
+    digest: bytes
     batch_id: str
     answer: Answer
 
@@ -51,11 +44,10 @@ class Earlier(NamedTuple):
 class Denial(Enum):
     """Why a key cannot be taken.
 
-    UNWANTED: none are. OTHER: it stands for something else. PENDING: a message with it is on its way in and takes its
-    time. FULL: as many are kept as may be; none is dropped before its time, for that would permit a second message.
+    UNWANTED: none are. PENDING: a message with it is on its way in and takes its time. FULL: as many are kept as may
+    be; none is dropped before its time, for that would permit a second message.
     """
 
     UNWANTED = 1
-    OTHER = 2
-    PENDING = 3
-    FULL = 4
+    PENDING = 2
+    FULL = 3

@@ -42,7 +42,7 @@ from momentum_trio.spool.frame import (
     Frame,
     Kind,
 )
-from momentum_trio.spool.key import KEY_SECONDS_MAX, Answer, Denial, Earlier, Key
+from momentum_trio.spool.key import DIGEST_OCTETS, KEY_SECONDS_MAX, Answer, Denial, Earlier
 from momentum_trio.spool.keys import Moment
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
@@ -75,7 +75,6 @@ __all__ = [
     "Earlier",
     "Entry",
     "Held",
-    "Key",
     "Message",
     "Owed",
     "Receipt",
@@ -279,7 +278,7 @@ class Spool:
             self._conclude(ended)
             if claim is not None and keys is not None:
                 until = trio.current_time() + self.terms.key_seconds
-                self._keys.add(segment, place + frame.octets, keys.octets, [(claim.key.name, until)])
+                self._keys.add(segment, place + frame.octets, keys.octets, [(claim.name, until)])
 
         request = Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept)
         return _InCustody(batch, request, tickets)
@@ -287,8 +286,9 @@ class Spool:
     def _key_record(self, claim: Claim, batch: Batch) -> Frame:
         """The record of a key. Raises SpoolFull when it would be longer than one may be."""
         assert claim.answer is not None
-        now, seconds = self._machine.clock.now(), self.terms.key_seconds
-        keyed = keyed_of(claim.key, batch.batch_id, claim.answer, now, seconds)
+        assert len(claim.digest) == DIGEST_OCTETS
+        earlier = Earlier(claim.digest, batch.batch_id, claim.answer)
+        keyed = keyed_of(claim.name, earlier, self._machine.clock.now(), self.terms.key_seconds)
         envelope = self._wire.encode(KeysHeld([keyed]))
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an answer of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept with a key")
@@ -445,7 +445,7 @@ class Spool:
         Returns: how many there was no room for.
         Raises: SpoolFull, SpoolSick. Cancellation: as of ``commit``.
         """
-        asked = [(each, self.claims.taken_over(Key(each.name, each.digest))) for each in keys]
+        asked = [(each, self.claims.taken_over(each.name)) for each in keys]
         claims = [claim for _, claim in asked if isinstance(claim, Claim)]
         try:
             for some in parts([each for each, claim in asked if isinstance(claim, Claim)], KEYS_AT_ONCE_MAX):

@@ -11,7 +11,7 @@ import msgspec
 
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.reply import Reply
-from momentum_trio.spool.key import Answer, Earlier, Key
+from momentum_trio.spool.key import Answer, Earlier
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Message, Retry
 
 REPLIES_WITH_TEXT_MAX = 64
@@ -135,8 +135,8 @@ class Said(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Keyed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An idempotency key, and what was answered.
 
-    name, digest: as those of ``key.Key``. given_at: Unix seconds. seconds: how long it is kept. replies: each once, the
-    message's first. recipients: which of them each was told, in order; empty: the first.
+    name, digest: 16 and 32 octets (``key.py``). given_at: Unix seconds. seconds: how long it is kept. replies: each
+    once, the message's first. recipients: which of them each was told, in order; empty: the first.
     """
 
     name: bytes
@@ -246,12 +246,13 @@ class Wire:
         return self._encoder.encode(value)
 
 
-def keyed_of(key: Key, batch_id: str, answer: Answer, given_at: float, seconds: int) -> Keyed:
+def keyed_of(name: bytes, earlier: Earlier, given_at: float, seconds: int) -> Keyed:
     """The wire form of a key with what was answered. Of very many different replies some are kept without texts."""
+    digest, batch_id, answer = earlier
     numbers: dict[Reply, int] = {answer.reply: 0}
     recipients = [_numbered(reply, numbers) for reply in answer.recipients]
     replies = [Said(reply.code, reply.enhanced, list(reply.lines)) for reply in numbers]
-    return Keyed(key.name, key.digest, given_at, seconds, batch_id, replies, recipients if any(recipients) else [])
+    return Keyed(name, digest, given_at, seconds, batch_id, replies, recipients if any(recipients) else [])
 
 
 def _numbered(reply: Reply, numbers: dict[Reply, int]) -> int:
@@ -263,7 +264,9 @@ def _numbered(reply: Reply, numbers: dict[Reply, int]) -> int:
 def earlier_of(keyed: Keyed) -> Earlier:
     """What *keyed* tells."""
     replies = [Reply(said.code, said.enhanced, tuple(said.lines)) for said in keyed.replies]
-    return Earlier(keyed.batch_id, Answer(replies[0], tuple(replies[number] for number in keyed.recipients)))
+    return Earlier(
+        keyed.digest, keyed.batch_id, Answer(replies[0], tuple(replies[number] for number in keyed.recipients))
+    )
 
 
 def due_of(message_id: str, retry: Retry) -> Due:

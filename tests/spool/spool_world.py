@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import trio
 
@@ -13,6 +13,7 @@ from momentum_trio.machine.disk import Disk, Step
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Level, Panic, Record
 from momentum_trio.mail.reply import Reply
+from momentum_trio.spool.key import key_name
 from momentum_trio.spool.spool import (
     Answer,
     Batch,
@@ -20,7 +21,6 @@ from momentum_trio.spool.spool import (
     Conclusion,
     Denial,
     Earlier,
-    Key,
     Message,
     Receipt,
     Spool,
@@ -133,17 +133,23 @@ async def recovered(spool: Spool) -> list[Batch]:
 TAKEN = Answer(Reply.of("250 2.0.0 OK"))
 
 
-def key(name: str, content: bytes = b"", scope: str = "ecstream user ann") -> Key:
+class Key(NamedTuple):
     """A key with what is sent with it."""
-    return Key.of(scope, name, sha256(content).digest())
+
+    name: bytes
+    digest: bytes
+
+
+def key(name: str, content: bytes = b"", scope: str = "ecstream user ann") -> Key:
+    return Key(key_name(scope, name), sha256(content).digest())
 
 
 async def submit_keyed(spool: Spool, key: Key, content: bytes, answer: Answer = TAKEN) -> Receipt | Earlier | Denial:
     """One message with a key."""
-    claim = await spool.claims.of(key)
+    claim = await spool.claims.of(key.name)
     if not isinstance(claim, Claim):
         return claim
-    claim.answer = answer
+    claim.digest, claim.answer = key.digest, answer
     try:
         async with spool.begin() as entry:
             await entry.write(content)

@@ -13,6 +13,7 @@ from spool_world import (
     TAKEN,
     CountingEntropy,
     GatedDisk,
+    Key,
     World,
     batch_for,
     deliver,
@@ -30,7 +31,6 @@ from momentum_trio.spool.spool import (
     Claim,
     Denial,
     Earlier,
-    Key,
     Receipt,
     Spool,
     SpoolSick,
@@ -42,9 +42,9 @@ THERE = "/var/spool/there"
 SEGMENT_OCTETS = 4096
 
 
-def earlier(receipt: object, answer: Answer = TAKEN) -> Earlier:
+def earlier(receipt: object, answer: Answer = TAKEN, digest: bytes = key("any").digest) -> Earlier:
     assert isinstance(receipt, Receipt)
-    return Earlier(receipt.batch.batch_id, answer)
+    return Earlier(digest, receipt.batch.batch_id, answer)
 
 
 async def test_what_was_answered_is_told_again_after_the_message_is_gone() -> None:
@@ -55,7 +55,7 @@ async def test_what_was_answered_is_told_again_after_the_message_is_gone() -> No
         assert isinstance(receipt, Receipt)
         await deliver(spool, receipt.batch)
         assert await submit_keyed(spool, key("k"), b"text") == earlier(receipt, answer)
-        assert await submit_keyed(spool, key("k", b"other"), b"text") is Denial.OTHER
+        assert await submit_keyed(spool, key("k", b"other"), b"text") == earlier(receipt, answer)  # which is another's
         assert isinstance(await submit_keyed(spool, key("k", scope="ecstream user bob"), b"text"), Receipt)
     async with open_spool(World(store.mount()).machine, terms()) as spool:
         assert await submit_keyed(spool, key("k"), b"text") == earlier(receipt, answer)
@@ -82,14 +82,14 @@ async def test_the_second_waits_for_the_first(autojump_clock: trio.testing.MockC
 
 async def test_who_waits_too_long_is_told_to_come_again(autojump_clock: trio.testing.MockClock) -> None:
     async with open_spool(World(SimStore().mount()).machine, terms()) as spool:
-        first = await spool.claims.of(key("k"))
+        first = await spool.claims.of(key("k").name)
         assert isinstance(first, Claim)
         began = trio.current_time()
-        assert await spool.claims.of(key("k")) is Denial.PENDING
+        assert await spool.claims.of(key("k").name) is Denial.PENDING
         assert trio.current_time() == began + PENDING_SECONDS_MAX
         first.release()
         first.release()
-        assert isinstance(await spool.claims.of(key("k")), Claim)
+        assert isinstance(await spool.claims.of(key("k").name), Claim)
 
 
 async def test_a_message_that_was_not_kept_leaves_its_key_free(autojump_clock: trio.testing.MockClock) -> None:
@@ -108,12 +108,12 @@ async def test_no_more_than_may_be_and_none_is_dropped_for_another(autojump_cloc
     async with open_spool(World(SimStore().mount()).machine, terms(keys_max=2, key_seconds=60)) as spool:
         first = await submit_keyed(spool, key("a"), b"text")
         await trio.sleep(30)
-        claim = await spool.claims.of(key("b"))
+        claim = await spool.claims.of(key("b").name)
         assert isinstance(claim, Claim)
-        assert await spool.claims.of(key("c")) is Denial.FULL  # what is on its way in counts
+        assert await spool.claims.of(key("c").name) is Denial.FULL  # what is on its way in counts
         claim.release()
         await submit_keyed(spool, key("b"), b"text")
-        assert await spool.claims.of(key("c")) is Denial.FULL
+        assert await spool.claims.of(key("c").name) is Denial.FULL
         assert await submit_keyed(spool, key("a"), b"text") == earlier(first)
         await trio.sleep(31)
         assert isinstance(await submit_keyed(spool, key("c"), b"text"), Receipt)
@@ -173,11 +173,11 @@ async def test_keys_that_were_copied_lie_together_and_are_all_known() -> None:
             await deliver(spool, (await submit(spool, b"x" * 800)).batch)
         await trio.testing.wait_all_tasks_blocked()
         assert spool.live_octets < 0.9 * alone
-        assert [await spool.claims.of(each) for each in told] == list(told.values())
+        assert [await spool.claims.of(each.name) for each in told] == list(told.values())
     store.power_loss()
     async with open_spool(World(store.mount()).machine, terms()) as spool:
         assert spool.keys_kept == 300
-        assert [await spool.claims.of(each) for each in told] == list(told.values())
+        assert [await spool.claims.of(each.name) for each in told] == list(told.values())
 
 
 # -- another spool -----------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ async def test_keys_are_taken_over_with_the_messages() -> None:
     store.power_loss()
     async with open_spool(World(store.mount(), entropy=entropy).machine, terms()) as spool:
         assert spool.batches_in_custody == 2
-        assert {name: await spool.claims.of(key(name)) for name in told} == told
+        assert {name: await spool.claims.of(key(name).name) for name in told} == told
 
 
 async def test_a_key_that_is_known_here_stays_ours() -> None:
@@ -227,10 +227,10 @@ async def test_a_key_that_is_known_here_stays_ours() -> None:
     _, world = await imported(store, entropy, ("b", "x"), keys_max=2)
     assert [line for line in world.panics if "1 idempotency keys of /var/spool/there are not known here" in line]
     async with open_spool(World(store.mount(), entropy=entropy).machine, terms()) as spool:
-        here = await spool.claims.of(key("b"))
+        here = await spool.claims.of(key("b").name)
         assert isinstance(here, Earlier)
         assert here != told["b"]
-        assert isinstance(await spool.claims.of(key("a")), Claim)
+        assert isinstance(await spool.claims.of(key("a").name), Claim)
 
 
 async def test_a_commit_without_a_key_keeps_none() -> None:

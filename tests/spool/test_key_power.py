@@ -57,7 +57,7 @@ async def play(spool: Spool, seen: Seen, script: tuple[str, ...]) -> None:
             assert name not in seen.promised
             seen.promised[name] = got.batch.batch_id
         else:
-            assert got == Earlier(seen.promised[name], TAKEN)
+            assert got == Earlier(key(name).digest, seen.promised[name], TAKEN)
 
 
 def live(store: SimStore, cut_after: int | None, seen: Seen, entropy: CountingEntropy) -> bool:
@@ -80,7 +80,7 @@ def check(store: SimStore, seen: Seen, entropy: CountingEntropy) -> None:
             standing = {(await spool.content(batch.batch_id))[:8]: batch.batch_id for batch in await recovered(spool)}
             assert world.errors() == []
             for name in {word.lstrip("!-") for word in (*SCRIPT, *AGAIN)}:
-                batch_id, known = standing.get(b"%-8s" % name.encode()), await spool.claims.of(key(name))
+                batch_id, known = standing.get(b"%-8s" % name.encode()), await spool.claims.of(key(name).name)
                 if isinstance(known, Earlier):
                     assert batch_id == known.batch_id or (batch_id is None and name in seen.ended)
                     assert seen.promised.get(name, known.batch_id) == known.batch_id
