@@ -14,8 +14,8 @@ import trio
 from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.local import LocalState
-from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener import esmtp
+from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, ListenerKind, Services
 from momentum_trio.listener.smtp_authentication import Dialogues
@@ -132,6 +132,22 @@ class Host:
     def configure(self, text: str) -> None:
         """A new generation."""
         self.generations.advance(tree_of(text))
+
+    async def connected(self) -> None:
+        """Until there is a conversation that waits for its client."""
+        while not (self.connections and self.connections[-1].doing and not self.connections[-1].doing().floating):  # noqa: ASYNC110 (nothing announces it)
+            await trio.sleep(0.001)
+
+    async def over(self) -> None:
+        """Until the last conversation is."""
+        while self.connections[-1].socket.fileno() >= 0:  # noqa: ASYNC110 (nothing announces it)
+            await trio.sleep(0.001)
+
+    def doing(self) -> tuple[str, bool]:
+        """What the last conversation is about."""
+        assert self.connections[-1].doing is not None
+        doing = self.connections[-1].doing()
+        return doing.phase, doing.floating
 
     def drain(self) -> None:
         self.draining.set()
