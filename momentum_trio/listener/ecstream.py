@@ -86,7 +86,6 @@ KIND = ListenerKind(
     refusal=last_word(replies.CONCURRENCY),
     fault=last_word(replies.INTERNAL_FAULT),
     gone=last_word(replies.RECONFIGURATION),
-    worded=last_word,
 )
 
 
