@@ -254,7 +254,7 @@ async def host(
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),
             peer=peer,
-            local="127.0.0.1:2525",
+            local=self.listen,
             is_unix=False,
             peer_uid=None,
             generations=generations,
