@@ -153,12 +153,21 @@ class Injector:
     """What one connection injects: one caller at a time.
 
     reception: its door; replace its *rules* when the generation has changed, and *terms* here. terms: how envelopes and
-    content are judged; parameters of what they offer are known. turn: what limits the client's messages. said_last: a
-    421 that was said: whatever would come after it is told the same, and the connection is to end.
+    content are judged; parameters of what they offer are known. turn: what limits the client's messages. through: the
+    rules of a message that policy has sent through a pathway. said_last: a 421 that was said: whatever would come after
+    it is told the same, and the connection is to end.
     """
 
-    def __init__(self, door: Door, client: Client, rules: Rules, terms: Terms, turn: Turn | None = None) -> None:
-        self.turn = turn
+    def __init__(
+        self,
+        door: Door,
+        client: Client,
+        rules: Rules,
+        terms: Terms,
+        turn: Turn | None = None,
+        through: Callable[[str], Rules] | None = None,
+    ) -> None:
+        self.turn, self._through = turn, through
         self._spool = door.spool
         self._held: list[Once] = []  # whose keys nobody else may have meanwhile
         self.reception = door.reception(client, rules)
@@ -321,10 +330,17 @@ class Injector:
         if message.context and reception.transaction is not None:
             reception.transaction.set_context(message.context)
         if decision is ACCEPTED and PolicyPhase.MAILFROM in reception.rules.rows:
-            decision = await reception.ask(PolicyPhase.MAILFROM)
+            decision = await self._asked(PolicyPhase.MAILFROM)
         if decision is ACCEPTED and self.turn is not None:
             decision = await self.turn(mail.reverse_path) or decision
         return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
+
+    async def _asked(self, phase: PolicyPhase) -> Decision:
+        """What policy says of the message in *phase*; it may send it through a pathway."""
+        decision, transaction = await self.reception.ask(phase), self.reception.transaction
+        if transaction is not None and transaction.pathway is not None and self._through is not None:
+            transaction.rules = self._through(transaction.pathway)
+        return decision
 
     def _mail_of(self, reverse_path: str, parameters: str) -> Mail | Reply:
         """What MAIL with these would be; mostly they are those of the message before."""
@@ -342,7 +358,7 @@ class Injector:
             return self._refused(rcpt, Phase.AWAITING_RCPTTO)
         reception = self.reception
         decision = reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
-        if decision is ACCEPTED and PolicyPhase.RCPTTO in reception.rules.rows:
+        if decision is ACCEPTED and PolicyPhase.RCPTTO in reception.rules_now.rows:
             decision = await reception.ask(PolicyPhase.RCPTTO)
         return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
 

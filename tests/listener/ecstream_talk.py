@@ -64,7 +64,8 @@ class Talk:
 
     async def send(self) -> None:
         """What the core has to say."""
-        await self.stream.send_all(b"".join(self.core.octets_to_send()))
+        if octets := b"".join(self.core.octets_to_send()):
+            await self.stream.send_all(octets)
 
     async def welcome(self) -> Welcome:
         event = await self.event()

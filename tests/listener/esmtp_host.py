@@ -30,7 +30,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Claim, Entry, Spool, SpoolFull, SpoolSick
+from momentum_trio.spool.spool import Claim, Entry, Spool, SpoolFull, SpoolSick, SpoolTerms
 
 LISTEN = "127.0.0.1:2525"
 BASIC = """
@@ -78,6 +78,7 @@ class MemorySpool(Spool):
     """
 
     def __init__(self) -> None:
+        self.terms = SpoolTerms("/memory", key_seconds=0)
         self.kept: list[tuple[Batch, bytes]] = []
         self.groups: list[int] = []  # how many were committed together
         self.fault: Exception | None = None
@@ -263,7 +264,7 @@ async def host(
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),
             peer=peer,
-            local="127.0.0.1:2525",
+            local=self.listen,
             is_unix=False,
             peer_uid=None,
             generations=generations,

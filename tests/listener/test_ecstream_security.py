@@ -84,7 +84,7 @@ async def test_a_certificate_lets_in() -> None:
             await talk.welcome()
             assert (await talk.ask())[0].id
         async with talk_to(at) as clear:
-            assert (await (await secured(clear)).error()).code is Code.NOT_ALLOWED
+            assert (await (await secured(clear)).error()).code == Code.NOT_ALLOWED
 
 
 async def test_who_speaks_in_clear_where_tls_is_spoken_is_told_nothing_in_clear() -> None:
@@ -139,7 +139,7 @@ async def test_who_proves_who_he_is_may_send_and_not_before(tmp_path: Path) -> N
         async with talk_to(at) as talk:
             await talk.welcome()
             await talk.batch()
-            assert (await talk.error()).code is Code.NOT_ALLOWED
+            assert (await talk.error()).code == Code.NOT_ALLOWED
         assert len(at.spool.kept) == 1
 
 
@@ -178,7 +178,7 @@ async def test_a_changed_back_end_asks_him_to_come_again(tmp_path: Path) -> None
         await prove(talk, "CRAM-MD5")
         at.configure(text.replace("/file", "/another"))
         assert (await talk.ask())[0].reply.code == 421
-        assert (await talk.error()).code is Code.CLOSING
+        assert (await talk.error()).code == Code.CLOSING
 
 
 async def test_whom_everybody_is_taken_for_may_not_send(tmp_path: Path) -> None:

@@ -263,6 +263,7 @@ injected = st.builds(
     st.sampled_from([b"", b"a", b"1"]),
     texts,
     pairs.map(tuple),
+    st.just(""),
 )
 
 
