@@ -186,7 +186,7 @@ class Injector:
             for message in messages:
                 if not portion.has_room_for(message):
                     whole, portion = portion, _Portion()
-                    injections += await self._settled(whole.outcomes)
+                    injections.extend(await self._settled(whole.outcomes))
                 portion.add(message, await self._judge(message))
                 if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
