@@ -21,6 +21,7 @@ from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import SpoolFault, SpoolFull, SpoolSick
 from momentum_trio.spool.frame import MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame
+from momentum_trio.spool.keys import Keys
 from momentum_trio.spool.log import Log, Report
 from momentum_trio.spool.segment import Segment
 
@@ -44,18 +45,32 @@ class Phase(Enum):
 class Request:
     """One record on its way into the log.
 
-    name: what a report calls it. demands_sync: its caller is told when it is durable, or that it is not kept; the
-    others are lazy. always_synced: also where 250 need not wait for a sync. recallable: its caller may withdraw.
-    handed: called when it goes into a group. kept: called with its place when it is in the log.
+    name: what a report calls it. beside: another record, directly behind it in the same group. demands_sync: its caller
+    is told when it is durable, or that it is not kept; the others are lazy. always_synced: also where 250 need not wait
+    for a sync. recallable: its caller may withdraw. handed: called when it goes into a group. kept: called with its
+    place when it is in the log. fault: once it is DONE, why it is not kept; None: it is.
     """
 
-    __slots__ = ("always_synced", "demands_sync", "frame", "handed", "kept", "name", "phase", "recallable", "task")
+    __slots__ = (
+        "always_synced",
+        "awaited",
+        "beside",
+        "demands_sync",
+        "fault",
+        "frame",
+        "handed",
+        "kept",
+        "name",
+        "phase",
+        "recallable",
+    )
 
     def __init__(
         self,
         name: str,
         frame: Frame,
         *,
+        beside: Frame | None = None,
         demands_sync: bool,
         always_synced: bool = False,
         recallable: bool = True,
@@ -63,29 +78,49 @@ class Request:
         kept: Callable[[Segment, int], None] | None = None,
     ) -> None:
         self.name = name
-        self.frame = frame
+        self.frame, self.beside = frame, beside
         self.demands_sync = demands_sync
         self.always_synced = always_synced
         self.recallable = recallable
         self.handed = handed
         self.kept = kept
         self.phase = Phase.QUEUED
-        self.task: trio.lowlevel.Task | None = None
+        self.fault: SpoolFault | None = None
+        self.awaited: Awaited | None = None
+
+    @property
+    def octets(self) -> int:
+        """Of all its records."""
+        return self.frame.octets + (0 if self.beside is None else self.beside.octets)
+
+
+class Awaited:
+    """Requests that one task waits for. left: those without an answer."""
+
+    __slots__ = ("left", "task")
+
+    def __init__(self, left: int) -> None:
+        self.left, self.task = left, trio.lowlevel.current_task()
 
 
 class Committer:
-    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it."""
+    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it.
+
+    keys: those whose time is over are forgotten here, between two groups.
+    """
 
     def __init__(
         self,
         log: Log,
         compaction: Compaction,
         files: ContentFiles,
+        keys: Keys,
         report: Report,
         *,
         force_fsync: bool,
     ) -> None:
         self._log, self._compaction, self._files, self._report = log, compaction, files, report
+        self._keys = keys
         self._force_fsync = force_fsync
         self._group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
         self._queue: deque[Request] = deque()
@@ -101,17 +136,32 @@ class Committer:
 
         Cancellation: before hand-over, as if never called, if it is recallable; after it, waits for the outcome.
         """
-        if request.recallable:
+        await self.put_all((request,))
+        if request.fault is not None:
+            raise request.fault
+
+    async def put_all(self, requests: Sequence[Request]) -> None:
+        """Have *requests* written, each of which is told its own fault: one at least, all of them recallable or none.
+
+        They go into as few groups as their bounds allow. Raises SpoolSick when the spool is closed.
+        Cancellation: before the first is handed over, as if never called, if they are recallable; after it, waits for
+            the outcome of all.
+        """
+        is_recallable = requests[0].recallable
+        if is_recallable:
             await trio.lowlevel.checkpoint_if_cancelled()
         if self._ended:
             raise SpoolSick("the spool is closed")
-        request.task = trio.lowlevel.current_task()
-        self._queue.append(request)
+        awaited = Awaited(len(requests))
+        for request in requests:
+            request.awaited = awaited
+        self._queue.extend(requests)
         self._wake()
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            if request.recallable and request.phase is Phase.QUEUED:
-                request.phase = Phase.WITHDRAWN
+            if is_recallable and all(request.phase is Phase.QUEUED for request in requests):
+                for request in requests:
+                    request.phase = Phase.WITHDRAWN
                 return trio.lowlevel.Abort.SUCCEEDED
             return trio.lowlevel.Abort.FAILED
 
@@ -127,6 +177,7 @@ class Committer:
         try:
             while True:
                 group = self._take()
+                self._keys.expire(trio.current_time())
                 if group or self._compaction_due() or trio.current_time() >= self._lazy_due:
                     with trio.CancelScope(shield=True):
                         await self._turn(group)
@@ -154,7 +205,7 @@ class Committer:
             self._parked = None
             return trio.lowlevel.Abort.SUCCEEDED
 
-        with trio.move_on_at(self._lazy_due):
+        with trio.move_on_at(min(self._lazy_due, self._keys.next_end)):
             self._parked = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(abort)
 
@@ -164,7 +215,7 @@ class Committer:
         while queue and len(group) < GROUP_COUNT_MAX:
             request = queue[0]
             if request.phase is Phase.QUEUED:
-                octets += request.frame.octets
+                octets += request.octets
                 if group and octets > self._group_octets_max:
                     break
                 request.phase = Phase.HANDED
@@ -201,10 +252,14 @@ class Committer:
         due = trio.current_time() >= self._lazy_due
         try:
             if group or log.carried:
-                frames, lazy_frames = [request.frame for request in firm], [request.frame for request in lazy]
+                frames, lazy_frames = frames_of(firm), [request.frame for request in lazy]
                 sync = due or any(self._force_fsync or request.always_synced for request in firm)
                 appended = await log.append(frames, lazy_frames, sync=sync)
-                for request, place in zip(firm, appended.places, strict=False):
+                places = iter(appended.places)
+                for request in firm:
+                    place = next(places)
+                    if request.beside is not None:
+                        next(places)  # it follows at once
                     if request.kept is not None:
                         request.kept(appended.segment, place)
                     answer(request)
@@ -271,9 +326,22 @@ class Committer:
         await self._log.close()
 
 
+def frames_of(requests: Sequence[Request]) -> list[Frame]:
+    """Their records, in order."""
+    frames: list[Frame] = []
+    for request in requests:
+        frames.append(request.frame)
+        if request.beside is not None:
+            frames.append(request.beside)
+    return frames
+
+
 def answer(request: Request, fault: SpoolFault | None = None) -> None:
     """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
     assert request.phase in (Phase.HANDED, Phase.QUEUED)
-    assert request.task is not None
-    request.phase = Phase.DONE
-    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else outcome.Error(fault))
+    assert request.awaited is not None
+    request.phase, request.fault = Phase.DONE, fault
+    awaited = request.awaited
+    awaited.left -= 1
+    if not awaited.left:
+        trio.lowlevel.reschedule(awaited.task, outcome.Value(None))

@@ -24,8 +24,10 @@ from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
 from .no_damage_without_cause import no_damage_without_cause
 from .no_leak import no_leak
 from .nothing_invented import nothing_invented
+from .one_message_a_key import one_message_a_key
 from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from .prompt import prompt
+from .protocol_kept import protocol_kept
 from .records_agree import records_agree
 from .relay_denied import relay_denied
 from .reported_right import reported_right
@@ -38,6 +40,7 @@ from .welcomed import welcomed
 ALL = (
     Check("no_accepted_lost", no_accepted_lost),
     Check("delivered_once", delivered_once),
+    Check("one_message_a_key", one_message_a_key),
     Check("bounced_once", bounced_once),
     Check("no_bounce_of_a_bounce", no_bounce_of_a_bounce),
     Check("reported_right", reported_right),
@@ -54,6 +57,7 @@ ALL = (
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
     Check("answered", answered),
+    Check("protocol_kept", protocol_kept),
     Check("drained", drained),
     Check("prompt", prompt),
     Check("best_mx_first", best_mx_first),

@@ -81,6 +81,8 @@ XCLIENT_SYNTAX: Final = Reply.of("501 5.5.4 XCLIENT attribute error")
 XREMOTEIP_SYNTAX: Final = Reply.of("501 5.5.4 XREMOTEIP wants an IP address")
 XSETCONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 XSETCONTEXT wants name=value pairs, values in xtext")
 XSETCONTEXT_OWN: Final = Reply.of("550 5.7.1 this name is the server's own")
+CONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 a name or a value of the context is malformed")
+NOT_LET_IN: Final = Reply.of("550 5.7.1 this client is not let in")
 NOT_LOOPBACK: Final = Reply.of("501 5.5.4 only who is on loopback himself knows clients there")
 XSETCONTEXT_FULL: Final = Reply.of("452 4.3.1 too many names in the connection context")
 
@@ -107,6 +109,13 @@ DATE_MISSING: Final = Reply.of("550 5.6.0 Missing required RFC2822 Date field (s
 MAIL_LOOP: Final = Reply.of("554 5.4.6 mail loop: too many Received headers")  # ours; the code is the manual's
 TRANSACTION_FAILED: Final = Reply.of("451 4.3.0 transaction failed")
 SPOOL_FULL: Final = Reply.of("452 4.3.1 insufficient system storage")  # ours; RFC 5321 section 4.2.3
+
+# Idempotency keys of mail that comes whole: all ours.
+KEY_TOO_LONG: Final = Reply.of("501 5.5.4 idempotency key is too long")
+KEY_UNWANTED: Final = Reply.of("554 5.3.3 idempotency keys are not taken")
+KEY_OF_OTHER: Final = Reply.of("554 5.5.0 another message came with this idempotency key")
+KEY_PENDING: Final = Reply.of("451 4.5.0 a message with this idempotency key is being taken")
+KEYS_FULL: Final = Reply.of("452 4.3.1 too many idempotency keys are in their time")
 
 # The host's state.
 CONCURRENCY: Final = Reply.of("421 4.4.5 Service unavailable, concurrency limit reached")
