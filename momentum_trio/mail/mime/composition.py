@@ -1,0 +1,46 @@
+"""Whole messages made of texts: their parts, encodings and lines (RFC 2045, RFC 2046 section 5.1.4)."""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_qp
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+LINE_OCTETS_MAX: Final = 998  # RFC 5321 section 4.5.3.1.6, without CRLF
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_NOT_SEVEN_BIT = re.compile(r"[^\t\n -~]")
+
+
+def composed(fields: Iterable[str], text: str | None, html: str | None, secret: str) -> bytes:
+    """The message that begins with *fields*, whole ones, and says *text*, or *html*, or either as its reader likes.
+
+    secret: letters and digits nobody can guess, for the boundary. Each line ends with CRLF and has at most 998 octets
+    of ASCII, if those of *fields* do.
+    """
+    assert text is not None or html is not None
+    parts = [_part(kind, said) for kind, said in (("plain", text), ("html", html)) if said is not None]
+    head = "".join((*fields, "MIME-Version: 1.0\r\n"))
+    body = parts[0] if len(parts) == 1 else "".join(_alternative(parts, f"=_{secret}"))
+    return f"{head}{body}".encode("ascii")
+
+
+def _alternative(parts: Iterable[str], boundary: str) -> Iterator[str]:
+    yield f'Content-Type: multipart/alternative;\r\n\tboundary="{boundary}"\r\n\r\n'
+    for part in parts:
+        yield f"--{boundary}\r\n{part}\r\n"
+    yield f"--{boundary}--\r\n"
+
+
+def _part(kind: str, text: str) -> str:
+    """One part, its fields too, which ends with CRLF."""
+    text = _LINE_END.sub("\n", text)
+    if not text.endswith("\n"):
+        text += "\n"
+    if _NOT_SEVEN_BIT.search(text) is None and max(map(len, text.split("\n"))) <= LINE_OCTETS_MAX:
+        encoding, lines = "7bit", text
+    else:
+        encoding, lines = "quoted-printable", b2a_qp(text.encode(), istext=True).decode("ascii")
+    crlf = lines.replace("\n", "\r\n")
+    return f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{crlf}"

@@ -1,0 +1,60 @@
+"""What is wrong with a request, and where: values that an answer is made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+FLAWS_MAX: Final = 20
+"""Told of one request."""
+
+_PLACE = re.compile(r"(?P<problem>.*?)(?: - at `(?:key in )?\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong. field: ``recipients[3].address.email``, or empty: the whole."""
+
+    field: str
+    problem: str
+
+
+class Flaws(ValueError):
+    """A request is not taken for what it says; nothing of it was done."""
+
+    def __init__(self, *flaws: Flaw) -> None:
+        super().__init__("; ".join(f"{flaw.field}: {flaw.problem}" for flaw in flaws))
+        self.flaws = flaws[:FLAWS_MAX]
+
+
+def read(octets: bytes, kind: type[T]) -> T:
+    """*octets* of JSON as *kind*. Raises Flaws, which name the field. Numbers and texts stay what they are."""
+    try:
+        return msgspec.json.decode(octets, type=kind)
+    except msgspec.MsgspecError as error:
+        match = _PLACE.fullmatch(str(error))
+        assert match is not None
+        raise Flaws(Flaw(match["place"] or "", match["problem"])) from None
+    except UnicodeDecodeError:
+        raise Flaws(Flaw("", "a text in it is not UTF-8")) from None
+    except RecursionError:
+        raise Flaws(Flaw("", "values in it are nested too deeply")) from None
+
+
+def depth_of(value: Any, depth_max: int) -> int:
+    """How deeply lists and objects of JSON are nested in *value*, or *depth_max* + 1 where it is more than that."""
+    depth, level = 0, [value]
+    while depth <= depth_max:
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return depth
+        depth += 1
+    return depth
