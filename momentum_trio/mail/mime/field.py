@@ -1,4 +1,4 @@
-"""Header fields written from values: folded (RFC 5322 section 2.2.3), with encoded words where they have to be (RFC 2047).
+"""Header fields written from values: folded (RFC 5322 section 2.2.3), encoded where they have to be (RFC 2047).
 
 What comes in holds no line ends and no controls: ``is_line`` says so, and whoever has text of others asks it first.
 """
@@ -64,7 +64,7 @@ def _plain(phrase: str) -> str:
 
 
 def unstructured(name: str, text: str) -> str:
-    """The field *name* that says *text*, with its last CRLF. What is unfolded and decoded is *text* without its ends."""
+    """The field *name* that says *text*, with its last CRLF. Unfolded and decoded it is *text* without its ends."""
     text = text.strip(" \t")
     words = _WORD.findall(f" {text}" if text else "")
     if text.isascii() and max(map(len, words), default=0) <= WORD_CHARACTERS_MAX:

@@ -156,7 +156,7 @@ class Reader:
                 raise TemplateError(self.at, f"expected '{marks}'")
             self.at += 1
 
-    def _chain(self, word: str, kind: type[Either] | type[Every], operand: Any) -> Expression:
+    def _chain(self, word: str, kind: type[Either | Every], operand: Any) -> Expression:
         operands = [operand()]
         while self.word(word):
             operands.append(operand())

@@ -12,6 +12,7 @@ T = TypeVar("T")
 FLAWS_MAX: Final = 20
 """Told of one request."""
 
+_NAMED = re.compile(r"Object (?:contains (?P<unknown>unknown)|missing required) field `(?P<name>[^`]*)`")
 _PLACE = re.compile(r"(?P<problem>.*?)(?: - at `(?:key in )?\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
 
 
@@ -35,13 +36,22 @@ def read(octets: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(octets, type=kind)
     except msgspec.MsgspecError as error:
-        match = _PLACE.fullmatch(str(error))
-        assert match is not None
-        raise Flaws(Flaw(match["place"] or "", match["problem"])) from None
+        raise Flaws(_told(str(error))) from None
     except UnicodeDecodeError:
         raise Flaws(Flaw("", "a text in it is not UTF-8")) from None
     except RecursionError:
         raise Flaws(Flaw("", "values in it are nested too deeply")) from None
+
+
+def _told(error: str) -> Flaw:
+    """What msgspec says, the field by itself."""
+    match = _PLACE.fullmatch(error)
+    assert match is not None
+    place, problem = match["place"] or "", match["problem"]
+    if (named := _NAMED.match(problem)) is None:
+        return Flaw(place, problem)
+    inner = f"{place}.{named['name']}" if place else named["name"]
+    return Flaw(inner, "there is no such field" if named["unknown"] else "it is missing")
 
 
 def depth_of(value: Any, depth_max: int) -> int:

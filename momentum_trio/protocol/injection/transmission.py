@@ -98,9 +98,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One request: a message for each recipient. Data of a recipient go before those of all."""
 
-    recipients: (
-        Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)] | RecipientList
-    )
+    recipients: Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)] | RecipientList
     content: Content
     return_path: Line | None = None
     substitution_data: Data = {}

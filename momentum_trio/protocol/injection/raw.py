@@ -1,0 +1,73 @@
+"""``POST /api/v1/messages`` as JSON: whole messages, each with its envelope."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, read
+
+MESSAGES_MAX: Final = 1_000
+RECIPIENTS_MAX: Final = 10_000
+LINE_CHARACTERS_MAX: Final = 2_000
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX)]
+
+
+class RawRecipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One recipient. parameters: of RCPT, as SMTP writes them: ``NOTIFY=NEVER``."""
+
+    email: Line
+    parameters: Line = ""
+
+
+class RawMessage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One message. return_path: empty for the null reverse-path. parameters: of MAIL, as SMTP writes them.
+
+    content: its text, any line ends. content_base64: its octets instead, which stay as they are.
+    """
+
+    return_path: Line
+    recipients: Annotated[list[RawRecipient | Line], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
+    content: str | None = None
+    content_base64: bytes | None = None
+    parameters: Line = ""
+
+    @property
+    def octets(self) -> bytes:
+        """The content, as it is taken."""
+        if self.content_base64 is not None:
+            return self.content_base64
+        assert self.content is not None
+        return _LINE_END.sub("\r\n", self.content).encode()
+
+    @property
+    def to(self) -> list[RawRecipient]:
+        """Its recipients, each whole."""
+        return [each if isinstance(each, RawRecipient) else RawRecipient(each) for each in self.recipients]
+
+
+class RawMessages(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One request: the messages, which fare each by itself."""
+
+    messages: Annotated[list[RawMessage], Meta(min_length=1, max_length=MESSAGES_MAX)]
+
+
+def parse(octets: bytes) -> RawMessages:
+    """The request in *octets* of JSON. Envelopes are judged where the mail is taken. Raises Flaws."""
+    request = read(octets, RawMessages)
+    if flaws := list(_flaws(request)):
+        raise Flaws(*flaws[:FLAWS_MAX])
+    return request
+
+
+def _flaws(request: RawMessages) -> Iterator[Flaw]:
+    for place, message in enumerate(request.messages):
+        if (message.content is None) is (message.content_base64 is None):
+            yield Flaw(f"messages[{place}].content", "there is either content or content_base64")
