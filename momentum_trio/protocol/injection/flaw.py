@@ -58,13 +58,9 @@ def depth_of(value: Any, depth_max: int) -> int:
     """How deeply lists and objects of JSON are nested in *value*, or *depth_max* + 1 where it is more than that."""
     depth, level = 0, [value]
     while depth <= depth_max:
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, list | dict)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        level = [inner for inner in level if isinstance(inner, list | dict)]
         if not level:
-            return depth
+            break
         depth += 1
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
     return depth

@@ -179,12 +179,16 @@ def _of_content(content: Content) -> Iterator[Flaw]:
 def _of_headers(headers: Mapping[str, str]) -> Iterator[Flaw]:
     if len(headers) > HEADERS_MAX:
         yield Flaw("content.headers", f"there are at most {HEADERS_MAX}")
+    seen = set[str]()
     for name in headers:
         shown = f"content.headers.{name[:70]}"
         if not is_field_name(name):
             yield Flaw(shown, "a field cannot have that name")
         elif name.lower() in OURS or name.lower().startswith(OURS_BEGIN):
             yield Flaw(shown, "this field is made of the other parts of the request")
+        elif name.lower() in seen:
+            yield Flaw(shown, "this field is there twice")
+        seen.add(name.lower())
 
 
 def _of_recipient(recipient: Recipient, at: str, transmission: Transmission) -> Iterator[Flaw]:
