@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from momentum_trio.mail.mime.field import is_field_name, is_line
 from momentum_trio.mail.path import mailbox
+from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, depth_of, read
 
 RECIPIENTS_MAX: Final = 10_000
@@ -23,7 +24,6 @@ CAMPAIGN_OCTETS_MAX: Final = 64
 METADATA_OCTETS_MAX: Final = 200
 TAGS_MAX: Final = 10
 DATA_DEPTH_MAX: Final = 32
-SCHEDULE_SECONDS_MAX: Final = 31_536_000
 
 OURS: Final = frozenset(
     ("from", "to", "subject", "reply-to", "bcc", "return-path", "received", "mime-version")

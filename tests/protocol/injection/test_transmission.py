@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import Flaws, depth_of
 from momentum_trio.protocol.injection.letter import Letter, Marks, Writer, context_of
 from momentum_trio.protocol.injection.transmission import (
     METADATA_OCTETS_MAX,
     RECIPIENTS_MAX,
-    SCHEDULE_SECONDS_MAX,
     parse,
     starts_at,
 )
