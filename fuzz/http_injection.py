@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from momentum_trio.protocol.injection import raw
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaws
-from momentum_trio.protocol.injection.letter import Letter, Marks, Writer
+from momentum_trio.protocol.injection.letter import Letter, Writer
 from momentum_trio.protocol.injection.strategies import octets as requests
 from momentum_trio.protocol.injection.transmission import Transmission, parse
 
 NOW: Final = 1_764_000_000.0
-MARKS: Final = Marks("Mon, 24 Nov 2025 16:00:00 +0000", "1@h.example", "5ec7e7")
-EACH: Final = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type")
+EACH: Final = ("from", "to", "subject", "mime-version", "content-type")
 
 
 def strategy() -> st.SearchStrategy[bytes]:
@@ -39,7 +38,7 @@ def run(octets: bytes) -> None:
         return
     for recipient in transmission.to:
         try:
-            letter = writer.letter(recipient, MARKS)
+            letter = writer.letter(recipient)
         except Flaws as flaws:
             _judge(flaws)
         else:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_qp
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Final
 
+BOUNDARY_DIGITS: Final = 32
 LINE_OCTETS_MAX: Final = 998  # RFC 5321 section 4.5.3.1.6, without CRLF
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_SEVEN_BIT = re.compile(r"[^\t\n -~]")
 
 
-def composed(fields: Iterable[str], text: str | None, html: str | None, secret: str) -> bytes:
+def composed(fields: Iterable[str], text: str | None, html: str | None) -> bytes:
     """The message that begins with *fields*, whole ones, and says *text*, or *html*, or either as its reader likes.
 
-    secret: letters and digits nobody can guess, for the boundary. Each line ends with CRLF and has at most 998 octets
-    of ASCII, if those of *fields* do.
+    Each line ends with CRLF and has at most 998 octets of ASCII, if those of *fields* do. The same gives the same.
     """
     assert text is not None or html is not None
     parts = [_part(kind, said) for kind, said in (("plain", text), ("html", html)) if said is not None]
     head = "".join((*fields, "MIME-Version: 1.0\r\n"))
-    body = parts[0] if len(parts) == 1 else "".join(_alternative(parts, f"=_{secret}"))
+    body = parts[0] if len(parts) == 1 else "".join(_alternative(parts))
     return f"{head}{body}".encode("ascii")
 
 
-def _alternative(parts: Iterable[str], boundary: str) -> Iterator[str]:
+def _alternative(parts: Sequence[str]) -> Iterator[str]:
+    boundary = f"=_{sha256(''.join(parts).encode()).hexdigest()[:BOUNDARY_DIGITS]}"  # nothing holds its own digest
     yield f'Content-Type: multipart/alternative;\r\n\tboundary="{boundary}"\r\n\r\n'
     for part in parts:
         yield f"--{boundary}\r\n{part}\r\n"

@@ -1,4 +1,8 @@
-"""A transmission's messages: its templates parsed once, and rendered for one recipient after the other."""
+"""A transmission's messages: its templates parsed once, and rendered for one recipient after the other.
+
+One request makes the same octets whenever it comes: Date and Message-ID are reception's to add, and what the request is
+repeated with under one Idempotency-Key is known again.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +28,6 @@ ADDRESS_FIELDS: Final = frozenset(
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 Scopes = Sequence[Mapping[str, Any]]
-
-
-class Marks(NamedTuple):
-    """What makes one message unlike all others. date: of its Date field. secret: letters and digits nobody can guess.
-
-    message_id: without brackets.
-    """
-
-    date: str
-    message_id: str
-    secret: str
 
 
 class Letter(NamedTuple):
@@ -123,20 +116,20 @@ class Writer:
         self._author, self._author_name = _author(content)
         self._headers = [(name, Writing.of(f"content.headers.{name}", text)) for name, text in content.headers.items()]
 
-    def letter(self, recipient: Recipient, marks: Marks) -> Letter:
+    def letter(self, recipient: Recipient) -> Letter:
         """The message for *recipient*. Raises Flaws, with fields of the content: his data do not make one."""
         back = self.transmission.return_path if recipient.return_path is None else recipient.return_path
         assert back is not None
-        octets = self._whole if self._whole is not None else self._octets(recipient, marks)
+        octets = self._whole if self._whole is not None else self._octets(recipient)
         return Letter(back, recipient.to.email, octets)
 
-    def _octets(self, recipient: Recipient, marks: Marks) -> bytes:
+    def _octets(self, recipient: Recipient) -> bytes:
         scopes = (recipient.substitution_data, self.transmission.substitution_data)
         text = None if self._text is None else self._text.written(scopes)
         html = None if self._html is None else self._html.written(scopes)
-        return composed(self._fields(recipient, scopes, marks), text, html, marks.secret)
+        return composed(self._fields(recipient, scopes), text, html)
 
-    def _fields(self, recipient: Recipient, scopes: Scopes, marks: Marks) -> list[str]:
+    def _fields(self, recipient: Recipient, scopes: Scopes) -> list[str]:
         assert self._author is not None
         assert self._subject is not None
         to = recipient.to
@@ -147,14 +140,7 @@ class Writer:
         ]
         if self._reply_to is not None:
             fields.append(of_mailboxes("Reply-To", self._reply_to.addresses(scopes)))
-        for name, writing in self._headers:
-            fields.append(_field(name, writing, scopes))
-        given = {name.lower() for name, _ in self._headers}
-        if "date" not in given:
-            fields.append(f"Date: {marks.date}\r\n")
-        if "message-id" not in given:
-            fields.append(f"Message-ID: <{marks.message_id}>\r\n")
-        return fields
+        return fields + [_field(name, writing, scopes) for name, writing in self._headers]
 
     def _from(self, scopes: Scopes) -> Mailbox:
         assert self._author is not None

@@ -12,7 +12,7 @@ import pytest
 
 from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import Flaws, depth_of
-from momentum_trio.protocol.injection.letter import Letter, Marks, Writer, context_of
+from momentum_trio.protocol.injection.letter import Letter, Writer, context_of
 from momentum_trio.protocol.injection.transmission import (
     METADATA_OCTETS_MAX,
     RECIPIENTS_MAX,
@@ -21,7 +21,6 @@ from momentum_trio.protocol.injection.transmission import (
 )
 
 NOW = 1_764_000_000.0
-MARKS = Marks("Mon, 24 Nov 2025 16:00:00 +0000", "1@h.example", "5ec7e7")
 PLAIN: dict[str, Any] = {
     "return_path": "sender@a.example",
     "recipients": [{"address": {"email": "rcpt@b.example"}}],
@@ -32,7 +31,7 @@ PLAIN: dict[str, Any] = {
 def letters(request: Any) -> list[Letter]:
     transmission = parse(msgspec.json.encode(request), NOW)
     writer = Writer(transmission)
-    return [writer.letter(recipient, MARKS) for recipient in transmission.to]
+    return [writer.letter(recipient) for recipient in transmission.to]
 
 
 def message(letter: Letter) -> EmailMessage:
@@ -47,8 +46,8 @@ def test_the_least_there_is() -> None:
             "sender@a.example",
             "rcpt@b.example",
             b"From: sender@a.example\r\nTo: rcpt@b.example\r\nSubject: Sending Email\r\n"
-            b"Date: Mon, 24 Nov 2025 16:00:00 +0000\r\nMessage-ID: <1@h.example>\r\nMIME-Version: 1.0\r\n"
-            b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 7bit\r\n\r\nWelcome!\r\nBye.\r\n",
+            b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Transfer-Encoding: 7bit\r\n\r\nWelcome!\r\nBye.\r\n",
         )
     ]
 
