@@ -42,10 +42,15 @@ def received_opening(client: Client) -> str:
 
 
 def _with(transaction: Transaction) -> str:
-    """By RFC 3848 and RFC 6531 section 3.7.3: S for TLS, A for AUTH; then the original's comment on the cipher."""
+    """By RFC 3848 and RFC 6531 section 3.7.3: S for TLS, A for AUTH; then the original's comment on the cipher.
+
+    Other protocols than SMTP are called what the mainlog calls them.
+    """
     client = transaction.client
     tls, identity = client.tls, client.identity
-    if not client.extended:
+    if client.protocol != "esmtp":
+        word = client.protocol.upper()
+    elif not client.extended:
         word = "SMTP"
     else:
         word = "UTF8SMTP" if transaction.smtputf8 else "ESMTP"
