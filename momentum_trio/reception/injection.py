@@ -59,6 +59,7 @@ class Injected(NamedTuple):
     reverse_path: without brackets; empty: the null one. recipients: one at least. content: RFC 5322 octets, nothing
     stuffed, as octets or in an entry of the spool, which stays its owner's to discard. parameters: of MAIL, as SMTP
     writes them (``BODY=8BITMIME RET=HDRS``). context: pairs of the message context. key: of idempotency; empty: none.
+    not_before: Unix seconds, until when it is not sent; 0: at once.
     """
 
     reverse_path: str
@@ -67,6 +68,7 @@ class Injected(NamedTuple):
     parameters: str = ""
     context: tuple[tuple[str, str], ...] = ()
     key: str = ""
+    not_before: float = 0.0
 
 
 class Injection(NamedTuple):
@@ -208,8 +210,10 @@ class Injector:
             return self._refused(refusal, Phase.AWAITING_MAILFROM)
         reception = self.reception
         decision = reception.mail(mail.reverse_path, mail.line, mail.returning, mail.body, mail.smtputf8)
-        if message.context and reception.transaction is not None:
-            reception.transaction.set_context(message.context)
+        if reception.transaction is not None:
+            reception.transaction.not_before = message.not_before
+            if message.context:
+                reception.transaction.set_context(message.context)
         decision = await self._policy(decision, PolicyPhase.MAILFROM)
         if decision is ACCEPTED and self._turn is not None:
             decision = await self._turn(mail.reverse_path) or decision

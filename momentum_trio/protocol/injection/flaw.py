@@ -24,23 +24,33 @@ class Flaw(NamedTuple):
 
 
 class Flaws(ValueError):
-    """A request is not taken for what it says; nothing of it was done."""
+    """A request is not taken for what it says; nothing of it was done. is_no_json: it says nothing at all."""
 
-    def __init__(self, *flaws: Flaw) -> None:
+    def __init__(self, *flaws: Flaw, is_no_json: bool = False) -> None:
         super().__init__("; ".join(f"{flaw.field}: {flaw.problem}" for flaw in flaws))
-        self.flaws = flaws[:FLAWS_MAX]
+        self.flaws, self.is_no_json = flaws[:FLAWS_MAX], is_no_json
 
 
 def read(octets: bytes, kind: type[T]) -> T:
     """*octets* of JSON as *kind*. Raises Flaws, which name the field. Numbers and texts stay what they are."""
     try:
         return msgspec.json.decode(octets, type=kind)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise Flaws(_told(str(error))) from None
+    except msgspec.DecodeError as error:
+        raise Flaws(Flaw("", str(error)), is_no_json=True) from None
     except UnicodeDecodeError:
-        raise Flaws(Flaw("", "a text in it is not UTF-8")) from None
+        raise Flaws(Flaw("", "a text in it is not UTF-8"), is_no_json=True) from None
     except RecursionError:
-        raise Flaws(Flaw("", "values in it are nested too deeply")) from None
+        raise Flaws(Flaw("", "values in it are nested too deeply"), is_no_json=True) from None
+
+
+def converted(said: dict[str, Any], kind: type[T]) -> T:
+    """Texts by name as *kind*, in which they may be numbers. Raises Flaws."""
+    try:
+        return msgspec.convert(said, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Flaws(_told(str(error))) from None
 
 
 def _told(error: str) -> Flaw:

@@ -6,12 +6,11 @@ repeated with under one Idempotency-Key is known again.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 from momentum_trio.mail.mime.composition import composed
 from momentum_trio.mail.mime.field import Mailbox, is_line, mailboxes, of_mailboxes, unstructured
@@ -175,7 +174,7 @@ def context_of(transmission: Transmission, transmission_id: str, recipient: Reci
     pairs = (
         ("transmission_id", transmission_id),
         ("campaign_id", transmission.campaign_id),
-        ("metadata", msgspec.json.encode(metadata).decode() if metadata else ""),
-        ("tags", msgspec.json.encode(recipient.tags).decode() if recipient.tags else ""),
+        ("metadata", json.dumps(metadata) if metadata else ""),  # of ASCII: context is printable
+        ("tags", json.dumps(recipient.tags) if recipient.tags else ""),
     )
     return tuple((name, value) for name, value in pairs if value)

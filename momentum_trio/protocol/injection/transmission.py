@@ -151,6 +151,8 @@ def _flaws(transmission: Transmission, now: float) -> Iterator[Flaw]:
 def _of_extras(transmission: Transmission, now: float) -> Iterator[Flaw]:
     if len(transmission.campaign_id.encode()) > CAMPAIGN_OCTETS_MAX:
         yield Flaw("campaign_id", f"it has at most {CAMPAIGN_OCTETS_MAX} octets")
+    if not transmission.campaign_id.isprintable():
+        yield Flaw("campaign_id", "a line end or a control stands in it")
     yield from _of_data(transmission.substitution_data, "substitution_data")
     yield from _of_metadata(transmission.metadata, "metadata")
     start = transmission.options.start_time

@@ -183,7 +183,7 @@ def test_what_is_remembered_with_the_message() -> None:
     assert dict(context_of(transmission, "17", transmission.to[0])) == {
         "transmission_id": "17",
         "campaign_id": "c",
-        "metadata": '{"a":1,"b":3}',
+        "metadata": '{"a": 1, "b": 3}',
         "tags": '["t"]',
     }
     assert transmission.warnings == ("options.open_tracking: this host tracks nothing",)

@@ -1,0 +1,34 @@
+"""What a console command answers, for paths that stand for one: the same words, the same roles, the same account."""
+
+from __future__ import annotations
+
+from momentum_trio.console.authority import NOT_AUTHORIZED
+from momentum_trio.console.command import Answer, Operator
+from momentum_trio.console.workspace import Workspace
+from momentum_trio.listener.web.exchange import Exchange
+from momentum_trio.protocol.http.refusal import refusal
+from momentum_trio.protocol.http.response import Response
+
+LINE_CHARACTERS_MAX = 8_000
+
+
+async def ask(exchange: Exchange, line: str, workspace: Workspace | None = None) -> Answer | Response:
+    """Have the console do *line*, if the user may say it; else the refusal. workspace: of the lines around it.
+
+    Of a request that changes something the acctlog is told. Raises and cancellation: as the command.
+    """
+    console, connection = exchange.services.console, exchange.connection
+    assert console is not None
+    if not line.isprintable() or len(line) > LINE_CHARACTERS_MAX:
+        return refusal(422, "No command line", f"It is one line of at most {LINE_CHARACTERS_MAX} characters.")
+    judge = exchange.may if exchange.request.is_safe else exchange.authorize
+    if not await judge(line):
+        return refusal(403, "Not authorized", f"{NOT_AUTHORIZED}.")
+    peer = "" if connection.is_unix else connection.peer
+    operator = Operator(exchange.user, str(connection.listen), peer)
+    return await console.answer(console.call(operator, line, workspace=workspace))
+
+
+def failed(answer: Answer, status: int = 422) -> Response:
+    """The answer where a command did not do what it says."""
+    return refusal(status, "Command failed", answer.text)
