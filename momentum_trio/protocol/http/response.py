@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -20,12 +20,13 @@ class Response:
     """An answer.
 
     content: what follows its head; octets that come in parts are sent as they come, in chunks where the client can read
-    them, and without a length otherwise. media_type: of Content-Type; empty: there is none. fields: beside those that
-    every answer has. closes: the connection ends with it, whatever the client would like.
+    them, and without a length otherwise; who sends them closes the generator. media_type: of Content-Type; empty: there
+    is none. fields: beside those that every answer has. closes: the connection ends with it, whatever the client would
+    like.
     """
 
     status: int
-    content: bytes | AsyncIterable[bytes] = b""
+    content: bytes | AsyncGenerator[bytes, None] = b""
     media_type: str = JSON
     fields: Fields = ()
     closes: bool = False

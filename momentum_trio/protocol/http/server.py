@@ -91,7 +91,8 @@ class Server:
     """One connection.
 
     body_octets_max: of a request; None: any. chunks: whether answers without a length may be chunked; else the end of
-    the connection ends them. Held at most: a head and what one ``receive`` brings.
+    the connection ends them. omits_content: the answer is one to HEAD. Held at most: a head and what one
+    ``receive`` brings.
     """
 
     def __init__(self, body_octets_max: int | None = None, *, chunks: bool = True) -> None:
@@ -104,7 +105,7 @@ class Server:
         self._lacking: int | None = 0  # octets of the body that h11 has not got; None: chunks say
         self._chunks = Chunks()
         self._body_octets = 0
-        self._is_answered = self._is_head_method = False
+        self._is_answered = self.omits_content = False
         self._to_send: list[bytes] = []
 
     # what comes
@@ -161,7 +162,7 @@ class Server:
         assert type(self._read()) is h11.Request
         self.state = State.BODY
         self._lacking, self._chunks, self._body_octets = request.body_octets, Chunks(), 0
-        self._is_answered, self._is_head_method = False, request.method == "HEAD"
+        self._is_answered, self.omits_content = False, request.method == "HEAD"
 
     def _body(self) -> Part | Ended | None:
         while True:
@@ -239,7 +240,7 @@ class Server:
 
     def part(self, octets: bytes) -> None:
         """The next octets of an answer; those that a client does not want to see (HEAD) are passed over."""
-        if octets and not self._is_head_method:
+        if octets and not self.omits_content:
             self._to_send.append(self._h11.send(h11.Data(data=octets)))
 
     def finish(self) -> None:

@@ -100,7 +100,8 @@ class Conversation:
                 if (message := self._part(event.data, is_last=event.message_finished)) is not None:
                     return message
             elif isinstance(event, Ping):
-                self._say(event.response())
+                if self._connection.state is ConnectionState.OPEN:
+                    self._say(event.response())
                 return Sign()
             elif isinstance(event, Pong):
                 return Sign()
