@@ -23,10 +23,15 @@ async def ask(exchange: Exchange, line: str, workspace: Workspace | None = None)
         return refusal(422, "No command line", f"It is one line of at most {LINE_CHARACTERS_MAX} characters.")
     judge = exchange.may if exchange.request.is_safe else exchange.authorize
     if not await judge(line):
-        return refusal(403, "Not authorized", f"{NOT_AUTHORIZED}.")
+        return forbidden()
     peer = "" if connection.is_unix else connection.peer
     operator = Operator(exchange.user, str(connection.listen), peer)
     return await console.answer(console.call(operator, line, workspace=workspace))
+
+
+def forbidden() -> Response:
+    """The answer to who may not say what his request stands for."""
+    return refusal(403, "Not authorized", f"{NOT_AUTHORIZED}.")
 
 
 def failed(answer: Answer, status: int = 422) -> Response:

@@ -6,7 +6,7 @@ import msgspec
 
 from momentum_trio.config.kind import quoted
 from momentum_trio.console.facade import Administration, ListenReport, ListenState
-from momentum_trio.listener.web.asking import ask, failed
+from momentum_trio.listener.web.asking import ask, failed, forbidden
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed
 from momentum_trio.listener.web.route import USER, Command, Operation, Route
@@ -75,6 +75,8 @@ async def patch(exchange: Exchange) -> Response:
         return flawed(flaws)
     found = _found(exchange, change)
     if found is None:
+        if not await exchange.may(LINE):  # nobody learns here which there are
+            return forbidden()
         return refusal(404, "Not found", "There is no such Listen.", field="listen")
     value = "true" if change.enabled else "false"
     answer = await ask(
@@ -87,13 +89,6 @@ async def patch(exchange: Exchange) -> Response:
     now = _found(exchange, change)
     assert now is not None
     return of_json(Switched(Listen.of(now)))
-
-
-def _found(exchange: Exchange, change: Change) -> ListenReport | None:
-    administration = exchange.services.administration
-    assert administration is not None
-    wanted = (change.listener.lower(), change.listen)
-    return next((each for each in administration.listeners() if (each.listener.lower(), each.endpoint) == wanted), None)
 
 
 def _administration(exchange: Exchange) -> Administration:

@@ -39,25 +39,25 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_def
     parameters: Line = ""
 
 
-class RecipientResult(msgspec.Struct, frozen=True):
+class MessageRecipient(msgspec.Struct, frozen=True):
     """What was said to one recipient."""
 
     email: str
     reply: SmtpReply
 
 
-class Result(msgspec.Struct, frozen=True):
+class MessageResult(msgspec.Struct, frozen=True):
     """What became of one message. id: of the batch that this host has custody of, synced; empty: of none."""
 
     id: str
     reply: SmtpReply
-    recipients: list[RecipientResult]
+    recipients: list[MessageRecipient]
 
 
-class Results(msgspec.Struct, frozen=True):
+class MessageResults(msgspec.Struct, frozen=True):
     """One for each message, in their order."""
 
-    results: list[Result]
+    results: list[MessageResult]
 
 
 async def post(exchange: Exchange) -> Response:
@@ -119,20 +119,20 @@ async def _written(exchange: Exchange, entry: Entry, octets_max: int) -> Respons
 
 def _answer(messages: list[Injected], injections: list[Injection], within: str) -> Response:
     """within: ``messages``, where their envelopes are in the JSON; else the name of recipients in the query."""
-    results, said = list[Result](), list[tuple[str, Reply]]()
+    results, said = list[MessageResult](), list[tuple[str, Reply]]()
     for place, (message, injection) in enumerate(zip(messages, injections, strict=True)):
         each = replies_of(injection, len(message.recipients))
         of_one = f"messages[{place}].recipients" if within == "messages" else within
         said += [(f"{of_one}[{number}]", reply) for number, reply in enumerate(each)]
         recipients = [
-            RecipientResult(recipient.path, SmtpReply.of(reply))
+            MessageRecipient(recipient.path, SmtpReply.of(reply))
             for recipient, reply in zip(message.recipients, each, strict=True)
         ]
-        results.append(Result(injection.id, SmtpReply.of(injection.reply), recipients))
+        results.append(MessageResult(injection.id, SmtpReply.of(injection.reply), recipients))
     status, fields = status_of([reply for _, reply in said])
     if status != 200:
         return refusals(status, list(islice(errors_of(said), ERRORS_MAX)), fields=fields)
-    return of_json(Results(results))
+    return of_json(MessageResults(results))
 
 
 MESSAGES = Route(
@@ -146,7 +146,7 @@ MESSAGES = Route(
         " recipient's reply tells whose. 422: nobody's was, for good; 503: nobody's was, but come again. What is in"
         " custody is on disk, as after 250 in SMTP. The same Idempotency-Key with the same messages injects them once.",
         takes=RawMessages,
-        gives={200: Results, 400: Errors, 413: Errors, 422: Errors, 503: Errors},
+        gives={200: MessageResults, 400: Errors, 413: Errors, 422: Errors, 503: Errors},
         query=Envelope,
     ),
     (JSON, MESSAGE),

@@ -35,7 +35,7 @@ class Query(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     num_rcpt_errors: Annotated[int, Meta(ge=0, le=ERRORS_MAX)] = ERRORS
 
 
-class RecipientResult(msgspec.Struct, frozen=True):
+class TransmissionRecipient(msgspec.Struct, frozen=True):
     """What became of one recipient's message. id: of the message that this host has custody of; empty: of none."""
 
     email: str
@@ -49,12 +49,12 @@ class Totals(msgspec.Struct, frozen=True):
     total_rejected_recipients: int
     total_accepted_recipients: int
     id: str
-    recipients: list[RecipientResult]
+    recipients: list[TransmissionRecipient]
     rcpt_to_errors: list[Error]
     warnings: tuple[str, ...] = ()
 
 
-class Results(msgspec.Struct, frozen=True):
+class TransmissionResults(msgspec.Struct, frozen=True):
     """The answer."""
 
     results: Totals
@@ -114,7 +114,7 @@ class Mailing:
 
     def answer(self, injections: list[Injection], errors_max: int) -> Response:
         """What became of each recipient. injections: of ``messages``, in their order."""
-        taken, results = iter(injections), list[RecipientResult]()
+        taken, results = iter(injections), list[TransmissionRecipient]()
         errors, said = list[Error](), list[Reply]()
         for place, recipient in enumerate(self._transmission.to):
             field, flaws = f"recipients[{place}]", self._unwritten.get(place)
@@ -123,13 +123,13 @@ class Mailing:
             if len(errors) < errors_max:
                 errors += errors_of([(field, reply)]) if flaws is None else errors_of_flaws(flaws, field)
             said.append(reply)
-            results.append(RecipientResult(recipient.to.email, injection.id, SmtpReply.of(reply)))
+            results.append(TransmissionRecipient(recipient.to.email, injection.id, SmtpReply.of(reply)))
         status, fields = status_of(said)
         if status != 200:
             return refusals(status, errors or [_nobody(said)], fields=fields)
         accepted = sum(reply.positive for reply in said)
         totals = Totals(len(said) - accepted, accepted, self._id, results, errors, self._transmission.warnings)
-        return of_json(Results(totals))
+        return of_json(TransmissionResults(totals))
 
 
 def _nobody(said: list[Reply]) -> Error:
@@ -147,7 +147,7 @@ TRANSMISSIONS = Route(
         " 250 in SMTP; the answer tells whose. 422: nobody's was, for good; 503: nobody's was, but come again. The same"
         " Idempotency-Key with the same request injects it once.",
         takes=Transmission,
-        gives={200: Results, 400: Errors, 413: Errors, 422: Errors, 503: Errors},
+        gives={200: TransmissionResults, 400: Errors, 413: Errors, 422: Errors, 503: Errors},
         query=Query,
     ),
 )
