@@ -9,7 +9,7 @@ await reception.finish(octets)                     # a Receipt: custody is taken
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from momentum_trio.config.chain import Chain
@@ -59,6 +59,12 @@ class Judged(NamedTuple):
     panel: Panel | None
     incoming: Incoming
     whole: Whole
+
+
+async def discard_all(messages: Iterable[Judged]) -> None:
+    """Keep nothing of those of *messages* that were not committed. Cancellation: shielded."""
+    for judged in messages:
+        await judged.incoming.discard()
 
 
 class Door:
@@ -197,9 +203,19 @@ class Reception(Envelopes):
         return answer
 
     async def commit_all(self, messages: Sequence[Judged]) -> list[Receipt | Deferred]:
-        """Take custody of *messages* at once, each for itself. Cancellation: as that of ``Spool.commit_all``."""
-        outcomes = await self._door.spool.commit_all([judged.whole for judged in messages])
-        return [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
+        """Take custody of *messages* at once, each for itself; what is not taken is discarded.
+
+        Cancellation: as that of ``Spool.commit_all``.
+        """
+        taken = False
+        try:
+            outcomes = await self._door.spool.commit_all([judged.whole for judged in messages])
+            answers = [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
+            taken = all(isinstance(answer, Receipt) for answer in answers)
+        finally:
+            if not taken:
+                await discard_all(messages)
+        return answers
 
     def _settled(self, judged: Judged, outcome: Receipt | SpoolFull | SpoolSick) -> Receipt | Deferred:
         if isinstance(outcome, Receipt):

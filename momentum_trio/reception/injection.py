@@ -26,7 +26,7 @@ from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
-from momentum_trio.reception.door import Door, Judged
+from momentum_trio.reception.door import Door, Judged, discard_all
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
@@ -97,6 +97,13 @@ class Envelope(NamedTuple):
         return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in everybody) if refused else ())
 
 
+class Underway(NamedTuple):
+    """A message whose content comes in pieces."""
+
+    envelope: Envelope
+    content: Plain
+
+
 class _Kept(NamedTuple):
     """A message that is to be committed."""
 
@@ -113,7 +120,7 @@ class Injector:
     """
 
     def __init__(self, door: Door, client: Client, rules: Rules, terms: Terms, turn: Turn | None = None) -> None:
-        self._door, self._turn = door, turn
+        self.turn = turn
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
@@ -128,6 +135,27 @@ class Injector:
             injections += portion
         return injections
 
+    async def begin(self, message: Injected) -> Underway | Injection:
+        """Begin to inject a *message* whose content comes in pieces; the one in *message* counts for nothing.
+
+        Returns: what to ``write`` to, and ``finish``, before anything else is injected; or what became of it at once.
+        """
+        envelope = await self._envelope(message)
+        if isinstance(envelope, Injection):
+            return envelope
+        return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
+
+    async def write(self, underway: Underway, octets: bytes) -> None:
+        """Some of the content. Cancellation: the caller ends the injector."""
+        content = underway.content
+        content.receive(octets)
+        while isinstance(part := content.next_event(), ContentPart):
+            await self.reception.write(part.octets)
+
+    async def finish(self, underway: Underway) -> Injection:
+        """All of the content has come: what became of the message. Cancellation: as that of ``inject``."""
+        return (await self._settled([await self._judged(underway)]))[0]
+
     async def end(self) -> None:
         """The connection is over. Cancellation: shielded, in bounded time."""
         with trio.CancelScope(shield=True):
@@ -135,52 +163,48 @@ class Injector:
 
     async def _portion(self, coming: Iterator[Injected]) -> list[Injection]:
         """The next of those that come, as many as are committed together."""
-        judged = list[Injection | _Kept]()
-        octets = 0
+        outcomes, octets, judged = list[Injection | _Kept](), 0, False
         try:
             for message in coming:
                 outcome = await self._judge(message)
-                judged.append(outcome)
+                outcomes.append(outcome)
                 if isinstance(outcome, _Kept):
                     octets += outcome.judged.whole.entry.octets
-                if octets >= PORTION_OCTETS or len(judged) == PORTION_MESSAGES:
+                if octets >= PORTION_OCTETS or len(outcomes) == PORTION_MESSAGES:
                     break
-                if len(judged) % MESSAGES_PER_TURN == 0:
+                if len(outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
-            return await self.commit(judged)
+            judged = True
         finally:
-            await self._discard(judged)
+            if not judged:
+                await discard_all(each.judged for each in outcomes if isinstance(each, _Kept))
+                await self.reception.abandon()
+        return await self._settled(outcomes)
 
-    async def commit(self, outcomes: Sequence[Injection | _Kept]) -> list[Injection]:
-        """Take custody of those that are to be kept. Cancellation: as that of ``Spool.commit_all``."""
+    async def _settled(self, outcomes: Sequence[Injection | _Kept]) -> list[Injection]:
+        """Take custody of those that are to be kept; of the others, or where it cannot be, nothing is."""
         kept = [outcome for outcome in outcomes if isinstance(outcome, _Kept)]
         taken = iter(await self.reception.commit_all([each.judged for each in kept]) if kept else ())
         return [each if isinstance(each, Injection) else _told(each.envelope, next(taken)) for each in outcomes]
 
-    async def _discard(self, outcomes: Sequence[Injection | _Kept]) -> None:
-        """What was not committed."""
-        for outcome in outcomes:
-            if isinstance(outcome, _Kept):
-                await outcome.judged.incoming.discard()
-        await self.reception.abandon()
-
     async def _judge(self, message: Injected) -> Injection | _Kept:
-        envelope = await self._envelope(message)
-        if isinstance(envelope, Injection):
-            return envelope
-        content = Plain(self.terms, binary=envelope.mail.body == BINARYMIME)
-        source = message.content
-        if not isinstance(source, Entry):
-            content.end(bytes(source))
-            return await self._take(envelope, content)
+        underway = await self.begin(message)
+        if isinstance(underway, Injection):
+            return underway
+        if isinstance(message.content, Entry):
+            return await self._read(underway, message.content)
+        return await self._judged(underway, bytes(message.content))
+
+    async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
+        """The content is in *source*."""
+        offset = 0
         try:
-            for offset in range(0, source.octets, PIECE_OCTETS):
-                content.receive(await source.read(offset, PIECE_OCTETS))
-                await self._write(content)
+            while octets := await source.read(offset, PIECE_OCTETS):
+                await self.write(underway, octets)
+                offset += len(octets)
         except (SpoolFull, SpoolSick):
-            return await self._refuse(envelope, UNREADABLE)
-        content.end()
-        return await self._take(envelope, content)
+            return await self._refuse(underway.envelope, UNREADABLE)
+        return await self._judged(underway)
 
     # envelopes
 
@@ -215,8 +239,8 @@ class Injector:
             if message.context:
                 reception.transaction.set_context(message.context)
         decision = await self._policy(decision, PolicyPhase.MAILFROM)
-        if decision is ACCEPTED and self._turn is not None:
-            decision = await self._turn(mail.reverse_path) or decision
+        if decision is ACCEPTED and self.turn is not None:
+            decision = await self.turn(mail.reverse_path) or decision
         return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
 
     async def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
@@ -238,12 +262,10 @@ class Injector:
 
     # content
 
-    async def _write(self, content: Plain) -> None:
-        while isinstance(part := content.next_event(), ContentPart):
-            await self.reception.write(part.octets)
-
-    async def _take(self, envelope: Envelope, content: Plain) -> Injection | _Kept:
-        """The end of *content* has come."""
+    async def _judged(self, underway: Underway, octets: bytes = b"") -> Injection | _Kept:
+        """The content ends with *octets*."""
+        envelope, content = underway
+        content.end(octets)
         event: Event | None
         while isinstance(event := content.next_event(), ContentPart):
             await self.reception.write(event.octets)
@@ -258,7 +280,6 @@ class Injector:
         if isinstance(judged, Discarded):
             await self.reception.abandon()
             return envelope.answered(replies.OK)
-        assert not isinstance(judged, Accepted)
         return await self._refuse(envelope, judged)
 
     async def _refuse(self, envelope: Envelope, decision: Decision) -> Injection:
@@ -268,6 +289,10 @@ class Injector:
         return envelope.answered(reply)
 
     # what is said
+
+    def refused_whole(self, decision: Deferred) -> Injection:
+        """What becomes of a message that could not be looked at."""
+        return Injection("", self._decided(decision, Phase.READING_BODY))
 
     def _decided(self, decision: Decision, phase: Phase) -> Reply:
         assert not isinstance(decision, Accepted)

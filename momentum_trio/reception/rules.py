@@ -98,6 +98,8 @@ def blackholes(tree: Tree) -> Callable[[str], str] | None:
 
 def relay_right_of(options: ReceptionOptions, client: Client) -> str:
     """What lets *client* send anywhere, in words; empty: nothing does."""
+    if client.own_right:
+        return client.own_right
     if options.open_relay:
         return OPEN_RELAY
     if not client.is_unix and client.peer_address in options.relay_hosts:

@@ -15,9 +15,9 @@ from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.credentials import Credentials
-from momentum_trio.listener.esmtp import converse
+from momentum_trio.listener import esmtp
 from momentum_trio.listener.handshake import Handshakes
-from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
+from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, ListenerKind, Services
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Entropy, Process, Work
@@ -30,7 +30,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool
+from momentum_trio.spool.spool import Entry, Spool, SpoolFull, SpoolSick
 
 LISTEN = "127.0.0.1:2525"
 BASIC = """
@@ -64,6 +64,9 @@ class MemoryEntry(Entry):
         self.parts.append(bytes(octets))
         self.octets += len(octets)
 
+    async def read(self, offset: int, size: int) -> bytes:
+        return b"".join(self.parts)[offset : offset + size]
+
     async def discard(self) -> None:
         self.parts.clear()
 
@@ -76,6 +79,7 @@ class MemorySpool(Spool):
 
     def __init__(self) -> None:
         self.kept: list[tuple[Batch, bytes]] = []
+        self.groups: list[int] = []  # how many were committed together
         self.fault: Exception | None = None
         self.gate: trio.Event | None = None
         self.arrived = trio.Event()
@@ -97,6 +101,13 @@ class MemorySpool(Spool):
             raise self.fault
         self.kept.append((batch, b"".join(entry.parts)))
         return Receipt(batch, Durability.SYNCED)
+
+    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+        self.groups.append(len(kept))
+        try:
+            return [await self.commit(*each) for each in kept]
+        except (SpoolFull, SpoolSick) as fault:
+            return [fault] * len(kept)
 
 
 @dataclass
@@ -194,8 +205,9 @@ async def host(
     listen: str = LISTEN,
     real: Spool | None = None,
     machine: Machine | None = None,
+    kind: ListenerKind = esmtp.KIND,
 ) -> AsyncIterator[Host]:
-    """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*.
+    """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*, of *kind*.
 
     real: a spool on disk that is used instead of the one in memory. machine: one that can do more than is needed.
     """
@@ -222,7 +234,7 @@ async def host(
         connection = Connection(
             socket=accepted_socket,
             listen=Endpoint.parse(self.listen),
-            listener="esmtp_listener",
+            listener=kind.key,
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),
             peer=peer,
@@ -235,7 +247,8 @@ async def host(
         )
         self.connections.append(connection)
         with accepted_socket:
-            await converse(connection, services)
+            assert kind.converse is not None
+            await kind.converse(connection, services)
         self.ended.set()
         self.ended = trio.Event()
 
