@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from momentum_trio.listener.web.health import HEALTHZ
+from momentum_trio.listener.web.files import FILES
+from momentum_trio.listener.web.health import HEALTHZ, READYZ
 from momentum_trio.listener.web.route import Route, Socket
 
-ROUTES: tuple[Route | Socket, ...] = (HEALTHZ,)
+ROUTES: tuple[Route | Socket, ...] = (
+    HEALTHZ,
+    READYZ,
+    *FILES,
+)
