@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from momentum_trio.listener.web import configuration
 from momentum_trio.listener.web.console_lines import CONSOLE
-from momentum_trio.listener.web.health import HEALTHZ
+from momentum_trio.listener.web.files import FILES
+from momentum_trio.listener.web.health import HEALTHZ, READYZ
 from momentum_trio.listener.web.listens import LISTENERS, SWITCH
 from momentum_trio.listener.web.message import MESSAGE, WITHDRAWAL
 from momentum_trio.listener.web.messages import MESSAGES
@@ -27,11 +28,13 @@ _ROUTES: tuple[Route | Socket, ...] = (
     PANICLOG,
     QUEUE,
     QUEUES,
+    READYZ,
     SESSIONS,
     SUMMARY,
     SWITCH,
     TRANSMISSIONS,
     WITHDRAWAL,
+    *FILES,
 )
 
 ROUTES = (*_ROUTES, openapi_route(_ROUTES))
