@@ -8,6 +8,7 @@ from email.policy import default
 from typing import Final
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from momentum_trio.protocol.injection import raw
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaws
@@ -52,7 +53,7 @@ def _judge(flaws: Flaws) -> None:
 
 def _judge_letter(letter: Letter, transmission: Transmission) -> None:
     content = transmission.content
-    if content.email_rfc822 is not None:
+    if content.email_rfc822 is not UNSET:
         assert letter.octets.count(b"\n") == letter.octets.count(b"\r") == letter.octets.count(b"\r\n")
         return
     assert letter.octets.isascii()
@@ -61,9 +62,9 @@ def _judge_letter(letter: Letter, transmission: Transmission) -> None:
     message = message_from_bytes(letter.octets, policy=default)
     assert isinstance(message, EmailMessage)
     wanted = {*EACH, *(name.lower() for name in content.headers)}
-    wanted |= {"reply-to"} if content.reply_to is not None else set()
-    wanted |= {"content-transfer-encoding"} if content.text is None or content.html is None else set()
+    wanted |= {"reply-to"} if content.reply_to is not UNSET else set()
+    wanted |= {"content-transfer-encoding"} if content.text is UNSET or content.html is UNSET else set()
     names = [name.lower() for name in message]
     assert set(names) == wanted
     kinds = [part.get_content_type() for part in message.walk()]
-    assert kinds[-1] == ("text/plain" if content.html is None else "text/html")
+    assert kinds[-1] == ("text/plain" if content.html is UNSET else "text/html")

@@ -14,8 +14,8 @@ import trio
 from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.local import LocalState
-from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener import esmtp
+from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, ListenerKind, Services
 from momentum_trio.listener.smtp_authentication import Dialogues

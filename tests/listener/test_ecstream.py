@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import trio
-from ecstream_talk import BASIC, CONTENT, conversation, listening, message, talk_to
+from ecstream_talk import CONTENT, conversation, message
 
 from momentum_trio.mail.record import Received
-from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.ecstream.batch import Batch, Following
-from momentum_trio.protocol.ecstream.frame import Code, Kind, framed
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.spool.spool import SpoolFull
 
 OPEN = """
 Hostname = "mx.example"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from momentum_trio.console.authority import NOT_AUTHORIZED
 from momentum_trio.console.command import Answer, Operator
 from momentum_trio.console.workspace import Workspace
@@ -12,6 +14,17 @@ from momentum_trio.protocol.http.response import Response
 LINE_CHARACTERS_MAX = 8_000
 
 
+PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+"""Of what may stand in a line."""
+
+_LINE = re.compile(PATTERN)
+
+
+def is_line(text: str) -> bool:
+    """Whether *text* can be said at a console."""
+    return len(text) <= LINE_CHARACTERS_MAX and _LINE.fullmatch(text) is not None
+
+
 async def ask(exchange: Exchange, line: str, workspace: Workspace | None = None) -> Answer | Response:
     """Have the console do *line*, if the user may say it; else the refusal. workspace: of the lines around it.
 
@@ -19,7 +32,7 @@ async def ask(exchange: Exchange, line: str, workspace: Workspace | None = None)
     """
     console, connection = exchange.services.console, exchange.connection
     assert console is not None
-    if not line.isprintable() or len(line) > LINE_CHARACTERS_MAX:
+    if not is_line(line):
         return refusal(422, "No command line", f"It is one line of at most {LINE_CHARACTERS_MAX} characters.")
     judge = exchange.may if exchange.request.is_safe else exchange.authorize
     if not await judge(line):

@@ -8,19 +8,20 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from momentum_trio.listener.web.asking import LINE_CHARACTERS_MAX, ask, failed
+from momentum_trio.listener.web.asking import PATTERN, ask, failed
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
 from momentum_trio.listener.web.route import USER, Operation, Route
-from momentum_trio.protocol.http.refusal import Errors
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
+
+WORDS_CHARACTERS_MAX = 2_000
 
 
 class Words(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What follows the words of the command: ``esmtp_listener listen :25 Idle_Time``."""
 
-    words: Annotated[str, Meta(min_length=1, max_length=LINE_CHARACTERS_MAX - 100)]
+    words: Annotated[str, Meta(min_length=1, max_length=WORDS_CHARACTERS_MAX, extra_json_schema={"pattern": PATTERN})]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -39,12 +40,12 @@ async def _get(command: str, exchange: Exchange) -> Response:
     if isinstance(answer, Response):
         return answer
     if answer.failed and isinstance(answer.data, dict) and "error" in answer.data:
-        return failed(answer)
+        return failed(answer, 404)
     return of_json(Told(answer.text, answer.data))
 
 
 def _route(word: str, summary: str, description: str) -> Route:
-    operation = Operation(summary, description, gives={200: Told, 403: Errors, 422: Errors}, query=Words)
+    operation = Operation(summary, description, gives={200: Told}, query=Words)
     return Route("GET", f"/api/v1/config/{word}", partial(_get, f"config {word}"), USER, operation)
 
 

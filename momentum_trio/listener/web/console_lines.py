@@ -10,16 +10,18 @@ from msgspec import Meta
 from momentum_trio.console.authority import NOT_AUTHORIZED
 from momentum_trio.console.command import failure
 from momentum_trio.console.workspace import Workspace
-from momentum_trio.listener.web.asking import LINE_CHARACTERS_MAX, ask
+from momentum_trio.listener.web.asking import LINE_CHARACTERS_MAX, PATTERN, ask, is_line
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed
 from momentum_trio.listener.web.route import USER, Operation, Route
-from momentum_trio.protocol.http.refusal import Errors
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaw, Flaws, read
 
 COMMANDS_MAX = 100
 REQUEST_OCTETS_MAX = 1024 * 1024
+
+
+PRINTABLE = Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema={"pattern": PATTERN})
 
 
 class Lines(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -28,9 +30,7 @@ class Lines(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     They share one transaction: ``config begin``, changes and ``config commit`` stand in one request.
     """
 
-    commands: Annotated[
-        list[Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX)]], Meta(min_length=1, max_length=COMMANDS_MAX)
-    ]
+    commands: Annotated[list[Annotated[str, PRINTABLE]], Meta(min_length=1, max_length=COMMANDS_MAX)]
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ async def post(exchange: Exchange) -> Response:
         lines = read(octets, Lines)
     except Flaws as flaws:
         return flawed(flaws)
-    if not all(map(str.isprintable, lines.commands)):
+    if not all(map(is_line, lines.commands)):
         return flawed(Flaws(Flaw("commands", "a line end or a control stands in one")))
     workspace, results = Workspace(), list[Said]()
     for line in lines.commands:
@@ -79,6 +79,6 @@ CONSOLE = Route(
         "Each has to be one that a role of the user allows, as at a console. A transaction that is not committed in the"
         " request is dropped.",
         takes=Lines,
-        gives={200: AllSaid, 403: Errors, 422: Errors},
+        gives={200: AllSaid},
     ),
 )

@@ -11,10 +11,11 @@ from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
 from momentum_trio.listener.web.route import USER, Operation, Route
 from momentum_trio.mail.identifier import FORM
-from momentum_trio.protocol.http.refusal import Errors, refusal
+from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
 
+NAME = {"counter": r"^[0-9A-F]{2}$", "rest": r"^[0-9A-F]{2}-[0-9]{5}-[0-9A-F]{8}$"}
 PATH = "/api/v1/messages/{counter}/{rest}"
 
 
@@ -72,8 +73,9 @@ MESSAGE = Route(
     Operation(
         "One message",
         "As the console's 'message details': only what waits is known.",
-        gives={200: Message, 403: Errors, 404: Errors, 422: Errors},
+        gives={200: Message},
         query=Part,
+        path=NAME,
     ),
 )
 WITHDRAWAL = Route(
@@ -84,7 +86,8 @@ WITHDRAWAL = Route(
     Operation(
         "Give a message up",
         "As the console's 'message fail': also one that is to be sent later. What is being delivered is not.",
-        gives={200: Message, 403: Errors, 404: Errors, 422: Errors},
+        gives={200: Message},
         query=Withdrawal,
+        path=NAME,
     ),
 )

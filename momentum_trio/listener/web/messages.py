@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
@@ -14,10 +14,11 @@ from momentum_trio.listener.web.injecting import door_of, injecting, key_of
 from momentum_trio.listener.web.route import MESSAGE, USER, Operation, Route
 from momentum_trio.listener.web.taken import SmtpReply, errors_of, replies_of, status_of
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.http.refusal import Errors, refusal, refusals
+from momentum_trio.protocol.http.refusal import refusal, refusals
 from momentum_trio.protocol.http.response import JSON, Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaw, Flaws
-from momentum_trio.protocol.injection.raw import RECIPIENTS_MAX, Line, RawMessages, parse
+from momentum_trio.protocol.injection.kinds import Email, MailParameters
+from momentum_trio.protocol.injection.raw import RawMessages, parse
 from momentum_trio.reception.injection import Addressee, Injected, Injection
 from momentum_trio.spool.spool import Entry, SpoolFull, SpoolSick
 
@@ -28,15 +29,19 @@ REQUEST_OCTETS_MAX: Final = 64 * 1024 * 1024
 """Of JSON, which is held in memory; a message as it is may be as large as Max_Message_Size allows."""
 
 
+RECIPIENTS_MAX: Final = 20
+"""In a query."""
+
+
 class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
-    """The envelope of a message as it is (those of JSON are in it). to: said once for each recipient.
+    """The envelope of a message as it is; JSON has its own. to: said once for each recipient.
 
     return_path: empty for the null reverse-path. parameters: of MAIL.
     """
 
-    return_path: Line | None = None
-    to: Annotated[list[Line], Meta(max_length=RECIPIENTS_MAX)] = []
-    parameters: Line = ""
+    return_path: Email | UnsetType = UNSET
+    to: Annotated[list[Email], Meta(max_length=RECIPIENTS_MAX)] = []
+    parameters: MailParameters = ""
 
 
 class MessageRecipient(msgspec.Struct, frozen=True):
@@ -68,17 +73,15 @@ async def post(exchange: Exchange) -> Response:
     if exchange.request.media_type == MESSAGE:
         return await _as_it_is(exchange, key)
     try:
-        if queried(exchange, Envelope) != Envelope():
-            raise Flaws(Flaw("", "the envelopes are in the JSON, not in the query"))
         request = parse(await exchange.body.whole(REQUEST_OCTETS_MAX))
     except Flaws as flaws:
         return flawed(flaws)
     messages = [
         Injected(
             message.return_path,
-            tuple(Addressee(each.email, each.parameters) for each in message.to),
+            tuple(Addressee(each.email, each.parameters.strip()) for each in message.to),
             message.octets,
-            message.parameters,
+            message.parameters.strip(),
             key=f"{key}/{place}" if key else "",
         )
         for place, message in enumerate(request.messages)
@@ -91,7 +94,7 @@ async def _as_it_is(exchange: Exchange, key: str) -> Response:
     """The body is the message; it goes to the spool as it comes."""
     try:
         envelope = queried(exchange, Envelope)
-        if envelope.return_path is None or not envelope.to:
+        if envelope.return_path is UNSET or not envelope.to:
             raise Flaws(Flaw("to" if envelope.to == [] else "return_path", "it is missing in the query"))
     except Flaws as flaws:
         return flawed(flaws)
@@ -99,7 +102,7 @@ async def _as_it_is(exchange: Exchange, key: str) -> Response:
         if refused := await _written(exchange, entry, injector.terms.message_octets_max):
             return refused
         to = tuple(map(Addressee, envelope.to))
-        message = Injected(envelope.return_path, to, entry, envelope.parameters, key=key)
+        message = Injected(envelope.return_path, to, entry, envelope.parameters.strip(), key=key)
         return _answer([message], await injector.inject([message]), "to")
 
 
@@ -146,7 +149,7 @@ MESSAGES = Route(
         " recipient's reply tells whose. 422: nobody's was, for good; 503: nobody's was, but come again. What is in"
         " custody is on disk, as after 250 in SMTP. The same Idempotency-Key with the same messages injects them once.",
         takes=RawMessages,
-        gives={200: MessageResults, 400: Errors, 413: Errors, 422: Errors, 503: Errors},
+        gives={200: MessageResults},
         query=Envelope,
     ),
     (JSON, MESSAGE),

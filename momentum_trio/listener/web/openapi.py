@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,9 +13,11 @@ import msgspec
 from momentum_trio import __version__
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.route import OPEN, USER, Command, Operation, Route, Socket
+from momentum_trio.protocol.http.refusal import Errors
 from momentum_trio.protocol.http.response import JSON, Response, of_json
 
 VERSION: Final = "3.1.0"
+REFUSAL: Final = "#/components/schemas/Errors"
 REFERENCE: Final = "#/components/schemas/{name}"
 
 _PARAMETER = re.compile(r"\{([^}]*)\}")
@@ -59,7 +61,7 @@ def _kinds(rows: Sequence[Row]) -> Iterator[Any]:
     for row in rows:
         operation = row.operation
         assert operation is not None
-        yield from (kind for kind in (operation.takes, *operation.gives.values()) if kind is not None)
+        yield from (kind for kind in (operation.takes, *operation.gives.values(), Errors) if kind is not None)
 
 
 def _operation(row: Row, schemas: dict[int, Value]) -> Value:
@@ -73,9 +75,10 @@ def _operation(row: Row, schemas: dict[int, Value]) -> Value:
         "security": [] if row.access is OPEN else [{}, {"basic": []}, {"digest": []}],
         "responses": {
             str(status): _response(status, kind, schemas) for status, kind in (operation.gives or {200: None}).items()
-        },
+        }
+        | {"default": {"description": "A refusal", "content": {JSON: {"schema": {"$ref": REFUSAL}}}}},
     }
-    if parameters := [*_of_path(row.path), *_of_query(operation)]:
+    if parameters := [*_of_path(row.path, operation.path), *_of_query(operation)]:
         told["parameters"] = parameters
     if isinstance(row, Route) and operation.takes is not None:
         content = {kind: {"schema": schemas[id(operation.takes)]} if kind == JSON else {} for kind in row.consumes}
@@ -92,9 +95,12 @@ def _response(status: int, kind: Any, schemas: dict[int, Value]) -> Value:
     return told if kind is None else told | {"content": {JSON: {"schema": schemas[id(kind)]}}}
 
 
-def _of_path(path: str) -> Iterator[Value]:
+def _of_path(path: str, patterns: Mapping[str, str]) -> Iterator[Value]:
     for name in _PARAMETER.findall(path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        schema: Value = {"type": "string", "minLength": 1}
+        if name in patterns:
+            schema["pattern"] = patterns[name]
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _of_query(operation: Operation) -> Iterator[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -13,11 +14,12 @@ from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
 from momentum_trio.listener.web.page import ROWS, ROWS_MAX, Page, Row, Window, page
 from momentum_trio.listener.web.route import USER, Command, Operation, Route
-from momentum_trio.protocol.http.refusal import Errors
+from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
 
 LINE = "domain all"
+DOMAIN = r"^[A-Za-z0-9._:\[\]-]+$"
 OFFSET_MAX = 100_000
 
 
@@ -60,8 +62,8 @@ async def of_domain(exchange: Exchange) -> Response:
     except Flaws as flaws:
         return flawed(flaws)
     begin, domain = window.cursor, exchange.parameters["domain"]
-    if " " in domain:
-        return of_json(Page([], None))
+    if re.fullmatch(DOMAIN, domain) is None:
+        return refusal(404, "Not found", "That is no domain.")
     answer = await ask(exchange, f"showqueue binding all {domain} {window.limit},{begin}")
     if isinstance(answer, Response):
         return answer
@@ -81,7 +83,7 @@ QUEUES = Route(
     Operation(
         "Mail that waits, by domain",
         "As the console's 'domain all'.",
-        gives={200: Queues, 403: Errors, 422: Errors},
+        gives={200: Queues},
         query=Window,
     ),
 )
@@ -93,7 +95,8 @@ QUEUE = Route(
     Operation(
         "Messages that wait for a domain",
         "As the console's 'showqueue binding all DOMAIN'.",
-        gives={200: Page, 403: Errors, 422: Errors},
+        gives={200: Page},
         query=Offset,
+        path={"domain": DOMAIN},
     ),
 )

@@ -42,7 +42,8 @@ class Operation(NamedTuple):
     """What OpenAPI says of a route.
 
     summary: a line. description: what more there is to say. takes: the type (of msgspec) of a JSON body. gives: by
-    status, the type of what is answered; None: nothing that is JSON. query: a type that has the query's members.
+    status, the type of what is answered; None: nothing that is JSON. query: a type that has the query's members. path:
+    patterns of what stands in the places of the path.
     """
 
     summary: str
@@ -50,6 +51,7 @@ class Operation(NamedTuple):
     takes: Any = None
     gives: Mapping[int, Any] = {}
     query: Any = None
+    path: Mapping[str, str] = {}
 
 
 Answer = Callable[[Exchange], Awaitable[Response]]

@@ -7,7 +7,6 @@ from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
 from momentum_trio.listener.web.page import Page, Row, Window, page
 from momentum_trio.listener.web.route import Command, Operation, Route
-from momentum_trio.protocol.http.refusal import Errors
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
 
@@ -40,7 +39,7 @@ SESSIONS = Route(
     Operation(
         "Inbound connections",
         "Who, over which service, in which phase, for how many seconds.",
-        gives={200: Page, 403: Errors, 422: Errors},
+        gives={200: Page},
         query=Window,
     ),
 )

@@ -34,12 +34,19 @@ def replies_of(injection: Injection, recipients: int) -> Sequence[Reply]:
 
 
 def status_of(said: Sequence[Reply]) -> tuple[int, Fields]:
-    """200 where somebody's mail was taken; else 503 where it pays to come again, and 422 where it does not."""
+    """200 where somebody's mail was taken. Else 503 where it pays to come again; where it does not, 422 for what the
+    mail is, and 403 for what this client may do.
+    """
     if any(reply.positive for reply in said):
         return 200, ()
     if any(reply.code < 500 for reply in said):
         return 503, (("Retry-After", str(RETRY_SECONDS)),)
-    return 422, ()
+    return 422 if all(map(_is_about_form, said)) else 403, ()
+
+
+def _is_about_form(reply: Reply) -> bool:
+    """Syntax (RFC 5321 section 4.2.1), or content (RFC 3463 section 3.7)."""
+    return reply.code < 510 or reply.enhanced.startswith("5.6.")
 
 
 def errors_of(said: Sequence[tuple[str, Reply]]) -> Iterator[Error]:

@@ -15,7 +15,7 @@ from momentum_trio.listener.web.injecting import door_of, injecting, key_of
 from momentum_trio.listener.web.route import USER, Operation, Route
 from momentum_trio.listener.web.taken import SmtpReply, errors_of, status_of
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.http.refusal import Error, Errors, refusals
+from momentum_trio.protocol.http.refusal import Error, refusals
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
 from momentum_trio.protocol.injection.letter import Writer, context_of
@@ -147,7 +147,7 @@ TRANSMISSIONS = Route(
         " 250 in SMTP; the answer tells whose. 422: nobody's was, for good; 503: nobody's was, but come again. The same"
         " Idempotency-Key with the same request injects it once.",
         takes=Transmission,
-        gives={200: TransmissionResults, 400: Errors, 413: Errors, 422: Errors, 503: Errors},
+        gives={200: TransmissionResults},
         query=Query,
     ),
 )

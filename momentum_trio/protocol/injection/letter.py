@@ -12,13 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from msgspec import UNSET, UnsetType
+
 from momentum_trio.mail.mime.composition import composed
 from momentum_trio.mail.mime.field import Mailbox, is_line, mailboxes, of_mailboxes, unstructured
 from momentum_trio.mail.path import mailbox
 from momentum_trio.protocol.injection.expression import TemplateError
 from momentum_trio.protocol.injection.flaw import Flaw, Flaws
+from momentum_trio.protocol.injection.kinds import LINE_CHARACTERS_MAX
 from momentum_trio.protocol.injection.template import RENDERED_CHARACTERS_MAX, Template, TooLong
-from momentum_trio.protocol.injection.transmission import LINE_CHARACTERS_MAX, Content, Recipient, Sender, Transmission
+from momentum_trio.protocol.injection.transmission import Content, Recipient, Sender, Transmission
 
 ADDRESS_FIELDS: Final = frozenset(
     ("cc", "sender", "resent-from", "resent-sender", "resent-to", "resent-cc", "disposition-notification-to")
@@ -107,7 +110,7 @@ class Writer:
     def __init__(self, transmission: Transmission) -> None:
         self.transmission = transmission
         content = transmission.content
-        self._whole = None if content.email_rfc822 is None else _LINE_END.sub("\r\n", content.email_rfc822).encode()
+        self._whole = None if content.email_rfc822 is UNSET else _LINE_END.sub("\r\n", content.email_rfc822).encode()
         self._text = _writing("content.text", content.text)
         self._html = _writing("content.html", content.html, escaping=True)
         self._subject = _writing("content.subject", content.subject)
@@ -117,8 +120,7 @@ class Writer:
 
     def letter(self, recipient: Recipient) -> Letter:
         """The message for *recipient*. Raises Flaws, with fields of the content: his data do not make one."""
-        back = self.transmission.return_path if recipient.return_path is None else recipient.return_path
-        assert back is not None
+        back = self.transmission.return_path if recipient.return_path is UNSET else recipient.return_path
         octets = self._whole if self._whole is not None else self._octets(recipient)
         return Letter(back, recipient.to.email, octets)
 
@@ -150,8 +152,8 @@ class Writer:
         return Mailbox(found[0].address, name)
 
 
-def _writing(field: str, text: str | None, *, escaping: bool = False) -> Writing | None:
-    return None if text is None else Writing.of(field, text, escaping=escaping)
+def _writing(field: str, text: str | UnsetType, *, escaping: bool = False) -> Writing | None:
+    return None if text is UNSET else Writing.of(field, text, escaping=escaping)
 
 
 def _author(content: Content) -> tuple[Writing | None, Writing | None]:

@@ -7,24 +7,28 @@ from collections.abc import Iterator
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, read
+from momentum_trio.protocol.injection.kinds import Email, MailParameters, RcptParameters
 
 MESSAGES_MAX: Final = 1_000
 RECIPIENTS_MAX: Final = 10_000
-LINE_CHARACTERS_MAX: Final = 2_000
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
-Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX)]
+Base64 = Annotated[
+    bytes,
+    Meta(extra_json_schema={"pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}),
+]
+Text = Annotated[str, Meta(extra_json_schema={"pattern": "^[!-9;-~]+:"})]
 
 
 class RawRecipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One recipient. parameters: of RCPT, as SMTP writes them: ``NOTIFY=NEVER``."""
 
-    email: Line
-    parameters: Line = ""
+    email: Email
+    parameters: RcptParameters = ""
 
 
 class RawMessage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -33,18 +37,18 @@ class RawMessage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     content: its text, any line ends. content_base64: its octets instead, which stay as they are.
     """
 
-    return_path: Line
-    recipients: Annotated[list[RawRecipient | Line], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
-    content: str | None = None
-    content_base64: bytes | None = None
-    parameters: Line = ""
+    return_path: Email
+    recipients: Annotated[list[RawRecipient | Email], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
+    content: Text | UnsetType = UNSET
+    content_base64: Base64 | UnsetType = UNSET
+    parameters: MailParameters = ""
 
     @property
     def octets(self) -> bytes:
         """The content, as it is taken."""
-        if self.content_base64 is not None:
+        if self.content_base64 is not UNSET:
             return self.content_base64
-        assert self.content is not None
+        assert self.content is not UNSET
         return _LINE_END.sub("\r\n", self.content).encode()
 
     @property
@@ -53,10 +57,13 @@ class RawMessage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return [each if isinstance(each, RawRecipient) else RawRecipient(each) for each in self.recipients]
 
 
+ONE_CONTENT: Final = Meta(extra_json_schema={"oneOf": [{"required": ["content"]}, {"required": ["content_base64"]}]})
+
+
 class RawMessages(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One request: the messages, which fare each by itself."""
 
-    messages: Annotated[list[RawMessage], Meta(min_length=1, max_length=MESSAGES_MAX)]
+    messages: Annotated[list[Annotated[RawMessage, ONE_CONTENT]], Meta(min_length=1, max_length=MESSAGES_MAX)]
 
 
 def parse(octets: bytes) -> RawMessages:
@@ -69,5 +76,5 @@ def parse(octets: bytes) -> RawMessages:
 
 def _flaws(request: RawMessages) -> Iterator[Flaw]:
     for place, message in enumerate(request.messages):
-        if (message.content is None) is (message.content_base64 is None):
+        if (message.content is UNSET) is (message.content_base64 is UNSET):
             yield Flaw(f"messages[{place}].content", "there is either content or content_base64")

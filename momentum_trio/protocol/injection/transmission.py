@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.mail.mime.field import is_field_name, is_line
 from momentum_trio.mail.path import mailbox
 from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, depth_of, read
+from momentum_trio.protocol.injection.kinds import LINE_CHARACTERS_MAX, Email, Line
 
 RECIPIENTS_MAX: Final = 10_000
 HEADERS_MAX: Final = 100
-LINE_CHARACTERS_MAX: Final = 2_000  # of a name, a subject, the text of a field
 CAMPAIGN_OCTETS_MAX: Final = 64
 METADATA_OCTETS_MAX: Final = 200
 TAGS_MAX: Final = 10
@@ -30,26 +30,39 @@ OURS: Final = frozenset(
 )  # fields that are made of something else, or by somebody else
 OURS_BEGIN: Final = "content-"
 
-Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX)]
 Data = dict[str, Any]
+Author = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema={"format": "email"})]
+Headers = Annotated[
+    dict[str, Line], Meta(max_length=HEADERS_MAX, extra_json_schema={"propertyNames": {"pattern": "^[!-9;-~]{1,70}$"}})
+]
+
+# What OpenAPI says of content: which of its members stand together.
+WHOLE: Final = {"required": ["email_rfc822"], "maxProperties": 1}
+BOTH: Final = {"required": ["from", "email_rfc822"]}
+INLINE: Final = {"required": ["from", "subject"], "anyOf": [{"required": ["text"]}, {"required": ["html"]}]}
+UNBUILT: Final = dict.fromkeys(
+    ("content.template_id", "content.use_draft_template"),
+    "stored templates are not built here: write the content in the request",
+)
+"""What the manual knows and nobody does here, and what to say of it."""
 
 
 class Address(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Where a message goes. header_to: what To says instead of the address, for copies."""
 
-    email: Line
+    email: Email
     name: Line = ""
-    header_to: Line = ""
+    header_to: Email = ""
 
 
 class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Somebody who gets a message of his own. return_path: instead of the transmission's."""
 
-    address: Address | Line
+    address: Address | Email
     substitution_data: Data = {}
     metadata: Data = {}
-    tags: list[Annotated[str, Meta(max_length=255)]] = []
-    return_path: Line | None = None
+    tags: Annotated[list[Annotated[str, Meta(max_length=255)]], Meta(max_length=TAGS_MAX)] = []
+    return_path: Email | UnsetType = UNSET
 
     @property
     def to(self) -> Address:
@@ -63,10 +76,13 @@ class RecipientList(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     list_id: str
 
 
+Recipients = Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
+
+
 class Sender(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Whom From names."""
 
-    email: Line
+    email: Author
     name: Line = ""
 
 
@@ -76,15 +92,13 @@ class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"
     sender: ``from`` of the request.
     """
 
-    sender: Sender | Line | None = None
-    subject: Line | None = None
-    text: str | None = None
-    html: str | None = None
-    reply_to: Line | None = None
-    headers: dict[str, Line] = {}
-    email_rfc822: str | None = None
-    template_id: str | None = None
-    use_draft_template: bool = False
+    sender: Sender | Author | UnsetType = UNSET
+    subject: Line | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    html: str | UnsetType = UNSET
+    reply_to: Author | UnsetType = UNSET
+    headers: Headers = {}
+    email_rfc822: str | UnsetType = UNSET
 
 
 class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -98,12 +112,12 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One request: a message for each recipient. Data of a recipient go before those of all."""
 
-    recipients: Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)] | RecipientList
-    content: Content
-    return_path: Line | None = None
+    return_path: Email
+    recipients: Annotated[Recipients | RecipientList, Meta(extra_json_schema={"type": "array"})]
+    content: Annotated[Content, Meta(extra_json_schema={"oneOf": [INLINE, WHOLE], "not": BOTH})]
     substitution_data: Data = {}
     options: Options = Options()
-    campaign_id: str = ""
+    campaign_id: Annotated[str, Meta(max_length=CAMPAIGN_OCTETS_MAX)] = ""
     metadata: Data = {}
 
     @property
@@ -121,7 +135,12 @@ class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 def parse(octets: bytes, now: float) -> Transmission:
     """The request in *octets* of JSON, at *now*, Unix seconds. Raises Flaws."""
-    transmission = read(octets, Transmission)
+    try:
+        transmission = read(octets, Transmission)
+    except Flaws as wrong:
+        raise Flaws(*map(_told, wrong.flaws), is_no_json=wrong.is_no_json) from None
+    if isinstance(transmission.recipients, RecipientList):
+        raise Flaws(Flaw("recipients.list_id", "stored recipient lists are not built here: write them in the request"))
     flaws = []
     for flaw in _flaws(transmission, now):
         flaws.append(flaw)
@@ -130,6 +149,10 @@ def parse(octets: bytes, now: float) -> Transmission:
     if flaws:
         raise Flaws(*flaws)
     return transmission
+
+
+def _told(flaw: Flaw) -> Flaw:
+    return Flaw(flaw.field, UNBUILT.get(flaw.field, flaw.problem))
 
 
 def starts_at(transmission: Transmission, now: float) -> float:
@@ -141,10 +164,7 @@ def starts_at(transmission: Transmission, now: float) -> float:
 def _flaws(transmission: Transmission, now: float) -> Iterator[Flaw]:
     yield from _of_content(transmission.content)
     yield from _of_extras(transmission, now)
-    if isinstance(transmission.recipients, RecipientList):
-        yield Flaw("recipients.list_id", "stored recipient lists are not built here: write them in the request")
-        return
-    for place, recipient in enumerate(transmission.recipients):
+    for place, recipient in enumerate(transmission.to):
         yield from _of_recipient(recipient, f"recipients[{place}]", transmission)
 
 
@@ -161,12 +181,9 @@ def _of_extras(transmission: Transmission, now: float) -> Iterator[Flaw]:
 
 
 def _of_content(content: Content) -> Iterator[Flaw]:
-    if content.template_id is not None:
-        yield Flaw("content.template_id", "stored templates are not built here: write the content in the request")
-        return
     inline = ("sender", "subject", "text", "html", "reply_to")
-    given = [name for name in inline if getattr(content, name) is not None]
-    if content.email_rfc822 is not None:
+    given = [name for name in inline if getattr(content, name) is not UNSET]
+    if content.email_rfc822 is not UNSET:
         if given or content.headers:
             yield Flaw("content.email_rfc822", "it is a whole message: nothing else stands beside it")
         return
@@ -179,8 +196,6 @@ def _of_content(content: Content) -> Iterator[Flaw]:
 
 
 def _of_headers(headers: Mapping[str, str]) -> Iterator[Flaw]:
-    if len(headers) > HEADERS_MAX:
-        yield Flaw("content.headers", f"there are at most {HEADERS_MAX}")
     seen = set[str]()
     for name in headers:
         shown = f"content.headers.{name[:70]}"
@@ -199,16 +214,12 @@ def _of_recipient(recipient: Recipient, at: str, transmission: Transmission) -> 
     yield from _of_address(to.email, f"{at}.address.email" if is_whole else f"{at}.address")
     if to.header_to:
         yield from _of_address(to.header_to, f"{at}.address.header_to")
-        if transmission.content.email_rfc822 is not None:
+        if transmission.content.email_rfc822 is not UNSET:
             yield Flaw(f"{at}.address.header_to", "it has no effect on email_rfc822")
     if not is_line(to.name):
         yield Flaw(f"{at}.address.name", "a line end or a control stands in it")
-    if recipient.return_path is None and transmission.return_path is None:
-        yield Flaw("return_path", "it is missing, and a recipient has none of his own")
     yield from _of_data(recipient.substitution_data, f"{at}.substitution_data")
     yield from _of_metadata(recipient.metadata, f"{at}.metadata")
-    if len(recipient.tags) > TAGS_MAX:
-        yield Flaw(f"{at}.tags", f"there are at most {TAGS_MAX}")
 
 
 def _of_address(text: str, at: str) -> Iterator[Flaw]:

@@ -104,7 +104,10 @@ def changed(place: str, value: Any) -> Any:
     inner = request
     for step in outer:
         inner = inner[int(step) if step.isdigit() else step]
-    inner[int(last) if last.isdigit() else last] = value
+    if value == "DELETED":
+        del inner[last]
+    else:
+        inner[int(last) if last.isdigit() else last] = value
     return request
 
 
@@ -114,7 +117,7 @@ WHOLE = {"email_rfc822": "a: b"}
 @pytest.mark.parametrize(
     ("place", "value", "field", "problem"),
     [
-        ("return_path", None, "return_path", "missing"),
+        ("return_path", "DELETED", "return_path", "missing"),
         ("recipients", [], "recipients", "length >= 1"),
         ("recipients", [{"address": "a@b"}] * (RECIPIENTS_MAX + 1), "recipients", f"length <= {RECIPIENTS_MAX}"),
         ("recipients", {"list_id": "x"}, "recipients.list_id", "not built"),
@@ -125,11 +128,11 @@ WHOLE = {"email_rfc822": "a: b"}
         ("recipients.0.address.email", "é@b.example", "recipients[0].address.email", "SMTPUTF8"),
         ("recipients.0.address.name", "a\r\nBcc: x@y", "recipients[0].address.name", "line end"),
         ("recipients.0.address.header_to", "x", "recipients[0].address.header_to", "domain"),
-        ("recipients.0.tags", ["t"] * 11, "recipients[0].tags", "at most 10"),
+        ("recipients.0.tags", ["t"] * 11, "recipients[0].tags", "length <= 10"),
         ("recipients.0.metadata", {"a": "b" * METADATA_OCTETS_MAX}, "recipients[0].metadata", "200 octets"),
         ("content.subject", "a\nBcc: x@y", "content.subject", "line end"),
-        ("content.subject", None, "content.subject", "missing"),
-        ("content.text", None, "content", "neither text nor html"),
+        ("content.subject", "DELETED", "content.subject", "missing"),
+        ("content.text", "DELETED", "content", "neither text nor html"),
         ("content.text", "{{if", "content.text", "at character 5"),
         ("content.from", "a@b, c@d", "content.from", "one mailbox"),
         ("content.from", "nobody", "content.from", "domain"),
