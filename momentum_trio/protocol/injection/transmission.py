@@ -104,7 +104,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"
 class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How it is sent. start_time: not before then; with its offset from UTC."""
 
-    start_time: Annotated[datetime, Meta(tz=True)] | None = None
+    start_time: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
     open_tracking: bool = False
     click_tracking: bool = False
 
@@ -157,8 +157,16 @@ def _told(flaw: Flaw) -> Flaw:
 
 def starts_at(transmission: Transmission, now: float) -> float:
     """The Unix second before which nothing is sent, or 0."""
-    start = transmission.options.start_time
-    return start.timestamp() if start is not None and start.timestamp() > now else 0.0
+    text = transmission.options.start_time
+    return 0.0 if text is None or (start := second_of(text)) <= now else start
+
+
+def second_of(text: str) -> float:
+    """The Unix second that *text* tells, in the form of RFC 3339. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("its offset from UTC is missing: it ends with Z, or +01:00")
+    return at.timestamp()
 
 
 def _flaws(transmission: Transmission, now: float) -> Iterator[Flaw]:
@@ -175,9 +183,16 @@ def _of_extras(transmission: Transmission, now: float) -> Iterator[Flaw]:
         yield Flaw("campaign_id", "a line end or a control stands in it")
     yield from _of_data(transmission.substitution_data, "substitution_data")
     yield from _of_metadata(transmission.metadata, "metadata")
-    start = transmission.options.start_time
-    if start is not None and start.timestamp() > now + SCHEDULE_SECONDS_MAX:
-        yield Flaw("options.start_time", f"it is more than {SCHEDULE_SECONDS_MAX} seconds ahead")
+    if transmission.options.start_time is not None:
+        yield from _of_time(transmission.options.start_time, now)
+
+
+def _of_time(text: str, now: float) -> Iterator[Flaw]:
+    try:
+        if second_of(text) > now + SCHEDULE_SECONDS_MAX:
+            yield Flaw("options.start_time", f"it is more than {SCHEDULE_SECONDS_MAX} seconds ahead")
+    except (ValueError, OverflowError) as wrong:
+        yield Flaw("options.start_time", str(wrong))
 
 
 def _of_content(content: Content) -> Iterator[Flaw]:

@@ -146,7 +146,7 @@ WHOLE = {"email_rfc822": "a: b"}
         ("content.template_id", "x", "content.template_id", "not built"),
         ("content.attachments", [], "content.attachments", "no such field"),
         ("options", {"start_time": "2027-11-24T16:00:01Z"}, "options.start_time", "31536000 seconds"),
-        ("options", {"start_time": "2025-11-24T16:00:00"}, "options.start_time", "timezone"),
+        ("options", {"start_time": "2025-11-24T16:00:00"}, "options.start_time", "offset from UTC"),
         ("campaign_id", "é" * 33, "campaign_id", "64 octets"),
         ("substitution_data", {"a": msgspec.json.decode("[" * 32 + "]" * 32)}, "substitution_data", "32 deep"),
     ],
