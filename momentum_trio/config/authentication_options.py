@@ -7,7 +7,8 @@ from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import INBOUND_SMTP, scopes
 
-_ANYWHERE = INBOUND_SMTP | scopes("control_listener")
+_SMTP_AND_ECSTREAM = INBOUND_SMTP | scopes("ecstream_listener")
+_ANYWHERE = _SMTP_AND_ECSTREAM | scopes("control_listener")
 _AND_HTTP = _ANYWHERE | scopes("http_listener")
 _TRUTH_IF_SAID: Kind[bool | None] = Kind("boolean", BOOLEAN.parse, lambda truth: "true" if truth else "false")
 
@@ -72,14 +73,14 @@ class SmtpAuthenticationOptions(AuthenticationOptions):
         "AuthPlainParameters",
         back_end(("file", "hashed"), "log_authentication"),
         None,
-        INBOUND_SMTP | scopes("http_listener"),
+        _SMTP_AND_ECSTREAM | scopes("http_listener"),
         "PLAIN, and Basic over HTTP: as AuthLoginParameters.",
     )
     in_clear = Option(
         "SMTP_AUTH_In_Clear",
         BOOLEAN,
         False,
-        INBOUND_SMTP,
+        _SMTP_AND_ECSTREAM,
         "Offer PLAIN and LOGIN outside TLS too, to clients on other hosts.",
         ours=True,
     )

@@ -86,7 +86,6 @@ KIND = ListenerKind(
     refusal=last_word(replies.CONCURRENCY),
     fault=last_word(replies.INTERNAL_FAULT),
     gone=last_word(replies.RECONFIGURATION),
-    worded=last_word,
 )
 
 
@@ -118,7 +117,7 @@ class Session:
         deadline = self.deadline = services.deadlines.after(standing.silence_seconds)
         line = self.line = Line(connection, door.machine.wire(connection.socket), server, deadline)
         self._limits = MessageLimits(connection, services, standing, line.in_turn)
-        self._injector = Injector(door, standing.client, standing.rules, standing.terms)
+        self._injector = Injector(door, standing.client, standing.rules, standing.terms, through=standing.rules_through)
         self._hold()
         self._proving = Proving(connection, services, standing)
         self._arrival: Arrival | None = None  # the batch whose contents follow
@@ -168,9 +167,20 @@ class Session:
         if PolicyPhase.CONNECT not in reception.rules.rows:
             return None
         self.deadline.park()
-        decision = await reception.ask(PolicyPhase.CONNECT)
+        decision = await self._asked(PolicyPhase.CONNECT)
+        self._server.terms = standing.tell()
         self.deadline.resume()
+        self.deadline.touch(standing.silence_seconds)
         return None if isinstance(decision, Accepted) else self._rejected(decision.reply, decision.module)
+
+    async def _asked(self, phase: PolicyPhase) -> Decision:
+        """What policy says of the client in *phase*; it may send him through a pathway."""
+        before = self.standing.client.pathway
+        decision = await self._injector.reception.ask(phase)
+        if self.standing.client.pathway != before:
+            self.standing.judge_anew()
+            self._hold()
+        return decision
 
     def _rejected(self, reply: Reply, module: str, phase: Phase = Phase.JUST_CONNECTED) -> Reply:
         self._injector.reception.rejected(phase.words, reply, module)
@@ -201,7 +211,7 @@ class Session:
                 case Left():
                     self._connection.why = "quit"
                 case Closed(error, by_client):
-                    if error is not None and not by_client:
+                    if error is not None and not (by_client or self.line.has_ended):
                         self._rejected(Reply(500, "5.5.2", (error.why.decode("ascii", "replace"),)), PROTOCOL)
                     break
             advanced = True
@@ -318,7 +328,7 @@ class Session:
         decision: Decision = ACCEPTED
         reception = self._injector.reception
         if PolicyPhase.AUTH in reception.rules.rows:
-            decision = await reception.ask(PolicyPhase.AUTH)
+            decision = await self._asked(PolicyPhase.AUTH)
         if isinstance(decision, Accepted) and self.standing.is_let_in:
             self._server.authenticated(proved.user.encode()[:SMALL_OCTETS_MAX])
             return

@@ -32,7 +32,8 @@ class Line:
     """What *server* has to say goes out here, and what the client says comes in.
 
     is_resting: nothing but the client is waited for. is_torn: a frame was sent in part, or TLS has begun in part:
-    nothing can be said. has_lost_turn: a drain has ended the wait for it. tls: the wire, once it is one of TLS.
+    nothing can be said. has_ended: the last word was said, of our own accord. has_lost_turn: a drain has ended the wait
+    for it. tls: the wire, once it is one of TLS.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Line:
         "_deadline",
         "_server",
         "_turn",
+        "has_ended",
         "has_lost_turn",
         "is_resting",
         "is_torn",
@@ -49,7 +51,7 @@ class Line:
 
     def __init__(self, connection: Connection, wire: Wire, server: Server, deadline: Deadline) -> None:
         self._connection, self._server, self._deadline, self.wire = connection, server, deadline, wire
-        self.is_resting = self.is_torn = self.has_lost_turn = False
+        self.is_resting = self.is_torn = self.has_ended = self.has_lost_turn = False
         self.tls: TlsWire | None = None
         self._turn: trio.CancelScope | None = None  # in which the client waits for his turn
         connection.on_drain, connection.doing = self._drain, self._doing
@@ -91,6 +93,7 @@ class Line:
 
     def end(self, code: Code, words: str, why: str) -> None:
         """Nothing but this is said any more. why: for SessionEnded."""
+        self.has_ended = True
         self._server.close(code, words.encode("ascii", "replace"))
         self._connection.why = why
 

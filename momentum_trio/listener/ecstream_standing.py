@@ -93,7 +93,15 @@ class Standing:
 
     def chain(self) -> Chain:
         """Who answers for the client's options."""
-        return self.generation.tree.chain_for(self._connection.listener, self.listen, self.address)
+        return self._chain_through(self.client.pathway)
+
+    def _chain_through(self, pathway: str | None) -> Chain:
+        return self.generation.tree.chain_for(self._connection.listener, self.listen, self.address, pathway)
+
+    def rules_through(self, pathway: str) -> Rules:
+        """The rules of a message that policy has sent through *pathway*."""
+        generation = self.generation
+        return self._door.rules(generation.tree, self._chain_through(pathway), self.client, generation.plugins)
 
     def judge_anew(self) -> None:
         """What the client may and is offered, by what is known of him now."""
@@ -120,13 +128,15 @@ class Standing:
         return self.offer
 
     def renew(self) -> None:
-        """Let the newest generation hold. If it has no Listen that would take this client, the options that held stay,
-        but he is stale."""
+        """Let the newest generation hold. If it has no Listen that would take this client, or not the pathway that
+        policy has sent him through, the options that held stay, but he is stale."""
         self.generation, self.listen = self._connection.generations.current, self._connection.listen_now()
-        if self.listen is not None:
+        pathway = self.client.pathway
+        is_lost = self.listen is None or (pathway is not None and pathway not in self.generation.tree.pathways())
+        if not is_lost:
             self.judge_anew()
         self.is_stale = (
-            self.listen is None
+            is_lost
             or not self.is_let_in
             or self.offer._replace(authenticated_only=False) != self._told
             or (self.secured_by is not None and self.secured_by != self.security.tls)

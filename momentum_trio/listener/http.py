@@ -105,7 +105,6 @@ KIND = ListenerKind(
     refusal=octets_of(BUSY),
     fault=octets_of(BROKEN),
     gone=octets_of(GONE),
-    worded=lambda reply: octets_of(BUSY),
 )
 
 

@@ -23,7 +23,6 @@ from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.http_proofs import Proofs
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
-from momentum_trio.mail.reply import Reply
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.protocol.proxy.header import Header
@@ -195,7 +194,6 @@ class ListenerKind:
     refusal: octets said to a connection that is over a ceiling, before it is closed; empty: closed in silence.
     fault: octets said when our own code failed, before the connection is closed.
     gone: octets said to a connection that waited in the queue of a Listen that is not in the configuration any more.
-    worded: how a reply is said to a connection that gets no conversation.
     """
 
     scope: str
@@ -205,9 +203,13 @@ class ListenerKind:
     refusal: bytes = b""
     fault: bytes = b""
     gone: bytes = b""
-    worded: Callable[[Reply], bytes] = Reply.octets
 
     @property
     def key(self) -> str:
         """The scope's name in lower case, as trees and chains know it."""
         return self.scope.lower()
+
+    @property
+    def speaks_replies(self) -> bool:
+        """Whether a reply of SMTP is understood by its clients: *refusal* is one."""
+        return self.refusal[:3].isdigit()

@@ -115,15 +115,26 @@ class Injector:
     """What one connection injects: one caller at a time.
 
     reception: its door; replace its *rules* when the generation has changed, and *terms* here. terms: how envelopes and
-    content are judged; parameters of what they offer are known. turn: what limits the client's messages. said_last: a
-    421 that was said: whatever would come after it is told the same, and the connection is to end.
+    content are judged; parameters of what they offer are known. turn: what limits the client's messages. through: the
+    rules of a message that policy has sent through a pathway. said_last: a 421 that was said: whatever would come after
+    it is told the same, and the connection is to end.
     """
 
-    def __init__(self, door: Door, client: Client, rules: Rules, terms: Terms, turn: Turn | None = None) -> None:
-        self.turn = turn
+    def __init__(
+        self,
+        door: Door,
+        client: Client,
+        rules: Rules,
+        terms: Terms,
+        turn: Turn | None = None,
+        through: Callable[[str], Rules] | None = None,
+    ) -> None:
+        self.turn, self._through = turn, through
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
+        self._asked_last: tuple[str, str, Terms] | None = None
+        self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
 
     async def inject(self, messages: Iterable[Injected]) -> list[Injection]:
         """Take *messages* into custody: of each what became of it. Raises nothing for what mail is.
@@ -227,7 +238,7 @@ class Injector:
     async def _mail(self, message: Injected) -> Mail | Reply:
         if self.said_last is not None:
             return self.said_last
-        mail = mail_of(message.reverse_path, message.parameters, self.terms)
+        mail = self._mail_of(message.reverse_path, message.parameters)
         if isinstance(mail, Reply):
             return self._refused(mail, Phase.AWAITING_MAILFROM)
         if message.context and (refusal := context_refusal(message.context)) is not None:
@@ -238,10 +249,25 @@ class Injector:
             reception.transaction.not_before = message.not_before
             if message.context:
                 reception.transaction.set_context(message.context)
-        decision = await self._policy(decision, PolicyPhase.MAILFROM)
+        if decision is ACCEPTED and PolicyPhase.MAILFROM in reception.rules.rows:
+            decision = await self._asked(PolicyPhase.MAILFROM)
         if decision is ACCEPTED and self.turn is not None:
             decision = await self.turn(mail.reverse_path) or decision
         return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
+
+    async def _asked(self, phase: PolicyPhase) -> Decision:
+        """What policy says of the message in *phase*; it may send it through a pathway."""
+        decision, transaction = await self.reception.ask(phase), self.reception.transaction
+        if transaction is not None and transaction.pathway is not None and self._through is not None:
+            transaction.rules = self._through(transaction.pathway)
+        return decision
+
+    def _mail_of(self, reverse_path: str, parameters: str) -> Mail | Reply:
+        """What MAIL with these would be; mostly they are those of the message before."""
+        asked = (reverse_path, parameters, self.terms)
+        if self._asked_last != asked:
+            self._asked_last, self._mail_last = asked, mail_of(*asked)
+        return self._mail_last
 
     async def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
         """Why there is no such recipient; None: there is."""
@@ -250,15 +276,11 @@ class Injector:
         rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=mail.smtputf8)
         if isinstance(rcpt, Reply):
             return self._refused(rcpt, Phase.AWAITING_RCPTTO)
-        decision = self.reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
-        decision = await self._policy(decision, PolicyPhase.RCPTTO)
-        return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
-
-    async def _policy(self, decision: Decision, phase: PolicyPhase) -> Decision:
         reception = self.reception
-        if decision is ACCEPTED and phase in reception.rules.rows:
-            return await reception.ask(phase)
-        return decision
+        decision = reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
+        if decision is ACCEPTED and PolicyPhase.RCPTTO in reception.rules_now.rows:
+            decision = await reception.ask(PolicyPhase.RCPTTO)
+        return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
 
     # content
 

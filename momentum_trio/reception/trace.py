@@ -23,6 +23,7 @@ HELLO_CHARACTERS_MAX = 255
 
 _NOT_PLAIN = re.compile("[^!-~\xa1-\U0010ffff]")
 _SPECIAL_IN_COMMENT = re.compile(r"[()\\]")
+_PLAIN = re.compile(r"[!-'*-\[\]-~]*")  # as nearly all is
 
 
 def in_comment(text: str) -> str:
@@ -30,6 +31,8 @@ def in_comment(text: str) -> str:
 
     Beyond ASCII there is only what came with SMTPUTF8, where it is permitted (RFC 6532 section 3.2).
     """
+    if _PLAIN.fullmatch(text):
+        return text
     return _SPECIAL_IN_COMMENT.sub(r"\\\g<0>", _NOT_PLAIN.sub("?", text))
 
 
@@ -84,7 +87,8 @@ def added_fields(
             f"\t({PRODUCT}) with {_with(transaction)}\r\n"
             f"\tid {batch_id}; {date}\r\n"
         )
-    fields += "".join(f"{name}: {value}\r\n" for name, value in more)
+    if more:
+        fields += "".join(f"{name}: {value}\r\n" for name, value in more)
     if not scan.has_date and rules.options.date_header == "ifneeded":
         fields += f"Date: {date}\r\n"
     if not scan.has_message_id and rules.options.message_id_header == "ifneeded":

@@ -52,8 +52,8 @@ class Transaction:
     returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them. context: pairs that the client set for
     this message; they are among *variables*, and kept with it. not_before: Unix seconds, until when it is not sent.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
-    asked: the last one asked about. variables: that were set. is_undated: as far as is known, its content has no
-    Date field.
+    asked: the last one asked about. variables: that were set. pathway: that policy has sent the message through.
+    is_undated: as far as is known, its content has no Date field.
     """
 
     client: Client
@@ -71,6 +71,7 @@ class Transaction:
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    pathway: str | None = None
     is_undated: bool = False
 
     def set_context(self, pairs: tuple[tuple[str, str], ...]) -> None:

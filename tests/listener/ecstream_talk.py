@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import NamedTuple, cast
 
 import trio
-from esmtp_host import Host, host
+from esmtp_host import Host, MemorySpool, host, machine_with, tree_of
 
-from momentum_trio.listener.ecstream import KIND
+from momentum_trio.limits.local import LocalState
+from momentum_trio.listener.ecstream import KIND, converse
+from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
+from momentum_trio.machine.events import Events
+from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.ecstream.batch import Batch, Following, Message, Recipient
 from momentum_trio.protocol.ecstream.client import Client, Closed, Event
-from momentum_trio.protocol.ecstream.frame import Error, Octets, Welcome
-from momentum_trio.protocol.ecstream.results import Result, Results
+from momentum_trio.protocol.ecstream.frame import Error, Kind, Octets, Small, Welcome, decode
+from momentum_trio.protocol.ecstream.reader import Reader
+from momentum_trio.protocol.ecstream.results import Result, Results, decode_results
+from momentum_trio.reception.door import Door
 from momentum_trio.spool.spool import Spool
 
 LISTEN = "127.0.0.1:1825"
@@ -38,12 +47,13 @@ def message(
 class Talk:
     """One connection. stream: over which; None of its octets is read but by ``event``."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self.stream, self.core = stream, Client(b"test")
+        self.patience_seconds = PATIENCE_SECONDS
 
     async def event(self) -> Event:
         """The next event; Pong and Credit are events, too."""
-        with trio.fail_after(PATIENCE_SECONDS):
+        with trio.fail_after(self.patience_seconds):
             while (event := self.core.next_event()) is None:
                 await self.send()
                 room = self.core.room()
@@ -54,7 +64,8 @@ class Talk:
 
     async def send(self) -> None:
         """What the core has to say."""
-        await self.stream.send_all(b"".join(self.core.octets_to_send()))
+        if octets := b"".join(self.core.octets_to_send()):
+            await self.stream.send_all(octets)
 
     async def welcome(self) -> Welcome:
         event = await self.event()
@@ -86,6 +97,83 @@ class Talk:
         assert event.by_server
         assert event.error is not None
         return event.error
+
+
+class Pieces:
+    """A client in memory that has said *pieces*, each read by itself, and nothing else; a wire, and its socket."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._left = [piece for piece in pieces if piece]
+        self.heard = b""
+
+    async def recv_into(self, buffer: memoryview, /) -> int:
+        await trio.lowlevel.checkpoint()
+        if not self._left:
+            return 0
+        piece = self._left.pop(0)
+        count = min(len(piece), len(buffer))
+        buffer[:count] = piece[:count]
+        if piece[count:]:
+            self._left.insert(0, piece[count:])
+        return count
+
+    async def send(self, octets: bytes | memoryview, /) -> int:
+        await trio.lowlevel.checkpoint()
+        count = min(len(octets), 1000)
+        self.heard += bytes(octets[:count])
+        return count
+
+    async def recv(self, octets_max: int, /) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return b""
+
+    def shutdown(self, how: int) -> None:
+        pass
+
+
+class Played(NamedTuple):
+    """What came of a connection. kept: envelopes' forward-paths and contents, without our fields."""
+
+    frames: list[Small | Results]
+    kept: list[tuple[tuple[str, ...], bytes]]
+
+
+async def play(pieces: Sequence[bytes], text: str = BASIC) -> Played:
+    """A whole connection in memory, of a client that says *pieces* and closes."""
+    client, spool, generations = Pieces(pieces), MemorySpool(), Generations(Generation(1, tree_of(text)))
+    machine = replace(machine_with(Events()), wire=lambda socket: client)
+    services = Services(machine, LocalState("here"), door=Door(machine, spool, lambda receipt: None))
+    connection = Connection(
+        socket=cast("trio.socket.SocketType", client),
+        listen=Endpoint.parse(LISTEN),
+        listener=KIND.key,
+        connection_id="00/00-00000-00000000",
+        peer_address=ip_address("127.0.0.1"),
+        peer="127.0.0.1:4711",
+        local=LISTEN,
+        is_unix=False,
+        peer_uid=None,
+        generations=generations,
+        counters=Counters(),
+        draining=trio.Event(),
+    )
+    await converse(connection, services)
+    kept = [(tuple(m.forward_path for m in b.messages), octets.partition(b"\r\nDate")[2]) for b, octets in spool.kept]
+    return Played(_frames(client.heard), kept)
+
+
+def _frames(heard: bytes) -> list[Small | Results]:
+    """What the client of ``play`` has heard."""
+    reader, found = Reader(lambda kind: 2**26), list[Small | Results]()
+    for at in range(0, len(heard), 4096):
+        piece = heard[at : at + 4096]
+        room = reader.room()
+        room[: len(piece)] = piece
+        reader.received(len(piece))
+        while (frame := reader.next_frame()) is not None:
+            kind, payload = frame
+            found.append(decode_results(payload) if kind is Kind.RESULTS else decode(kind, bytes(payload)))
+    return found
 
 
 @asynccontextmanager

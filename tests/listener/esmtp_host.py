@@ -133,6 +133,22 @@ class Host:
         """A new generation."""
         self.generations.advance(tree_of(text))
 
+    async def connected(self) -> None:
+        """Until there is a conversation that waits for its client."""
+        while not (self.connections and self.connections[-1].doing and not self.connections[-1].doing().floating):  # noqa: ASYNC110 (nothing announces it)
+            await trio.sleep(0.001)
+
+    async def over(self) -> None:
+        """Until the last conversation is."""
+        while self.connections[-1].socket.fileno() >= 0:  # noqa: ASYNC110 (nothing announces it)
+            await trio.sleep(0.001)
+
+    def doing(self) -> tuple[str, bool]:
+        """What the last conversation is about."""
+        assert self.connections[-1].doing is not None
+        doing = self.connections[-1].doing()
+        return doing.phase, doing.floating
+
     def drain(self) -> None:
         self.draining.set()
         for connection in self.connections:
@@ -238,7 +254,7 @@ async def host(
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),
             peer=peer,
-            local="127.0.0.1:2525",
+            local=self.listen,
             is_unix=False,
             peer_uid=None,
             generations=generations,
