@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -100,7 +101,8 @@ def told(story: Callable[[Api], Awaitable[None]], config: str = CONFIG) -> Site:
 
 def transmission(*recipients: Any, **more: Any) -> dict[str, Any]:
     content = {"from": "a@x.example", "subject": "Hi {{n}}", "text": "Hi {{n}}"}
-    return {"return_path": "a@x.example", "recipients": recipients, "content": content} | more
+    whole = [{"address": each} if isinstance(each, str) else each for each in recipients]
+    return {"return_path": "a@x.example", "recipients": whole, "content": content} | more
 
 
 SWITCH = {"listener": "ESMTP_Listener", "listen": "*:25", "enabled": False}
@@ -128,11 +130,12 @@ def test_who_may_do_what_is_what_the_roles_of_the_console_say() -> None:
         said = await api.ask("POST", "/api/v1/console", {"commands": ["version", "summary", "version"]}, user="ann")
         assert [each["failed"] for each in said.said["results"]] == [False, True]
         assert (await api.ask("PATCH", "/api/v1/listeners", SWITCH, user="bob")).said["results"]["state"] == "disabled"
+        await trio.sleep(2)  # the log is written
 
     site = told(story)
     accounts = [line.split("@") for line in site.mx.store.octets("/var/log/accounts").decode().splitlines()]
     line = "config set esmtp_listener listen *:25 Enable false"
-    assert [(fields[3], fields[4]) for fields in accounts if fields[1] == "Z" and fields[5] == line] == [
+    assert [(fields[4], fields[5]) for fields in accounts if fields[1] == "Z" and fields[6] == line] == [
         ("ann", "0"),
         ("bob", "1"),
     ]
@@ -173,7 +176,7 @@ def test_a_proved_user_may_send_anywhere_and_nobody_else() -> None:
         ("to=bob@example.com&from=x", MESSAGE, 422, [("invalid_request", "from")]),
         ("to=bob@example.com&return_path=x", MESSAGE, 422, [("invalid_request", "return_path")]),
         ("to=bob@example.com&parameters=SIZE=x", MESSAGE, 422, [("recipient_refused", "to[0]")]),
-        ("to=bob@example.com%0D%0ARCPT%20TO:<c@example.com>", MESSAGE, 422, [("recipient_refused", "to[0]")]),
+        ("to=bob@example.com%0D%0ARCPT%20TO:<c@example.com>", MESSAGE, 400, [("bad_request_target", "")]),
         ("to=bob@example.com", b"no field\r\n", 422, [("recipient_refused", "to[0]")]),
         ("to=bob@example.com", b"Subject: x\r\n\r\n" + b"x" * 2000, 413, [("message_too_large", "")]),
     ],
@@ -182,9 +185,10 @@ def test_mail_that_is_not_taken(path: str, body: bytes, status: int, errors: lis
     async def story(api: Api) -> None:
         answer = await api.inject(path, body)
         assert (answer.status, answer.errors) == (status, errors)
+        await trio.sleep(1)
+        assert await api.site.mailbox("bob") == []
 
-    site = told(story, CONFIG.replace(f'{OPEN}" {{', f'{OPEN}" {{ Pathway = small'))
-    assert site.mx.store.files("/var/mail") == {}
+    told(story, CONFIG.replace(f'{OPEN}" {{', f'{OPEN}" {{ Pathway = small'))
 
 
 def test_a_full_disk_is_a_time_to_come_again() -> None:
@@ -215,8 +219,8 @@ def test_each_recipient_fares_by_himself() -> None:
         assert [each["reply"]["code"] for each in results["recipients"]] == [554, 250, 550]
         await trio.sleep(1)
         [message] = await api.site.mailbox("good")
-        assert b"Subject: Hi 2\r\n" in message
-        assert b" with REST\r\n" in message
+        assert b"\nSubject: Hi 2\n" in message
+        assert b" with REST\n" in message
         request = transmission(bad, bad)
         assert (await api.ask("POST", "/api/v1/transmissions", request)).status == 422
 
@@ -226,21 +230,22 @@ def test_each_recipient_fares_by_himself() -> None:
 def test_what_is_to_be_sent_later_outlives_a_crash_and_can_be_withdrawn() -> None:
     async def story(api: Api) -> None:
         site = api.site
-        when = {"options": {"start_time": "2027-01-01T00:00:00Z"}}
+        begins = int(await site.mx.call(_now)) + 3600
+        when = {"options": {"start_time": datetime.fromtimestamp(begins, UTC).isoformat()}}
         later = await api.ask(
             "POST", "/api/v1/transmissions", transmission("bob@example.com", "ann@example.com", **when)
         )
         first, second = (each["id"] for each in later.said["results"]["recipients"])
-        site.mx.crash()
+        site.mx.kill()
         await site.boot()
         page = (await api.ask("GET", "/api/v1/queues/example.com")).said
         assert {each["message_id"] for each in page["results"]} == {first, second}
         details = (await api.ask("GET", f"/api/v1/messages/{first}?part=full")).said["results"]
-        assert details["next_attempt_at"] == pytest.approx(1_798_761_600, abs=1)
+        assert details["next_attempt"] == pytest.approx(begins, abs=1)
         assert details["content"].endswith("\nHi \n")
         assert (await api.ask("DELETE", f"/api/v1/messages/{second}?quiet=true")).status == 200
         assert (await api.ask("GET", f"/api/v1/messages/{second}")).status == 404
-        await trio.sleep(1_798_761_600 - await site.mx.call(_now) - 1)
+        await trio.sleep(begins - await site.mx.call(_now) - 1)
         assert await site.mailbox("bob") == []
         await trio.sleep(2)
         assert len(await site.mailbox("bob")) == 1
@@ -251,16 +256,16 @@ def test_what_is_to_be_sent_later_outlives_a_crash_and_can_be_withdrawn() -> Non
 
 def test_pages() -> None:
     async def story(api: Api) -> None:
-        when = {"options": {"start_time": "2027-01-01T00:00:00Z"}}
+        when = {"options": {"start_time": "2026-12-31T00:00:00+01:00"}}
         recipients = [f"a@{n}.example.com" for n in range(7)]
         answer = await api.ask("POST", "/api/v1/transmissions", transmission(*recipients, **when))
         assert answer.said["results"]["total_accepted_recipients"] == 7
         seen, cursor = list[str](), ""
-        for _ in range(3):
+        for last in (False, False, True):
             page = (await api.ask("GET", f"/api/v1/queues?limit=3&cursor={cursor}")).said
             seen += [each["domain"] for each in page["results"]]
             cursor = page["next"]
-        assert cursor is None
+            assert (cursor is None) is last
         assert seen == [f"{n}.example.com" for n in range(7)]
         for path in (
             "queues?limit=0",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from itertools import islice
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -109,10 +111,11 @@ async def _as_it_is(exchange: Exchange, key: str) -> Response:
 async def _written(exchange: Exchange, entry: Entry, octets_max: int) -> Response | None:
     """Let the body go into *entry*. octets_max: 0: it may be of any size."""
     try:
-        async for octets in exchange.body:
-            await entry.write(octets)
-            if 0 < octets_max < entry.octets:
-                return refusal(413, "Message too large", f"Max_Message_Size is {octets_max} octets.", closes=True)
+        async with aclosing(cast(AsyncGenerator[bytes, None], aiter(exchange.body))) as parts:
+            async for octets in parts:
+                await entry.write(octets)
+                if 0 < octets_max < entry.octets:
+                    return refusal(413, "Message too large", f"Max_Message_Size is {octets_max} octets.", closes=True)
     except SpoolFull:
         return refusal(503, "Spool full", "There is no room for it: come again later.", closes=True)
     except SpoolSick:
