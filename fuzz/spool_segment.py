@@ -1,6 +1,6 @@
 """Whatever octets a segment holds: recovery raises its own fault alone, invents no message, and keeps all whole groups.
 
-And what it found, a second recovery finds again.
+No key is known whose message never was, unless it was copied. And what it found, a second recovery finds again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(octets: bytes) -> None:
     store = SimStore()
     store.put(f"{BASE}/log/{segment_name(NUMBER, SALT)}", octets)
     try:
-        first = trio.run(_recovered, store)
+        first, keys = trio.run(_recovered, store)
     except SpoolSick:
         assert _is_not_ours(octets)
         return
@@ -54,7 +54,8 @@ def run(octets: bytes) -> None:
     whole = {message_id for _, custody in _batches(octets, frames) for message_id in _ids(custody)}
     assert first.keys() <= whole
     assert _must_be_kept(octets, frames) <= first.keys()
-    assert trio.run(_recovered, store) == first
+    assert keys <= _may_be_known(octets, frames)
+    assert trio.run(_recovered, store) == (first, keys)
 
 
 class _World:
@@ -70,8 +71,8 @@ class _World:
         return 0.5
 
 
-async def _recovered(store: SimStore) -> dict[str, tuple[str, bytes]]:
-    """Each message in custody: its batch, and the content."""
+async def _recovered(store: SimStore) -> tuple[dict[str, tuple[str, bytes]], set[bytes]]:
+    """Each message in custody: its batch, and the content. And the names of the keys that are known."""
     world, disk, unused = _World(), store.mount(), cast(Any, None)
     assert isinstance(disk, SimDisk)
     found: dict[str, tuple[str, bytes]] = {}
@@ -81,7 +82,9 @@ async def _recovered(store: SimStore) -> dict[str, tuple[str, bytes]]:
             assert held.message.message_id == spool.message_id(owed.ticket)
             assert held.message in held.batch.messages
             found[held.message.message_id] = (held.batch.batch_id, await spool.content(held.batch.batch_id))
-    return found
+        keys = {each.name async for some in spool.keys_in_time() for each in some}
+        assert len(keys) == spool.keys_kept
+    return found, keys
 
 
 # -- what must be so, read in the slowest way --------------------------------------------------------------------------
@@ -126,6 +129,20 @@ def _batches(octets: bytes, frames: Frames) -> Iterator[tuple[int, Custody]]:
 
 def _ids(custody: Custody) -> set[str]:
     return {each.message_id for each in custody.messages}
+
+
+def _may_be_known(octets: bytes, frames: Frames) -> set[bytes]:
+    """Names of keys that were copied, or whose batch is there too."""
+    wire, names = Wire(), set[bytes]()
+    ids = {each for _, custody in _batches(octets, frames) for each in (custody.batch_id, *_ids(custody))}
+    for place, header in frames:
+        if header.kind is Kind.KEYS:
+            try:
+                held = wire.keys(_envelope(octets, place, header))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            names |= {each.name for each in held.keys if held.copied or each.batch_id in ids}
+    return names
 
 
 def _ended(octets: bytes, frames: Frames) -> Iterator[str]:

@@ -1,10 +1,11 @@
-"""``ec_spool check [DIR]`` and ``ec_spool dump ID|--all [-d DIR]``: a spool, read without changing it.
+"""``ec_spool check [DIR]`` and ``ec_spool dump ID|--all|--keys [-d DIR]``: a spool, read without changing it.
 
 ``check`` reads all of it, tells of each segment what it holds, and what is damaged. Exit status 0 sound, 1 damaged, 2
 not to be read. It may be run beside a running host; what that has not finished writing is told as such.
 
 ``dump`` writes a message: its envelope as a line of JSON, an empty line, the content. With ``--all`` each is one line
-of JSON that has the content too, in base64.
+of JSON that has the content too, in base64. With ``--keys`` each idempotency key in its time is one: not the key, which
+the spool does not know, but the name it has there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from momentum_trio.cli.configuration import default_file
 from momentum_trio.cli.ec_show import spool_of
@@ -22,6 +24,7 @@ from momentum_trio.cli.output import for_operators
 from momentum_trio.cli.queued import as_json
 from momentum_trio.cli.spool_files import SegmentFacts, SpoolFiles
 from momentum_trio.spool.frame import NotOurs
+from momentum_trio.spool.wire import Keyed, earlier_of
 
 SOUND, DAMAGED = 0, 1
 
@@ -37,11 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dump = commands.add_parser("dump", help="write messages with their envelopes")
     dump.add_argument("identifier", metavar="ID", nargs="?", help="of a message, or of a batch")
     dump.add_argument("--all", action="store_true", help="every message, a line of JSON each")
+    dump.add_argument("--keys", action="store_true", help="every idempotency key in its time, a line of JSON each")
     dump.add_argument("-d", dest="base", metavar="DIR", help="instead of the configuration's")
     dump.set_defaults(command=_dump)
     asked = parser.parse_args(arguments)
-    if asked.command is _dump and bool(asked.identifier) == asked.all:
-        parser.error("dump takes an ID or --all")
+    if asked.command is _dump and bool(asked.identifier) + asked.all + asked.keys != 1:
+        parser.error("dump takes an ID, --all or --keys")
     return for_operators("ec_spool", partial(_run, asked), OSError, NotOurs)
 
 
@@ -70,6 +74,8 @@ def _check(files: SpoolFiles, _asked: argparse.Namespace) -> int:
     messages = sum(ledger.batches.open[row] for facts in files.segments for row in ledger.rows(facts.segment))
     print(f"log: {ledger.log_octets:,} octets, {ledger.live_octets:,} of them live")
     print(f"in custody: {len(ledger)} batches, {messages} messages")
+    if files.keys:
+        print(f"in their time: {len(files.keys)} idempotency keys")
     damaged = any(facts.damages for facts in files.segments) or contents.missing or contents.odd
     print("damaged" if damaged else "sound")
     return DAMAGED if damaged else SOUND
@@ -93,6 +99,10 @@ def _dump(files: SpoolFiles, asked: argparse.Namespace) -> int:
             content = base64.b64encode(files.content(queued.slot)).decode()
             print(json.dumps(as_json(queued) | {"content": content}))
         return SOUND
+    if asked.keys:
+        for keyed in files.keyed():
+            print(json.dumps(_key_as_json(keyed)))
+        return SOUND
     found = files.one(asked.identifier)
     if not found:
         print(f"ec_spool: {asked.identifier} is not in the spool", file=sys.stderr)
@@ -102,6 +112,19 @@ def _dump(files: SpoolFiles, asked: argparse.Namespace) -> int:
     print(flush=True)
     sys.stdout.buffer.write(files.content(found[0].slot))
     return SOUND
+
+
+def _key_as_json(keyed: Keyed) -> dict[str, Any]:
+    earlier = earlier_of(keyed)
+    return {
+        "name": keyed.name.hex(),
+        "digest": keyed.digest.hex(),
+        "given_at": keyed.given_at,
+        "seconds": keyed.seconds,
+        "batch_id": earlier.batch_id,
+        "reply": str(earlier.answer.reply),
+        "recipients": [str(reply) for reply in earlier.answer.recipients],
+    }
 
 
 if __name__ == "__main__":

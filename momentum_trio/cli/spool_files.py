@@ -7,19 +7,21 @@ it was read all is read again.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from momentum_trio.mail.path import domain_of
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, SEGMENT_HEADER_OCTETS, Kind, parse_segment_header
+from momentum_trio.spool.keys import Keys, Moment
 from momentum_trio.spool.ledger import Ledger, Slot, Way
 from momentum_trio.spool.message import Retry
-from momentum_trio.spool.record import read_custody
+from momentum_trio.spool.record import read_custody, read_keys
 from momentum_trio.spool.replay import Replay
 from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
-from momentum_trio.spool.wire import Custody, Recipient, Wire
+from momentum_trio.spool.wire import Custody, Keyed, Recipient, Wire
 
 TRIES_MAX = 5  # of reading it all, while the host removes segments
 
@@ -69,6 +71,7 @@ class SpoolFiles:
     def __init__(self, base: str) -> None:
         self.base = base
         self.ledger = Ledger()
+        self.keys = Keys(self.ledger)
         self.segments: list[SegmentFacts] = []
         self._wire = Wire()
 
@@ -76,6 +79,7 @@ class SpoolFiles:
         """Read the whole log. Raises OSError; NotOurs for a segment of another version."""
         for tries_left in range(TRIES_MAX - 1, -1, -1):
             self.ledger, self.segments = Ledger(), []
+            self.keys = Keys(self.ledger)
             try:
                 self._read()
             except FileNotFoundError:
@@ -85,7 +89,7 @@ class SpoolFiles:
                 return
 
     def _read(self) -> None:
-        replay = Replay(self.ledger, self._wire)
+        replay = Replay(self.ledger, self.keys, Moment(time.time(), 0.0), self._wire)
         claims = self._claims()
         for facts in self.segments:
             self.ledger.begin_segment(facts.segment)
@@ -185,6 +189,18 @@ class SpoolFiles:
             ticket = tickets.pop(recipient.message_id, None)
             if ticket is not None:
                 yield Queued(read[0], recipient, self.ledger.retry(ticket), self.ledger.way(ticket), slot)
+
+    def keyed(self) -> Iterator[Keyed]:
+        """Each idempotency key in its time, in the order of the log."""
+        for facts in self.segments:
+            try:
+                with open(facts.segment.path, "rb") as file:
+                    for place in self.keys.places(facts.segment):
+                        octets = os.pread(file.fileno(), place.frame_octets, place.place)
+                        keys = read_keys(place, octets, self._wire) or ()
+                        yield from (each for each in keys if self.keys.left(each.name, place) is not None)
+            except FileNotFoundError:
+                continue
 
     def content(self, slot: Slot) -> bytes:
         """The content of a batch, whole. Raises OSError."""

@@ -160,6 +160,7 @@ class Standing:
             batches=BATCHES,
             content_octets=min(self.terms.message_octets_max or CONTENT_OCTETS_MAX, NUMBER_MAX),
             idle_seconds=int(min(options.idle_time, NUMBER_MAX)),
+            key_seconds=self._door.spool.terms.key_seconds,
             mechanisms=tuple(name.encode() for name in self.security.mechanisms),
             name=self.rules.hostname.encode()[:255],
             authenticated_only=not self.is_let_in,

@@ -181,6 +181,8 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
         large_message_octets=options.large_message_octets,
         force_fsync=options.force_fsync,
         mode=options.mode,
+        key_seconds=options.key_seconds,
+        keys_max=options.keys_max,
     )
 
 

@@ -8,6 +8,7 @@ from momentum_trio.config.scope import GLOBAL
 
 DESCRIPTORS_WANTED_MAX = 10_000_000
 SEGMENT_OCTETS_MIN, SEGMENT_OCTETS_MAX = 1024, 1 << 40  # of the spool's log
+KEY_SECONDS_MAX, KEYS_MAX = 7 * 24 * 3600, 10_000_000
 
 
 class NodeOptions(Options):
@@ -80,6 +81,26 @@ class SpoolOptions(Options):
         GLOBAL,
         "When a segment of the spool's log is full. The log keeps up to two of them more than twice what lives in it; "
         "content above a quarter of one gets a file of its own.",
+        dynamic=False,
+        ours=True,
+    )
+    key_seconds = Option(
+        "Idempotency_Key_Time",
+        integer_between(0, KEY_SECONDS_MAX, "seconds", "seconds"),
+        3600,
+        GLOBAL,
+        "How long the idempotency key of a message is kept, from when custody of it was taken: so long it makes no "
+        "second message. 0: none is taken; those that were are kept for their time.",
+        dynamic=False,
+        ours=True,
+    )
+    keys_max = Option(
+        "Idempotency_Keys_Max",
+        integer_between(1, KEYS_MAX, "count", "keys"),
+        1_000_000,
+        GLOBAL,
+        "How many idempotency keys are kept at a time; further messages that have one are deferred (452). Each takes "
+        "some 70 octets of memory and 150 of the spool's log.",
         dynamic=False,
         ours=True,
     )

@@ -40,7 +40,7 @@ from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
 from momentum_trio.reception.transaction import Transaction, bare
-from momentum_trio.spool.spool import Receipt, Spool, SpoolFull, SpoolSick
+from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
 class Configuration(Tree, Protocol):
@@ -69,6 +69,10 @@ class Judged(NamedTuple):
     panel: Panel | None
     incoming: Incoming
     whole: Whole
+
+    def with_claim(self, claim: Claim) -> Judged:
+        """The same with the idempotency key that is kept with it."""
+        return self._replace(whole=self.whole._replace(claim=claim))
 
 
 async def discard_all(messages: Iterable[Judged]) -> None:

@@ -20,7 +20,7 @@ from momentum_trio.reception.policy.panel import Panel, Ruling
 from momentum_trio.reception.trace import added_fields
 from momentum_trio.reception.transaction import Transaction
 from momentum_trio.spool.message import Batch, Message
-from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFull, SpoolSick
+from momentum_trio.spool.spool import Claim, Entry, Receipt, Spool, SpoolFull, SpoolSick
 
 SPOOL_FULL = Deferred(replies.SPOOL_FULL, "spool")
 SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
@@ -28,10 +28,11 @@ MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of th
 
 
 class Whole(NamedTuple):
-    """A message that was judged, and is to be committed."""
+    """A message that was judged, and is to be committed. claim: to the idempotency key that is kept with it."""
 
     entry: Entry
     batch: Batch
+    claim: Claim | None = None
 
 
 def deferral(fault: SpoolFull | SpoolSick) -> Deferred:

@@ -6,7 +6,8 @@ await injector.end()
 
 Each message is a mail transaction of its own: the checks, the policy, the records and the receipts are a session's, and
 what SMTP says to MAIL, RCPT and the end of content is said of it here. It is kept whole or not at all, whatever becomes
-of the others; those that are kept share the groups of the spool's log.
+of the others; those that are kept share the groups of the spool's log. One with an idempotency key that its client has
+used before makes no second message: it is answered as the first was.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
 from momentum_trio.reception.door import Door, Judged, discard_all
+from momentum_trio.reception.idempotency import DENIALS, OTHER, Once, scope_of
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.entry import PIECE_OCTETS, Entry
+from momentum_trio.spool.key import KEY_LENGTH_MAX, Answer, Denial, Earlier, key_name
 from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 
 PORTION_MESSAGES = 1000
@@ -70,17 +73,25 @@ class Injected(NamedTuple):
     key: str = ""
     not_before: float = 0.0
 
+    @property
+    def envelope(self) -> Iterator[str]:
+        """All but content and key. Counts stand before what there are several of, so that no other envelope is this."""
+        yield from (self.reverse_path, self.parameters, str(len(self.recipients)), str(len(self.context)))
+        for pair in (*self.recipients, *self.context):
+            yield from pair
+
 
 class Injection(NamedTuple):
     """What became of it.
 
-    id: of the batch we have custody of; empty: of none. reply: to the message. recipients: of each what was said of
-    him, in order; none at all: *reply* is everybody's.
+    id: of the batch we have custody of, or had; empty: of none. reply: to the message. recipients: of each what was
+    said of him, in order; none at all: *reply* is everybody's. repeated: it was said before, to the same key.
     """
 
     id: str
     reply: Reply
     recipients: tuple[Reply, ...] = ()
+    repeated: bool = False
 
 
 class Envelope(NamedTuple):
@@ -96,12 +107,19 @@ class Envelope(NamedTuple):
         refused, everybody = self.refused, range(self.recipient_count)
         return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in everybody) if refused else ())
 
+    @property
+    def answer(self) -> Answer:
+        """What is said to it where it is kept."""
+        _, reply, recipients, _ = self.answered(replies.OK)
+        return Answer(reply, recipients)
+
 
 class Underway(NamedTuple):
-    """A message whose content comes in pieces."""
+    """A message whose content comes in pieces. once: of its key, if it has one. envelope: None where that is known."""
 
-    envelope: Envelope
+    envelope: Envelope | None
     content: Plain
+    once: Once | None = None
 
 
 class _Kept(NamedTuple):
@@ -109,6 +127,28 @@ class _Kept(NamedTuple):
 
     envelope: Envelope
     judged: Judged
+
+
+class _Portion:
+    """Messages that are committed together. The same key a second time is for the next: it waits for the first."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Injection | _Kept] = []
+        self._octets = 0
+        self._keys: set[str] = set()
+
+    def has_room_for(self, message: Injected) -> bool:
+        """Whether it comes into this portion."""
+        is_full = self._octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
+        return not is_full and message.key not in self._keys
+
+    def add(self, message: Injected, outcome: Injection | _Kept) -> None:
+        """*message* was judged."""
+        self.outcomes.append(outcome)
+        if isinstance(outcome, _Kept):
+            self._octets += outcome.judged.whole.entry.octets
+        if message.key:
+            self._keys.add(message.key)
 
 
 class Injector:
@@ -130,6 +170,8 @@ class Injector:
         through: Callable[[str], Rules] | None = None,
     ) -> None:
         self.turn, self._through = turn, through
+        self._spool = door.spool
+        self._held: list[Once] = []  # whose keys nobody else may have meanwhile
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
@@ -141,24 +183,48 @@ class Injector:
 
         Cancellation: some may be in custody; those will be delivered. Of the others nothing is kept.
         """
-        coming, injections = iter(messages), list[Injection]()
-        while portion := await self._portion(coming):
-            injections += portion
-        return injections
+        injections, portion = list[Injection](), _Portion()
+        try:
+            for message in messages:
+                if not portion.has_room_for(message):
+                    whole, portion = portion, _Portion()
+                    injections += await self._settled(whole.outcomes)
+                portion.add(message, await self._judge(message))
+                if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+            whole, portion = portion, _Portion()
+            return injections + await self._settled(whole.outcomes)
+        finally:
+            self._release()
+            await discard_all(each.judged for each in portion.outcomes if isinstance(each, _Kept))
+            await self.reception.abandon()
 
     async def begin(self, message: Injected) -> Underway | Injection:
         """Begin to inject a *message* whose content comes in pieces; the one in *message* counts for nothing.
 
         Returns: what to ``write`` to, and ``finish``, before anything else is injected; or what became of it at once.
         """
-        envelope = await self._envelope(message)
-        if isinstance(envelope, Injection):
-            return envelope
-        return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
+        if not message.key:
+            return await self._begin(message)
+        once = await self._once(message)
+        if isinstance(once, Injection):
+            return once
+        if once.earlier is not None:
+            return Underway(None, Plain(self.terms), once)
+        self._held.append(once)
+        begun = await self._begin(message)
+        if isinstance(begun, Underway):
+            return begun._replace(once=once)
+        once.release()
+        return begun
 
     async def write(self, underway: Underway, octets: bytes) -> None:
         """Some of the content. Cancellation: the caller ends the injector."""
-        content = underway.content
+        _, content, once = underway
+        if once is not None:
+            once.write(octets)
+            if once.earlier is not None:
+                return
         content.receive(octets)
         while isinstance(part := content.next_event(), ContentPart):
             await self.reception.write(part.octets)
@@ -169,33 +235,17 @@ class Injector:
 
     async def end(self) -> None:
         """The connection is over. Cancellation: shielded, in bounded time."""
+        self._release()
         with trio.CancelScope(shield=True):
             await self.reception.end()
-
-    async def _portion(self, coming: Iterator[Injected]) -> list[Injection]:
-        """The next of those that come, as many as are committed together."""
-        outcomes, octets, judged = list[Injection | _Kept](), 0, False
-        try:
-            for message in coming:
-                outcome = await self._judge(message)
-                outcomes.append(outcome)
-                if isinstance(outcome, _Kept):
-                    octets += outcome.judged.whole.entry.octets
-                if octets >= PORTION_OCTETS or len(outcomes) == PORTION_MESSAGES:
-                    break
-                if len(outcomes) % MESSAGES_PER_TURN == 0:
-                    await trio.lowlevel.checkpoint()
-            judged = True
-        finally:
-            if not judged:
-                await discard_all(each.judged for each in outcomes if isinstance(each, _Kept))
-                await self.reception.abandon()
-        return await self._settled(outcomes)
 
     async def _settled(self, outcomes: Sequence[Injection | _Kept]) -> list[Injection]:
         """Take custody of those that are to be kept; of the others, or where it cannot be, nothing is."""
         kept = [outcome for outcome in outcomes if isinstance(outcome, _Kept)]
-        taken = iter(await self.reception.commit_all([each.judged for each in kept]) if kept else ())
+        try:
+            taken = iter(await self.reception.commit_all([each.judged for each in kept]) if kept else ())
+        finally:
+            self._release()
         return [each if isinstance(each, Injection) else _told(each.envelope, next(taken)) for each in outcomes]
 
     async def _judge(self, message: Injected) -> Injection | _Kept:
@@ -217,7 +267,41 @@ class Injector:
             return await self._refuse(underway.envelope, UNREADABLE)
         return await self._judged(underway)
 
+    # keys
+
+    async def _once(self, message: Injected) -> Once | Injection:
+        """What is known of its key; or why it has none."""
+        if self.said_last is not None:
+            return Injection("", self.said_last)
+        if len(message.key) > KEY_LENGTH_MAX:
+            return Injection("", self._refused(replies.KEY_TOO_LONG, Phase.AWAITING_MAILFROM))
+        try:
+            known = await self._spool.claims.of(key_name(scope_of(self.reception.client), message.key))
+        except SpoolSick:
+            return Injection("", self._decided(UNREADABLE, Phase.AWAITING_MAILFROM))
+        if isinstance(known, Denial):
+            return Injection("", self._decided(DENIALS[known], Phase.AWAITING_MAILFROM))
+        return Once(known, message.envelope)
+
+    def _again(self, once: Once, earlier: Earlier) -> Injection:
+        """All of a message has come whose key is known."""
+        if once.is_the_same(earlier):
+            return Injection(earlier.batch_id, *earlier.answer, repeated=True)
+        return Injection("", self._decided(OTHER, Phase.READING_BODY))
+
+    def _release(self) -> None:
+        """Nothing with a key is underway."""
+        for once in self._held:
+            once.release()
+        self._held.clear()
+
     # envelopes
+
+    async def _begin(self, message: Injected) -> Underway | Injection:
+        envelope = await self._envelope(message)
+        if isinstance(envelope, Injection):
+            return envelope
+        return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
 
     async def _envelope(self, message: Injected) -> Envelope | Injection:
         mail = await self._mail(message)
@@ -286,7 +370,12 @@ class Injector:
 
     async def _judged(self, underway: Underway, octets: bytes = b"") -> Injection | _Kept:
         """The content ends with *octets*."""
-        envelope, content = underway
+        envelope, content, once = underway
+        if once is not None:
+            once.write(octets)
+            if once.earlier is not None:
+                return self._again(once, once.earlier)
+        assert envelope is not None
         content.end(octets)
         event: Event | None
         while isinstance(event := content.next_event(), ContentPart):
@@ -298,17 +387,17 @@ class Injector:
             return envelope.answered(event.fault)
         judged = await self.reception.judge(event.octets)
         if isinstance(judged, Judged):
-            return _Kept(envelope, judged)
+            return _Kept(envelope, judged if once is None else judged.with_claim(once.claimed(envelope.answer)))
         if isinstance(judged, Discarded):
             await self.reception.abandon()
             return envelope.answered(replies.OK)
         return await self._refuse(envelope, judged)
 
-    async def _refuse(self, envelope: Envelope, decision: Decision) -> Injection:
+    async def _refuse(self, envelope: Envelope | None, decision: Decision) -> Injection:
         assert not isinstance(decision, Accepted)
         reply = self._decided(decision, Phase.READING_BODY)
         await self.reception.abandon()
-        return envelope.answered(reply)
+        return Injection("", reply) if envelope is None else envelope.answered(reply)
 
     # what is said
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from momentum_trio.machine.contract import Clock
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool
+from momentum_trio.spool.spool import Claim, Entry, Spool
 
 
 class NoEntry(Entry):
@@ -40,6 +40,13 @@ class NoCustody(Spool):
         """Content to be counted."""
         return NoEntry()
 
-    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+    async def commit(
+        self,
+        entry: Entry,
+        batch: Batch,
+        *,
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+        claim: Claim | None = None,
+    ) -> Receipt:
         """What stands for a receipt."""
         return Receipt(replace(batch, octets=entry.octets), Durability.SYNCED)

@@ -15,21 +15,43 @@ NONE = 0xFFFFFFFF
 GROWTH_ROWS = 1024
 
 
-class Columns:
-    """Rows, and which of them are free. ids: what each is named by, empty where it is free.
+class Rows:
+    """Columns, and which of their rows are free. columns: each with one value, which a row never used has in it."""
 
-    columns: each with one value, which a row that was never used has in it.
-    """
-
-    __slots__ = ("_all", "_free", "_growth", "ids")
+    __slots__ = ("_all", "_free", "_growth")
 
     def __init__(self, *columns: array[int] | array[float]) -> None:
-        self.ids: list[str] = []
         self._all = columns
         self._growth = [(column * GROWTH_ROWS).tobytes() for column in self._all]
         self._free = array("I")
         for column in self._all:
             del column[:]
+
+    def take(self) -> int:
+        """A row; its columns are as they were left."""
+        if not self._free:
+            self._grow()
+        return self._free.pop()
+
+    def give_back(self, row: int) -> None:
+        """*row* is free."""
+        self._free.append(row)
+
+    def _grow(self) -> None:
+        rows = len(self._all[0])
+        self._free.extend(range(rows + GROWTH_ROWS - 1, rows - 1, -1))
+        for column, growth in zip(self._all, self._growth, strict=True):
+            column.frombytes(growth)
+
+
+class Columns(Rows):
+    """Rows that have names. ids: what each is named by, empty where it is free."""
+
+    __slots__ = ("ids",)
+
+    def __init__(self, *columns: array[int] | array[float]) -> None:
+        self.ids: list[str] = []
+        super().__init__(*columns)
 
     def new(self, name: str) -> int:
         """A row for what has that *name*; its other columns are as they were left."""
@@ -40,11 +62,8 @@ class Columns:
         return row
 
     def _grow(self) -> None:
-        rows = len(self.ids)
-        self._free.extend(range(rows + GROWTH_ROWS - 1, rows - 1, -1))
+        super()._grow()
         self.ids += [""] * GROWTH_ROWS
-        for column, growth in zip(self._all, self._growth, strict=True):
-            column.frombytes(growth)
 
     def release(self, row: int) -> None:
         """*row* is free."""

@@ -21,6 +21,7 @@ from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import SpoolFault, SpoolFull, SpoolSick
 from momentum_trio.spool.frame import MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame
+from momentum_trio.spool.keys import Keys
 from momentum_trio.spool.log import Log, Report
 from momentum_trio.spool.segment import Segment
 
@@ -44,15 +45,16 @@ class Phase(Enum):
 class Request:
     """One record on its way into the log.
 
-    name: what a report calls it. demands_sync: its caller is told when it is durable, or that it is not kept; the
-    others are lazy. always_synced: also where 250 need not wait for a sync. recallable: its caller may withdraw.
-    handed: called when it goes into a group. kept: called with its place when it is in the log.
-    fault: once it is DONE, why it is not kept; None: it is.
+    name: what a report calls it. beside: another record, directly behind it in the same group. demands_sync: its caller
+    is told when it is durable, or that it is not kept; the others are lazy. always_synced: also where 250 need not wait
+    for a sync. recallable: its caller may withdraw. handed: called when it goes into a group. kept: called with its
+    place when it is in the log. fault: once it is DONE, why it is not kept; None: it is.
     """
 
     __slots__ = (
         "always_synced",
         "awaited",
+        "beside",
         "demands_sync",
         "fault",
         "frame",
@@ -68,6 +70,7 @@ class Request:
         name: str,
         frame: Frame,
         *,
+        beside: Frame | None = None,
         demands_sync: bool,
         always_synced: bool = False,
         recallable: bool = True,
@@ -75,7 +78,7 @@ class Request:
         kept: Callable[[Segment, int], None] | None = None,
     ) -> None:
         self.name = name
-        self.frame = frame
+        self.frame, self.beside = frame, beside
         self.demands_sync = demands_sync
         self.always_synced = always_synced
         self.recallable = recallable
@@ -84,6 +87,11 @@ class Request:
         self.phase = Phase.QUEUED
         self.fault: SpoolFault | None = None
         self.awaited: Awaited | None = None
+
+    @property
+    def octets(self) -> int:
+        """Of all its records."""
+        return self.frame.octets + (0 if self.beside is None else self.beside.octets)
 
 
 class Awaited:
@@ -96,18 +104,23 @@ class Awaited:
 
 
 class Committer:
-    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it."""
+    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it.
+
+    keys: those whose time is over are forgotten here, between two groups.
+    """
 
     def __init__(
         self,
         log: Log,
         compaction: Compaction,
         files: ContentFiles,
+        keys: Keys,
         report: Report,
         *,
         force_fsync: bool,
     ) -> None:
         self._log, self._compaction, self._files, self._report = log, compaction, files, report
+        self._keys = keys
         self._force_fsync = force_fsync
         self._group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
         self._queue: deque[Request] = deque()
@@ -169,6 +182,7 @@ class Committer:
         try:
             while True:
                 group = self._take()
+                self._keys.expire(trio.current_time())
                 if group or self._compaction_due() or trio.current_time() >= self._lazy_due:
                     with trio.CancelScope(shield=True):
                         await self._turn(group)
@@ -196,7 +210,7 @@ class Committer:
             self._parked = None
             return trio.lowlevel.Abort.SUCCEEDED
 
-        with trio.move_on_at(self._lazy_due):
+        with trio.move_on_at(min(self._lazy_due, self._keys.next_end)):
             self._parked = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(abort)
 
@@ -206,7 +220,7 @@ class Committer:
         while queue and len(group) < GROUP_COUNT_MAX:
             request = queue[0]
             if request.phase is Phase.QUEUED:
-                octets += request.frame.octets
+                octets += request.octets
                 if group and octets > self._group_octets_max:
                     break
                 request.phase = Phase.HANDED
@@ -243,10 +257,14 @@ class Committer:
         due = trio.current_time() >= self._lazy_due
         try:
             if group or log.carried:
-                frames, lazy_frames = [request.frame for request in firm], [request.frame for request in lazy]
+                frames, lazy_frames = frames_of(firm), [request.frame for request in lazy]
                 sync = due or any(self._force_fsync or request.always_synced for request in firm)
                 appended = await log.append(frames, lazy_frames, sync=sync)
-                for request, place in zip(firm, appended.places, strict=False):
+                places = iter(appended.places)
+                for request in firm:
+                    place = next(places)
+                    if request.beside is not None:
+                        next(places)  # it follows at once
                     if request.kept is not None:
                         request.kept(appended.segment, place)
                     answer(request)
@@ -311,6 +329,16 @@ class Committer:
         else:
             await self._files.remove_retired()
         await self._log.close()
+
+
+def frames_of(requests: Sequence[Request]) -> list[Frame]:
+    """Their records, in order."""
+    frames: list[Frame] = []
+    for request in requests:
+        frames.append(request.frame)
+        if request.beside is not None:
+            frames.append(request.beside)
+    return frames
 
 
 def answer(request: Request, fault: SpoolFault | None = None) -> None:

@@ -2,11 +2,12 @@
 
 The law, whenever the committer has nothing to do: log octets <= 2 x live octets + 2 segments. Copying begins one
 segment earlier. Oldest first, because then no outcome outlives its use: an outcome in the oldest segment can speak only
-of messages in it, and their copies are written without the messages concluded by then.
+of messages in it, and their copies are written without the messages concluded by then. Keys follow the batches.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ import msgspec
 
 from momentum_trio.machine.disk import Close, Disk, File, Open, Read, Step
 from momentum_trio.spool.frame import Frame, Kind
+from momentum_trio.spool.key_compaction import KeyCompaction, KeyCopy
+from momentum_trio.spool.keys import Keys
 from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.log import Report
 from momentum_trio.spool.message import Retry
@@ -39,11 +42,19 @@ class Compaction:
     """Decides when, and reads what is copied; the committer writes it."""
 
     def __init__(
-        self, disk: Disk, ledger: Ledger, wire: Wire, quarantine: Quarantine, report: Report, segment_octets: int
+        self,
+        disk: Disk,
+        ledger: Ledger,
+        keys: Keys,
+        wire: Wire,
+        quarantine: Quarantine,
+        report: Report,
+        segment_octets: int,
     ) -> None:
         self._disk, self._ledger, self._wire = disk, ledger, wire
         self._quarantine, self._report = quarantine, report
         self._segment_octets = segment_octets
+        self._keys = KeyCompaction(disk, keys, wire, quarantine, report, segment_octets)
 
     def due(self, active: Segment | None) -> bool:
         """Whether there is too much in the log that is dead."""
@@ -52,9 +63,13 @@ class Compaction:
             return False
         return ledger.log_octets > 2 * ledger.live_octets + self._segment_octets
 
-    async def copies(self) -> list[Copy]:
+    async def copies(self) -> Sequence[Copy | KeyCopy]:
         """Some live records of the oldest segment. Damaged ones go to quarantine. Raises OSError."""
         segment = self._ledger.segments[0]
+        return await self._copies(segment) or await self._keys.copies(segment)
+
+    async def _copies(self, segment: Segment) -> list[Copy]:
+        """Of batches."""
         slots: list[Slot] = []
         octets = 0
         for row in self._ledger.rows(segment):
@@ -63,6 +78,8 @@ class Compaction:
             if slots and (octets > min(COPY_OCTETS_MAX, self._segment_octets // 2) or len(slots) == COPY_COUNT_MAX):
                 break
             slots.append(slot)
+        if not slots:
+            return []
         file = File(segment.path)
         steps: list[Step[Any]] = [Open(file), *(Read(file, slot.place, slot.frame_octets) for slot in slots)]
         try:
@@ -75,8 +92,11 @@ class Compaction:
             await self._disk.perform([Close(file)])
         return [Copy(slot, frame) for slot, frame in copies if frame is not None]
 
-    def moved(self, copy: Copy, segment: Segment, place: int) -> None:
+    def moved(self, copy: Copy | KeyCopy, segment: Segment, place: int) -> None:
         """*copy* is durable at *place* of *segment*."""
+        if isinstance(copy, KeyCopy):
+            self._keys.moved(copy, segment, place)
+            return
         self._ledger.relocate(copy.slot.row, segment, place, copy.frame.header)
 
     def _copy(self, slot: Slot, octets: bytes) -> Frame | None:

@@ -14,8 +14,8 @@ from enum import IntEnum
 
 import msgspec
 
-VERSION = 2
-VERSIONS_READ = frozenset({1, 2})
+VERSION = 3
+VERSIONS_READ = frozenset({1, 2, 3})
 SEGMENT_MAGIC = b"MTSPOOL\n"
 FRAME_MAGIC = b"\x9aMt\xf1"
 
@@ -50,6 +50,7 @@ class Kind(IntEnum):
     MARKER = 4
     SETTLED = 5
     MOVED = 6
+    KEYS = 7
 
 
 KINDS = {int(kind): kind for kind in Kind}

@@ -20,7 +20,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import ListDirectory
 from momentum_trio.mail.identifier import FORM, INCARNATION_MAX
 from momentum_trio.mail.path import domain_of
-from momentum_trio.mail.record import Imported, ImportResult
+from momentum_trio.mail.record import Imported, ImportResult, Level, Panic
 from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.fault import SpoolFault, SpoolSick
 from momentum_trio.spool.message import Batch, Conclusion, Held, Owed
@@ -68,11 +68,10 @@ async def take_over(machine: Machine, spool: Spool, terms: SpoolTerms, taken: Ta
         raise SpoolSick(f"{terms.base} is no spool: {error}") from error
     importing = _Importing(machine, spool, terms.base, taken)
     async with open_spool(machine, terms) as other:
+        await importing.keys(other)
         batches = _by_batch(other)
-        while turn := list(islice(batches, BATCHES_AT_ONCE)):
+        while importing.fault is None and (turn := list(islice(batches, BATCHES_AT_ONCE))):
             await importing.turn(other, turn)
-            if importing.fault is not None:
-                break
     if importing.fault is not None:
         raise importing.fault
     return importing.count
@@ -93,6 +92,21 @@ class _Importing:
         self.count = ImportCount()
         self.fault: SpoolFault | None = None
         self._reserved: set[str] = set()  # identifiers of this turn
+
+    async def keys(self, other: Spool) -> None:
+        """Take idempotency keys over, before the messages: what is sent again meanwhile is not taken twice.
+
+        They stay there too, until their time is over.
+        """
+        left = 0
+        try:
+            async for some in other.keys_in_time():
+                left += await self._spool.take_keys(some)
+        except SpoolFault as error:
+            self.fault = error
+        if left:
+            text = f"spool: {left} idempotency keys of {self._directory} are not known here: there is no room for more"
+            self._machine.events.publish(Panic(self._machine.clock.now(), Level.WARNING, text))
 
     async def turn(self, other: Spool, batches: list[list[int]]) -> None:
         """Take some batches over: all are durable here before one is concluded there."""

@@ -59,7 +59,8 @@ class Slot(NamedTuple):
 class Ledger:
     """The batches, their messages, and the segments, oldest first.
 
-    live_octets: of records in the log that are still in custody. Identifiers are taken to be unique in a spool.
+    live_octets: of records in the log that live: of batches in custody, and of keys in their time, which ``keys.py``
+    counts here. by_ordinal: the segments, as columns call them. Identifiers are taken to be unique in a spool.
     """
 
     def __init__(self) -> None:
@@ -69,7 +70,7 @@ class Ledger:
         self._index: dict[str, int] = {}  # batches; most often it finds the first message too: that has the same id
         self._others: dict[str, int] = {}  # messages it does not find
         self._files: dict[int, str] = {}  # by row: batches with large content
-        self._segments: dict[int, Segment] = {}  # by ordinal
+        self.by_ordinal: dict[int, Segment] = {}
         self._ordinals = 0
         self._reasons = Reasons()
         self._ways: list[Way] = []  # as many as an operator has bindings and moves
@@ -86,14 +87,14 @@ class Ledger:
         """*segment* is the newest."""
         segment.ordinal = self._ordinals
         self._ordinals += 1
-        self._segments[segment.ordinal] = segment
+        self.by_ordinal[segment.ordinal] = segment
         self.segments.append(segment)
 
     def drop_segment(self, segment: Segment) -> None:
-        """It is gone, and nothing in it was in custody."""
-        assert not segment.batches
+        """It is gone, and nothing in it lived."""
+        assert not segment.records
         self.segments.remove(segment)
-        del self._segments[segment.ordinal]
+        del self.by_ordinal[segment.ordinal]
 
     def rows(self, segment: Segment) -> Iterator[int]:
         """Batches in custody whose record lies in *segment*, in order."""
@@ -136,15 +137,15 @@ class Ledger:
         columns.segment[row], columns.place[row] = segment.ordinal, place
         columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
         segment.rows.append(row)
-        segment.batches += 1
+        segment.records += 1
         segment.live_octets += octets
         self.live_octets += octets
 
     def _take_out(self, row: int) -> None:
         columns = self.batches
-        segment, octets = self._segments[columns.segment[row]], columns.frame_octets[row]
+        segment, octets = self.by_ordinal[columns.segment[row]], columns.frame_octets[row]
         columns.segment[row] = NONE
-        segment.batches -= 1
+        segment.records -= 1
         segment.live_octets -= octets
         self.live_octets -= octets
 
@@ -184,7 +185,7 @@ class Ledger:
         return Slot(
             row,
             columns.ids[row],
-            self._segments[columns.segment[row]],
+            self.by_ordinal[columns.segment[row]],
             columns.place[row],
             columns.frame_octets[row],
             columns.envelope_octets[row],

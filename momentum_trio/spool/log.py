@@ -94,7 +94,7 @@ class Log:
         empty: list[Segment] = []
         before: Segment | None = None
         for segment in reversed(self.ledger.segments):
-            if segment.length > SEGMENT_HEADER_OCTETS or segment.batches:
+            if segment.length > SEGMENT_HEADER_OCTETS or segment.records:
                 before = segment
                 break
             empty.append(segment)
@@ -239,12 +239,12 @@ class Log:
         return fault
 
     async def drop_dead_segments(self) -> None:
-        """Remove the oldest segments as long as nothing in them is in custody. Raises OSError.
+        """Remove the oldest segments as long as nothing in them lives. Raises OSError.
 
         One by one, each durable before the next: a later segment's outcomes speak of an earlier one's messages.
         """
         segments = self.ledger.segments
-        while segments and not segments[0].batches and segments[0] is not self.active and len(segments) > 1:
+        while segments and not segments[0].records and segments[0] is not self.active and len(segments) > 1:
             await self._disk.perform([Unlink(segments[0].path, missing_ok=True), SyncDirectory(self._directory)])
             self.ledger.drop_segment(segments[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -12,11 +13,13 @@ from momentum_trio.machine.disk import Close, Disk, File, Open, Read
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import ContentDamaged, SpoolSick
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS
+from momentum_trio.spool.keys import Keys
 from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.message import Batch, Held
 from momentum_trio.spool.recent import Recent, RecentBatch
-from momentum_trio.spool.record import read_custody
-from momentum_trio.spool.wire import Wire, batch_of
+from momentum_trio.spool.record import read_custody, read_keys
+from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.wire import Keyed, Wire, batch_of
 
 READ_PIECE_OCTETS = 1024 * 1024
 READ_TRIES_MAX = 3  # a record may be copied forward, and its segment removed, while it is being read
@@ -25,9 +28,9 @@ READ_TRIES_MAX = 3  # a record may be copied forward, and its segment removed, w
 class Reading:
     """Of one spool. recent: what need not be read."""
 
-    def __init__(self, disk: Disk, files: ContentFiles, ledger: Ledger, wire: Wire, recent: Recent) -> None:
+    def __init__(self, disk: Disk, files: ContentFiles, ledger: Ledger, keys: Keys, wire: Wire, recent: Recent) -> None:
         self._disk, self._files, self._ledger, self._wire = disk, files, ledger, wire
-        self._recent = recent
+        self._keys, self._recent = keys, recent
 
     async def held(self, ticket: int) -> Held:
         """The message of *ticket* with its envelope. Raises: KeyError, ContentDamaged, SpoolSick."""
@@ -79,6 +82,28 @@ class Reading:
         """CRC-32 of content that lies in a file of its own."""
         slot = self._slot(batch_id)
         return slot.content_check if slot.file else None
+
+    async def keyed(self, name: bytes, now: float) -> Keyed | None:
+        """What is kept of a key; None: it is not in its time. Raises ContentDamaged, SpoolSick."""
+        for _ in range(READ_TRIES_MAX):
+            place = self._keys.find(name, now)
+            if place is None:
+                return None
+            octets = await self._read(place.segment.path, place.place, place.frame_octets)
+            keys = read_keys(place, octets, self._wire) if octets is not None else None
+            if keys is not None:
+                return next((each for each in reversed(keys) if each.name == name), None)
+            if self._keys.find(name, now) == place:
+                break
+        raise ContentDamaged("what was answered to an idempotency key cannot be read")
+
+    async def keys(self, segment: Segment) -> AsyncIterator[list[Keyed]]:
+        """The keys in *segment*, but for those that cannot be read. What is copied forward meanwhile is passed over."""
+        for place in list(self._keys.places(segment)):
+            octets = await self._read(segment.path, place.place, place.frame_octets)
+            keys = read_keys(place, octets, self._wire) if octets is not None else None
+            if keys is not None:
+                yield [each for each in keys if self._keys.left(each.name, place) is not None]
 
     def _slot(self, batch_id: str) -> Slot:
         return self._ledger.slot(self._ledger.row(batch_id))

@@ -36,6 +36,7 @@ from momentum_trio.spool.frame import (
     SegmentHeader,
     parse_segment_header,
 )
+from momentum_trio.spool.keys import Keys, Moment
 from momentum_trio.spool.ledger import Ledger, Slot
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.replay import FILE_NAME, Replay
@@ -56,15 +57,18 @@ Report = Callable[[Level, str], None]  # one line of the paniclog
 
 @dataclass(slots=True)
 class Recovered:
-    """What was found. incarnation: the highest that ever was, -1 if none."""
+    """What was found. keys_max: how many are expected. incarnation: the highest that ever was, -1 if none."""
 
+    keys_max: int = 0
     ledger: Ledger = field(default_factory=Ledger)
+    keys: Keys = field(init=False)
     arrears: Arrears = field(init=False)
     incarnation: int = -1
     high_water: int = 0
     last_number: int = 0
 
     def __post_init__(self) -> None:
+        self.keys = Keys(self.ledger, self.keys_max)
         self.arrears = Arrears(self.ledger)
 
 
@@ -80,14 +84,23 @@ class SegmentRead:
 
 
 class Recovery:
-    """One run over one spool, whose lock is held."""
+    """One run over one spool, whose lock is held. moment: of its beginning."""
 
-    def __init__(self, disk: Disk, base: str, quarantine: Quarantine, report: Report, wire: Wire) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        base: str,
+        quarantine: Quarantine,
+        report: Report,
+        wire: Wire,
+        moment: Moment,
+        keys_max: int,
+    ) -> None:
         self._disk, self._base = disk, base
         self._quarantine = quarantine
         self._report = report
-        self._found = Recovered()
-        self._replay = Replay(self._found.ledger, wire, self._found.arrears.note)
+        self._found = found = Recovered(keys_max)
+        self._replay = Replay(found.ledger, found.keys, moment, wire, found.arrears.note)
         self._headers: dict[int, SegmentHeader] = {}
         self._claims: dict[int, int] = {}  # how long a segment is, as the next one says
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from momentum_trio.spool.frame import Kind
+from momentum_trio.spool.keys import Keys, Moment, sensible_key
 from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.scan import Found
 from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Custody, Due, Wire
 
-BATCH = Kind.BATCH
+BATCH, KEYS = Kind.BATCH, Kind.KEYS
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
 CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
 
@@ -23,16 +24,26 @@ def _nothing(_tickets: list[int], _custody: Custody) -> None:
 
 
 class Replay:
-    """Into one ledger. noted: told of each batch, with the tickets of its messages."""
+    """Into one ledger and its keys. moment: of now. noted: told of each batch, with the tickets of its messages."""
 
-    def __init__(self, ledger: Ledger, wire: Wire, noted: Callable[[list[int], Custody], None] = _nothing) -> None:
-        self._ledger, self._wire, self._noted = ledger, wire, noted
+    def __init__(
+        self,
+        ledger: Ledger,
+        keys: Keys,
+        moment: Moment,
+        wire: Wire,
+        noted: Callable[[list[int], Custody], None] = _nothing,
+    ) -> None:
+        self._ledger, self._keys, self._moment = ledger, keys, moment
+        self._wire, self._noted = wire, noted
 
     def enter(self, segment: Segment, record: Found) -> bool:
         """Enter one record; false when it makes no sense."""
         try:
             if record.header.kind is BATCH:
                 return self._batch(segment, record)
+            if record.header.kind is KEYS:
+                return self._held(segment, record)
             self._news(record.header.kind, record.envelope)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return False
@@ -45,6 +56,19 @@ class Replay:
         self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
         if custody.concluding is not None:
             self._conclude(custody.concluding.message_ids)
+        return True
+
+    def _held(self, segment: Segment, record: Found) -> bool:
+        """Keys. One whose batch is not there is not entered: what a write that failed left of it promises nothing."""
+        held = self._wire.keys(record.envelope)
+        if not all(map(sensible_key, held.keys)):
+            return False
+        knows, until = self._ledger.knows, self._moment.until
+        counting = [each for each in held.keys if held.copied or knows(each.batch_id)]
+        ends = [(each.name, until(each)) for each in counting]
+        in_time = [(name, end) for name, end in ends if end > self._moment.steady]
+        if in_time:
+            self._keys.add(segment, record.place, record.header.octets, in_time)
         return True
 
     def _news(self, kind: Kind, envelope: bytes) -> None:

@@ -29,19 +29,19 @@ def parse_segment_name(name: str) -> tuple[int, int] | None:
 class Segment:
     """One file of the log.
 
-    length: octets of it that count. batches, live_octets: records here that are in custody. The ledger's: ordinal, what
-    its columns call this segment; rows, batches whose record was ever entered here, in order; first, where the first of
-    them that is still here is looked for.
+    length: octets of it that count. records, live_octets: those here that live: of batches in custody, of keys in their
+    time. The ledger's: ordinal, what its columns call this segment; rows, batches whose record was ever entered here,
+    in order; first, where the first of them that is still here is looked for. key_rows: the same of records of keys.
     """
 
-    __slots__ = ("batches", "first", "length", "live_octets", "number", "ordinal", "path", "rows", "salt")
+    __slots__ = ("first", "key_rows", "length", "live_octets", "number", "ordinal", "path", "records", "rows", "salt")
 
     def __init__(self, number: int, salt: int, path: str, length: int) -> None:
         self.number = number
         self.path = path
         self.salt = Salt(number, salt)
         self.length = length
-        self.live_octets = self.batches = 0
+        self.live_octets = self.records = 0
         self.ordinal = -1
-        self.rows = array("I")
+        self.rows, self.key_rows = array("I"), array("I")
         self.first = 0

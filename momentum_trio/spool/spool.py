@@ -28,6 +28,7 @@ from momentum_trio.machine.disk import (
 )
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.spool.claims import Claim, Claims
 from momentum_trio.spool.committer import Committer, Request
 from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
@@ -41,6 +42,8 @@ from momentum_trio.spool.frame import (
     Frame,
     Kind,
 )
+from momentum_trio.spool.key import DIGEST_OCTETS, KEY_SECONDS_MAX, Answer, Denial, Earlier
+from momentum_trio.spool.keys import Moment
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.quarantine import Quarantine
@@ -48,13 +51,28 @@ from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.wire import Ended, Moved, Settled, Wire, custody_of, due_of, shortened
+from momentum_trio.spool.wire import (
+    Ended,
+    Keyed,
+    KeysHeld,
+    Moved,
+    Settled,
+    Wire,
+    custody_of,
+    due_of,
+    keyed_of,
+    shortened,
+)
 
 __all__ = [
+    "Answer",
     "Batch",
+    "Claim",
     "Conclusion",
     "ContentDamaged",
+    "Denial",
     "Durability",
+    "Earlier",
     "Entry",
     "Held",
     "Message",
@@ -76,6 +94,7 @@ DIRECTORY_MODE = 0o750
 SEGMENT_OCTETS_MIN = 1024
 RECORD_OCTETS_MAX = 256 * 1024  # of outcomes or moves, about; more go into several records
 SETTLED_OCTETS, MOVED_OCTETS = 512, 32  # of one message in such a record, at most
+KEYS_AT_ONCE_MAX = 64  # in a record that brings them from another spool
 FIRST_INCARNATIONS = 100_000
 
 
@@ -85,6 +104,7 @@ class SpoolTerms:
 
     base: its directory, made if it is not there. segment_octets: when a log segment is full. large_message_octets:
     content above it gets a file of its own. force_fsync: SYNCED receipts, else WRITTEN ones. mode: of its files.
+    key_seconds: how long an idempotency key is kept; 0: none is taken. keys_max: how many are kept at a time.
     """
 
     base: str
@@ -92,9 +112,12 @@ class SpoolTerms:
     large_message_octets: int = 64 * 1024
     force_fsync: bool = True
     mode: int = 0o640
+    key_seconds: int = 3600
+    keys_max: int = 1_000_000
 
     def __post_init__(self) -> None:
         assert self.segment_octets >= SEGMENT_OCTETS_MIN
+        assert 0 <= self.key_seconds <= KEY_SECONDS_MAX
 
     @property
     def inline_octets_max(self) -> int:
@@ -138,7 +161,7 @@ class Spool:
         self.terms = terms
         self._machine, self._disk = machine, machine.disk
         self._ledger = found.ledger
-        self._arrears = found.arrears
+        self._keys, self._arrears = found.keys, found.arrears
         self._wire = Wire()
         self._recent = Recent()
         self._identifiers = Identifiers(incarnation, found.high_water)
@@ -155,13 +178,14 @@ class Spool:
         )
         self._log.last_number = found.last_number
         self._files = ContentFiles(self._disk, f"{terms.base}/{CONTENT}", self._report_error, incarnation)
-        self._reading = Reading(self._disk, self._files, self._ledger, self._wire, self._recent)
+        self._reading = Reading(self._disk, self._files, self._ledger, self._keys, self._wire, self._recent)
+        self.claims = Claims(self._keys, self._reading, terms.keys_max, terms.key_seconds)
         quarantine = Quarantine(self._disk, f"{terms.base}/{QUARANTINE}", terms.mode)
         compaction = Compaction(
-            self._disk, self._ledger, self._wire, quarantine, self._report_error, terms.segment_octets
+            self._disk, self._ledger, self._keys, self._wire, quarantine, self._report_error, terms.segment_octets
         )
         self._committer = Committer(
-            self._log, compaction, self._files, self._report_error, force_fsync=terms.force_fsync
+            self._log, compaction, self._files, self._keys, self._report_error, force_fsync=terms.force_fsync
         )
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
         self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
@@ -183,10 +207,18 @@ class Spool:
         """A new, empty entry."""
         return Entry(self._disk, self._files, self.terms.inline_octets_max, self.terms.mode)
 
-    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+    async def commit(
+        self,
+        entry: Entry,
+        batch: Batch,
+        *,
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+        claim: Claim | None = None,
+    ) -> Receipt:
         """Take custody of *entry* as *batch* (whose ``octets`` need not be set): after this a crash does not lose it.
 
         concluding: tickets of messages whose custody ends with it, all or nothing: a report, and what it reports.
+        claim: of the idempotency key that is kept with it, all or nothing, and outlives it.
 
         Returns: a Receipt, the only thing a final 250 can be made from (RFC 5321 section 6.1).
         Raises: SpoolFull, when the disk has no room; SpoolSick, when it failed. Custody stays with the peer, and the
@@ -194,25 +226,29 @@ class Spool:
         Cancellation: before hand-over to the committer, as if never called; after it, shielded until the outcome is
             known, since a record in a group cannot be recalled.
         """
-        custody = await self._custody(entry, batch, concluding)
+        custody = await self._custody(entry, batch, concluding, claim)
         await self._committer.put(custody.request)
         return Receipt(custody.batch, self._durability, custody.tickets)
 
-    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+    async def commit_all(
+        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+    ) -> list[Receipt | SpoolFull | SpoolSick]:
         """The same of several at once, each for itself; they share as few groups of the log as they fit.
 
         Returns: of each its Receipt, or what ``commit`` would have raised.
         Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
         """
-        judged = [await self._custody_or_fault(entry, batch) for entry, batch in kept]
+        judged = [await self._custody_or_fault(*each) for each in kept]
         requests = [each.request for each in judged if isinstance(each, _InCustody)]
         if requests:
             await self._committer.put_all(requests)
         return [each if isinstance(each, SpoolFault) else self._receipt_or_fault(each) for each in judged]
 
-    async def _custody_or_fault(self, entry: Entry, batch: Batch) -> _InCustody | SpoolFull | SpoolSick:
+    async def _custody_or_fault(
+        self, entry: Entry, batch: Batch, claim: Claim | None
+    ) -> _InCustody | SpoolFull | SpoolSick:
         try:
-            return await self._custody(entry, batch)
+            return await self._custody(entry, batch, (), claim)
         except (SpoolFull, SpoolSick) as fault:
             return fault
 
@@ -222,7 +258,7 @@ class Spool:
         return fault or Receipt(custody.batch, self._durability, custody.tickets)
 
     async def _custody(
-        self, entry: Entry, batch: Batch, concluding: Sequence[tuple[int, Conclusion]] = ()
+        self, entry: Entry, batch: Batch, concluding: Sequence[tuple[int, Conclusion]], claim: Claim | None
     ) -> _InCustody:
         """What is to be written for *entry*, which is whole from here on. Raises SpoolFull, SpoolSick."""
         assert entry.state is EntryState.OPEN
@@ -236,6 +272,7 @@ class Spool:
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
         frame = Frame.of(Kind.BATCH, envelope, content)
+        keys = None if claim is None else self._key_record(claim, batch)
 
         tickets: list[int] = []
 
@@ -244,8 +281,23 @@ class Spool:
             tickets.extend(self._ledger.add(segment, place, frame.header, custody))
             self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
             self._conclude(ended)
+            if claim is not None and keys is not None:
+                until = trio.current_time() + self.terms.key_seconds
+                self._keys.add(segment, place + frame.octets, keys.octets, [(claim.name, until)])
 
-        return _InCustody(batch, Request(batch.batch_id, frame, demands_sync=True, kept=kept), tickets)
+        request = Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept)
+        return _InCustody(batch, request, tickets)
+
+    def _key_record(self, claim: Claim, batch: Batch) -> Frame:
+        """The record of a key. Raises SpoolFull when it would be longer than one may be."""
+        assert claim.answer is not None
+        assert len(claim.digest) == DIGEST_OCTETS
+        earlier = Earlier(claim.digest, batch.batch_id, claim.answer)
+        keyed = keyed_of(claim.name, earlier, self._machine.clock.now(), self.terms.key_seconds)
+        envelope = self._wire.encode(KeysHeld([keyed]))
+        if len(envelope) > ENVELOPE_OCTETS_MAX:
+            raise SpoolFull(f"an answer of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept with a key")
+        return Frame.of(Kind.KEYS, envelope)
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 
@@ -384,6 +436,39 @@ class Spool:
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
         return Request("a move", frame, demands_sync=True, kept=kept)
 
+    async def keys_in_time(self) -> AsyncIterator[list[Keyed]]:
+        """Idempotency keys in their time, some at a time. Raises SpoolSick."""
+        ordinal = -1
+        while later := [segment for segment in self._ledger.segments if segment.ordinal > ordinal]:
+            ordinal = later[0].ordinal
+            async for keys in self._reading.keys(later[0]):
+                yield keys
+
+    async def take_keys(self, keys: Sequence[Keyed]) -> int:
+        """Keep keys of another spool, but for those that are known here. Durable when it returns.
+
+        Returns: how many there was no room for.
+        Raises: SpoolFull, SpoolSick. Cancellation: as of ``commit``.
+        """
+        asked = [(each, self.claims.taken_over(each.name)) for each in keys]
+        claims = [claim for _, claim in asked if isinstance(claim, Claim)]
+        try:
+            for some in parts([each for each, claim in asked if isinstance(claim, Claim)], KEYS_AT_ONCE_MAX):
+                await self._committer.put(self._keys_taken(some))
+        finally:
+            for claim in claims:
+                claim.release()
+        return sum(claim is Denial.FULL for _, claim in asked)
+
+    def _keys_taken(self, keys: Sequence[Keyed]) -> Request:
+        moment = Moment(self._machine.clock.now(), trio.current_time())
+        frame = Frame.of(Kind.KEYS, self._wire.encode(KeysHeld(list(keys), copied=True)))
+
+        def kept(segment: Segment, place: int) -> None:
+            self._keys.add(segment, place, frame.octets, [(each.name, moment.until(each)) for each in keys])
+
+        return Request("idempotency keys", frame, demands_sync=True, kept=kept)
+
     async def sync(self) -> None:
         """Make durable what was committed and settled before. Raises SpoolFull, SpoolSick.
 
@@ -406,8 +491,16 @@ class Spool:
 
     @property
     def live_octets(self) -> int:
-        """Octets of it that are records in custody. log_octets <= 2 x live_octets + 2 segments when idle."""
+        """Octets of it that live: records of batches in custody, of keys in their time.
+
+        log_octets <= 2 x live_octets + 2 segments when idle.
+        """
         return self._ledger.live_octets
+
+    @property
+    def keys_kept(self) -> int:
+        """Idempotency keys in their time."""
+        return len(self._keys)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -472,7 +565,8 @@ async def _opened(machine: Machine, terms: SpoolTerms, lock: File) -> Spool:
         except BlockingIOError as error:
             raise SpoolLocked(f"{base} belongs to another process ({lock.path} is locked)") from error
         quarantine = Quarantine(disk, f"{base}/{QUARANTINE}", terms.mode)
-        found = await Recovery(disk, base, quarantine, report, Wire()).run()
+        moment = Moment(machine.clock.now(), trio.current_time())
+        found = await Recovery(disk, base, quarantine, report, Wire(), moment, terms.keys_max).run()
         if found.incarnation < 0:
             incarnation = int.from_bytes(machine.entropy.octets(4), "big") % FIRST_INCARNATIONS
         else:

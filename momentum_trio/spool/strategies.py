@@ -9,15 +9,19 @@ from hypothesis import strategies as st
 
 from momentum_trio.mail.identifier import identifier
 from momentum_trio.spool.frame import Frame, Kind, Marker, Salt, SegmentHeader
+from momentum_trio.spool.key import DIGEST_OCTETS, NAME_OCTETS
 from momentum_trio.spool.wire import (
     Concluded,
     Custody,
     Due,
     Ended,
+    Keyed,
+    KeysHeld,
     Moved,
     Outcome,
     Postponed,
     Recipient,
+    Said,
     Settled,
     Value,
     Wire,
@@ -33,6 +37,7 @@ _KINDS = {
     Postponed: Kind.POSTPONED,
     Settled: Kind.SETTLED,
     Moved: Kind.MOVED,
+    KeysHeld: Kind.KEYS,
 }
 
 ids = st.integers(0, 12).map(lambda count: identifier(1_700_000_000, 7, count)) | st.sampled_from(["", "odd", "ö"])
@@ -42,6 +47,29 @@ recipients = st.builds(
     Recipient, ids, texts, st.integers(-1, 70_000), times, st.integers(-1, 300), texts, st.integers(0, 16), texts, texts
 )
 ended = st.builds(Ended, st.lists(ids, max_size=3), st.lists(ids, max_size=3))
+names = st.integers(0, 3).map(lambda number: bytes([number]) * NAME_OCTETS) | st.just(b"short")
+said = st.builds(Said, st.sampled_from([250, 550]), texts, st.lists(texts, min_size=1, max_size=2))
+odd_said = st.builds(Said, st.integers(-1, 999), texts, st.lists(texts, max_size=1))
+seconds = st.sampled_from([60, 3600])
+keyed = st.builds(
+    Keyed,
+    names,
+    st.just(bytes(DIGEST_OCTETS)),
+    st.just(1_700_000_000.0),
+    seconds,
+    ids,
+    st.lists(said, min_size=1),
+    st.just([]),
+) | st.builds(
+    Keyed,
+    names,
+    st.binary(max_size=3),
+    times,
+    seconds | st.integers(-1, 1 << 33),
+    ids,
+    st.lists(said | odd_said, max_size=2),
+    st.lists(st.integers(-1, 2), max_size=3),
+)
 dues = st.builds(Due, ids, st.integers(-1, 70_000), times, st.integers(-1, 300), texts)
 
 
@@ -74,6 +102,7 @@ records = (
     | st.builds(Moved, st.lists(ids, max_size=3), st.none() | texts, st.none() | texts, st.none() | texts).map(
         lambda value: (value, b"")
     )
+    | st.builds(KeysHeld, st.lists(keyed, max_size=3), st.booleans()).map(lambda value: (value, b""))
     | st.builds(Postponed, ids, st.lists(dues, max_size=3)).map(lambda value: (value, b""))
     | st.builds(Concluded, ids, st.lists(st.builds(Outcome, ids, texts), max_size=3)).map(lambda value: (value, b""))
 )

@@ -10,7 +10,12 @@ from collections.abc import Iterable
 import msgspec
 
 from momentum_trio.mail.dsn import Notify
+from momentum_trio.mail.reply import Reply
+from momentum_trio.spool.key import Answer, Earlier
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Batch, Message, Retry
+
+REPLIES_WITH_TEXT_MAX = 64
+"""Different replies to one message with a key that are kept whole."""
 
 
 class Recipient(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -125,6 +130,37 @@ class Moved(msgspec.Struct, array_like=True, frozen=True):
     routing_domain: str | None = None
 
 
+class Said(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A reply."""
+
+    code: int
+    enhanced: str
+    lines: list[str]
+
+
+class Keyed(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An idempotency key, and what was answered.
+
+    name, digest: 16 and 32 octets (``key.py``). given_at: Unix seconds. seconds: how long it is kept. replies: each
+    once, the message's first. recipients: which of them each was told, in order; empty: the first.
+    """
+
+    name: bytes
+    digest: bytes
+    given_at: float
+    seconds: int
+    batch_id: str
+    replies: list[Said]
+    recipients: list[int]
+
+
+class KeysHeld(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Keys. copied: elsewhere before; if not, each counts only where its batch stands before it, in the same group."""
+
+    keys: list[Keyed]
+    copied: bool = False
+
+
 def custody_of(batch: Batch, file: str, content_check: int, concluding: Ended | None = None) -> Custody:
     """The wire form of *batch*."""
     return Custody(
@@ -194,7 +230,7 @@ def message_of(recipient: Recipient) -> Message:
     )
 
 
-Value = Custody | Concluded | Postponed | Settled | Moved
+Value = Custody | Concluded | Postponed | Settled | Moved | KeysHeld
 
 
 class Wire:
@@ -203,7 +239,7 @@ class Wire:
     The decoders raise msgspec.MsgspecError or UnicodeDecodeError.
     """
 
-    __slots__ = ("_encoder", "concluded", "custody", "moved", "postponed", "settled")
+    __slots__ = ("_encoder", "concluded", "custody", "keys", "moved", "postponed", "settled")
 
     def __init__(self) -> None:
         self._encoder = msgspec.msgpack.Encoder()
@@ -212,10 +248,34 @@ class Wire:
         self.postponed = msgspec.msgpack.Decoder(Postponed).decode
         self.settled = msgspec.msgpack.Decoder(Settled).decode
         self.moved = msgspec.msgpack.Decoder(Moved).decode
+        self.keys = msgspec.msgpack.Decoder(KeysHeld).decode
 
     def encode(self, value: Value) -> bytes:
         """Raises UnicodeEncodeError for text that is not Unicode (lone surrogates)."""
         return self._encoder.encode(value)
+
+
+def keyed_of(name: bytes, earlier: Earlier, given_at: float, seconds: int) -> Keyed:
+    """The wire form of a key with what was answered. Of very many different replies some are kept without texts."""
+    digest, batch_id, answer = earlier
+    numbers: dict[Reply, int] = {answer.reply: 0}
+    recipients = [_numbered(reply, numbers) for reply in answer.recipients]
+    replies = [Said(reply.code, reply.enhanced, list(reply.lines)) for reply in numbers]
+    return Keyed(name, digest, given_at, seconds, batch_id, replies, recipients if any(recipients) else [])
+
+
+def _numbered(reply: Reply, numbers: dict[Reply, int]) -> int:
+    if reply not in numbers and len(numbers) >= REPLIES_WITH_TEXT_MAX:
+        reply = Reply(reply.code, reply.enhanced, ("",))
+    return numbers.setdefault(reply, len(numbers))
+
+
+def earlier_of(keyed: Keyed) -> Earlier:
+    """What *keyed* tells."""
+    replies = [Reply(said.code, said.enhanced, tuple(said.lines)) for said in keyed.replies]
+    return Earlier(
+        keyed.digest, keyed.batch_id, Answer(replies[0], tuple(replies[number] for number in keyed.recipients))
+    )
 
 
 def due_of(message_id: str, retry: Retry) -> Due:

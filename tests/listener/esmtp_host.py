@@ -30,7 +30,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool, SpoolFull, SpoolSick
+from momentum_trio.spool.spool import Claim, Entry, Spool, SpoolFull, SpoolSick, SpoolTerms
 
 LISTEN = "127.0.0.1:2525"
 BASIC = """
@@ -78,6 +78,7 @@ class MemorySpool(Spool):
     """
 
     def __init__(self) -> None:
+        self.terms = SpoolTerms("/memory", key_seconds=0)
         self.kept: list[tuple[Batch, bytes]] = []
         self.groups: list[int] = []  # how many were committed together
         self.fault: Exception | None = None
@@ -91,7 +92,14 @@ class MemorySpool(Spool):
     def begin(self) -> MemoryEntry:
         return MemoryEntry()
 
-    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+    async def commit(
+        self,
+        entry: Entry,
+        batch: Batch,
+        *,
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+        claim: Claim | None = None,
+    ) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
         self.arrived.set()
@@ -102,10 +110,12 @@ class MemorySpool(Spool):
         self.kept.append((batch, b"".join(entry.parts)))
         return Receipt(batch, Durability.SYNCED)
 
-    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+    async def commit_all(
+        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+    ) -> list[Receipt | SpoolFull | SpoolSick]:
         self.groups.append(len(kept))
         try:
-            return [await self.commit(*each) for each in kept]
+            return [await self.commit(entry, batch) for entry, batch, _ in kept]
         except (SpoolFull, SpoolSick) as fault:
             return [fault] * len(kept)
 

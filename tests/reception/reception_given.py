@@ -24,7 +24,7 @@ from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool, SpoolFull, SpoolSick
+from momentum_trio.spool.spool import Claim, Entry, Spool, SpoolFull, SpoolSick
 
 HERE = Position("test.conf", 1, 1)
 SYSTEM_HOSTNAME = "system.example"
@@ -114,7 +114,14 @@ class MemorySpool(Spool):
         self.entries.append(MemoryEntry(self))
         return self.entries[-1]
 
-    async def commit(self, entry: Entry, batch: Batch, *, concluding: Sequence[tuple[int, Conclusion]] = ()) -> Receipt:
+    async def commit(
+        self,
+        entry: Entry,
+        batch: Batch,
+        *,
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+        claim: Claim | None = None,
+    ) -> Receipt:
         assert isinstance(entry, MemoryEntry)
         await trio.lowlevel.checkpoint()
         if self.commit_fault is not None:
@@ -123,10 +130,12 @@ class MemorySpool(Spool):
         self.kept.append((batch, b"".join(entry.parts)))
         return Receipt(batch, Durability.SYNCED)
 
-    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+    async def commit_all(
+        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+    ) -> list[Receipt | SpoolFull | SpoolSick]:
         self.groups.append(len(kept))
         outcomes: list[Receipt | SpoolFull | SpoolSick] = []
-        for entry, batch in kept:
+        for entry, batch, _ in kept:
             try:
                 outcomes.append(await self.commit(entry, batch))
             except (SpoolFull, SpoolSick) as fault:

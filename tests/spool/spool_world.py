@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from hashlib import sha256
+from typing import Any, NamedTuple, cast
 
 import trio
 
@@ -11,7 +12,20 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Disk, Step
 from momentum_trio.machine.events import Events
 from momentum_trio.mail.record import Level, Panic, Record
-from momentum_trio.spool.spool import Batch, Conclusion, Message, Receipt, Spool, SpoolTerms
+from momentum_trio.mail.reply import Reply
+from momentum_trio.spool.key import key_name
+from momentum_trio.spool.spool import (
+    Answer,
+    Batch,
+    Claim,
+    Conclusion,
+    Denial,
+    Earlier,
+    Message,
+    Receipt,
+    Spool,
+    SpoolTerms,
+)
 
 BASE = "/var/spool/mt"
 
@@ -112,3 +126,33 @@ async def recovered(spool: Spool) -> list[Batch]:
     """What was found at opening, with undelivered messages only."""
     held = [await spool.held(owed.ticket) for owed in spool.owed()]
     return list({each.batch.batch_id: each.batch for each in held}.values())
+
+
+# -- idempotency keys --------------------------------------------------------------------------------------------------
+
+TAKEN = Answer(Reply.of("250 2.0.0 OK"))
+
+
+class Key(NamedTuple):
+    """A key with what is sent with it."""
+
+    name: bytes
+    digest: bytes
+
+
+def key(name: str, content: bytes = b"", scope: str = "ecstream user ann") -> Key:
+    return Key(key_name(scope, name), sha256(content).digest())
+
+
+async def submit_keyed(spool: Spool, key: Key, content: bytes, answer: Answer = TAKEN) -> Receipt | Earlier | Denial:
+    """One message with a key."""
+    claim = await spool.claims.of(key.name)
+    if not isinstance(claim, Claim):
+        return claim
+    claim.digest, claim.answer = key.digest, answer
+    try:
+        async with spool.begin() as entry:
+            await entry.write(content)
+            return await spool.commit(entry, batch_for(spool), claim=claim)
+    finally:
+        claim.release()

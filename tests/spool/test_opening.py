@@ -37,7 +37,7 @@ def header_read_slowly(octets: bytes, place: int, at: int) -> FrameHeader | None
         return None
     salt = zlib.crc32(NUMBER.to_bytes(8, "big") + SALT.to_bytes(4, "big"))
     envelope, content, check, own = (int.from_bytes(header[first : first + 4], "big") for first in (8, 12, 16, 20))
-    if own != zlib.crc32(header[:20] + place.to_bytes(8, "big"), salt) or header[4] not in range(1, 7):
+    if own != zlib.crc32(header[:20] + place.to_bytes(8, "big"), salt) or header[4] not in range(1, 8):
         return None
     if envelope > ENVELOPE_OCTETS_MAX or content > INLINE_OCTETS_MAX:
         return None

@@ -210,21 +210,20 @@ async def test_a_move_on_a_sick_disk_moves_nothing() -> None:
         assert (await spool.held(ticket)).batch.binding == "default"
 
 
-# -- version 1 ---------------------------------------------------------------------------------------------------------
-
-VERSION_1 = Path(__file__).parent / "version_1"
+# -- earlier versions --------------------------------------------------------------------------------------------------
 
 
-def version_1() -> tuple[SimStore, dict[str, Any]]:
-    """A spool that was written by the last program of format version 1, and what it must hold."""
-    store = SimStore()
-    for path in VERSION_1.glob("*/*"):
-        store.put(f"{BASE}/{path.relative_to(VERSION_1)}", path.read_bytes())
-    return store, json.loads((VERSION_1 / "expected.json").read_text())
+def written_in(version: int) -> tuple[SimStore, dict[str, Any]]:
+    """A spool that was written by the last program of a format version, and what it must hold."""
+    store, folder = SimStore(), Path(__file__).parent / f"version_{version}"
+    for path in folder.glob("*/*"):
+        store.put(f"{BASE}/{path.relative_to(folder)}", path.read_bytes())
+    return store, json.loads((folder / "expected.json").read_text())
 
 
-async def test_a_spool_of_version_1_is_opened_and_written_in_version_2() -> None:
-    store, expected = version_1()
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_spool_of_an_earlier_version_is_opened_and_written_in_that_of_today(version: int) -> None:
+    store, expected = written_in(version)
     for _ in range(2):  # the second time from copies
         world = World(store.mount())
         async with open_spool(world.machine, terms()) as spool:
@@ -245,4 +244,4 @@ async def test_a_spool_of_version_1_is_opened_and_written_in_version_2() -> None
 
 
 def test_segments_are_written_in_the_version_of_today() -> None:
-    assert SegmentHeader(1, 2, 3, 4).octets()[8:10] == b"\0\2"
+    assert SegmentHeader(1, 2, 3, 4).octets()[8:10] == b"\0\3"

@@ -110,6 +110,13 @@ MAIL_LOOP: Final = Reply.of("554 5.4.6 mail loop: too many Received headers")  #
 TRANSACTION_FAILED: Final = Reply.of("451 4.3.0 transaction failed")
 SPOOL_FULL: Final = Reply.of("452 4.3.1 insufficient system storage")  # ours; RFC 5321 section 4.2.3
 
+# Idempotency keys of mail that comes whole: all ours.
+KEY_TOO_LONG: Final = Reply.of("501 5.5.4 idempotency key is too long")
+KEY_UNWANTED: Final = Reply.of("554 5.3.3 idempotency keys are not taken")
+KEY_OF_OTHER: Final = Reply.of("554 5.5.0 another message came with this idempotency key")
+KEY_PENDING: Final = Reply.of("451 4.5.0 a message with this idempotency key is being taken")
+KEYS_FULL: Final = Reply.of("452 4.3.1 too many idempotency keys are in their time")
+
 # The host's state.
 CONCURRENCY: Final = Reply.of("421 4.4.5 Service unavailable, concurrency limit reached")
 UNAVAILABLE: Final = Reply.of("421 4.4.5 Service unavailable")
