@@ -70,11 +70,12 @@ class Api:
         self.site = site
 
     async def ask(
-        self, method: str, path: str, body: Any = None, *, user: str = "", fields: dict[str, str] = JSON
+        self, method: str, path: str, body: Any = None, *, user: str = "", fields: dict[str, str] = JSON, key: str = ""
     ) -> Answer:
         octets = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         head = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Length: {len(octets)}"]
         head += [f"{name}: {value}" for name, value in fields.items()] if octets else []
+        head += [f"Idempotency-Key: {key}"] if key else []
         head += [f"Authorization: Basic {b64encode(f'{user}:secret'.encode()).decode()}"] if user else []
         request = "\r\n".join([*head, "", ""]).encode() + octets
         answer = await self.site.mx.call(_asked, GUARDED if user else OPEN, request)
@@ -292,5 +293,30 @@ def test_commands_of_one_request_share_a_transaction_that_ends_with_it() -> None
             assert said.said["results"]["value"] == holds
         answer = await api.ask("POST", "/api/v1/console", {"commands": ["version\r\nversion"]})
         assert (answer.status, answer.errors) == (422, [("invalid_request", "commands")])
+
+    told(story)
+
+
+def test_what_has_a_key_is_taken_once_over_a_crash_too() -> None:
+    async def story(api: Api) -> None:
+        first = [
+            await api.inject(key="k"),
+            await api.ask("POST", "/api/v1/transmissions", transmission("bob@example.com", "x@example.com"), key="t"),
+        ]
+        api.site.mx.kill()
+        await api.site.boot()
+        again = [
+            await api.inject(key="k"),
+            await api.ask("POST", "/api/v1/transmissions", transmission("bob@example.com", "x@example.com"), key="t"),
+        ]
+        assert [each.status for each in again] == [200, 200]
+        assert again[0].said == first[0].said
+        assert again[1].said["results"]["recipients"] == first[1].said["results"]["recipients"]
+        other = await api.inject(body=MESSAGE + b"Two.\r\n", key="k")
+        assert (other.status, other.errors) == (422, [("recipient_refused", "to[0]")])
+        assert (await api.inject(key="k", user="ann")).said != first[0].said  # keys are one client's
+        assert (await api.inject(key="x" * 256)).errors == [("bad_key", "idempotency-key")]
+        await trio.sleep(2)
+        assert len(await api.site.mailbox("bob")) == 3
 
     told(story)

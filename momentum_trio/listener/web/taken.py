@@ -45,8 +45,8 @@ def status_of(said: Sequence[Reply]) -> tuple[int, Fields]:
 
 
 def _is_about_form(reply: Reply) -> bool:
-    """Syntax (RFC 5321 section 4.2.1), or content (RFC 3463 section 3.7)."""
-    return reply.code < 510 or reply.enhanced.startswith("5.6.")
+    """Syntax (RFC 5321 section 4.2.1), content or protocol (RFC 3463 sections 3.7 and 3.6)."""
+    return reply.code < 510 or reply.enhanced.startswith(("5.5.", "5.6."))
 
 
 def errors_of(said: Sequence[tuple[str, Reply]]) -> Iterator[Error]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Annotated, Final
 
 import msgspec
@@ -23,6 +24,7 @@ from momentum_trio.protocol.injection.transmission import Transmission, parse, s
 from momentum_trio.reception.injection import Addressee, Injected, Injection
 
 REQUEST_OCTETS_MAX: Final = 32 * 1024 * 1024
+ID_OCTETS: Final = 8
 ERRORS: Final = 10
 ERRORS_MAX: Final = 1_000
 
@@ -74,7 +76,8 @@ async def post(exchange: Exchange) -> Response:
         writer = Writer(transmission)
     except Flaws as flaws:
         return flawed(flaws)
-    number = int.from_bytes(door.machine.entropy.octets(8)) >> 1
+    seed = sha256(f"{key} ".encode() + octets).digest() if key else door.machine.entropy.octets(ID_OCTETS)
+    number = int.from_bytes(seed[:ID_OCTETS]) >> 1  # of a request that is repeated it is the same
     mailing = Mailing(transmission, writer, str(number), starts_at(transmission, now), key)
     async with injecting(exchange) as injector:
         injections = await injector.inject(mailing.messages())
