@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from momentum_trio.protocol.injection.expression import DEPTH_MAX, TemplateError
 from momentum_trio.protocol.injection.strategies import data, templates
@@ -94,6 +94,7 @@ def test_what_is_rendered_has_a_bound() -> None:
         rendered("{{a}}" * 100, {"a": "x" * (RENDERED_CHARACTERS_MAX // 99)})
 
 
+@settings(max_examples=40)
 @given(templates, data)
 def test_data_never_become_markup(text: str, values: dict[str, Any]) -> None:
     said = rendered(text, values, escaping=True)
