@@ -81,8 +81,7 @@ def test_large_content_in_chunks(host: Host) -> None:
     assert answer["results"][0]["reply"]["code"] == 250, answer
     (kept,) = host.wait_for_messages("large", 1)
     tail = kept[-len(body) :]
-    assert len(kept) > len(body), (len(kept), len(body))
-    assert tail == body, next((at, tail[at - 60 : at + 60], body[at - 60 : at + 60]) for at in range(len(body)) if tail[at] != body[at])
+    assert (len(tail), tail == body) == (len(body), True)  # and not all of it in the report of a failure
     connection.request("GET", "/openapi.json")  # the same connection goes on
     assert json.load(connection.getresponse())["openapi"] == "3.1.0"
     connection.close()

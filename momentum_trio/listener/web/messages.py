@@ -27,7 +27,7 @@ from momentum_trio.spool.spool import Entry, SpoolFull, SpoolSick
 ERRORS_MAX: Final = 1_000
 """Refusals told one by one."""
 
-REQUEST_OCTETS_MAX: Final = 64 * 1024 * 1024
+REQUEST_OCTETS_MAX: Final = 16 * 1024 * 1024
 """Of JSON, which is held in memory; a message as it is may be as large as Max_Message_Size allows."""
 
 

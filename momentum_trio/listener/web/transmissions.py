@@ -23,7 +23,7 @@ from momentum_trio.protocol.injection.letter import Writer, context_of
 from momentum_trio.protocol.injection.transmission import Transmission, parse, starts_at
 from momentum_trio.reception.injection import Addressee, Injected, Injection
 
-REQUEST_OCTETS_MAX: Final = 32 * 1024 * 1024
+REQUEST_OCTETS_MAX: Final = 16 * 1024 * 1024
 ID_OCTETS: Final = 8
 ERRORS: Final = 10
 ERRORS_MAX: Final = 1_000

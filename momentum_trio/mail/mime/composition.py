@@ -11,8 +11,17 @@ from typing import Final
 BOUNDARY_DIGITS: Final = 32
 LINE_OCTETS_MAX: Final = 998  # RFC 5321 section 4.5.3.1.6, without CRLF
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_SEVEN_BIT = re.compile(r"[^\t\n -~]")
+
+
+def with_lf(text: str) -> str:
+    """*text*, whose line ends may be any, with LF alone."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def with_crlf(text: str) -> str:
+    """*text*, whose line ends may be any, with CRLF."""
+    return with_lf(text).replace("\n", "\r\n")
 
 
 def composed(fields: Iterable[str], text: str | None, html: str | None) -> bytes:
@@ -37,7 +46,7 @@ def _alternative(parts: Sequence[str]) -> Iterator[str]:
 
 def _part(kind: str, text: str) -> str:
     """One part, its fields too, which ends with CRLF."""
-    text = _LINE_END.sub("\n", text)
+    text = with_lf(text)
     if not text.endswith("\n"):
         text += "\n"
     if _NOT_SEVEN_BIT.search(text) is None and max(map(len, text.split("\n"))) <= LINE_OCTETS_MAX:

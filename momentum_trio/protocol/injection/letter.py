@@ -7,14 +7,13 @@ repeated with under one Idempotency-Key is known again.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from momentum_trio.mail.mime.composition import composed
+from momentum_trio.mail.mime.composition import composed, with_crlf
 from momentum_trio.mail.mime.field import Mailbox, is_line, mailboxes, of_mailboxes, unstructured
 from momentum_trio.mail.path import mailbox
 from momentum_trio.protocol.injection.expression import TemplateError
@@ -26,8 +25,6 @@ from momentum_trio.protocol.injection.transmission import Content, Recipient, Se
 ADDRESS_FIELDS: Final = frozenset(
     ("cc", "sender", "resent-from", "resent-sender", "resent-to", "resent-cc", "disposition-notification-to")
 )
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 Scopes = Sequence[Mapping[str, Any]]
 
@@ -110,7 +107,7 @@ class Writer:
     def __init__(self, transmission: Transmission) -> None:
         self.transmission = transmission
         content = transmission.content
-        self._whole = None if content.email_rfc822 is UNSET else _LINE_END.sub("\r\n", content.email_rfc822).encode()
+        self._whole = None if content.email_rfc822 is UNSET else with_crlf(content.email_rfc822).encode()
         self._text = _writing("content.text", content.text)
         self._html = _writing("content.html", content.html, escaping=True)
         self._subject = _writing("content.subject", content.subject)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from momentum_trio.mail.mime.composition import with_crlf
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, read
 from momentum_trio.protocol.injection.kinds import Email, MailParameters, RcptParameters
 
 MESSAGES_MAX: Final = 1_000
 RECIPIENTS_MAX: Final = 10_000
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 Base64 = Annotated[
     bytes,
@@ -49,7 +47,7 @@ class RawMessage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         if self.content_base64 is not UNSET:
             return self.content_base64
         assert self.content is not UNSET
-        return _LINE_END.sub("\r\n", self.content).encode()
+        return with_crlf(self.content).encode()
 
     @property
     def to(self) -> list[RawRecipient]:
