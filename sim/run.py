@@ -33,6 +33,7 @@ from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
+from .http_injector import HttpInjector
 from .injector import Injector
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
@@ -55,6 +56,7 @@ NOBODY_KNOWS = 1 << 30
 SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools; in all the load's time
 LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
+SPEAKERS = {Carried.SMTP: Sender, Carried.ECSTREAM: Injector, Carried.HTTP: HttpInjector}
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -284,8 +286,9 @@ class Course:
     def send(self, mails: Sequence[Mail]) -> Sender:
         """Have *mails* sent in one session that begins at the time of the first."""
         first = mails[0]
-        speaks = Injector if first.carried is Carried.ECSTREAM else Sender
-        sender = speaks(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
+        sender = SPEAKERS[first.carried](
+            mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1
+        )
         at = self.evidence.load_began + first.at_seconds
         begin = partial(self._nursery.start_soon, self._send, self.stage.up[first.source], sender)
         self.senders[sender] = self.world.kernel.at(at, begin, rank=Order.SEND)

@@ -28,6 +28,7 @@ class Carried(Enum):
 
     SMTP = "smtp"
     ECSTREAM = "ecstream"
+    HTTP = "http"
 
 
 class Leaving(Enum):

@@ -76,7 +76,7 @@ class Dispatch:
 
     async def perform(self, call: Call) -> Output:
         """Run what was called. Faults of ours are not caught here: they end the session."""
-        return written(await self._answer(call), call.form)
+        return written(await self.answer(call), call.form)
 
     def completions(
         self, operator: Operator, line: str, workspace: Workspace | None = None, *, arguments: bool = True
@@ -95,7 +95,8 @@ class Dispatch:
         fitting = sorted(word for word in candidates if word.lower().startswith(begun.text.lower()))
         return begun.start, tuple(fitting)
 
-    async def _answer(self, call: Call) -> Answer:
+    async def answer(self, call: Call) -> Answer:
+        """As ``perform``, in both forms."""
         if call.command is None:
             return failure(self._unknown(call.masked))
         if call.request.rest and not call.command.arguments:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+
+import trio
 
 from momentum_trio.delivery.carriage import Carriage
 from momentum_trio.delivery.holdings import Holdings
+from momentum_trio.delivery.lane import Lane
 from momentum_trio.delivery.operations import Operations, Strides, Which
+
+AGED_MAX = 1_000
+"""Messages of a lane whose age is looked at, of those that are active and of those that are delayed."""
 
 
 @dataclass(slots=True)
 class Count:
-    """connections: there are. active, delayed: messages. sent, failed: messages since there has been mail there."""
+    """connections: there are. active, delayed: messages. sent, failed: messages since there has been mail there.
+
+    oldest_seconds: age of the oldest that waits, where that was asked for, of those that stand first.
+    """
 
     connections: int = 0
     active: int = 0
     delayed: int = 0
     sent: int = 0
     failed: int = 0
+    oldest_seconds: float = 0.0
 
     def add(self, other: Count) -> None:
         """Count *other* too."""
@@ -28,6 +38,7 @@ class Count:
         self.delayed += other.delayed
         self.sent += other.sent
         self.failed += other.failed
+        self.oldest_seconds = max(self.oldest_seconds, other.oldest_seconds)
 
 
 class Census:
@@ -36,10 +47,10 @@ class Census:
     def __init__(self, holdings: Holdings, carriage: Carriage, operations: Operations) -> None:
         self._holdings, self._carriage, self._operations = holdings, carriage, operations
 
-    async def by_domain(self, which: Which) -> dict[str, Count]:
-        """Each routing domain, of those lanes."""
+    async def by_domain(self, which: Which, *, ages: bool = False) -> dict[str, Count]:
+        """Each routing domain, of those lanes. ages: how old they are is looked for."""
         counted, strides = dict[str, Count](), Strides()
-        for key, count in await self.by_lane(which):
+        for key, count in await self.by_lane(which, ages=ages):
             counted.setdefault(key[2], Count()).add(count)
             await strides.step()
         return counted
@@ -52,16 +63,22 @@ class Census:
             await strides.step()
         return counted
 
-    async def by_lane(self, which: Which) -> list[tuple[tuple[str, str, str], Count]]:
+    async def by_lane(self, which: Which, *, ages: bool = False) -> list[tuple[tuple[str, str, str], Count]]:
         """Each routing domain in each binding: first the mail, then the connections."""
         found, strides = [], Strides()
         for lane in await self._operations.lanes(which):
-            found.append((lane.key, Count(0, lane.active, lane.delayed.count, lane.sent, lane.failed)))
+            age = self._oldest_seconds(lane) if ages else 0.0
+            found.append((lane.key, Count(0, lane.active, lane.delayed.count, lane.sent, lane.failed, age)))
             await strides.step()
         for key, connections in list(self._carriage.connections_by_lane()):
             if which.holds(key):
                 found.append((key, Count(connections)))
         return found
+
+    def _oldest_seconds(self, lane: Lane) -> float:
+        roster, now = self._holdings.roster, trio.current_time()
+        first = chain(*(islice(roster.tickets(strand), AGED_MAX) for strand in (lane.ready, lane.delayed)))
+        return max(0.0, now - min((roster.born[ticket] for ticket in first), default=now))
 
     def residents(self, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """Envelopes in memory, of those bindings."""

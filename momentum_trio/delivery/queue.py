@@ -31,6 +31,7 @@ from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
 from momentum_trio.mail.path import split
+from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt
 
 __all__ = ["STRIDE_MESSAGES", "Generation", "Generations", "Queue"]
@@ -112,7 +113,7 @@ class Queue:
     def take(self, receipt: Receipt) -> None:
         """Take over the batch of *receipt*, which the spool holds durably. Never blocks, never raises."""
         batch = receipt.batch
-        born = self._born(batch.received_at)
+        born = self._born(batch)
         if len(batch.messages) > STRIDE_MESSAGES and self._nursery is not None:
             self._nursery.start_soon(self._take_slowly, receipt, born)
             return
@@ -131,6 +132,10 @@ class Queue:
         self.settlement.tallies[batch.binding_group, batch.binding].received += 1
         domain = message.routing_domain or split(message.forward_path)[1]
         lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
+        if batch.not_before and born > trio.current_time():
+            self.holdings.delay(ticket, born)
+            self.holdings.lanes.rest(lane)
+            return
         self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         self.make_ready(ticket)
 
@@ -189,8 +194,9 @@ class Queue:
 
     # Lanes
 
-    def _born(self, received_at: float) -> float:
-        return trio.current_time() - max(self._machine.clock.now() - received_at, 0.0)
+    def _born(self, batch: Batch) -> float:
+        ahead = batch.begins_at - self._machine.clock.now()
+        return trio.current_time() + min(ahead, SCHEDULE_SECONDS_MAX if batch.not_before else 0.0)
 
     def _generation(self) -> int:
         return self._generations.current.number

@@ -12,6 +12,7 @@ from momentum_trio.delivery.lane import Lane
 from momentum_trio.delivery.retry import wait_seconds
 from momentum_trio.delivery.route import Route
 from momentum_trio.machine.contract import Clock
+from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.spool.message import Owed
 
 STRIDE_MESSAGES = 1000
@@ -32,7 +33,11 @@ def lay(rows: Iterable[Owed], holdings: Holdings, route_of: Callable[[Lane], Rou
     lane_of, lay_ready, lay_delayed = holdings.lanes.of, holdings.lay_ready, holdings.lay_delayed
     for owed in rows:
         ticket, retry = owed.ticket, owed.retry
-        lane, born = lane_of((owed.binding_group, owed.binding, owed.domain)), owed.received_at - ahead
+        lane, born = lane_of((owed.binding_group, owed.binding, owed.domain)), owed.begins_at - ahead
+        if owed.is_scheduled:
+            born = min(born, now + SCHEDULE_SECONDS_MAX)
+            lay_delayed(ticket, lane, born, 0, max(born, now))
+            continue
         if born > now:
             born = now
         if retry is None:

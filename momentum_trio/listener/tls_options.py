@@ -39,6 +39,6 @@ class ListenerTlsOptions(TlsOptions):
         "Use_SSL",
         BOOLEAN,
         False,
-        INBOUND_SMTP | scopes("ecstream_listener"),
-        "TLS from the first octet (port 465). STARTTLS is not offered then.",
+        INBOUND_SMTP | scopes("ecstream_listener", "http_listener"),
+        "TLS from the first octet (port 465; https). STARTTLS is not offered then.",
     )

@@ -104,7 +104,7 @@ class QueueDesk:
         return queue_pages.domain_rows(counted, lambda count: count.delayed > int(threshold))
 
     async def _domain_all(self) -> Said:
-        counted = await self._queue.census.by_domain(Which())
+        counted = await self._queue.census.by_domain(Which(), ages=True)
         return queue_pages.domain_rows(counted, lambda _: True, summary=True)
 
     async def _domain(self, domain: str) -> Said:

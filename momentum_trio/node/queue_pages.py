@@ -51,8 +51,13 @@ def domain_rows(counted: Mapping[str, Count], shown: Order, *, summary: bool = F
     rows += _more(len(names))
     last = _row("Totals: " if summary else f"{'Total:':>38}  ", total, 4)
     text = "\n".join([*(["Domain summary:"] if summary else []), *rows, last])
-    domains: list[Data] = [{"domain": name, **fields(counted[name])} for name in names[:ROWS_MAX]]
-    return Said(text, {"domains": domains, "total": fields(total)})
+    of_domain = _aged if summary else fields
+    domains: list[Data] = [{"domain": name, **of_domain(counted[name])} for name in names[:ROWS_MAX]]
+    return Said(text, {"domains": domains, "total": of_domain(total)})
+
+
+def _aged(count: Count) -> dict[str, Data]:
+    return {**fields(count), "oldest_seconds": round(count.oldest_seconds, 3)}
 
 
 def domain_page(count: Count) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
+from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scheme_options import AuthenticateOptions, DatasourceOptions
@@ -33,11 +35,12 @@ from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.ecstream_options import EcstreamOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.failure_options import FailureOptions
+from momentum_trio.listener.http_options import HttpOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
-from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.mail_authentication_options import (
@@ -60,6 +63,7 @@ GROUPS: tuple[type[Options], ...] = (
     AuthenticateOptions,
     AuthenticationOptions,
     AuthenticationResultsOptions,
+    AuthorizationOptions,
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
@@ -79,6 +83,9 @@ GROUPS: tuple[type[Options], ...] = (
     FailureOptions,
     HostLimitOptions,
     HostOptions,
+    HttpLoggerOptions,
+    HttpOptions,
+    IdleOptions,
     ListenOptions,
     ListenerTlsOptions,
     LmtpOptions,

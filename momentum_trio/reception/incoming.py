@@ -261,4 +261,5 @@ class Incoming:
             body="" if transaction.body == "7BIT" else transaction.body,
             smtputf8=transaction.smtputf8,
             context=(MAY_RELAY if transaction.rules.client_may_relay else ()) + transaction.context,
+            not_before=transaction.not_before,
         )

@@ -62,6 +62,7 @@ class Injected(NamedTuple):
     reverse_path: without brackets; empty: the null one. recipients: one at least. content: RFC 5322 octets, nothing
     stuffed, as octets or in an entry of the spool, which stays its owner's to discard. parameters: of MAIL, as SMTP
     writes them (``BODY=8BITMIME RET=HDRS``). context: pairs of the message context. key: of idempotency; empty: none.
+    not_before: Unix seconds, until when it is not sent; 0: at once.
     """
 
     reverse_path: str
@@ -70,6 +71,7 @@ class Injected(NamedTuple):
     parameters: str = ""
     context: tuple[tuple[str, str], ...] = ()
     key: str = ""
+    not_before: float = 0.0
 
     @property
     def envelope(self) -> Iterator[str]:
@@ -327,8 +329,10 @@ class Injector:
             return self._refused(refusal, Phase.AWAITING_MAILFROM)
         reception = self.reception
         decision = reception.mail(mail.reverse_path, mail.line, mail.returning, mail.body, mail.smtputf8)
-        if message.context and reception.transaction is not None:
-            reception.transaction.set_context(message.context)
+        if reception.transaction is not None:
+            reception.transaction.not_before = message.not_before
+            if message.context:
+                reception.transaction.set_context(message.context)
         if decision is ACCEPTED and (rows := reception.rules.rows) and PolicyPhase.MAILFROM in rows:
             decision = await self._asked(PolicyPhase.MAILFROM)
         if decision is ACCEPTED and self.turn is not None:

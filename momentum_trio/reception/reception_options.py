@@ -228,7 +228,7 @@ class ReceptionOptions(Options):
         "Pathway",
         STRING,
         "",
-        scopes("ecstream_listener", "esmtp_listener", "listen", "peer"),
+        scopes("ecstream_listener", "esmtp_listener", "http_listener", "listen", "peer"),
         "The pathway whose options continue the chain of this listener, Listen or Peer.",
     )
 

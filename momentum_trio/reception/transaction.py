@@ -50,7 +50,7 @@ class Transaction:
 
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
     returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them. context: pairs that the client set for
-    this message; they are among *variables*, and kept with it.
+    this message; they are among *variables*, and kept with it. not_before: Unix seconds, until when it is not sent.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
     asked: the last one asked about. variables: that were set. pathway: that policy has sent the message through.
     is_undated: as far as is known, its content has no Date field.
@@ -66,6 +66,7 @@ class Transaction:
     body: str = ""
     smtputf8: bool = False
     context: tuple[tuple[str, str], ...] = ()
+    not_before: float = 0.0
     forward_paths: list[str] = field(default_factory=list)
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None

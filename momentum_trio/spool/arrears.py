@@ -69,12 +69,12 @@ class Arrears:
     def owed(self) -> Iterator[Owed]:
         """Each message once, unless it was concluded meanwhile; then nothing is kept of them here."""
         ledger, messages = self._ledger, self._ledger.messages
-        batch, owing, received_at = messages.batch, messages.owing, ledger.batches.received_at
+        batch, owing, begins_at = messages.batch, messages.owing, ledger.batches.begins_at
         for ticket in self._tickets:
             if batch[ticket] == NONE or not owing[ticket]:
                 continue
             owing[ticket] = 0
             binding_group, binding, rerouted = ledger.way(ticket)
             domain = rerouted or self._domains[self._domain[ticket]]
-            yield Owed(ticket, domain, binding_group, binding, received_at[batch[ticket]], ledger.retry(ticket))
+            yield Owed(ticket, domain, binding_group, binding, begins_at[batch[ticket]], ledger.retry(ticket))
         self._domains, self._domain, self._tickets = [], array("I"), array("I")

@@ -75,6 +75,7 @@ class BatchColumns(Columns):
     """A row for each batch. segment: an ordinal. first: row of its first message. open: how many it has."""
 
     __slots__ = (
+        "begins_at",
         "content_check",
         "content_octets",
         "envelope_octets",
@@ -82,7 +83,6 @@ class BatchColumns(Columns):
         "frame_octets",
         "open",
         "place",
-        "received_at",
         "segment",
     )
 
@@ -90,7 +90,7 @@ class BatchColumns(Columns):
         self.segment, self.place = array("I", [NONE]), array("Q", [0])
         self.frame_octets, self.envelope_octets = array("I", [0]), array("I", [0])
         self.content_octets, self.content_check = array("Q", [0]), array("I", [0])
-        self.received_at = array("d", [0.0])
+        self.begins_at = array("d", [0.0])
         self.first, self.open = array("I", [NONE]), array("I", [0])
         super().__init__(
             self.segment,
@@ -99,7 +99,7 @@ class BatchColumns(Columns):
             self.envelope_octets,
             self.content_octets,
             self.content_check,
-            self.received_at,
+            self.begins_at,
             self.first,
             self.open,
         )

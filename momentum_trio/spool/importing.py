@@ -263,4 +263,4 @@ def owed_of(ticket: int, held: Held) -> Owed:
     """A message in custody as the queue is told of it."""
     batch, message = held.batch, held.message
     domain = message.routing_domain or domain_of(message.forward_path).lower()
-    return Owed(ticket, domain, batch.binding_group, batch.binding, batch.received_at, held.retry)
+    return Owed(ticket, domain, batch.binding_group, batch.binding, batch.begins_at, held.retry)

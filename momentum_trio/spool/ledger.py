@@ -120,7 +120,7 @@ class Ledger:
         columns = self.batches
         row = self._index[batch_id] = columns.new(batch_id)
         columns.content_octets[row], columns.content_check[row] = custody.octets, custody.content_check
-        columns.received_at[row] = custody.received_at
+        columns.begins_at[row] = custody.begins_at
         if custody.file:
             self._files[row] = custody.file
         self._put(row, segment, place, header)

@@ -40,7 +40,8 @@ class Batch:
     received_at: Unix seconds. octets: length of the content; ``Spool.commit`` sets it, callers may pass 0.
     context: the message context dictionary, in its order. returns, envelope_id: RET (``FULL``, ``HDRS`` or empty) and
     ENVID, decoded, of MAIL (RFC 3461 sections 4.3 and 4.4). body: what BODY declared (``8BITMIME``, ``BINARYMIME``), or
-    empty. smtputf8: the transaction needs it (RFC 6531).
+    empty. smtputf8: the transaction needs it (RFC 6531). not_before: Unix seconds; until then nothing is
+    tried; 0: at once.
     """
 
     batch_id: str
@@ -58,6 +59,12 @@ class Batch:
     envelope_id: str = ""
     body: str = ""
     smtputf8: bool = False
+    not_before: float = 0.0
+
+    @property
+    def begins_at(self) -> float:
+        """When its life in the queue begins, Unix seconds: it is as old as the time since then."""
+        return max(self.received_at, self.not_before)
 
     def with_octets(self, octets: int) -> Batch:
         """The same with another length. Once for each mail: three times as fast as ``dataclasses.replace``."""
@@ -77,6 +84,7 @@ class Batch:
             self.envelope_id,
             self.body,
             self.smtputf8,
+            self.not_before,
         )
 
 
@@ -126,14 +134,22 @@ class Retry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Owed(msgspec.Struct, frozen=True, gc=False):
-    """A message found at opening. domain: where it was rerouted to, else that of its path, in lower case."""
+    """A message found at opening. domain: where it was rerouted to, else that of its path, in lower case.
+
+    begins_at: when its life in the queue began, or will; then its retry, without an attempt, says so too.
+    """
 
     ticket: int
     domain: str
     binding_group: str
     binding: str
-    received_at: float
+    begins_at: float
     retry: Retry | None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it waits for the time that its sender has set."""
+        return self.retry is not None and not self.retry.attempts and self.retry.next_attempt_at == self.begins_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ REPLIES_WITH_TEXT_MAX = 64
 class Recipient(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One message.
 
-    attempts, next_attempt_at, notices, reason: its Retry when it was copied forward; 0, 0 without. binding_group,
-    binding: where it was moved to, or empty: those of its batch.
+    attempts, next_attempt_at, notices, reason: its Retry when it was copied forward, or where it is sent later; 0, 0
+    without. binding_group, binding: where it was moved to, or empty: those of its batch.
     """
 
     message_id: str
@@ -54,7 +54,7 @@ class Custody(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A batch.
 
     file: name of its content under ``content/``, or empty (inline). content_check: CRC-32 of that file. concluding:
-    what ended with its coming: one record, so that neither is true without the other.
+    what ended with its coming: one record, so that neither is true without the other. not_before: of Batch.
     """
 
     batch_id: str
@@ -75,6 +75,12 @@ class Custody(msgspec.Struct, array_like=True, frozen=True, gc=False):
     body: str = ""
     smtputf8: bool = False
     concluding: Ended | None = None
+    not_before: float = 0.0
+
+    @property
+    def begins_at(self) -> float:
+        """As that of Batch."""
+        return max(self.received_at, self.not_before)
 
 
 class Outcome(msgspec.Struct, array_like=True, frozen=True):
@@ -162,7 +168,7 @@ def custody_of(batch: Batch, file: str, content_check: int, concluding: Ended | 
         batch.connection_id,
         batch.received_at,
         batch.reverse_path,
-        [_recipient_of(message) for message in batch.messages],
+        [_recipient_of(message, batch.not_before) for message in batch.messages],
         batch.octets,
         batch.peer_address,
         batch.protocol,
@@ -176,13 +182,15 @@ def custody_of(batch: Batch, file: str, content_check: int, concluding: Ended | 
         batch.body,
         batch.smtputf8,
         concluding,
+        batch.not_before,
     )
 
 
-def _recipient_of(message: Message) -> Recipient:
+def _recipient_of(message: Message, not_before: float) -> Recipient:
     return Recipient(
         message.message_id,
         message.forward_path,
+        next_attempt_at=not_before,
         notify=int(message.notify),
         original_recipient=message.original_recipient,
         routing_domain=message.routing_domain,
@@ -207,6 +215,7 @@ def batch_of(custody: Custody) -> Batch:
         custody.envelope_id,
         custody.body,
         custody.smtputf8,
+        custody.not_before,
     )
 
 

@@ -226,7 +226,7 @@ class MemorySpool:
         for ticket, (batch, message) in list(self.holding.items()):
             domain = message.routing_domain or split(message.forward_path)[1]
             retry = self.retries.get(message.message_id)
-            yield Owed(ticket, domain, batch.binding_group, batch.binding, batch.received_at, retry)
+            yield Owed(ticket, domain, batch.binding_group, batch.binding, batch.begins_at, retry)
 
     async def held(self, ticket: int) -> Held:
         self.reads += 1

@@ -34,13 +34,12 @@ class Life:
     spool: Spool
     queue: Queue
 
-    async def accept(self, *forward_paths: str, content: bytes) -> Batch:
+    async def accept(self, *forward_paths: str, content: bytes, not_before: float = 0.0) -> Batch:
         async with self.spool.begin() as entry:
             await entry.write(content)
             messages = tuple(Message(self.spool.next_id(), path) for path in forward_paths)
-            batch = Batch(
-                self.spool.next_id(), self.spool.next_id(), EPOCH, "ann@example.net", messages, 0, "", "esmtp"
-            )
+            ids = self.spool.next_id(), self.spool.next_id()
+            batch = Batch(*ids, EPOCH, "ann@example.net", messages, 0, "", "esmtp", not_before=not_before)
             receipt = await self.spool.commit(entry, batch)
         self.queue.take(receipt)
         return receipt.batch
@@ -100,6 +99,30 @@ async def test_what_is_not_delivered_outlives_a_restart(autojump_clock: object) 
         await trio.sleep(20)
         assert two.queue.delivered == 1
     assert len(store.files("/mail")) == 1
+
+
+@pytest.mark.parametrize("restarts_at", [(), (100,), (86_300, 86_405), (86_405, 86_406)])
+async def test_what_is_to_be_sent_later_waits_for_its_time(
+    restarts_at: tuple[int, ...], autojump_clock: object
+) -> None:
+    """Over restarts too, and over copying forward; its age, by which it expires, counts from then."""
+    store, begun = SimStore(), trio.current_time()
+    options = {"Message_Expiration": "60", "Delivery_Method": "ESMTP"}  # there is none: each attempt is deferred
+    async with life(store.mount(), "", segment_octets=4096, **options) as one:
+        await one.accept("bob@example.com", content=b"a\r\n", not_before=EPOCH + begun + 86_400)
+        for _ in range(20):
+            await one.accept("ann@example.org", content=b"x" * 500)
+        await trio.sleep_until(begun + (restarts_at or [86_405])[0])
+        assert (one.queue.delayed, one.queue.failed) == (1, 20)
+    for until in restarts_at[1:]:
+        async with life(store.mount(), "", segment_octets=4096, **options) as other:
+            await trio.sleep_until(begun + until)
+            assert (other.queue.delayed, other.queue.failed) == (1, 0)
+    async with life(store.mount(), "", segment_octets=4096) as last:
+        await trio.sleep_until(begun + 86_399)
+        assert last.queue.delivered == 0
+        await trio.sleep_until(begun + 86_430)
+        assert (last.queue.delivered, last.queue.failed, last.queue.delayed) == (1, 0, 0)
 
 
 async def test_what_the_spool_has_lost_is_forgotten_and_its_ticket_is_nobody_elses(autojump_clock: object) -> None:

@@ -82,7 +82,7 @@ async def test_what_is_owed_after_a_restart() -> None:
         async with open_spool(World(store.mount()).machine, terms()) as spool:
             owed = list(spool.owed())
             assert [(each.domain, each.retry) for each in owed] == [("x.example", None), ("z.example", RETRY)]
-            assert {(each.binding_group, each.binding, each.received_at) for each in owed} == {
+            assert {(each.binding_group, each.binding, each.begins_at) for each in owed} == {
                 ("default", "default", receipt.batch.received_at)
             }
             assert list(spool.owed()) == []

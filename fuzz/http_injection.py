@@ -1,0 +1,70 @@
+"""A request to inject is refused, with the field that is wrong, or makes messages of what it says, and no more."""
+
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Final
+
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from momentum_trio.protocol.injection import raw
+from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaws
+from momentum_trio.protocol.injection.letter import Letter, Writer
+from momentum_trio.protocol.injection.strategies import octets as requests
+from momentum_trio.protocol.injection.transmission import Transmission, parse
+
+NOW: Final = 1_764_000_000.0
+EACH: Final = ("from", "to", "subject", "mime-version", "content-type")
+
+
+def strategy() -> st.SearchStrategy[bytes]:
+    """Octets worth trying: requests, good and nearly good."""
+    return requests
+
+
+def run(octets: bytes) -> None:
+    """Raise AssertionError if *octets* break the invariant."""
+    try:
+        raw.parse(octets)
+    except Flaws as flaws:
+        _judge(flaws)
+    try:
+        transmission = parse(octets, NOW)
+        writer = Writer(transmission)
+    except Flaws as flaws:
+        _judge(flaws)
+        return
+    for recipient in transmission.to:
+        try:
+            letter = writer.letter(recipient)
+        except Flaws as flaws:
+            _judge(flaws)
+        else:
+            _judge_letter(letter, transmission)
+
+
+def _judge(flaws: Flaws) -> None:
+    assert 0 < len(flaws.flaws) <= FLAWS_MAX
+    assert all(flaw.problem for flaw in flaws.flaws)
+
+
+def _judge_letter(letter: Letter, transmission: Transmission) -> None:
+    content = transmission.content
+    if content.email_rfc822 is not UNSET:
+        assert letter.octets.count(b"\n") == letter.octets.count(b"\r") == letter.octets.count(b"\r\n")
+        return
+    assert letter.octets.isascii()
+    assert letter.octets.count(b"\n") == letter.octets.count(b"\r") == letter.octets.count(b"\r\n")
+    assert max(map(len, letter.octets.split(b"\r\n"))) <= 998
+    message = message_from_bytes(letter.octets, policy=default)
+    assert isinstance(message, EmailMessage)
+    wanted = {*EACH, *(name.lower() for name in content.headers)}
+    wanted |= {"reply-to"} if content.reply_to is not UNSET else set()
+    wanted |= {"content-transfer-encoding"} if content.text is UNSET or content.html is UNSET else set()
+    names = [name.lower() for name in message]
+    assert set(names) == wanted
+    kinds = [part.get_content_type() for part in message.walk()]
+    assert kinds[-1] == ("text/plain" if content.html is UNSET else "text/html")

@@ -1,0 +1,40 @@
+"""What is answered over HTTP: the one table, a line each. The longest match wins; a ``/`` at the end is optional."""
+
+from __future__ import annotations
+
+from momentum_trio.listener.web import configuration
+from momentum_trio.listener.web.console_lines import CONSOLE
+from momentum_trio.listener.web.files import FILES
+from momentum_trio.listener.web.health import HEALTHZ, READYZ
+from momentum_trio.listener.web.listens import LISTENERS, SWITCH
+from momentum_trio.listener.web.message import MESSAGE, WITHDRAWAL
+from momentum_trio.listener.web.messages import MESSAGES
+from momentum_trio.listener.web.node_state import PANICLOG, SUMMARY
+from momentum_trio.listener.web.openapi import openapi_route
+from momentum_trio.listener.web.queues import QUEUE, QUEUES
+from momentum_trio.listener.web.route import Route, Socket
+from momentum_trio.listener.web.sessions import SESSIONS
+from momentum_trio.listener.web.transmissions import TRANSMISSIONS
+
+_ROUTES: tuple[Route | Socket, ...] = (
+    configuration.EVAL,
+    configuration.EXPLAIN,
+    configuration.GET,
+    CONSOLE,
+    HEALTHZ,
+    LISTENERS,
+    MESSAGE,
+    MESSAGES,
+    PANICLOG,
+    QUEUE,
+    QUEUES,
+    READYZ,
+    SESSIONS,
+    SUMMARY,
+    SWITCH,
+    TRANSMISSIONS,
+    WITHDRAWAL,
+    *FILES,
+)
+
+ROUTES = (*_ROUTES, openapi_route(_ROUTES))

@@ -1,0 +1,41 @@
+"""Kinds of values that requests are made of, and what OpenAPI says of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+LINE_CHARACTERS_MAX: Final = 2_000
+ADDRESS_CHARACTERS_MAX: Final = 320
+
+Line = Annotated[
+    str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema={"pattern": r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$"})
+]
+"""A name, a subject, the text of a field: without line ends and controls."""
+
+Email = Annotated[str, Meta(max_length=ADDRESS_CHARACTERS_MAX, extra_json_schema={"format": "email"})]
+"""An address without brackets."""
+
+MailParameters = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        extra_json_schema={
+            "pattern": "^(BODY=(7BIT|8BITMIME))?((^| )RET=(FULL|HDRS))?((^| )ENVID=[!-*,-<>-~]{1,100})?"
+            "((^| )SMTPUTF8)?$",
+            "description": "Parameters of MAIL, as SMTP writes them",
+        },
+    ),
+]
+RcptParameters = Annotated[
+    str,
+    Meta(
+        max_length=1_000,
+        extra_json_schema={
+            "pattern": "^(NOTIFY=(NEVER|(SUCCESS|FAILURE|DELAY)(,(SUCCESS|FAILURE|DELAY)){0,2}))?"
+            "((^| )ORCPT=rfc822;[!-*,-<>-~]{1,200})?$",
+            "description": "Parameters of RCPT, as SMTP writes them",
+        },
+    ),
+]

@@ -1,0 +1,256 @@
+"""``POST /api/v1/transmissions``: what may be asked (spec/listeners.md section 4), as values, and whether it can be.
+
+The names are those of the manual. Unknown ones are refused: nobody learns from his recipients that he misspelt one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from momentum_trio.mail.mime.field import is_field_name, is_line
+from momentum_trio.mail.path import mailbox
+from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
+from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, depth_of, read
+from momentum_trio.protocol.injection.kinds import LINE_CHARACTERS_MAX, Email, Line
+
+RECIPIENTS_MAX: Final = 10_000
+HEADERS_MAX: Final = 100
+CAMPAIGN_OCTETS_MAX: Final = 64
+METADATA_OCTETS_MAX: Final = 200
+TAGS_MAX: Final = 10
+DATA_DEPTH_MAX: Final = 32
+
+OURS: Final = frozenset(
+    ("from", "to", "subject", "reply-to", "bcc", "return-path", "received", "mime-version")
+)  # fields that are made of something else, or by somebody else
+OURS_BEGIN: Final = "content-"
+
+Data = dict[str, Any]
+Author = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema={"format": "email"})]
+Headers = Annotated[
+    dict[str, Line], Meta(max_length=HEADERS_MAX, extra_json_schema={"propertyNames": {"pattern": "^[!-9;-~]{1,70}$"}})
+]
+
+# What OpenAPI says of content: which of its members stand together.
+WHOLE: Final = {"required": ["email_rfc822"], "maxProperties": 1}
+BOTH: Final = {"required": ["from", "email_rfc822"]}
+INLINE: Final = {"required": ["from", "subject"], "anyOf": [{"required": ["text"]}, {"required": ["html"]}]}
+UNBUILT: Final = dict.fromkeys(
+    ("content.template_id", "content.use_draft_template"),
+    "stored templates are not built here: write the content in the request",
+)
+"""What the manual knows and nobody does here, and what to say of it."""
+
+
+class Address(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where a message goes. header_to: what To says instead of the address, for copies."""
+
+    email: Email
+    name: Line = ""
+    header_to: Email = ""
+
+
+class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Somebody who gets a message of his own. return_path: instead of the transmission's."""
+
+    address: Address | Email
+    substitution_data: Data = {}
+    metadata: Data = {}
+    tags: Annotated[list[Annotated[str, Meta(max_length=255)]], Meta(max_length=TAGS_MAX)] = []
+    return_path: Email | UnsetType = UNSET
+
+    @property
+    def to(self) -> Address:
+        """His address, whole."""
+        return self.address if isinstance(self.address, Address) else Address(self.address)
+
+
+class RecipientList(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A stored recipient list: this host stores none."""
+
+    list_id: str
+
+
+Recipients = Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
+
+
+class Sender(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Whom From names."""
+
+    email: Author
+    name: Line = ""
+
+
+class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"sender": "from"}):
+    """What is said. Texts may hold ``{{expressions}}``, but for email_rfc822, a whole message, which goes as it is.
+
+    sender: ``from`` of the request.
+    """
+
+    sender: Sender | Author | UnsetType = UNSET
+    subject: Line | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    html: str | UnsetType = UNSET
+    reply_to: Author | UnsetType = UNSET
+    headers: Headers = {}
+    email_rfc822: str | UnsetType = UNSET
+
+
+class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How it is sent. start_time: not before then; with its offset from UTC."""
+
+    start_time: Annotated[str, Meta(max_length=40, extra_json_schema={"format": "date-time"})] | None = None
+    open_tracking: bool = False
+    click_tracking: bool = False
+
+
+class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One request: a message for each recipient. Data of a recipient go before those of all."""
+
+    return_path: Email
+    recipients: Annotated[Recipients | RecipientList, Meta(extra_json_schema={"type": "array"})]
+    content: Annotated[Content, Meta(extra_json_schema={"oneOf": [INLINE, WHOLE], "not": BOTH})]
+    substitution_data: Data = {}
+    options: Options = Options()
+    campaign_id: Annotated[str, Meta(max_length=CAMPAIGN_OCTETS_MAX)] = ""
+    metadata: Data = {}
+
+    @property
+    def to(self) -> list[Recipient]:
+        """Its recipients."""
+        assert isinstance(self.recipients, list)
+        return self.recipients
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What it asks for that is not done."""
+        asked = ("open_tracking", "click_tracking")
+        return tuple(f"options.{name}: this host tracks nothing" for name in asked if getattr(self.options, name))
+
+
+def parse(octets: bytes, now: float) -> Transmission:
+    """The request in *octets* of JSON, at *now*, Unix seconds. Raises Flaws."""
+    try:
+        transmission = read(octets, Transmission)
+    except Flaws as wrong:
+        raise Flaws(*map(_told, wrong.flaws), is_no_json=wrong.is_no_json) from None
+    if isinstance(transmission.recipients, RecipientList):
+        raise Flaws(Flaw("recipients.list_id", "stored recipient lists are not built here: write them in the request"))
+    flaws = []
+    for flaw in _flaws(transmission, now):
+        flaws.append(flaw)
+        if len(flaws) == FLAWS_MAX:
+            break
+    if flaws:
+        raise Flaws(*flaws)
+    return transmission
+
+
+def _told(flaw: Flaw) -> Flaw:
+    return Flaw(flaw.field, UNBUILT.get(flaw.field, flaw.problem))
+
+
+def starts_at(transmission: Transmission, now: float) -> float:
+    """The Unix second before which nothing is sent, or 0."""
+    text = transmission.options.start_time
+    return 0.0 if text is None or (start := second_of(text)) <= now else start
+
+
+def second_of(text: str) -> float:
+    """The Unix second that *text* tells, in the form of RFC 3339. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("its offset from UTC is missing: it ends with Z, or +01:00")
+    return at.timestamp()
+
+
+def _flaws(transmission: Transmission, now: float) -> Iterator[Flaw]:
+    yield from _of_content(transmission.content)
+    yield from _of_extras(transmission, now)
+    for place, recipient in enumerate(transmission.to):
+        yield from _of_recipient(recipient, f"recipients[{place}]", transmission)
+
+
+def _of_extras(transmission: Transmission, now: float) -> Iterator[Flaw]:
+    if len(transmission.campaign_id.encode()) > CAMPAIGN_OCTETS_MAX:
+        yield Flaw("campaign_id", f"it has at most {CAMPAIGN_OCTETS_MAX} octets")
+    if not transmission.campaign_id.isprintable():
+        yield Flaw("campaign_id", "a line end or a control stands in it")
+    yield from _of_data(transmission.substitution_data, "substitution_data")
+    yield from _of_metadata(transmission.metadata, "metadata")
+    if transmission.options.start_time is not None:
+        yield from _of_time(transmission.options.start_time, now)
+
+
+def _of_time(text: str, now: float) -> Iterator[Flaw]:
+    try:
+        if second_of(text) > now + SCHEDULE_SECONDS_MAX:
+            yield Flaw("options.start_time", f"it is more than {SCHEDULE_SECONDS_MAX} seconds ahead")
+    except (ValueError, OverflowError) as wrong:
+        yield Flaw("options.start_time", str(wrong))
+
+
+def _of_content(content: Content) -> Iterator[Flaw]:
+    inline = ("sender", "subject", "text", "html", "reply_to")
+    given = [name for name in inline if getattr(content, name) is not UNSET]
+    if content.email_rfc822 is not UNSET:
+        if given or content.headers:
+            yield Flaw("content.email_rfc822", "it is a whole message: nothing else stands beside it")
+        return
+    for name in ("sender", "subject"):
+        if name not in given:
+            yield Flaw(f"content.{'from' if name == 'sender' else name}", "it is missing")
+    if "text" not in given and "html" not in given:
+        yield Flaw("content", "it has neither text nor html")
+    yield from _of_headers(content.headers)
+
+
+def _of_headers(headers: Mapping[str, str]) -> Iterator[Flaw]:
+    seen = set[str]()
+    for name in headers:
+        shown = f"content.headers.{name[:70]}"
+        if not is_field_name(name):
+            yield Flaw(shown, "a field cannot have that name")
+        elif name.lower() in OURS or name.lower().startswith(OURS_BEGIN):
+            yield Flaw(shown, "this field is made of the other parts of the request")
+        elif name.lower() in seen:
+            yield Flaw(shown, "this field is there twice")
+        seen.add(name.lower())
+
+
+def _of_recipient(recipient: Recipient, at: str, transmission: Transmission) -> Iterator[Flaw]:
+    to = recipient.to
+    is_whole = isinstance(recipient.address, Address)
+    yield from _of_address(to.email, f"{at}.address.email" if is_whole else f"{at}.address")
+    if to.header_to:
+        yield from _of_address(to.header_to, f"{at}.address.header_to")
+        if transmission.content.email_rfc822 is not UNSET:
+            yield Flaw(f"{at}.address.header_to", "it has no effect on email_rfc822")
+    if not is_line(to.name):
+        yield Flaw(f"{at}.address.name", "a line end or a control stands in it")
+    yield from _of_data(recipient.substitution_data, f"{at}.substitution_data")
+    yield from _of_metadata(recipient.metadata, f"{at}.metadata")
+
+
+def _of_address(text: str, at: str) -> Iterator[Flaw]:
+    try:
+        if not mailbox(text, pedantic=False, international=True).isascii():
+            yield Flaw(at, "an address beyond ASCII goes by /api/v1/messages alone, with SMTPUTF8")
+    except ValueError as wrong:
+        yield Flaw(at, str(wrong))
+
+
+def _of_data(data: Data, at: str) -> Iterator[Flaw]:
+    if depth_of(data, DATA_DEPTH_MAX) > DATA_DEPTH_MAX:
+        yield Flaw(at, f"it is nested more than {DATA_DEPTH_MAX} deep")
+
+
+def _of_metadata(metadata: Data, at: str) -> Iterator[Flaw]:
+    yield from _of_data(metadata, at)
+    if len(msgspec.json.encode(metadata)) > METADATA_OCTETS_MAX:
+        yield Flaw(at, f"it has at most {METADATA_OCTETS_MAX} octets as JSON")
