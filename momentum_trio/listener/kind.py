@@ -206,3 +206,8 @@ class ListenerKind:
     def key(self) -> str:
         """The scope's name in lower case, as trees and chains know it."""
         return self.scope.lower()
+
+    @property
+    def protocol(self) -> str:
+        """What its records call what is spoken there: ``esmtp``."""
+        return self.key.removesuffix("_listener")

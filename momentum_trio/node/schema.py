@@ -28,6 +28,7 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
+from momentum_trio.events.event_options import EventOptions
 from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
@@ -74,6 +75,7 @@ GROUPS: tuple[type[Options], ...] = (
     DkimValidationOptions,
     DmarcOptions,
     DnsOptions,
+    EventOptions,
     FailureOptions,
     HostLimitOptions,
     HostOptions,

@@ -212,6 +212,7 @@ class Reception(Envelopes):
                 text=reply.text,
                 connection_context=connection_context(client, rules, self._tally),
                 message_context=message_context(self._transaction),
+                protocol=client.protocol,
             )
         )
 

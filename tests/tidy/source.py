@@ -22,6 +22,7 @@ FLOORS = {
     "spool": 3,
     "reception": 3,
     "console": 3,
+    "events": 3,
     "msgc": 3,
     "cluster": 3,
     "listener": 4,
