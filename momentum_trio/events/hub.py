@@ -1,8 +1,8 @@
 """The event stream of one life of a node: a ring of records, and those who follow it, each at his own pace.
 
 A record costs a number and a place in the ring, whoever listens; it is rendered when somebody who wants it reads, once
-for all. A follower has no queue of his own: what waits for him is the ring from where he stands, so nobody's slowness costs
-memory, or another's time. Whoever is overtaken by the ring is told to go (Overtaken).
+for all. A follower has no queue of his own: what waits for him is the ring from where he stands, so that slowness costs
+no memory and nobody else's time. Whoever is overtaken by the ring is told to go (Overtaken).
 
 Where events are missing between the cursor somebody comes with and the first that follows, a Gap says so.
 """

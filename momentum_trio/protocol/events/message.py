@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -59,7 +59,6 @@ class End(Struct, frozen=True, tag_field="type", tag="end"):
 Said = Subscribe | Ping
 Answered = Subscribed | Pong | Refused | End
 _SAID = msgspec.json.Decoder(Said)
-S = TypeVar("S", bound=Struct)
 
 
 def parse(text: str | bytes) -> Said:
@@ -67,11 +66,12 @@ def parse(text: str | bytes) -> Said:
     if len(text) > SAID_OCTETS_MAX:
         raise ValueError(f"expected at most {SAID_OCTETS_MAX} octets")
     try:
-        return _SAID.decode(text)
+        said: Said = _SAID.decode(text)
     except UnicodeError:
         raise ValueError("expected UTF-8") from None
     except msgspec.MsgspecError as wrong:
         raise ValueError(str(wrong)) from None
+    return said
 
 
 def written(answer: Answered) -> str:
