@@ -55,6 +55,7 @@ from momentum_trio.reception.reception_options import (
     ReceptionOptions,
 )
 from momentum_trio.reception.screening_options import ScreeningOptions
+from momentum_trio.webhook.webhook_options import WebhookOptions
 
 GROUPS: tuple[type[Options], ...] = (
     AuthenticateOptions,
@@ -110,6 +111,7 @@ GROUPS: tuple[type[Options], ...] = (
     TlsOptions,
     TraceOptions,
     TranscodeOptions,
+    WebhookOptions,
 )
 
 DECLARED: tuple[Option[Any], ...] = tuple(dict.fromkeys(option for group in GROUPS for option in group.declared))

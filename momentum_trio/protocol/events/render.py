@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,6 +16,10 @@ from momentum_trio.protocol.events.event import Event
 TEXT_MAX = 4096
 """Characters of a text that nothing else bounds."""
 CHANGES_MAX = 100
+CHANGE_MAX = 1024
+"""Characters of one."""
+PAIRS_MAX, PAIR_MAX = 50, 512
+"""Of a context, and characters of each of its words."""
 
 
 class Telling(NamedTuple):
@@ -51,7 +55,11 @@ def _clean(value: Any) -> Any:
 
 def cut(text: str) -> str:
     """The first TEXT_MAX characters of *text*."""
-    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX]
+    return text[:TEXT_MAX]
+
+
+def _context(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    return {name[:PAIR_MAX]: text[:PAIR_MAX] for name, text in pairs[:PAIRS_MAX]}
 
 
 def _message(record: of.MessageRecord, cursor: str) -> dict[str, Any]:
@@ -120,8 +128,8 @@ def _rejected(record: of.Rejected, cursor: str) -> Event:
         code=record.code,
         module=record.module,
         text=cut(record.text),
-        connection_context=dict(record.connection_context),
-        message_context=dict(record.message_context),
+        connection_context=_context(record.connection_context),
+        message_context=_context(record.message_context),
     )
 
 
@@ -157,7 +165,7 @@ def _listen_closed(record: of.ListenClosed, cursor: str) -> Event:
 
 
 def _reconfigured(record: of.Reconfigured, cursor: str) -> Event:
-    changes = tuple(map(cut, record.changes[:CHANGES_MAX]))
+    changes = tuple(change[:CHANGE_MAX] for change in record.changes[:CHANGES_MAX])
     return told.Configuration(cursor=cursor, time=record.at, generation=record.generation, changes=changes)
 
 
