@@ -34,12 +34,12 @@ class Overtaken(Exception):
 
 
 class Hub:
-    """The stream. life: its name. kept: how many records are remembered."""
+    """The stream. kept: how many records are remembered."""
 
     def __init__(self, machine: Machine, kept: int) -> None:
         assert kept >= 1
         self._machine = machine
-        self.life = machine.entropy.octets(LIFE_OCTETS).hex()
+        self._life = ""
         self._kept = kept
         self._ring: list[Record | None] = [None] * kept  # event n is at n % kept
         self._rendered: list[tuple[int, bytes] | None] = [None] * kept
@@ -55,6 +55,18 @@ class Hub:
         if self._waiting:
             self._waiting = False
             self._news.set()
+
+    @property
+    def life(self) -> str:
+        """The name of this life, for cursors."""
+        if not self._life:
+            self._life = self._machine.entropy.octets(LIFE_OCTETS).hex()
+        return self._life
+
+    @property
+    def number(self) -> int:
+        """Of the last event."""
+        return self._number
 
     @property
     def cursor(self) -> Cursor:
@@ -125,6 +137,24 @@ class Follower:
         """Where he stands."""
         return Cursor(self._hub.life, self._number)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something has happened that he was not told of, wanted or not."""
+        return self._gap is not None or self._number != self._hub.number
+
+    def sift(self, sieve: Sieve) -> None:
+        """He wants what *sieve* lets through from now on."""
+        self._sieve = sieve
+
+    def catch_up(self) -> None:
+        """He was overtaken, and goes on behind the gap."""
+        self._gap = self._gap_behind(self.cursor)
+
+    async def wait(self) -> None:
+        """Wait until he is behind. Cancellation: nothing is lost."""
+        if self._gap is None:
+            await self._hub.wait_behind(self._number)
+
     async def next(self) -> list[bytes]:
         """Wanted events as JSON, the next ones, BATCH_EVENTS_MAX at most; none at all where none was wanted lately.
 
@@ -134,7 +164,7 @@ class Follower:
         if self._gap is not None:
             gap, self._gap = self._gap, None
             return [gap]
-        await self._hub.wait_behind(self._number)
+        await self.wait()
         await trio.lowlevel.checkpoint()
         if self._number < self._hub.oldest - 1:
             raise Overtaken(f"events up to {self._hub.oldest - 1} are gone, you stand at {self._number}")
@@ -142,7 +172,7 @@ class Follower:
 
     def _look(self) -> list[bytes]:
         found: list[bytes] = []
-        last = min(self._hub.cursor.number, self._number + LOOK_MAX)
+        last = min(self._hub.number, self._number + LOOK_MAX)
         while self._number < last and len(found) < BATCH_EVENTS_MAX:
             self._number += 1
             if (event := self._hub.wanted(self._number, self._sieve)) is not None:
@@ -152,7 +182,7 @@ class Follower:
     def _gap_behind(self, after: Cursor) -> bytes | None:
         """What is missing behind *after*; he goes on with the oldest event then."""
         hub, before = self._hub, self._hub.oldest - 1
-        if after.life == hub.life and before <= after.number <= hub.cursor.number:
+        if after.life == hub.life and before <= after.number <= hub.number:
             return None
         self._number = before
         if after.life == hub.life and after.number < before:

@@ -18,6 +18,7 @@ from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracers
+from momentum_trio.events.hub import Hub
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.credentials import Credentials
@@ -31,7 +32,7 @@ from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
-from momentum_trio.node.policies import lookup_with, named_by, questions_with
+from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.node.trace_desk import TraceDesk
@@ -40,6 +41,13 @@ from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.milter import Milters
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
+from momentum_trio.webhook.webhook import Outfit as WebhookOutfit
+from momentum_trio.webhook.webhooks import Webhooks
+
+WEBHOOKS = "webhooks"
+"""The folder of the spool in which they keep what waits for them."""
+WEBHOOKS_SECONDS = 5.0
+"""How long they may take, at the end, to keep what has happened."""
 
 
 class MailPlane:
@@ -50,7 +58,13 @@ class MailPlane:
     """
 
     def __init__(
-        self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation, connections_max: int
+        self,
+        machine: Machine,
+        limits: SharedState,
+        spool: Spool,
+        generation: Generation,
+        connections_max: int,
+        hub: Hub,
     ) -> None:
         self._machine = machine
         self.generations = Generations(generation)
@@ -90,6 +104,10 @@ class MailPlane:
             door,
             self.recorder,
         )
+        resolve, context = addresses_with(self.hosts, self.generations), self.hosts.contexts.context
+        self.webhooks = Webhooks(
+            WebhookOutfit(machine, hub, resolve, context, f"{place}/{WEBHOOKS}"), lambda: self.generations.current.tree
+        )
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 
@@ -108,6 +126,7 @@ class MailPlane:
                     case Adopt():
                         self.generations.current = asked.generation
                         self.queue.reconfigured()
+                        self.webhooks.reconfigured()
                         await link.answer(number, Done())
                     case Count():
                         await link.answer(number, self._counted())
@@ -183,16 +202,17 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
 
 @asynccontextmanager
 async def open_mail_plane(
-    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int
+    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int, hub: Hub
 ) -> AsyncIterator[MailPlane]:
     """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
 
     connections_max: how many descriptors delivery may use for connections, and milters as many of those of sessions.
+    hub: whose events webhooks are told of.
     At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
     committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
     """
     async with open_spool(machine, spool_terms(generation.tree)) as spool:
-        plane = MailPlane(machine, limits, spool, generation, connections_max)
+        plane = MailPlane(machine, limits, spool, generation, connections_max, hub)
         machine.events.subscribe(plane.take)
         try:
             async with trio.open_nursery() as delivery:
@@ -201,9 +221,12 @@ async def open_mail_plane(
                 delivery.start_soon(plane.recorder.run)
                 await delivery.start(plane.queue.run)
                 delivery.start_soon(plane.answer, link)
+                plane.webhooks.begin(delivery)
                 yield plane
                 with trio.move_on_at(plane.drain_until):
                     await plane.queue.drain()
+                with trio.move_on_after(WEBHOOKS_SECONDS):
+                    await plane.webhooks.close()
                 delivery.cancel_scope.cancel()
         finally:
             machine.events.unsubscribe(plane.take)

@@ -14,6 +14,8 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
+from momentum_trio.events.event_options import EventOptions
+from momentum_trio.events.hub import Hub
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
 from momentum_trio.listener.failure import on_purpose
@@ -179,6 +181,8 @@ async def _run_planes(
 ) -> Ended:
     machine.events.subscribe((panics := RecentPanics()).take)
     options = NodeOptions.resolve(generations.current.tree.chain_global())
+    hub = Hub(machine, EventOptions.resolve(generations.current.tree.chain_global()).kept)
+    machine.events.subscribe(hub.take)
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
     seats = sessions_max(descriptors)
@@ -186,7 +190,7 @@ async def _run_planes(
     await background.start(obey_reopen, machine, logs)
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
-    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
+    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART, hub) as mail:
         control = Services(machine, limits, handshakes=Handshakes(machine))
         draining = trio.Event()
         houses = {

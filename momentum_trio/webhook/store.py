@@ -78,9 +78,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events that are sent together, of one file. missing: how many before them are lost. end: where the next begins.
+    """Events that are sent together, of one file. first, last: their numbers. end: where the next batch begins.
 
-    There are none in it where the last of all are lost.
+    missing: how many before them are lost. Where none is left behind those, first is last + 1.
     """
 
     life: bytes
@@ -303,7 +303,7 @@ class Store:
                     return batch
         last = self._segments[-1]
         lost = self._last - expected + 1
-        return Batch(last.header.life, expected, self._last, lost, (), Place(last, last.octets))
+        return Batch(last.header.life, self._last + 1, self._last, lost, (), Place(last, last.octets))
 
     async def _batch(self, at: Place, expected: int, events_max: int) -> Batch | None:
         """Events from *expected* on, or, where those are lost, from the first behind them on; None: none is left."""

@@ -7,7 +7,6 @@ from momentum_trio.config.kind import (
     NETBLOCKS,
     OCTETS,
     PATH,
-    STRING,
     STRINGS,
     integer_between,
     quoted,
@@ -26,6 +25,7 @@ SECONDS_MAX = 3_600
 BATCH_EVENTS_MAX = 10_000
 BACKLOG_OCTETS_MIN, BACKLOG_OCTETS_MAX = 1 << 20, 1 << 40
 SECRET_OCTETS_MIN = 16
+FIELD_CHARACTERS_MAX = 4_000
 _SECONDS = integer_between(1, SECONDS_MAX, "time-seconds", "seconds")
 
 
@@ -55,9 +55,17 @@ def _secrets(value: Value) -> tuple[str, ...]:
     return secrets
 
 
+def _field(value: Value) -> str:
+    text = word_of(value, expected := "the value of a field, such as Bearer TOKEN")
+    if not text.isascii() or not text.isprintable() or text != text.strip() or len(text) > FIELD_CHARACTERS_MAX:
+        raise ValueError(f"expected {expected}")
+    return text
+
+
 URL: Kind[Url | None] = Kind("string", _url, lambda url: quoted("" if url is None else str(url)))
 EVENT_TYPES: Kind[tuple[str, ...]] = Kind("string-list", _types, show_list)
 EVENT_DOMAINS: Kind[tuple[str, ...]] = Kind("domain-list", _domains, show_list)
+FIELD: Kind[str] = Kind("string", _field, quoted)
 SECRETS: Kind[tuple[str, ...]] = Kind("string-list", _secrets, show_list)
 
 
@@ -85,7 +93,7 @@ class WebhookOptions(Options):
     )
     authorization = Option(
         "Authorization",
-        STRING,
+        FIELD,
         "",
         WEBHOOK,
         "The Authorization field of its requests; none unless it is set.",

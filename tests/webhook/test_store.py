@@ -43,7 +43,8 @@ class Receiver:
         if batch.id in self.ids:
             return
         self.ids.add(batch.id)
-        assert batch.first == self.last + 1 + batch.missing or not batch.events
+        assert batch.first == self.last + 1 + batch.missing
+        assert batch.last == batch.first + len(batch.events) - 1
         self.last, self.missing = batch.last, self.missing + batch.missing
         self.told += map(number_of, batch.events)
 
