@@ -8,6 +8,7 @@ from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import INBOUND_SMTP, scopes
 
 _ANYWHERE = INBOUND_SMTP | scopes("control_listener")
+_AND_HTTP = _ANYWHERE | scopes("http_listener")
 _TRUTH_IF_SAID: Kind[bool | None] = Kind("boolean", BOOLEAN.parse, lambda truth: "true" if truth else "false")
 
 
@@ -18,24 +19,25 @@ class AuthenticationOptions(Options):
         "Enable_Authentication",
         _TRUTH_IF_SAID,
         None,
-        _ANYWHERE,
+        _AND_HTTP,
         "Whether peers must authenticate. At a console where nothing says so, they must if an Auth*Parameters holds; "
-        "its Unix peers always are, by their operating-system user. Of mail, MAIL FROM is answered 530 until then, but "
-        "to clients that Relay_Hosts or Open_Relay lets relay.",
+        "its Unix peers always are, by their operating-system user. Over HTTP too, where no Listen but one on loopback "
+        "can go without. Of mail, MAIL FROM is answered 530 until then, but to clients that Relay_Hosts or Open_Relay "
+        "lets relay.",
     )
     always_allow = Option(
         "Always_Allow",
         BOOLEAN,
         False,
-        _ANYWHERE,
-        "A console peer on loopback is not asked to authenticate; any mail client is taken to have: as the user "
-        "anonymous, which gives no right to relay.",
+        _AND_HTTP,
+        "A console peer on loopback is not asked to authenticate; any client of mail or HTTP is taken to have: as the "
+        "user anonymous, which gives no right to relay, and none to console commands from another host.",
     )
     always_deny = Option(
         "Always_Deny",
         BOOLEAN,
         False,
-        _ANYWHERE,
+        _AND_HTTP,
         "Authentication fails, whatever was presented; wins over Always_Allow.",
     )
     login = Option(
@@ -50,9 +52,9 @@ class AuthenticationOptions(Options):
         "AuthDigestMD5Parameters",
         back_end(("digest",), "realm", "stored_cleartext", "log_authentication"),
         None,
-        _ANYWHERE,
-        "DIGEST-MD5: where user:realm:digest lines are, of ec_md5passwd. realm by itself: Momentum Console at a "
-        "console, Hostname of mail.",
+        _AND_HTTP,
+        "DIGEST-MD5, and Digest over HTTP: where user:realm:digest lines are, of ec_md5passwd. realm by itself: "
+        "Momentum Console at a console and over HTTP, Hostname of mail.",
     )
     cram_md5 = Option(
         "AuthCramMD5Parameters",
@@ -70,8 +72,8 @@ class SmtpAuthenticationOptions(AuthenticationOptions):
         "AuthPlainParameters",
         back_end(("file", "hashed"), "log_authentication"),
         None,
-        INBOUND_SMTP,
-        "PLAIN: as AuthLoginParameters.",
+        INBOUND_SMTP | scopes("http_listener"),
+        "PLAIN, and Basic over HTTP: as AuthLoginParameters.",
     )
     in_clear = Option(
         "SMTP_AUTH_In_Clear",

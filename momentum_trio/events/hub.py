@@ -16,7 +16,7 @@ from momentum_trio.mail.record import Record
 from momentum_trio.protocol.events.cursor import LIFE_OCTETS, Cursor
 from momentum_trio.protocol.events.event import Gap
 from momentum_trio.protocol.events.filter import Sieve
-from momentum_trio.protocol.events.render import encoded, event_of
+from momentum_trio.protocol.events.render import UNTOLD, encoded, event_of
 
 FOLLOWERS_MAX = 1_000
 BATCH_EVENTS_MAX = 500
@@ -50,6 +50,8 @@ class Hub:
 
     def take(self, record: Record) -> None:
         """The next event is of *record*; a subscriber of the machine's events."""
+        if record.__class__ in UNTOLD:
+            return
         self._number = number = self._number + 1
         self._ring[number % self._kept] = record
         if self._waiting:

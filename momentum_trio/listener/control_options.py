@@ -8,7 +8,7 @@ from momentum_trio.config.kind import BOOLEAN, SECONDS
 from momentum_trio.config.option import Option
 from momentum_trio.config.scope import scopes
 
-_CONSOLE = scopes("control_listener", "listen", "peer")
+_CONSOLE = scopes("control_listener", "http_listener", "listen", "peer")
 
 
 class ControlOptions(AuthenticationOptions):
@@ -26,7 +26,8 @@ class ControlOptions(AuthenticationOptions):
         BOOLEAN,
         False,
         _CONSOLE,
-        "Whether console commands are checked against roles; what no role allows is refused.",
+        "Whether console commands are checked against roles; what no role allows is refused. Over HTTP they are where "
+        "somebody has to prove who he is, unless this says no.",
     )
     authorization = Option(
         "AuthorizationParameters",

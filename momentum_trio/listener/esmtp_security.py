@@ -108,7 +108,7 @@ def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:
             yield f"{_AUTH}{name} is not offered: there is no such mechanism"
             continue
         back_end = held[name]
-        judged = "its parameters are not set" if back_end is None else _usable(chain, name, back_end)
+        judged = "its parameters are not set" if back_end is None else usable(chain, name, back_end)
         if isinstance(judged, str):
             yield f"{_AUTH}{name} is not offered: {judged}"
 
@@ -116,11 +116,11 @@ def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:
 def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:
     held = _parameters(chain)
     wanted = ((name, held.get(name)) for name in _mechanisms(listed))
-    judged = {name: _usable(chain, name, back_end) for name, back_end in wanted if back_end is not None}
+    judged = {name: usable(chain, name, back_end) for name, back_end in wanted if back_end is not None}
     return {name: usable for name, usable in judged.items() if isinstance(usable, BackEnd)}
 
 
-def _usable(chain: Chain, mechanism: str, back_end: BackEnd) -> BackEnd | str:
+def usable(chain: Chain, mechanism: str, back_end: BackEnd) -> BackEnd | str:
     """*back_end*, with its query where its scheme is of auth_ds; or why *mechanism* has nothing of it."""
     if back_end.is_file:
         return back_end

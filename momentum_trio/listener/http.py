@@ -1,7 +1,261 @@
-"""HTTP_Listener: HTTP injection and the dashboard. Not built yet: it loads, is not bound, and says so in one line."""
+"""HTTP_Listener: HTTP/1.1 and WebSocket on one port. Octets between a socket and the core, requests to their routes.
+
+The rules of HTTP are in ``protocol/http``, what is answered is in ``web``; here is when to read, send, wait and end.
+"""
 
 from __future__ import annotations
 
-from momentum_trio.listener.kind import ListenerKind, Plane
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 
-KIND = ListenerKind("HTTP_Listener", "HTTP", Plane.MAIL, None)
+import trio
+
+from momentum_trio.listener.address_limits import counted
+from momentum_trio.listener.handshake import Secured, Who
+from momentum_trio.listener.http_answering import Answering, Upgraded
+from momentum_trio.listener.http_authentication import Proving
+from momentum_trio.listener.http_body import LineBody
+from momentum_trio.listener.http_line import FAREWELL_SECONDS, Line
+from momentum_trio.listener.http_socket import FAULT, LineSocket
+from momentum_trio.listener.http_standing import Standing
+from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
+from momentum_trio.listener.proxied import introduced
+from momentum_trio.listener.web.lookup import Lookup
+from momentum_trio.listener.web.table import ROUTES
+from momentum_trio.machine.contract import Wire
+from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.record import Requested
+from momentum_trio.protocol.http import upgrade
+from momentum_trio.protocol.http.refusal import RemoteProtocolError, refusal
+from momentum_trio.protocol.http.request import Request
+from momentum_trio.protocol.http.response import Response
+from momentum_trio.protocol.http.server import Begun, Broken, Event, Server, State, octets_of
+
+LOOKUP = Lookup(ROUTES)
+
+BUSY = refusal(503, "Busy", "There are too many connections.", fields=(("retry-after", "1"),), closes=True)
+BROKEN = refusal(500, "Internal error", "A fault of ours: the paniclog has it.", closes=True)
+GONE = refusal(503, "Reconfigured", "This Listen is not in the configuration any more.", closes=True)
+TIMED_OUT = refusal(408, "Request timeout", "The request took too long to come.", closes=True)
+
+
+async def converse(connection: Connection, services: Services) -> None:
+    """One HTTP connection, from its first octet to its end; the caller closes the socket and records the end.
+
+    Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
+    """
+    if not await introduced(connection, services.machine):
+        return
+    if connection.proxied is None:
+        await _converse(connection, services)
+        return
+    with counted(connection, services.limits, KIND.service) as too_many:
+        if too_many is None:
+            await _converse(connection, services)
+
+
+async def _converse(connection: Connection, services: Services) -> None:
+    standing = Standing(connection, services)
+    if (wire := await _wire(connection, services, standing)) is None:
+        connection.why = "fault"
+        return
+    session = Session(connection, services, standing, wire, await _user(connection, services))
+    try:
+        with session.line.deadline:
+            await session.talk()
+        if session.line.deadline.fired:
+            await session.farewell()
+    finally:
+        connection.on_drain = connection.doing = None
+
+
+async def _wire(connection: Connection, services: Services, standing: Standing) -> Wire | None:
+    """What the conversation goes over: the socket, or TLS above it where it is on; None where that comes to nothing."""
+    terms = standing.terms
+    if not terms.at_once:
+        return services.machine.wire(connection.socket)
+    connection.in_clear = False
+    assert services.handshakes is not None
+    who = Who(str(connection.listen), str(connection.peer_address))
+    context = None if terms.tls is None else await services.handshakes.context(who, terms.tls)
+    if context is None:
+        return None
+    with trio.CancelScope() as shaking:
+        connection.on_drain = shaking.cancel
+        made = await services.handshakes.shake(who, connection.socket, context)
+        if isinstance(made, Secured):
+            connection.tls = standing.client.tls = made.facts
+            return made.wire
+    return None
+
+
+async def _user(connection: Connection, services: Services) -> str:
+    """The login name of a Unix peer's process; the name service may block, so a worker asks it."""
+    if connection.peer_uid is None:
+        return ""
+    return await services.machine.work.run(partial(services.machine.process.user_name, connection.peer_uid))
+
+
+KIND = ListenerKind(
+    "HTTP_Listener",
+    "HTTP",
+    Plane.MAIL,
+    converse,
+    refusal=octets_of(BUSY),
+    fault=octets_of(BROKEN),
+    gone=octets_of(GONE),
+)
+
+
+class Session:
+    """One client's connection: what the core understands is answered, one request after the other.
+
+    line: between the core and him.
+    """
+
+    def __init__(self, connection: Connection, services: Services, standing: Standing, wire: Wire, user: str) -> None:
+        assert services.proofs is not None
+        self._connection, self._services, self._standing = connection, services, standing
+        self._server = Server()
+        deadline = services.deadlines.after(standing.terms.idle_seconds)
+        self.line = Line(connection, wire, self._server, deadline)
+        proving = Proving(connection, services.proofs, KIND.service, user)
+        self._answering = Answering(connection, services, standing, proving, LOOKUP)
+        self._dates = DateOfSecond()
+
+    async def talk(self) -> None:
+        """Converse until one of the two is done, or the deadline cuts it."""
+        server, connection = self._server, self._connection
+        while server.state is State.IDLE and not (connection.draining.is_set() and server.is_at_rest):
+            event = await self._next_event()
+            if isinstance(event, Begun):
+                await self._answer(event)
+            elif isinstance(event, Broken):
+                began = trio.current_time()
+                await self._say(event.refusal)
+                self._record(None, event.refusal.status, began)
+            else:
+                return
+        if connection.draining.is_set():
+            connection.why = "drain"
+        if server.state is not State.SWITCHED:
+            await self.line.linger()
+
+    async def farewell(self) -> None:
+        """The deadline has cut the conversation: say why, if a request was under way and the client still listens."""
+        connection, server = self._connection, self._server
+        connection.why = "drain" if connection.draining.is_set() else "idle"
+        if server.is_at_rest or self.line.is_torn or not server.may_answer:
+            return
+        with trio.move_on_after(FAREWELL_SECONDS):
+            began = trio.current_time()
+            await self._say(TIMED_OUT)
+            self._record(None, TIMED_OUT.status, began)
+            await self.line.linger()
+
+    async def _next_event(self) -> Event | None:
+        """The next event between requests; None: the connection is good for nothing any more."""
+        server, standing = self._server, self._standing
+        server.body_octets_max, server.chunks = standing.terms.request_octets_max, standing.terms.chunks
+        while (event := server.next_event()) is None and server.state in (State.IDLE, State.BODY):
+            try:
+                await self.line.receive()
+            except OSError:  # a reset: an end like any other
+                return None
+        return event
+
+    async def _answer(self, begun: Begun) -> None:
+        """Answer one request, and record it whatever becomes of it."""
+        line, request, began = self.line, begun.request, trio.current_time()
+        line.begins("answering", self._standing.terms.idle_seconds)
+        sent, status = self._connection.octets_sent, BROKEN.status
+        line.deadline.park()
+        try:
+            answer = await self._answered(request)
+            if isinstance(answer, Upgraded):
+                status = 101
+                await self._serve(answer)
+                return
+            status = answer.status
+            await self._say(answer)
+        finally:
+            self._record(request, status, began, self._connection.octets_sent - sent)
+        line.begins("idle", self._standing.terms.idle_seconds)
+
+    async def _answered(self, request: Request) -> Response | Upgraded:
+        if not self._standing.renew():
+            return GONE
+        try:
+            return await self._answering.answer(request, LineBody(request, self._server, self.line))
+        except RemoteProtocolError as broken:
+            return broken.refusal
+
+    async def _say(self, response: Response) -> None:
+        """Send *response*; a client that is gone is found out by the next ``receive``. It is the client's time then."""
+        server, line = self._server, self.line
+        if self._connection.draining.is_set():
+            response = replace(response, closes=True)
+        if isinstance(response.content, bytes):
+            server.answer(response, self._date())
+        else:
+            await self._stream(response)
+        line.deadline.resume()
+        await line.send()
+
+    async def _stream(self, response: Response) -> None:
+        """Send *response* as its octets come. A fault of ours on the way is not said: it would be taken for more."""
+        server, line, content = self._server, self.line, response.content
+        assert not isinstance(content, bytes)
+        server.begin(response, self._date())
+        in_clear, self._connection.in_clear = self._connection.in_clear, False
+        async with aclosing(content):
+            while not server.omits_content and (part := await anext(content, None)) is not None:
+                server.part(part)
+                line.deadline.resume()
+                await line.send()
+                line.deadline.park()
+        server.finish()
+        self._connection.in_clear = in_clear
+
+    async def _serve(self, upgraded: Upgraded) -> None:
+        """Be a WebSocket from here on: its own patience holds, not the deadline's."""
+        held = self._server.switch(upgrade.accepted(upgraded.exchange.request))
+        line, connection = self.line, self._connection
+        line.deadline.resume()
+        await line.send()
+        line.deadline.touch(float("inf"))
+        async with trio.open_nursery() as senders:
+            socket = LineSocket(connection, line.wire, senders, held)
+            try:
+                await upgraded.socket.serve(upgraded.exchange, socket)
+                await socket.finish()
+            except BaseException:
+                socket.close(FAULT, "a fault of ours")
+                with trio.move_on_after(FAREWELL_SECONDS, shield=True):
+                    await socket.finish()
+                raise
+            senders.cancel_scope.cancel()
+
+    def _date(self) -> str:
+        """For the Date field (RFC 9110 section 5.6.7)."""
+        return self._dates.at(self._services.machine.clock.now()).removesuffix("+0000") + "GMT"
+
+    def _record(self, request: Request | None, status: int, began: float, octets: int = 0) -> None:
+        connection, machine = self._connection, self._services.machine
+        machine.events.publish(
+            Requested(
+                machine.clock.now(),
+                connection.connection_id,
+                str(connection.listen),
+                connection.peer,
+                "" if request is None else request.method,
+                "" if request is None else request.target,
+                "" if request is None else request.version,
+                status,
+                octets,
+                trio.current_time() - began,
+                self._answering.user,
+                self._standing.terms.log_to_paniclog,
+            )
+        )

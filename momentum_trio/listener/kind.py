@@ -20,6 +20,7 @@ from momentum_trio.limits.guesses import Guesses
 from momentum_trio.limits.turnstile import Turnstile
 from momentum_trio.listener.conntrol import Conntrol
 from momentum_trio.listener.handshake import Handshakes
+from momentum_trio.listener.http_proofs import Proofs
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
@@ -158,8 +159,8 @@ class Services:
     deadlines: of conversations, which strike while somebody runs them. handshakes: with clients over TLS.
     dialogues: makes those of AUTH of one session, given how often may be guessed and our name (mail plane).
     door: reception's Door (mail plane).
-    recorder: of sessions (mail plane). administration: the console's view of the node (control plane). console: what
-    answers a console line (control plane).
+    recorder: of sessions (mail plane). proofs: what those of HTTP are judged by (mail plane). administration: the
+    console's view of the node; console: what answers a console line (control plane; HTTP reads and acts by them too).
     """
 
     machine: Machine
@@ -170,6 +171,7 @@ class Services:
     dialogues: Callable[[Guesses, str], Dialogues] | None = None
     door: Door | None = None
     recorder: TakesNotes | None = None
+    proofs: Proofs | None = None
     administration: Administration | None = None
     console: Dispatch | None = None
     conntrol: Conntrol = field(default_factory=Conntrol)
@@ -211,3 +213,8 @@ class ListenerKind:
     def protocol(self) -> str:
         """What its records call what is spoken there: ``esmtp``."""
         return self.key.removesuffix("_listener")
+
+    @property
+    def speaks_replies(self) -> bool:
+        """Whether a reply of SMTP is understood by its clients: *refusal* is one."""
+        return self.refusal[:3].isdigit()

@@ -20,6 +20,7 @@ from momentum_trio.mail.record import (
     Received,
     Record,
     Rejected,
+    Requested,
     Transferred,
 )
 
@@ -32,9 +33,12 @@ _TYPES: dict[type[Record], str] = {
     Authenticated: "N",
     Authorized: "Z",
     Imported: "I",
+    Requested: "request",
 }
 _NAMES = {
-    kind: tuple(field.name for field in fields(kind) if field.name not in ("at", "permanent", "expired"))
+    kind: tuple(
+        field.name for field in fields(kind) if field.name not in ("at", "permanent", "expired", "is_for_paniclog")
+    )
     for kind in (*_TYPES, Failed)
 }
 

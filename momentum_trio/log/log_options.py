@@ -8,6 +8,7 @@ from momentum_trio.config.scope import scopes
 
 EC_LOGGER = scopes("ec_logger")
 BOUNCE_LOGGER = scopes("bounce_logger")
+HTTP_LOGGER = scopes("http_logger")
 DEBUG_LEVEL = one_of("DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
 LOG_FORMAT = one_of("text", "json")
 
@@ -64,4 +65,15 @@ class BounceLoggerOptions(Options):
     )
     log_format = Option(
         "log_format", LOG_FORMAT, "text", BOUNCE_LOGGER, "The documented format, or JSON lines.", ours=True
+    )
+
+
+class HttpLoggerOptions(Options):
+    """What one ``http_logger`` writes, and where to: a path or a ``file://`` URI; empty writes nothing."""
+
+    enabled = Option("enabled", BOOLEAN, True, HTTP_LOGGER, "Whether this logger writes anything.")
+    httplog = Option("log", STRING, "file:///var/log/ecelerity/httplog.ec", HTTP_LOGGER, "Destination of the httplog.")
+    httplog_mode = Option("log_mode", MODE, 0o644, HTTP_LOGGER, "Permission bits the httplog is made with.", ours=True)
+    log_format = Option(
+        "log_format", LOG_FORMAT, "text", HTTP_LOGGER, "The documented format, or JSON lines.", ours=True
     )

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from momentum_trio.log import acctlog, bouncelog, importlog, jsonlines, mainlog, paniclog, rejectlog
+from momentum_trio.log import acctlog, bouncelog, httplog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
-from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import (
     Authenticated,
@@ -27,6 +27,7 @@ from momentum_trio.mail.record import (
     Reconfigured,
     Record,
     Rejected,
+    Requested,
     Transferred,
 )
 
@@ -37,7 +38,8 @@ LAST_FLUSH_SECONDS = 5.0
 SAID_ALOUD = paniclog.WEIGHT[Level.NOTICE]
 
 Say = Callable[[str], None]
-Read = Callable[[], Sequence[LoggerOptions | BounceLoggerOptions]]
+AnyLoggerOptions = LoggerOptions | BounceLoggerOptions | HttpLoggerOptions
+Read = Callable[[], Sequence[AnyLoggerOptions]]
 Writer = Callable[[Record], None]
 
 
@@ -49,8 +51,8 @@ async def run_logs(
 ) -> None:
     """Write the logs until cancelled; then write what waits, within LAST_FLUSH_SECONDS.
 
-    read: the options of every ``ec_logger`` and ``bounce_logger`` of the current generation; asked again when a
-        ``Reconfigured`` passes.
+    read: the options of every ``ec_logger``, ``bounce_logger`` and ``http_logger`` of the current generation; asked
+        again when a ``Reconfigured`` passes.
     say: takes one line for the operator's terminal: every ``Panic`` from NOTICE upward, and log files that fail.
     started: the Logs, once each file is open or it was said why it is not.
     """
@@ -102,6 +104,8 @@ class Logs:
                 continue
             if isinstance(options, LoggerOptions):
                 self._add(options, known, writers, beats)
+            elif isinstance(options, HttpLoggerOptions):
+                self._add_requests(options, known, writers)
             else:
                 self._add_bounces(options, known, writers, beats)
         self._writers = {kind: tuple(group) for kind, group in writers.items()}
@@ -216,6 +220,8 @@ class Logs:
             writers.setdefault(Panic, []).append(
                 _panics(options, panic, jsonlines.json_line if json else paniclog.panic)
             )
+            in_paniclog = jsonlines.json_line if json else httplog.in_paniclog
+            writers.setdefault(Requested, []).append(_requests_of_paniclog(panic, in_paniclog))
         for put, line in ((main, mainlog.heartbeat), (reject, rejectlog.heartbeat)):
             if put is not None and options.heartbeat:
                 beats.append((options.heartbeat, _beat(put, jsonlines.heartbeat if json else line)))
@@ -239,6 +245,18 @@ class Logs:
             )
         if options.heartbeat:
             beats.append((options.heartbeat, _beat(put, jsonlines.heartbeat if json else mainlog.heartbeat)))
+
+    def _add_requests(
+        self,
+        options: HttpLoggerOptions,
+        known: dict[str, Destination],
+        writers: dict[type[Record], list[Writer]],
+    ) -> None:
+        """Wire one ``http_logger``."""
+        put = self._put(options.httplog, options.httplog_mode, known)
+        if put is not None:
+            form: Callable[..., str] = jsonlines.json_line if options.log_format == "json" else httplog.requested
+            writers.setdefault(Requested, []).append(lambda record: put(form(record)))
 
     def _put(self, text: str, mode: int, known: dict[str, Destination]) -> Callable[[str], None] | None:
         """What queues a line for the destination *text*; None when it names no file."""
@@ -286,6 +304,15 @@ def _panics(options: LoggerOptions, put: Callable[[str], None], form: Callable[.
     def write(record: Record) -> None:
         assert isinstance(record, Panic)
         if paniclog.WEIGHT[record.level] >= lightest:
+            put(form(record))
+
+    return write
+
+
+def _requests_of_paniclog(put: Callable[[str], None], form: Callable[..., str]) -> Writer:
+    def write(record: Record) -> None:
+        assert isinstance(record, Requested)
+        if record.is_for_paniclog:
             put(form(record))
 
     return write

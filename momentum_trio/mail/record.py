@@ -162,6 +162,28 @@ class Authorized(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Requested(Record):
+    """A request over HTTP was answered: one line of the httplog (spec/logs.md section 8).
+
+    method, target, version: as sent; empty where what came was no request. status: of the answer. octets: of the
+    answer, its head included. seconds: from the head of the request to the end of the answer. user: who asked, empty
+    for nobody in particular. is_for_paniclog: the paniclog has a line of it as well.
+    """
+
+    connection_id: str
+    endpoint: str
+    peer: str
+    method: str
+    target: str
+    version: str
+    status: int
+    octets: int
+    seconds: float
+    user: str = ""
+    is_for_paniclog: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SessionBegan(Record):
     """A connection was accepted. service: ``SMTP``, ``Control``, ..."""
 

@@ -23,6 +23,7 @@ from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes
+from momentum_trio.listener.http_proofs import Proofs
 from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
 from momentum_trio.listener.recorder import Recorder
 from momentum_trio.listener.smtp_authentication import Dialogues
@@ -94,15 +95,17 @@ class MailPlane:
             milters=named_by(Milters(machine, limits, connections_max)),
         )
         self.recorder = Recorder(machine)
+        credentials = Credentials(machine)
         self.services = Services(
             machine,
             limits,
             Statistics(),
             self.deadlines,
             Handshakes(machine),
-            partial(Dialogues, machine, Credentials(machine)),
+            partial(Dialogues, machine, credentials),
             door,
             self.recorder,
+            Proofs(machine, limits, credentials),
         )
         resolve, context = addresses_with(self.hosts, self.generations), self.hosts.contexts.context
         self.webhooks = Webhooks(

@@ -22,8 +22,8 @@ from momentum_trio.listener.failure import on_purpose
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
-from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
-from momentum_trio.log.logs import Logs, run_logs
+from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
+from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
@@ -48,9 +48,10 @@ OUTBOUND_PART = 4
 
 Say = Callable[[str], None]
 
-LOGGERS: tuple[tuple[str, type[LoggerOptions | BounceLoggerOptions]], ...] = (
+LOGGERS: tuple[tuple[str, type[AnyLoggerOptions]], ...] = (
     ("ec_logger", LoggerOptions),
     ("bounce_logger", BounceLoggerOptions),
+    ("http_logger", HttpLoggerOptions),
 )
 
 
@@ -151,7 +152,7 @@ async def _run(
         raise ApplyError(policies.problems)
     generations = Generations(Generation(1, tree, policies.plugins))
 
-    def loggers() -> Sequence[LoggerOptions | BounceLoggerOptions]:
+    def loggers() -> Sequence[AnyLoggerOptions]:
         current = generations.current.tree
         return [
             kind.resolve(current.chain_scope(scope.kind, scope.instance))
@@ -202,8 +203,9 @@ async def _run_planes(
         administration = NodeAdministration(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments
         )
-        control.administration = administration
-        control.console = Dispatch(COMMANDS, administration)
+        console = Dispatch(COMMANDS, administration)
+        for services in (control, mail.services):
+            services.administration, services.console = administration, console
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
         background.start_soon(give_signs_of_life, machine)

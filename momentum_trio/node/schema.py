@@ -33,11 +33,12 @@ from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.failure_options import FailureOptions
+from momentum_trio.listener.http_options import HttpOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
-from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
+from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.mail_authentication_options import (
@@ -80,6 +81,8 @@ GROUPS: tuple[type[Options], ...] = (
     FailureOptions,
     HostLimitOptions,
     HostOptions,
+    HttpLoggerOptions,
+    HttpOptions,
     ListenOptions,
     ListenerTlsOptions,
     LmtpOptions,

@@ -227,4 +227,7 @@ TOLD: Mapping[type[of.Record], Telling] = MappingProxyType(
         of.Authorized: Telling((told.Authorization,), _authorized),
     }
 )
-"""By the type of a record: of each there is one."""
+"""By the type of a record."""
+
+UNTOLD: frozenset[type[of.Record]] = frozenset({of.Requested})
+"""Records that no event tells of: whoever looks at events over HTTP would make some by looking."""

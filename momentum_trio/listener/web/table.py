@@ -1,0 +1,8 @@
+"""What is answered over HTTP: the one table, a line each. The longest match wins; a ``/`` at the end is optional."""
+
+from __future__ import annotations
+
+from momentum_trio.listener.web.health import HEALTHZ
+from momentum_trio.listener.web.route import Route, Socket
+
+ROUTES: tuple[Route | Socket, ...] = (HEALTHZ,)
