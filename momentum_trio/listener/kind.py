@@ -14,6 +14,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
+from momentum_trio.events.hub import Hub
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.limits.guesses import Guesses
@@ -161,6 +162,7 @@ class Services:
     door: reception's Door (mail plane).
     recorder: of sessions (mail plane). proofs: what those of HTTP are judged by (mail plane). administration: the
     console's view of the node; console: what answers a console line (control plane; HTTP reads and acts by them too).
+    events: what happens, for those who follow it.
     """
 
     machine: Machine
@@ -174,6 +176,7 @@ class Services:
     proofs: Proofs | None = None
     administration: Administration | None = None
     console: Dispatch | None = None
+    events: Hub | None = None
     conntrol: Conntrol = field(default_factory=Conntrol)
     turnstile: Turnstile = field(init=False)
 

@@ -111,6 +111,7 @@ class MailPlane:
         self.webhooks = Webhooks(
             WebhookOutfit(machine, hub, resolve, context, f"{place}/{WEBHOOKS}"), lambda: self.generations.current.tree
         )
+        self.services.events = hub
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 

@@ -49,15 +49,8 @@ class Refused(Struct, frozen=True, tag_field="type", tag="error"):
     message: str
 
 
-class End(Struct, frozen=True, tag_field="type", tag="end"):
-    """The server's last word: why there is no more, and where to go on another time."""
-
-    reason: Annotated[str, Meta(description="slow: you fell too far behind; drain: the node ends.")]
-    cursor: str
-
-
 Said = Subscribe | Ping
-Answered = Subscribed | Pong | Refused | End
+Answered = Subscribed | Pong | Refused
 _SAID = msgspec.json.Decoder(Said)
 
 
