@@ -24,13 +24,14 @@ from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.http_proofs import Proofs
-from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
+from momentum_trio.listener.kind import Generation, Generations, Services
 from momentum_trio.listener.recorder import Recorder
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Received, Record, Rejected
+from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.dns_desk import DnsDesk
-from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
+from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
+from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
@@ -99,7 +100,7 @@ class MailPlane:
         self.services = Services(
             machine,
             limits,
-            Statistics(),
+            Tally(),
             self.deadlines,
             Handshakes(machine),
             partial(Dialogues, machine, credentials),
@@ -111,7 +112,7 @@ class MailPlane:
         self.webhooks = Webhooks(
             WebhookOutfit(machine, hub, resolve, context, f"{place}/{WEBHOOKS}"), lambda: self.generations.current.tree
         )
-        self.services.events = hub
+        self.services.events = self._hub = hub
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 
@@ -134,6 +135,8 @@ class MailPlane:
                         await link.answer(number, Done())
                     case Count():
                         await link.answer(number, self._counted())
+                    case Measure():
+                        errands.start_soon(self._tell_measured, link, number)
                     case CountFromZero():
                         self._since = self._all()
                     case Ask(command) if dns.knows(command):
@@ -148,20 +151,23 @@ class MailPlane:
     def _queue_desk(self, errands: trio.Nursery) -> QueueDesk:
         return QueueDesk(self._machine, self.spool, self.queue, self.hosts, self.generations, errands)
 
-    def take(self, record: Record) -> None:
-        """Count *record*; a subscriber of the machine's events."""
-        statistics = self.services.statistics
-        if isinstance(record, Received):
-            statistics.received += 1
-        elif isinstance(record, Rejected):
-            statistics.rejected += 1
+    async def _tell_measured(self, link: MailEnd, number: int) -> None:
+        """The answer to a Measure."""
+        families = (
+            *self.services.tally.families(),
+            *await queue_families(self.queue),
+            *dns_families(self.hosts),
+            *spool_families(self.spool),
+            *event_families(self._hub, self.webhooks),
+        )
+        await link.answer(number, Measured(families))
 
     def _all(self) -> Counted:
-        statistics, queue = self.services.statistics, self.queue
+        tally, queue = self.services.tally, self.queue
         asked = self.hosts.questions
         return Counted(
-            statistics.received,
-            statistics.rejected,
+            tally.received,
+            tally.rejected,
             queue.delivered,
             queue.failed,
             queue.active,
@@ -217,7 +223,7 @@ async def open_mail_plane(
     """
     async with open_spool(machine, spool_terms(generation.tree)) as spool:
         plane = MailPlane(machine, limits, spool, generation, connections_max, hub)
-        machine.events.subscribe(plane.take)
+        machine.events.subscribe(plane.services.tally.take)
         try:
             async with trio.open_nursery() as delivery:
                 delivery.start_soon(plane.deadlines.run)
@@ -233,5 +239,5 @@ async def open_mail_plane(
                     await plane.webhooks.close()
                 delivery.cancel_scope.cancel()
         finally:
-            machine.events.unsubscribe(plane.take)
+            machine.events.unsubscribe(plane.services.tally.take)
             link.close()

@@ -32,6 +32,7 @@ from momentum_trio.node.configuration import read_configuration, unbuilt, warnin
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
+from momentum_trio.node.measures import Measures
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
 from momentum_trio.node.policies import load_policies
@@ -204,8 +205,9 @@ async def _run_planes(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments
         )
         console = Dispatch(COMMANDS, administration)
+        measures = Measures(machine, administration, control_end)
         for services in (control, mail.services):
-            services.administration, services.console = administration, console
+            services.administration, services.console, services.measure = administration, console, measures
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
         background.start_soon(give_signs_of_life, machine)

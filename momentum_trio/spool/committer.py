@@ -21,6 +21,7 @@ from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import SpoolFault, SpoolFull, SpoolSick
 from momentum_trio.spool.frame import MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame
+from momentum_trio.spool.latencies import Latencies
 from momentum_trio.spool.log import Log, Report
 from momentum_trio.spool.segment import Segment
 
@@ -74,7 +75,10 @@ class Request:
 
 
 class Committer:
-    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it."""
+    """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it.
+
+    latencies: of groups that were written, and synced where that was owed.
+    """
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Committer:
         self._log, self._compaction, self._files, self._report = log, compaction, files, report
         self._force_fsync = force_fsync
         self._group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
+        self.latencies = Latencies()
         self._queue: deque[Request] = deque()
         self._parked: trio.lowlevel.Task | None = None
         self._closing = self._ended = False
@@ -198,7 +203,8 @@ class Committer:
         log = self._log
         firm = [request for request in group if request.demands_sync]
         lazy = [request for request in group if not request.demands_sync]
-        due = trio.current_time() >= self._lazy_due
+        began = trio.current_time()
+        due = began >= self._lazy_due
         try:
             if group or log.carried:
                 frames, lazy_frames = [request.frame for request in firm], [request.frame for request in lazy]
@@ -219,6 +225,7 @@ class Committer:
             if isinstance(fault, SpoolFull):
                 await self._files.empty_retired()
         else:
+            self.latencies.observe(trio.current_time() - began)
             self._went_well()
         for request in lazy:
             answer(request)

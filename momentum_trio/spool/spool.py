@@ -41,6 +41,7 @@ from momentum_trio.spool.frame import (
     Frame,
     Kind,
 )
+from momentum_trio.spool.latencies import Latencies
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.quarantine import Quarantine
@@ -365,6 +366,11 @@ class Spool:
     def live_octets(self) -> int:
         """Octets of it that are records in custody. log_octets <= 2 x live_octets + 2 segments when idle."""
         return self._ledger.live_octets
+
+    @property
+    def latencies(self) -> Latencies:
+        """How long groups of records took to be written, and synced where that was owed."""
+        return self._committer.latencies
 
     # -- life --------------------------------------------------------------------------------------------------------
 

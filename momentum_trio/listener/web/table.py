@@ -5,6 +5,7 @@ from __future__ import annotations
 from momentum_trio.listener.web.console import CONSOLE
 from momentum_trio.listener.web.events import EVENTS
 from momentum_trio.listener.web.health import HEALTHZ
+from momentum_trio.listener.web.metrics import METRICS
 from momentum_trio.listener.web.route import Route, Socket
 
-ROUTES: tuple[Route | Socket, ...] = (CONSOLE, EVENTS, HEALTHZ)
+ROUTES: tuple[Route | Socket, ...] = (CONSOLE, EVENTS, HEALTHZ, METRICS)
