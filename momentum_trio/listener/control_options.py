@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from momentum_trio.config.authentication_options import AuthenticationOptions
-from momentum_trio.config.back_end import back_end
-from momentum_trio.config.kind import BOOLEAN, SECONDS
+from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.kind import SECONDS
 from momentum_trio.config.option import Option
 from momentum_trio.config.scope import scopes
-
-_CONSOLE = scopes("control_listener", "http_listener", "listen", "peer")
 
 
 class ControlOptions(AuthenticationOptions):
@@ -21,18 +19,5 @@ class ControlOptions(AuthenticationOptions):
         scopes("control_listener"),
         "Silence after which a console connection is dropped; 0 is no limit.",
     )
-    enable_authorization = Option(
-        "Enable_Authorization",
-        BOOLEAN,
-        False,
-        _CONSOLE,
-        "Whether console commands are checked against roles; what no role allows is refused. Over HTTP they are where "
-        "somebody has to prove who he is, unless this says no.",
-    )
-    authorization = Option(
-        "AuthorizationParameters",
-        back_end(("groups",)),
-        None,
-        _CONSOLE,
-        "Where the roles of users are: group:user,user lines.",
-    )
+    enable_authorization = AuthorizationOptions.enable_authorization
+    authorization = AuthorizationOptions.authorization

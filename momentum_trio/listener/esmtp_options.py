@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.kind import (
     BOOLEAN,
     COUNT,
     HOST_NAME,
     OCTETS,
-    SECONDS,
     STRING,
     STRINGS,
     THROTTLE,
@@ -18,10 +18,8 @@ from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import CONTENT, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, scopes
 from momentum_trio.config.value import Value
 
-# Also http_listener's and xmpp_listener's, with the same default.
 REFUSED_RECIPIENTS_MAX = 100
 REFUSAL_SECONDS_MAX = 30
-IDLE_TIME_SCOPES = INBOUND_SMTP | scopes("http_listener", "xmpp_listener")
 
 
 def _banner(value: Value) -> str:
@@ -47,7 +45,7 @@ REPLY_TEXT = Kind("string", _reply_text, STRING.show)
 class SessionOptions(Options):
     """What one SMTP session depends on, resolved along the chain of its listener, Listen and peer."""
 
-    idle_time = Option("Idle_Time", SECONDS, 300.0, IDLE_TIME_SCOPES, "Silence tolerated before 421 and close; 0: any.")
+    idle_time = IdleOptions.idle_time
     banner_hostname = Option(
         "Banner_Hostname", HOST_NAME, "", INBOUND_SMTP, "Host name in greeting and replies; without it Hostname."
     )

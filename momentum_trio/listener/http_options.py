@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
+from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.kind import BOOLEAN, OCTETS, STRINGS
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import PATHWAYS, scopes
-from momentum_trio.listener.control_options import ControlOptions
-from momentum_trio.listener.esmtp_options import SessionOptions
 
 _HTTP = scopes("http_listener", "listen", "peer")
 _HTTP_AND_PATHWAYS = _HTTP | PATHWAYS
@@ -16,7 +16,7 @@ _HTTP_AND_PATHWAYS = _HTTP | PATHWAYS
 class HttpOptions(Options):
     """What one HTTP session depends on, resolved along the chain of its listener, Listen and peer."""
 
-    idle_time = SessionOptions.idle_time
+    idle_time = IdleOptions.idle_time
     request_octets_max = Option(
         "Max_Request_Size",
         OCTETS,
@@ -60,5 +60,5 @@ class HttpOptions(Options):
     always_deny = AuthenticationOptions.always_deny
     digest_md5 = AuthenticationOptions.digest_md5
     plain = SmtpAuthenticationOptions.plain
-    enable_authorization = ControlOptions.enable_authorization
-    authorization = ControlOptions.authorization
+    enable_authorization = AuthorizationOptions.enable_authorization
+    authorization = AuthorizationOptions.authorization

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
+from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scheme_options import AuthenticateOptions, DatasourceOptions
@@ -62,6 +64,7 @@ GROUPS: tuple[type[Options], ...] = (
     AuthenticateOptions,
     AuthenticationOptions,
     AuthenticationResultsOptions,
+    AuthorizationOptions,
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
@@ -83,6 +86,7 @@ GROUPS: tuple[type[Options], ...] = (
     HostOptions,
     HttpLoggerOptions,
     HttpOptions,
+    IdleOptions,
     ListenOptions,
     ListenerTlsOptions,
     LmtpOptions,

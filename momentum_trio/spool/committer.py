@@ -101,6 +101,11 @@ class Committer:
         self._lazy_delay = LAZY_SYNC_SECONDS
         self._compact_after = -math.inf
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the last group was written."""
+        return not self._sick
+
     async def put(self, request: Request) -> None:
         """Have *request* written. Raises SpoolFull, SpoolSick if it demands a sync; a lazy one is carried instead.
 

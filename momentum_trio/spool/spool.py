@@ -163,6 +163,11 @@ class Spool:
 
     # -- taking custody ----------------------------------------------------------------------------------------------
 
+    @property
+    def is_well(self) -> bool:
+        """Whether what was to be written last was."""
+        return self._committer.is_well
+
     def next_id(self) -> str:
         """A new identifier (message, batch or connection) that no life of this spool has given before."""
         return self._identifiers.next(self._machine.clock.now())

@@ -1,0 +1,1 @@
+"""The files of the page that is shown at ``/``: data, which ``listener/web/files.py`` answers with."""
