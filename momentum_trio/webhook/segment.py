@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 MAGIC = b"MTHOOK1\n"
 EVENT_OCTETS_MAX = 1 << 20
+NUMBER_MAX = 1 << 62
 SUFFIX = ".events"
 
 _HEADER = struct.Struct(">8s8sQQQ")  # magic life number first acknowledged
@@ -79,7 +80,7 @@ def parse_header(octets: bytes) -> Header | None:
     if magic != MAGIC or check != zlib.crc32(octets[: _HEADER.size]):
         return None
     header = Header(*fields)
-    return header if header.first > 0 and header.acknowledged < header.first else None
+    return header if header.acknowledged < header.first < NUMBER_MAX else None
 
 
 def frame(seed: int, kind: Kind, number: int, payload: bytes = b"") -> bytes:

@@ -50,6 +50,8 @@ FILE_OCTETS_MIN, FILE_OCTETS_MAX = 64 * 1024, 32 << 20
 GROUP_OCTETS_MAX = 256 * 1024
 """Written at once, but for a single event."""
 BATCH_OCTETS_MAX = 1 << 20
+NO_LIFE = bytes(8)
+"""Of a batch without events."""
 READ_OCTETS = BATCH_OCTETS_MAX + EVENT_OCTETS_MAX + FRAME_OCTETS
 assert FILE_OCTETS_MAX + GROUP_OCTETS_MAX + EVENT_OCTETS_MAX < READ_OCTETS_MAX
 
@@ -114,7 +116,7 @@ class Found:
     @property
     def last(self) -> int:
         """The number of the last event there was."""
-        return max([self.acknowledged, *(segment.last for segment in self.segments)])
+        return max((segment.last for segment in self.segments), default=0)
 
 
 class Store:
@@ -151,7 +153,7 @@ class Store:
         found = await self._look()
         self._segments, self._files = found.segments, found.files
         self._last, self._acknowledged = found.last, found.acknowledged
-        self._sending = found.sending if found.sending <= found.last else 0
+        self._sending = found.sending
         await self._begin()
         await self._remove([self._path(name) for name in (*found.unfinished, *found.damaged)])
         await self._forget_taken()
@@ -303,7 +305,7 @@ class Store:
                     return batch
         last = self._segments[-1]
         lost = self._last - expected + 1
-        return Batch(last.header.life, self._last + 1, self._last, lost, (), Place(last, last.octets))
+        return Batch(NO_LIFE, self._last + 1, self._last, lost, (), Place(last, last.octets))
 
     async def _batch(self, at: Place, expected: int, events_max: int) -> Batch | None:
         """Events from *expected* on, or, where those are lost, from the first behind them on; None: none is left."""
@@ -395,6 +397,8 @@ def _survey(found: Found, segment: Segment, octets: bytes) -> None:
                 if each.number != segment.last + 1:
                     return
                 segment.last = each.number
+            case Kind.SENDING | Kind.ACKNOWLEDGED if each.number > segment.last:
+                return
             case Kind.SENDING:
                 found.sending = each.number
             case Kind.ACKNOWLEDGED:
