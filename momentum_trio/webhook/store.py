@@ -363,7 +363,7 @@ class Store:
             with trio.CancelScope(shield=True):
                 await self._disk.perform([Close(file)])
         header = parse_header(octets)
-        if header is None or header.number != number:
+        if header is None or header.number != number or header.first <= found.acknowledged:
             (found.damaged if len(octets) > HEADER_OCTETS else found.unfinished).append(name)
         else:
             _survey(found, Segment(header, file, header.first - 1), octets)
