@@ -11,8 +11,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-Seconds = Annotated[float, Meta(description="Seconds.")]
-Octets = Annotated[int, Meta(description="Octets.", ge=0)]
 MessageId = Annotated[str, Meta(description="Of the message: one recipient of what a client sent.")]
 BatchId = Annotated[str, Meta(description="Of all messages that came in one mail transaction.")]
 ConnectionId = Annotated[str, Meta(description="Of the connection.")]
@@ -61,7 +59,7 @@ class Delivery(MessageEvent, frozen=True, kw_only=True, tag="delivery"):
     """A message was handed on: it is somebody else's."""
 
     routing_domain: RoutingDomain
-    octets: Octets
+    octets: Annotated[int, Meta(description="Of the content.")]
     retries: Retries
     age_seconds: Age
     peer_address: PeerAddress
@@ -120,8 +118,8 @@ class SessionEnd(Event, frozen=True, kw_only=True, tag="session_end"):
 
     service: Service
     connection_id: ConnectionId
-    octets_received: Octets
-    octets_sent: Octets
+    octets_received: Annotated[int, Meta(description="From the client.")]
+    octets_sent: Annotated[int, Meta(description="To him.")]
     why: Annotated[str, Meta(description="quit, closed, idle, drain or fault.")]
 
 
@@ -186,8 +184,9 @@ class Gap(Event, frozen=True, kw_only=True, tag="gap"):
     reason: Annotated[
         str,
         Meta(
-            description="expired: they were too many since; other_life: the node was started since; full: a webhook "
-            "kept no more; damaged: they cannot be read any more; stopped: the node ended without a farewell."
+            description="expired: too much has happened since; other_life: the node was started since; stopped: it "
+            "ended before without keeping all for this webhook; lost: they waited for this webhook, and were dropped, "
+            "since too many did, or cannot be read any more."
         ),
     ]
     missing: Annotated[int | None, Meta(description="How many; null where nobody knows.")]
