@@ -127,7 +127,7 @@ class Session:
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
         server, connection = self._server, self._connection
-        while server.state is State.IDLE and not (connection.draining.is_set() and server.is_at_rest):
+        while server.is_open and not (connection.draining.is_set() and server.is_at_rest):
             event = await self._next_event()
             if isinstance(event, Begun):
                 await self._answer(event)
@@ -139,7 +139,7 @@ class Session:
                 return
         if connection.draining.is_set():
             connection.why = "drain"
-        if server.state is not State.SWITCHED:
+        if server.state is not State.OTHER:
             await self.line.linger()
 
     async def farewell(self) -> None:
@@ -158,7 +158,7 @@ class Session:
         """The next event between requests; None: the connection is good for nothing any more."""
         server, standing = self._server, self._standing
         server.body_octets_max, server.chunks = standing.terms.request_octets_max, standing.terms.chunks
-        while (event := server.next_event()) is None and server.state in (State.IDLE, State.BODY):
+        while (event := server.next_event()) is None and server.is_open:
             try:
                 await self.line.receive()
             except OSError:  # a reset: an end like any other

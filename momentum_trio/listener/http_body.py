@@ -18,7 +18,7 @@ class LineBody:
 
     def __init__(self, request: Request, server: Server, line: Line) -> None:
         self._request, self._server, self._line = request, server, line
-        self._is_over = False
+        self._is_over = not request.has_body
 
     async def whole(self, octets_max: int) -> bytes:
         """As Body's."""

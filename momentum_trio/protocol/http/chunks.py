@@ -1,5 +1,5 @@
-"""Chunked transfer coding, looked at before it is read (RFC 9112 section 7.1): no line of it is without end, or ends
-with LF alone, and no trailer field is read by anybody."""
+"""Chunked transfer coding, read (RFC 9112 section 7.1): no line of it is without end, or ends with LF alone; extensions
+and trailer fields are nobody's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Next(Enum):
 
 
 class Chunks:
-    """The coding of one message."""
+    """The coding of one message. is_over: its last octet was read."""
 
     __slots__ = ("_extension_octets", "_lacking", "_next", "_trailer_octets")
 
@@ -42,35 +42,34 @@ class Chunks:
 
     @property
     def is_over(self) -> bool:
-        """Whether its last octet was taken."""
+        """Whether its last octet was read."""
         return self._next is _Next.NOTHING
 
-    def good(self, held: bytes | bytearray) -> int:
-        """How many octets at the beginning of *held* can be read: they are taken. Raises RemoteProtocolError."""
+    def read(self, held: bytearray) -> bytes:
+        """The next octets of the message at the beginning of *held*, off which they are taken with what stands before
+        them; none, where there are none yet or will be none. Raises RemoteProtocolError."""
         at = 0
-        while not self.is_over and (taken := self._take(held, at)):
+        while self._next not in (_Next.OCTETS, _Next.NOTHING) and (taken := self._step(held, at)):
             at += taken
-        return at
+        taken = min(self._lacking, len(held) - at) if self._next is _Next.OCTETS else 0
+        octets = bytes(held[at : at + taken])
+        del held[: at + taken]
+        self._lacking -= taken
+        if self._next is _Next.OCTETS and not self._lacking:
+            self._next = _Next.LINE_END
+        return octets
 
-    def _take(self, held: bytes | bytearray, at: int) -> int:
-        if self._next is _Next.OCTETS:
-            return self._octets(len(held) - at)
+    def _step(self, held: bytearray, at: int) -> int:
+        """Read the line at *at*; how many octets that were, none where it is not whole yet."""
         if self._next is _Next.LINE_END:
             return self._line_end(held[at : at + 2])
-        limit = SIZE_LINE_OCTETS_MAX if self._next is _Next.SIZE else TRAILER_OCTETS_MAX - self._trailer_octets
-        line = _line(held, at, limit)
+        is_size = self._next is _Next.SIZE
+        line = _line(held, at, SIZE_LINE_OCTETS_MAX if is_size else TRAILER_OCTETS_MAX - self._trailer_octets)
         if line:
-            (self._size if self._next is _Next.SIZE else self._trailer)(line)
+            (self._size if is_size else self._trailer)(line)
         return len(line)
 
-    def _octets(self, there: int) -> int:
-        taken = min(there, self._lacking)
-        self._lacking -= taken
-        if not self._lacking:
-            self._next = _Next.LINE_END
-        return taken
-
-    def _line_end(self, octets: bytes | bytearray) -> int:
+    def _line_end(self, octets: bytearray) -> int:
         if not b"\r\n".startswith(octets):
             raise RemoteProtocolError(_BAD.refusal)
         if len(octets) < 2:
@@ -94,7 +93,7 @@ class Chunks:
             raise RemoteProtocolError(_BAD.refusal)
 
 
-def _line(held: bytes | bytearray, at: int, octets_max: int) -> bytes:
+def _line(held: bytearray, at: int, octets_max: int) -> bytes:
     """The line at *at*, with its end; nothing yet where it may be whole later."""
     end = held.find(b"\n", at, at + max(octets_max, 0))
     if end >= 0:
