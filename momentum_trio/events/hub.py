@@ -16,17 +16,12 @@ from momentum_trio.mail.record import Record
 from momentum_trio.protocol.events.cursor import LIFE_OCTETS, Cursor
 from momentum_trio.protocol.events.event import Gap
 from momentum_trio.protocol.events.filter import Sieve
-from momentum_trio.protocol.events.render import UNTOLD, encoded, event_of
+from momentum_trio.protocol.events.render import SHORTENED, encoded, event_of
 
-FOLLOWERS_MAX = 1_000
 BATCH_EVENTS_MAX = 500
 """Told at once."""
 LOOK_MAX = 5_000
 """Records looked at in one step; then others have their turn."""
-
-
-class TooMany(Exception):
-    """There are FOLLOWERS_MAX already."""
 
 
 class Overtaken(Exception):
@@ -50,8 +45,10 @@ class Hub:
 
     def take(self, record: Record) -> None:
         """The next event is of *record*; a subscriber of the machine's events."""
-        if record.__class__ in UNTOLD:
-            return
+        if (shorten := SHORTENED.get(record.__class__)) is not None:
+            if (short := shorten(record)) is None:
+                return
+            record = short
         self._number = number = self._number + 1
         self._ring[number % self._kept] = record
         if self._waiting:
@@ -86,12 +83,10 @@ class Hub:
         return self._followers
 
     def follow(self, after: Cursor | None, sieve: Sieve) -> Follower:
-        """Somebody who wants what *sieve* lets through, from *after* on; from now on without one.
+        """Somebody who wants what *sieve* lets through, from *after* on; from now on without one. To be closed.
 
-        To be closed. Raises TooMany.
+        How many there may be is for the callers to say: each wakes for every event.
         """
-        if self._followers >= FOLLOWERS_MAX:
-            raise TooMany(f"{FOLLOWERS_MAX} follow the events already")
         self._followers += 1
         return Follower(self, after or self.cursor, sieve)
 

@@ -104,9 +104,10 @@ class Webhook:
             if await self._open():
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._post_for_ever)
-                    await self._keep()
+                    is_whole = await self._keep()
                     nursery.cancel_scope.cancel()
-                await self._say_farewell()
+                if is_whole:
+                    await self._say_farewell()
         finally:
             self._follower.close()
             self.over.set()
@@ -125,19 +126,21 @@ class Webhook:
             for name in found.damaged:
                 self._say(Level.ERROR, f"{name} cannot be read: its events are lost")
             if not found.in_order:
-                await self._append([self._outfit.hub.gap("stopped", 0, None)])
+                return await self._append([self._outfit.hub.gap("stopped", 0, None)])
             return True
         return False
 
-    async def _keep(self) -> None:
-        """Keep what happens, until it is all that happened before ``close``."""
+    async def _keep(self) -> bool:
+        """Keep what happens, until it is all that happened before ``close``; False: the disk did not take all of it."""
         while not self._closing:
             with trio.CancelScope() as self._waiting:
                 await self._follower.wait()
                 await trio.sleep(GATHER_SECONDS)
             while self._follower.is_behind:
                 for group in groups(await self._events()):
-                    await self._append(group)
+                    if not await self._append(group):
+                        return False
+        return True
 
     async def _events(self) -> Sequence[bytes]:
         try:
@@ -146,20 +149,20 @@ class Webhook:
             self._follower.catch_up()
             return ()
 
-    async def _append(self, group: Sequence[bytes]) -> None:
-        """Keep *group*, however often the disk has to be asked."""
+    async def _append(self, group: Sequence[bytes]) -> bool:
+        """Keep *group*, however often the disk has to be asked; False: it would not, and time is up."""
         while True:
             try:
                 dropped = await self._store.append(group)
             except OSError as fault:
                 if self._closing:
-                    return
+                    return False
                 await self._suffer(fault)
                 continue
             self._recover()
             if dropped:
                 self._say(Level.ERROR, f"too much waits: the {dropped} oldest events are lost")
-            return
+            return True
 
     async def _say_farewell(self) -> None:
         try:

@@ -11,9 +11,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.events.hub import BATCH_EVENTS_MAX, FOLLOWERS_MAX, Hub, Overtaken, TooMany
+from momentum_trio.events.hub import BATCH_EVENTS_MAX, Hub, Overtaken
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Level, Received, Record
+from momentum_trio.mail.record import Level, Received, Record, Requested
 from momentum_trio.mail.record import Panic as PanicRecord
 from momentum_trio.protocol.events.cursor import Cursor, parse_cursor
 from momentum_trio.protocol.events.event import AnyEvent, Gap, Panic, Reception
@@ -151,11 +151,17 @@ def test_nobody_renders_what_nobody_wants() -> None:
     assert set(stream._rendered) == {None}
 
 
-def test_followers_are_bounded() -> None:
+def test_who_leaves_is_counted_once() -> None:
     stream = hub(8)
-    followers = [stream.follow(None, EVERYTHING) for _ in range(FOLLOWERS_MAX)]
-    with pytest.raises(TooMany):
-        stream.follow(None, EVERYTHING)
-    followers[0].close()
-    followers[0].close()
-    stream.follow(None, EVERYTHING)
+    first, second = stream.follow(None, EVERYTHING), stream.follow(None, EVERYTHING)
+    first.close()
+    first.close()
+    assert stream.followers == 1
+    second.close()
+    assert stream.followers == 0
+
+
+def test_a_request_over_http_is_no_event() -> None:
+    stream = hub(8)
+    stream.take(Requested(1.0, "c", "e", "p", "GET", "/", "1.1", 200, 5, 0.1))
+    assert stream.number == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from momentum_trio.events.hub import Follower, Hub, Overtaken, TooMany
+from momentum_trio.events.hub import Follower, Hub, Overtaken
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.route import Command, Operation, Socket
 from momentum_trio.listener.web.websocket import WebSocket
@@ -21,8 +21,11 @@ from momentum_trio.protocol.events.message import (
     written,
 )
 
-GATHER_SECONDS = 0.02
-"""After events were told others are waited for, so that a thousand a second are fifty messages."""
+FOLLOWERS_MAX = 20_000
+"""Over WebSockets and otherwise; then nobody else may begin."""
+GATHER_SECONDS, GATHER_SECONDS_EACH = 0.02, 0.0003
+"""After events were told others are waited for, so that a thousand a second are fifty messages; the longer, the more
+follow: ten thousand have theirs every three seconds."""
 MISTAKES_MAX = 10
 """Messages that say nothing, before the connection is closed."""
 LINE = "events"
@@ -94,7 +97,7 @@ class Stream:
             if events and not await self._socket.send(events_message(events, str(follower.cursor))):
                 return False
             self._told = follower.cursor
-            await trio.sleep(GATHER_SECONDS)
+            await trio.sleep(GATHER_SECONDS + GATHER_SECONDS_EACH * self._hub.followers)
         return True
 
     def _take_query(self, query: tuple[tuple[str, str], ...]) -> None:
@@ -116,14 +119,11 @@ class Stream:
         """Raises ValueError: it means nothing."""
         after = parse_cursor(wish.cursor) if wish.cursor else self._hub.cursor
         sieve = Sieve(wish.filter)
-        self.close()
-        self._follower = None
-        try:
-            self._follower = self._hub.follow(after, sieve)
-        except TooMany as many:
-            self._socket.close(TRY_AGAIN, str(many))
+        if self._follower is None and self._hub.followers >= FOLLOWERS_MAX:
+            self._socket.close(TRY_AGAIN, "too many follow the events already")
             return
-        self._told = after
+        self.close()
+        self._follower, self._told = self._hub.follow(after, sieve), after
         self._socket.offer(written(Subscribed(str(after))))
         self._subscribed.set()
         self._telling.cancel()

@@ -189,7 +189,7 @@ class Gap(Event, frozen=True, kw_only=True, tag="gap"):
             "since too many did, or cannot be read any more."
         ),
     ]
-    missing: Annotated[int | None, Meta(description="How many; null where nobody knows.")]
+    missing: Annotated[int | None, Meta(description="How many, of all types; null where nobody knows.")]
 
 
 EVENTS: tuple[type[Event], ...] = (

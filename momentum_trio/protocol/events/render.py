@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -165,12 +166,11 @@ def _listen_closed(record: of.ListenClosed, cursor: str) -> Event:
 
 
 def _reconfigured(record: of.Reconfigured, cursor: str) -> Event:
-    changes = tuple(change[:CHANGE_MAX] for change in record.changes[:CHANGES_MAX])
-    return told.Configuration(cursor=cursor, time=record.at, generation=record.generation, changes=changes)
+    return told.Configuration(cursor=cursor, time=record.at, generation=record.generation, changes=record.changes)
 
 
 def _panic(record: of.Panic, cursor: str) -> Event:
-    return told.Panic(cursor=cursor, time=record.at, level=record.level.value, text=cut(record.text))
+    return told.Panic(cursor=cursor, time=record.at, level=record.level.value, text=record.text)
 
 
 def _imported(record: of.Imported, cursor: str) -> Event:
@@ -229,5 +229,20 @@ TOLD: Mapping[type[of.Record], Telling] = MappingProxyType(
 )
 """By the type of a record."""
 
-UNTOLD: frozenset[type[of.Record]] = frozenset({of.Requested})
-"""Records that no event tells of: whoever looks at events over HTTP would make some by looking."""
+
+def _no_event(record: of.Record) -> None:
+    """Whoever looks at events over HTTP would make some by looking."""
+
+
+def _short_panic(record: of.Panic) -> of.Panic:
+    return record if len(record.text) <= TEXT_MAX else replace(record, text=record.text[:TEXT_MAX])
+
+
+def _short_changes(record: of.Reconfigured) -> of.Reconfigured:
+    return replace(record, changes=tuple(change[:CHANGE_MAX] for change in record.changes[:CHANGES_MAX]))
+
+
+SHORTENED: Mapping[type[of.Record], Callable[[Any], of.Record | None]] = MappingProxyType(
+    {of.Panic: _short_panic, of.Reconfigured: _short_changes, of.Requested: _no_event}
+)
+"""What is kept of records that nothing else bounds; None: no event tells of them."""

@@ -22,6 +22,7 @@ from momentum_trio.mail.record import (
     Reconfigured,
     Record,
     Rejected,
+    Requested,
     SessionBegan,
     SessionEnded,
 )
@@ -29,7 +30,7 @@ from momentum_trio.protocol.events.cursor import Cursor, parse_cursor
 from momentum_trio.protocol.events.event import EVENTS, AnyEvent, Gap, word_of
 from momentum_trio.protocol.events.filter import TYPES, Filter, Sieve, filter_of
 from momentum_trio.protocol.events.message import Ping, Subscribe, parse
-from momentum_trio.protocol.events.render import CHANGES_MAX, TEXT_MAX, TOLD, UNTOLD, encoded, event_of
+from momentum_trio.protocol.events.render import CHANGE_MAX, CHANGES_MAX, SHORTENED, TEXT_MAX, TOLD, encoded, event_of
 from momentum_trio.protocol.events.strategies import cursors, filters, said
 
 CURSOR = "0123456789abcdef-7"
@@ -53,7 +54,8 @@ ALL = (RECEIVED, DELIVERED, DEFERRED, BOUNCED, REJECTED, BEGAN, PANICKED)
 
 def test_every_record_has_its_event_and_every_event_its_record() -> None:
     kinds = {kind for _, kind in inspect.getmembers(mail_record, inspect.isclass) if issubclass(kind, Record)}
-    assert set(TOLD) == kinds - {Record, MessageRecord} - UNTOLD
+    assert set(TOLD) == kinds - {Record, MessageRecord} - {Requested}
+    assert SHORTENED[Requested](None) is None
     assert set(chain.from_iterable(telling.kinds for telling in TOLD.values())) | {Gap} == set(EVENTS)
     assert len({word_of(kind) for kind in EVENTS}) == len(EVENTS)
 
@@ -75,8 +77,10 @@ def test_an_event_is_json_of_its_type_and_says_what_the_record_says(record: Reco
 def test_what_nothing_else_bounds_is_cut() -> None:
     panic = Panic(1.0, mail_record.Level.ERROR, "x" * 100_000)
     changes = Reconfigured(1.0, 2, ("y" * 100_000,) * 1000)
-    assert len(encoded(event_of(panic, CURSOR))) < TEXT_MAX + 200
-    assert len(encoded(event_of(changes, CURSOR))) < CHANGES_MAX * (TEXT_MAX + 10)
+    for record, octets_max in ((panic, TEXT_MAX + 200), (changes, CHANGES_MAX * (CHANGE_MAX + 10))):
+        short = SHORTENED[type(record)](record)
+        assert short is not None
+        assert len(encoded(event_of(short, CURSOR))) < octets_max
 
 
 @given(cursors)
