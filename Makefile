@@ -88,6 +88,8 @@ fuzz: dev
 # the pages that are generated: from declarations, and of the RFCs from tests/rfc/*.toml
 reference: dev
 	.venv/bin/python -m momentum_trio.cli.reference > docs/options.md
+	.venv/bin/python -m momentum_trio.cli.reference event-types > docs/event-types.md
+	.venv/bin/python -m momentum_trio.cli.reference metrics > docs/metrics.md
 	.venv/bin/python -m sim.scenario_manual > docs/scenario.md
 	.venv/bin/python tests/rfc/rfc_page.py > docs/rfc.md
 

@@ -37,7 +37,7 @@ class Option(Generic[T]):
     name: canonical spelling. scopes: lower-case names of the scopes it may stand in, ``global`` for the file level.
     default: what holds when no scope of the chain sets it. dynamic: whether a change acts without a restart.
     secret: printed as ``***`` everywhere but in the file. ours: not of the original product (docs/differences.md).
-    file_only: the console cannot set it, for it names code.
+    file_only: the console cannot set it, for it names code, or whom data is sent to.
     """
 
     attribute: str

@@ -344,7 +344,9 @@ class ConfigTree:
         """
         entry = self.entry(path, option)
         if entry.option is not None and entry.option.file_only:
-            raise _refused(entry.name, "it names code: it is set in the configuration's files alone")
+            raise _refused(
+                entry.name, "it is set in the configuration's files alone: it names code, or whom data is sent to"
+            )
         value = value_of(entry.name, value_text, is_secret=entry.is_secret)
         setting = Setting(entry.name, value, Position(CONSOLE, number, 1))
         names = {kind: self.schema.scope_name(kind) for kind, _ in path}

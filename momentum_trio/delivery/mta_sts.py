@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 import dns.rdatatype
 import trio
 
-from momentum_trio.delivery import https
-from momentum_trio.delivery.https import FetchFault
 from momentum_trio.delivery.mta_sts_policy import POLICY_OCTETS_MAX, Policy, policy, policy_id
 from momentum_trio.delivery.resolver import Present, Resolver
 from momentum_trio.delivery.tls_contexts import ClientContexts
+from momentum_trio.https.client import Request, RequestFault, Response, Server, exchange
 from momentum_trio.machine.contract import ClientTlsTerms
 
 POLICIES_MAX = 10_000
@@ -29,6 +28,7 @@ FETCH_AGAIN_SECONDS = 300.0  # section 3.3: no sooner after a fetch that failed
 REFRESH_SECONDS = 86_400.0  # section 3.3: once a day, whatever the id says
 ADDRESSES_MAX = 4
 
+PORT = 443
 PATH = "/.well-known/mta-sts.txt"
 
 
@@ -105,15 +105,24 @@ class StsPolicies:
             async with self._seats:
                 places = (await addresses(host))[:ADDRESSES_MAX]
                 context = await self._contexts.context(ClientTlsTerms(verify=True))
-                octets = await https.get(
-                    host, PATH, places, context, octets_max=POLICY_OCTETS_MAX, seconds=FETCH_SECONDS
+                server = Server(host, PORT, places, context)
+                answer = await exchange(
+                    server, Request("GET", PATH), octets_max=POLICY_OCTETS_MAX, seconds=FETCH_SECONDS
                 )
-            found = policy(octets)
-        except (FetchFault, OSError, ValueError):
+            found = policy(_text(answer))
+        except (RequestFault, OSError, ValueError):
             return
         known.policy, known.identifier = found, identifier
         known.fetched_at = trio.current_time()
         known.until = known.fetched_at + found.max_age
+
+
+def _text(answer: Response) -> bytes:
+    """The text that *answer* is (section 3.3). Raises ValueError."""
+    media = answer.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if answer.status != 200 or media != b"text/plain" or not answer.is_whole:
+        raise ValueError("not a whole text")
+    return answer.body
 
 
 def _is_due(known: Known, identifier: str) -> bool:

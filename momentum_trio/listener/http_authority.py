@@ -33,11 +33,28 @@ class ConsoleAuthority:
         is_near: bool,
     ) -> None:
         self._connection, self._services, self._generation = connection, services, generation
-        self._roster = roster
+        self._roster, self._who, self._is_near = roster, who, is_near
         peer = "" if connection.is_unix else connection.peer
         self.operator = Operator(who.user, str(connection.listen), peer)
         self.terms = _terms(terms, who, is_near=is_near)
         self._has_roles = False
+
+    def renew(self) -> bool:
+        """As ``web.exchange.Authority``."""
+        connection = self._connection
+        if (chain := connection.chain_now()) is None:
+            return False
+        terms = HttpTerms.of(chain)
+        if terms.always_deny or not self._is_admitted(terms):
+            return False
+        self._generation, self._has_roles = connection.generations.current, False
+        self.terms = _terms(terms, self._who, is_near=self._is_near)
+        return True
+
+    def _is_admitted(self, terms: HttpTerms) -> bool:
+        """Whether who he is said to be is enough, as when he came."""
+        is_open = self._connection.listen.is_loopback and self._is_near
+        return self._who.is_proved or terms.always_allow or (is_open and not terms.demands)
 
     async def may(self, line: str) -> bool:
         """As ``web.exchange.Authority``."""

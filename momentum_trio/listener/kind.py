@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -14,6 +14,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import Administration
+from momentum_trio.events.hub import Hub
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.limits.guesses import Guesses
@@ -23,6 +24,8 @@ from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.http_proofs import Proofs
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
+from momentum_trio.metrics.metric import Family
+from momentum_trio.metrics.tally import Tally
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.protocol.proxy.header import Header
@@ -129,16 +132,6 @@ class Connection:
         return None if listen is None else tree.chain_for(self.listener, listen, self.peer_address)
 
 
-@dataclass(slots=True)
-class Statistics:
-    """What the mail plane counts for ``summary``; plain ints, never reset (the console subtracts)."""
-
-    received: int = 0
-    rejected: int = 0
-    delivered: int = 0
-    failed: int = 0
-
-
 class TakesNotes(Protocol):
     """Who records conversations (``recorder.Recorder``)."""
 
@@ -155,17 +148,19 @@ class TakesNotes(Protocol):
 class Services:
     """What conversations may use beside their connection. A part that belongs to the other plane is None.
 
+    tally: what records have added up to; never reset (the console subtracts).
     conntrol: what is said before a greeting. turnstile: the lines of those who come too soon.
     deadlines: of conversations, which strike while somebody runs them. handshakes: with clients over TLS.
     dialogues: makes those of AUTH of one session, given how often may be guessed and our name (mail plane).
     door: reception's Door (mail plane).
     recorder: of sessions (mail plane). proofs: what those of HTTP are judged by (mail plane). administration: the
     console's view of the node; console: what answers a console line (control plane; HTTP reads and acts by them too).
+    events: what happens, for those who follow it. measure: what metrics of the node have come to.
     """
 
     machine: Machine
     limits: SharedState
-    statistics: Statistics = field(default_factory=Statistics)
+    tally: Tally = field(default_factory=Tally)
     deadlines: Deadlines = field(default_factory=Deadlines)
     handshakes: Handshakes | None = None
     dialogues: Callable[[Guesses, str], Dialogues] | None = None
@@ -174,6 +169,8 @@ class Services:
     proofs: Proofs | None = None
     administration: Administration | None = None
     console: Dispatch | None = None
+    events: Hub | None = None
+    measure: Callable[[], Awaitable[Sequence[Family]]] | None = None
     conntrol: Conntrol = field(default_factory=Conntrol)
     turnstile: Turnstile = field(init=False)
 
@@ -208,6 +205,11 @@ class ListenerKind:
     def key(self) -> str:
         """The scope's name in lower case, as trees and chains know it."""
         return self.scope.lower()
+
+    @property
+    def protocol(self) -> str:
+        """What its records call what is spoken there: ``esmtp``."""
+        return self.key.removesuffix("_listener")
 
     @property
     def speaks_replies(self) -> bool:

@@ -298,8 +298,11 @@ class Listen:
         code, _, text = octets.decode("ascii", "replace").rstrip("\r\n").partition(" ")
         if code.isdigit():
             now = self._machine.clock.now()
+            protocol = self.kind.protocol
             self._machine.events.publish(
-                Rejected(now, who.peer, who.local, NONE, DEFAULT, DEFAULT, phase, int(code), MODULE, text)
+                Rejected(
+                    now, who.peer, who.local, NONE, DEFAULT, DEFAULT, phase, int(code), MODULE, text, protocol=protocol
+                )
             )
         await self._say_and_close(socket, octets if in_clear else b"")
 

@@ -74,4 +74,5 @@ def _rejected(connection: Connection, now: float, why: str) -> Rejected:
         NO_HEADER,
         MODULE,
         f"4.7.0 no header of the PROXY protocol: {why}",
+        protocol=connection.listener.removesuffix("_listener"),
     )

@@ -290,7 +290,7 @@ class MemoryFacts:
     """What a process uses, octets. resident: in memory now; system: of the whole host; 0 where it does not say.
 
     blocks: allocated by Python. collections: of its collector of cycles, by generation; frozen: what it leaves alone.
-    tasks: of trio, which only who runs in one can count.
+    descriptors: that are open. tasks: of trio, which only who runs in one can count.
     """
 
     resident: int
@@ -301,6 +301,7 @@ class MemoryFacts:
     collections: tuple[int, ...]
     frozen: int
     threads: int
+    descriptors: int = 0
     tasks: int = 0
 
 

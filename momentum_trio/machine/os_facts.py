@@ -37,7 +37,15 @@ def memory() -> MemoryFacts:
         collections=tuple(generation["collections"] for generation in gc.get_stats()),
         frozen=gc.get_freeze_count(),
         threads=threading.active_count(),
+        descriptors=_descriptors(),
     )
+
+
+def _descriptors() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd")) - 1  # without the one that reads it
+    except OSError:
+        return 0
 
 
 def _distribution() -> str:

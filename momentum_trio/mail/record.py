@@ -91,6 +91,7 @@ class Rejected(Record):
 
     remote, local: ``address:port``, or the path of a Unix socket. phase: console.md section 7's words.
     module: the check or part that decided. connection_context, message_context: the dictionaries.
+    protocol: as Received's; of its listener, where none was spoken yet.
     """
 
     remote: str
@@ -104,6 +105,7 @@ class Rejected(Record):
     text: str
     connection_context: tuple[tuple[str, str], ...] = ()
     message_context: tuple[tuple[str, str], ...] = ()
+    protocol: str = ""
 
 
 class ImportResult(Enum):

@@ -32,6 +32,7 @@ from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.tables import BUILT_METHODS
 from momentum_trio.reception.reception_options import ReceptionOptions
+from momentum_trio.webhook.configured import unused
 
 UNREAD_SHOWN_MAX = 10
 DOMAINS_TRIED_MAX = 1000
@@ -163,10 +164,10 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
 
 
 def warnings(tree: ConfigTree) -> tuple[str, ...]:
-    """What an operator should know: mail that would stay, extensions that nobody is offered, consoles anybody on the
-    host may use (SECURITY.md).
+    """What an operator should know: mail that would stay, extensions that nobody is offered, webhooks that are told
+    nothing, consoles anybody on the host may use (SECURITY.md).
     """
-    said = [*undelivered(tree), *_unoffered(tree)]
+    said = [*undelivered(tree), *_unoffered(tree), *unused(tree)]
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)

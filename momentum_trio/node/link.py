@@ -14,10 +14,11 @@ import trio
 
 from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
+from momentum_trio.metrics.metric import Family
 
 WAITING_MAX = 16
 ERRANDS_MAX = 8
-"""Commands under way; others wait, and keep no generation waiting."""
+"""Commands and measurements under way; others wait, and keep no generation waiting."""
 
 NO_ANSWER = 0
 """The number of an order."""
@@ -33,6 +34,11 @@ class Adopt:
 @dataclass(frozen=True, slots=True)
 class Count:
     """Say what there is to count. Answered by Counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Say what metrics have come to. Answered by Measured, after a while where many domains have mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,13 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What metrics of the mail plane have come to."""
+
+    families: tuple[Family, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What a console command answers: ``console.command.Answer`` has its fields."""
 
@@ -80,9 +93,9 @@ class Said:
     failed: bool = False
 
 
-Question = Adopt | Ask | Count
+Question = Adopt | Ask | Count | Measure
 Order = CountFromZero
-Answer = Done | Counted | Said
+Answer = Done | Counted | Measured | Said
 
 
 class ControlEnd:
@@ -103,10 +116,10 @@ class ControlEnd:
     async def ask(self, question: Question) -> Answer:
         """The mail plane's answer. Raises trio.BrokenResourceError or EndOfChannel when it is gone.
 
-        Questions of several askers may be under way, of commands ERRANDS_MAX; the answers come in any order.
+        Questions of several askers may be under way, ERRANDS_MAX that take long; the answers come in any order.
         Cancellation: at once; what was asked may still be done, and its answer is lost.
         """
-        async with self._errands if isinstance(question, Ask) else nullcontext():
+        async with self._errands if isinstance(question, Ask | Measure) else nullcontext():
             self._last += 1
             number = self._last
             self._asking[number] = None

@@ -18,21 +18,23 @@ from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracers
+from momentum_trio.events.hub import Hub
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.http_proofs import Proofs
-from momentum_trio.listener.kind import Generation, Generations, Services, Statistics
+from momentum_trio.listener.kind import Generation, Generations, Services
 from momentum_trio.listener.recorder import Recorder
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Received, Record, Rejected
+from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.dns_desk import DnsDesk
-from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd
+from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
+from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
-from momentum_trio.node.policies import lookup_with, named_by, questions_with
+from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
 from momentum_trio.node.tables import methods
 from momentum_trio.node.trace_desk import TraceDesk
@@ -41,6 +43,13 @@ from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.milter import Milters
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
+from momentum_trio.webhook.webhook import Outfit as WebhookOutfit
+from momentum_trio.webhook.webhooks import Webhooks
+
+WEBHOOKS = "webhooks"
+"""The folder of the spool in which they keep what waits for them."""
+WEBHOOKS_SECONDS = 5.0
+"""How long they may take, at the end, to keep what has happened."""
 
 
 class MailPlane:
@@ -51,7 +60,13 @@ class MailPlane:
     """
 
     def __init__(
-        self, machine: Machine, limits: SharedState, spool: Spool, generation: Generation, connections_max: int
+        self,
+        machine: Machine,
+        limits: SharedState,
+        spool: Spool,
+        generation: Generation,
+        connections_max: int,
+        hub: Hub,
     ) -> None:
         self._machine = machine
         self.generations = Generations(generation)
@@ -85,7 +100,7 @@ class MailPlane:
         self.services = Services(
             machine,
             limits,
-            Statistics(),
+            Tally(),
             self.deadlines,
             Handshakes(machine),
             partial(Dialogues, machine, credentials),
@@ -93,6 +108,11 @@ class MailPlane:
             self.recorder,
             Proofs(machine, limits, credentials),
         )
+        resolve, context = addresses_with(self.hosts, self.generations), self.hosts.contexts.context
+        self.webhooks = Webhooks(
+            WebhookOutfit(machine, hub, resolve, context, f"{place}/{WEBHOOKS}"), lambda: self.generations.current.tree
+        )
+        self.services.events = self._hub = hub
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
 
@@ -111,9 +131,12 @@ class MailPlane:
                     case Adopt():
                         self.generations.current = asked.generation
                         self.queue.reconfigured()
+                        self.webhooks.reconfigured()
                         await link.answer(number, Done())
                     case Count():
                         await link.answer(number, self._counted())
+                    case Measure():
+                        errands.start_soon(self._tell_measured, link, number)
                     case CountFromZero():
                         self._since = self._all()
                     case Ask(command) if dns.knows(command):
@@ -128,20 +151,23 @@ class MailPlane:
     def _queue_desk(self, errands: trio.Nursery) -> QueueDesk:
         return QueueDesk(self._machine, self.spool, self.queue, self.hosts, self.generations, errands)
 
-    def take(self, record: Record) -> None:
-        """Count *record*; a subscriber of the machine's events."""
-        statistics = self.services.statistics
-        if isinstance(record, Received):
-            statistics.received += 1
-        elif isinstance(record, Rejected):
-            statistics.rejected += 1
+    async def _tell_measured(self, link: MailEnd, number: int) -> None:
+        """The answer to a Measure."""
+        families = (
+            *self.services.tally.families(),
+            *await queue_families(self.queue),
+            *dns_families(self.hosts),
+            *spool_families(self.spool),
+            *event_families(self._hub, self.webhooks),
+        )
+        await link.answer(number, Measured(families))
 
     def _all(self) -> Counted:
-        statistics, queue = self.services.statistics, self.queue
+        tally, queue = self.services.tally, self.queue
         asked = self.hosts.questions
         return Counted(
-            statistics.received,
-            statistics.rejected,
+            tally.received,
+            tally.rejected,
             queue.delivered,
             queue.failed,
             queue.active,
@@ -188,17 +214,18 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
 
 @asynccontextmanager
 async def open_mail_plane(
-    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int
+    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int, hub: Hub
 ) -> AsyncIterator[MailPlane]:
     """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
 
     connections_max: how many descriptors delivery may use for connections, and milters as many of those of sessions.
+    hub: whose events webhooks are told of.
     At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
     committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
     """
     async with open_spool(machine, spool_terms(generation.tree)) as spool:
-        plane = MailPlane(machine, limits, spool, generation, connections_max)
-        machine.events.subscribe(plane.take)
+        plane = MailPlane(machine, limits, spool, generation, connections_max, hub)
+        machine.events.subscribe(plane.services.tally.take)
         try:
             async with trio.open_nursery() as delivery:
                 delivery.start_soon(plane.deadlines.run)
@@ -206,10 +233,13 @@ async def open_mail_plane(
                 delivery.start_soon(plane.recorder.run)
                 await delivery.start(plane.queue.run)
                 delivery.start_soon(plane.answer, link)
+                plane.webhooks.begin(delivery)
                 yield plane
                 with trio.move_on_at(plane.drain_until):
                     await plane.queue.drain()
+                with trio.move_on_after(WEBHOOKS_SECONDS):
+                    await plane.webhooks.close()
                 delivery.cancel_scope.cancel()
         finally:
-            machine.events.unsubscribe(plane.take)
+            machine.events.unsubscribe(plane.services.tally.take)
             link.close()

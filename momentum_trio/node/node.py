@@ -14,6 +14,8 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.console.facade import ApplyError, ListenReport
+from momentum_trio.events.event_options import EventOptions
+from momentum_trio.events.hub import Hub
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
 from momentum_trio.listener.failure import on_purpose
@@ -30,6 +32,7 @@ from momentum_trio.node.configuration import read_configuration, unbuilt, warnin
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
+from momentum_trio.node.measures import Measures
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
 from momentum_trio.node.policies import load_policies
@@ -180,6 +183,8 @@ async def _run_planes(
 ) -> Ended:
     machine.events.subscribe((panics := RecentPanics()).take)
     options = NodeOptions.resolve(generations.current.tree.chain_global())
+    hub = Hub(machine, EventOptions.resolve(generations.current.tree.chain_global()).kept)
+    machine.events.subscribe(hub.take)
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
     seats = sessions_max(descriptors)
@@ -187,7 +192,7 @@ async def _run_planes(
     await background.start(obey_reopen, machine, logs)
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
-    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART) as mail:
+    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART, hub) as mail:
         control = Services(machine, limits, handshakes=Handshakes(machine))
         draining = trio.Event()
         houses = {
@@ -200,8 +205,9 @@ async def _run_planes(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments
         )
         console = Dispatch(COMMANDS, administration)
+        measures = Measures(machine, administration, control_end)
         for services in (control, mail.services):
-            services.administration, services.console = administration, console
+            services.administration, services.console, services.measure = administration, console, measures
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
         background.start_soon(give_signs_of_life, machine)

@@ -20,6 +20,7 @@ from momentum_trio.reception.policy.dnsbl import Lookup
 from momentum_trio.reception.policy.loading import Loaded, Named, load
 from momentum_trio.reception.policy.milter import Milter, Milters
 from momentum_trio.reception.policy.plugin import Plugin
+from momentum_trio.webhook.reach import Resolve
 
 POLICY, MILTER = "policy", "milter"
 RECORDS_MAX = 100
@@ -57,6 +58,17 @@ def lookup_with(hosts: Hosts, generations: Generations) -> Lookup:
         return () if isinstance(answer, Absent) else [IPv4Address(record.address) for record in answer.records]
 
     return lookup
+
+
+def addresses_with(hosts: Hosts, generations: Generations) -> Resolve:
+    """The addresses of a host, through the resolver of *hosts*."""
+
+    async def addresses(host: str) -> Sequence[str]:
+        resolver = await hosts.resolver(generations.current.tree.chain_global())
+        answers = [await resolver.ask(host, kind) for kind in (dns.rdatatype.A, dns.rdatatype.AAAA)]
+        return [record.address for answer in answers if isinstance(answer, Present) for record in answer.records]
+
+    return addresses
 
 
 def questions_with(hosts: Hosts, generations: Generations) -> Ask:

@@ -30,6 +30,7 @@ from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
+from momentum_trio.events.event_options import EventOptions
 from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.ecstream_options import EcstreamOptions
@@ -58,6 +59,7 @@ from momentum_trio.reception.reception_options import (
     ReceptionOptions,
 )
 from momentum_trio.reception.screening_options import ScreeningOptions
+from momentum_trio.webhook.webhook_options import WebhookOptions
 
 GROUPS: tuple[type[Options], ...] = (
     AuthenticateOptions,
@@ -80,6 +82,7 @@ GROUPS: tuple[type[Options], ...] = (
     DmarcOptions,
     DnsOptions,
     EcstreamOptions,
+    EventOptions,
     FailureOptions,
     HostLimitOptions,
     HostOptions,
@@ -117,6 +120,7 @@ GROUPS: tuple[type[Options], ...] = (
     TlsOptions,
     TraceOptions,
     TranscodeOptions,
+    WebhookOptions,
 )
 
 DECLARED: tuple[Option[Any], ...] = tuple(dict.fromkeys(option for group in GROUPS for option in group.declared))

@@ -299,6 +299,7 @@ class Reception(Envelopes):
                 text=reply.text,
                 connection_context=connection_context(client, rules, self._tally),
                 message_context=message_context(transaction),
+                protocol=client.protocol,
             )
         )
 

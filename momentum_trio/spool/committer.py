@@ -22,6 +22,7 @@ from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import SpoolFault, SpoolFull, SpoolSick
 from momentum_trio.spool.frame import MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame
 from momentum_trio.spool.keys import Keys
+from momentum_trio.spool.latencies import Latencies
 from momentum_trio.spool.log import Log, Report
 from momentum_trio.spool.segment import Segment
 
@@ -106,7 +107,8 @@ class Awaited:
 class Committer:
     """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it.
 
-    keys: those whose time is over are forgotten here, between two groups.
+    keys: those whose time is over are forgotten here, between two groups. latencies: of groups that were written, and
+    synced where that was owed.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class Committer:
         self._keys = keys
         self._force_fsync = force_fsync
         self._group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
+        self.latencies = Latencies()
         self._queue: deque[Request] = deque()
         self._parked: trio.lowlevel.Task | None = None
         self._closing = self._ended = False
@@ -254,7 +257,8 @@ class Committer:
         log = self._log
         firm = [request for request in group if request.demands_sync]
         lazy = [request for request in group if not request.demands_sync]
-        due = trio.current_time() >= self._lazy_due
+        began = trio.current_time()
+        due = began >= self._lazy_due
         try:
             if group or log.carried:
                 frames, lazy_frames = frames_of(firm), [request.frame for request in lazy]
@@ -279,6 +283,7 @@ class Committer:
             if isinstance(fault, SpoolFull):
                 await self._files.empty_retired()
         else:
+            self.latencies.observe(trio.current_time() - began)
             self._went_well()
         for request in lazy:
             answer(request)

@@ -44,6 +44,7 @@ from momentum_trio.spool.frame import (
 )
 from momentum_trio.spool.key import DIGEST_OCTETS, KEY_SECONDS_MAX, Answer, Denial, Earlier
 from momentum_trio.spool.keys import Moment
+from momentum_trio.spool.latencies import Latencies
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.quarantine import Quarantine
@@ -504,6 +505,11 @@ class Spool:
     def keys_kept(self) -> int:
         """Idempotency keys in their time."""
         return len(self._keys)
+
+    @property
+    def latencies(self) -> Latencies:
+        """How long groups of records took to be written, and synced where that was owed."""
+        return self._committer.latencies
 
     # -- life --------------------------------------------------------------------------------------------------------
 

@@ -11,17 +11,21 @@ from momentum_trio.config.schema import Schema
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import COMMANDS
 
-CANARY = "s3cret-canary"
+CANARY = "s3cret-canary-of-a-mine"
 FORMS = {
     "global": "{}",
     "domain": "Domain secret.example {{ {} }}",
     "binding": "Binding b1 {{ {} }}",
     "binding_group": "Binding_Group secrets {{ {} }}",
     "datasource": "Datasource secrets {{ {} }}",
+    "webhook": "Webhook secrets {{ {} }}",
 }
 SECRETS = sorted((scope, entry.name) for (scope, _), entry in Schema.load(DECLARED).options.items() if entry.is_secret)
 CONFIG_WITH_SECRETS = CONFIG + "\n".join(
-    FORMS[scope].format(f"{name} = {CANARY}-{number}") for number, (scope, name) in enumerate(SECRETS)
+    [
+        *(FORMS[scope].format(f"{name} = {CANARY}-{number}") for number, (scope, name) in enumerate(SECRETS)),
+        'Webhook secrets { URL = "http://127.0.0.1:9/" }',  # it keeps every event of all that is said here
+    ]
 )
 ASKED = [
     line
@@ -100,4 +104,6 @@ def test_the_secret_is_seen_in_no_output(carrier: str) -> None:
     store = site.mx.store
     holding = {path for path in store.files() if CANARY.encode() in store.octets(path)}
     assert holding == {"/etc/ecelerity.conf", "/etc/all.conf"}  # as they were, and 'write config all.conf'
+    kept = [path for path in store.files() if path.endswith(".events")]
+    assert b'"type":"authorization"' in b"".join(map(store.octets, kept))
     assert [path for path in store.files("/var/log") if re.search("log", path)]

@@ -1,4 +1,4 @@
-"""docs/options.md is what its generator makes of the declarations, and tells of every one of them."""
+"""Pages of docs/ that are made are what their generators make, and docs/options.md tells of every declaration."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from momentum_trio.node.schema import DECLARED
 PAGE = ROOT / "docs" / "options.md"
 
 
-def test_the_page_is_what_is_generated(capsys: pytest.CaptureFixture[str]) -> None:
-    assert reference.main() == 0
-    assert capsys.readouterr().out == PAGE.read_text(encoding="utf-8"), "run: make reference"
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_the_page_is_what_is_generated(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert reference.main(page) == 0
+    there = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == there, "run: make reference"
 
 
 def test_every_declared_option_is_in_it() -> None:

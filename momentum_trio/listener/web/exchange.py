@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from momentum_trio.config.chain import Chain
+from momentum_trio.console.command import Operator
 from momentum_trio.listener.kind import Connection, Generation, Services
 from momentum_trio.protocol.http.request import Request
 from momentum_trio.reception.client import Client
@@ -30,6 +31,15 @@ class Body(Protocol):
 
 class Authority(Protocol):
     """What the user may do, by the console's roles."""
+
+    @property
+    def operator(self) -> Operator:
+        """Who he is at a console, with the roles that he was last found to have."""
+        ...
+
+    def renew(self) -> bool:
+        """Let the configuration judge that holds now, roles too; False: he would not be let in any more."""
+        ...
 
     async def may(self, line: str) -> bool:
         """Whether he may say *line* at a console; nothing is accounted."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from momentum_trio.listener.web import configuration
-from momentum_trio.listener.web.console_lines import CONSOLE
+from momentum_trio.listener.web import configuration, console, console_lines
+from momentum_trio.listener.web.events import EVENTS
 from momentum_trio.listener.web.files import FILES
 from momentum_trio.listener.web.health import HEALTHZ, READYZ
 from momentum_trio.listener.web.listens import LISTENERS, SWITCH
 from momentum_trio.listener.web.message import MESSAGE, WITHDRAWAL
 from momentum_trio.listener.web.messages import MESSAGES
+from momentum_trio.listener.web.metrics import METRICS
 from momentum_trio.listener.web.node_state import PANICLOG, SUMMARY
 from momentum_trio.listener.web.openapi import openapi_route
 from momentum_trio.listener.web.queues import QUEUE, QUEUES
@@ -20,11 +21,14 @@ _ROUTES: tuple[Route | Socket, ...] = (
     configuration.EVAL,
     configuration.EXPLAIN,
     configuration.GET,
-    CONSOLE,
+    console.CONSOLE,
+    console_lines.CONSOLE,
+    EVENTS,
     HEALTHZ,
     LISTENERS,
     MESSAGE,
     MESSAGES,
+    METRICS,
     PANICLOG,
     QUEUE,
     QUEUES,

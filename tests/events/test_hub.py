@@ -1,0 +1,167 @@
+"""The stream as its followers have it: from any cursor exactly the rest, in order, or a gap that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from momentum_trio.events.hub import BATCH_EVENTS_MAX, Hub, Overtaken
+from momentum_trio.machine import Machine
+from momentum_trio.mail.record import Level, Received, Record, Requested
+from momentum_trio.mail.record import Panic as PanicRecord
+from momentum_trio.protocol.events.cursor import Cursor, parse_cursor
+from momentum_trio.protocol.events.event import AnyEvent, Gap, Panic, Reception
+from momentum_trio.protocol.events.filter import Filter, Sieve
+
+EVERYTHING = Sieve(Filter())
+
+
+class World:
+    """A clock and entropy of one's own."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.seed = seed
+
+    def now(self) -> float:
+        return 1.0
+
+    def octets(self, count: int) -> bytes:
+        return bytes([self.seed]) * count
+
+
+def hub(kept: int, seed: int = 1) -> Hub:
+    world = cast(Any, World(seed))
+    unused = cast(Any, None)
+    return Hub(Machine(world, unused, world, unused, unused, unused), kept)
+
+
+def panic(number: int) -> Record:
+    return PanicRecord(float(number), Level.ERROR, str(number))
+
+
+def reception(number: int) -> Record:
+    return Received(float(number), f"m{number}", "b", "c", "a@b", "", "", "", "", 1, "esmtp")
+
+
+def read(hub: Hub, after: Cursor | None, sieve: Sieve = EVERYTHING) -> Iterator[AnyEvent]:
+    """All that a follower is told who comes now with the cursor *after*, until he would have to wait."""
+    follower = hub.follow(after, sieve)
+    try:
+        while follower._gap is not None or follower.cursor.number < hub.cursor.number:
+            for octets in trio.run(follower.next):
+                yield msgspec.json.decode(octets, type=AnyEvent)
+    finally:
+        follower.close()
+
+
+@given(st.integers(1, 8), st.integers(0, 30), st.data())
+def test_from_any_cursor_exactly_the_rest_or_a_gap(kept: int, count: int, data: st.DataObject) -> None:
+    stream = hub(kept)
+    for number in range(1, count + 1):
+        stream.take(panic(number))
+    at = data.draw(st.integers(0, count + 3))
+    told = list(read(stream, Cursor(stream.life, at)))
+    numbers = [int(event.text) for event in told if isinstance(event, Panic)]
+    assert numbers == list(range(numbers[0], count + 1)) if numbers else at >= count
+    gaps = [event for event in told if isinstance(event, Gap)]
+    if stream.oldest - 1 <= at <= count:
+        assert not gaps
+        assert numbers == list(range(at + 1, count + 1))
+    else:
+        assert told[0] == gaps[0]
+        assert len(gaps) == 1
+        assert parse_cursor(gaps[0].cursor).number == stream.oldest - 1
+        assert gaps[0].missing == (stream.oldest - 1 - at if at < count else None)
+        assert numbers == list(range(stream.oldest, count + 1))
+
+
+@given(st.lists(st.booleans(), max_size=40), st.sampled_from(["reception", "panic"]), st.integers(0, 40))
+def test_a_filter_leaves_out_and_changes_no_order(kinds: list[bool], word: str, at: int) -> None:
+    stream = hub(64)
+    for number, is_panic in enumerate(kinds, 1):
+        stream.take((panic if is_panic else reception)(number))
+    after = Cursor(stream.life, min(at, len(kinds)))
+    everything, some = list(read(stream, after)), list(read(stream, after, Sieve(Filter(type=(word,)))))
+    kind = Reception if word == "reception" else Panic
+    assert some == [event for event in everything if isinstance(event, kind)]
+
+
+def test_a_cursor_of_another_life_is_a_gap() -> None:
+    first, second = hub(4, 1), hub(4, 2)
+    for number in range(3):
+        first.take(panic(number))
+        second.take(panic(number))
+    gap, *rest = read(second, first.cursor)
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.missing, gap.cursor) == ("other_life", None, f"{second.life}-0")
+    assert [event.time for event in rest] == [0.0, 1.0, 2.0]
+
+
+async def test_who_is_overtaken_is_told_so_and_goes_on_behind_a_gap() -> None:
+    stream = hub(4)
+    follower = stream.follow(None, EVERYTHING)
+    for number in range(5):
+        stream.take(panic(number))
+    with pytest.raises(Overtaken):
+        await follower.next()
+    again = stream.follow(follower.cursor, EVERYTHING)
+    gap = msgspec.json.decode((await again.next())[0], type=AnyEvent)
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.missing) == ("expired", 1)
+    assert len(await again.next()) == 4
+
+
+async def test_followers_are_woken_and_have_each_event_once(autojump_clock: object) -> None:
+    stream, told = hub(10_000), dict[int, list[bytes]]({0: [], 1: [], 2: []})
+
+    async def follow(place: int) -> None:
+        follower = stream.follow(None, EVERYTHING)
+        while len(told[place]) < 1200:
+            found = await follower.next()
+            assert len(found) <= BATCH_EVENTS_MAX
+            told[place] += found
+        follower.close()
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            for place in told:
+                nursery.start_soon(follow, place)
+            await trio.testing.wait_all_tasks_blocked()
+            for number in range(1200):
+                stream.take(panic(number))
+                if number % 100 == 0:
+                    await trio.lowlevel.checkpoint()
+    assert told[0] == told[1] == told[2]
+    assert [msgspec.json.decode(each, type=AnyEvent).time for each in told[0]] == [float(n) for n in range(1200)]
+    assert told[0][7] is told[1][7]  # rendered once
+    assert stream.followers == 0
+
+
+def test_nobody_renders_what_nobody_wants() -> None:
+    stream = hub(8)
+    for number in range(100):
+        stream.take(reception(number))
+    assert list(read(stream, Cursor(stream.life, 95), Sieve(Filter(type=("bounce",))))) == []
+    assert set(stream._rendered) == {None}
+
+
+def test_who_leaves_is_counted_once() -> None:
+    stream = hub(8)
+    first, second = stream.follow(None, EVERYTHING), stream.follow(None, EVERYTHING)
+    first.close()
+    first.close()
+    assert stream.followers == 1
+    second.close()
+    assert stream.followers == 0
+
+
+def test_a_request_over_http_is_no_event() -> None:
+    stream = hub(8)
+    stream.take(Requested(1.0, "c", "e", "p", "GET", "/", "1.1", 200, 5, 0.1))
+    assert stream.number == 0
