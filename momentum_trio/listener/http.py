@@ -123,6 +123,7 @@ class Session:
         proving = Proving(connection, services.proofs, KIND.service, user)
         self._answering = Answering(connection, services, standing, proving, LOOKUP)
         self._dates = DateOfSecond()
+        self._endpoint = str(connection.listen)
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
@@ -247,7 +248,7 @@ class Session:
             Requested(
                 machine.clock.now(),
                 connection.connection_id,
-                str(connection.listen),
+                self._endpoint,
                 connection.peer,
                 "" if request is None else request.method,
                 "" if request is None else request.target,
