@@ -28,7 +28,7 @@ _HEAD = re.compile(
     rb"(" + _TOKEN + rb") ([\x21-\x7e]++) HTTP/1\.([01])\r\n((?:" + _TOKEN + rb":" + _VALUE + rb"\r\n)*)\r\n"
 )
 _STRAY = re.compile(rb"(?<!\r)\n|\r[^\n]|\0")
-_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/[0-9]\.[0-9]\r\n")
+_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01])[0-9]\.[0-9]\r\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 _FRAMING = frozenset(("content-length", "host", "transfer-encoding"))
