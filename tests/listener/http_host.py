@@ -255,7 +255,8 @@ class HttpTalk:
     async def answer(self, method: str = "GET") -> Said:
         """The next answer, to a request with *method*; of 1xx none but 101."""
         client = h11.Connection(h11.CLIENT)
-        client.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+        might = [("Host", "a"), ("Connection", "Upgrade"), ("Upgrade", "websocket")]
+        client.send(h11.Request(method=method, target="/", headers=might))
         client.send(h11.EndOfMessage())
         if self._held:
             client.receive_data(self._held)
