@@ -73,7 +73,8 @@ class SessionLimits:
     def _inbound_throttle(self) -> Rate | None:
         """Inbound_Throttle_Messages as it is now: it may change while the client waits."""
         tree, standing = self._connection.generations.current.tree, self._standing
-        chain = tree.chain_for(self._connection.listener, standing.listen, standing.address)
+        listener, pathway = self._connection.listener, standing.client.pathway
+        chain = tree.chain_for(listener, standing.listen, standing.address, pathway)
         return rate_of(tree, chain, SessionOptions.inbound_throttle)
 
     async def refused_recipient(self, decision: Refused) -> Decision:

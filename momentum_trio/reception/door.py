@@ -10,7 +10,8 @@ await reception.finish(octets)                     # a Receipt: custody is taken
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, Protocol
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
@@ -42,14 +43,23 @@ from momentum_trio.reception.transaction import bare
 from momentum_trio.spool.spool import Receipt, Spool
 
 
+class Configuration(Tree, Protocol):
+    """The part of a configuration tree that reception asks."""
+
+    def pathways(self) -> AbstractSet[str]:
+        """The names of all Pathway scopes."""
+        ...
+
+
 class OfTree(NamedTuple):
     """What is made once of a configuration, as ``Rules`` has it."""
 
-    tree: Tree
+    tree: Configuration
     blackhole: Callable[[str], str] | None
     bindings: Bindings
     modules: Modules
     milters: Sequence[Milter]
+    pathways: AbstractSet[str]
 
 
 class Door:
@@ -76,14 +86,18 @@ class Door:
         self.dates = DateOfSecond()
         self._of_tree: OfTree | None = None  # of that asked about last
 
-    def rules(self, tree: Tree, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
+    def rules(self, tree: Configuration, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
         held = self._of_tree
         if held is None or held.tree is not tree:
             modules = Modules.of(tree.root)
-            held = self._of_tree = OfTree(tree, blackholes(tree), Bindings(tree), modules, self._milters(tree))
+            held = self._of_tree = OfTree(
+                tree, blackholes(tree), Bindings(tree), modules, self._milters(tree), tree.pathways()
+            )
         rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
-        return Rules.of(chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows)
+        return Rules.of(
+            chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows, held.pathways
+        )
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""
@@ -134,13 +148,17 @@ class Reception(Envelopes):
         """Of the connection, and of the mail transaction."""
         return connection_context(self.client, self.rules, self._tally), message_context(self._transaction)
 
+    @property
+    def rules_now(self) -> Rules:
+        """Those of the mail transaction, where there is one."""
+        return self.rules if self._transaction is None else self._transaction.rules
+
     async def ask(self, phase: PolicyPhase) -> Decision:
         """What policy says in *phase*, one before the content. A forward-path that is refused is withdrawn.
 
         Raises: nothing for what plug-ins do. Cancellation: as if never asked.
         """
-        transaction = self._transaction
-        rules = self.rules if transaction is None else transaction.rules
+        transaction, rules = self._transaction, self.rules_now
         recipient = transaction.forward_paths[-1] if transaction is not None and transaction.forward_paths else ""
         ruling = await self._asking().ask(phase, rules, transaction, recipient=recipient)
         assert not isinstance(ruling, Discarded)  # there is nothing yet to discard
@@ -197,7 +215,7 @@ class Reception(Envelopes):
 
     def rejected(self, phase: str, reply: Reply, module: str) -> None:
         """Record what the client was told. phase: in console.md section 7's words. module: who decided."""
-        machine, client, rules = self._door.machine, self.client, self.rules
+        machine, client, rules = self._door.machine, self.client, self.rules_now
         machine.events.publish(
             Rejected(
                 at=machine.clock.now(),

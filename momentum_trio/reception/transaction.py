@@ -51,8 +51,8 @@ class Transaction:
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
     returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
-    asked: the last one asked about. variables: that policy has set. is_undated: as far as is known, its content has no
-    Date field.
+    asked: the last one asked about. variables: that policy has set. pathway: that it has sent the message through.
+    is_undated: as far as is known, its content has no Date field.
     """
 
     client: Client
@@ -68,6 +68,7 @@ class Transaction:
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    pathway: str | None = None
     is_undated: bool = False
 
     def add(self, recipient: Recipient) -> None:
