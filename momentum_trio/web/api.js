@@ -3,10 +3,10 @@
 export const PATIENCE_MS = 10_000;
 
 export class Refusal extends Error {
-  // status: 0 where no answer came.
-  constructor(status, message) {
+  // status: 0 where no answer came. value: what was answered, if it was JSON.
+  constructor(status, message, value = null) {
     super(message);
-    this.status = status;
+    Object.assign(this, { status, value });
   }
 }
 
@@ -28,7 +28,7 @@ async function ask(path, options) {
   const value = await response.json().catch(() => null);
   if (response.ok && value !== null) return value;
   const error = value?.errors?.[0] ?? {};
-  throw new Refusal(response.status, [error.message ?? response.statusText, error.description].filter(Boolean).join(": "));
+  throw new Refusal(response.status, [error.message ?? response.statusText, error.description].filter(Boolean).join(": "), value);
 }
 
 export const get = (path, query = {}) => {

@@ -26,7 +26,7 @@ const rows = () => (narrow.matches ? ROWS_NARROW : ROWS);
 const OF = Object.fromEntries(KINDS.map((kind, at) => [kind, at]));
 const stories = new Stories(), refused = new rejections.Rejections(), said = new notices.Notices();
 const sheet = new Sheet($("sheet"));
-const state = { host: "", listens: [], summary: null, total: null, sessions: [], link: "away", asked: 0 };
+const state = { host: "", listens: [], reasons: [], summary: null, total: null, sessions: [], link: "away", asked: 0 };
 
 const charts = new Charts($("strip"), { strip: $("strip"), moment: $("moment"), at: $("moment-at"), reach: $("span") });
 const listens = new Listens($("listens"), $("ask"), () => soon());
@@ -129,6 +129,7 @@ function find(words) {
 // States that no event tells of: asked for one after the other, so that one connection does.
 const QUESTIONS = [
   [LISTENERS, {}, ({ results }) => listens.show((state.listens = results))],
+  ["/readyz", {}, ({ reasons }) => (state.reasons = reasons)],
   ["/api/v1/summary", {}, ({ results }) => (state.summary = results)],
   ["/api/v1/sessions", {}, ({ results, next }) => drawSessions(results, next)],
   [queues.PATH, { limit: QUEUES_ASKED }, (answer) => drawQueues(answer)],
@@ -142,7 +143,8 @@ async function poll() {
       use(await get(path, query));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      if (error.status === 403) forbidden(path, error);
+      if (error.value?.reasons) use(error.value);      // 503: it is not ready, and says why
+      else if (error.status === 403) forbidden(path, error);
       else if (error.status === 0) return false;
     }
   }
@@ -190,12 +192,11 @@ function drawQueues({ results, next, total }) {
 // The state of the host in a sentence.
 function verdict() {
   const mailListens = state.listens.filter(({ listener }) => /^(esmtp|ecstream)_/i.test(listener));
-  const failed = state.listens.filter((listen) => listen.state === "failed").length;
   const open = mailListens.filter((listen) => listen.state === "open").length;
   const suspended = mailListens.filter((listen) => listen.state === "disabled").length;
   const waits = state.total ? queues.waiting(state.total) : null;
   const queue = waits === null ? "" : waits ? ` ${counted(waits, "message waits", "messages wait")}, the oldest for ${span(state.total.oldest_seconds)}.` : " Nothing waits.";
-  if (failed) return ["attention", `${counted(failed, "Listen is", "Listens are")} not bound.${queue}`];
+  if (state.reasons.length) return ["attention", `${state.reasons.join("; ").replace(/^./, (first) => first.toUpperCase())}.${queue}`];
   if (refusedPaths.has(LISTENERS)) return ["note", `You may not see the Listens.${queue}`];
   if (!mailListens.length) return ["note", `No Listen for mail is configured.${queue}`];
   if (!open) return ["attention", `No mail is taken: every Listen is suspended.${queue}`];

@@ -189,6 +189,10 @@ def test_five_thousand_events_a_second_stay_bounded_and_a_loss_is_said(chromium:
     expect(page.locator("#notices")).to_contain_text("7 events are missing")
     assert feed.cursors[-1] == f"{LIFE}-{feed.number - 7}"
     assert other.complaints == []
+
+    reasons = json.dumps({"ready": False, "reasons": ["the spool cannot write"]})
+    page.route("**/readyz", lambda route: route.fulfill(status=503, content_type="application/json", body=reasons))
+    expect(page.locator("#verdict")).to_contain_text("The spool cannot write.")
     other.context.close()
 
 
