@@ -35,7 +35,7 @@ def browser() -> Iterator[Any]:
     expect.set_options(timeout=EXPECT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=program("chromium-headless-shell"), env=environment(), args=["--disable-gpu"]
+            executable_path=program("chromium-headless-shell"), env={**environment()}, args=["--disable-gpu"]
         )
         try:
             yield chromium
