@@ -1,6 +1,6 @@
 // The HTTP API (docs/api.md): what it answers, or why it does not.
 
-export const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 10_000;
 
 export class Refusal extends Error {
   // status: 0 where no answer came. value: what was answered, if it was JSON.

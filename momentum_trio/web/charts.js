@@ -20,7 +20,6 @@ export class Charts {
     this.fine = new Series(1);
     this.coarse = new Series(12);
     this.series = this.fine;
-    this.totals = KINDS.map(() => 0);
     this.moment = null;                          // buckets back that somebody looks at
     this.awaited = null;
     this.isMoved = true;
@@ -76,7 +75,6 @@ export class Charts {
   }
 
   count(kind, at) {
-    this.totals[kind] += 1;
     this.fine.count(kind, at);
     this.coarse.count(kind, at);
   }

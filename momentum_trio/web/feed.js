@@ -91,7 +91,7 @@ export class Feed {
   // A WebSocket that does not come about says nothing of why: whoever may follow events is told 426 here.
   async reason(when) {
     const { status } = await get(PATH).catch((refusal) => refusal);
-    if (status === 403) this.state("away", `you may not follow events; ${when}`);
+    if (status === 403 && !this.follows) this.state("away", `you may not follow events; ${when}`);
   }
 
   // The network is back, or somebody looks: at once.
