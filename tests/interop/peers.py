@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "peers" / "root"
+FOLDERS = ("usr/lib/chromium", "usr/bin", "usr/sbin", "bin")
+"""The script that starts Chromium, in usr/bin, knows an installed one only."""
 LIBRARIES = (
     "usr/lib/postfix",
     "usr/lib/rspamd",
     "usr/lib/x86_64-linux-gnu",
+    "usr/lib/x86_64-linux-gnu/pulseaudio",
     "usr/lib/aarch64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu/pulseaudio",
     "lib/x86_64-linux-gnu",
     "usr/lib",
 )
@@ -21,7 +25,7 @@ LIBRARIES = (
 
 def program(name: str) -> str:
     """The path of *name*. Where it is missing the test is skipped, or in CI fails."""
-    unpacked = [CACHE / folder / name for folder in ("usr/bin", "usr/sbin", "bin")]
+    unpacked = [CACHE / folder / name for folder in FOLDERS]
     for found in (*(str(path) for path in unpacked if path.exists()), shutil.which(name)):
         if found:
             return found

@@ -11,7 +11,31 @@ from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.route import USER, Route
 from momentum_trio.protocol.http.response import Response
 
-_FILES = (("/robots.txt", "robots.txt", "text/plain; charset=utf-8"),)
+TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
+STYLE, SCRIPT, IMAGE = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"
+
+_FILES = (
+    ("/", "page.html", HTML),
+    ("/page/api.js", "api.js", SCRIPT),
+    ("/page/charts.js", "charts.js", SCRIPT),
+    ("/page/feed.js", "feed.js", SCRIPT),
+    ("/page/icon.svg", "icon.svg", IMAGE),
+    ("/page/keys.js", "keys.js", SCRIPT),
+    ("/page/list.js", "list.js", SCRIPT),
+    ("/page/listens.js", "listens.js", SCRIPT),
+    ("/page/messages.js", "messages.js", SCRIPT),
+    ("/page/notices.js", "notices.js", SCRIPT),
+    ("/page/page.css", "page.css", STYLE),
+    ("/page/page.js", "page.js", SCRIPT),
+    ("/page/queues.js", "queues.js", SCRIPT),
+    ("/page/rejections.js", "rejections.js", SCRIPT),
+    ("/page/series.js", "series.js", SCRIPT),
+    ("/page/sheet.js", "sheet.js", SCRIPT),
+    ("/page/stories.js", "stories.js", SCRIPT),
+    ("/page/theme.js", "theme.js", SCRIPT),
+    ("/page/words.js", "words.js", SCRIPT),
+    ("/robots.txt", "robots.txt", TEXT),
+)
 """Path, name in ``momentum_trio/web``, media type."""
 
 
