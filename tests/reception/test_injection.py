@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import trio
+from reception_given import Entrance, Scope, client, scope
 
 from momentum_trio.mail.record import Received, Rejected
 from momentum_trio.mail.reply import Reply
@@ -26,7 +27,6 @@ from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import by_phase
 from momentum_trio.reception.policy.verdict import Continue, Discard, Disconnect, Reject, Verdict
 from momentum_trio.spool.spool import SpoolFull
-from tests.reception.reception_given import Entrance, Scope, client, scope
 
 TERMS = Terms("mx.example", Reply(220, "", ("",)), ("8BITMIME", "SIZE", "DSN", "SMTPUTF8", "CHUNKING", "BINARYMIME"))
 CONTENT = b"Subject: x\r\n\r\nbody\r\n"
