@@ -40,7 +40,7 @@ bench: dev peers
 
 # ECStream and SMTP into this host, alternating in one run
 bench-ecstream: dev
-	.venv/bin/python -m tests.bench.ecstream_side_by_side
+	.venv/bin/python tests/bench/ecstream_side_by_side.py
 
 # the same for mail that is relayed, over 20 connections, and what delivery costs reception
 bench-relay: dev peers
