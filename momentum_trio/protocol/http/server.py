@@ -8,7 +8,7 @@ await send(socket, server.octets_to_send())
 
 One request at a time: the next one waits until the one before it is answered. What ``head`` and ``chunks`` let through
 can be understood in one way alone, so that the framing is short; h11, which took half of the time of a request here,
-says in the tests whether it is right.
+says in the tests whether it is right (docs/http.md).
 """
 
 from __future__ import annotations
