@@ -49,6 +49,7 @@ MEANINGS = {
         "received, what arrived as delivered, and nothing ends twice."
     ),
     "logs_agree": "Every line of the mainlog is one thing that happened, and everything that happened is a line of it.",
+    "webhooks_told": "Who is told of events by a webhook hears of all that happens, in order, and of nothing twice.",
     "answered": "A client that nothing disturbs gets an answer: nobody waits in vain, or is put off, without a cause.",
     "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
