@@ -106,7 +106,7 @@ class MailPlane:
             partial(Dialogues, machine, credentials),
             door,
             self.recorder,
-            Proofs(machine, limits, credentials),
+            Proofs(machine, credentials),
         )
         resolve, context = addresses_with(self.hosts, self.generations), self.hosts.contexts.context
         self.webhooks = Webhooks(
