@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .admin import Said
     from .dsn import Report
     from .heard import Heard
+    from .hook import Hooked
     from .world import World
 
 _GENERATION = re.compile(r"Generation (\d+) holds")
@@ -149,6 +150,7 @@ class Evidence:
     arrived: list[Arrived] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)  # notifications that arrived; they are not in *arrived*
     heard: list[Heard] = field(default_factory=list)  # by the sinks; its times are the kernel's
+    hooked: list[Hooked] = field(default_factory=list)  # taken by the servers that webhooks tell, in the kernel's time
     load_began: float = 0.0
     logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by host and path, as they were at *logs_read*
     logs_read: float = 0.0

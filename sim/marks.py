@@ -122,6 +122,10 @@ def _second_copies(evidence: Evidence) -> int:
     return sum(max(0, len(found) - 1 - silent[key]) for key, found in copies(evidence).items() if key[0])
 
 
+def _batches_repeated(evidence: Evidence) -> int:
+    return len(evidence.hooked) - len({(hooked.host, hooked.batch_id) for hooked in evidence.hooked})
+
+
 def _worse_exchanger(evidence: Evidence) -> int:
     """Deliveries to a sink that is not the best exchanger of the domain, as DNS has it."""
     hosts = {address: plan.name for plan in evidence.scenario.hosts for address in plan.addresses}
@@ -240,6 +244,8 @@ MARKS = (
     Mark("timed_out", "a connection was given up, nothing having been acknowledged", _traced("timeout")),
     Mark("disk_failed", "a step of a disk failed", _traced("disk-error")),
     Mark("write_torn", "power loss left a part of a write", _traced("disk-torn")),
+    Mark("webhook_told", "a batch of events was taken", lambda evidence: len(evidence.hooked)),
+    Mark("webhook_repeated", "a batch of events came again", _batches_repeated),
     Mark("relay_denied", "a recipient was refused for relaying", _denied),
     Mark("duplicate", "a mail lies twice at its end", _duplicates),
     Mark("arrived", "a mail arrived at one of its addresses", _arrived),

@@ -23,6 +23,7 @@ from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
 from .checks.reports import due
+from .checks.webhooks_told import hook_ports
 from .client import Sender, Target
 from .consoles import Consoles, node_of
 from .custodian import Custodian
@@ -32,6 +33,7 @@ from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
+from .hook import Hooked, run_hook
 from .host import Host, Life, ProcessDied
 from .http_injector import HttpInjector
 from .injector import Injector
@@ -110,6 +112,7 @@ class Course:
         self._custodian = Custodian(world)
         self._consoles = Consoles(self.evidence, self.now)
         self._lives: list[tuple[Lived, Life]] = []
+        self._hooks: dict[tuple[str, int], Life] = {}
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
         self._nursery: trio.Nursery
         self._load_over = trio.Event()
@@ -229,12 +232,23 @@ class Course:
         return Service(plan, host, start, lambda name: self.stage.troubled(name), self._complain)
 
     async def _start_node(self, host: Host, plan: HostPlan) -> Life:
+        await self._start_hooks(host, plan)
         lived = Lived(plan.name, self.now())
         self.evidence.lives.append(lived)
         life = await host.start(run_node, plan.config)
         lived.number, lived.up = life.number, self.now()
         self._lives.append((lived, life))
         return life
+
+    async def _start_hooks(self, host: Host, plan: HostPlan) -> None:
+        """The servers on *host* that its webhooks tell, unless they run."""
+        for port in hook_ports(plan):
+            life = self._hooks.get((plan.name, port))
+            if life is None or not life.alive:
+                self._hooks[plan.name, port] = await host.start(run_hook, port, partial(self._hooked, plan.name))
+
+    def _hooked(self, host: str, batch_id: str, octets: bytes) -> None:
+        self.evidence.hooked.append(Hooked(host, self.world.kernel.now, batch_id, octets))
 
     def _complain(self, host: str, text: str) -> None:
         self.violations.append(Violation("process_died", text, self.now(), host=host))

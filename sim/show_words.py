@@ -49,6 +49,7 @@ MEANINGS = {
         "received, what arrived as delivered, and nothing ends twice."
     ),
     "logs_agree": "Every line of the mainlog is one thing that happened, and everything that happened is a line of it.",
+    "webhooks_told": "Who is told of events by a webhook hears of all that happens, in order, and of nothing twice.",
     "answered": "A client that nothing disturbs gets an answer: nobody waits in vain, or is put off, without a cause.",
     "one_message_a_key": "Mail that is sent again with its idempotency key makes no second message.",
     "protocol_kept": "Over ECStream a server says what the protocol allows, and gives all credit back.",

@@ -33,28 +33,24 @@ class ConsoleAuthority:
         is_near: bool,
     ) -> None:
         self._connection, self._services, self._generation = connection, services, generation
-        self._roster, self._who, self._is_near = roster, who, is_near
-        peer = "" if connection.is_unix else connection.peer
-        self.operator = Operator(who.user, str(connection.listen), peer)
-        self.terms = _terms(terms, who, is_near=is_near)
-        self._has_roles = False
+        self._terms, self._who, self._roster, self._is_near = terms, who, roster, is_near
+
+    async def operator(self) -> Operator:
+        """As ``web.exchange.Authority``."""
+        return self._operator(await self._roster.roles(self._held(), self._who.user))
 
     def renew(self) -> bool:
         """As ``web.exchange.Authority``."""
         connection = self._connection
         if (chain := connection.chain_now()) is None:
             return False
-        terms = HttpTerms.of(chain)
-        if terms.always_deny or not self._is_admitted(terms):
-            return False
-        self._generation, self._has_roles = connection.generations.current, False
-        self.terms = _terms(terms, self._who, is_near=self._is_near)
-        return True
+        self._generation, self._terms = connection.generations.current, HttpTerms.of(chain)
+        return not self._terms.always_deny and self._is_admitted()
 
-    def _is_admitted(self, terms: HttpTerms) -> bool:
+    def _is_admitted(self) -> bool:
         """Whether who he is said to be is enough, as when he came."""
         is_open = self._connection.listen.is_loopback and self._is_near
-        return self._who.is_proved or terms.always_allow or (is_open and not terms.demands)
+        return self._who.is_proved or self._terms.always_allow or (is_open and not self._terms.demands)
 
     async def may(self, line: str) -> bool:
         """As ``web.exchange.Authority``."""
@@ -63,7 +59,7 @@ class ConsoleAuthority:
     async def authorize(self, line: str) -> bool:
         """As ``web.exchange.Authority``."""
         judged = await self._verdict(line)
-        console, machine, who = self._services.console, self._services.machine, self.operator
+        console, machine, who = self._services.console, self._services.machine, self._operator()
         masked = line if console is None else console.call(who, line).masked
         machine.events.publish(
             Authorized(machine.clock.now(), who.endpoint, who.peer, who.user, judged.accepted, masked, judged.role)
@@ -71,10 +67,14 @@ class ConsoleAuthority:
         return judged.accepted
 
     async def _verdict(self, line: str) -> Verdict:
-        if not self._has_roles:
-            self.operator = replace(self.operator, roles=await self._roster.roles(self.terms, self.operator.user))
-            self._has_roles = True
-        return verdict(self.terms, self._generation.tree, self.operator, line)
+        return verdict(self._held(), self._generation.tree, await self.operator(), line)
+
+    def _held(self) -> Terms:
+        return _terms(self._terms, self._who, is_near=self._is_near)
+
+    def _operator(self, roles: tuple[str, ...] = ()) -> Operator:
+        connection = self._connection
+        return Operator(self._who.user, str(connection.listen), "" if connection.is_unix else connection.peer, roles)
 
 
 def _terms(terms: HttpTerms, who: Identity, *, is_near: bool) -> Terms:

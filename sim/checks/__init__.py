@@ -35,6 +35,7 @@ from .retried_in_time import retried_in_time
 from .spool_size import spool_size
 from .throttled import throttled
 from .unconfirmed_is_undone import unconfirmed_is_undone
+from .webhooks_told import webhooks_told
 from .welcomed import welcomed
 
 ALL = (
@@ -65,6 +66,7 @@ ALL = (
     Check("throttled", throttled),
     Check("records_agree", records_agree),
     Check("logs_agree", logs_agree),
+    Check("webhooks_told", webhooks_told),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

@@ -13,6 +13,7 @@ from momentum_trio.spool.segment import segment_name
 from sim.client import LEFT
 from sim.dsn import Report
 from sim.evidence import Evidence, Exchange, Struck, Told
+from sim.hook import Hooked
 from sim.marks import MARKS, NAMES, Campaign, reached
 from sim.scenario import FaultKind, NamePlan
 
@@ -89,6 +90,8 @@ REACHED = {
     "timed_out": traced("timeout"),
     "disk_failed": traced("disk-error"),
     "write_torn": traced("disk-torn"),
+    "webhook_told": evidence(hooked=[Hooked("mx", 1.0, "a", b"")]),
+    "webhook_repeated": evidence(hooked=[Hooked("mx", 1.0, "a", b"")] * 2),
     "relay_denied": evidence(
         replace(attempt(MAIL_ONE, Told.REFUSED), refused_paths=((BOB, "550 5.7.1 relaying denied"),))
     ),

@@ -86,7 +86,7 @@ class ConsoleSession:
     async def _run(self, asked: Command) -> Answer:
         authority = self._exchange.authority
         is_allowed = await authority.authorize(asked.line)
-        call = self._dispatch.call(authority.operator, asked.line, asked.form, self._workspace)
+        call = self._dispatch.call(await authority.operator(), asked.line, asked.form, self._workspace)
         output = await self._dispatch.perform(call) if is_allowed else output_of(failure(NOT_AUTHORIZED), call.form)
         return _answer(asked.id, output, is_json=call.form == "json", confidential=call.confidential)
 
@@ -94,7 +94,8 @@ class ConsoleSession:
         """Words of commands for everybody; what shows the node only where the line so far is allowed."""
         authority = self._exchange.authority
         may = await authority.may(asked.line)
-        found = self._dispatch.completions(authority.operator, asked.line, self._workspace, arguments=may)
+        operator = await authority.operator()
+        found = self._dispatch.completions(operator, asked.line, self._workspace, arguments=may)
         return Completions(asked.id, *found)
 
 

@@ -32,13 +32,12 @@ class Body(Protocol):
 class Authority(Protocol):
     """What the user may do, by the console's roles."""
 
-    @property
-    def operator(self) -> Operator:
-        """Who he is at a console, with the roles that he was last found to have."""
+    async def operator(self) -> Operator:
+        """Who he is at a console, with the roles that he has."""
         ...
 
     def renew(self) -> bool:
-        """Let the configuration judge that holds now, roles too; False: he would not be let in any more."""
+        """Let the configuration judge that holds now; False: he would not be let in any more."""
         ...
 
     async def may(self, line: str) -> bool:
