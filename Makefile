@@ -57,7 +57,7 @@ campaign-operator: dev
 
 # a million steps of SMTP sessions beside the model of what they may be; it takes half an hour
 campaign-session: dev
-	MOMENTUM_SESSION_STEPS=$(STEPS) .venv/bin/python -m pytest -q -s --timeout 0 tests/protocol/smtp/test_smtp_model.py
+	MOMENTUM_SESSION_STEPS=$(STEPS) .venv/bin/python -m pytest -q -n $(JOBS) --timeout 0 tests/protocol/smtp/test_smtp_model.py
 
 # a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
 # the good ones alone

@@ -40,27 +40,29 @@ GONE = refusal(503, "Reconfigured", "This Listen is not in the configuration any
 TIMED_OUT = refusal(408, "Request timeout", "The request took too long to come.", closes=True)
 
 
-async def converse(connection: Connection, services: Services) -> None:
+async def converse(connection: Connection, services: Services, lookup: Lookup = LOOKUP) -> None:
     """One HTTP connection, from its first octet to its end; the caller closes the socket and records the end.
 
-    Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
+    lookup: of what is answered. Cancellation: a message whose commit was handed over is kept, whatever else is underway
+    is given up.
     """
     if not await introduced(connection, services.machine):
         return
     if connection.proxied is None:
-        await _converse(connection, services)
+        await _converse(connection, services, lookup)
         return
     with counted(connection, services.limits, KIND.service) as too_many:
         if too_many is None:
-            await _converse(connection, services)
+            await _converse(connection, services, lookup)
 
 
-async def _converse(connection: Connection, services: Services) -> None:
+async def _converse(connection: Connection, services: Services, lookup: Lookup) -> None:
     standing = Standing(connection, services)
     if (wire := await _wire(connection, services, standing)) is None:
         connection.why = "fault"
         return
-    session = Session(connection, services, standing, wire, await _user(connection, services))
+    proving = Proving(connection, services, KIND.service, await _user(connection, services))
+    session = Session(connection, services, standing, wire, Answering(connection, services, standing, proving, lookup))
     try:
         with session.line.deadline:
             await session.talk()
@@ -114,15 +116,15 @@ class Session:
     line: between the core and him.
     """
 
-    def __init__(self, connection: Connection, services: Services, standing: Standing, wire: Wire, user: str) -> None:
-        assert services.proofs is not None
+    def __init__(
+        self, connection: Connection, services: Services, standing: Standing, wire: Wire, answering: Answering
+    ) -> None:
         self._connection, self._services, self._standing = connection, services, standing
+        self._answering = answering
         self._server = Server()
-        deadline = services.deadlines.after(standing.terms.idle_seconds)
-        self.line = Line(connection, wire, self._server, deadline)
-        proving = Proving(connection, services.proofs, KIND.service, user)
-        self._answering = Answering(connection, services, standing, proving, LOOKUP)
+        self.line = Line(connection, wire, self._server, services.deadlines.after(standing.terms.idle_seconds))
         self._dates = DateOfSecond()
+        self._endpoint = str(connection.listen)
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
@@ -247,7 +249,7 @@ class Session:
             Requested(
                 machine.clock.now(),
                 connection.connection_id,
-                str(connection.listen),
+                self._endpoint,
                 connection.peer,
                 "" if request is None else request.method,
                 "" if request is None else request.target,

@@ -41,13 +41,13 @@ class Answering:
         self._proving, self._lookup = proving, lookup
         self._roster = Roster(services.machine)
         self.user = ""  # of the request that is, or was, answered last
+        self._directed: tuple[int, str, str] | None = None  # generation, Host and Origin of a request that was for us
 
     async def answer(self, request: Request, body: Body) -> Response | Upgraded:
         """What *request* comes to. Raises: RemoteProtocolError, as *body*; faults of ours."""
         standing = self._standing
         self.user = ""
-        in_tls = self._connection.tls is not None
-        if (refused := misdirected(request, standing.terms, standing.hostname, in_tls=in_tls)) is not None:
+        if (refused := self._misdirected(request)) is not None:
             return refused
         found = self._lookup.find(request.method, request.path)
         is_open = isinstance(found, Found) and found.route.access is OPEN
@@ -58,6 +58,16 @@ class Answering:
         if isinstance(found, Found):
             return await self._answered(request, body, found, who)
         return _elsewhere(request, found)
+
+    def _misdirected(self, request: Request) -> Response | None:
+        """Why *request* is not for this host. Most of a connection say the same of that: it is judged once."""
+        standing = self._standing
+        said = (standing.generation.number, request.field("host"), request.field("origin"))
+        if said == self._directed:
+            return None
+        refused = misdirected(request, standing.terms, standing.hostname, in_tls=self._connection.tls is not None)
+        self._directed = None if refused is not None or not request.field("host") else said
+        return refused
 
     async def _answered(self, request: Request, body: Body, found: Found, who: Identity) -> Response | Upgraded:
         route = found.route

@@ -17,9 +17,8 @@ from momentum_trio.console.entry_file import reason, text_of
 from momentum_trio.console.password_file import digests
 from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.credentials import Busy
-from momentum_trio.listener.http_proofs import Proofs
 from momentum_trio.listener.http_terms import HttpTerms
-from momentum_trio.listener.kind import Connection
+from momentum_trio.listener.kind import Connection, Services
 from momentum_trio.mail.record import Authenticated, Level, Panic
 from momentum_trio.protocol.http.authorization import (
     Basic,
@@ -61,9 +60,10 @@ class _Known:
 class Proving:
     """The proofs of one connection. service: for guesses. user: of a Unix peer, by the operating system."""
 
-    def __init__(self, connection: Connection, proofs: Proofs, service: str, user: str) -> None:
-        self._connection, self._proofs, self._user = connection, proofs, user
-        self._guesses = Guesses(proofs.limits, service, connection.peer_address)
+    def __init__(self, connection: Connection, services: Services, service: str, user: str) -> None:
+        assert services.proofs is not None
+        self._connection, self._proofs, self._user = connection, services.proofs, user
+        self._guesses = Guesses(services.limits, service, connection.peer_address)
         self._known: _Known | None = None
 
     @property

@@ -33,11 +33,7 @@ class ConsoleAuthority:
         is_near: bool,
     ) -> None:
         self._connection, self._services, self._generation = connection, services, generation
-        self._roster = roster
-        peer = "" if connection.is_unix else connection.peer
-        self.operator = Operator(who.user, str(connection.listen), peer)
-        self.terms = _terms(terms, who, is_near=is_near)
-        self._has_roles = False
+        self._terms, self._who, self._roster, self._is_near = terms, who, roster, is_near
 
     async def may(self, line: str) -> bool:
         """As ``web.exchange.Authority``."""
@@ -46,7 +42,7 @@ class ConsoleAuthority:
     async def authorize(self, line: str) -> bool:
         """As ``web.exchange.Authority``."""
         judged = await self._verdict(line)
-        console, machine, who = self._services.console, self._services.machine, self.operator
+        console, machine, who = self._services.console, self._services.machine, self._operator()
         masked = line if console is None else console.call(who, line).masked
         machine.events.publish(
             Authorized(machine.clock.now(), who.endpoint, who.peer, who.user, judged.accepted, masked, judged.role)
@@ -54,10 +50,13 @@ class ConsoleAuthority:
         return judged.accepted
 
     async def _verdict(self, line: str) -> Verdict:
-        if not self._has_roles:
-            self.operator = replace(self.operator, roles=await self._roster.roles(self.terms, self.operator.user))
-            self._has_roles = True
-        return verdict(self.terms, self._generation.tree, self.operator, line)
+        terms = _terms(self._terms, self._who, is_near=self._is_near)
+        operator = self._operator(await self._roster.roles(terms, self._who.user))
+        return verdict(terms, self._generation.tree, operator, line)
+
+    def _operator(self, roles: tuple[str, ...] = ()) -> Operator:
+        connection = self._connection
+        return Operator(self._who.user, str(connection.listen), "" if connection.is_unix else connection.peer, roles)
 
 
 def _terms(terms: HttpTerms, who: Identity, *, is_near: bool) -> Terms:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import trio
 
-from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.credentials import Credentials
 from momentum_trio.machine import Machine
 from momentum_trio.protocol.http.nonces import KEY_OCTETS, SALT_OCTETS, Nonces
 
 
 class Proofs:
-    """Passwords, how often they may be guessed, and the nonces of Digest."""
+    """Passwords, and the nonces of Digest."""
 
-    def __init__(self, machine: Machine, limits: SharedState, credentials: Credentials) -> None:
-        self.machine, self.limits, self.credentials = machine, limits, credentials
+    def __init__(self, machine: Machine, credentials: Credentials) -> None:
+        self.machine, self.credentials = machine, credentials
         self.nonces = Nonces(machine.entropy.octets(KEY_OCTETS))
 
     def nonce(self) -> str:

@@ -64,6 +64,8 @@ class LineSocket:
         self._reading: trio.CancelScope | None = None
         self.code, self.why = 0, ""
         connection.on_drain = self._drain
+        if connection.draining.is_set():
+            self._drain()
 
     # as who serves sees it
 

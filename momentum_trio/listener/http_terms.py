@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from momentum_trio.config.back_end import BackEnd
@@ -88,15 +89,14 @@ def _judged(chain: Chain, mechanism: str, held: BackEnd | None) -> BackEnd | Non
     return judged if isinstance(judged, BackEnd) else None
 
 
-def unoffered(chain: Chain, *, is_loopback: bool) -> list[str]:
-    """Why clients of a Listen along *chain* are offered less than it says, a sentence each."""
+def unoffered(chain: Chain, *, is_near: bool) -> Iterator[str]:
+    """Why clients of a Listen along *chain* are offered less than it says, a sentence each. is_near: it is on loopback,
+    or a Unix socket."""
     options, terms = HttpOptions.resolve(chain), HttpTerms.of(chain)
-    found = []
     for mechanism, name, held in ((DIGEST_MD5, "Digest", options.digest_md5), (PLAIN, "Basic", options.plain)):
         judged = held if held is None else usable(chain, mechanism, held)
         if isinstance(judged, str):
-            found.append(f"{name} is not offered: {judged}")
+            yield f"{name} is not offered: {judged}"
     proves = terms.digest or (terms.plain and terms.at_once) or terms.certificate_authorizes or terms.always_allow
-    if not proves and not is_loopback:
-        found.append("nobody on another host can prove who he is: he is answered at /healthz alone")
-    return found
+    if not (proves or is_near):
+        yield "nobody on another host can prove who he is here: what is answered is /healthz"

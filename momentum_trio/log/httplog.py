@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from momentum_trio.log.escaping import quoted, word
+import re
+
+from momentum_trio.log.escaping import quoted
 from momentum_trio.mail.record import Requested
 
 NOTHING = "-"
+_BARE = re.compile(r"[!#-\[\]-~]+")
 
 
 def requested(record: Requested) -> str:
     """``time peer endpoint "METHOD path HTTP/1.1" status octets milliseconds``, the path without its first slash."""
-    peer = word(record.peer) if record.peer else NOTHING
-    return f"{int(record.at)} {peer} {word(record.endpoint)} {_rest(record)}"
+    return f"{int(record.at)} {_word(record.peer)} {_word(record.endpoint)} {_rest(record)}"
 
 
 def in_paniclog(record: Requested) -> str:
     """``time:address "METHOD path HTTP/1.1" status octets milliseconds``: the peer without his port."""
     address = record.peer.rpartition(":")[0].strip("[]")
-    return f"{int(record.at)}:{word(address) if address else NOTHING} {_rest(record)}"
+    return f"{int(record.at)}:{_word(address)} {_rest(record)}"
 
 
 def _rest(record: Requested) -> str:
-    return f"{quoted(_line(record))} {record.status} {record.octets} {record.seconds * 1000:.3f}"
+    return f"{quoted(request_line(record))} {record.status} {record.octets} {record.seconds * 1000:.3f}"
 
 
-def _line(record: Requested) -> str:
+def request_line(record: Requested) -> str:
     """The request line; NOTHING where there was none."""
     if not record.method:
         return NOTHING
     return f"{record.method} {record.target.removeprefix('/')} HTTP/{record.version}"
+
+
+def _word(text: str) -> str:
+    """*text*, in quotes where it could be taken for something else."""
+    if not text:
+        return NOTHING
+    return text if _BARE.fullmatch(text) and text != NOTHING else quoted(text)

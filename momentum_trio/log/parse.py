@@ -7,17 +7,19 @@ from typing import Final, TypeAlias
 
 from momentum_trio.log.parse_acctlog import AcctlogEntry, acctlog_entry
 from momentum_trio.log.parse_bouncelog import BouncelogEntry, bouncelog_entry
+from momentum_trio.log.parse_httplog import Request, httplog_entry
 from momentum_trio.log.parse_importlog import Import, importlog_entry
 from momentum_trio.log.parse_mainlog import MainlogEntry, mainlog_entry
 from momentum_trio.log.parse_paniclog import Fault, paniclog_entry
 from momentum_trio.log.parse_rejectlog import RejectlogEntry, rejectlog_entry
 from momentum_trio.log.reading import Unreadable
 
-Entry: TypeAlias = MainlogEntry | BouncelogEntry | RejectlogEntry | AcctlogEntry | Fault | Import
+Entry: TypeAlias = MainlogEntry | BouncelogEntry | RejectlogEntry | AcctlogEntry | Fault | Import | Request
 
 READERS: Final[Mapping[str, Callable[[str], Entry | Unreadable]]] = {
     "acctlog": acctlog_entry,
     "bouncelog": bouncelog_entry,
+    "httplog": httplog_entry,
     "importlog": importlog_entry,
     "mainlog": mainlog_entry,
     "paniclog": paniclog_entry,

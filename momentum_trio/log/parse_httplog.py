@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from momentum_trio.log.escaping import unescaped
+from momentum_trio.log.httplog import NOTHING
 from momentum_trio.log.reading import NotOurs, Unreadable, bounded, integer, unreadable
 
 _WORD = r'(?:"(?:[^"\\]|\\.)*"|[^" ]+)'
@@ -31,12 +32,13 @@ def httplog_entry(line: str) -> Request | Unreadable:
         found = _LINE.fullmatch(line)
         if found is None:
             raise NotOurs('not time, peer, endpoint, "request", status, octets and milliseconds')
-        peer = "" if found[2] == "-" else _said(found[2])
         at, octets = integer(found[1], "the time"), integer(found[6], "the octets")
-        return Request(at, peer, _said(found[3]), _said(found[4]), int(found[5]), octets, float(found[7]))
+        return Request(at, _said(found[2]), _said(found[3]), _said(found[4]), int(found[5]), octets, float(found[7]))
     except NotOurs as fault:
         return unreadable(fault, line)
 
 
 def _said(text: str) -> str:
-    return unescaped(text[1:-1]) if text.startswith('"') else text
+    if text.startswith('"'):
+        return unescaped(text[1:-1])
+    return "" if text == NOTHING else text

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from momentum_trio.log import httplog
 from momentum_trio.log.parse import Entry
 from momentum_trio.log.parse_acctlog import Authentication, Authorization
 from momentum_trio.log.parse_bouncelog import Bounce
+from momentum_trio.log.parse_httplog import Request
 from momentum_trio.log.parse_importlog import Import
 from momentum_trio.log.parse_mainlog import Delivery, Failure, Reception
 from momentum_trio.log.parse_paniclog import Fault
@@ -22,6 +24,7 @@ from momentum_trio.mail.record import (
     Received,
     Record,
     Rejected,
+    Requested,
     Transferred,
 )
 
@@ -45,6 +48,12 @@ def said(record: Record) -> Entry | None:
             return Import(int(at), old_id, new_id, result, directory)
         case Panic(at, _, text):
             return Fault(int(at), text)
+        case Requested():
+            milliseconds = float(f"{record.seconds * 1000:.3f}")
+            line = httplog.request_line(record)
+            return Request(
+                int(record.at), record.peer, record.endpoint, line, record.status, record.octets, milliseconds
+            )
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from momentum_trio.log import acctlog, importlog, mainlog, paniclog, rejectlog
+from momentum_trio.log import acctlog, httplog, importlog, mainlog, paniclog, rejectlog
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
@@ -17,6 +17,7 @@ from momentum_trio.mail.record import (
     Received,
     Record,
     Rejected,
+    Requested,
     Transferred,
 )
 
@@ -45,8 +46,11 @@ panics = st.builds(Panic, times, st.sampled_from(Level), texts)
 authentications = st.builds(Authenticated, times, texts, texts, texts, st.booleans(), st.booleans())
 authorizations = st.builds(Authorized, times, texts, texts, texts, st.booleans(), texts, texts)
 imports = st.builds(Imported, times, texts, texts, st.sampled_from(ImportResult), texts)
+requests = st.builds(
+    Requested, times, *[texts] * 6, st.integers(100, 599), counts, st.floats(0, 1e6), texts, st.booleans()
+)
 records = st.one_of(
-    receptions, deliveries, transfers, failures, rejections, panics, authentications, authorizations, imports
+    receptions, deliveries, transfers, failures, rejections, panics, authentications, authorizations, imports, requests
 )
 
 
@@ -67,6 +71,8 @@ def written(record: Record) -> tuple[str, str]:
             return "acctlog", acctlog.authorized(record)
         case Imported():
             return "importlog", importlog.imported(record)
+        case Requested():
+            return "httplog", httplog.requested(record)
         case Panic():
             return "paniclog", paniclog.panic(record)
     raise AssertionError(record)

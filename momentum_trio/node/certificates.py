@@ -24,7 +24,7 @@ from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import Address
 from momentum_trio.net.tls_terms import TlsTerms
 
-_MAIL = "esmtp_listener"
+_MAIL, _HTTP = "esmtp_listener", "http_listener"
 _OF_PEERS = frozenset(option.key for option in ListenerTlsOptions.declared) | {"pathway"}
 _FILES = (OutboundTlsOptions.authorities, OutboundTlsOptions.certificate, OutboundTlsOptions.key)
 
@@ -78,19 +78,22 @@ async def _of_listeners(machine: Machine, running: ConfigTree | None, wanted: Co
 
 
 def _all_served(tree: ConfigTree) -> Iterator[_Served]:
-    """The clients of consoles on TCP, and of mail; those of a Peer by themselves where that says something of TLS."""
+    """The clients of consoles on TCP, of mail, and of HTTP over TLS; those of a Peer by themselves where that says
+    something of TLS."""
     for listen in tree.listens("control_listener"):
         if listen.endpoint.family is not Family.UNIX:
             chain = tree.chain_for("control_listener", listen.endpoint, None)
             yield _Served("control_listener", listen.endpoint, chain, OF_CONSOLE)
-    for listen in tree.listens(_MAIL):
-        for address in (None, *_peers(tree, listen)):
-            chain = tree.chain_for(_MAIL, listen.endpoint, address)
-            yield _Served(_MAIL, listen.endpoint, chain, ListenerTlsOptions.client_ca.scopes)
+    for listener in (_MAIL, _HTTP):
+        for listen in tree.listens(listener):
+            for address in (None, *_peers(tree, listener, listen)):
+                chain = tree.chain_for(listener, listen.endpoint, address)
+                if listener == _MAIL or ListenerTlsOptions.resolve(chain).use_ssl:
+                    yield _Served(listener, listen.endpoint, chain, ListenerTlsOptions.client_ca.scopes)
 
 
-def _peers(tree: ConfigTree, listen: Scope) -> Iterator[Address]:
-    for scope in (listen, tree.root.child(_MAIL)):
+def _peers(tree: ConfigTree, listener: str, listen: Scope) -> Iterator[Address]:
+    for scope in (listen, tree.root.child(listener)):
         for peer in () if scope is None else scope.all("peer"):
             if _OF_PEERS.intersection(peer.settings):
                 block = peer.netblock

@@ -23,6 +23,7 @@ from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.control_terms import speaks_tls, terms_of
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import unoffered
+from momentum_trio.listener.http_terms import unoffered as http_unoffered
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.machine import Machine
@@ -181,6 +182,11 @@ def _unoffered(tree: ConfigTree) -> Iterator[str]:
         chain = tree.chain_for("esmtp_listener", scope.endpoint, None)
         if ListenOptions.resolve(chain).enable:
             yield from (f"{scope.endpoint}: {why}" for why in unoffered(chain, SessionOptions.resolve(chain)))
+    for scope in tree.listens("http_listener"):
+        chain = tree.chain_for("http_listener", scope.endpoint, None)
+        if ListenOptions.resolve(chain).enable:
+            is_near = scope.endpoint.is_loopback or scope.endpoint.family is Family.UNIX
+            yield from (f"{scope.endpoint}: {why}" for why in http_unoffered(chain, is_near=is_near))
 
 
 def _of_console(endpoint: Endpoint, file_mode: int, options: ControlOptions, *, has_tls: bool) -> Iterator[str]:

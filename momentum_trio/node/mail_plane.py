@@ -91,7 +91,7 @@ class MailPlane:
             partial(Dialogues, machine, credentials),
             door,
             self.recorder,
-            Proofs(machine, limits, credentials),
+            Proofs(machine, credentials),
         )
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)

@@ -131,7 +131,7 @@ def paired(value: object) -> object:
 def test_json_is_read_back(record: Record) -> None:
     read = json.loads(json_line(record))
     assert read.pop("time") == record.at
-    assert read.pop("type") in {"R", "D", "X", "T", "P", "N", "Z", "I", "reject", "panic"}
+    assert read.pop("type") in {"R", "D", "X", "T", "P", "N", "Z", "I", "reject", "panic", "request"}
     for name, value in read.items():
         known = getattr(record, name)
         expected = known.value if isinstance(known, Enum) else dict(known) if isinstance(known, tuple) else known

@@ -86,3 +86,27 @@ def test_what_no_back_end_may_be(option: str, problem: str) -> None:
         load_text(f"Control_Listener {{\n  {option}\n}}", declared=DECLARED)
     assert problem in said.value.render()
     assert ":2:" in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ('Listen "127.0.0.1:1" { }', []),
+        ('Listen "/tmp/x" { }', []),
+        ("Listen *:1 { Enable = false }", []),
+        ("Listen *:1 { }", ["nobody on another host can prove who he is here: what is answered is /healthz"]),
+        (
+            'Listen *:1 { AuthPlainParameters = [ uri = "file:///x" ] }',  # Basic, in clear
+            ["nobody on another host can prove who he is here: what is answered is /healthz"],
+        ),
+        ('Listen *:1 { AuthPlainParameters = [ uri = "file:///x" ] Use_SSL = true }', []),
+        ('Listen *:1 { AuthDigestMD5Parameters = [ uri = "digest:///x" ] }', []),
+        (
+            'Listen "127.0.0.1:1" { AuthPlainParameters = [ uri = "ecauth://" ] }',
+            ["Basic is not offered: there is no Scheme 'ecauth' in auth_ds"],
+        ),
+    ],
+)
+def test_who_is_answered_over_http_is_told(listen: str, said: list[str]) -> None:
+    found = warnings(load_text(f"HTTP_Listener {{ {listen} }}", declared=DECLARED))
+    assert [sentence.partition(": ")[2] for sentence in found] == said

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import trio
-from simulated_host import CLIENT, CONTROL, MX, Site, console, read_folder, read_reply
+from simulated_host import CLIENT, CONTROL, MX, Site, console, read_folder, read_reply, send_all
 
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
 from momentum_trio.config.option import Option
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Stat
-from momentum_trio.mail.record import Received
+from momentum_trio.mail.record import Received, Requested
 from momentum_trio.node.mail_plane import spool_terms
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.spool.spool import SEGMENT_OCTETS_MIN, SpoolTerms
@@ -217,6 +217,27 @@ async def console_cut_when_silent(site: Site) -> bool:
     return await site.mx.call(wait)
 
 
+def http_status(head: str) -> Observe:
+    """The status of the answer to the request that begins with *head*."""
+
+    async def observe(site: Site) -> str:
+        async def ask(machine: Machine) -> str:
+            with trio.socket.socket() as socket:
+                await socket.connect((MX, 2081))
+                await send_all(socket, f"{head}\r\n\r\n".encode())
+                return (await socket.recv(65536)).decode()[9:12]
+
+        return await site.client.call(ask)
+
+    return observe
+
+
+async def for_paniclog(site: Site) -> bool:
+    await http_status("GET /healthz HTTP/1.1\r\nHost: 10.0.0.25")(site)
+    await site.moment()
+    return any(record.is_for_paniclog for _, record in site.world.records if isinstance(record, Requested))
+
+
 Observe = Callable[[Site], Awaitable[object]]
 
 
@@ -276,6 +297,21 @@ PROBES: dict[str, Probe] = {
     "Outbound_Binding": Probe("other", "other", binding),
     "Pathway": Probe("special", "250", last(EHLO, MAIL, "RCPT TO:<bob@path.example>")),
     "Proxy_Protocol": Probe("true", "250-mail.example.com says EHLO to 192.0.2.9", behind_proxy),
+    "HTTP_Hosts": Probe(
+        "( other.example )",
+        "200",
+        http_status("GET /healthz HTTP/1.1\r\nHost: other.example"),
+        ":2081",
+        "HTTP_Listener",
+    ),
+    "Log_Requests_To_Paniclog": Probe("true", True, for_paniclog, ":2081", "HTTP_Listener"),
+    "Max_Request_Size": Probe(
+        "10",
+        "413",
+        http_status("POST /healthz HTTP/1.0\r\nContent-Length: 11"),
+        ":2081",
+        "HTTP_Listener",
+    ),
     "Timeout": Probe("7", True, console_cut_when_silent, listen=CONTROL, listener="Control_Listener"),
 }
 
@@ -318,6 +354,7 @@ AUTHENTICATION = {  # tests/console has their tables, and tests/listener
     *("SMTP_AUTH_In_Clear", "Starttls_Injection_Policy", "TLS_SNI_Certificates", "TLS_Verified_Peer_Can_Relay"),
     *("TLS_Certificate", "TLS_Key", "TLS_Ciphers", "TLS_Protocols", "TLS_Verify_Mode", "TLS_Client_CA", "Use_SSL"),
 }
+HTTP = {"Disable_Chunked", "TLS_Verified_Peer_Is_Authorized"}  # tests/listener/test_http*.py have theirs
 CASES = [
     (name, placement, way)
     for name, probe in PROBES.items()
@@ -327,7 +364,7 @@ CASES = [
 
 
 def test_each_declared_option_has_a_probe() -> None:
-    assert set(OPTIONS) - AUTHENTICATION - BOUNDS - SCREENING == set(PROBES)
+    assert set(OPTIONS) - AUTHENTICATION - BOUNDS - HTTP - SCREENING == set(PROBES)
 
 
 def configuration(probe: Probe, placement: str, setting: str) -> str:

@@ -17,6 +17,7 @@ from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.failure_options import FailureOptions
+from momentum_trio.listener.http_options import HttpOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
 from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
@@ -68,6 +69,7 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
         SessionOptions,
         SmtpAuthenticationOptions,
     ),
+    "http_listener": (CeilingOptions, HttpOptions, ListenOptions, ListenerTlsOptions, ProxyOptions),
 }
 """What the sessions of a listener read, and its socket."""
 

@@ -7,7 +7,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from momentum_trio.protocol.http.head import Fault
+from momentum_trio.protocol.http.head import CONTENT_OCTETS_MAX, TOO_LARGE, Fault
 from momentum_trio.protocol.http.refusal import RemoteProtocolError
 
 SIZE_LINE_OCTETS_MAX: Final = 256
@@ -31,12 +31,13 @@ class _Next(Enum):
 
 
 class Chunks:
-    """The coding of one message. is_over: its last octet was read."""
+    """The coding of one message. octets_max: of all its chunks; None: any."""
 
-    __slots__ = ("_extension_octets", "_lacking", "_next", "_trailer_octets")
+    __slots__ = ("_extension_octets", "_lacking", "_left", "_next", "_trailer_octets")
 
-    def __init__(self) -> None:
+    def __init__(self, octets_max: int | None = None) -> None:
         self._next = _Next.SIZE
+        self._left = CONTENT_OCTETS_MAX if octets_max is None else octets_max
         self._lacking = 0  # octets of the chunk that are to come
         self._extension_octets = self._trailer_octets = 0
 
@@ -83,6 +84,9 @@ class Chunks:
         if found is None or self._extension_octets > EXTENSION_OCTETS_MAX:
             raise RemoteProtocolError(_BAD.refusal)
         self._lacking = int(found[1], 16)
+        self._left -= self._lacking
+        if self._left < 0:
+            raise RemoteProtocolError(TOO_LARGE.refusal)
         self._next = _Next.OCTETS if self._lacking else _Next.TRAILER
 
     def _trailer(self, line: bytes) -> None:

@@ -28,7 +28,7 @@ _HEAD = re.compile(
     rb"(" + _TOKEN + rb") ([\x21-\x7e]++) HTTP/1\.([01])\r\n((?:" + _TOKEN + rb":" + _VALUE + rb"\r\n)*)\r\n"
 )
 _STRAY = re.compile(rb"(?<!\r)\n|\r[^\n]|\0")
-_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/[0-9]\.[0-9]\r\n")
+_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/(?!1\.[01])[0-9]\.[0-9]\r\n")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 _FRAMING = frozenset(("content-length", "host", "transfer-encoding"))
@@ -57,6 +57,8 @@ _STRAYS: Final = {
 }
 _LINE_TOO_LONG = Fault(414, "URI too long", f"The request line has more than {LINE_OCTETS_MAX} octets.")
 _TOO_LARGE = Fault(431, "Header too large", f"The head of the request has more than {HEAD_OCTETS_MAX} octets.")
+TOO_LARGE: Final = Fault(413, "Content too large", "The request is larger than is taken here.")
+"""What is wrong with a body, by what it declares to be."""
 _TOO_MANY = Fault(431, "Too many fields", f"The request has more than {FIELDS_MAX} header fields.")
 _FIELD_TOO_LONG = Fault(431, "Field too large", f"A header field has more than {LINE_OCTETS_MAX} octets.")
 _FOLDED = Fault(400, "Folded field", "A header field goes on in a second line (obs-fold).")
@@ -146,7 +148,7 @@ def _body_octets(fields: dict[str, str], version: str) -> int | None:
     if not _LENGTH.fullmatch(length):
         raise RemoteProtocolError(refusal(400, "Bad length", "Content-Length is no number of octets.", closes=True))
     if int(length) > CONTENT_OCTETS_MAX:
-        raise RemoteProtocolError(refusal(413, "Content too large", "Nothing so long is taken.", closes=True))
+        raise RemoteProtocolError(TOO_LARGE.refusal)
     return int(length)
 
 

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from momentum_trio.protocol.http.chunks import Chunks
-from momentum_trio.protocol.http.head import HEAD_OCTETS_MAX, Fault, request_of, whole
+from momentum_trio.protocol.http.head import HEAD_OCTETS_MAX, TOO_LARGE, Fault, request_of, whole
 from momentum_trio.protocol.http.refusal import RemoteProtocolError
 from momentum_trio.protocol.http.request import Request
 from momentum_trio.protocol.http.response import Response
@@ -45,7 +45,6 @@ _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _WITHOUT_CONTENT: Final = frozenset((204, 304))
 _CUT = Fault(400, "Request cut off", "The connection ended before the request did.")
-_TOO_LARGE = Fault(413, "Content too large", "The request is larger than Max_Request_Size allows.")
 
 
 class Begun(NamedTuple):
@@ -105,7 +104,6 @@ class Server:
         self._has_left = False
         self._lacking: int | None = 0  # octets of the body that are to come; None: chunks say
         self._chunks = Chunks()
-        self._body_octets = 0
         self._is_waiting = False  # the client, for word that he may send the body
         self._is_answered = self._keeps = self._is_chunked = False
         self._version = "1.1"
@@ -153,15 +151,15 @@ class Server:
         self.may_answer = True
         request = request_of(head)
         self._frame(request)
-        if request.body_octets is not None and self._exceeds(request.body_octets):
-            raise RemoteProtocolError(_TOO_LARGE.refusal)
+        if self.body_octets_max is not None and (request.body_octets or 0) > self.body_octets_max:
+            raise RemoteProtocolError(TOO_LARGE.refusal)
         return Begun(request)
 
     def _frame(self, request: Request) -> None:
         self.state = State.BODY if request.has_body else State.ANSWER
-        self._lacking, self._body_octets, self._is_answered = request.body_octets, 0, False
+        self._lacking, self._is_answered = request.body_octets, False
         if self._lacking is None:
-            self._chunks = Chunks()
+            self._chunks = Chunks(self.body_octets_max)
         self._version, self.omits_content = request.version, request.method == "HEAD"
         is_new = request.version == "1.1"
         self._keeps = is_new and "close" not in request.field("connection").lower()
@@ -171,9 +169,6 @@ class Server:
         """The next of the body; of one that is answered already, all of it is passed over."""
         while octets := self._octets():
             self._is_waiting = False
-            self._body_octets += len(octets)
-            if self._exceeds(self._body_octets):
-                raise RemoteProtocolError(_TOO_LARGE.refusal)
             if not self._is_answered:
                 return Part(octets)
         if not (self._chunks.is_over if self._lacking is None else self._lacking == 0):
@@ -193,9 +188,6 @@ class Server:
         del self._held[: self._lacking]
         self._lacking -= len(octets)
         return octets
-
-    def _exceeds(self, octets: int) -> bool:
-        return self.body_octets_max is not None and octets > self.body_octets_max
 
     # what is answered
 

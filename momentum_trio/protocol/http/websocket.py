@@ -24,6 +24,13 @@ NO_CODE: Final = 1005
 CUT: Final = 1006
 """The code of an end without a closing frame."""
 
+_BROKEN_BY: Final[dict[int, str]] = {
+    CloseReason.PROTOCOL_ERROR: "the protocol is broken",
+    CloseReason.INVALID_FRAME_PAYLOAD_DATA: "text is not UTF-8",
+    CloseReason.MESSAGE_TOO_BIG: "a message is too long",
+}
+"""What a client that has broken the protocol is told, by the code."""
+
 
 class Message(NamedTuple):
     """A whole message: text, or octets."""
@@ -53,7 +60,8 @@ class _Bound(Extension):
 
     def __init__(self, octets_max: int) -> None:
         self._octets_max = octets_max
-        self._octets = self._frames = 0
+        self._octets = self._frames = 0  # of the message, so far
+        self._is_of_message = False  # the frame; it is no control frame
 
     def enabled(self) -> bool:
         return True
@@ -64,14 +72,25 @@ class _Bound(Extension):
     def frame_inbound_header(
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
     ) -> CloseReason | RsvBits:
-        """Whether a frame may come: the whole message that it belongs to counts."""
-        if not opcode.iscontrol():
-            begins = opcode is not Opcode.CONTINUATION
-            self._octets = payload_length if begins else self._octets + payload_length
-            self._frames = 1 if begins else self._frames + 1
-            if self._octets > self._octets_max or self._frames > FRAMES_MAX:
+        """Whether a frame may come: the whole message that it belongs to counts. Asked again as the header grows."""
+        self._is_of_message = not opcode.iscontrol()
+        if self._is_of_message:
+            before = self._octets if opcode is Opcode.CONTINUATION else 0
+            if before + payload_length > self._octets_max or self._frames >= FRAMES_MAX:
                 return CloseReason.MESSAGE_TOO_BIG
         return RsvBits(False, False, False)
+
+    def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
+        """Octets came: they count."""
+        if self._is_of_message:
+            self._octets += len(data)
+        return data
+
+    def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
+        """A frame is whole; so is the message, if it was the last one's."""
+        if self._is_of_message:
+            self._octets, self._frames = (0, 0) if fin else (self._octets, self._frames + 1)
+        return None
 
 
 class Conversation:
@@ -143,12 +162,14 @@ class Conversation:
     def _closed(self, event: CloseConnection) -> Closed:
         """The client has said that it is over, or has broken the protocol, which is told him."""
         self.is_over = True
-        by_client = self._connection.state is not ConnectionState.OPEN
-        if self._connection.state is ConnectionState.REMOTE_CLOSING:
+        code, state = int(event.code), self._connection.state
+        if state is ConnectionState.OPEN:
+            why = _BROKEN_BY.get(code, _BROKEN_BY[CloseReason.PROTOCOL_ERROR])
+            self._say(CloseConnection(code, why))
+            return Closed(code, why, by_client=False)
+        if state is ConnectionState.REMOTE_CLOSING:
             self._say(event.response())
-        elif not by_client:
-            self._say(CloseConnection(event.code, event.reason))
-        return Closed(int(event.code), event.reason or "", by_client)
+        return Closed(code, event.reason or "", by_client=True)
 
     def _say(self, event: Ping | Pong | CloseConnection) -> None:
         self._to_send.append(bytes(self._connection.send(event)))
