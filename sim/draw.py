@@ -15,7 +15,8 @@ import hashlib
 import math
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from .measure import LISTED_MAX
@@ -109,7 +110,16 @@ def _mails(load: Load, load_number: int, seed: int) -> list[Mail]:
         address = at.choice(load.source_addresses) if load.source_addresses else ""
         for _ in range(min(at.randint(*load.session_mails), load.count - len(mails))):
             mails.append(_mail(load, len(mails), seed, began, source, session, address))
-    return mails
+    return list(_with_keys(mails, load_number)) if load.keys else mails
+
+
+def _with_keys(mails: Sequence[Mail], load_number: int) -> Iterator[Mail]:
+    """Each client numbers his: what one calls a message another calls one of his."""
+    count = Counter[tuple[str, str]]()
+    for mail in mails:
+        client = mail.source, mail.source_address
+        count[client] += 1
+        yield replace(mail, key=f"{load_number}.{count[client]}")
 
 
 def _mail(load: Load, number: int, seed: int, at: float, source: str, session: int, address: str) -> Mail:

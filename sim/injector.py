@@ -158,7 +158,9 @@ def _frames(number: int, mails: Sequence[Owed]) -> Iterator[tuple[int, bytes]]:
         else:
             contents.append(struct.pack(">BI", 0, len(content)) + content)
         path, parameters = mail.reverse_path.encode(), f"ENVID={mail.name}".encode()
-        head = struct.pack(">BBHHHH", 0, 0, len(path), len(parameters), place, len(owed.left))
+        # another envelope would be another message: who is left after some were refused gets a key of their own
+        key = f"{mail.key}/{len(owed.left)}".encode() if mail.key else b""
+        head = struct.pack(">BBHHHH", len(key), 0, len(path), len(parameters), place, len(owed.left)) + key
         wish = f"NOTIFY={mail.notify}".encode() if mail.notify else b""
         each = (forward.encode() for forward in owed.left)
         recipients = b"".join(struct.pack(">HH", len(p), len(wish)) + p + wish for p in each)

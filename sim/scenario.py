@@ -214,7 +214,7 @@ class Mail:
     one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends. notify: the
     NOTIFY parameter of each RCPT (RFC 3461), where the server offers DSN; empty: none. chunks: octets of each chunk
     of its content before the last one, where the server offers CHUNKING (RFC 3030); none: it is sent by DATA.
-    carried: by what; by ECStream, chunks follow their batch.
+    carried: by what; by ECStream, chunks follow their batch. key: of idempotency, by ECStream alone; empty: none.
     """
 
     name: str
@@ -231,6 +231,7 @@ class Mail:
     notify: str = ""
     chunks: tuple[int, ...] = ()
     carried: Carried = Carried.SMTP
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,7 @@ class Load:
 
     source_addresses: a session comes from one of these; empty: from its host's first. leaves: share of the messages
     whose first attempt the client breaks off. chunks: between how many octets a chunk of their content has; 0: DATA.
-    carried: by what protocol.
+    carried: by what protocol. keys: each has an idempotency key; a client numbers his, as others number theirs.
     """
 
     name: str
@@ -261,6 +262,7 @@ class Load:
     notify: str = ""
     chunks: tuple[int, int] = (0, 0)
     carried: Carried = Carried.SMTP
+    keys: bool = False
 
 
 class Act(Enum):

@@ -240,6 +240,7 @@ class Reader:
             notify=value(scope, LoadOptions.notify),
             chunks=value(scope, LoadOptions.chunks),
             carried=Carried(value(scope, LoadOptions.carried)),
+            keys=value(scope, LoadOptions.keys),
         )
 
     def _seconds(self, scope: Scope, option: Option[float], at: float) -> float:
@@ -289,6 +290,7 @@ class Reader:
             notify=value(scope, MailOptions.notify),
             chunks=value(scope, MailOptions.chunks),
             carried=Carried(value(scope, MailOptions.carried)),
+            key=value(scope, MailOptions.key),
         )
 
     # operators

@@ -195,6 +195,7 @@ def _load(load: Load) -> Iterator[str]:
     yield from _said(LoadOptions.notify, load.notify)
     yield from _said(LoadOptions.chunks, load.chunks)
     yield from _said(LoadOptions.carried, load.carried.value)
+    yield from _said(LoadOptions.keys, load.keys)
 
 
 def _mail(mail: Mail) -> str:
@@ -212,6 +213,7 @@ def _mail(mail: Mail) -> str:
         _said(MailOptions.notify, mail.notify),
         _said(MailOptions.chunks, mail.chunks),
         _said(MailOptions.carried, mail.carried.value),
+        _said(MailOptions.key, mail.key),
     )
 
 

@@ -130,25 +130,22 @@ class _Kept(NamedTuple):
 
 
 class _Portion:
-    """Messages that are committed together. The same key a second time is for the next: it waits for the first."""
+    """Messages that are committed together."""
 
     def __init__(self) -> None:
         self.outcomes: list[Injection | _Kept] = []
         self._octets = 0
-        self._keys: set[str] = set()
 
-    def has_room_for(self, message: Injected) -> bool:
-        """Whether it comes into this portion."""
-        is_full = self._octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
-        return not is_full and message.key not in self._keys
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more comes into it."""
+        return self._octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
 
-    def add(self, message: Injected, outcome: Injection | _Kept) -> None:
-        """*message* was judged."""
+    def add(self, outcome: Injection | _Kept) -> None:
+        """A message was judged."""
         self.outcomes.append(outcome)
         if isinstance(outcome, _Kept):
             self._octets += outcome.judged.whole.entry.octets
-        if message.key:
-            self._keys.add(message.key)
 
 
 class Injector:
@@ -186,10 +183,10 @@ class Injector:
         injections, portion = list[Injection](), _Portion()
         try:
             for message in messages:
-                if not portion.has_room_for(message):
+                if portion.is_full or self._would_wait(message):
                     whole, portion = portion, _Portion()
-                    injections += await self._settled(whole.outcomes)
-                portion.add(message, await self._judge(message))
+                    injections.extend(await self._settled(whole.outcomes))
+                portion.add(await self._judge(message))
                 if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
             whole, portion = portion, _Portion()
@@ -269,6 +266,13 @@ class Injector:
 
     # keys
 
+    def _would_wait(self, message: Injected) -> bool:
+        """For another message with its key, maybe one of ours: nobody waits who has what others may wait for."""
+        return bool(message.key) and self._spool.claims.is_claimed(self._name(message))
+
+    def _name(self, message: Injected) -> bytes:
+        return key_name(scope_of(self.reception.client), message.key)
+
     async def _once(self, message: Injected) -> Once | Injection:
         """What is known of its key; or why it has none."""
         if self.said_last is not None:
@@ -276,7 +280,7 @@ class Injector:
         if len(message.key) > KEY_LENGTH_MAX:
             return Injection("", self._refused(replies.KEY_TOO_LONG, Phase.AWAITING_MAILFROM))
         try:
-            known = await self._spool.claims.of(key_name(scope_of(self.reception.client), message.key))
+            known = await self._spool.claims.of(self._name(message))
         except SpoolSick:
             return Injection("", self._decided(UNREADABLE, Phase.AWAITING_MAILFROM))
         if isinstance(known, Denial):

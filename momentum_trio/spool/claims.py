@@ -64,6 +64,10 @@ class Claims:
             return await self.of(name)
         return self._claim(name) or Denial.FULL
 
+    def is_claimed(self, name: bytes) -> bool:
+        """Whether ``of`` would have to wait."""
+        return name in self._claims
+
     def taken_over(self, name: bytes) -> Claim | Denial | None:
         """The same of a key that another spool has kept; None: it is known here, or on its way in. Waits for nobody."""
         is_here = name in self._claims or self._keys.find(name, trio.current_time()) is not None

@@ -101,7 +101,8 @@ class _Importing:
         left = 0
         try:
             async for some in other.keys_in_time():
-                left += await self._spool.take_keys(some)
+                left_of_these = await self._spool.take_keys(some)
+                left += left_of_these
         except SpoolFault as error:
             self.fault = error
         if left:

@@ -282,11 +282,14 @@ class Spool:
             self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
             self._conclude(ended)
             if claim is not None and keys is not None:
-                until = trio.current_time() + self.terms.key_seconds
-                self._keys.add(segment, place + frame.octets, keys.octets, [(claim.name, until)])
+                self._keep(claim, keys, segment, place + frame.octets)
 
         request = Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept)
         return _InCustody(batch, request, tickets)
+
+    def _keep(self, claim: Claim, keys: Frame, segment: Segment, place: int) -> None:
+        """The key of *claim* is in the log."""
+        self._keys.add(segment, place, keys.octets, [(claim.name, trio.current_time() + self.terms.key_seconds)])
 
     def _key_record(self, claim: Claim, batch: Batch) -> Frame:
         """The record of a key. Raises SpoolFull when it would be longer than one may be."""

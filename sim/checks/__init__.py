@@ -24,6 +24,7 @@ from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
 from .no_damage_without_cause import no_damage_without_cause
 from .no_leak import no_leak
 from .nothing_invented import nothing_invented
+from .one_message_a_key import one_message_a_key
 from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from .prompt import prompt
 from .protocol_kept import protocol_kept
@@ -39,6 +40,7 @@ from .welcomed import welcomed
 ALL = (
     Check("no_accepted_lost", no_accepted_lost),
     Check("delivered_once", delivered_once),
+    Check("one_message_a_key", one_message_a_key),
     Check("bounced_once", bounced_once),
     Check("no_bounce_of_a_bounce", no_bounce_of_a_bounce),
     Check("reported_right", reported_right),

@@ -17,6 +17,7 @@ from .custody import overlaps, strikes
 
 NAME = "spool_size"
 SEGMENT_OCTETS = 64 * 1024 * 1024  # Spool_Segment_Size, where nobody sets it
+KEY_OCTETS = 300  # of a record of an idempotency key, with a few replies
 IDLE_SECONDS = 300.0  # Idle_Time, where nobody sets it
 SETTLING_SECONDS = 30.0  # the committer pauses for ten after a failure of the disk, and its groups take their time
 
@@ -30,6 +31,7 @@ def spool_size(evidence: Evidence) -> Iterator[Violation]:
         segment, idle_seconds = segment_octets(plan), float(next(words(root_of(plan), "idle_time"), IDLE_SECONDS))
         since: float | None = None
         for seconds, in_use, live in samples:
+            live += _keys(evidence, plan.name, seconds)
             most = 2 * live + 2 * segment + _coming(evidence, plan.name, seconds, idle_seconds)
             if in_use <= most or _disturbed(evidence, plan.name, seconds):
                 since = None
@@ -53,6 +55,14 @@ def _coming(evidence: Evidence, host: str, seconds: float, idle_seconds: float) 
         for attempt in evidence.attempts
         if attempt.target_host == host
         and attempt.began <= seconds <= attempt.ended + (0 if attempt.told is Told.ACCEPTED else idle_seconds)
+    )
+
+
+def _keys(evidence: Evidence, host: str, seconds: float) -> int:
+    """Octets of the idempotency keys that *host* may keep: as if none's time was ever over."""
+    return KEY_OCTETS * sum(
+        bool(attempt.mail.key) and attempt.target_host == host and attempt.began <= seconds
+        for attempt in evidence.attempts
     )
 
 

@@ -8,6 +8,7 @@ from ecstream_talk import CONTENT, listening, message, talk_to
 
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.protocol.ecstream.batch import Following
+from momentum_trio.protocol.ecstream.results import Result
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.spool.spool import SpoolTerms, open_spool
 
@@ -17,7 +18,7 @@ async def test_a_batch_that_is_sent_again_makes_no_second_message(tmp_path: Path
     keyed = message("c@d.example", "no path")._replace(key=b"\xff\0key")
     batches = ((CONTENT,), (Following(len(CONTENT)),))
     async with open_spool(machine, terms) as spool, listening(real=spool, machine=machine) as at:
-        told = []
+        told = list[Result]()
         for contents in (*batches, *batches):
             async with talk_to(at) as talk:
                 assert (await talk.welcome()).key_seconds == 77

@@ -252,6 +252,33 @@ async def test_clients_that_say_the_same_at_once() -> None:
         assert sum(not each.repeated for each in got) == 3
 
 
+async def test_who_holds_keys_waits_for_nobody(autojump_clock: trio.testing.MockClock) -> None:
+    """Two clients that say the same in another order, each while the other is at it: neither is put off."""
+    gate = trio.Event()
+
+    async def turn(reverse_path: str) -> None:
+        await gate.wait() if reverse_path == "wait@b.example" else await trio.lowlevel.checkpoint()
+
+    async with host() as here, trio.open_nursery() as nursery:
+        got: list[Injection] = []
+        between = message("", reverse_path="wait@b.example")
+
+        async def one(*messages: Injected) -> None:
+            injector = here.injector()
+            injector.turn = turn
+            got.extend(each for each in await injector.inject(messages) if each.recipients or each.id)
+
+        nursery.start_soon(one, message("a"), between, message("b"))
+        nursery.start_soon(one, message("b"), between, message("a"))
+        await trio.sleep(1)
+        began = trio.current_time()
+        gate.set()
+        await trio.sleep(0.5)
+        assert [each.reply for each in got] == [replies.OK] * 6
+        assert sum(each.repeated for each in got) == 2
+        assert trio.current_time() - began < 1
+
+
 # -- the digest --------------------------------------------------------------------------------------------------------
 
 texts = st.sampled_from(["", "a", "1", "aa", "a@b.example"])

@@ -9,19 +9,19 @@ import trio
 from spool_world import GatedDisk, World, batch_for, recovered, submit, terms
 
 from momentum_trio.spool import spool as spool_module
-from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFault, SpoolFull, SpoolSick, open_spool
+from momentum_trio.spool.spool import Batch, Claim, Entry, Receipt, Spool, SpoolFault, SpoolFull, SpoolSick, open_spool
 from sim.disk import SimStore
 
 MANY = 20
 LARGE = b"x" * 2000  # above terms().large_message_octets
 
 
-async def entries(spool: Spool, *contents: bytes) -> list[tuple[Entry, spool_module.Batch]]:
-    made = []
+async def entries(spool: Spool, *contents: bytes) -> list[tuple[Entry, Batch, Claim | None]]:
+    made = list[tuple[Entry, Batch, Claim | None]]()
     for content in contents:
         entry = spool.begin()
         await entry.write(content)
-        made.append((entry, batch_for(spool)))
+        made.append((entry, batch_for(spool), None))
     return made
 
 
@@ -57,7 +57,7 @@ async def test_what_cannot_be_kept_costs_nobody_else(monkeypatch: pytest.MonkeyP
     async with open_spool(World(SimStore().mount()).machine, terms()) as spool:
         made = await entries(spool, b"a", b"b", b"c")
         paths = [f"{n}@d.example" for n in range(50)]
-        made[1] = (made[1][0], batch_for(spool, *paths))
+        made[1] = (made[1][0], batch_for(spool, *paths), None)
         outcomes = await spool.commit_all(made)
         assert [type(outcome) for outcome in outcomes] == [Receipt, SpoolFull, Receipt]
         await made[1][0].discard()
@@ -72,7 +72,7 @@ async def test_a_disk_that_fails_is_told_of_each_in_the_group() -> None:
         disk.error = OSError(errno.EIO, "gate")
         outcomes = await spool.commit_all(made)
         assert [type(outcome) for outcome in outcomes] == [SpoolSick] * 2
-        for entry, _ in made:
+        for entry, *_ in made:
             await entry.discard()
         assert isinstance((await spool.commit_all(await entries(spool, b"c")))[0], Receipt)
     assert await contents(store) == [b"c"]

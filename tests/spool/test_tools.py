@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trio
-from spool_world import submit, terms
+from spool_world import key, submit, submit_keyed, terms
 
 from momentum_trio.cli import ec_show, ec_spool
 from momentum_trio.cli.spool_files import SpoolFiles
@@ -160,6 +160,23 @@ async def test_a_segment_that_goes_away_meanwhile(base: Path) -> None:
         assert list(files.queued()) == []  # what it knew of is gone
         files.read()
         assert [queued.custody.batch_id for queued in files.queued()] == [kept.batch.batch_id]
+
+
+async def test_idempotency_keys_are_shown_by_their_names(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with open_spool(os_machine(), terms(str(base))) as spool:
+        receipt = await submit_keyed(spool, key("secret"), b"text")
+        assert isinstance(receipt, Receipt)
+        await spool.settle([(receipt.tickets[0], Conclusion.DELIVERED)], [])
+        assert ec_spool.main(["check", str(base)]) == 0
+        said = capsys.readouterr().out
+        assert "1 keys" in said
+        assert "in their time: 1 idempotency keys" in said
+        assert ec_spool.main(["dump", "--keys", "-d", str(base)]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["name"], shown["digest"]) == (key("secret").name.hex(), key("secret").digest.hex())
+        assert (shown["batch_id"], shown["seconds"]) == (receipt.batch.batch_id, 3600)
+        assert (shown["reply"], shown["recipients"]) == ("250 2.0.0 OK", [])
+        assert b"secret" not in b"".join(path.read_bytes() for path in base.glob("log/*"))
 
 
 def test_version_1_is_read(capsys: pytest.CaptureFixture[str]) -> None:
