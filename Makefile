@@ -74,6 +74,10 @@ domains: dev
 determinism: dev
 	.venv/bin/python -m sim same sim/scenarios/mail_flow.sim --seed 3 --processes 100 --seeds 1..40 --jobs $(JOBS)
 
+# mail over HTTP, beside hypercorn where there is one. HYPERCORN: an interpreter that has hypercorn[trio]
+bench-http: dev
+	.venv/bin/python -m tests.bench.http_side_by_side --hypercorn "$(HYPERCORN)"
+
 # the simulated world's own speed, beside real loopback
 bench-sim: dev
 	.venv/bin/python tests/bench/simulator.py
@@ -105,4 +109,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean

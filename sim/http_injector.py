@@ -5,7 +5,6 @@ It shares no code with the product (it was written from docs/api.md), since its 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -35,7 +34,6 @@ from .letter import content_of
 from .scenario import Leaving
 
 PATH = "/api/v1/messages"
-KEYED_EACH = 3  # one session in so many has keys
 _PLACE = re.compile(r"(?:messages\[([0-9]+)\]\.recipients|to)\[([0-9]+)\]")
 
 
@@ -51,8 +49,8 @@ class Answer(NamedTuple):
 
 
 class HttpInjector(Sender):
-    """One session's mails by HTTP: all that are due in one request of JSON, or (*pipelining*) a request each; whose
-    content is in chunks as it is."""
+    """One session's mails by HTTP: all that are due in one request of JSON, or a request each (*pipelining*, and those
+    with keys); whose content is in chunks as it is."""
 
     _first = ""  # of the mails of a connection
 
@@ -83,7 +81,7 @@ class HttpInjector(Sender):
     def _requests(self) -> Iterator[list[Owed]]:
         together: list[Owed] = []
         for owed in list(self.owed):
-            if self._pipelining or owed.mail.chunks:
+            if self._pipelining or owed.mail.chunks or owed.mail.key:
                 yield [owed]
             else:
                 together.append(owed)
@@ -109,8 +107,8 @@ class HttpInjector(Sender):
             await talk.send(octets[: len(octets) // 2])
             raise (Gone if leaves is Leaving.CONTENT else FellSilent)(LEFT)
         await talk.send(octets[:-1])
-        for owed in mails:
-            owed.content_sent = True  # from here on nobody knows, until there is an answer
+        for owed in mails:  # from here on nobody knows, until there is an answer
+            owed.content_sent, owed.accepted = True, tuple(owed.left)
         await talk.send(octets[-1:])
         if leaves is Leaving.ANSWER:
             await trio.sleep((1 + mails[0].mail.octets % LEAVES_AFTER_MS) / 1000)
@@ -172,9 +170,12 @@ def _together(mails: Sequence[Owed]) -> bytes:
     ]
     body = json.dumps({"messages": messages}).encode()
     fields = [f"Content-Length: {len(body)}", "Content-Type: application/json"]
-    if mails[0].mail.session % KEYED_EACH == 0:
-        fields.append(f"Idempotency-Key: {hashlib.sha256(body).hexdigest()[:32]}")
-    return _head(PATH, fields) + body
+    return _head(PATH, [*fields, *_key(mails[0])]) + body
+
+
+def _key(owed: Owed) -> list[str]:
+    """Another envelope would be another message: who is left after some were refused gets a key of their own."""
+    return [f"Idempotency-Key: {owed.mail.key}/{len(owed.left)}"] if owed.mail.key else []
 
 
 def _recipient(path: str, notify: str) -> Any:
@@ -190,7 +191,8 @@ def _chunked(owed: Owed) -> bytes:
             parts.append(b"%x\r\n%s\r\n" % (len(chunk), chunk))
     pairs = [("return_path", owed.mail.reverse_path), ("parameters", f"ENVID={owed.mail.name}")]
     pairs += [("to", path) for path in owed.left]
-    head = _head(f"{PATH}?{urlencode(pairs)}", ["Transfer-Encoding: chunked", "Content-Type: message/rfc822"])
+    fields = ["Transfer-Encoding: chunked", "Content-Type: message/rfc822", *_key(owed)]
+    head = _head(f"{PATH}?{urlencode(pairs)}", fields)
     return b"".join((head, *parts, b"0\r\n\r\n"))
 
 

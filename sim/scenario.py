@@ -214,7 +214,7 @@ class Mail:
     one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends. notify: the
     NOTIFY parameter of each RCPT (RFC 3461), where the server offers DSN; empty: none. chunks: octets of each chunk
     of its content before the last one, where the server offers CHUNKING (RFC 3030); none: it is sent by DATA.
-    carried: by what; by ECStream, chunks follow their batch. key: of idempotency, by ECStream alone; empty: none.
+    carried: by what; chunks are those of its protocol. key: of idempotency, but not by SMTP; empty: none.
     """
 
     name: str

@@ -234,7 +234,7 @@ class LoadOptions(Options):
         "chunks", SIZES, (0, 0), _LOADS, "Size of each chunk (BDAT), where the server offers CHUNKING; 0 is DATA."
     )
     carried = Option("protocol", CARRIED, Carried.SMTP.value, _LOADS, "What it is sent by.")
-    keys = Option("keys", BOOLEAN, False, _LOADS, "Each has an idempotency key, where its protocol is ecstream.")
+    keys = Option("keys", BOOLEAN, False, _LOADS, "Each has an idempotency key, where its protocol is not smtp.")
 
 
 class MailOptions(Options):
@@ -266,7 +266,7 @@ class MailOptions(Options):
         "Sizes of its chunks before the last one (BDAT, RFC 3030), where the server offers CHUNKING; none is DATA.",
     )
     carried = Option("protocol", CARRIED, Carried.SMTP.value, _MAILS, "What it is sent by.")
-    key = Option("key", STRING, "", _MAILS, "Its idempotency key, where its protocol is ecstream.")
+    key = Option("key", STRING, "", _MAILS, "Its idempotency key, where its protocol is not smtp.")
 
 
 _OPERATORS = scopes("operator")

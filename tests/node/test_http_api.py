@@ -179,7 +179,8 @@ def test_a_proved_user_may_send_anywhere_and_nobody_else() -> None:
         ("to=bob@example.com&parameters=SIZE=x", MESSAGE, 422, [("recipient_refused", "to[0]")]),
         ("to=bob@example.com%0D%0ARCPT%20TO:<c@example.com>", MESSAGE, 400, [("bad_request_target", "")]),
         ("to=bob@example.com", b"no field\r\n", 422, [("recipient_refused", "to[0]")]),
-        ("to=bob@example.com", b"Subject: x\r\n\r\n" + b"x" * 2000, 413, [("message_too_large", "")]),
+        ("to=bob@example.com", b"Subject: x\r\n\r\n" + b"x" * 2000, 413, [("recipient_refused", "to[0]")]),
+        ("to=bob@example.com", b"Subject: x\r\n\r\n" + b"x" * 70_000, 413, [("message_too_large", "")]),
     ],
 )  # fmt: skip
 def test_mail_that_is_not_taken(path: str, body: bytes, status: int, errors: list[tuple[str, str]]) -> None:

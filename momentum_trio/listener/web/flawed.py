@@ -30,9 +30,8 @@ def flawed(flaws: Flaws) -> Response:
     return refusals(400 if flaws.is_no_json else 422, errors_of(flaws))
 
 
-def queried(exchange: Exchange, kind: type[T]) -> T:
-    """The query as *kind*, each name of which may be said once, unless it is a list. Raises Flaws."""
-    lists = {field.encode_name for field in msgspec.structs.fields(kind) if _is_list(field.type)}
+def queried(exchange: Exchange, kind: type[T], *, lists: tuple[str, ...] = ()) -> T:
+    """The query as *kind*, each name of which may be said once, but for those of *lists*. Raises Flaws."""
     said: dict[str, Any] = {}
     for name, value in exchange.request.query:
         if name in lists:
@@ -42,7 +41,3 @@ def queried(exchange: Exchange, kind: type[T]) -> T:
         else:
             said[name] = value
     return converted(said, kind)
-
-
-def _is_list(kind: Any) -> bool:
-    return isinstance(msgspec.inspect.type_info(kind), msgspec.inspect.ListType)

@@ -15,9 +15,11 @@ from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response
+from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Address, Client
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.injection import Injector
+from momentum_trio.reception.rules import Rules
 
 KEY_CHARACTERS_MAX = 255
 
@@ -26,6 +28,14 @@ def door_of(exchange: Exchange) -> Door:
     """The one door for mail."""
     assert exchange.services.door is not None
     return exchange.services.door
+
+
+def _terms(chain: Chain, rules: Rules) -> Terms:
+    """Those along *chain*, made once for it; *rules* are of it."""
+    known: Terms | None = chain.resolved.get(Injector)
+    if known is None:
+        known = chain.resolved[Injector] = injection_terms(SessionOptions.resolve(chain), rules)
+    return known
 
 
 @dataclass(slots=True)
@@ -59,8 +69,9 @@ async def injecting(exchange: Exchange) -> AsyncIterator[Injector]:
     """What takes the mail of this request, for the time of the block. Cancellation: as that of ``Injector.inject``."""
     door, generation, chain = door_of(exchange), exchange.generation, exchange.chain
     rules = door.rules(generation.tree, chain, exchange.client, generation.plugins)
-    terms, limits = injection_terms(SessionOptions.resolve(chain), rules), _limits(exchange)
-    injector = Injector(door, exchange.client, rules, terms, limits.to_message if limits.are_any else None)
+    limits = _limits(exchange)
+    turn = limits.to_message if limits.are_any else None
+    injector = Injector(door, exchange.client, rules, _terms(chain, rules), turn)
     try:
         yield injector
     finally:

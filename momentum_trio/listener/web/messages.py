@@ -31,6 +31,9 @@ REQUEST_OCTETS_MAX: Final = 16 * 1024 * 1024
 """Of JSON, which is held in memory; a message as it is may be as large as Max_Message_Size allows."""
 
 
+WHOLE_OCTETS_MAX: Final = 64 * 1024
+"""A message as it is that has at most so many is held in memory."""
+
 RECIPIENTS_MAX: Final = 20
 """In a query."""
 
@@ -93,18 +96,24 @@ async def post(exchange: Exchange) -> Response:
 
 
 async def _as_it_is(exchange: Exchange, key: str) -> Response:
-    """The body is the message; it goes to the spool as it comes."""
+    """The body is the message; one that is not small goes to the spool as it comes."""
     try:
-        envelope = queried(exchange, Envelope)
+        envelope = queried(exchange, Envelope, lists=("to",))
         if envelope.return_path is UNSET or not envelope.to:
             raise Flaws(Flaw("to" if envelope.to == [] else "return_path", "it is missing in the query"))
     except Flaws as flaws:
         return flawed(flaws)
+    to = tuple(map(Addressee, envelope.to))
+    message = Injected(envelope.return_path, to, b"", envelope.parameters.strip(), key=key)
+    declared = exchange.request.body_octets
+    if declared is not None and declared <= WHOLE_OCTETS_MAX:
+        message = message._replace(content=await exchange.body.whole(WHOLE_OCTETS_MAX))
+        async with injecting(exchange) as injector:
+            return _answer([message], await injector.inject([message]), "to")
     async with door_of(exchange).spool.begin() as entry, injecting(exchange) as injector:
         if refused := await _written(exchange, entry, injector.terms.message_octets_max):
             return refused
-        to = tuple(map(Addressee, envelope.to))
-        message = Injected(envelope.return_path, to, entry, envelope.parameters.strip(), key=key)
+        message = message._replace(content=entry)
         return _answer([message], await injector.inject([message]), "to")
 
 

@@ -11,6 +11,7 @@ from momentum_trio.protocol.http.refusal import Error
 from momentum_trio.protocol.http.response import Fields
 from momentum_trio.reception.injection import Injection
 
+TOO_LARGE = "5.3.4"  # RFC 3463 section 3.4
 RETRY_SECONDS = 60
 """When to come again after a refusal that does not last."""
 
@@ -34,13 +35,15 @@ def replies_of(injection: Injection, recipients: int) -> Sequence[Reply]:
 
 
 def status_of(said: Sequence[Reply]) -> tuple[int, Fields]:
-    """200 where somebody's mail was taken. Else 503 where it pays to come again; where it does not, 422 for what the
-    mail is, and 403 for what this client may do.
+    """200 where somebody's mail was taken. Else 503 where it pays to come again; where it does not, 413 for its size,
+    422 for what it is, and 403 for what this client may do.
     """
     if any(reply.positive for reply in said):
         return 200, ()
     if any(reply.code < 500 for reply in said):
         return 503, (("Retry-After", str(RETRY_SECONDS)),)
+    if all(reply.enhanced == TOO_LARGE for reply in said):
+        return 413, ()
     return 422 if all(map(_is_about_form, said)) else 403, ()
 
 
