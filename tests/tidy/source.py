@@ -27,6 +27,7 @@ FLOORS = {
     "listener": 4,
     "delivery": 4,
     "web": 4,
+    "client": 4,
     "rehearsal": 5,
     "node": 5,
     "cli": 5,
@@ -58,8 +59,8 @@ class Module:
 
     @property
     def touches_world(self) -> bool:
-        """Whether it may reach the world: the machine's ``os_`` forms, and the tools' plain blocking programs."""
-        return self.path.match("machine/os_*.py") or self.room == "cli"
+        """Whether it may reach the world: the machine's ``os_`` forms, and what is plain and blocking."""
+        return self.path.match("machine/os_*.py") or self.room == "cli" or self.path.match("client/*blocking*.py")
 
     @cached_property
     def tree(self) -> ast.Module:
