@@ -17,7 +17,6 @@ from momentum_trio.delivery.tracing import TracedWire
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import TlsContext, Wire
-from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
 from momentum_trio.protocol.smtp.client import Client
@@ -176,8 +175,8 @@ class Conversation:
             self.tls_failure = made
             client.abandon(Reply.of(made.reason))
         else:
-            wire, self._tls_context = TlsWire(made), made.context
-            self._wire = self._wire.above(wire) if isinstance(self._wire, TracedWire) else wire
+            self._tls_context = made.tls.context
+            self._wire = self._wire.above(made) if isinstance(self._wire, TracedWire) else made
             client.secured()
 
     async def _send_content(self) -> None:

@@ -25,6 +25,7 @@ from momentum_trio.delivery.tls_options import CA, HOST, NO, REQUIRED, OutboundT
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import HandshakeFault, peer_chain
+from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.mail.stage import Stage
 from momentum_trio.net.certificate_name import is_named
 
@@ -112,7 +113,7 @@ class TlsDemand:
 
 async def secure(
     machine: Machine, socket: trio.socket.SocketType, place: Place, demand: TlsDemand, chain: Chain
-) -> trio.SSLStream[trio.SocketStream] | TlsFailure:
+) -> TlsWire | TlsFailure:
     """Begin TLS on *socket*, as its client: after 220 to STARTTLS, or at once. The socket stays the caller's to close.
 
     The handshake may take as long as EHLO_Timeout says.
@@ -125,16 +126,16 @@ async def secure(
     except (OSError, ValueError) as fault:
         return TlsFailure(f"{FAILED} (our own terms: {fault})", Stage.AFTER_STARTTLS, plain_allowed)
     name = place.host if _SERVER_NAME.fullmatch(place.host) and ":" not in place.host else None
-    stream = trio.SSLStream(trio.SocketStream(socket), context, server_hostname=name, https_compatible=True)
+    wire = TlsWire(machine.wire(socket), context, server_name=name)
     patience = SmtpOptions.resolve(chain).ehlo_timeout or HANDSHAKE_SECONDS_MAX
     try:
         with trio.fail_after(min(patience, HANDSHAKE_SECONDS_MAX)):
-            await stream.do_handshake()
+            await wire.shake()
     except trio.TooSlowError:
         return TlsFailure(f"{FAILED} (timed out)", plain_allowed=plain_allowed)
-    except trio.BrokenResourceError as broken:
+    except OSError as broken:
         return _failure(HandshakeFault.of(broken), plain_allowed)
-    return _judged(machine, stream, place, demand)
+    return _judged(machine, wire, place, demand)
 
 
 def _failure(fault: HandshakeFault, plain_allowed: bool) -> TlsFailure:
@@ -144,19 +145,17 @@ def _failure(fault: HandshakeFault, plain_allowed: bool) -> TlsFailure:
     return TlsFailure(FAILED + detail, plain_allowed=plain_allowed)
 
 
-def _judged(
-    machine: Machine, stream: trio.SSLStream[trio.SocketStream], place: Place, demand: TlsDemand
-) -> trio.SSLStream[trio.SocketStream] | TlsFailure:
-    """*stream*, if the certificate that was shown on it is what *demand* asks for."""
+def _judged(machine: Machine, wire: TlsWire, place: Place, demand: TlsDemand) -> TlsWire | TlsFailure:
+    """*wire*, if the certificate that was shown on it is what *demand* asks for."""
     proof = demand.proof(place)
     if proof in (Proof.NAME, Proof.POLICY):
         names = (
             (place.host,) if proof is Proof.POLICY else (place.host, demand.domain.strip("[]").removeprefix("ipv6:"))
         )
-        if not is_named(stream.getpeercert() or {}, names, common_name=proof is Proof.NAME):
+        if not is_named(wire.tls.getpeercert() or {}, names, common_name=proof is Proof.NAME):
             return TlsFailure(WRONG_NAME)
     elif proof is Proof.TLSA:
         names = (place.host, demand.domain)
-        if not dane.holds(demand.tlsa[place.host], peer_chain(stream), names, machine.clock.now()):
+        if not dane.holds(demand.tlsa[place.host], peer_chain(wire.tls), names, machine.clock.now()):
             return TlsFailure(f"{FAILED} (no TLSA record matches)")
-    return stream
+    return wire

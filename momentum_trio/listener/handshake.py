@@ -65,18 +65,18 @@ class Handshakes:
 
         Cancellation, and a fault: the connection is good for nothing but to be closed.
         """
-        stream = trio.SSLStream(trio.SocketStream(socket), context, server_side=True, https_compatible=True)
+        wire = TlsWire(self._machine.wire(socket), context, server_side=True)
         try:
             with trio.fail_after(HANDSHAKE_SECONDS):
-                await stream.do_handshake()
+                await wire.shake()
         except trio.TooSlowError:
             return HandshakeFault("timed out")
-        except trio.BrokenResourceError as broken:
+        except OSError as broken:
             fault = HandshakeFault.of(broken)
             if fault.untrusted:
                 self._remember(who)
             return fault
-        return Secured(TlsWire(stream), facts_of(stream))
+        return Secured(wire, facts_of(wire.tls))
 
     def _remember(self, who: Who) -> None:
         self._untrusted[who] = None

@@ -94,13 +94,13 @@ def names_of(path: str) -> tuple[str, ...]:
     return tuple(names.get_values_for_type(x509.DNSName))
 
 
-def facts_of(stream: trio.SSLStream[Any]) -> TlsFacts:
-    """What the handshake of *stream* came to."""
-    name, protocol, bits = stream.cipher()
-    shown = stream.getpeercert() or {}
+def facts_of(tls: ssl.SSLObject) -> TlsFacts:
+    """What the handshake of *tls* came to."""
+    name, protocol, bits = tls.cipher() or ("", "", 0)
+    shown: dict[str, Any] = tls.getpeercert() or {}
     names = [_distinguished(shown.get(whose, ())) for whose in ("subject", "issuer")]
     (subject, subject_cn), (issuer, issuer_cn) = names
-    return TlsFacts(stream.version() or protocol, name, bits, bool(shown), subject, subject_cn, issuer, issuer_cn)
+    return TlsFacts(tls.version() or protocol, name, bits, bool(shown), subject, subject_cn, issuer, issuer_cn)
 
 
 def _distinguished(name: Sequence[Sequence[tuple[str, str]]]) -> tuple[str, str]:
@@ -132,12 +132,11 @@ def _speak(context: ssl.SSLContext, terms: TlsTerms | ClientTlsTerms) -> None:
     permit(context, excluded(terms.protocols))
 
 
-def peer_chain(stream: trio.SSLStream[Any]) -> Sequence[bytes]:
+def peer_chain(tls: ssl.SSLObject) -> Sequence[bytes]:
     """The certificates that the other side showed, in DER and in its order; nobody has judged them."""
-    ssl_object = stream._ssl_object
-    if hasattr(ssl_object, "get_unverified_chain"):  # since Python 3.13
-        return list(ssl_object.get_unverified_chain())
-    return [certificate.public_bytes(ENCODING_DER) for certificate in ssl_object._sslobj.get_unverified_chain() or ()]  # type: ignore[attr-defined]
+    if hasattr(tls, "get_unverified_chain"):  # since Python 3.13
+        return list(tls.get_unverified_chain())
+    return [certificate.public_bytes(ENCODING_DER) for certificate in tls._sslobj.get_unverified_chain() or ()]  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +147,11 @@ class HandshakeFault:
     untrusted: bool = False
 
     @classmethod
-    def of(cls, broken: trio.BrokenResourceError) -> HandshakeFault:
-        """What trio's *broken* is about; without text where the connection just ended."""
-        cause = broken.__cause__
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cls(cause.verify_message, untrusted=True)
-        return cls((cause.reason or "") if isinstance(cause, ssl.SSLError) else "")
+    def of(cls, broken: OSError) -> HandshakeFault:
+        """What *broken*, raised by the handshake, is about; without text where the connection just ended."""
+        if isinstance(broken, ssl.SSLCertVerificationError):
+            return cls(broken.verify_message, untrusted=True)
+        return cls((broken.reason or "") if isinstance(broken, ssl.SSLError) else "")
 
 
 ENCODING_DER = ssl._ssl.ENCODING_DER  # type: ignore[attr-defined]

@@ -1,33 +1,74 @@
-"""TLS above a socket, as what a conversation goes over."""
+"""TLS above a wire, as what a conversation goes over."""
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
+
 import trio
+
+from momentum_trio.machine.contract import Wire
 
 RECORD_OCTETS = 16 * 1024
 """Octets given to TLS at once: a record's (RFC 8446 section 5.1), so that a slow peer is seen to take some."""
 
 
 class TlsWire:
-    """TLS, as ``machine.contract.Wire``. The socket below stays its owner's to close."""
+    """TLS, as ``machine.contract.Wire``. The wire below stays its owner's to close.
 
-    def __init__(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
-        self._stream = stream
+    trio.SSLStream does as much and more; its locks, and the turns it gives away, cost a message as much as all else.
+    Who receives may have something to send, too (session tickets, an answer to the peer's new key).
+    server_name: whom a client asks for. tls: can be asked what the handshake came to.
+    """
+
+    __slots__ = ("_below", "_incoming", "_outgoing", "_sending", "tls")
+
+    def __init__(
+        self, below: Wire, context: ssl.SSLContext, *, server_side: bool = False, server_name: str | None = None
+    ) -> None:
+        self._below, self._incoming, self._outgoing = below, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side, server_name)
+        self._sending = trio.Lock()
+
+    async def shake(self) -> None:
+        """The handshake, before anything else.
+
+        The session tickets of a server of TLS 1.3 go out with the first it sends: a client that has left unasked would
+        not read them. Raises: OSError; ssl.SSLError says what was wrong, and so has the peer been told.
+        """
+        try:
+            await self._complete(self.tls.do_handshake)
+        except ssl.SSLError:
+            await self._send_waiting()
+            raise
+        if not (self.tls.server_side and self.tls.version() == "TLSv1.3"):
+            await self._send_waiting()
 
     async def send(self, octets: bytes | memoryview, /) -> int:
         """As Wire's. Cancellation: nothing can be sent any more."""
-        part = octets[:RECORD_OCTETS]
         try:
-            await self._stream.send_all(part)
-        except trio.BrokenResourceError as fault:
+            taken = self.tls.write(octets[:RECORD_OCTETS])
+        except ssl.SSLError as fault:
             raise ConnectionResetError from fault
-        return len(part)
+        await self._send_waiting()
+        return taken
 
     async def recv(self, octets_max: int, /) -> bytes:
-        """As Wire's. An end without close_notify is an end: who converses knows what is whole by itself."""
+        """As Wire's. An end without close_notify is an end: who converses knows what is whole by itself.
+
+        Cancellation: where something was being sent, nothing can be any more.
+        """
+        if self.tls.pending() or self._incoming.pending:
+            await trio.lowlevel.checkpoint()
         try:
-            return bytes(await self._stream.receive_some(octets_max))
-        except trio.BrokenResourceError as fault:
+            while True:
+                try:
+                    return self.tls.read(octets_max)
+                except ssl.SSLWantReadError:
+                    await self._receive()
+        except ssl.SSLEOFError:
+            return b""
+        except ssl.SSLError as fault:
             raise ConnectionResetError from fault
 
     async def finish(self) -> None:
@@ -36,6 +77,40 @@ class TlsWire:
         Raises: nothing; who is gone already, or goes on talking, has heard enough.
         """
         try:
-            await self._stream.unwrap()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._complete(self.tls.unwrap)
+            await self._send_waiting()
+        except (OSError, trio.ClosedResourceError):
             pass
+
+    async def _complete(self, step: Callable[[], object]) -> None:
+        while True:
+            try:
+                step()
+                return
+            except ssl.SSLWantReadError:
+                await self._receive()
+
+    async def _receive(self) -> None:
+        """Hear more of the peer, who may wait for something of ours."""
+        if not self._sending.locked():  # who sends already takes it along
+            await self._send_waiting()
+        if octets := await self._below.recv(RECORD_OCTETS):
+            self._incoming.write(octets)
+        else:
+            self._incoming.write_eof()
+
+    async def _send_waiting(self) -> None:
+        if not self._outgoing.pending:
+            return
+        if self._sending.locked():
+            await self._sending.acquire()
+        else:
+            self._sending.acquire_nowait()  # without giving the turn away
+        try:
+            while self._outgoing.pending:
+                rest = memoryview(self._outgoing.read())
+                while rest:
+                    sent = await self._below.send(rest)
+                    rest = rest[sent:]
+        finally:
+            self._sending.release()

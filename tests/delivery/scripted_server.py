@@ -175,13 +175,13 @@ class ScriptedServer:
         if self.context is None:
             await socket.send(b"no handshake\r\n")
             raise EOFError
-        stream = trio.SSLStream(trio.SocketStream(socket), self.context, server_side=True)
+        wire = TlsWire(socket, self.context, server_side=True)
         try:
-            await stream.do_handshake()
-        except trio.BrokenResourceError:
+            await wire.shake()
+        except OSError:
             raise EOFError from None
         self.secured += 1
-        return TlsWire(stream)
+        return wire
 
     async def _take(self, session: Session, transaction: Taken) -> None:
         self.cut_short.clear()

@@ -36,7 +36,7 @@ def der_of(file: str) -> bytes:
 
 def said(talk: TlsTalk) -> bytes:
     """The certificate shown."""
-    return peer_chain(talk.stream)[0]
+    return peer_chain(talk.stream._ssl_object)[0]
 
 
 async def test_mail_within_tls_is_traced_as_such() -> None:
@@ -85,12 +85,13 @@ async def test_commands_sent_together_with_starttls_are_never_taken_for_protecte
 async def test_octets_in_clear_behind_the_220_end_the_connection() -> None:
     """The 2021 NO STARTTLS set: nothing is read in clear once TLS was agreed on."""
     async with conversation() as (at, talk):
+        ended = at.ended
         await talk.ask("EHLO client.example")
         await talk.ask("STARTTLS")
         await talk.say("MAIL FROM:<evil@b.example>")
         await talk.say("x" * 100)
         assert await talk.line() == ""
-        await at.ended.wait()
+        await ended.wait()
         assert at.connections[0].why == "tls"
         assert at.rejected[-1].text.startswith("4.7.0 TLS negotiation failed")
 
@@ -139,6 +140,7 @@ async def test_the_last_word_is_close_notify() -> None:
 @pytest.mark.parametrize("seen", ["content", "command"])
 async def test_a_cut_in_mid_content_leaves_nothing(seen: str) -> None:
     async with conversation() as (at, talk):
+        ended = at.ended
         await talk.begin()
         await talk.envelope()
         if seen == "content":
@@ -147,7 +149,7 @@ async def test_a_cut_in_mid_content_leaves_nothing(seen: str) -> None:
             await talk.stream.unwrap()
         else:
             await trio.aclose_forcefully(talk.stream)
-        await at.ended.wait()
+        await ended.wait()
         assert not at.spool.kept
         assert not at.accepted
 
@@ -157,6 +159,7 @@ async def test_a_cut_in_mid_content_leaves_nothing(seen: str) -> None:
 async def test_the_end_of_tls_is_no_end_of_a_chunk(politely: bool, last: bytes) -> None:
     """Whole chunks and a part of another: what came is given up, however TLS ended."""
     async with conversation(config(CERTIFICATE, "CHUNKING")) as (at, talk):
+        ended = at.ended
         assert "CHUNKING" in await talk.begin()
         await talk.envelope()
         assert (await talk.ask(b"BDAT %d\r\n" % len(MESSAGE) + MESSAGE))[:3] == "250"
@@ -165,7 +168,7 @@ async def test_the_end_of_tls_is_no_end_of_a_chunk(politely: bool, last: bytes) 
             await talk.stream.unwrap()
         else:
             await trio.aclose_forcefully(talk.stream)
-        await at.ended.wait()
+        await ended.wait()
         assert not at.spool.kept
         assert not at.accepted
 

@@ -213,7 +213,9 @@ async def over(machine: Machine, carrier: str) -> tuple[Wire, trio.socket.Socket
     await socket.connect((MX, PORT))
     assert machine.tls is not None
     context = await machine.tls.client_context(ClientTlsTerms())
-    return TlsWire(trio.SSLStream(trio.SocketStream(socket), context, https_compatible=True)), socket
+    wire = TlsWire(socket, context)
+    await wire.shake()
+    return wire, socket
 
 
 class Session:

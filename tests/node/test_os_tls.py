@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import trio
 
 from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.os_tls import HandshakeFault, OsTls, peer_chain
+from momentum_trio.machine.tls_wire import TlsWire
 from momentum_trio.net.tls_terms import TlsTerms
 from sim.certificates import AUTHORITY, CLIENT, CLIENT_KEY, HERE, SERVER, SERVER_KEY
 
 SERVES = TlsTerms(str(HERE / SERVER), str(HERE / SERVER_KEY), str(HERE / AUTHORITY), verify="require")
+MUCH = 300 * 1024
 SHOWS = ClientTlsTerms(certificate=str(HERE / CLIENT), key=str(HERE / CLIENT_KEY))
 TRUSTS = replace(SHOWS, verify=True, authorities=str(HERE / AUTHORITY))
 
@@ -35,9 +38,9 @@ async def shaken(terms: ClientTlsTerms) -> HandshakeFault | list[bytes]:
         try:
             stream = trio.SSLStream(plain, client, server_hostname="mx.example.com", https_compatible=True)
             await stream.do_handshake()
-            return list(peer_chain(stream))
+            return list(peer_chain(stream._ssl_object))
         except trio.BrokenResourceError as broken:
-            return HandshakeFault.of(broken)
+            return HandshakeFault.of(cast("OSError", broken.__cause__))
         finally:
             await trio.aclose_forcefully(plain)
             nursery.cancel_scope.cancel()
@@ -64,3 +67,51 @@ async def test_files_that_do_not_serve_are_an_os_error() -> None:
     for terms in (ClientTlsTerms(certificate="/missing"), ClientTlsTerms(verify=True, authorities="/missing")):
         with pytest.raises(OSError, match="No such file"):
             await OsTls().client_context(terms)
+
+
+class Grudging:
+    """A wire that takes little at once, and lets others come in between."""
+
+    def __init__(self, below: trio.socket.SocketType) -> None:
+        self._below = below
+
+    async def send(self, octets: bytes | memoryview, /) -> int:
+        await trio.lowlevel.checkpoint()
+        return await self._below.send(octets[:1009])
+
+    async def recv(self, octets_max: int, /) -> bytes:
+        return await self._below.recv(octets_max)
+
+
+async def test_one_task_may_send_while_another_receives() -> None:
+    """The server's session tickets wait for the first that it sends or receives: both tasks want to send them here."""
+    tls = OsTls()
+    ours, theirs = trio.socket.socketpair()
+    contexts = await tls.server_context(SERVES), await tls.client_context(SHOWS)
+    server = TlsWire(Grudging(ours), contexts[0], server_side=True)
+    client = TlsWire(Grudging(theirs), contexts[1], server_name="mx.example.com")
+    sent = {wire: bytes(range(256)) * (MUCH // 256) for wire in (server, client)}
+    heard = {server: bytearray(), client: bytearray()}
+
+    async def say(wire: TlsWire) -> None:
+        rest = memoryview(sent[wire])
+        while rest:
+            rest = rest[await wire.send(rest) :]
+
+    async def hear(wire: TlsWire) -> None:
+        while len(heard[wire]) < MUCH:
+            octets = await wire.recv(1000)
+            assert octets
+            heard[wire] += octets
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.shake)
+        nursery.start_soon(client.shake)
+    async with trio.open_nursery() as nursery:
+        for wire in (server, client):
+            nursery.start_soon(say, wire)
+            nursery.start_soon(hear, wire)
+    assert bytes(heard[server]) == sent[client]
+    assert bytes(heard[client]) == sent[server]
+    ours.close()
+    theirs.close()

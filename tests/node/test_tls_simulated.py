@@ -59,9 +59,9 @@ async def secured(machine: Machine, socket: trio.socket.SocketType, port: int) -
         assert reply[:3] == "220", reply
     assert machine.tls is not None
     context = await machine.tls.client_context(ClientTlsTerms())
-    stream = trio.SSLStream(trio.SocketStream(socket), context, https_compatible=True)
-    await stream.do_handshake()
-    return TlsWire(stream), peer_chain(stream)[0]
+    wire = TlsWire(socket, context)
+    await wire.shake()
+    return wire, peer_chain(wire.tls)[0]
 
 
 async def talk(machine: Machine, port: int, *lines: str) -> tuple[bytes, list[str]]:

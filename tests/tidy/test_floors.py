@@ -27,7 +27,7 @@ WORLD = {
     "trio.socket.from_stdlib_socket", "trio.socket.fromfd", "trio.socket.socketpair",
     "trio.open_signal_receiver", "trio.from_thread",
 }  # fmt: skip
-SSL_CONTRACT = {"momentum_trio.machine.contract"}
+SSL_CONTRACT = {"momentum_trio.machine.contract", "momentum_trio.machine.tls_wire"}
 
 POSSESSIVE_GROUP = re.compile(r"(?<!\\\\)\)(?:[*+?]|\{[0-9,]+\})\+")
 MUTABLE = {"list", "dict", "set", "deque", "defaultdict", "Counter", "ContextVar"}
