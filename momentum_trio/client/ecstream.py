@@ -91,7 +91,7 @@ class Injector:
         """One try; why it came to nothing, or None."""
         try:
             with trio.fail_after(self._terms.connect_seconds):
-                link = await connected(self._host, self._port, self._terms, self._machine.tls)
+                link = await connected(self._host, self._port, self._terms, self._machine)
                 try:
                     self._connection = await self._opened(link)
                 except BaseException:
@@ -166,9 +166,9 @@ class Injector:
             self._stir()
 
     async def _write(self, link: Link, connection: Connection) -> None:
-        while connection.closed is None:
+        while True:
             stirred = self._stirred
-            if not await self._say(link, connection):
+            if not await self._say(link, connection) or connection.closed is not None:
                 return
             self._waiting.deadline = connection.due()
             await stirred.wait()

@@ -138,24 +138,25 @@ class _Course:
     def open(self, until: float) -> None:
         """Until batches may be sent. Raises NotAdmitted, TimeoutError."""
         while not self.connection.is_open:
-            self._exchange(until)
+            self._hear(until, rests=not self._flush())
             if time.monotonic() >= until:
                 raise TimeoutError
 
     def run(self, is_enough: Callable[[], bool]) -> bool:
         """Until *is_enough*, or the connection has ended: then False."""
-        while not is_enough():
-            self._exchange(math.inf)
-            if self.connection.closed is not None:
-                self._flush()  # why we ended it, if we did
-                return False
+        while self.connection.closed is None:
+            rests = not self._flush()
+            if is_enough():
+                return True
+            self._hear(math.inf, rests=rests)
             self.connection.tick(time.monotonic())
-        return True
+        self._flush()  # why we ended it, if we did
+        return False
 
     def look(self) -> bool:
-        """Hear what came, without waiting; whether the connection is there."""
-        while (count := self.link.receive_into(self.connection.room())) is not None and self.connection.closed is None:
-            self.connection.received(count, time.monotonic())
+        """Hear what came, without waiting, and answer it; whether the connection is there."""
+        while self.connection.closed is None and self._hear(0.0, rests=False):
+            pass
         self._flush()
         return self.connection.closed is None
 
@@ -164,16 +165,17 @@ class _Course:
         until = time.monotonic() + LEAVE_SECONDS
         self.connection.leave()
         while self.connection.closed is None and time.monotonic() < until:
-            self._exchange(until)
+            self._hear(until, rests=not self._flush())
         self._flush()
 
-    def _exchange(self, until: float) -> None:
-        """Hear what came and send what there is; if that is nothing, wait for it, at most *until*."""
+    def _hear(self, until: float, *, rests: bool) -> bool:
+        """Hear what came; whether anything did. rests: if not, wait for something to be done, at most *until*."""
         count = self.link.receive_into(self.connection.room())
         if count is not None:
             self.connection.received(count, time.monotonic())
-        if not self._flush() and count is None:
+        elif rests:
             self.link.wait(min(until, self.connection.due()) - time.monotonic(), writing=bool(self._pieces))
+        return count is not None
 
     def _flush(self) -> bool:
         """Send what there is, as far as it goes now; whether anything went."""

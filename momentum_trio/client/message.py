@@ -80,8 +80,8 @@ class Message:
 class Result:
     """What became of one message.
 
-    id: of the message the server has custody of (RFC 5321 section 6.1); empty: it has none, for no recipient. reply: to
-    the message. replies: to each recipient, in their order.
+    id: of the message the server has custody of (RFC 5321 section 6.1); empty: it has none, because all was refused, or
+    its policy took the message to drop it. reply: to the message. replies: to each recipient, in their order.
     """
 
     id: str
@@ -91,10 +91,9 @@ class Result:
     @property
     def taken(self) -> bool:
         """Whether it was taken for every recipient."""
-        return bool(self.id) and all(reply.positive for reply in self.replies)
+        return not self.refused
 
     @property
-    def refused(self) -> tuple[tuple[int, Reply], ...]:
-        """The recipients it was not taken for, by their place, and why."""
-        fallback = () if self.id else tuple((place, self.reply) for place in range(len(self.replies)))
-        return tuple((place, reply) for place, reply in enumerate(self.replies) if not reply.positive) or fallback
+    def refused(self) -> dict[int, Reply]:
+        """The recipients it was not taken for, by their place, and what was said of them."""
+        return {place: reply for place, reply in enumerate(self.replies) if not reply.positive}
