@@ -1,4 +1,4 @@
-"""Both forms of the client against a server over loopback: what is injected, and what becomes of it when things break."""
+"""Both forms of the client against a server over loopback: what is injected, and what comes of it when things break."""
 
 from __future__ import annotations
 
