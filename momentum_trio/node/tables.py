@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from momentum_trio.delivery.blackhole import Blackhole
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.lmtp import Lmtp
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.node.commands import cache, counter, show, threads, tls, trace
 from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST

@@ -21,12 +21,12 @@ from memory_socket import MemorySocket
 from one_batch import ByBatch
 
 from momentum_trio.delivery.blackhole import Blackhole, Blackholed
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.maildir import STREAMED_OCTETS_MIN, Maildir
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp import Smtp
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.unbuilt import Unbuilt
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Step
