@@ -207,6 +207,9 @@ class _Session:
             self._core._next = lowest  # what a server that had not begun them would say
             self._core.close(Code.CLOSING, b"going away")
             await self._send()
+            self._socket.shutdown(trio.socket.SHUT_WR)
+            while await self._socket.recv(65536):  # a reset, for what nobody reads, would take the error along
+                pass
         else:
             self._socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, LINGER_NOT)
         return False
