@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 import trio
@@ -112,11 +113,11 @@ class Road:
         install(self.mx.store)
         install(self.sink.store)
 
-    def accept(self, *paths: str, content: bytes = CONTENT, **terms: object) -> Batch:
+    def accept(self, *paths: str, content: bytes = CONTENT, **terms: Any) -> Batch:
         """A batch that is in custody now."""
         next_id = self.spool.identifiers.next
         messages = tuple(Message(next_id(0), path) for path in paths)
-        batch = Batch(next_id(0), "c", EPOCH, "ann@c", messages, len(content), "192.0.2.1", "esmtp", **terms)  # type: ignore[arg-type]
+        batch = Batch(next_id(0), "c", EPOCH, "ann@c", messages, len(content), "192.0.2.1", "esmtp", **terms)
         self.spool.contents[batch.batch_id] = content
         return batch
 
@@ -197,14 +198,10 @@ def test_the_envelope_says_what_the_message_needs() -> None:
     content = "Subject: ü\r\n\r\n".encode()
     batch = road.accept("ü@d", content=content, returns="HDRS", envelope_id="a b", smtputf8=True)
     asked = Message(batch.messages[0].message_id, "ü@d", Notify.FAILURE | Notify.DELAY, "rfc822;bob@e")
-    assert road.deliver(Batch(**{**vars_of(batch), "messages": (asked,)})) == [DELIVERED]
+    assert road.deliver(replace(batch, messages=(asked,))) == [DELIVERED]
     (taken,) = road.server.messages
     assert taken.message.parameters == b"BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b"
     assert taken.message.recipients == (("ü@d".encode(), b"NOTIFY=FAILURE,DELAY ORCPT=rfc822;bob@e"),)
-
-
-def vars_of(batch: Batch) -> dict[str, object]:
-    return {name: getattr(batch, name) for name in Batch.__slots__}
 
 
 @pytest.mark.parametrize("ending", [RESET, ERROR])
