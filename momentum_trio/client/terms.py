@@ -93,6 +93,11 @@ class NotAdmittedError(InjectionError):
 
 def told(fault: Exception) -> str:
     """*fault* of a connection, in words."""
+    cause = fault.__cause__  # trio tells of all addresses together
+    if isinstance(cause, ExceptionGroup):
+        cause = cause.exceptions[-1]
+    if isinstance(cause, OSError):
+        fault = cause
     if isinstance(fault, OSError):
         return fault.strerror or str(fault)
     return "it took too long"
