@@ -18,7 +18,7 @@ import trio
 
 from momentum_trio.machine import Machine
 
-from .evidence import Attempt, Told
+from .evidence import Attempt, Breach, Told
 from .letter import content_of
 from .scenario import Leaving, Mail
 
@@ -75,7 +75,7 @@ class Sender:
 
     note: told each attempt when it ends. now: virtual seconds since the load began.
     target: where it goes. pipelining: commands are sent together where the server offers it.
-    source: the host it comes from. began: the time of its first mail.
+    breaches: what servers did against the protocol. source: the host it comes from. began: the time of its first mail.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Sender:
         pipelining: bool = False,
     ) -> None:
         self.owed = [Owed(mail, list(mail.forward_paths), leaves=mail.leaves) for mail in mails]
+        self.breaches: list[Breach] = []
         self.source, self.began = mails[0].source, mails[0].at_seconds
         self._tell = note
         self.target = target
@@ -137,7 +138,7 @@ class Sender:
         self._begin(current)  # that nobody is there is an attempt too
         try:
             with trio.CancelScope() as silence, ExitStack() as opened:
-                socket = opened.enter_context(trio.socket.socket(_family(self.target.address)))
+                socket = opened.enter_context(trio.socket.socket(family(self.target.address)))
                 talk = Conversation(socket, silence)
                 await self._connect(socket, talk)
                 extensions = await _greet(talk)
@@ -148,7 +149,7 @@ class Sender:
                     try:
                         await self._transaction(talk, current, extensions)
                     except FellSilent:
-                        silent.start_soon(_say_nothing, socket, opened.pop_all())
+                        silent.start_soon(say_nothing, socket, opened.pop_all())
                         raise
                 current = None
                 await talk.ask("QUIT")
@@ -349,12 +350,20 @@ class Conversation:
                 return "\n".join(lines)
 
     async def _receive(self) -> None:
+        self._buffer += await self._some()
+        if len(self._buffer) > REPLY_OCTETS_MAX:
+            raise Gone("a reply without end")
+
+    async def some(self) -> bytes:
+        """What comes next, where it is no reply."""
+        self.patient_for(REPLY_SECONDS)
+        return await self._some()
+
+    async def _some(self) -> bytes:
         octets = await self._socket.recv(RECEIVE_OCTETS)
         if not octets:
             raise Gone("the server closed the connection")
-        self._buffer += octets
-        if len(self._buffer) > REPLY_OCTETS_MAX:
-            raise Gone("a reply without end")
+        return octets
 
 
 async def _greet(talk: Conversation) -> tuple[str, ...]:
@@ -380,7 +389,7 @@ def _stuffed(mail: Mail) -> bytes:
     return content_of(mail).replace(b"\r\n.", b"\r\n..") + END
 
 
-async def _say_nothing(socket: trio.socket.SocketType, opened: ExitStack) -> None:
+async def say_nothing(socket: trio.socket.SocketType, opened: ExitStack) -> None:
     """Until the server ends the connection, which is closed then with all that is *opened*."""
     with opened:
         try:
@@ -390,5 +399,6 @@ async def _say_nothing(socket: trio.socket.SocketType, opened: ExitStack) -> Non
             pass
 
 
-def _family(address: str) -> int:
+def family(address: str) -> int:
+    """Of the socket to reach *address*."""
     return trio.socket.AF_INET6 if ip_address(address).version == 6 else trio.socket.AF_INET

@@ -131,6 +131,7 @@ def _mail(load: Load, number: int, seed: int, at: float, source: str, session: i
         _leaving(load, number, seed),
         load.notify,
         _chunks(load, octets, draws(seed, f"load/{load.name}/chunks", number)),
+        load.carried,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .scenario import Fault, Mail, Scenario
 
@@ -45,6 +45,15 @@ class Attempt:
     refused_paths: tuple[tuple[str, str], ...] = ()  # forward-path, reply
     notify: str = ""
     connected: float | None = None  # when its connection was begun; None: nobody knows
+
+
+class Breach(NamedTuple):
+    """A server did something against the protocol that its client speaks. at: virtual seconds. mail: of its session."""
+
+    at: float
+    host: str
+    mail: str
+    text: str
 
 
 @dataclass(slots=True)
@@ -117,6 +126,7 @@ class Evidence:
     scenario: Scenario
     world: World
     attempts: list[Attempt] = field(default_factory=list)
+    breaches: list[Breach] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     baseline: dict[str, dict[str, int]] = field(default_factory=dict)
     leftover: dict[str, dict[str, int]] = field(default_factory=dict)

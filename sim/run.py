@@ -33,11 +33,12 @@ from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
 from .hermetic import Escape
 from .host import Host, Life, ProcessDied
+from .injector import Injector
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
 from .nameserver import Nameserver
 from .order import Order
-from .scenario import FaultKind, Heal, HostPlan, Mail, Program, Scenario
+from .scenario import Carried, FaultKind, Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
 from .sink import CERTIFICATE, KEY, run_sink
 from .world import World
@@ -283,7 +284,8 @@ class Course:
     def send(self, mails: Sequence[Mail]) -> Sender:
         """Have *mails* sent in one session that begins at the time of the first."""
         first = mails[0]
-        sender = Sender(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
+        speaks = Injector if first.carried is Carried.ECSTREAM else Sender
+        sender = speaks(mails, self._target(first), self._note, self.now, pipelining=first.session % 2 == 1)
         at = self.evidence.load_began + first.at_seconds
         begin = partial(self._nursery.start_soon, self._send, self.stage.up[first.source], sender)
         self.senders[sender] = self.world.kernel.at(at, begin, rank=Order.SEND)
@@ -306,6 +308,7 @@ class Course:
                 await client.host.call(sender.run)
             except ProcessDied:
                 sender.break_off()
+        self.evidence.breaches += sender.breaches
 
     async def _look_on(self, look: Look) -> None:
         while True:  # noqa: ASYNC110 (it is no wait for anything)

@@ -23,6 +23,13 @@ class Program(Enum):
     NAMESERVER = "nameserver"  # DNS for all the names of the world
 
 
+class Carried(Enum):
+    """What a client speaks."""
+
+    SMTP = "smtp"
+    ECSTREAM = "ecstream"
+
+
 class Leaving(Enum):
     """Where a client breaks its first attempt to send a mail off, by itself. Later ones it sees through."""
 
@@ -206,6 +213,7 @@ class Mail:
     one of *source* that the connection comes from; empty: its first. leaves: where the first attempt ends. notify: the
     NOTIFY parameter of each RCPT (RFC 3461), where the server offers DSN; empty: none. chunks: octets of each chunk
     of its content before the last one, where the server offers CHUNKING (RFC 3030); none: it is sent by DATA.
+    carried: by what; by ECStream, chunks follow their batch.
     """
 
     name: str
@@ -221,6 +229,7 @@ class Mail:
     leaves: Leaving = Leaving.NEVER
     notify: str = ""
     chunks: tuple[int, ...] = ()
+    carried: Carried = Carried.SMTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +240,7 @@ class Load:
 
     source_addresses: a session comes from one of these; empty: from its host's first. leaves: share of the messages
     whose first attempt the client breaks off. chunks: between how many octets a chunk of their content has; 0: DATA.
+    carried: by what protocol.
     """
 
     name: str
@@ -249,6 +259,7 @@ class Load:
     leaves: float = 0.0
     notify: str = ""
     chunks: tuple[int, int] = (0, 0)
+    carried: Carried = Carried.SMTP
 
 
 class Act(Enum):

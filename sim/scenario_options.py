@@ -32,7 +32,7 @@ from .measure import (
     one,
     words,
 )
-from .scenario import INSTANT, Act, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
+from .scenario import INSTANT, Act, Carried, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
 from .scenario import PAIRS as PAIR_KINDS
 
 CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
@@ -207,6 +207,7 @@ class LinkOptions(Options):
     loss = Option("loss", SHARE, 0.0, scopes("link"), "Share of datagrams lost.")
 
 
+CARRIED = one_of(*(carried.value for carried in Carried))
 _LOADS, _MAILS = scopes("load"), scopes("mail")
 NO_PLACE = ("", 0)
 
@@ -232,6 +233,7 @@ class LoadOptions(Options):
     chunks = Option(
         "chunks", SIZES, (0, 0), _LOADS, "Size of each chunk (BDAT), where the server offers CHUNKING; 0 is DATA."
     )
+    carried = Option("protocol", CARRIED, Carried.SMTP.value, _LOADS, "What it is sent by.")
 
 
 class MailOptions(Options):
@@ -262,6 +264,7 @@ class MailOptions(Options):
         _MAILS,
         "Sizes of its chunks before the last one (BDAT, RFC 3030), where the server offers CHUNKING; none is DATA.",
     )
+    carried = Option("protocol", CARRIED, Carried.SMTP.value, _MAILS, "What it is sent by.")
 
 
 _OPERATORS = scopes("operator")

@@ -19,6 +19,7 @@ from .scenario import (
     MAILS_MAX,
     NAME_FAULTS,
     Act,
+    Carried,
     DnsAnswer,
     Expect,
     Fault,
@@ -238,6 +239,7 @@ class Reader:
             leaves=value(scope, LoadOptions.leaves),
             notify=value(scope, LoadOptions.notify),
             chunks=value(scope, LoadOptions.chunks),
+            carried=Carried(value(scope, LoadOptions.carried)),
         )
 
     def _seconds(self, scope: Scope, option: Option[float], at: float) -> float:
@@ -286,6 +288,7 @@ class Reader:
             leaves=Leaving(value(scope, MailOptions.leaves)),
             notify=value(scope, MailOptions.notify),
             chunks=value(scope, MailOptions.chunks),
+            carried=Carried(value(scope, MailOptions.carried)),
         )
 
     # operators

@@ -194,6 +194,7 @@ def _load(load: Load) -> Iterator[str]:
     yield from _said(LoadOptions.leaves, load.leaves)
     yield from _said(LoadOptions.notify, load.notify)
     yield from _said(LoadOptions.chunks, load.chunks)
+    yield from _said(LoadOptions.carried, load.carried.value)
 
 
 def _mail(mail: Mail) -> str:
@@ -210,6 +211,7 @@ def _mail(mail: Mail) -> str:
         _said(MailOptions.leaves, mail.leaves.value),
         _said(MailOptions.notify, mail.notify),
         _said(MailOptions.chunks, mail.chunks),
+        _said(MailOptions.carried, mail.carried.value),
     )
 
 

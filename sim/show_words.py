@@ -50,6 +50,7 @@ MEANINGS = {
     ),
     "logs_agree": "Every line of the mainlog is one thing that happened, and everything that happened is a line of it.",
     "answered": "A client that nothing disturbs gets an answer: nobody waits in vain, or is put off, without a cause.",
+    "protocol_kept": "Over ECStream a server says what the protocol allows, and gives all credit back.",
     "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",

@@ -312,6 +312,20 @@ def _one_mail_and_a_chance(search: _Search) -> None:
                 return
 
 
+def _one_mail_and_a_certain_sink(search: _Search) -> None:
+    """Where a sink behaves so now and then: it always does, so that one message is enough to meet it."""
+    best, mail = search.best, search.mail
+    if mail is None or len(best.mails) <= 1:
+        return
+    alone = replace(best, mails=(mail,))
+    for host in best.hosts:
+        for behaviour in host.sink.behaviours:
+            if behaviour.share < 1:
+                certain = _with_behaviour(alone, host.name, behaviour, (replace(behaviour, share=1.0),))
+                if search.try_(certain, f"only {mail.name}, {host.name} always {behaviour.name}"):
+                    return
+
+
 def _no_descriptor_left(search: _Search) -> None:
     """Where descriptors run out: none is left from the beginning, so that one message is enough to miss one."""
     best, mail = search.best, search.mail
@@ -356,15 +370,20 @@ def _plainer_sinks(search: _Search) -> None:
     """Sinks that behave in fewer ways."""
     for name in [host.name for host in search.best.hosts if host.sink.behaviours]:
         for behaviour in search.best.host(name).sink.behaviours:
-            search.try_(_without_behaviour(search.best, name, behaviour), f"{name} without {behaviour.name}")
+            search.try_(_with_behaviour(search.best, name, behaviour, ()), f"{name} without {behaviour.name}")
 
 
-def _without_behaviour(scenario: Scenario, name: str, behaviour: Behaviour) -> Scenario:
-    def plainer(host: HostPlan) -> HostPlan:
-        left = tuple([each for each in host.sink.behaviours if each != behaviour])
-        return host if host.name != name else replace(host, sink=replace(host.sink, behaviours=left))
+def _with_behaviour(scenario: Scenario, name: str, behaviour: Behaviour, instead: tuple[Behaviour, ...]) -> Scenario:
+    """*scenario* whose sink *name* has *instead* where it had *behaviour*."""
 
-    return replace(scenario, hosts=tuple([plainer(host) for host in scenario.hosts]))
+    def other(host: HostPlan) -> HostPlan:
+        if host.name != name:
+            return host
+        place = host.sink.behaviours.index(behaviour)
+        behaviours = (*host.sink.behaviours[:place], *instead, *host.sink.behaviours[place + 1 :])
+        return replace(host, sink=replace(host.sink, behaviours=behaviours))
+
+    return replace(scenario, hosts=tuple([other(host) for host in scenario.hosts]))
 
 
 def without_host(scenario: Scenario, name: str) -> Scenario:
@@ -503,6 +522,7 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _one_mail,
     _one_mail_and_a_step,
     _one_mail_and_a_chance,
+    _one_mail_and_a_certain_sink,
     _no_descriptor_left,
     _a_mail_and_a_rotten_one,
     _fewer_mails,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from momentum_trio.config.back_end import back_end
 from momentum_trio.config.kind import BOOLEAN
 from momentum_trio.config.option import Kind, Option, Options
-from momentum_trio.config.scope import INBOUND_SMTP, scopes
+from momentum_trio.config.scope import INBOUND_MAIL, scopes
 
-_ANYWHERE = INBOUND_SMTP | scopes("control_listener")
+_ANYWHERE = INBOUND_MAIL | scopes("control_listener")
 _TRUTH_IF_SAID: Kind[bool | None] = Kind("boolean", BOOLEAN.parse, lambda truth: "true" if truth else "false")
 
 
@@ -70,14 +70,14 @@ class SmtpAuthenticationOptions(AuthenticationOptions):
         "AuthPlainParameters",
         back_end(("file", "hashed"), "log_authentication"),
         None,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "PLAIN: as AuthLoginParameters.",
     )
     in_clear = Option(
         "SMTP_AUTH_In_Clear",
         BOOLEAN,
         False,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Offer PLAIN and LOGIN outside TLS too, to clients on other hosts.",
         ours=True,
     )

@@ -12,6 +12,8 @@ GLOBAL = scopes("global")
 PATHWAYS = scopes("pathway", "pathway_group")
 INBOUND_SMTP = scopes("esmtp_listener", "listen", "peer") | PATHWAYS
 INBOUND_SMTP_AND_GLOBAL = INBOUND_SMTP | GLOBAL
+INBOUND_MAIL = INBOUND_SMTP | scopes("ecstream_listener")
+INBOUND_MAIL_AND_GLOBAL = INBOUND_MAIL | GLOBAL
 CONTENT = GLOBAL | PATHWAYS
 LISTENERS = scopes(
     "control_listener",

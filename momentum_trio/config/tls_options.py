@@ -6,7 +6,7 @@ from momentum_trio.config.kind import PATH, STRING
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import INBOUND_SMTP, OUTBOUND, scopes
 
-TLS_LISTENERS = INBOUND_SMTP | scopes("control_listener")
+TLS_LISTENERS = INBOUND_SMTP | scopes("control_listener", "ecstream_listener")
 """Listeners that speak TLS, and what stands in them."""
 _BOTH = OUTBOUND | TLS_LISTENERS
 NONE = "none"  # of a path: cancels what a wider scope says

@@ -231,3 +231,9 @@ class TracedWire:
             raise
         self._trace.received(octets)
         return octets
+
+    async def recv_into(self, buffer: memoryview, /) -> int:
+        """As Wire's."""
+        octets = await self.recv(len(buffer))
+        buffer[: len(octets)] = octets
+        return len(octets)

@@ -182,6 +182,7 @@ class Session:
     async def _unwanted(self) -> Reply | None:
         """Why policy is against this client: that is said in place of a greeting, and nothing else (RFC 5321 3.1)."""
         decision = await self._asked(PolicyPhase.CONNECT)
+        self.standing.pathway_at_connect = self.reception.client.pathway
         if isinstance(decision, Accepted):
             return None
         self.reception.rejected(Phase.JUST_CONNECTED.words, decision.reply, decision.module)
@@ -190,11 +191,25 @@ class Session:
 
     async def _asked(self, phase: PolicyPhase) -> Decision:
         """What policy says in *phase*. It costs the client nothing of his time."""
-        if phase not in self.reception.rules.rows:
+        if phase not in self.reception.rules_now.rows:
             return ACCEPTED
         self.deadline.park()
-        decision = await self.reception.ask(phase)
+        decision = await self._ruled(phase)
         self.deadline.resume()
+        return decision
+
+    async def _ruled(self, phase: PolicyPhase) -> Decision:
+        """What policy says in *phase*, which may send the client, or his message, through a pathway."""
+        reception, standing = self.reception, self.standing
+        before = standing.client.pathway
+        decision = await reception.ask(phase)
+        if standing.client.pathway != before:
+            standing.through_pathway()
+            self._server.terms = standing.terms
+            self.deadline.tolerance_seconds = standing.silence_seconds
+        transaction = reception.transaction
+        if phase is PolicyPhase.MAILFROM and transaction is not None and transaction.pathway is not None:
+            transaction.rules = standing.rules_through(transaction.pathway)
         return decision
 
     async def _answer_all(self) -> bool:
@@ -501,7 +516,7 @@ class Session:
         """He has proved who he is: say so, unless policy is against it."""
         decision: Decision = ACCEPTED
         if PolicyPhase.AUTH in self.reception.rules.rows:
-            decision = await self.reception.ask(PolicyPhase.AUTH)
+            decision = await self._ruled(PolicyPhase.AUTH)
         if not self._answer(decision, self._server.phase):
             self._proving.revoke()
 

@@ -1,16 +1,38 @@
-"""AUTH of one SMTP session: who its client has proved to be, and what follows from it."""
+"""Who the client of one connection has proved to be, by SASL, and what follows from it."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
+from momentum_trio.config.back_end import BackEnd
+from momentum_trio.config.chain import Chain
 from momentum_trio.limits.guesses import Guesses
-from momentum_trio.listener.esmtp_standing import Standing
+from momentum_trio.listener.esmtp_security import Security
 from momentum_trio.listener.kind import Connection, Services
 from momentum_trio.listener.smtp_authentication import Dialogues, Outcome
 from momentum_trio.mail.record import Authenticated
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp.event import Auth, AuthResponse
-from momentum_trio.reception.client import ANONYMOUS, Identity
+from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.reception.client import ANONYMOUS, Client, Identity
+
+
+class Standing(Protocol):
+    """What the client of a connection stands on: his options, and who he is known to be."""
+
+    client: Client
+    proved_by: tuple[str, BackEnd] | None
+    security: Security
+    terms: Terms
+
+    def chain(self) -> Chain:
+        """Who answers for the client's options."""
+        ...
+
+    def judge_anew(self) -> None:
+        """What he may and is offered, by what is known of him now."""
+        ...
 
 
 class Proving:

@@ -6,12 +6,10 @@ from functools import partial
 
 import trio
 
-from momentum_trio.limits.client_key import client_key
-from momentum_trio.limits.rate import Rate, rate_of
 from momentum_trio.listener.esmtp_line import RECEIVE_OCTETS, Line
-from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_standing import Standing
 from momentum_trio.listener.kind import Connection, Services
+from momentum_trio.listener.message_limits import MessageLimits
 from momentum_trio.listener.opening_pause import said_in_pause
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
@@ -22,18 +20,18 @@ TARPITS = ("tarpits",)
 TARPITS_MAX = 500
 """Sessions that wait for a refusal (Refusal_Delay) at once; the next ones are refused at once."""
 
-MESSAGES_TOO_FAST = Deferred(replies.MESSAGES_TOO_FAST, "limits", "Message_Rate_Per_Address: the client's address")
 TOO_MANY_REFUSED = Deferred(replies.TOO_MANY_REFUSED, "limits", "Max_Refused_Recipients of this connection")
 
 
 class SessionLimits:
     """Those of one session: what the client has to wait for is no silence of his."""
 
-    __slots__ = ("_connection", "_line", "_refused_count", "_services", "_standing")
+    __slots__ = ("_connection", "_line", "_messages", "_refused_count", "_services", "_standing")
 
     def __init__(self, connection: Connection, services: Services, standing: Standing, line: Line) -> None:
         self._connection, self._services, self._standing, self._line = connection, services, standing, line
         self._refused_count = 0  # recipients
+        self._messages = MessageLimits(connection, services, standing, line.at_rest)
 
     async def opening_pause(self) -> bytes | Reply:
         """Wait before the greeting where that is wanted: what the client said too early, or the reply to that."""
@@ -55,26 +53,8 @@ class SessionLimits:
         return options.farewell
 
     async def to_message(self, reverse_path: str) -> Decision | None:
-        """Why the client may not begin a message now; None: he may, once it was his turn."""
-        options = self._standing.options
-        if reverse_path and options.message_rate_per_address is not None and self._is_too_fast():
-            return MESSAGES_TOO_FAST
-        if options.inbound_throttle is not None:
-            await self._line.at_rest(self._services.turnstile.pass_through, self._inbound_throttle)
-        return None
-
-    def _is_too_fast(self) -> bool:
-        """Whether this message is one too many of the client's address; counted if not."""
-        standing, limits = self._standing, self._services.limits
-        address = client_key(standing.client.peer_address)
-        rate = rate_of(standing.generation.tree, standing.chain(), SessionOptions.message_rate_per_address, address)
-        return rate is not None and not limits.throttle(rate.key, rate.events_per_second, rate.burst).admitted
-
-    def _inbound_throttle(self) -> Rate | None:
-        """Inbound_Throttle_Messages as it is now: it may change while the client waits."""
-        tree, standing = self._connection.generations.current.tree, self._standing
-        chain = tree.chain_for(self._connection.listener, standing.listen, standing.address)
-        return rate_of(tree, chain, SessionOptions.inbound_throttle)
+        """As ``MessageLimits`` has it."""
+        return await self._messages.to_message(reverse_path)
 
     async def refused_recipient(self, decision: Refused) -> Decision:
         """One more that is: count it, and let the client wait for it."""

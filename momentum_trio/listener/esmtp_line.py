@@ -23,6 +23,17 @@ LINGER_OCTETS_MAX = 1024 * 1024
 _T = TypeVar("_T")
 
 
+async def listen_out(socket: trio.socket.SocketType) -> None:
+    """Say by *socket* that nothing more comes, and let its peer go on until he has heard it."""
+    try:
+        socket.shutdown(trio.socket.SHUT_WR)
+        left = LINGER_OCTETS_MAX
+        while left > 0 and (octets := await socket.recv(RECEIVE_OCTETS)):
+            left -= len(octets)
+    except OSError:
+        return
+
+
 class Line:
     """What *server* has to say goes out here, and what the client says comes in.
 
@@ -110,14 +121,7 @@ class Line:
             await self.tls.finish()
             if self._connection.why == "quit":
                 return
-        socket = self._connection.socket
-        try:
-            socket.shutdown(trio.socket.SHUT_WR)
-            left = LINGER_OCTETS_MAX
-            while left > 0 and (octets := await socket.recv(RECEIVE_OCTETS)):
-                left -= len(octets)
-        except OSError:
-            return
+        await listen_out(self._connection.socket)
 
     def _drain(self) -> None:
         """The node drains: a session at rest between mail transactions ends now, others at the end of theirs."""

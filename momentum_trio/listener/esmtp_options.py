@@ -15,7 +15,7 @@ from momentum_trio.config.kind import (
     one_of,
 )
 from momentum_trio.config.option import Kind, Option, Options
-from momentum_trio.config.scope import CONTENT, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, scopes
+from momentum_trio.config.scope import CONTENT, INBOUND_MAIL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, scopes
 from momentum_trio.config.value import Value
 
 # Also http_listener's and xmpp_listener's, with the same default.
@@ -63,7 +63,7 @@ class SessionOptions(Options):
         " one each, where its parameters do. A more specific scope replaces the whole list.",
     )
     message_octets_max = Option(
-        "Max_Message_Size", OCTETS, 0, INBOUND_SMTP, "Largest message in octets; larger ones are answered 552. 0: any."
+        "Max_Message_Size", OCTETS, 0, INBOUND_MAIL, "Largest message in octets; larger ones are answered 552. 0: any."
     )
     require_ehlo = Option(
         "Require_EHLO", BOOLEAN, False, INBOUND_SMTP_AND_GLOBAL, "Refuse MAIL FROM before EHLO or HELO."
@@ -139,7 +139,7 @@ class SessionOptions(Options):
         "Message_Rate_Per_Address",
         THROTTLE,
         None,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Messages of one address, of IPv6 one /64: N or N/W, N in W seconds. MAIL FROM of one more is answered 451,"
         " unless it has the null reverse-path.",
         ours=True,

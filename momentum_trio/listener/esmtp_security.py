@@ -86,15 +86,24 @@ def security_of(chain: Chain, options: SessionOptions, client: Client) -> Securi
     offer, in_tls = _Offer.of(chain, options), client.tls is not None
     if not (in_tls or offer.at_once or offer.tls or offer.back_ends):
         return NOTHING
-    near = (client.is_unix or client.peer_address.is_loopback) and not client.is_proxied
     return Security(
         tls=offer.tls or (tls_terms(chain) if in_tls else None),
         at_once=offer.at_once,
         in_tls=in_tls,
         back_ends=offer.back_ends,
-        is_unseen=in_tls or offer.in_clear or near,
+        is_unseen=in_tls or offer.in_clear or is_near(client),
         starttls=offer.tls is not None and not offer.at_once and not in_tls,
     )
+
+
+def mechanisms_of(chain: Chain) -> Mapping[str, BackEnd]:
+    """Every mechanism whose parameters hold along *chain* and can be used, with what it is judged by."""
+    return _back_ends(chain, [f"{_AUTH}{name}" for name in _parameters(chain)])
+
+
+def is_near(client: Client) -> bool:
+    """Whether *client* is on this host, and nobody speaks for him."""
+    return (client.is_unix or client.peer_address.is_loopback) and not client.is_proxied
 
 
 def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:

@@ -16,6 +16,7 @@ from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Address, Client, endpoint_text
 from momentum_trio.reception.door import Door
+from momentum_trio.reception.rules import Rules
 
 
 class Standing:
@@ -26,8 +27,9 @@ class Standing:
     to come again.
 
     listen: whose options hold; None: it is gone, and none took its place. address: the client's, whose options hold.
-    offered: the extensions of the last EHLO; None: there was none. secured_by: what TLS was begun by. proved_by: the
-    mechanism by which he has proved who he is, and what that was judged by.
+    pathway_at_connect: that policy has sent him through before he was greeted. offered: the extensions of the last
+    EHLO; None: there was none. secured_by: what TLS was begun by. proved_by: the mechanism by which he has proved who
+    he is, and what that was judged by.
     """
 
     __slots__ = (
@@ -43,6 +45,7 @@ class Standing:
         "listen",
         "offered",
         "options",
+        "pathway_at_connect",
         "proved_by",
         "reception",
         "secured_by",
@@ -66,6 +69,7 @@ class Standing:
         self.offered: tuple[str, ...] | None = None
         self.secured_by: TlsTerms | None = None
         self.proved_by: tuple[str, BackEnd] | None = None
+        self.pathway_at_connect: str | None = None
         self.is_stale = self.listen is None
 
     @property
@@ -83,21 +87,39 @@ class Standing:
         return self._chain_of(self.address)
 
     def _chain_of(self, address: Address) -> Chain:
-        return self.generation.tree.chain_for(self._connection.listener, self.listen, address)
+        tree, client = self.generation.tree, self.client
+        return tree.chain_for(self._connection.listener, self.listen, address, client.pathway)
 
     def renew(self) -> None:
         """Let the newest generation hold.
 
-        If it has no Listen any more that would take this client, the options that held stay until he is asked to come
-        again: those of the listener alone could be laxer.
+        If it has no Listen any more that would take this client, or not the pathway that policy has sent him through,
+        the options that held stay until he is asked to come again: those of the listener alone could be laxer.
         """
         self.generation = self._connection.generations.current
         self.listen = self._connection.listen_now()
-        if self.listen is None:
+        if self.listen is None or self._lacks_pathway:
             self.is_stale = True
             return
         self._judge_whole()
         self.look_back()
+
+    @property
+    def _lacks_pathway(self) -> bool:
+        pathway = self.client.pathway
+        return pathway is not None and pathway not in self.generation.tree.pathways()
+
+    def through_pathway(self) -> None:
+        """Policy has sent the client through a pathway: what he was told before is not held against that."""
+        self._judge_whole()
+        self._greeted_as = (self.terms.host, self.options.static_banner)
+        self.offered = self.offered and self.terms.extensions
+
+    def rules_through(self, pathway: str) -> Rules:
+        """The rules of a message that policy has sent through *pathway*."""
+        generation, client = self.generation, self.client
+        chain = generation.tree.chain_for(self._connection.listener, self.listen, client.peer_address, pathway)
+        return self._door.rules(generation.tree, chain, client, generation.plugins)
 
     def _judge_whole(self) -> None:
         chain = self.chain()
@@ -120,6 +142,7 @@ class Standing:
         """Somebody else is at the other end from here on: *client* says who."""
         self.address = self.client.peer_address
         self.offered = self.proved_by = None
+        self.client.pathway = self.pathway_at_connect
         self._judge_whole()
         self.secured_by = self.secured_by and self.security.tls
         self._greeted_as = (self.terms.host, self.options.static_banner)
@@ -128,14 +151,15 @@ class Standing:
         """TLS has begun: what the client was offered and has proved in clear is forgotten (RFC 3207 section 4.2)."""
         self.secured_by = self.security.tls
         self.offered = self.proved_by = None
-        self.judge_anew()
-        self.terms = self._terms()
+        self.client.pathway = self.pathway_at_connect
+        self._judge_whole()
 
     def look_back(self) -> None:
         """See whether something the client was told no longer holds."""
         terms = self.terms
         self.is_stale = (
             self.listen is None
+            or self._lacks_pathway
             or (terms.host, self.options.static_banner) != self._greeted_as
             or (self.offered is not None and self.offered != terms.extensions)
             or (self.secured_by is not None and self.secured_by != self.security.tls)

@@ -206,3 +206,8 @@ class ListenerKind:
     def key(self) -> str:
         """The scope's name in lower case, as trees and chains know it."""
         return self.scope.lower()
+
+    @property
+    def speaks_replies(self) -> bool:
+        """Whether a reply of SMTP is understood by its clients: *refusal* is one."""
+        return self.refusal[:3].isdigit()

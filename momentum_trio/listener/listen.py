@@ -273,7 +273,7 @@ class Listen:
         is_himself = self.endpoint.family is not Family.UNIX and not ProxyOptions.resolve(chain).expected
         seat = self._house.ceilings.admit(self.kind, chain, tree, who.address if is_himself else None)
         if not isinstance(seat, Seat):
-            refusal = self.kind.refusal if seat is None or not self.kind.refusal else seat.octets()
+            refusal = self.kind.refusal if seat is None or not self.kind.speaks_replies else seat.octets()
             in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
             await self._turn_away(socket, who, refusal, CEILING_PHASE, in_clear=in_clear)
             return
@@ -286,7 +286,7 @@ class Listen:
 
         Where it is a reply, the rejectlog has it.
         """
-        code, _, text = octets.decode("ascii").rstrip("\r\n").partition(" ")
+        code, _, text = octets.decode("ascii", "replace").rstrip("\r\n").partition(" ")
         if code.isdigit():
             now = self._machine.clock.now()
             self._machine.events.publish(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from momentum_trio.config.kind import BOOLEAN, COUNT, MODE, THROTTLE, integer_between
 from momentum_trio.config.option import Option, Options
-from momentum_trio.config.scope import GLOBAL, INBOUND_SMTP, SOCKETS, scopes
+from momentum_trio.config.scope import GLOBAL, INBOUND_MAIL, SOCKETS, scopes
 
 BACKLOG_MAX = 65535
 ACCEPT_TASKS_MAX = 16
@@ -82,21 +82,21 @@ class CeilingOptions(Options):
         "Listener_Sessions",
         COUNT,
         0,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Sessions at once, counted for the scope that sets it; 0 is no limit. One more is answered 421.",
     )
     service_sessions_max = Option(
         "Service_Sessions",
         COUNT,
         0,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Sessions at once over all listeners of the same service; 0 is no limit. One more is answered 421.",
     )
     sessions_per_address_max = Option(
         "Max_Sessions_Per_Address",
         COUNT,
         0,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Sessions at once of one address, of IPv6 one /64; 0 is no limit. One more is answered 421. Not of Unix peers.",
         ours=True,
     )
@@ -104,7 +104,7 @@ class CeilingOptions(Options):
         "Session_Rate_Per_Address",
         THROTTLE,
         None,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Sessions that one address, of IPv6 one /64, may begin: N or N/W, N in W seconds. One more is answered 421.",
         ours=True,
     )

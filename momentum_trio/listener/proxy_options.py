@@ -14,7 +14,7 @@ class ProxyOptions(Options):
         "Proxy_Protocol",
         BOOLEAN,
         False,
-        scopes("esmtp_listener", "listen", "peer"),
+        scopes("ecstream_listener", "esmtp_listener", "listen", "peer"),
         "Whoever connects begins with a header of the PROXY protocol, version 1 or 2; without one he is turned away.",
         ours=True,
     )

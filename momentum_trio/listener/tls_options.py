@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from momentum_trio.config.kind import BOOLEAN, PATH, STRINGS, one_of
 from momentum_trio.config.option import Option
-from momentum_trio.config.scope import GLOBAL, INBOUND_SMTP
+from momentum_trio.config.scope import GLOBAL, INBOUND_SMTP, scopes
 from momentum_trio.config.tls_options import TLS_LISTENERS, TlsOptions
 
 
@@ -36,5 +36,9 @@ class ListenerTlsOptions(TlsOptions):
         " may.",
     )
     use_ssl = Option(
-        "Use_SSL", BOOLEAN, False, INBOUND_SMTP, "TLS from the first octet (port 465). STARTTLS is not offered then."
+        "Use_SSL",
+        BOOLEAN,
+        False,
+        INBOUND_SMTP | scopes("ecstream_listener"),
+        "TLS from the first octet (port 465). STARTTLS is not offered then.",
     )

@@ -147,6 +147,10 @@ class Wire(Protocol):
         """Octets that came, at most so many; none when there will be no more. A checkpoint."""
         ...
 
+    def recv_into(self, buffer: memoryview, /) -> Awaitable[int]:
+        """The same into *buffer*, which is not empty; how many. Cancellation: *buffer* may hold some."""
+        ...
+
 
 def socket_itself(socket: trio.socket.SocketType) -> Wire:
     """The plainest way to make a wire of a connected socket."""

@@ -38,3 +38,12 @@ class OsWire:
                 return os.read(self._socket.fileno(), octets_max)
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._socket)
+
+    async def recv_into(self, buffer: memoryview, /) -> int:
+        """As Wire's, and as ``recv``."""
+        await trio.lowlevel.checkpoint()
+        while True:
+            try:
+                return os.readv(self._socket.fileno(), (buffer,))
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._socket)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 import trio
 
 from momentum_trio.machine.contract import Wire
+
+T = TypeVar("T")
 
 RECORD_OCTETS = 16 * 1024
 """Octets given to TLS at once: a record's (RFC 8446 section 5.1), so that a slow peer is seen to take some."""
@@ -58,16 +61,25 @@ class TlsWire:
 
         Cancellation: where something was being sent, nothing can be any more.
         """
+        return await self._read(lambda: self.tls.read(octets_max)) or b""
+
+    async def recv_into(self, buffer: memoryview, /) -> int:
+        """As Wire's, and as ``recv``."""
+        read = cast("Callable[[int, memoryview], int]", self.tls.read)  # into a buffer it reads so
+        return await self._read(lambda: read(len(buffer), buffer)) or 0
+
+    async def _read(self, read: Callable[[], T]) -> T | None:
+        """What *read* gives once enough has come; None: nothing will."""
         if self.tls.pending() or self._incoming.pending:
             await trio.lowlevel.checkpoint()
         try:
             while True:
                 try:
-                    return self.tls.read(octets_max)
+                    return read()
                 except ssl.SSLWantReadError:
                     await self._receive()
         except ssl.SSLEOFError:
-            return b""
+            return None
         except ssl.SSLError as fault:
             raise ConnectionResetError from fault
 

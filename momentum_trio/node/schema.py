@@ -31,6 +31,7 @@ from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.ecstream_options import EcstreamOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.failure_options import FailureOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions

@@ -35,8 +35,9 @@ class Client:
     hello_domain, hello_line: what the client called itself; empty before it did. extended: it said EHLO, not HELO.
     is_proxied: where he is was said by a trusted proxy, who is the peer in truth. is_spoken_for: that proxy speaks SMTP
     itself, so that TLS is with him. context: pairs of the connection context that a trusted client has set.
-    is_early_talker: he spoke before he was greeted. unrecognized_count, bad_count: of his commands that nobody knows,
-    that are ill-formed.
+    own_right: why he may send anywhere, in words, where his protocol alone lets him; else empty. pathway: that policy
+    has sent him through; None: none. is_early_talker: he spoke before he was greeted.
+    unrecognized_count, bad_count: of his commands that nobody knows, that are ill-formed.
     tls: what is spoken; None in clear. identity: who it is; None: nobody knows. auth_failed: it could not say so.
     """
 
@@ -55,6 +56,8 @@ class Client:
     is_proxied: bool = False
     is_spoken_for: bool = False
     context: Mapping[str, str] | None = None
+    own_right: str = ""
+    pathway: str | None = None
     is_early_talker: bool = False
     unrecognized_count: int = 0
     bad_count: int = 0

@@ -9,8 +9,9 @@ await reception.finish(octets)                     # a Receipt: custody is taken
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple, Protocol
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
@@ -23,9 +24,9 @@ from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Address, Client
 from momentum_trio.reception.context import Context, connection_context, message_context
-from momentum_trio.reception.decision import ACCEPTED, Decision
+from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes
-from momentum_trio.reception.incoming import Incoming
+from momentum_trio.reception.incoming import Incoming, Whole, deferral
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.kept import Kept
@@ -38,18 +39,42 @@ from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
-from momentum_trio.reception.transaction import bare
-from momentum_trio.spool.spool import Receipt, Spool
+from momentum_trio.reception.transaction import Transaction, bare
+from momentum_trio.spool.spool import Receipt, Spool, SpoolFull, SpoolSick
+
+
+class Configuration(Tree, Protocol):
+    """The part of a configuration tree that reception asks."""
+
+    def pathways(self) -> AbstractSet[str]:
+        """The names of all Pathway scopes."""
+        ...
 
 
 class OfTree(NamedTuple):
     """What is made once of a configuration, as ``Rules`` has it."""
 
-    tree: Tree
+    tree: Configuration
     blackhole: Callable[[str], str] | None
     bindings: Bindings
     modules: Modules
     milters: Sequence[Milter]
+    pathways: AbstractSet[str]
+
+
+class Judged(NamedTuple):
+    """A message that was judged whole, and is to be committed or discarded."""
+
+    transaction: Transaction
+    panel: Panel | None
+    incoming: Incoming
+    whole: Whole
+
+
+async def discard_all(messages: Iterable[Judged]) -> None:
+    """Keep nothing of those of *messages* that were not committed. Cancellation: shielded."""
+    for judged in messages:
+        await judged.incoming.discard()
 
 
 class Door:
@@ -76,14 +101,18 @@ class Door:
         self.dates = DateOfSecond()
         self._of_tree: OfTree | None = None  # of that asked about last
 
-    def rules(self, tree: Tree, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
+    def rules(self, tree: Configuration, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
         held = self._of_tree
         if held is None or held.tree is not tree:
             modules = Modules.of(tree.root)
-            held = self._of_tree = OfTree(tree, blackholes(tree), Bindings(tree), modules, self._milters(tree))
+            held = self._of_tree = OfTree(
+                tree, blackholes(tree), Bindings(tree), modules, self._milters(tree), tree.pathways()
+            )
         rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
-        return Rules.of(chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows)
+        return Rules.of(
+            chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows, held.pathways
+        )
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""
@@ -134,13 +163,17 @@ class Reception(Envelopes):
         """Of the connection, and of the mail transaction."""
         return connection_context(self.client, self.rules, self._tally), message_context(self._transaction)
 
+    @property
+    def rules_now(self) -> Rules:
+        """Those of the mail transaction, where there is one."""
+        return self.rules if self._transaction is None else self._transaction.rules
+
     async def ask(self, phase: PolicyPhase) -> Decision:
         """What policy says in *phase*, one before the content. A forward-path that is refused is withdrawn.
 
         Raises: nothing for what plug-ins do. Cancellation: as if never asked.
         """
-        transaction = self._transaction
-        rules = self.rules if transaction is None else transaction.rules
+        transaction, rules = self._transaction, self.rules_now
         recipient = transaction.forward_paths[-1] if transaction is not None and transaction.forward_paths else ""
         ruling = await self._asking().ask(phase, rules, transaction, recipient=recipient)
         assert not isinstance(ruling, Discarded)  # there is nothing yet to discard
@@ -167,19 +200,67 @@ class Reception(Envelopes):
         """
         answer = await self._content().commit(octets)
         if isinstance(answer, Receipt):
-            self._tell_dropped()
-            self._taken(answer)
+            self._tally.receptions += 1
+            self._tell_taken(answer, *self._closed())
         elif isinstance(answer, Discarded):
             self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
         return answer
 
-    def _tell_dropped(self) -> None:
-        """Of the recipients that policy has left out."""
-        transaction, dropped = self._transaction, {} if self._panel is None else self._panel.dropped
+    async def judge(self, octets: bytes) -> Judged | Decision | Discarded:
+        """As ``finish``, but nothing is committed: ``commit_all`` does that for several. The next may begin meanwhile.
+
+        What is neither committed nor refused the caller discards. Cancellation: nothing is kept.
+        """
+        incoming = self._content()
+        answer = await incoming.finish(octets)
+        if isinstance(answer, Whole):
+            self._tally.receptions += 1
+            return Judged(*self._closed(), incoming, answer)
+        if isinstance(answer, Discarded):
+            self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
+        return answer
+
+    async def commit_all(self, messages: Sequence[Judged]) -> list[Receipt | Deferred]:
+        """Take custody of *messages* at once, each for itself; what is not taken is discarded.
+
+        Cancellation: as that of ``Spool.commit_all``.
+        """
+        taken = False
+        try:
+            outcomes = await self._door.spool.commit_all([judged.whole for judged in messages])
+            answers = [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
+            taken = all(isinstance(answer, Receipt) for answer in answers)
+        finally:
+            if not taken:
+                await discard_all(messages)
+        return answers
+
+    def _settled(self, judged: Judged, outcome: Receipt | SpoolFull | SpoolSick) -> Receipt | Deferred:
+        if isinstance(outcome, Receipt):
+            self._tell_taken(outcome, judged.transaction, judged.panel)
+            return outcome
+        self._tally.receptions -= 1
+        decision = deferral(outcome)
+        self.rejected(Phase.READING_BODY.words, decision.reply, decision.module, judged.transaction)
+        return decision
+
+    def _closed(self) -> tuple[Transaction, Panel | None]:
+        """The transaction that was open, and its panel; now none is."""
+        transaction, panel = self._transaction, self._panel
         assert transaction is not None
-        for place, discarded in dropped.items():
+        self._transaction = self._incoming = self._panel = None
+        return transaction, panel
+
+    def _tell_taken(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
+        """Custody is ours: tell delivery and whoever listens, also of the recipients that policy has left out."""
+        for place, discarded in ({} if panel is None else panel.dropped).items():
             transaction.asked = bare(transaction.forward_paths[place])
-            self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module)
+            self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
+        batch = receipt.batch
+        publish = self._door.machine.events.publish
+        for message in batch.messages:
+            publish(received(batch, message))
+        self._door.accepted(receipt)
 
     async def abandon(self) -> None:
         """End the transaction, if there is one, and keep nothing of it: RSET, a new EHLO, a refusal, a lost client."""
@@ -195,9 +276,11 @@ class Reception(Envelopes):
         finally:
             await self._kept.close()
 
-    def rejected(self, phase: str, reply: Reply, module: str) -> None:
-        """Record what the client was told. phase: in console.md section 7's words. module: who decided."""
-        machine, client, rules = self._door.machine, self.client, self.rules
+    def rejected(self, phase: str, reply: Reply, module: str, transaction: Transaction | None = None) -> None:
+        """Record what the client was told. phase: in console.md section 7's words. module: who decided. transaction: if
+        it is not the one that is open."""
+        machine, client, transaction = self._door.machine, self.client, transaction or self._transaction
+        rules = self.rules if transaction is None else transaction.rules
         machine.events.publish(
             Rejected(
                 at=machine.clock.now(),
@@ -211,7 +294,7 @@ class Reception(Envelopes):
                 module=module,
                 text=reply.text,
                 connection_context=connection_context(client, rules, self._tally),
-                message_context=message_context(self._transaction),
+                message_context=message_context(transaction),
             )
         )
 
@@ -225,13 +308,3 @@ class Reception(Envelopes):
                 door.machine, door.spool, door.checks, door.dates, transaction, self._opening, panel
             )
         return self._incoming
-
-    def _taken(self, receipt: Receipt) -> None:
-        """Custody is ours: tell delivery and whoever listens."""
-        batch = receipt.batch
-        self._transaction = self._incoming = self._panel = None
-        self._tally.receptions += 1
-        publish = self._door.machine.events.publish
-        for message in batch.messages:
-            publish(received(batch, message))
-        self._door.accepted(receipt)

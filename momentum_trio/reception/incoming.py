@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
@@ -24,6 +25,18 @@ from momentum_trio.spool.spool import Entry, Receipt, Spool, SpoolFull, SpoolSic
 SPOOL_FULL = Deferred(replies.SPOOL_FULL, "spool")
 SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
 MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of the message context
+
+
+class Whole(NamedTuple):
+    """A message that was judged, and is to be committed."""
+
+    entry: Entry
+    batch: Batch
+
+
+def deferral(fault: SpoolFull | SpoolSick) -> Deferred:
+    """What a client is told of the spool's state."""
+    return SPOOL_FULL if isinstance(fault, SpoolFull) else SPOOL_SICK
 
 
 class Incoming:
@@ -80,6 +93,19 @@ class Incoming:
         Returns: a Receipt; or what a check, policy or the spool's state has decided, and nothing is kept.
         Cancellation: as that of ``Spool.commit``; the caller discards what has not been committed.
         """
+        whole = await self.finish(octets)
+        if not isinstance(whole, Whole):
+            return whole
+        try:
+            return await self._spool.commit(whole.entry, whole.batch)
+        except (SpoolFull, SpoolSick) as fault:
+            return deferral(fault)
+
+    async def finish(self, octets: bytes) -> Whole | Ruling:
+        """The rest of the content: judge it all. What is to be committed; or what was decided, and nothing is kept.
+
+        Cancellation: the caller discards it.
+        """
         await self._take(octets, last=True)
         if self._panel is not None and isinstance(self._decision, Accepted):
             self._decision = await self._judged(self._panel)
@@ -92,11 +118,9 @@ class Incoming:
         try:
             if front:
                 await entry.put_in_front(front)
-            return await self._spool.commit(entry, self._batch(entry.octets))
-        except SpoolFull:
-            return SPOOL_FULL
-        except SpoolSick:
-            return SPOOL_SICK
+        except (SpoolFull, SpoolSick) as fault:
+            return deferral(fault)
+        return Whole(entry, self._batch(entry.octets))
 
     async def _judged(self, panel: Panel) -> Ruling:
         """What policy says of the whole, which it may have changed."""
@@ -153,7 +177,7 @@ class Incoming:
         try:
             await self._entry.write(octets)
         except (SpoolFull, SpoolSick) as fault:
-            self._decision = SPOOL_FULL if isinstance(fault, SpoolFull) else SPOOL_SICK
+            self._decision = deferral(fault)
             await self._entry.discard()  # now: the client may take its time with the rest
 
     def _show_body(self, octets: bytes) -> None:
@@ -235,5 +259,5 @@ class Incoming:
             envelope_id=transaction.returning.envelope_id,
             body="" if transaction.body == "7BIT" else transaction.body,
             smtputf8=transaction.smtputf8,
-            context=MAY_RELAY if self._transaction.rules.client_may_relay else (),
+            context=(MAY_RELAY if transaction.rules.client_may_relay else ()) + transaction.context,
         )

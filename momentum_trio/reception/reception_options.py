@@ -18,7 +18,15 @@ from momentum_trio.config.kind import (
     word_of,
 )
 from momentum_trio.config.option import Kind, Option, Options
-from momentum_trio.config.scope import CONTENT, GLOBAL, INBOUND_SMTP, INBOUND_SMTP_AND_GLOBAL, OUTBOUND, scopes
+from momentum_trio.config.scope import (
+    CONTENT,
+    GLOBAL,
+    INBOUND_MAIL,
+    INBOUND_MAIL_AND_GLOBAL,
+    INBOUND_SMTP,
+    OUTBOUND,
+    scopes,
+)
 from momentum_trio.config.value import Value
 from momentum_trio.mail.domain_globs import DomainGlobs
 
@@ -53,7 +61,7 @@ NO_DOMAINS = DomainGlobs()
 
 # Max_Recipients_Per_Connection has outbound scopes as well, where it limits RCPT TO per outbound connection; it is not
 # valid in a pathway.
-RECIPIENTS_PER_CONNECTION = OUTBOUND | scopes("esmtp_listener", "listen", "peer")
+RECIPIENTS_PER_CONNECTION = OUTBOUND | scopes("ecstream_listener", "esmtp_listener", "listen", "peer")
 
 
 LINE_LENGTH = either(one_of("ignore", "pedantic", "fix"), integer_between(78, 65536))
@@ -84,17 +92,17 @@ class ReceptionOptions(Options):
         "Relay_Hosts",
         ADDRESS_LIST,
         NO_HOSTS,
-        INBOUND_SMTP_AND_GLOBAL,
+        INBOUND_MAIL_AND_GLOBAL,
         "Clients that may send to any domain. A Unix peer is never one: use Open_Relay in its Listen.",
     )
     open_relay = Option(
-        "Open_Relay", BOOLEAN, False, INBOUND_SMTP, "Accept any forward-path from any client of the scope."
+        "Open_Relay", BOOLEAN, False, INBOUND_MAIL, "Accept any forward-path from any client of the scope."
     )
     verified_peer_can_relay = Option(
         "TLS_Verified_Peer_Can_Relay",
         BOOLEAN,
         False,
-        INBOUND_SMTP | scopes("ecstream_listener"),
+        INBOUND_MAIL,
         "Clients whose certificate is of an issuer in TLS_Client_CA may send to any domain.",
     )
     enable_authentication = AuthenticationOptions.enable_authentication
@@ -110,35 +118,35 @@ class ReceptionOptions(Options):
         "Allow_IP_Literal",
         BOOLEAN,
         True,
-        INBOUND_SMTP_AND_GLOBAL,
+        INBOUND_MAIL_AND_GLOBAL,
         "Whether addresses with an address literal for a domain are taken. Spooled mail is not checked again.",
     )
     allow_null_envelope_sender = Option(
         "Allow_NULL_Envelope_Sender",
         BOOLEAN,
         True,
-        INBOUND_SMTP_AND_GLOBAL,
+        INBOUND_MAIL_AND_GLOBAL,
         "Whether MAIL FROM:<> is taken. Without it no bounce comes in.",
     )
     domain_for_unqualified_recipients = Option(
         "Domain_For_Unqualified_Recipient_Addresses",
         HOST_NAME,
         "",
-        INBOUND_SMTP_AND_GLOBAL,
+        INBOUND_MAIL_AND_GLOBAL,
         "Domain put behind forward-paths that have none; without it only postmaster is taken.",
     )
     domain_for_unqualified_senders = Option(
         "Domain_For_Unqualified_Sender_Address",
         HOST_NAME,
         "",
-        INBOUND_SMTP_AND_GLOBAL,
+        INBOUND_MAIL_AND_GLOBAL,
         "Domain put behind reverse-paths that have none.",
     )
     recipients_per_message_max = Option(
         "Max_Recipients_Per_Message",
         COUNT,
         0,
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         f"Recipients of one message; more are answered 452. 0: {FORWARD_PATHS_MAX}, which is the most in any case.",
     )
     recipients_per_connection_max = Option(
@@ -152,11 +160,11 @@ class ReceptionOptions(Options):
         "Max_Receptions_Per_Connection",
         COUNT,
         0,
-        INBOUND_SMTP_AND_GLOBAL,
+        INBOUND_MAIL_AND_GLOBAL,
         "Messages taken from one connection; more are answered 452. 0: any.",
     )
     received_hostname = Option(
-        "Received_Hostname", HOST_NAME, "", INBOUND_SMTP, "Host name in the Received field; without it Hostname."
+        "Received_Hostname", HOST_NAME, "", INBOUND_MAIL, "Host name in the Received field; without it Hostname."
     )
     trace_headers = Option(
         "RFC2822_Trace_Headers",
@@ -190,7 +198,7 @@ class ReceptionOptions(Options):
         "Context",
         DICTIONARY,
         (),
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         "Variables of the connection context; __bypass_NAME = true leaves out the row of policy NAME.",
     )
     max_line_length = Option(
@@ -212,7 +220,7 @@ class ReceptionOptions(Options):
         "Outbound_Binding",
         STRING,
         "",
-        INBOUND_SMTP,
+        INBOUND_MAIL,
         'The binding that takes mail out: "name", "group/name", or "group/" for those of a group in turn.',
         ours=True,
     )

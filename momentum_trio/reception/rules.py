@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from momentum_trio.config.binding import DEFAULT, Binding, Nested
@@ -32,6 +33,7 @@ class Rules:
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
+    pathways: the names of those.
     """
 
     options: ReceptionOptions
@@ -45,6 +47,7 @@ class Rules:
     bindings: Bindings | None = None
     relay_right: str = ""
     rows: Rows = field(default_factory=dict)
+    pathways: AbstractSet[str] = frozenset()
 
     @property
     def postmasters_domain(self) -> str:
@@ -60,6 +63,7 @@ class Rules:
         blackhole: Callable[[str], str] | None = None,
         bindings: Bindings | None = None,
         rows: Rows = NO_ROWS,
+        pathways: AbstractSet[str] = frozenset(),
     ) -> Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
@@ -76,6 +80,7 @@ class Rules:
             bindings,
             right,
             rows,
+            pathways,
         )
 
     def choose_binding(self) -> Binding:
@@ -98,6 +103,8 @@ def blackholes(tree: Tree) -> Callable[[str], str] | None:
 
 def relay_right_of(options: ReceptionOptions, client: Client) -> str:
     """What lets *client* send anywhere, in words; empty: nothing does."""
+    if client.own_right:
+        return client.own_right
     if options.open_relay:
         return OPEN_RELAY
     if not client.is_unix and client.peer_address in options.relay_hosts:

@@ -23,6 +23,7 @@ HELLO_CHARACTERS_MAX = 255
 
 _NOT_PLAIN = re.compile("[^!-~\xa1-\U0010ffff]")
 _SPECIAL_IN_COMMENT = re.compile(r"[()\\]")
+_PLAIN = re.compile(r"[!-'*-\[\]-~]*")  # as nearly all is
 
 
 def in_comment(text: str) -> str:
@@ -30,6 +31,8 @@ def in_comment(text: str) -> str:
 
     Beyond ASCII there is only what came with SMTPUTF8, where it is permitted (RFC 6532 section 3.2).
     """
+    if _PLAIN.fullmatch(text):
+        return text
     return _SPECIAL_IN_COMMENT.sub(r"\\\g<0>", _NOT_PLAIN.sub("?", text))
 
 
@@ -42,10 +45,15 @@ def received_opening(client: Client) -> str:
 
 
 def _with(transaction: Transaction) -> str:
-    """By RFC 3848 and RFC 6531 section 3.7.3: S for TLS, A for AUTH; then the original's comment on the cipher."""
+    """By RFC 3848 and RFC 6531 section 3.7.3: S for TLS, A for AUTH; then the original's comment on the cipher.
+
+    Other protocols than SMTP are called what the mainlog calls them.
+    """
     client = transaction.client
     tls, identity = client.tls, client.identity
-    if not client.extended:
+    if client.protocol != "esmtp":
+        word = client.protocol.upper()
+    elif not client.extended:
         word = "SMTP"
     else:
         word = "UTF8SMTP" if transaction.smtputf8 else "ESMTP"
@@ -79,7 +87,8 @@ def added_fields(
             f"\t({PRODUCT}) with {_with(transaction)}\r\n"
             f"\tid {batch_id}; {date}\r\n"
         )
-    fields += "".join(f"{name}: {value}\r\n" for name, value in more)
+    if more:
+        fields += "".join(f"{name}: {value}\r\n" for name, value in more)
     if not scan.has_date and rules.options.date_header == "ifneeded":
         fields += f"Date: {date}\r\n"
     if not scan.has_message_id and rules.options.message_id_header == "ifneeded":

@@ -49,10 +49,11 @@ class Transaction:
     """From MAIL to the end of its content.
 
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
-    returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them.
+    returning, body, smtputf8: of MAIL, as the events of protocol/smtp have them. context: pairs that the client set for
+    this message; they are among *variables*, and kept with it.
     forward_paths: those accepted so far. wishes: of those, where there are any, by their place.
-    asked: the last one asked about. variables: that policy has set. is_undated: as far as is known, its content has no
-    Date field.
+    asked: the last one asked about. variables: that were set. pathway: that policy has sent the message through.
+    is_undated: as far as is known, its content has no Date field.
     """
 
     client: Client
@@ -64,11 +65,17 @@ class Transaction:
     returning: Returning = NO_RETURNING
     body: str = ""
     smtputf8: bool = False
+    context: tuple[tuple[str, str], ...] = ()
     forward_paths: list[str] = field(default_factory=list)
     wishes: dict[int, Wish] = field(default_factory=dict)
     asked: Recipient | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    pathway: str | None = None
     is_undated: bool = False
+
+    def set_context(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        """The client has set *pairs*."""
+        self.context, self.variables = pairs, dict(pairs)
 
     def add(self, recipient: Recipient) -> None:
         """*recipient* was accepted."""

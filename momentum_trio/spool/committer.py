@@ -47,9 +47,21 @@ class Request:
     name: what a report calls it. demands_sync: its caller is told when it is durable, or that it is not kept; the
     others are lazy. always_synced: also where 250 need not wait for a sync. recallable: its caller may withdraw.
     handed: called when it goes into a group. kept: called with its place when it is in the log.
+    fault: once it is DONE, why it is not kept; None: it is.
     """
 
-    __slots__ = ("always_synced", "demands_sync", "frame", "handed", "kept", "name", "phase", "recallable", "task")
+    __slots__ = (
+        "always_synced",
+        "awaited",
+        "demands_sync",
+        "fault",
+        "frame",
+        "handed",
+        "kept",
+        "name",
+        "phase",
+        "recallable",
+    )
 
     def __init__(
         self,
@@ -70,7 +82,17 @@ class Request:
         self.handed = handed
         self.kept = kept
         self.phase = Phase.QUEUED
-        self.task: trio.lowlevel.Task | None = None
+        self.fault: SpoolFault | None = None
+        self.awaited: Awaited | None = None
+
+
+class Awaited:
+    """Requests that one task waits for. left: those without an answer."""
+
+    __slots__ = ("left", "task")
+
+    def __init__(self, left: int) -> None:
+        self.left, self.task = left, trio.lowlevel.current_task()
 
 
 class Committer:
@@ -101,17 +123,32 @@ class Committer:
 
         Cancellation: before hand-over, as if never called, if it is recallable; after it, waits for the outcome.
         """
-        if request.recallable:
+        await self.put_all((request,))
+        if request.fault is not None:
+            raise request.fault
+
+    async def put_all(self, requests: Sequence[Request]) -> None:
+        """Have *requests* written, each of which is told its own fault: one at least, all of them recallable or none.
+
+        They go into as few groups as their bounds allow. Raises SpoolSick when the spool is closed.
+        Cancellation: before the first is handed over, as if never called, if they are recallable; after it, waits for
+            the outcome of all.
+        """
+        is_recallable = requests[0].recallable
+        if is_recallable:
             await trio.lowlevel.checkpoint_if_cancelled()
         if self._ended:
             raise SpoolSick("the spool is closed")
-        request.task = trio.lowlevel.current_task()
-        self._queue.append(request)
+        awaited = Awaited(len(requests))
+        for request in requests:
+            request.awaited = awaited
+        self._queue.extend(requests)
         self._wake()
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            if request.recallable and request.phase is Phase.QUEUED:
-                request.phase = Phase.WITHDRAWN
+            if is_recallable and all(request.phase is Phase.QUEUED for request in requests):
+                for request in requests:
+                    request.phase = Phase.WITHDRAWN
                 return trio.lowlevel.Abort.SUCCEEDED
             return trio.lowlevel.Abort.FAILED
 
@@ -274,6 +311,9 @@ class Committer:
 def answer(request: Request, fault: SpoolFault | None = None) -> None:
     """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
     assert request.phase in (Phase.HANDED, Phase.QUEUED)
-    assert request.task is not None
-    request.phase = Phase.DONE
-    trio.lowlevel.reschedule(request.task, outcome.Value(None) if fault is None else outcome.Error(fault))
+    assert request.awaited is not None
+    request.phase, request.fault = Phase.DONE, fault
+    awaited = request.awaited
+    awaited.left -= 1
+    if not awaited.left:
+        trio.lowlevel.reschedule(awaited.task, outcome.Value(None))

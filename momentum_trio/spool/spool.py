@@ -110,6 +110,14 @@ class Named(NamedTuple, Generic[T]):
     what: T
 
 
+class _InCustody(NamedTuple):
+    """A batch once *request* is written. tickets: of its messages, from then on."""
+
+    batch: Batch
+    request: Request
+    tickets: list[int]
+
+
 def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
     """The wire form of conclusions."""
     return Ended(
@@ -181,6 +189,37 @@ class Spool:
         Cancellation: before hand-over to the committer, as if never called; after it, shielded until the outcome is
             known, since a record in a group cannot be recalled.
         """
+        custody = await self._custody(entry, batch, concluding)
+        await self._committer.put(custody.request)
+        return Receipt(custody.batch, self._durability, custody.tickets)
+
+    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+        """The same of several at once, each for itself; they share as few groups of the log as they fit.
+
+        Returns: of each its Receipt, or what ``commit`` would have raised.
+        Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
+        """
+        judged = [await self._custody_or_fault(entry, batch) for entry, batch in kept]
+        requests = [each.request for each in judged if isinstance(each, _InCustody)]
+        if requests:
+            await self._committer.put_all(requests)
+        return [each if isinstance(each, SpoolFault) else self._receipt_or_fault(each) for each in judged]
+
+    async def _custody_or_fault(self, entry: Entry, batch: Batch) -> _InCustody | SpoolFull | SpoolSick:
+        try:
+            return await self._custody(entry, batch)
+        except (SpoolFull, SpoolSick) as fault:
+            return fault
+
+    def _receipt_or_fault(self, custody: _InCustody) -> Receipt | SpoolFull | SpoolSick:
+        fault = custody.request.fault
+        assert fault is None or isinstance(fault, SpoolFull | SpoolSick)
+        return fault or Receipt(custody.batch, self._durability, custody.tickets)
+
+    async def _custody(
+        self, entry: Entry, batch: Batch, concluding: Sequence[tuple[int, Conclusion]] = ()
+    ) -> _InCustody:
+        """What is to be written for *entry*, which is whole from here on. Raises SpoolFull, SpoolSick."""
         assert entry.state is EntryState.OPEN
         assert batch.messages
         if batch.octets != entry.octets:
@@ -201,8 +240,7 @@ class Spool:
             self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
             self._conclude(ended)
 
-        await self._committer.put(Request(batch.batch_id, frame, demands_sync=True, kept=kept))
-        return Receipt(batch, self._durability, tickets)
+        return _InCustody(batch, Request(batch.batch_id, frame, demands_sync=True, kept=kept), tickets)
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 

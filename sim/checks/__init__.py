@@ -26,6 +26,7 @@ from .no_leak import no_leak
 from .nothing_invented import nothing_invented
 from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from .prompt import prompt
+from .protocol_kept import protocol_kept
 from .records_agree import records_agree
 from .relay_denied import relay_denied
 from .reported_right import reported_right
@@ -54,6 +55,7 @@ ALL = (
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
     Check("answered", answered),
+    Check("protocol_kept", protocol_kept),
     Check("drained", drained),
     Check("prompt", prompt),
     Check("best_mx_first", best_mx_first),

@@ -14,10 +14,10 @@ import trio
 from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.local import LocalState
+from momentum_trio.listener import esmtp
 from momentum_trio.listener.credentials import Credentials
-from momentum_trio.listener.esmtp import converse
 from momentum_trio.listener.handshake import Handshakes
-from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
+from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, ListenerKind, Services
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Entropy, Process, Work
@@ -30,7 +30,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.door import Door
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool
+from momentum_trio.spool.spool import Entry, Spool, SpoolFull, SpoolSick
 
 LISTEN = "127.0.0.1:2525"
 BASIC = """
@@ -64,6 +64,9 @@ class MemoryEntry(Entry):
         self.parts.append(bytes(octets))
         self.octets += len(octets)
 
+    async def read(self, offset: int, size: int) -> bytes:
+        return b"".join(self.parts)[offset : offset + size]
+
     async def discard(self) -> None:
         self.parts.clear()
 
@@ -76,6 +79,7 @@ class MemorySpool(Spool):
 
     def __init__(self) -> None:
         self.kept: list[tuple[Batch, bytes]] = []
+        self.groups: list[int] = []  # how many were committed together
         self.fault: Exception | None = None
         self.gate: trio.Event | None = None
         self.arrived = trio.Event()
@@ -97,6 +101,13 @@ class MemorySpool(Spool):
             raise self.fault
         self.kept.append((batch, b"".join(entry.parts)))
         return Receipt(batch, Durability.SYNCED)
+
+    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+        self.groups.append(len(kept))
+        try:
+            return [await self.commit(*each) for each in kept]
+        except (SpoolFull, SpoolSick) as fault:
+            return [fault] * len(kept)
 
 
 @dataclass
@@ -121,6 +132,22 @@ class Host:
     def configure(self, text: str) -> None:
         """A new generation."""
         self.generations.advance(tree_of(text))
+
+    async def connected(self) -> None:
+        """Until there is a conversation that waits for its client."""
+        while not (self.connections and self.connections[-1].doing and not self.connections[-1].doing().floating):  # noqa: ASYNC110 (nothing announces it)
+            await trio.sleep(0.001)
+
+    async def over(self) -> None:
+        """Until the last conversation is."""
+        while self.connections[-1].socket.fileno() >= 0:  # noqa: ASYNC110 (nothing announces it)
+            await trio.sleep(0.001)
+
+    def doing(self) -> tuple[str, bool]:
+        """What the last conversation is about."""
+        assert self.connections[-1].doing is not None
+        doing = self.connections[-1].doing()
+        return doing.phase, doing.floating
 
     def drain(self) -> None:
         self.draining.set()
@@ -194,8 +221,9 @@ async def host(
     listen: str = LISTEN,
     real: Spool | None = None,
     machine: Machine | None = None,
+    kind: ListenerKind = esmtp.KIND,
 ) -> AsyncIterator[Host]:
-    """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*.
+    """A host configured with *text*; its sessions are those of a client at *connected_as* to *listen*, of *kind*.
 
     real: a spool on disk that is used instead of the one in memory. machine: one that can do more than is needed.
     """
@@ -222,11 +250,11 @@ async def host(
         connection = Connection(
             socket=accepted_socket,
             listen=Endpoint.parse(self.listen),
-            listener="esmtp_listener",
+            listener=kind.key,
             connection_id=spool.next_id(),
             peer_address=ip_address(connected_as),
             peer=peer,
-            local="127.0.0.1:2525",
+            local=self.listen,
             is_unix=False,
             peer_uid=None,
             generations=generations,
@@ -235,7 +263,8 @@ async def host(
         )
         self.connections.append(connection)
         with accepted_socket:
-            await converse(connection, services)
+            assert kind.converse is not None
+            await kind.converse(connection, services)
         self.ended.set()
         self.ended = trio.Event()
 

@@ -24,7 +24,7 @@ from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.rules import Rules
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Receipt
-from momentum_trio.spool.spool import Entry, Spool
+from momentum_trio.spool.spool import Entry, Spool, SpoolFull, SpoolSick
 
 HERE = Position("test.conf", 1, 1)
 SYSTEM_HOSTNAME = "system.example"
@@ -100,6 +100,7 @@ class MemorySpool(Spool):
 
     def __init__(self) -> None:
         self.kept: list[tuple[Batch, bytes]] = []
+        self.groups: list[int] = []  # how many were committed together
         self.discarded = 0
         self.entries: list[MemoryEntry] = []
         self.write_fault: Exception | None = None
@@ -121,6 +122,16 @@ class MemorySpool(Spool):
         entry.over = True
         self.kept.append((batch, b"".join(entry.parts)))
         return Receipt(batch, Durability.SYNCED)
+
+    async def commit_all(self, kept: Sequence[tuple[Entry, Batch]]) -> list[Receipt | SpoolFull | SpoolSick]:
+        self.groups.append(len(kept))
+        outcomes: list[Receipt | SpoolFull | SpoolSick] = []
+        for entry, batch in kept:
+            try:
+                outcomes.append(await self.commit(entry, batch))
+            except (SpoolFull, SpoolSick) as fault:
+                outcomes.append(fault)
+        return outcomes
 
     @property
     def content_of_last(self) -> bytes:
@@ -151,10 +162,9 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
-        self.reception = door.reception(
-            self.client, rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
-        )
+        self.door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
+        self.rules = rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
+        self.reception = self.door.reception(self.client, self.rules)
 
     def mail(self, reverse_path: str = "a@b.example") -> Decision:
         return self.reception.mail(reverse_path, f"MAIL FROM:<{reverse_path}>")

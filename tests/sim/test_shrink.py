@@ -297,3 +297,20 @@ def test_a_sink_keeps_the_behaviours_that_matter_alone() -> None:
 
     shrunk = shrink(replace(scenario(), hosts=hosts), 1, LOST, runs_as(fails))
     assert [each.name for host in shrunk.scenario.hosts for each in host.sink.behaviours] == ["two"]
+
+
+def test_what_a_sink_does_now_and_then_it_always_does_to_one_message() -> None:
+    """Of many messages one meets what is seldom: with fewer messages none would."""
+    moody = SinkPlan(behaviours=(Behaviour("slow", Turn.RCPT), Behaviour("hangs up", Turn.DATA, share=0.03)))
+    hosts = tuple(replace(host, sink=moody) if host.name == "away" else host for host in HOSTS)
+
+    def run(candidate: Scenario, seed: int) -> Result:
+        shares = [each.share for host in candidate.hosts for each in host.sink.behaviours if each.name == "hangs up"]
+        fails = len(candidate.mails) * sum(shares) >= 1
+        violations = (Violation(LOST, "as told", mail=candidate.mails[-1].name),) if fails else ()
+        verdict = Verdict.BROKEN if fails else Verdict.HELD
+        return Result(candidate, seed, verdict, violations, str(hash(candidate)), 0, (), 1.0, 1, {})
+
+    left = shrink(replace(scenario(0, 60), hosts=hosts), 1, LOST, run).scenario
+    assert mails_of(left) == {"m59"}
+    assert [each.name for host in left.hosts for each in host.sink.behaviours] == ["hangs up"]

@@ -153,7 +153,7 @@ class Server(Side[Event]):
         self._messages: dict[int, int] = {}  # of them how many messages each has
         self._next = 1
         self._coming: _Coming | None = None
-        self._proved = not terms.authenticated_only
+        self._proved = False
 
     # what is answered
 
@@ -233,7 +233,7 @@ class Server(Side[Event]):
     def _octets_max(self, kind: Kind) -> int:
         if kind not in TRANSITIONS[self.state] and (kind not in _ANYWHERE or self.state is State.SILENT):
             raise RemoteProtocolError(f"{kind.name} is out of place")
-        if kind is Kind.BATCH and not self._proved:
+        if kind is Kind.BATCH and self.terms.authenticated_only and not self._proved:
             raise RemoteProtocolError("authenticate first", Code.NOT_ALLOWED)
         if kind in (Kind.BATCH, Kind.CHUNK):
             return self.terms.frame_octets

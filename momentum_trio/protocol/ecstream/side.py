@@ -50,6 +50,11 @@ class Side(ABC, Generic[E]):
         return pieces
 
     @property
+    def has_to_send(self) -> bool:
+        """Whether ``octets_to_send`` has something."""
+        return bool(self._to_send)
+
+    @property
     @abstractmethod
     def _is_closed(self) -> bool: ...
 

@@ -8,7 +8,7 @@ alone knows (``can_relay``, ``auth_*``, ``tls*``) cannot be set.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NamedTuple
 
@@ -27,7 +27,8 @@ _OWN_NAMES: Final = frozenset(("can_relay", "pathway"))
 _OWN_PREFIXES: Final = ("auth_", "tls", "#", "__")
 
 _IPV6 = "IPV6:"
-_PAIR = re.compile(rf"([A-Za-z0-9_#.-]{{1,64}})=({XTEXT}*)")
+_NAME = re.compile("[A-Za-z0-9_#.-]{1,64}")
+_PAIR = re.compile(rf"({_NAME.pattern})=({XTEXT}*)")
 _PORT = re.compile(r"[0-9]{1,5}")
 _WORD = re.compile(r"[!-~]{1,255}")
 
@@ -116,6 +117,15 @@ def context_of(argument: str) -> tuple[tuple[str, str], ...] | Reply:
     if not pairs or len(pairs) > PAIRS_MAX:
         return replies.XSETCONTEXT_SYNTAX
     return replies.XSETCONTEXT_OWN if any(is_own_name(name) for name, _ in pairs) else tuple(pairs)
+
+
+def context_refusal(pairs: Collection[tuple[str, str]]) -> Reply | None:
+    """Why the context cannot be *pairs*, which did not come as XSETCONTEXT; None: it can."""
+    if len(pairs) > PAIRS_MAX:
+        return replies.XSETCONTEXT_FULL
+    if not all(_NAME.fullmatch(name) and value.isprintable() for name, value in pairs):
+        return replies.CONTEXT_SYNTAX
+    return replies.XSETCONTEXT_OWN if any(is_own_name(name) for name, _ in pairs) else None
 
 
 def is_own_name(name: str) -> bool:

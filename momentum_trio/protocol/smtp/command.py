@@ -134,21 +134,31 @@ _USUAL_RCPT = re.compile(rf"[Tt][Oo]:{_USUAL}")
 
 
 def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
+    found = _reverse_path(argument, terms)
+    return replies.MAIL_SYNTAX if found is None else _mail_with(line, *found, terms)
+
+
+def _reverse_path(argument: str, terms: Terms) -> tuple[str, str | None] | None:
+    """The reverse-path of MAIL, and its parameters as text; None when the argument has not this shape."""
     if (match := _USUAL_MAIL.fullmatch(argument)) and (usual := _usual_path(match)):
-        reverse_path, rest = usual, match[3]
-    elif found := _path_and_rest(argument, _FROM, terms):
-        text, rest = found
-        try:
-            reverse_path = path.reverse_path(
-                text,
-                pedantic=terms.pedantic_addresses,
-                unqualified=terms.unqualified_reverse_path,
-                international=True,  # whether the line may hold such characters has been asked before
-            )
-        except ValueError:
-            return replies.MAIL_SYNTAX
-    else:
-        return replies.MAIL_SYNTAX
+        return usual, match[3]
+    if not (found := _path_and_rest(argument, _FROM, terms)):
+        return None
+    text, rest = found
+    try:
+        reverse_path = path.reverse_path(
+            text,
+            pedantic=terms.pedantic_addresses,
+            unqualified=terms.unqualified_reverse_path,
+            international=True,  # whether the line may hold such characters has been asked before
+        )
+    except ValueError:
+        return None
+    return reverse_path, rest
+
+
+def _mail_with(line: str, reverse_path: str, rest: str | None, terms: Terms) -> Mail | Reply:
+    """MAIL with the parameters in *rest*."""
     if not rest:
         is_ascii = line.isascii()
         return Mail(reverse_path, NO_PARAMETERS, None, "", line, NO_RETURNING) if is_ascii else replies.NOT_ASCII
@@ -168,25 +178,53 @@ def _mail(line: str, argument: str, terms: Terms) -> Event | Reply:
 
 
 def _rcpt(line: str, argument: str, terms: Terms) -> Event | Reply:
+    found = _forward_path(argument, terms)
+    return replies.RCPT_SYNTAX if found is None else _rcpt_with(line, *found, terms)
+
+
+def _forward_path(argument: str, terms: Terms) -> tuple[str, str | None] | None:
+    """The same of RCPT."""
     if (match := _USUAL_RCPT.fullmatch(argument)) and (usual := _usual_path(match)):
-        forward_path, rest = usual, match[3]
-    elif found := _path_and_rest(argument, _TO, terms):
-        text, rest = found
-        try:
-            forward_path = path.forward_path(
-                text,
-                pedantic=terms.pedantic_addresses,
-                unqualified=terms.unqualified_forward_path,
-                international=True,
-            )
-        except ValueError:
-            return replies.RCPT_SYNTAX
-    else:
-        return replies.RCPT_SYNTAX
+        return usual, match[3]
+    if not (found := _path_and_rest(argument, _TO, terms)):
+        return None
+    text, rest = found
+    try:
+        forward_path = path.forward_path(
+            text,
+            pedantic=terms.pedantic_addresses,
+            unqualified=terms.unqualified_forward_path,
+            international=True,
+        )
+    except ValueError:
+        return None
+    return forward_path, rest
+
+
+def _rcpt_with(line: str, forward_path: str, rest: str | None, terms: Terms) -> Rcpt | Reply:
     if not rest:
         return Rcpt(forward_path, NO_PARAMETERS, line, NO_WISH)
     parameters = _parameters(rest, RCPT_PARAMETERS, terms)
     return parameters if isinstance(parameters, Reply) else Rcpt(forward_path, parameters, line, _wish(parameters))
+
+
+def mail_of(reverse_path: str, parameters: str, terms: Terms) -> Mail | Reply:
+    """What MAIL would be, or be answered, with *reverse_path*, which has no brackets, and *parameters*.
+
+    For mail whose envelope did not come in lines: it is judged as if it had, and a bracket does not end a path early.
+    """
+    line = f"MAIL FROM:<{reverse_path}>{parameters and ' '}{parameters}"
+    found = _reverse_path(f"FROM:<{reverse_path}>", terms) if line.isprintable() else None
+    return replies.MAIL_SYNTAX if found is None or found[1] else _mail_with(line, found[0], parameters, terms)
+
+
+def rcpt_of(forward_path: str, parameters: str, terms: Terms, *, smtputf8: bool) -> Rcpt | Reply:
+    """The same of RCPT. smtputf8: MAIL had that parameter."""
+    line = f"RCPT TO:<{forward_path}>{parameters and ' '}{parameters}"
+    if not (smtputf8 or line.isascii()):
+        return replies.NOT_ASCII if line.isprintable() else replies.RCPT_SYNTAX
+    found = _forward_path(f"TO:<{forward_path}>", terms) if line.isprintable() else None
+    return replies.RCPT_SYNTAX if found is None or found[1] else _rcpt_with(line, found[0], parameters, terms)
 
 
 def _returning(parameters: Parameters) -> Returning:

@@ -222,3 +222,20 @@ def _beginning(window: bytes) -> int:
     if window.endswith(b"\n"):
         return 2 if window.endswith(b"\r\n") else 0
     return 3 if window.endswith(STUFFED) else 0
+
+
+class Plain(Gathering):
+    """Content that comes without dots put in, and whose end is known by whoever brings it."""
+
+    __slots__ = ()
+
+    def receive(self, octets: bytes) -> None:
+        """Take some of it, cut anywhere."""
+        assert self._end is None
+        if self._fault is None:
+            self._keep(octets)
+
+    def end(self, octets: bytes = b"") -> None:
+        """Take the last of it."""
+        assert self._end is None
+        self._finish(octets)

@@ -81,6 +81,8 @@ XCLIENT_SYNTAX: Final = Reply.of("501 5.5.4 XCLIENT attribute error")
 XREMOTEIP_SYNTAX: Final = Reply.of("501 5.5.4 XREMOTEIP wants an IP address")
 XSETCONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 XSETCONTEXT wants name=value pairs, values in xtext")
 XSETCONTEXT_OWN: Final = Reply.of("550 5.7.1 this name is the server's own")
+CONTEXT_SYNTAX: Final = Reply.of("501 5.5.4 a name or a value of the context is malformed")
+NOT_LET_IN: Final = Reply.of("550 5.7.1 this client is not let in")
 NOT_LOOPBACK: Final = Reply.of("501 5.5.4 only who is on loopback himself knows clients there")
 XSETCONTEXT_FULL: Final = Reply.of("452 4.3.1 too many names in the connection context")
 

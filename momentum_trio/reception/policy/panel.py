@@ -159,9 +159,20 @@ class Panel:
                     self.binding = rules.binding_of(verdict.binding)
                 except ValueError as wrong:
                     return _decision(row, phase, row.complain(phase, str(wrong)))
-            case Continue():
-                self.fields += verdict.fields
+            case Continue() | Done() if verdict.pathway and verdict.pathway not in rules.pathways:
+                verdict = row.complain(phase, f"there is no Pathway {verdict.pathway}")
+            case Continue() | Done():
+                self._choose(verdict, transaction)
         return _decision(row, phase, verdict)
+
+    def _choose(self, verdict: Continue | Done, transaction: Transaction | None) -> None:
+        """What it adds, and whose options it wants to hold."""
+        if isinstance(verdict, Continue):
+            self.fields += verdict.fields
+        if verdict.pathway and transaction is None:
+            self._client.pathway = verdict.pathway
+        elif verdict.pathway and transaction is not None:
+            transaction.pathway = verdict.pathway
 
     def _note(self, verdict: Verdict, transaction: Transaction | None) -> bool:
         """Set its variables; whether there is room for them."""

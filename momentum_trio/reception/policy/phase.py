@@ -35,4 +35,5 @@ ARGUMENTS: dict[PolicyPhase, tuple[str, ...]] = {
 """What is known in each phase, and in which order it is handed over."""
 
 IN_TRANSACTION = frozenset(phase for phase, known in ARGUMENTS.items() if "mail" in known)
+CHOOSES_PATHWAY = frozenset((PolicyPhase.CONNECT, PolicyPhase.EHLO, PolicyPhase.AUTH, PolicyPhase.MAILFROM))
 CAN_DISCARD = frozenset(phase for phase, known in ARGUMENTS.items() if "content" in known)

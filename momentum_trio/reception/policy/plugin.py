@@ -16,8 +16,8 @@ import trio
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.reception.policy.facts import Asked
-from momentum_trio.reception.policy.phase import ARGUMENTS, CAN_DISCARD, IN_TRANSACTION, PolicyPhase
-from momentum_trio.reception.policy.verdict import Bind, Continue, Defer, Discard, Verdict
+from momentum_trio.reception.policy.phase import ARGUMENTS, CAN_DISCARD, CHOOSES_PATHWAY, IN_TRANSACTION, PolicyPhase
+from momentum_trio.reception.policy.verdict import Bind, Continue, Defer, Discard, Done, Verdict
 
 BLOCKED_SECONDS = 0.1  # of the loop, that a hook may take between two awaits
 TOLD_AGAIN_SECONDS = 3600.0  # of one place
@@ -140,6 +140,7 @@ def _out_of_place(phase: PolicyPhase, verdict: object) -> str:
         (isinstance(verdict, Bind) and phase is not PolicyPhase.SET_BINDING)
         or (isinstance(verdict, Discard) and phase not in CAN_DISCARD)
         or (isinstance(verdict, Continue) and verdict.fields and phase is not PolicyPhase.DATA)
+        or (isinstance(verdict, Continue | Done) and verdict.pathway and phase not in CHOOSES_PATHWAY)
         or (verdict.message and phase not in IN_TRANSACTION)
     )
     return f"returned a {type(verdict).__name__} that {phase.value} does not have" if wrong else ""

@@ -42,10 +42,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Continue(Verdict):
-    """Nothing against it: the next row is asked. fields: header fields to put in front; in ``data`` alone."""
+    """Nothing against it: the next row is asked.
+
+    fields: header fields to put in front; in ``data`` alone. pathway: whose options hold from here on, for the
+    connection in ``connect``, ``ehlo`` and ``auth``, for the message in ``mailfrom``; empty: as before.
+    """
 
     _: KW_ONLY
     fields: Sequence[tuple[str, str]] = ()
+    pathway: str = ""
 
     def __post_init__(self) -> None:
         Verdict.__post_init__(self)
@@ -53,11 +58,19 @@ class Continue(Verdict):
             raise ValueError(f"more than {FIELDS_MAX} header fields")
         for name, value in self.fields:
             _check_field(name, value)
+        _check_pathway(self.pathway)
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Verdict):
-    """Nothing against it, and no further row is asked in this phase."""
+    """Nothing against it, and no further row is asked in this phase. pathway: as that of Continue."""
+
+    _: KW_ONLY
+    pathway: str = ""
+
+    def __post_init__(self) -> None:
+        Verdict.__post_init__(self)
+        _check_pathway(self.pathway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +154,11 @@ def _check_text(text: str) -> None:
         raise ValueError("expected one line of printable ASCII")
     if not text.strip() or len(text) > TEXT_CHARACTERS_MAX:
         raise ValueError(f"expected 1 to {TEXT_CHARACTERS_MAX} characters that are not all blanks")
+
+
+def _check_pathway(name: str) -> None:
+    if name != "":
+        _check_text(name)
 
 
 def _check_variable(name: str, value: str) -> None:

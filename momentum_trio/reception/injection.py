@@ -1,0 +1,340 @@
+"""Mail that comes whole with its envelopes, many messages at once (ECStream, HTTP), by the same door as SMTP's.
+
+injector = Injector(door, client, rules, terms)        # one per connection
+for injection in await injector.inject(messages): ...  # one each, in order; an id means custody
+await injector.end()
+
+Each message is a mail transaction of its own: the checks, the policy, the records and the receipts are a session's, and
+what SMTP says to MAIL, RCPT and the end of content is said of it here. It is kept whole or not at all, whatever becomes
+of the others; those that are kept share the groups of the spool's log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import trio
+
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.smtp import replies
+from momentum_trio.protocol.smtp.claims import context_refusal
+from momentum_trio.protocol.smtp.command import BINARYMIME, mail_of, rcpt_of
+from momentum_trio.protocol.smtp.content import Plain
+from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event, Mail
+from momentum_trio.protocol.smtp.phase import Phase
+from momentum_trio.protocol.smtp.terms import Terms
+from momentum_trio.reception.client import Client
+from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
+from momentum_trio.reception.door import Door, Judged, discard_all
+from momentum_trio.reception.policy.panel import Discarded
+from momentum_trio.reception.policy.phase import PolicyPhase
+from momentum_trio.reception.rules import Rules
+from momentum_trio.spool.entry import PIECE_OCTETS, Entry
+from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
+
+PORTION_MESSAGES = 1000
+PORTION_OCTETS = 4 * 1024 * 1024
+"""Messages that are held at a time, of however many come together, until they are committed."""
+MESSAGES_PER_TURN = 100
+"""Judged at a stretch, before others get their turn."""
+
+UNREADABLE = Deferred(replies.TRANSACTION_FAILED, "spool", "content that waited in the spool could not be read back")
+
+Octets = bytes | memoryview
+Turn = Callable[[str], Awaitable[Decision | None]]
+"""Waits until the client may begin a message with this reverse-path; or says why he may not."""
+
+
+class Addressee(NamedTuple):
+    """One recipient. path: without brackets. parameters: of RCPT, as SMTP writes them (``NOTIFY=NEVER``)."""
+
+    path: str
+    parameters: str = ""
+
+
+class Injected(NamedTuple):
+    """One message with its envelope.
+
+    reverse_path: without brackets; empty: the null one. recipients: one at least. content: RFC 5322 octets, nothing
+    stuffed, as octets or in an entry of the spool, which stays its owner's to discard. parameters: of MAIL, as SMTP
+    writes them (``BODY=8BITMIME RET=HDRS``). context: pairs of the message context. key: of idempotency; empty: none.
+    """
+
+    reverse_path: str
+    recipients: tuple[Addressee, ...]
+    content: Octets | Entry
+    parameters: str = ""
+    context: tuple[tuple[str, str], ...] = ()
+    key: str = ""
+
+
+class Injection(NamedTuple):
+    """What became of it.
+
+    id: of the batch we have custody of; empty: of none. reply: to the message. recipients: of each what was said of
+    him, in order; none at all: *reply* is everybody's.
+    """
+
+    id: str
+    reply: Reply
+    recipients: tuple[Reply, ...] = ()
+
+
+class Envelope(NamedTuple):
+    """One that was taken. mail: as it was understood. refused: what was said of recipients, by their place, where that
+    was no. recipient_count: of all of them."""
+
+    mail: Mail
+    refused: dict[int, Reply]
+    recipient_count: int
+
+    def answered(self, reply: Reply, batch_id: str = "") -> Injection:
+        """What became of the message when *reply* was said to it."""
+        refused, everybody = self.refused, range(self.recipient_count)
+        return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in everybody) if refused else ())
+
+
+class Underway(NamedTuple):
+    """A message whose content comes in pieces."""
+
+    envelope: Envelope
+    content: Plain
+
+
+class _Kept(NamedTuple):
+    """A message that is to be committed."""
+
+    envelope: Envelope
+    judged: Judged
+
+
+class Injector:
+    """What one connection injects: one caller at a time.
+
+    reception: its door; replace its *rules* when the generation has changed, and *terms* here. terms: how envelopes and
+    content are judged; parameters of what they offer are known. turn: what limits the client's messages. through: the
+    rules of a message that policy has sent through a pathway. said_last: a 421 that was said: whatever would come after
+    it is told the same, and the connection is to end.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        client: Client,
+        rules: Rules,
+        terms: Terms,
+        turn: Turn | None = None,
+        through: Callable[[str], Rules] | None = None,
+    ) -> None:
+        self.turn, self._through = turn, through
+        self.reception = door.reception(client, rules)
+        self.terms = terms
+        self.said_last: Reply | None = None
+        self._asked_last: tuple[str, str, Terms] | None = None
+        self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
+
+    async def inject(self, messages: Iterable[Injected]) -> list[Injection]:
+        """Take *messages* into custody: of each what became of it. Raises nothing for what mail is.
+
+        Cancellation: some may be in custody; those will be delivered. Of the others nothing is kept.
+        """
+        coming, injections = iter(messages), list[Injection]()
+        while portion := await self._portion(coming):
+            injections += portion
+        return injections
+
+    async def begin(self, message: Injected) -> Underway | Injection:
+        """Begin to inject a *message* whose content comes in pieces; the one in *message* counts for nothing.
+
+        Returns: what to ``write`` to, and ``finish``, before anything else is injected; or what became of it at once.
+        """
+        envelope = await self._envelope(message)
+        if isinstance(envelope, Injection):
+            return envelope
+        return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
+
+    async def write(self, underway: Underway, octets: bytes) -> None:
+        """Some of the content. Cancellation: the caller ends the injector."""
+        content = underway.content
+        content.receive(octets)
+        while isinstance(part := content.next_event(), ContentPart):
+            await self.reception.write(part.octets)
+
+    async def finish(self, underway: Underway) -> Injection:
+        """All of the content has come: what became of the message. Cancellation: as that of ``inject``."""
+        return (await self._settled([await self._judged(underway)]))[0]
+
+    async def end(self) -> None:
+        """The connection is over. Cancellation: shielded, in bounded time."""
+        with trio.CancelScope(shield=True):
+            await self.reception.end()
+
+    async def _portion(self, coming: Iterator[Injected]) -> list[Injection]:
+        """The next of those that come, as many as are committed together."""
+        outcomes, octets, judged = list[Injection | _Kept](), 0, False
+        try:
+            for message in coming:
+                outcome = await self._judge(message)
+                outcomes.append(outcome)
+                if isinstance(outcome, _Kept):
+                    octets += outcome.judged.whole.entry.octets
+                if octets >= PORTION_OCTETS or len(outcomes) == PORTION_MESSAGES:
+                    break
+                if len(outcomes) % MESSAGES_PER_TURN == 0:
+                    await trio.lowlevel.checkpoint()
+            judged = True
+        finally:
+            if not judged:
+                await discard_all(each.judged for each in outcomes if isinstance(each, _Kept))
+                await self.reception.abandon()
+        return await self._settled(outcomes)
+
+    async def _settled(self, outcomes: Sequence[Injection | _Kept]) -> list[Injection]:
+        """Take custody of those that are to be kept; of the others, or where it cannot be, nothing is."""
+        kept = [outcome for outcome in outcomes if isinstance(outcome, _Kept)]
+        taken = iter(await self.reception.commit_all([each.judged for each in kept]) if kept else ())
+        return [each if isinstance(each, Injection) else _told(each.envelope, next(taken)) for each in outcomes]
+
+    async def _judge(self, message: Injected) -> Injection | _Kept:
+        underway = await self.begin(message)
+        if isinstance(underway, Injection):
+            return underway
+        if isinstance(message.content, Entry):
+            return await self._read(underway, message.content)
+        return await self._judged(underway, bytes(message.content))
+
+    async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
+        """The content is in *source*."""
+        offset = 0
+        try:
+            while octets := await source.read(offset, PIECE_OCTETS):
+                await self.write(underway, octets)
+                offset += len(octets)
+        except (SpoolFull, SpoolSick):
+            return await self._refuse(underway.envelope, UNREADABLE)
+        return await self._judged(underway)
+
+    # envelopes
+
+    async def _envelope(self, message: Injected) -> Envelope | Injection:
+        mail = await self._mail(message)
+        if isinstance(mail, Reply):
+            await self.reception.abandon()
+            return Injection("", mail)
+        refused = {}
+        for place, addressee in enumerate(message.recipients):
+            reply = await self._recipient(addressee, mail)
+            if reply is not None:
+                refused[place] = reply
+        count = len(message.recipients)
+        if len(refused) < count:
+            return Envelope(mail, refused, count)
+        await self.reception.abandon()
+        return Injection("", _mildest(refused.values()), tuple(refused.values()))
+
+    async def _mail(self, message: Injected) -> Mail | Reply:
+        if self.said_last is not None:
+            return self.said_last
+        mail = self._mail_of(message.reverse_path, message.parameters)
+        if isinstance(mail, Reply):
+            return self._refused(mail, Phase.AWAITING_MAILFROM)
+        if message.context and (refusal := context_refusal(message.context)) is not None:
+            return self._refused(refusal, Phase.AWAITING_MAILFROM)
+        reception = self.reception
+        decision = reception.mail(mail.reverse_path, mail.line, mail.returning, mail.body, mail.smtputf8)
+        if message.context and reception.transaction is not None:
+            reception.transaction.set_context(message.context)
+        if decision is ACCEPTED and PolicyPhase.MAILFROM in reception.rules.rows:
+            decision = await self._asked(PolicyPhase.MAILFROM)
+        if decision is ACCEPTED and self.turn is not None:
+            decision = await self.turn(mail.reverse_path) or decision
+        return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
+
+    async def _asked(self, phase: PolicyPhase) -> Decision:
+        """What policy says of the message in *phase*; it may send it through a pathway."""
+        decision, transaction = await self.reception.ask(phase), self.reception.transaction
+        if transaction is not None and transaction.pathway is not None and self._through is not None:
+            transaction.rules = self._through(transaction.pathway)
+        return decision
+
+    def _mail_of(self, reverse_path: str, parameters: str) -> Mail | Reply:
+        """What MAIL with these would be; mostly they are those of the message before."""
+        asked = (reverse_path, parameters, self.terms)
+        if self._asked_last != asked:
+            self._asked_last, self._mail_last = asked, mail_of(*asked)
+        return self._mail_last
+
+    async def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
+        """Why there is no such recipient; None: there is."""
+        if self.said_last is not None:
+            return self.said_last
+        rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=mail.smtputf8)
+        if isinstance(rcpt, Reply):
+            return self._refused(rcpt, Phase.AWAITING_RCPTTO)
+        reception = self.reception
+        decision = reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
+        if decision is ACCEPTED and PolicyPhase.RCPTTO in reception.rules_now.rows:
+            decision = await reception.ask(PolicyPhase.RCPTTO)
+        return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
+
+    # content
+
+    async def _judged(self, underway: Underway, octets: bytes = b"") -> Injection | _Kept:
+        """The content ends with *octets*."""
+        envelope, content = underway
+        content.end(octets)
+        event: Event | None
+        while isinstance(event := content.next_event(), ContentPart):
+            await self.reception.write(event.octets)
+        assert isinstance(event, ContentEnd)
+        if event.fault is not None:
+            self._refused(event.fault, Phase.READING_BODY)
+            await self.reception.abandon()
+            return envelope.answered(event.fault)
+        judged = await self.reception.judge(event.octets)
+        if isinstance(judged, Judged):
+            return _Kept(envelope, judged)
+        if isinstance(judged, Discarded):
+            await self.reception.abandon()
+            return envelope.answered(replies.OK)
+        return await self._refuse(envelope, judged)
+
+    async def _refuse(self, envelope: Envelope, decision: Decision) -> Injection:
+        assert not isinstance(decision, Accepted)
+        reply = self._decided(decision, Phase.READING_BODY)
+        await self.reception.abandon()
+        return envelope.answered(reply)
+
+    # what is said
+
+    def refused_whole(self, decision: Deferred) -> Injection:
+        """What becomes of a message that could not be looked at."""
+        return Injection("", self._decided(decision, Phase.READING_BODY))
+
+    def _decided(self, decision: Decision, phase: Phase) -> Reply:
+        assert not isinstance(decision, Accepted)
+        self.reception.rejected(phase.words, decision.reply, decision.module)
+        return self._noted(decision.reply)
+
+    def _refused(self, reply: Reply, phase: Phase) -> Reply:
+        """For what it is, not by a check."""
+        self.reception.client.note(reply)
+        self.reception.rejected(phase.words, reply, "smtp")
+        return self._noted(reply)
+
+    def _noted(self, reply: Reply) -> Reply:
+        if reply.code == 421:
+            self.said_last = reply
+        return reply
+
+
+def _told(envelope: Envelope, taken: Receipt | Deferred) -> Injection:
+    if isinstance(taken, Deferred):
+        return envelope.answered(taken.reply)
+    return envelope.answered(replies.OK, taken.batch.batch_id)
+
+
+def _mildest(said: Iterable[Reply]) -> Reply:
+    """What is said to a message none of whose recipients was taken: come again, if one of them was told so."""
+    return min(said, key=lambda reply: reply.code // 100)
