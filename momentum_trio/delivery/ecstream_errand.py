@@ -17,7 +17,7 @@ import trio
 from momentum_trio import __version__
 from momentum_trio.delivery.custody import unreadable
 from momentum_trio.delivery.ecstream_conversation import Conversation, Torn
-from momentum_trio.delivery.ecstream_options import EcstreamOptions
+from momentum_trio.delivery.ecstream_options import EcstreamDeliveryOptions
 from momentum_trio.delivery.ecstream_parcel import key_of, message_of, outcome_of
 from momentum_trio.delivery.errand import TIMED_OUT, Connected, Errand, Left, Outfit
 from momentum_trio.delivery.hosts import Found
@@ -92,7 +92,7 @@ class EcstreamErrand(Errand):
     """
 
     def __init__(self, outfit: Outfit, feed: Feed) -> None:
-        options = EcstreamOptions.resolve(feed.chain)
+        options = EcstreamDeliveryOptions.resolve(feed.chain)
         super().__init__(outfit, feed, options.port, options.timeout or math.inf)
         self._terms = ClientTerms("", declares_eight_bit=self._options.declares_eight_bit != AS_IT_IS)
         self._hostname = outfit.machine.process.hostname

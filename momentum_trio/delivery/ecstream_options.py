@@ -7,7 +7,7 @@ from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import OUTBOUND
 
 
-class EcstreamOptions(Options):
+class EcstreamDeliveryOptions(Options):
     """Where servers are found, and how long one may take until it lets us in."""
 
     port = Option(

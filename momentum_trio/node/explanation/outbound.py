@@ -21,7 +21,7 @@ from momentum_trio.delivery.delivery_options import (
     ResidentOptions,
 )
 from momentum_trio.delivery.dkim_options import OutboundSigningOptions
-from momentum_trio.delivery.ecstream_options import EcstreamOptions
+from momentum_trio.delivery.ecstream_options import EcstreamDeliveryOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
@@ -58,11 +58,11 @@ OF_THE_WAY: dict[str, tuple[type[Options], ...]] = {
     "ESMTP": _SMTP,
     "SMTP": _SMTP,
     "LMTP": (*_SMTP, LmtpOptions),
-    "ECSTREAM": (*_SMTP, EcstreamOptions),
+    "ECSTREAM": (*_SMTP, EcstreamDeliveryOptions),
     "MAILDIR": (ConnectionOptions, MaildirOptions),
 }
 """Read along the chain of the routing domain, by each method that is built."""
-PORTS = {"LMTP": LmtpOptions.port, "ECSTREAM": EcstreamOptions.port}
+PORTS = {"LMTP": LmtpOptions.port, "ECSTREAM": EcstreamDeliveryOptions.port}
 """Where they are not SMTP's."""
 BLACKHOLE = "BLACKHOLE"
 BUILT = frozenset((*OF_THE_WAY, BLACKHOLE))
