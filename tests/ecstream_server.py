@@ -148,7 +148,13 @@ class _Session:
         core = self._core
         while True:
             room = core.room()
-            octets = await self._wire.recv(len(room))
+            octets = b""
+            with trio.move_on_after(self._core.terms.idle_seconds) as idle:
+                octets = await self._wire.recv(len(room))
+            if idle.cancelled_caught:
+                core.close(Code.IDLE, b"nothing came for too long")
+                await self._send()
+                return
             room[: len(octets)] = octets
             core.received(len(octets))
             while (event := core.next_event()) is not None:

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -21,7 +21,7 @@ from momentum_trio.delivery.ecstream_options import EcstreamDeliveryOptions
 from momentum_trio.delivery.ecstream_parcel import key_of, message_of, outcome_of
 from momentum_trio.delivery.errand import TIMED_OUT, Connected, Errand, Left, Outfit
 from momentum_trio.delivery.hosts import Found
-from momentum_trio.delivery.method import Attempt, Feed, Parcel
+from momentum_trio.delivery.method import Feed, Parcel
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_content import OutgoingContent
@@ -63,17 +63,11 @@ class Load:
         self.lacking = len(parcel.attempts)
 
 
-class Item:
+class Item(NamedTuple):
     """One message of a load."""
 
-    __slots__ = ("load", "place")
-
-    def __init__(self, load: Load, place: int) -> None:
-        self.load, self.place = load, place
-
-    @property
-    def attempt(self) -> Attempt:
-        return self.load.parcel.attempts[self.place]
+    load: Load
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +268,9 @@ class EcstreamErrand(Errand):
             return content
         if content.octets > welcome.content_octets:
             return Bounced(TOO_LARGE.format(content.octets, welcome.content_octets), Stage.IDLE)
-        key = key_of(item.attempt, content, self._hostname) if welcome.key_seconds else b""
-        return message_of(item.attempt, content, self._terms, key)
+        attempt = load.parcel.attempts[item.place]
+        key = key_of(attempt, content, self._hostname) if welcome.key_seconds else b""
+        return message_of(attempt, content, self._terms, key)
 
     async def _content(self, parcel: Parcel) -> OutgoingContent | Deferred:
         """The content as it goes out, or why it cannot."""

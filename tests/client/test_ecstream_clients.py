@@ -162,23 +162,41 @@ async def test_what_is_given_up_says_which_messages_are_in_doubt(connect: Form) 
         assert [result.taken for result in await send(mail(1, first=1000))] == [True]  # and it may be used again
 
 
-@both_forms
-async def test_a_server_that_says_nothing_any_more_is_left(connect: Form) -> None:
-    messages = mail(10)
-    terms = Terms(pause_seconds=0.01, silence_seconds=0.2, keepalive_seconds=0.1)
-    acts = [Act(answers_max=0, ending=DEAF)]
-    async with serving(EcstreamServer(acts=acts)) as server, connect(server.port, terms) as send:
-        results = await send(messages)
-    assert all(result.taken for result in results)
+SILENT = [Act(answers_max=0, ending=DEAF)]
+
+
+async def test_a_server_that_says_nothing_any_more_is_left(jumping_clock: object) -> None:
+    async with serving(EcstreamServer(acts=[*SILENT])) as server:
+        async with on_trio(server.port, Terms(silence_seconds=60.0)) as send:
+            began = trio.current_time()
+            assert all(result.taken for result in await send(mail(10)))
+            assert 60 < trio.current_time() - began < 63
     assert server.connections == 2
 
 
-@both_forms
-async def test_a_slow_server_is_waited_for(connect: Form) -> None:
-    terms = Terms(silence_seconds=0.2, keepalive_seconds=0.05)
-    async with serving(EcstreamServer(pauses=0.05)) as server, connect(server.port, terms) as send:
-        assert all(result.taken for result in await send(mail(500)))
+async def test_a_server_that_says_nothing_any_more_is_left_by_who_blocks() -> None:
+    terms = Terms(pause_seconds=0.01, silence_seconds=0.3, keepalive_seconds=0.1)
+    async with serving(EcstreamServer(acts=[*SILENT])) as server, blocking(server.port, terms) as send:
+        assert all(result.taken for result in await send(mail(10)))
+    assert server.connections >= 2
+
+
+async def test_a_slow_server_is_waited_for(jumping_clock: object) -> None:
+    async with serving(EcstreamServer(pauses=50.0)) as server:
+        async with on_trio(server.port, Terms(silence_seconds=120.0)) as send:
+            assert all(result.taken for result in await send(mail(500)))
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(("keepalive_seconds", "connections"), [(30.0, 1), (1000.0, 2)])
+async def test_a_connection_that_rests(jumping_clock: object, keepalive_seconds: float, connections: int) -> None:
+    """The server waits for 300 seconds: it hears of us, or the next call makes another connection."""
+    async with serving(EcstreamServer()) as server:
+        async with on_trio(server.port, Terms(keepalive_seconds=keepalive_seconds)) as send:
+            await send(mail(1))
+            await trio.sleep(1200)
+            assert [result.taken for result in await send(mail(1, first=1))] == [True]
+    assert server.connections == connections
 
 
 @both_forms
