@@ -37,7 +37,7 @@ FILE_OCTETS_MAX = 256 * 1024 * 1024
 """Of all files together: they are held in memory."""
 PERCENTILES = (50, 95, 99)
 
-_PLACE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:]+))(?::(?P<port>[0-9]{1,5}))?")
+_PLACE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/]+))(?::(?P<port>[0-9]{1,5}))?")
 _LINE_END = re.compile(rb"\r?\n")
 
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = _parser()
     try:
-        asked = parser.parse_args(arguments)
+        asked = parser.parse_intermixed_args(arguments)
     except SystemExit as ended:  # argparse has said why; it ends with 2 where sysexits.h has 64
         return os.EX_USAGE if ended.code else os.EX_OK
     try:

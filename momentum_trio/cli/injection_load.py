@@ -73,7 +73,7 @@ class Source:
         count = int(min(self.batch, self.count - self.taken))
         first = self.taken
         self.taken += count
-        if self.rate:
+        if self.rate and count:
             await trio.sleep_until(min(self.began + first / self.rate, self.until))
         if trio.current_time() >= self.until:
             self.taken -= count

@@ -1,4 +1,4 @@
-"""The client on trio in the simulated world: connections that break at any time, by a seed, cost no message and copy none."""
+"""The client on trio in the simulated world: connections that break, by a seed, cost no message and copy none."""
 
 from __future__ import annotations
 
