@@ -94,7 +94,7 @@ class Conversation:
         return events
 
     async def begin(self, encoded: Encoded) -> None:
-        """Wait for the credit of a batch, and let it go next. Raises Torn: it does not go."""
+        """Wait for the credit of a batch; it is sent by ``flush``. Raises Torn: it is not."""
         while not self._client.may_send(encoded.octets):
             await self._wait()
         self._client.batch(encoded)

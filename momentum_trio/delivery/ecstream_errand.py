@@ -51,14 +51,13 @@ TOO_LARGE: Final = "552 5.3.4 [internal] {} octets, and the server takes at most
 class Load:
     """A parcel in hand.
 
-    content: as it goes out, once it was looked at, or why it does not. carried: it as a batch has it. lacking: of its
-    messages those without an outcome.
+    content: as it goes out, once it was looked at, or why it does not. lacking: of its messages those without an
+    outcome.
     """
 
     def __init__(self, parcel: Parcel) -> None:
         self.parcel = parcel
         self.content: OutgoingContent | Deferred | None = None
-        self.carried: Octets | Following = b""
         self.outcomes: list[Outcome | None] = [None] * len(parcel.attempts)
         self.lacking = len(parcel.attempts)
 
@@ -222,13 +221,14 @@ class EcstreamErrand(Errand):
     async def _send_batch(self, talk: Conversation, packed: Packed) -> None:
         await talk.begin(packed.encoded)
         self._underway[packed.encoded.batch.number] = [self._waiting.popleft() for _ in range(packed.count)]
+        await talk.flush()
         try:
             for load in packed.following:
                 assert isinstance(load.content, OutgoingContent)
                 await talk.go_on(load.content)
         except (KeyError, SpoolFault):
             talk.abandon(b"a content cannot be read")
-        await talk.flush()
+            await talk.flush()
 
     async def _pack(self, talk: Conversation) -> Packed | None:
         """The next batch: what waits, and what the queue has now; None when it has nothing for a while."""
@@ -237,16 +237,20 @@ class EcstreamErrand(Errand):
         count = 0
         while count < len(self._waiting) or await self._take(talk.welcome, waits=not count):
             item = self._waiting[count]
-            message = await self._message(item, packing, talk.welcome)
+            content = item.load.content or await self._look(item.load)
+            message = self._message(item, content, talk.welcome)
             if not isinstance(message, Message):
                 del self._waiting[count]
                 await self._decide(item, message)
-            elif packing.add(message, item.load, item.load.carried):
-                count += 1
-                if isinstance(item.load.carried, Following):
-                    following[item.load] = None
-            else:
+                continue
+            assert isinstance(content, OutgoingContent)
+            carried = await _carried(content, packing)
+            if not packing.add(message, item.load, carried):
+                assert count  # any that is in bounds goes alone
                 break
+            count += 1
+            if isinstance(carried, Following):
+                following[item.load] = None
         return Packed(packing.encoded(talk.next_number), count, tuple(following)) if count else None
 
     async def _take(self, welcome: Welcome, *, waits: bool) -> bool:
@@ -257,29 +261,27 @@ class EcstreamErrand(Errand):
             self._waiting.extend(Item(load, place) for place in range(len(parcel.attempts)))
         return parcel is not None
 
-    async def _message(self, item: Item, packing: Packing, welcome: Welcome) -> Message | Deferred | Bounced:
-        load = item.load
-        if load.content is None:
-            load.content = await self._content(load.parcel)
-            if isinstance(load.content, OutgoingContent):
-                load.carried = await _carried(load.content, packing)
-        content = load.content
+    def _message(
+        self, item: Item, content: OutgoingContent | Deferred, welcome: Welcome
+    ) -> Message | Deferred | Bounced:
+        """*item* as this server takes it, or why it does not go there."""
         if not isinstance(content, OutgoingContent):
             return content
         if content.octets > welcome.content_octets:
             return Bounced(TOO_LARGE.format(content.octets, welcome.content_octets), Stage.IDLE)
-        attempt = load.parcel.attempts[item.place]
+        attempt = item.load.parcel.attempts[item.place]
         key = key_of(attempt, content, self._hostname) if welcome.key_seconds else b""
         return message_of(attempt, content, self._terms, key)
 
-    async def _content(self, parcel: Parcel) -> OutgoingContent | Deferred:
+    async def _look(self, load: Load) -> OutgoingContent | Deferred:
         """The content as it goes out, or why it cannot."""
-        outfit = self._outfit
+        outfit, parcel = self._outfit, load.parcel
         content = OutgoingContent(outfit.contents, parcel.batch, outfit.signer, parcel.attempts[0].chain)
         try:
-            return await content.inspect() or content
+            load.content = await content.inspect() or content
         except (KeyError, SpoolFault) as fault:
-            return unreadable(fault)
+            load.content = unreadable(fault)
+        return load.content
 
 
 async def _carried(content: OutgoingContent, packing: Packing) -> Octets | Following:
