@@ -38,6 +38,10 @@ campaign: dev peers
 bench: dev peers
 	.venv/bin/python -m tests.bench.side_by_side
 
+# ECStream and SMTP into this host, alternating in one run
+bench-ecstream: dev
+	.venv/bin/python -m tests.bench.ecstream_side_by_side
+
 # the same for mail that is relayed, over 20 connections, and what delivery costs reception
 bench-relay: dev peers
 	.venv/bin/python tests/bench/relay_side_by_side.py
@@ -99,4 +103,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-sim swarm determinism planted fuzz reference product dev peers clean

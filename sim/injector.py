@@ -106,10 +106,9 @@ class Injector(Sender):
             raise (Gone if leaves is Leaving.CONTENT else FellSilent)(LEFT)
         stream.sent[stream.next_number] = Sent([(owed, list(owed.left)) for owed in mails])
         stream.next_number += 1
-        for place, (kind, payload) in enumerate(frames, 1):
-            if place == len(frames):
-                for owed in mails:
-                    owed.content_sent = True  # from here on nobody knows, until there are results
+        for owed in mails:  # from here on nobody knows, until there are results
+            owed.content_sent, owed.accepted = True, tuple(owed.left)
+        for kind, payload in frames:
             await stream.send_frame(kind, payload)
         if leaves is Leaving.ANSWER:
             await trio.sleep((1 + mails[0].mail.octets % LEAVES_AFTER_MS) / 1000)
@@ -130,7 +129,7 @@ class Injector(Sender):
             owed.refused = tuple((p, reply) for p, reply in zip(paths, said, strict=True) if reply.startswith("5"))
             if result.id and not owed.accepted:
                 raise Broken("an id for nobody")
-            self._judge(owed, result.reply)
+            self._judge(owed, f"{result.reply} {result.id}".rstrip())
 
     def _judge(self, owed: Owed, reply: str) -> None:
         """Note how an attempt ended and what of it is left."""

@@ -23,8 +23,8 @@ Words = str | tuple[str, ...]
 Scopes = dict[Path, dict[str, Words]]
 
 NAMED = frozenset({"domain", "ec_logger", "listen", "peer"})  # of the scopes that are named at a console here
-SCOPES = NAMED | {"control_listener", "esmtp_listener"}
-BOUND = ("control_listener", "esmtp_listener")  # the listeners whose sockets the host opens
+SCOPES = NAMED | {"control_listener", "ecstream_listener", "esmtp_listener"}
+BOUND = ("control_listener", "ecstream_listener", "esmtp_listener")  # the listeners whose sockets the host opens
 OFF = ("off", "false", "disabled", "0")
 NOWHERE = Position("", 0, 0)
 

@@ -123,10 +123,10 @@ def _injected(message: Message, content: Octets | Entry) -> Injected:
     """What is not UTF-8 is no path, no parameter and no context either: it becomes what none of them may hold."""
     return Injected(
         _text(message.reverse_path),
-        tuple(Addressee(_text(path), _text(parameters)) for path, parameters in message.recipients),
+        tuple([Addressee(_text(path), _text(said) if said else "") for path, said in message.recipients]),
         content,
-        _text(message.parameters),
-        tuple((_text(name), _text(value)) for name, value in message.context),
+        _text(message.parameters) if message.parameters else "",
+        tuple([(_text(name), _text(value)) for name, value in message.context]) if message.context else (),
         message.key.decode("latin-1"),
     )
 

@@ -245,7 +245,7 @@ class Injector:
         decision = reception.mail(mail.reverse_path, mail.line, mail.returning, mail.body, mail.smtputf8)
         if message.context and reception.transaction is not None:
             reception.transaction.set_context(message.context)
-        if decision is ACCEPTED and PolicyPhase.MAILFROM in reception.rules.rows:
+        if decision is ACCEPTED and (rows := reception.rules.rows) and PolicyPhase.MAILFROM in rows:
             decision = await self._asked(PolicyPhase.MAILFROM)
         if decision is ACCEPTED and self.turn is not None:
             decision = await self.turn(mail.reverse_path) or decision
@@ -274,7 +274,7 @@ class Injector:
             return self._refused(rcpt, Phase.AWAITING_RCPTTO)
         reception = self.reception
         decision = reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
-        if decision is ACCEPTED and PolicyPhase.RCPTTO in reception.rules_now.rows:
+        if decision is ACCEPTED and (rows := reception.rules_now.rows) and PolicyPhase.RCPTTO in rows:
             decision = await reception.ask(PolicyPhase.RCPTTO)
         return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
 

@@ -18,6 +18,6 @@ UNBOUND = Deferred(
 def bound(transaction: Transaction) -> Decision:
     """At MAIL: a binding must have been chosen, if the default one is not to be used, or policy is to choose it."""
     rules = transaction.rules
-    if PolicyPhase.SET_BINDING in rules.rows:
+    if rules.rows and PolicyPhase.SET_BINDING in rules.rows:
         return ACCEPTED
     return UNBOUND if rules.options.outbound_binding in MEANS_DEFAULT and not rules.has_default_binding else ACCEPTED

@@ -141,7 +141,7 @@ class Host:
     async def over(self) -> None:
         """Until the last conversation is."""
         while self.connections[-1].socket.fileno() >= 0:  # noqa: ASYNC110 (nothing announces it)
-            await trio.sleep(0.001)
+            await trio.sleep(0.1)
 
     def doing(self) -> tuple[str, bool]:
         """What the last conversation is about."""

@@ -186,7 +186,9 @@ async def test_a_drain_ends_the_wait_for_a_turn(jumping_clock: MockClock) -> Non
         (lambda text: text.replace("127.0.0.1:1825", "127.0.0.1:1826"), False),
     ],
 )
-async def test_a_new_generation_holds_from_the_next_batch_on(change: Callable[[str], str], survives: bool) -> None:
+async def test_a_new_generation_holds_from_the_next_batch_on(
+    change: Callable[[str], str], survives: bool, jumping_clock: MockClock
+) -> None:
     async with conversation() as (at, talk):
         assert (await talk.ask())[0].id
         at.configure(change(BASIC))

@@ -206,14 +206,10 @@ def _problem(batch: Batch) -> tuple[str, Code] | None:
 
 def within_bounds(message: Message) -> bool:
     """Whether no field of *message* is longer than it may be."""
-    return (
-        len(message.key) <= KEY_OCTETS_MAX
-        and len(message.reverse_path) <= PATH_OCTETS_MAX
-        and len(message.parameters) <= PARAMETERS_OCTETS_MAX
-        and len(message.context) <= CONTEXT_MAX
-        and all(len(value) <= CONTEXT_VALUE_OCTETS_MAX for _, value in message.context)
-        and all(
-            len(path) <= PATH_OCTETS_MAX and len(parameters) <= PARAMETERS_OCTETS_MAX
-            for path, parameters in message.recipients
-        )
-    )
+    path, recipients, _, parameters, context, key = message
+    if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX or len(key) > KEY_OCTETS_MAX:
+        return False
+    for path, parameters in recipients:  # no generators: this is asked of every message
+        if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX:
+            return False
+    return len(context) <= CONTEXT_MAX and all(len(value) <= CONTEXT_VALUE_OCTETS_MAX for _, value in context)

@@ -52,12 +52,20 @@ class _Replies:
     def __init__(self) -> None:
         self.octets: list[bytes] = []
         self._places: dict[Reply, int] = {}
+        self._last: Reply | None = None
+        self._last_place = 0
 
     def place(self, reply: Reply) -> int:
+        if reply is self._last:  # as it mostly is
+            return self._last_place
+        self._last, self._last_place = reply, self._place(reply)
+        return self._last_place
+
+    def _place(self, reply: Reply) -> int:
         if (place := self._places.get(reply)) is not None:
             return place
         if len(self.octets) >= WORDED_MAX and (reply.enhanced or reply.lines != ("",)):
-            place = self.place(Reply(reply.code, "", ("",)))
+            place = self._place(Reply(reply.code, "", ("",)))
         else:
             place = len(self.octets)
             self.octets.append(_worded(reply))
