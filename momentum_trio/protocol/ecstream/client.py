@@ -129,12 +129,12 @@ class Client(Side[Event]):
             and self._next <= NUMBER_MAX
         )
 
-    def batch(self, encoded: Encoded) -> None:
-        """Send a batch. Contents that follow are sent by ``chunk``, before anything else.
+    def batch(self, given: Batch | Encoded) -> None:
+        """Send a batch, which may be encoded already. Contents that follow are sent by ``chunk``, before anything else.
 
         Raises: LocalProtocolError where the server's bounds, its credit or the state do not allow it.
         """
-        batch, pieces, octets = encoded
+        batch, pieces, octets = given if isinstance(given, Encoded) else Encoded.of(given)
         if batch.number != self._next or not self.may_send(octets):
             raise LocalProtocolError("no batch, or not this one, may be sent now")
         assert self.welcome is not None
