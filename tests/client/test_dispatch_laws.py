@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import count
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.client.dispatch import Dispatch
@@ -96,7 +96,7 @@ class Connection:
         self.dispatch.ended(event)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_each_message_has_one_result_and_one_copy(data: st.DataObject) -> None:
     drawn = data.draw(st.lists(sizes, max_size=14))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.mail.reply import Reply
@@ -120,7 +120,7 @@ def test_a_welcome_comes_back_or_is_refused(welcome: Welcome) -> None:
         assert welcome.frame_octets != 16384 or welcome.window_octets != 65536 or 0 in welcome[3:5]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])  # what is drawn between steps takes their time
 @given(st.data())
 def test_any_cut_and_any_order_of_acknowledgements(data: st.DataObject) -> None:
     """Everybody learns the results of his own batch, and at the end all credit is back."""
