@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from momentum_trio.protocol.ecstream import client, server
-from momentum_trio.protocol.ecstream.batch import Batch, Message, Recipient
+from momentum_trio.protocol.ecstream.batch import Batch, Encoded, Message, Recipient
 from momentum_trio.protocol.ecstream.frame import HEADER, Kind
 from momentum_trio.protocol.ecstream.strategies import client_streams, feed, joined, server_streams
 
@@ -38,7 +38,7 @@ def _client(octets: bytes, step: int) -> tuple[list[object], bytes]:
     side.octets_to_send()
     events = feed(side, octets, step)
     if side.may_send(100):
-        side.batch(Batch(1, (b"",), (Message(b"", (Recipient(b"a"),)),)))
+        side.batch(Encoded.of(Batch(1, (b"",), (Message(b"", (Recipient(b"a"),)),))))
         side.octets_to_send()
         events += feed(side, octets, step)
     said = joined(side.octets_to_send())

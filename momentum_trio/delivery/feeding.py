@@ -38,7 +38,7 @@ class LaneFeed:
         self.ended = self.greeted = self.useful = False
         self.coming = True
         self._woken = trio.Event()
-        self._taken = self._delivered = 0
+        self._taken = self._delivered = self._held = 0  # parcels; messages, delivered and in hand
 
     @property
     def domain(self) -> str:
@@ -62,10 +62,8 @@ class LaneFeed:
         hop, carriage = self._hop, self._carriage
         idle_until = trio.current_time() + idle_seconds
         while not self._over():
-            hands = await carriage.next_parcel(hop, self._room(recipients_max))
-            self._has_come()
-            if hands:
-                return self._hand_out(hands)
+            if (parcel := await self._next(recipients_max)) is not None:
+                return parcel
             if hop.messages.waiting:
                 if carriage.wait_seconds(hop) > idle_seconds:
                     break  # the seat is of more use to others
@@ -74,6 +72,15 @@ class LaneFeed:
                 break
         self.ended = True
         return None
+
+    async def more(self, recipients_max: int) -> Parcel | None:
+        """See ``method.Feed``."""
+        return None if self._over() else await self._next(recipients_max)
+
+    async def _next(self, recipients_max: int) -> Parcel | None:
+        hands = await self._carriage.next_parcel(self._hop, self._room(recipients_max))
+        self._has_come()
+        return self._hand_out(hands) if hands else None
 
     def _has_come(self) -> None:
         if self.coming:
@@ -87,7 +94,7 @@ class LaneFeed:
         if carriage.draining or self.generation != carriage.generation:
             return True
         limit, most = hop.options.deliveries_max, hop.options.connections_max
-        if (limit and self._delivered >= limit) or 0 <= most < hop.connections:
+        if (limit and self._delivered + self._held >= limit) or 0 <= most < hop.connections:
             return True
         return self._to_be_given_up()
 
@@ -102,12 +109,13 @@ class LaneFeed:
 
     def _room(self, recipients_max: int) -> int:
         limit = self._hop.options.deliveries_max
-        return min(recipients_max, limit - self._delivered) if limit else recipients_max
+        return min(recipients_max, limit - self._delivered - self._held) if limit else recipients_max
 
     def _hand_out(self, hands: list[Hand]) -> Parcel:
         parcel = self._carriage.parcel_of(self._hop, hands)
         self.in_hand[id(parcel)] = parcel, hands
         self._hop.in_hand += len(hands)
+        self._held += len(hands)
         self._taken += 1
         return parcel
 
@@ -134,6 +142,7 @@ class LaneFeed:
         assert known is parcel
         assert len(outcomes) == len(hands)  # one for each, none invented
         self._hop.in_hand -= len(hands)
+        self._held -= len(hands)
         self._delivered += sum(isinstance(outcome, Delivered) for outcome in outcomes)
         self.useful = self.useful or not all(isinstance(outcome, Deferred) for outcome in outcomes)
         await self._carriage.settle(hands, outcomes)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.method import Feed
-from momentum_trio.delivery.smtp_errand import Dialect, Errand, Outfit
+from momentum_trio.delivery.smtp_errand import Dialect, SmtpErrand
 
 
 class Lmtp:
@@ -17,4 +18,4 @@ class Lmtp:
 
     async def carry(self, feed: Feed) -> None:
         """Hold a connection for *feed*; see Carrier. What its server took is delivered, as far as we know."""
-        await Errand(self._outfit, Dialect(lmtp=True), feed, LmtpOptions.resolve(feed.chain).port).run()
+        await SmtpErrand(self._outfit, Dialect(lmtp=True), feed, LmtpOptions.resolve(feed.chain).port).run()

@@ -96,6 +96,13 @@ class Feed(Protocol):
         """
         ...
 
+    async def more(self, recipients_max: int) -> Parcel | None:
+        """A further parcel for a connection that has one in hand, if there is one that may go now.
+
+        None: there is not; the connection may ask again. Cancellation: nothing was taken.
+        """
+        ...
+
     async def report(self, parcel: Parcel, outcomes: Sequence[Outcome]) -> None:
         """How *parcel* ended: one outcome for each attempt, in their order. Recorded when it returns.
 

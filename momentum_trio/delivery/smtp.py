@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.method import Feed
-from momentum_trio.delivery.smtp_errand import Dialect, Errand, Outfit
+from momentum_trio.delivery.smtp_errand import Dialect, SmtpErrand
 from momentum_trio.delivery.smtp_options import SmtpOptions
 
 
@@ -19,4 +20,4 @@ class Smtp:
 
         A message is given a second time only to a server whose reply to its content was lost.
         """
-        await Errand(self._outfit, self._dialect, feed, SmtpOptions.resolve(feed.chain).port).run()
+        await SmtpErrand(self._outfit, self._dialect, feed, SmtpOptions.resolve(feed.chain).port).run()

@@ -54,6 +54,11 @@ class OutgoingContent:
         return self._inspection.binary
 
     @property
+    def signatures(self) -> bytes:
+        """The header fields in front that are not in custody."""
+        return self._prefix
+
+    @property
     def resident(self) -> bool:
         """Whether ``part`` reads from memory, and waits for nothing."""
         return self._held is not None

@@ -1,7 +1,6 @@
-"""One connection for a feed: to the first place that will have us, with one parcel after the other.
+"""One connection for a feed over which SMTP or LMTP is spoken, with one parcel after the other.
 
-As long as the server has not heard the end of a content, what was not decided may go to the next place, or to the same
-one again where it closed a connection that had served before (RFC 5321 sections 3.8 and 5.1). Afterwards it waits: to
+As long as the server has not heard the end of a content, what was not decided may go elsewhere. Afterwards it waits: to
 whom the reply to a content was lost may have it.
 """
 
@@ -9,26 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import trio
 
-from momentum_trio.delivery.custody import Contents, unreadable
-from momentum_trio.delivery.hosts import Found, Hosts
+from momentum_trio.delivery.custody import unreadable
+from momentum_trio.delivery.errand import Connected, Errand, Left, Outfit
 from momentum_trio.delivery.method import Attempt, Feed, Parcel
-from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
 from momentum_trio.delivery.place import Place
-from momentum_trio.delivery.signing import Signer
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_conversation import Conversation
-from momentum_trio.delivery.smtp_options import ANY_ADDRESS, AS_IT_IS, NO_AUTH, OUR_HOSTNAME, SENDER_DOMAIN, SmtpOptions
+from momentum_trio.delivery.smtp_options import AS_IT_IS, NO_AUTH, OUR_HOSTNAME, SENDER_DOMAIN, SmtpOptions
 from momentum_trio.delivery.smtp_parcel import failure_of, needs_conversion, outcome_of, transaction_of
 from momentum_trio.delivery.tls import TlsDemand
-from momentum_trio.delivery.tls_options import OutboundTlsOptions
-from momentum_trio.delivery.tracing import Tracers
-from momentum_trio.limits.deadline import Deadlines
-from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
@@ -37,26 +30,6 @@ from momentum_trio.protocol.smtp.client_event import ClientTerms, Use
 from momentum_trio.reception.reception_options import NameOptions
 from momentum_trio.spool.fault import SpoolFault
 
-NO_CONNECTION = "451 4.4.1 [internal] No valid hosts (unable to make any connections)"
-NO_SEAT = "451 4.4.5 [internal] its hosts have all the connections they may have"
-TIMED_OUT = "450 4.4.1 [internal] Connection Timed Out"
-
-
-@dataclass(frozen=True, slots=True)
-class Outfit:
-    """What the carriers of one node share.
-
-    deadlines: strike while somebody runs them. outbound: their connections. tracers: who listens to conversations.
-    """
-
-    machine: Machine
-    contents: Contents
-    hosts: Hosts
-    signer: Signer | None = None
-    deadlines: Deadlines = field(default_factory=Deadlines)
-    outbound: OutboundConnections = field(default_factory=OutboundConnections)
-    tracers: Tracers | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -64,18 +37,6 @@ class Dialect:
 
     extended: bool = True
     lmtp: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A connection came to nothing, or ended with work in hand. failure: what to say of it.
-
-    again: the same place may be tried at once. clear: without TLS.
-    """
-
-    failure: Deferred | Bounced
-    again: bool = False
-    clear: bool = False
 
 
 class Work:
@@ -103,115 +64,47 @@ class Work:
         return [outcome if known is None else known for known in self.outcomes]
 
 
-class Errand:
+class SmtpErrand(Errand):
     """What ``carry`` does for one feed."""
 
     def __init__(self, outfit: Outfit, dialect: Dialect, feed: Feed, port: int) -> None:
-        self._outfit, self._dialect, self._feed, self._port = outfit, dialect, feed, port
-        self._options = SmtpOptions.resolve(feed.chain)
+        seconds = SmtpOptions.resolve(feed.chain).connect_timeout or math.inf
+        super().__init__(outfit, feed, port, seconds)
+        self._dialect = dialect
         self._work: Work | None = None
-        self._reached = False
-        self._turned_away = False  # from a host that has all the connections it may have
 
     async def run(self) -> None:
         """Serve the feed until it has nothing more, or no way is left."""
         if self._options.ehlo_hostname == SENDER_DOMAIN and not await self._take():
             return  # the name this host is to say stands in the first parcel
-        failure = await self._go()
+        await super().run()
+
+    async def _put_off(self, failure: Deferred | Bounced) -> None:
         if self._work is not None:
-            await self._report(failure or Deferred(NO_SEAT))
-        if failure is not None and not self._reached and not self._turned_away:
-            self._feed.unreachable(failure)
+            await self._report(failure)
 
-    # -- places
-
-    async def _go(self) -> Deferred | Bounced | None:
-        """To one place after the other, until one has served the feed. Returns why none did, or None."""
-        found = await self._find()
-        if not isinstance(found, Found):
-            return found
-        failure: Deferred | Bounced | None = None
-        for place in found.places:
-            with self._feed.admit_host(place.host) as admitted:
-                if not admitted:
-                    self._turned_away = True
-                    continue
-                left = await self._serve_at(place, found.demand)
-            if left is None:
-                return None
-            failure = left.failure
-            if isinstance(failure, Bounced):
-                break
-        return failure
-
-    async def _find(self) -> Found | Deferred | Bounced:
-        gateway = self._feed.gateway
-        if gateway is None or not gateway.is_path:
-            return await self._outfit.hosts.find(self._feed, self._port)
-        path = gateway.host
-        place = Place(path, int(trio.socket.AF_UNIX), (path,), path, 0)
-        return Found((place,), TlsDemand(OutboundTlsOptions.resolve(self._feed.chain), self._feed.domain))
-
-    async def _serve_at(self, place: Place, demand: TlsDemand) -> Left | None:
-        """Over connections to one place: a further one where that may do better. Returns why it came to nothing."""
-        clear = False
-        is_secret = self._options.auth_mechanism != NO_AUTH and not self._options.auth_in_clear
-        demand = replace(demand, tells_password=is_secret)
-        while (left := await self._serve_over_one(place, demand, clear)) is not None and left.again:
-            clear = clear or left.clear
-        return left
-
-    async def _serve_over_one(self, place: Place, demand: TlsDemand, clear: bool) -> Left | None:
-        began = trio.current_time()
-        try:
-            with (
-                trio.socket.socket(place.family, trio.socket.SOCK_STREAM) as socket,
-                self._outfit.outbound.connection(socket, self._feed, place) as seen,
-            ):
-                if not await self._connect(socket, place):
-                    return self._failed(place, Deferred(TIMED_OUT, peer_address=place.address_text))
-                connected = trio.current_time() - began
-                client = Client(self._terms(place, demand, clear=clear))
-                conversation = Conversation(
-                    self._outfit.machine,
-                    self._outfit.deadlines,
-                    socket,
-                    place,
-                    client,
-                    self._options,
-                    demand,
-                    self._feed.chain,
-                    self._wire(socket, place),
-                )
-                seen.talk = conversation
-                if not await conversation.greet():
-                    return self._not_greeted(place, conversation)
-                self._outfit.hosts.worked(place, self._feed.binding, connected)
-                return await self._serve(conversation, place)
-        except OSError as error:
-            reason = f"{NO_CONNECTION}: {error.strerror or error}"
-            return self._failed(place, Deferred(reason, peer_address=place.address_text))
+    async def _converse(self, connected: Connected) -> Left | None:
+        place, demand = connected.place, connected.demand
+        conversation = Conversation(
+            self._outfit.machine,
+            self._outfit.deadlines,
+            connected.socket,
+            place,
+            Client(self._terms(place, demand, clear=connected.clear)),
+            self._options,
+            demand,
+            self._feed.chain,
+            self._wire(connected.socket, place),
+        )
+        connected.seen.talk = conversation
+        if not await conversation.greet():
+            return self._not_greeted(place, conversation)
+        self._worked(connected)
+        return await self._serve(conversation, place)
 
     def _wire(self, socket: trio.socket.SocketType, place: Place) -> Wire:
         wire, tracers = self._outfit.machine.wire(socket), self._outfit.tracers
         return wire if tracers is None else tracers.wire(wire, self._feed, socket.fileno(), place)
-
-    async def _connect(self, socket: trio.socket.SocketType, place: Place) -> bool:
-        """Whether it was in time. Raises OSError."""
-        if place.family == trio.socket.AF_UNIX:
-            address: object = place.host
-        else:
-            address = place.address
-            socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-            if self._options.bind_address != ANY_ADDRESS:
-                await socket.bind((self._options.bind_address, 0))
-        with trio.move_on_after(self._options.connect_timeout or math.inf) as scope:
-            await socket.connect(address)
-        return not scope.cancelled_caught
-
-    def _failed(self, place: Place, failure: Deferred | Bounced) -> Left:
-        self._outfit.hosts.failed(place, self._feed.binding)
-        return Left(failure)
 
     def _not_greeted(self, place: Place, conversation: Conversation) -> Left:
         ended, tls_failure = conversation.ended, conversation.tls_failure
@@ -257,9 +150,7 @@ class Errand:
         """Parcels, until there is none, or the conversation has ended. Returns why, if one is in hand then."""
         served = False
         taken = self._work is not None or await self._take()
-        if not self._reached:
-            self._reached = True
-            self._feed.reached()  # not before: what this one takes calls for no further connection
+        self._has_reached()  # not before: what this one takes calls for no further connection
         while taken or await self._take():
             taken = False
             octets_before = conversation.octets_sent if served else 0

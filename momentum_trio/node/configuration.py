@@ -16,6 +16,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position, Setting
 from momentum_trio.console.authority import Peer, Refused, entry
 from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.ecstream import Ecstream
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.listener.accept import SocketTerms
@@ -157,6 +158,8 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
             reasons.setdefault(f"delivery by {method} is not built yet", []).append(domain)
         elif method == Maildir.word and not MaildirOptions.resolve(chain).path:
             reasons.setdefault("Maildir_Path is not set", []).append(domain)
+        elif method == Ecstream.word and options.gateway is None:
+            reasons.setdefault("delivery by ECSTREAM needs a Gateway", []).append(domain)
     return tuple(
         f"mail for {', '.join(stuck[:DOMAINS_SHOWN_MAX])}{' and others' if len(stuck) > DOMAINS_SHOWN_MAX else ''}"
         f" is taken and kept, not delivered: {reason}"

@@ -10,12 +10,12 @@ from functools import partial
 import trio
 
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
 from momentum_trio.delivery.signing import Signer
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.tracing import Tracers
 from momentum_trio.events.hub import Hub

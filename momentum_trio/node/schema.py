@@ -22,6 +22,7 @@ from momentum_trio.delivery.delivery_options import (
     ServerOptions,
 )
 from momentum_trio.delivery.dkim_options import DkimDomainOptions, DkimModuleOptions, OutboundSigningOptions
+from momentum_trio.delivery.ecstream_options import EcstreamDeliveryOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
@@ -81,6 +82,7 @@ GROUPS: tuple[type[Options], ...] = (
     DkimValidationOptions,
     DmarcOptions,
     DnsOptions,
+    EcstreamDeliveryOptions,
     EcstreamOptions,
     EventOptions,
     FailureOptions,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from momentum_trio.delivery.blackhole import Blackhole
+from momentum_trio.delivery.ecstream import Ecstream
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.lmtp import Lmtp
 from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
 from momentum_trio.node.commands import cache, counter, show, threads, tls, trace
 from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
@@ -133,7 +134,7 @@ COMMANDS = (
 )
 
 
-BUILT_METHODS = (Blackhole().word, "ESMTP", Lmtp.word, Maildir.word, "SMTP")
+BUILT_METHODS = (Blackhole().word, Ecstream.word, "ESMTP", Lmtp.word, Maildir.word, "SMTP")
 """The words of Delivery_Method for which ``methods`` has one."""
 
 
@@ -145,4 +146,5 @@ def methods(outfit: Outfit, spool_place: str) -> tuple[Method | Carrier, ...]:
         Smtp(outfit),
         Smtp(outfit, extended=False),
         Lmtp(outfit),
+        Ecstream(outfit),
     )

@@ -36,6 +36,9 @@ class LaneFeed:
     async def take(self, recipients_max: int, idle_seconds: float) -> Any:
         raise AssertionError
 
+    async def more(self, recipients_max: int) -> Any:
+        raise AssertionError
+
     async def report(self, parcel: Any, outcomes: Any) -> None:
         raise AssertionError
 

@@ -35,6 +35,10 @@ class OneBatch:
         self._taken += len(attempts)
         return Parcel(attempts) if attempts else None
 
+    async def more(self, recipients_max: int) -> Parcel | None:
+        """As Feed's."""
+        return await self.take(recipients_max, 0.0)
+
     async def report(self, parcel: Parcel, outcomes: Sequence[Outcome]) -> None:
         """As Feed's."""
         first = next(place for place, attempt in enumerate(self._attempts) if attempt is parcel.attempts[0])

@@ -17,16 +17,18 @@ import trio
 from delivery_world import MemorySpool, Tree, machine_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_ecstream import MemoryEcstreamSocket
 from memory_socket import MemorySocket
 from one_batch import ByBatch
 
 from momentum_trio.delivery.blackhole import Blackhole, Blackholed
+from momentum_trio.delivery.ecstream import Ecstream
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.maildir import STREAMED_OCTETS_MIN, Maildir
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp import Smtp
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.unbuilt import Unbuilt
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Step
@@ -37,6 +39,7 @@ Make = Callable[["World"], Method]
 METHODS: dict[str, Make] = {
     "maildir": lambda world: Maildir(world.machine, world.spool, "/spool"),
     "smtp": lambda world: ByBatch(Smtp(Outfit(world.machine, world.spool, Hosts(world.machine)))),
+    "ecstream": lambda world: ByBatch(Ecstream(Outfit(world.machine, world.spool, Hosts(world.machine)))),
     "blackhole": lambda world: Blackhole(),
     "blackholed": lambda world: Blackholed(),
     "unbuilt": lambda world: Unbuilt("LMTP"),
@@ -69,7 +72,8 @@ class World(trio.abc.SocketFactory):
 
     def socket(self, family: int = 0, kind: int = 0, proto: int = 0) -> MemorySocket:
         """A socket that is connected to a server of ours, whatever the address: for trio."""
-        return MemorySocket(self.received, self.pause)
+        kind_of_socket = MemoryEcstreamSocket if self.method.word == Ecstream.word else MemorySocket
+        return kind_of_socket(self.received, self.pause)
 
     async def pause(self) -> None:
         """What the tests may do at each operation on a socket, as at each on the disk."""

@@ -287,6 +287,36 @@ async def test_a_full_host_is_not_asked_again_until_a_seat_is_free(autojump_cloc
         h.assert_nothing_is_held()
 
 
+@dataclass
+class ManyAtOnce(Wire):
+    """A carrier that takes all there is now, and reports about it together."""
+
+    async def carry(self, feed: Feed) -> None:
+        feed.reached()
+        while (parcel := await feed.take(1, self.idle_seconds)) is not None:
+            parcels = [parcel]
+            while (further := await feed.more(1)) is not None:
+                parcels.append(further)
+            paths = [attempt.message.forward_path for parcel in parcels for attempt in parcel.attempts]
+            self.parcels.append((trio.current_time(), feed.domain, paths))
+            for parcel in parcels:
+                await feed.report(parcel, [Delivered("192.0.2.1")])
+
+
+@pytest.mark.parametrize(("options", "sizes"), [({}, [5]), ({"Max_Deliveries_Per_Connection": "2"}, [2, 2, 1])])
+async def test_a_connection_may_have_several_parcels_in_hand(
+    options: Mapping[str, str], sizes: list[int], autojump_clock: object
+) -> None:
+    """What it has in hand counts for what it may deliver."""
+    wire = ManyAtOnce()
+    async with house(wire, Max_Outbound_Connections="1", **options) as h:
+        h.take(*(f"{n}@d.example" for n in range(5)))
+        await trio.sleep(100)
+        assert [len(paths) for _, _, paths in wire.parcels] == sizes
+        assert len(h.lines()) == 5
+        h.assert_nothing_is_held()
+
+
 async def test_a_connection_ends_after_its_deliveries(autojump_clock: object) -> None:
     wire = Wire()
     async with house(wire, Max_Deliveries_Per_Connection="3", Max_Outbound_Connections="1") as h:

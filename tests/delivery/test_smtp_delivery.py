@@ -13,13 +13,13 @@ from given_feed import GivenFeed
 from scripted_server import CLOSE, DEAF, RESET, SILENCE, STAGES, ScriptedServer
 
 from momentum_trio.delivery.destination import NO_ADDRESS
+from momentum_trio.delivery.errand import TIMED_OUT, Outfit
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.method import Attempt, Carrier
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.delivery.smtp_content import HELD_OCTETS_MAX, PART_OCTETS
 from momentum_trio.delivery.smtp_conversation import QUIT_SECONDS
-from momentum_trio.delivery.smtp_errand import TIMED_OUT, Outfit
 from momentum_trio.limits.deadline import SLACK_SECONDS
 from momentum_trio.machine import Machine
 from momentum_trio.mail.stage import Stage

@@ -11,10 +11,10 @@ import trio
 from scripted_server import ScriptedServer
 from test_smtp_delivery import EIGHT_BIT, LARGE, SECOND_SOURCE, SINK, SMALL, SOURCE, Road
 
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.lmtp import Lmtp
 from momentum_trio.delivery.method import Attempt, Carrier
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import MakeDirectory
 from momentum_trio.mail.dsn import Notify

@@ -24,12 +24,12 @@ from momentum_trio.config.transaction import parse_path
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.delivery_options import DeliveryOptions
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.lmtp import Lmtp
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.method import Attempt, Carrier
 from momentum_trio.delivery.outcome import Delivered, Outcome
 from momentum_trio.delivery.route import Route, Routes
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.node.schema import DECLARED
 

@@ -10,10 +10,10 @@ from delivery_world import MemorySpool, generations
 from scripted_server import CLOSE
 from test_smtp_delivery import BEFORE_QUIT, Road
 
+from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.smtp import Smtp
-from momentum_trio.delivery.smtp_errand import Outfit
 from momentum_trio.limits.local import LocalState
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Failed

@@ -59,7 +59,9 @@ def test_relaying_depends_on_the_most_specific_block() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("name", ["chunks", "crowd", "delivery", "late_sync", "old_mail", "operator", "relay_chain"])
+@pytest.mark.parametrize(
+    "name", ["chunks", "crowd", "delivery", "ecstream_relay", "late_sync", "old_mail", "operator", "relay_chain"]
+)
 def test_some_seeds_of_it_hold(name: str, seed: int) -> None:
     result = run(read(str(FOLDER / f"{name}.sim")), seed)
     assert result.verdict is Verdict.HELD, result.violations

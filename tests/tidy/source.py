@@ -31,6 +31,7 @@ FLOORS = {
     "delivery": 4,
     "web": 4,
     "webhook": 4,
+    "client": 4,
     "rehearsal": 5,
     "node": 5,
     "cli": 5,
@@ -62,8 +63,8 @@ class Module:
 
     @property
     def touches_world(self) -> bool:
-        """Whether it may reach the world: the machine's ``os_`` forms, and the tools' plain blocking programs."""
-        return self.path.match("machine/os_*.py") or self.room == "cli"
+        """Whether it may reach the world: the machine's ``os_`` forms, and what is plain and blocking."""
+        return self.path.match("machine/os_*.py") or self.room == "cli" or self.path.match("client/*blocking*.py")
 
     @cached_property
     def tree(self) -> ast.Module:

@@ -21,6 +21,7 @@ from momentum_trio.delivery.delivery_options import (
     ResidentOptions,
 )
 from momentum_trio.delivery.dkim_options import OutboundSigningOptions
+from momentum_trio.delivery.ecstream_options import EcstreamDeliveryOptions
 from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
@@ -57,9 +58,12 @@ OF_THE_WAY: dict[str, tuple[type[Options], ...]] = {
     "ESMTP": _SMTP,
     "SMTP": _SMTP,
     "LMTP": (*_SMTP, LmtpOptions),
+    "ECSTREAM": (*_SMTP, EcstreamDeliveryOptions),
     "MAILDIR": (ConnectionOptions, MaildirOptions),
 }
 """Read along the chain of the routing domain, by each method that is built."""
+PORTS = {"LMTP": LmtpOptions.port, "ECSTREAM": EcstreamDeliveryOptions.port}
+"""Where they are not SMTP's."""
 BLACKHOLE = "BLACKHOLE"
 BUILT = frozenset((*OF_THE_WAY, BLACKHOLE))
 
@@ -174,9 +178,11 @@ def _way(tree: ConfigTree, route: Route, system_hostname: str) -> str:
         return "nowhere: it counts as delivered"
     if route.word == "MAILDIR":
         return f"into {path}" if (path := MaildirOptions.resolve(route.chain).path) else "kept: Maildir_Path is not set"
+    if route.word == "ECSTREAM" and route.gateway is None:
+        return "kept: delivery by ECSTREAM needs a Gateway"
     static = StaticRouteOptions.resolve(tree.chain_scope("static_routes")).target
     target = target_of(route.domain, route.gateway, route.chain, static, system_hostname)
-    port = (LmtpOptions if route.word == "LMTP" else SmtpOptions).resolve(route.chain).port
+    port = PORTS.get(route.word, SmtpOptions.port).resolve(route.chain)
     return f"by {route.word} to {_next_hop(target, port)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from momentum_trio.protocol.ecstream.frame import Code, Kind, Octets, RemoteProtocolError, framed
@@ -67,6 +68,37 @@ class Batch(NamedTuple):
     number: int
     contents: tuple[Octets | Following, ...]
     messages: tuple[Message, ...]
+
+
+class Encoded(NamedTuple):
+    """A batch as it is sent. octets: what it costs of the credit, header included; contents that follow come on top."""
+
+    batch: Batch
+    pieces: Sequence[Octets]
+    octets: int
+
+    @classmethod
+    def of(cls, batch: Batch) -> Encoded:
+        """*batch*, encoded once. Raises as ``encode_batch``."""
+        pieces = encode_batch(batch)
+        return cls(batch, pieces, sum(map(len, pieces)))
+
+
+def message_octets(message: Message) -> int:
+    """What *message* takes of the payload of its batch, without its content."""
+    path, recipients, _, parameters, context, key = message
+    own = _MESSAGE.size + len(path) + len(parameters) + len(key)
+    pairs = sum(_PAIR.size + len(name) + len(value) for name, value in context)
+    return own + pairs + sum(_RECIPIENT.size + len(path) + len(parameters) for path, parameters in recipients)
+
+
+def content_octets(content: Octets | Following) -> int:
+    """What *content* takes of the payload of its batch."""
+    return _CONTENT.size + (0 if isinstance(content, Following) else len(content))
+
+
+HEAD_OCTETS: Final = _HEAD.size
+"""What every batch takes."""
 
 
 def encode_batch(batch: Batch) -> list[Octets]:
@@ -169,10 +201,11 @@ def _problem(batch: Batch) -> tuple[str, Code] | None:
         return "a batch has too many recipients", Code.TOO_LARGE
     if any(isinstance(content, Following) and not content.octets for content in batch.contents):
         return "a content that follows is empty", Code.PROTOCOL
-    return None if all(map(_within_bounds, batch.messages)) else ("a field of a message is too long", Code.TOO_LARGE)
+    return None if all(map(within_bounds, batch.messages)) else ("a field of a message is too long", Code.TOO_LARGE)
 
 
-def _within_bounds(message: Message) -> bool:
+def within_bounds(message: Message) -> bool:
+    """Whether no field of *message* is longer than it may be."""
     path, recipients, _, parameters, context, key = message
     if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX or len(key) > KEY_OCTETS_MAX:
         return False

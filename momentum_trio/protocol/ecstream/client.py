@@ -4,7 +4,8 @@ client = Client(b"injector 1.0")
 await send(socket, client.octets_to_send())
 client.received(await socket.recv_into(client.room()))
 while (event := client.next_event()) is not None: ...      # Welcome first, then Results in any order
-if client.may_send(octets_of(batch)): client.batch(batch)
+encoded = Encoded.of(batch)
+if client.may_send(encoded.octets): client.batch(encoded)
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-from momentum_trio.protocol.ecstream.batch import Batch, Following, encode_batch, length_of
+from momentum_trio.protocol.ecstream.batch import Batch, Encoded, Following, length_of
 from momentum_trio.protocol.ecstream.frame import (
     HEADER,
     NUMBER_MAX,
@@ -128,13 +129,12 @@ class Client(Side[Event]):
             and self._next <= NUMBER_MAX
         )
 
-    def batch(self, batch: Batch) -> None:
-        """Send *batch*. Contents that follow are sent by ``chunk``, before anything else.
+    def batch(self, given: Batch | Encoded) -> None:
+        """Send a batch, which may be encoded already. Contents that follow are sent by ``chunk``, before anything else.
 
         Raises: LocalProtocolError where the server's bounds, its credit or the state do not allow it.
         """
-        pieces = encode_batch(batch)
-        octets = sum(map(len, pieces))
+        batch, pieces, octets = given if isinstance(given, Encoded) else Encoded.of(given)
         if batch.number != self._next or not self.may_send(octets):
             raise LocalProtocolError("no batch, or not this one, may be sent now")
         assert self.welcome is not None
@@ -260,11 +260,6 @@ class Client(Side[Event]):
     def _end(self, error: Error | None, *, by_server: bool) -> None:
         self.state = State.CLOSED
         self._closed = Closed(error, by_server, tuple(self._open))
-
-
-def octets_of(batch: Batch) -> int:
-    """What *batch* costs of the credit, without contents that follow."""
-    return sum(map(len, encode_batch(batch)))
 
 
 def _beyond(batch: Batch, octets: int, welcome: Welcome) -> str | None:

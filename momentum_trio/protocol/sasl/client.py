@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from momentum_trio.protocol.sasl.cram_md5 import CramMd5Client
 from momentum_trio.protocol.sasl.digest_md5 import DigestMd5Client
 from momentum_trio.protocol.sasl.login import LoginClient
-from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, MECHANISMS, ClientSide
+from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, MECHANISMS, PLAIN, ClientSide
+from momentum_trio.protocol.sasl.plain import PlainClient
 
 
 def best(offered: Sequence[str], *, in_clear: bool) -> str:
@@ -26,5 +27,5 @@ def client_side(mechanism: str, user: str, password: str, digest_uri: str, nonce
         return DigestMd5Client(user, password, digest_uri, nonce)
     if mechanism == CRAM_MD5:
         return CramMd5Client(user, password)
-    assert mechanism == LOGIN
-    return LoginClient(user, password)
+    assert mechanism in IN_CLEAR
+    return PlainClient(user, password) if mechanism == PLAIN else LoginClient(user, password)

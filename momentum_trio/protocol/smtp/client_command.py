@@ -23,9 +23,12 @@ BINARY: Final = Reply.of(
 
 def mail_line(transaction: Transaction, extensions: Extensions, terms: ClientTerms) -> str:
     """``MAIL`` with what the server offers and the transaction needs."""
-    line = f"MAIL FROM:<{transaction.reverse_path}>"
-    if extensions.size:
-        line += f" SIZE={transaction.octets}"
+    return f"MAIL FROM:<{transaction.reverse_path}>{mail_parameters(transaction, extensions, terms)}"
+
+
+def mail_parameters(transaction: Transaction, extensions: Extensions, terms: ClientTerms) -> str:
+    """Those of ``MAIL``, each with a blank in front."""
+    line = f" SIZE={transaction.octets}" if extensions.size else ""
     if transaction.binary:
         line += " BODY=BINARYMIME"
     elif transaction.eight_bit and extensions.eight_bit and terms.declares_eight_bit:
@@ -43,7 +46,12 @@ def mail_line(transaction: Transaction, extensions: Extensions, terms: ClientTer
 
 def rcpt_line(transaction: Transaction, place: int, extensions: Extensions) -> str:
     """``RCPT`` for one forward-path."""
-    line = f"RCPT TO:<{transaction.forward_paths[place]}>"
+    return f"RCPT TO:<{transaction.forward_paths[place]}>{rcpt_parameters(transaction, place, extensions)}"
+
+
+def rcpt_parameters(transaction: Transaction, place: int, extensions: Extensions) -> str:
+    """Those of ``RCPT``, each with a blank in front."""
+    line = ""
     if extensions.dsn and transaction.wishes:
         notify, original_recipient = transaction.wishes[place]
         if notify is not Notify.UNSET:
