@@ -18,9 +18,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import httpload
-from tests.bench.ecstream_side_by_side import TICKS
-from tests.bench.side_by_side import ROOT, START_SECONDS, free_port
+import httpload
+from ecstream_side_by_side import TICKS
+from side_by_side import ROOT, START_SECONDS, free_port
 
 WORK = ROOT / ".cache" / "bench-http"
 CONNECTIONS, REQUESTS, OCTETS = 20, 3000, 1024
