@@ -137,7 +137,7 @@ class Session:
         if self.standing.security.at_once and not await self._secured():
             return
         if (refusal := refusal or await self._unwelcome()) is not None:
-            line.end(Code.NOT_ALLOWED, str(refusal), "policy")
+            line.end(Code.CLOSING if refusal.code == 421 else Code.NOT_ALLOWED, str(refusal), "policy")
         while self._server.state is not State.CLOSED:
             if connection.draining.is_set() and line.is_between_batches:
                 line.end(Code.CLOSING, "service shutting down", "drain")
@@ -188,15 +188,15 @@ class Session:
 
     async def _answer_all(self) -> bool:
         """Answer everything the core has understood so far; the frames wait in it for one send. Returns whether there
-        was a whole frame, not just octets."""
-        server, whole, advanced = self._server, list[Batch](), False
+        was a whole batch, content or other frame, not just octets."""
+        server, whole, advanced, are_chunks = self._server, list[Batch](), False, False
         while True:
             event = server.next_event()
+            if isinstance(event, Closed):
+                whole.clear()  # who has broken the protocol, or left, is told nothing of them: they were not begun
             if whole and not (isinstance(event, Begun) and event.whole):
-                if isinstance(event, Closed):
-                    return True  # who has broken the protocol, or left, is told nothing of them
                 await self._take(whole)
-                whole = []
+                whole.clear()
             match event:
                 case None:
                     break
@@ -206,6 +206,9 @@ class Session:
                     await self._begin(batch)
                 case ContentPart():
                     await self._go_on(event)
+                    if not event.ends:
+                        are_chunks = True
+                        continue
                 case Authenticate():
                     await self._authenticate(event)
                 case Left():
@@ -215,7 +218,7 @@ class Session:
                         self._rejected(Reply(500, "5.5.2", (error.why.decode("ascii", "replace"),)), PROTOCOL)
                     break
             advanced = True
-        return advanced or server.has_to_send
+        return advanced or (server.has_to_send and not are_chunks)
 
     # batches
 

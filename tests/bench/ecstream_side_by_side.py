@@ -1,4 +1,4 @@
-"""``make bench-ecstream``: ECStream and SMTP into the same host, in turn; it takes custody durably and delivers nothing.
+"""``make bench-ecstream``: ECStream and SMTP into the same host, in turn; it takes custody and delivers nothing.
 
 Rates are of the client's clock once all its connections are open; CPU is the host's, of all its threads.
 """
@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import ecstreamload, smtpload
-from tests.bench.side_by_side import ROOT, free_port, wait_for
+import ecstreamload
+import smtpload
+from side_by_side import ROOT, free_port, wait_for
 
 WORK = ROOT / ".cache" / "bench-ecstream"
 OCTETS = 1024
