@@ -162,6 +162,10 @@ async def test_a_segment_that_goes_away_meanwhile(base: Path) -> None:
         assert [queued.custody.batch_id for queued in files.queued()] == [kept.batch.batch_id]
 
 
+def log_of(base: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in base.glob("log/*"))
+
+
 async def test_idempotency_keys_are_shown_by_their_names(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with open_spool(os_machine(), terms(str(base))) as spool:
         receipt = await submit_keyed(spool, key("secret"), b"text")
@@ -176,7 +180,7 @@ async def test_idempotency_keys_are_shown_by_their_names(base: Path, capsys: pyt
         assert (shown["name"], shown["digest"]) == (key("secret").name.hex(), key("secret").digest.hex())
         assert (shown["batch_id"], shown["seconds"]) == (receipt.batch.batch_id, 3600)
         assert (shown["reply"], shown["recipients"]) == ("250 2.0.0 OK", [])
-        assert b"secret" not in b"".join(path.read_bytes() for path in base.glob("log/*"))
+        assert b"secret" not in log_of(base)
 
 
 def test_version_1_is_read(capsys: pytest.CaptureFixture[str]) -> None:
