@@ -199,9 +199,10 @@ class _Follower:
         if _INCLUDE.search(line.text):
             raise _NotUnderstood
         new = _read(line.text)
-        held = self._files.get(line.path, ())
+        held = () if exchange.ok else self._files.get(line.path, ())
         written = () if new is None else (new,)
-        self._files[line.path] = written if exchange.ok else _unique([*held, *written])
+        over_it = self._may if self._writes_late and line.path == self._source else ()
+        self._files[line.path] = _unique([*held, *written, *over_it])
         if line.path == self._main and not self._is_known:  # a node that is starting may have read either
             self._hold(exchange.began, [*self._may, *self._files[line.path]])
 

@@ -122,6 +122,16 @@ STORIES = {  # lines: what the console may show after them, and what it may not
         [FIRST, CHANGED],
         [BOTH],
     ),
+    "perhaps written back over a file": (
+        Story()
+        .say(SET)
+        .say("config writeback", ok=None)
+        .show(CHANGED)
+        .say(f"replace {CONFIG_PATH} {shown(FIRST)}", session=-1)
+        .say("config reload"),
+        [FIRST, CHANGED],
+        [BOTH],
+    ),
     "a file that is read": (
         Story().say(f"replace {CONFIG_PATH} {shown(CHANGED)}", session=-1).say("config reload"),
         [CHANGED],
@@ -184,6 +194,9 @@ def test_a_file_that_is_cut_short_is_not_taken() -> None:
     assert list(configured_as_told(story.say("config reload next.conf", ok=False).show(FIRST).told())) == []
     taken = Story().say(f"file {NEXT} Hostname = ( mx", session=-1).say("config reload next.conf")
     assert [each.text for each in configured_as_told(taken.told())] == [f"{NEXT} is no configuration, and was taken"]
+    over_it = Story().say(SET).say("config writeback", ok=None).show(CHANGED)  # whose answer nobody awaited
+    over_it.say(f"file {CONFIG_PATH} Hostname = ( mx", session=-1).say("config reload")
+    assert list(configured_as_told(over_it.show(CHANGED).told())) == []
 
 
 def test_two_commits_at_once_come_in_either_order() -> None:
