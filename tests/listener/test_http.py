@@ -103,7 +103,7 @@ async def test_who_leaves_in_a_body_that_nobody_reads_hears_nothing_more() -> No
 async def test_a_request_that_breaks_while_it_is_answered_leaves_its_answer_unfinished() -> None:
     async with http_conversation() as (at, talk):
         await talk.say(b"PUT /mirror HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n")
-        await talk.say(b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx")
+        await talk.say(b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx\r\n")
         octets = b""
         while received := await talk.stream.receive_some(1000):
             octets += received
