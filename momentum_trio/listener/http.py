@@ -54,6 +54,8 @@ async def converse(connection: Connection, services: Services, lookup: Lookup = 
     with counted(connection, services.limits, KIND.service) as too_many:
         if too_many is None:
             await _converse(connection, services, lookup)
+        elif not Standing(connection, services).terms.at_once:
+            await connection.socket.send(KIND.refusal)
 
 
 async def _converse(connection: Connection, services: Services, lookup: Lookup) -> None:
@@ -125,6 +127,8 @@ class Session:
         self.line = Line(connection, wire, self._server, services.deadlines.after(standing.terms.idle_seconds))
         self._dates = DateOfSecond()
         self._endpoint = str(connection.listen)
+        self._request: Request | None = None  # that is under way
+        self._began = trio.current_time()  # it, or what is none
 
     async def talk(self) -> None:
         """Converse until one of the two is done, or the deadline cuts it."""
@@ -132,13 +136,13 @@ class Session:
         while server.is_open and not (connection.draining.is_set() and server.is_at_rest):
             event = await self._next_event()
             if isinstance(event, Begun):
-                await self._answer(event)
-            elif isinstance(event, Broken):
-                began = trio.current_time()
-                await self._say(event.refusal)
-                self._record(None, event.refusal.status, began)
+                await self._answer(event.request)
+            elif isinstance(event, Broken) and server.may_answer:
+                await self._refuse(event.refusal)
             else:
                 return
+            if not server.is_at_rest:
+                await trio.lowlevel.checkpoint()  # who pipelines without end lets others have their turn
         if connection.draining.is_set():
             connection.why = "drain"
         if server.state is not State.OTHER:
@@ -151,47 +155,58 @@ class Session:
         if server.is_at_rest or self.line.is_torn or not server.may_answer:
             return
         with trio.move_on_after(FAREWELL_SECONDS):
-            began = trio.current_time()
-            await self._say(TIMED_OUT)
-            self._record(None, TIMED_OUT.status, began)
+            await self._refuse(TIMED_OUT)
             await self.line.linger()
 
     async def _next_event(self) -> Event | None:
-        """The next event between requests; None: the connection is good for nothing any more."""
+        """The next event between requests, by what holds now; None: the connection is good for nothing any more."""
         server, standing = self._server, self._standing
-        server.body_octets_max, server.chunks = standing.terms.request_octets_max, standing.terms.chunks
-        while (event := server.next_event()) is None and server.is_open:
+        while server.is_open:
+            standing.renew()
+            server.body_octets_max, server.chunks = standing.terms.request_octets_max, standing.terms.chunks
+            if (event := server.next_event()) is not None:
+                return event
             try:
                 await self.line.receive()
             except OSError:  # a reset: an end like any other
                 return None
-        return event
+        return None
 
-    async def _answer(self, begun: Begun) -> None:
-        """Answer one request, and record it whatever becomes of it."""
-        line, request, began = self.line, begun.request, trio.current_time()
+    async def _answer(self, request: Request) -> None:
+        """Answer *request*, and record it whatever becomes of it; that of one whose client was too slow comes later."""
+        line, sent, status = self.line, self._connection.octets_sent, BROKEN.status
+        self._request, self._began = request, trio.current_time()
         line.begins("answering", self._standing.terms.idle_seconds)
-        sent, status = self._connection.octets_sent, BROKEN.status
         line.deadline.park()
         try:
             answer = await self._answered(request)
             if isinstance(answer, Upgraded):
                 status = 101
                 await self._serve(answer)
-                return
-            status = answer.status
-            await self._say(answer)
+            else:
+                status = answer.status
+                await self._say(answer)
+        except trio.Cancelled:
+            status = 0
+            raise
         finally:
-            self._record(request, status, began, self._connection.octets_sent - sent)
+            if status:
+                self._record(status, sent)
         line.begins("idle", self._standing.terms.idle_seconds)
 
     async def _answered(self, request: Request) -> Response | Upgraded:
-        if not self._standing.renew():
+        if self._standing.is_gone:
             return GONE
         try:
             return await self._answering.answer(request, LineBody(request, self._server, self.line))
         except RemoteProtocolError as broken:
             return broken.refusal
+
+    async def _refuse(self, refused: Response) -> None:
+        """Say why what has come is no request, or the one that is under way too slow."""
+        sent = self._connection.octets_sent
+        await self._say(refused)
+        self._record(refused.status, sent)
 
     async def _say(self, response: Response) -> None:
         """Send *response*; a client that is gone is found out by the next ``receive``. It is the client's time then."""
@@ -206,17 +221,21 @@ class Session:
         await line.send()
 
     async def _stream(self, response: Response) -> None:
-        """Send *response* as its octets come. A fault of ours on the way is not said: it would be taken for more."""
+        """Send *response* as its octets come. A fault on the way is not said: it would be taken for more of them."""
         server, line, content = self._server, self.line, response.content
         assert not isinstance(content, bytes)
         server.begin(response, self._date())
         in_clear, self._connection.in_clear = self._connection.in_clear, False
-        async with aclosing(content):
-            while not server.omits_content and (part := await anext(content, None)) is not None:
-                server.part(part)
-                line.deadline.resume()
-                await line.send()
-                line.deadline.park()
+        try:
+            async with aclosing(content):
+                while not server.omits_content and (part := await anext(content, None)) is not None:
+                    server.part(part)
+                    line.deadline.resume()
+                    await line.send()
+                    line.deadline.park()
+        except RemoteProtocolError:  # the request broke off while it was answered
+            server.abandon()
+            return
         server.finish()
         self._connection.in_clear = in_clear
 
@@ -243,8 +262,9 @@ class Session:
         """For the Date field (RFC 9110 section 5.6.7)."""
         return self._dates.at(self._services.machine.clock.now()).removesuffix("+0000") + "GMT"
 
-    def _record(self, request: Request | None, status: int, began: float, octets: int = 0) -> None:
-        connection, machine = self._connection, self._services.machine
+    def _record(self, status: int, sent: int) -> None:
+        """What is under way was answered. sent: octets on this connection before."""
+        connection, machine, request = self._connection, self._services.machine, self._request
         machine.events.publish(
             Requested(
                 machine.clock.now(),
@@ -255,9 +275,10 @@ class Session:
                 "" if request is None else request.target,
                 "" if request is None else request.version,
                 status,
-                octets,
-                trio.current_time() - began,
+                connection.octets_sent - sent,
+                trio.current_time() - self._began,
                 self._answering.user,
                 self._standing.terms.log_to_paniclog,
             )
         )
+        self._request = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import trio
 
@@ -55,6 +56,12 @@ class _Known:
     until: float
     said: str = field(default="", repr=False)
     digest: str = field(default="", repr=False)
+
+
+class _Wrong(NamedTuple):
+    """What was said proves nothing. user: whom it names, if anybody."""
+
+    user: str
 
 
 class Proving:
@@ -115,6 +122,11 @@ class Proving:
     async def _judged(self, said: str, request: Request, terms: HttpTerms) -> Identity | Response:
         if (known := self._by_known(said, request, terms)) is not None:
             return known
+        async with self._proofs.turn:
+            outcome = await self._guessed(said, request, terms)
+        return await self._refused(outcome.user, terms) if isinstance(outcome, _Wrong) else outcome
+
+    async def _guessed(self, said: str, request: Request, terms: HttpTerms) -> Identity | Response | _Wrong:
         if seconds := self._guesses.begin():
             self._account("", accepted=False)
             retry = (("retry-after", str(math.ceil(seconds))),)
@@ -122,13 +134,13 @@ class Proving:
         try:
             match parse(said):
                 case Basic() as basic if terms.plain is not None and self._may_show:
-                    return await self._basic(said, basic, terms, terms.plain)
+                    return await self._basic(said, basic, terms.plain)
                 case Digest() as digest if terms.digest is not None:
                     return await self._digest(digest, request, terms, terms.digest)
                 case Basic(user, _) | Digest(user):
-                    return await self._refused(user, terms)
+                    return _Wrong(user)
                 case Unknown():
-                    return await self._refused("", terms)
+                    return _Wrong("")
         except OSError as fault:
             return self._unavailable(fault)
 
@@ -145,20 +157,22 @@ class Proving:
             return None
         return self._proved(digest, known.digest, request, terms)
 
-    async def _basic(self, said: str, basic: Basic, terms: HttpTerms, held: BackEnd) -> Identity | Response:
+    async def _basic(self, said: str, basic: Basic, held: BackEnd) -> Identity | _Wrong:
         claim = Claim(basic.user, basic.password)
         if not await self._proofs.credentials.hold(held, claim, held.realm or REALM):
-            return await self._refused(basic.user, terms)
+            return _Wrong(basic.user)
         self._right(_Known(basic.user, held, trio.current_time() + KNOWN_SECONDS, said=said))
         return Identity(basic.user, BASIC)
 
-    async def _digest(self, digest: Digest, request: Request, terms: HttpTerms, held: BackEnd) -> Identity | Response:
+    async def _digest(
+        self, digest: Digest, request: Request, terms: HttpTerms, held: BackEnd
+    ) -> Identity | Response | _Wrong:
         realm = held.realm or REALM
         secret = await self._secret(digest, held, realm)
         wanted = secret or digest_of(digest.user, realm, digest.nonce)
         answer = self._proved(digest, wanted, request, terms) if digest.realm == realm else None
         if answer is None or not secret:
-            return await self._refused(digest.user, terms)
+            return _Wrong(digest.user)
         self._right(_Known(digest.user, held, trio.current_time() + KNOWN_SECONDS, digest=secret))
         return answer
 

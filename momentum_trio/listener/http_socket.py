@@ -12,7 +12,7 @@ import trio
 
 from momentum_trio.listener.kind import Connection
 from momentum_trio.machine.contract import Wire
-from momentum_trio.protocol.http.websocket import RECEIVE_OCTETS, Closed, Conversation, Message
+from momentum_trio.protocol.http.websocket import CUT, RECEIVE_OCTETS, Closed, Conversation, Message
 
 MESSAGE_OCTETS_MAX = 1024 * 1024
 """Of a message of the client's."""
@@ -192,7 +192,7 @@ class LineSocket:
 
     def _is_gone(self) -> None:
         """The client is not there any more: nobody is told anything."""
-        self._ended(1006, "")
+        self._ended(CUT, "")
         self._core.is_over = True
         self._queue.clear()
         self._has_room.set()

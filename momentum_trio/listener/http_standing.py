@@ -16,10 +16,10 @@ PROTOCOL = "rest"
 class Standing:
     """The options of one client. They are resolved again between two requests, where there is a newer generation.
 
-    hostname: our name. client: who he is, for mail.
+    hostname: our name. client: who he is, for mail. is_gone: no Listen would take him any more.
     """
 
-    __slots__ = ("_connection", "_services", "chain", "client", "generation", "hostname", "terms")
+    __slots__ = ("_connection", "_services", "chain", "client", "generation", "hostname", "is_gone", "terms")
 
     generation: Generation
     chain: Chain
@@ -30,19 +30,20 @@ class Standing:
         self._connection, self._services = connection, services
         self.client = client_of(connection)
         self.client.protocol = PROTOCOL
+        self.is_gone = False
         generation = connection.generations.current
         address = connection.peer_address
         self._hold(generation, generation.tree.chain_for(connection.listener, connection.listen_now(), address))
 
-    def renew(self) -> bool:
-        """Let the newest generation hold; False: none of its Listens would take this client any more."""
+    def renew(self) -> None:
+        """Let the newest generation hold. What held last stays where none of its Listens would take this client."""
         connection = self._connection
         if connection.generations.current is self.generation:
-            return True
-        if (chain := connection.chain_now()) is None:
-            return False
-        self._hold(connection.generations.current, chain)
-        return True
+            return
+        chain = connection.chain_now()
+        self.is_gone = chain is None
+        if chain is not None:
+            self._hold(connection.generations.current, chain)
 
     def is_asked_by(self, who: Identity) -> None:
         """The request that is answered now is *who*'s."""

@@ -67,6 +67,14 @@ async def _parts(exchange: Exchange) -> Response:
     return Response(200, content(), TEXT)
 
 
+async def _mirror(exchange: Exchange) -> Response:
+    async def content() -> AsyncGenerator[bytes, None]:
+        async for part in exchange.body:
+            yield part
+
+    return Response(200, content(), TEXT)
+
+
 async def _fault(exchange: Exchange) -> Response:
     raise RuntimeError("broken on demand")
 
@@ -92,6 +100,7 @@ ROWS: tuple[Route | Socket, ...] = (
     *ROUTES,
     Route("POST", "/echo", _echo, USER, consumes=(JSON, MESSAGE)),
     Route("PUT", "/count", _count, USER),
+    Route("PUT", "/mirror", _mirror, USER),
     Route("GET", "/who", _who, USER),
     Route("GET", "/item/{id}", _item, USER),
     Route("GET", "/item/first", _who, USER),

@@ -247,6 +247,20 @@ async def test_guesses_are_counted_over_all_connections(secrets: str, patient_cl
             assert int(said.fields["retry-after"]) > 0
 
 
+async def test_many_connections_at_once_that_are_right_are_no_guesses(secrets: str) -> None:
+    statuses = []
+    async with http_host(PLAIN % secrets) as at:
+
+        async def ask() -> None:
+            async with asking(at) as talk:
+                statuses.append((await talk.ask("GET", "/who", authorization=basic("ada", "s:e"))).status)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3 * GUESSES_AT_ONCE):
+                nursery.start_soon(ask)
+    assert statuses == [200] * 3 * GUESSES_AT_ONCE
+
+
 async def test_a_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
     async with http_conversation(f'AuthPlainParameters = [ uri = "file://{tmp_path}/none" ]') as (_, talk):
         assert (await talk.ask("GET", "/who", authorization=basic("ada", "s:e"))).status == 503

@@ -15,7 +15,6 @@ from momentum_trio.protocol.sasl.mechanism import user_of
 
 OCTETS_MAX = 4096
 """Of an Authorization field."""
-COUNT_MAX = 0xFFFFFFFF
 
 _BASIC = re.compile(r"basic +([A-Za-z0-9+/]++={0,2})", re.IGNORECASE)
 _DIGEST = re.compile(r"digest +(.++)", re.IGNORECASE | re.DOTALL)

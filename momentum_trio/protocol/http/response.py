@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -30,14 +29,6 @@ class Response:
     media_type: str = JSON
     fields: Fields = ()
     closes: bool = False
-
-    @property
-    def reason(self) -> str:
-        """``Not Found``."""
-        return HTTPStatus(self.status).phrase
-
-
-NO_CONTENT = Response(204, media_type="")
 
 
 def of_json(value: Any, status: int = 200, fields: Fields = ()) -> Response:

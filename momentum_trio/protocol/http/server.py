@@ -249,6 +249,11 @@ class Server:
         elif self.state is State.ANSWER:
             self._turn()
 
+    def abandon(self) -> None:
+        """The answer that has begun cannot be finished: the end of the connection tells the client so."""
+        assert not self.may_answer
+        self.state = State.NOTHING
+
     def switch(self, fields: tuple[tuple[str, str], ...]) -> bytes:
         """Answer 101 with *fields*: this is HTTP no more. Returns what the client has sent already."""
         assert self.state is State.ANSWER

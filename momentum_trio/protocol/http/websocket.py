@@ -17,10 +17,7 @@ RECEIVE_OCTETS: Final = 64 * 1024
 """What is received at once, at most."""
 FRAMES_MAX: Final = 1024
 """Of one message: those without octets would have no other bound."""
-REASON_OCTETS_MAX: Final = 123
 
-NO_CODE: Final = 1005
-"""The code of an end of which none was said."""
 CUT: Final = 1006
 """The code of an end without a closing frame."""
 

@@ -15,13 +15,13 @@ from momentum_trio.protocol.http.strategies import conversation, streams
 Read = tuple[bytes, bytes, bytes]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(streams, st.integers(1, 60))
 def test_cutting_the_octets_changes_nothing(octets: bytes, step: int) -> None:
     assert conversation(octets, step, 100) == conversation(octets, len(octets) + 1, 100)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(streams)
 def test_what_is_taken_h11_reads_the_same(octets: bytes) -> None:
     events, _ = conversation(octets, 1000)
@@ -61,12 +61,9 @@ def _theirs(octets: bytes) -> Iterator[Read]:
             yield request.method, request.target, body
             connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
             connection.send(h11.EndOfMessage())
-            if connection.our_state is not h11.DONE:
-                return
-            connection.start_next_cycle()
-            rest, _ = connection.trailing_data
-            if rest.startswith(b"\r\n"):  # an empty line between two requests, which h11 does not overlook
-                return
+            if connection.our_state is h11.DONE:
+                yield from _theirs(connection.trailing_data[0])  # h11 itself overlooks no empty line in between
+            return
         else:
             return
 
@@ -82,7 +79,7 @@ responses = st.builds(
 asked = st.sampled_from([b"GET", b"HEAD", b"POST"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(responses, asked, st.booleans(), st.booleans(), st.integers(1, 7))
 def test_what_is_answered_h11_reads_so(
     response: Response, method: bytes, in_parts: bool, chunks: bool, size: int

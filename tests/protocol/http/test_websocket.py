@@ -145,7 +145,7 @@ def test_who_has_said_that_it_is_over_says_nothing_more() -> None:
 contents = st.one_of(st.text(max_size=20), st.binary(max_size=200))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(contents, max_size=4), st.integers(1, 50))
 def test_both_sides_hear_what_the_other_says(said: list[str | bytes], step: int) -> None:
     """wsproto's client is the other side: his masks are random."""
