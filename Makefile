@@ -40,7 +40,7 @@ bench: dev peers
 
 # ECStream and SMTP into this host, alternating in one run
 bench-ecstream: dev
-	.venv/bin/python -m tests.bench.ecstream_side_by_side
+	.venv/bin/python tests/bench/ecstream_side_by_side.py
 
 # the same for mail that is relayed, over 20 connections, and what delivery costs reception
 bench-relay: dev peers
@@ -61,7 +61,7 @@ campaign-operator: dev
 
 # a million steps of SMTP sessions beside the model of what they may be; it takes half an hour
 campaign-session: dev
-	MOMENTUM_SESSION_STEPS=$(STEPS) .venv/bin/python -m pytest -q -s --timeout 0 tests/protocol/smtp/test_smtp_model.py
+	MOMENTUM_SESSION_STEPS=$(STEPS) .venv/bin/python -m pytest -q -n $(JOBS) --timeout 0 tests/protocol/smtp/test_smtp_model.py
 
 # a week with one deferred message; 100,000 messages for a thousand domains of which three hundred are bad, and those for
 # the good ones alone

@@ -126,7 +126,6 @@ class Evidence:
     scenario: Scenario
     world: World
     attempts: list[Attempt] = field(default_factory=list)
-    breaches: list[Breach] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     baseline: dict[str, dict[str, int]] = field(default_factory=dict)
     leftover: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -144,6 +143,7 @@ class Evidence:
     load_began: float = 0.0
     logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by host and path, as they were at *logs_read*
     logs_read: float = 0.0
+    breaches: list[Breach] = field(default_factory=list)  # of the protocol, by servers
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ def _frames(number: int, mails: Sequence[Owed]) -> Iterator[tuple[int, bytes]]:
 
 def _cut(content: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
     for size in sizes:
-        if content:
+        if content and size:
             yield content[:size]
             content = content[size:]
     if content:

@@ -312,8 +312,8 @@ def _one_mail_and_a_chance(search: _Search) -> None:
                 return
 
 
-def _one_mail_and_a_certain_sink(search: _Search) -> None:
-    """Where a sink behaves so now and then: it always does, so that one message is enough to meet it."""
+def _one_mail_and_a_sink_at_once(search: _Search) -> None:
+    """Where a sink behaves so now and then: it does the first time, so that one message is enough to meet it."""
     best, mail = search.best, search.mail
     if mail is None or len(best.mails) <= 1:
         return
@@ -321,8 +321,8 @@ def _one_mail_and_a_certain_sink(search: _Search) -> None:
     for host in best.hosts:
         for behaviour in host.sink.behaviours:
             if behaviour.share < 1:
-                certain = _with_behaviour(alone, host.name, behaviour, (replace(behaviour, share=1.0),))
-                if search.try_(certain, f"only {mail.name}, {host.name} always {behaviour.name}"):
+                once = _with_behaviour(alone, host.name, behaviour, (replace(behaviour, share=1.0, times=1),))
+                if search.try_(once, f"only {mail.name}, {host.name} at once {behaviour.name}"):
                     return
 
 
@@ -522,7 +522,7 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _one_mail,
     _one_mail_and_a_step,
     _one_mail_and_a_chance,
-    _one_mail_and_a_certain_sink,
+    _one_mail_and_a_sink_at_once,
     _no_descriptor_left,
     _a_mail_and_a_rotten_one,
     _fewer_mails,

@@ -12,7 +12,7 @@ import trio
 
 from momentum_trio.listener.address_limits import counted
 from momentum_trio.listener.ecstream_batches import Arrival, inject
-from momentum_trio.listener.ecstream_line import Line
+from momentum_trio.listener.ecstream_line import Line, why_of
 from momentum_trio.listener.ecstream_standing import PROTOCOL, Standing
 from momentum_trio.listener.esmtp_identity import Proving
 from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS
@@ -26,7 +26,6 @@ from momentum_trio.protocol.ecstream.batch import Batch
 from momentum_trio.protocol.ecstream.frame import (
     HEADER,
     SMALL_OCTETS_MAX,
-    WHY_OCTETS_MAX,
     Authenticate,
     Code,
     Error,
@@ -73,9 +72,9 @@ async def _converse(connection: Connection, services: Services, door: Door, refu
         await session.end()
 
 
-def last_word(reply: Reply) -> bytes:
-    """ERROR for somebody who gets no conversation: *reply* says why."""
-    return encode(Error(Code.CLOSING, 1, str(reply).encode("ascii", "replace")[:WHY_OCTETS_MAX]))
+def last_word(reply: Reply, code: Code = Code.CLOSING) -> bytes:
+    """ERROR for somebody who gets no conversation, or no more of it: *reply* says why."""
+    return encode(Error(code, 1, why_of(reply)))
 
 
 KIND = ListenerKind(
@@ -84,7 +83,7 @@ KIND = ListenerKind(
     Plane.MAIL,
     converse,
     refusal=last_word(replies.CONCURRENCY),
-    fault=last_word(replies.INTERNAL_FAULT),
+    fault=last_word(replies.INTERNAL_FAULT, Code.FAULT),
     gone=last_word(replies.RECONFIGURATION),
 )
 
@@ -137,10 +136,10 @@ class Session:
         if self.standing.security.at_once and not await self._secured():
             return
         if (refusal := refusal or await self._unwelcome()) is not None:
-            line.end(Code.NOT_ALLOWED, str(refusal), "policy")
+            line.end(Code.CLOSING if refusal.code == 421 else Code.NOT_ALLOWED, refusal, "policy")
         while self._server.state is not State.CLOSED:
             if connection.draining.is_set() and line.is_between_batches:
-                line.end(Code.CLOSING, "service shutting down", "drain")
+                line.end(Code.CLOSING, replies.SHUTTING_DOWN, "drain")
                 break
             try:
                 count = await line.receive()
@@ -188,15 +187,15 @@ class Session:
 
     async def _answer_all(self) -> bool:
         """Answer everything the core has understood so far; the frames wait in it for one send. Returns whether there
-        was a whole frame, not just octets."""
-        server, whole, advanced = self._server, list[Batch](), False
+        was a whole batch, content or other frame, not just octets."""
+        server, whole, advanced, are_chunks = self._server, list[Batch](), False, False
         while True:
             event = server.next_event()
+            if isinstance(event, Closed):
+                whole.clear()  # who has broken the protocol, or left, is told nothing of them: they were not begun
             if whole and not (isinstance(event, Begun) and event.whole):
-                if isinstance(event, Closed):
-                    return True  # who has broken the protocol, or left, is told nothing of them
                 await self._take(whole)
-                whole = []
+                whole.clear()
             match event:
                 case None:
                     break
@@ -206,6 +205,9 @@ class Session:
                     await self._begin(batch)
                 case ContentPart():
                     await self._go_on(event)
+                    if not event.ends:
+                        are_chunks = True
+                        continue
                 case Authenticate():
                     await self._authenticate(event)
                 case Left():
@@ -215,7 +217,7 @@ class Session:
                         self._rejected(Reply(500, "5.5.2", (error.why.decode("ascii", "replace"),)), PROTOCOL)
                     break
             advanced = True
-        return advanced or server.has_to_send
+        return advanced or (server.has_to_send and not are_chunks)
 
     # batches
 
@@ -254,7 +256,7 @@ class Session:
     def _look_for_end(self) -> None:
         """End the connection if something was said after which there is nothing to say."""
         if (said := self._injector.said_last) is not None:
-            self.line.end(Code.CLOSING, str(said), "drain" if said is SHUTTING_DOWN.reply else "reconfigured")
+            self.line.end(Code.CLOSING, said, "drain" if said is SHUTTING_DOWN.reply else "reconfigured")
 
     def _renew(self) -> None:
         """Let the newest generation hold, for the batches that come. If the client was told what holds no more, none of
@@ -349,6 +351,6 @@ class Session:
         self._rejected(reply, module)
         self._failure_count += 1
         if self._failure_count >= AUTH_TRIES_MAX:
-            self.line.end(Code.NOT_ALLOWED, str(replies.TOO_MANY_TRIES), "closed")
+            self.line.end(Code.NOT_ALLOWED, replies.TOO_MANY_TRIES, "closed")
         else:
-            self._server.unproved(str(reply).encode("ascii", "replace"))
+            self._server.unproved(why_of(reply))

@@ -11,8 +11,10 @@ from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS, listen_out
 from momentum_trio.listener.kind import Connection, Doing
 from momentum_trio.machine.contract import Wire
 from momentum_trio.machine.tls_wire import TlsWire
-from momentum_trio.protocol.ecstream.frame import Code
+from momentum_trio.mail.reply import Reply
+from momentum_trio.protocol.ecstream.frame import WHY_OCTETS_MAX, Code
 from momentum_trio.protocol.ecstream.server import Server, State
+from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.phase import Phase
 
 PHASES = {
@@ -26,6 +28,11 @@ PHASES = {
     State.CLOSED: Phase.SENDING_BODY_RESPONSE,
 }
 """What a connection is about in the manual's words, where it has no batch at work."""
+
+
+def why_of(reply: Reply) -> bytes:
+    """What ERROR and UNPROVED say where SMTP would say *reply*."""
+    return str(reply).encode("ascii", "replace")[:WHY_OCTETS_MAX]
 
 
 class Line:
@@ -91,18 +98,18 @@ class Line:
         self._turn = None
         self.has_lost_turn |= turn.cancelled_caught
 
-    def end(self, code: Code, words: str, why: str) -> None:
-        """Nothing but this is said any more. why: for SessionEnded."""
+    def end(self, code: Code, reply: Reply, why: str) -> None:
+        """Nothing but ERROR, for what *reply* says, is said any more. why: for SessionEnded."""
         self.has_ended = True
-        self._server.close(code, words.encode("ascii", "replace"))
+        self._server.close(code, why_of(reply))
         self._connection.why = why
 
     async def farewell(self) -> None:
         """The deadline has cut the conversation: say why, if the client still listens."""
         if self._connection.draining.is_set():
-            self.end(Code.CLOSING, "service shutting down", "drain")
+            self.end(Code.CLOSING, replies.SHUTTING_DOWN, "drain")
         else:
-            self.end(Code.IDLE, "idle timeout", "idle")
+            self.end(Code.IDLE, replies.idle_timeout(self._server.terms.name.decode()), "idle")
         if self.is_torn:
             return  # nothing can be said in the middle of a frame
         with trio.move_on_after(FAREWELL_SECONDS):

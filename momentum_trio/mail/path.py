@@ -164,8 +164,9 @@ def address(domain: str) -> IPv4Address | IPv6Address | None:
 
 def split(path: str) -> tuple[str, str]:
     """The local-part and the domain of a canonical *path*; what it has not is empty."""
-    at = path.rfind("@[") if path.endswith("]") else path.rfind("@")  # a literal's content may have '@', but no '['
-    if at < 0 or path.endswith('"'):
+    last = path[-1:]
+    at = path.rfind("@[") if last == "]" else path.rfind("@")  # a literal's content may have '@', but no '['
+    if at < 0 or last == '"':
         return path, ""
     return path[:at], path[at + 1 :]
 

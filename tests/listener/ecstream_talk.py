@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import trio
 from esmtp_host import Host, MemorySpool, host, machine_with, tree_of
@@ -47,7 +47,7 @@ def message(
 class Talk:
     """One connection. stream: over which; None of its octets is read but by ``event``."""
 
-    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[Any]) -> None:
         self.stream, self.core = stream, Client(b"test")
         self.patience_seconds = PATIENCE_SECONDS
 

@@ -9,7 +9,9 @@ import trio
 from ecstream_talk import BASIC, CONTENT, conversation, listening, message, talk_to
 from trio.testing import MockClock
 
+from momentum_trio.listener.ecstream import KIND
 from momentum_trio.protocol.ecstream.batch import Batch, Following, encode_batch
+from momentum_trio.protocol.ecstream.client import Client, Closed
 from momentum_trio.protocol.ecstream.frame import PREFACE, Code, Hello, Kind, Ping, encode, framed
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.spool.spool import SpoolFull
@@ -55,6 +57,22 @@ async def test_who_breaks_the_protocol_hears_how_and_the_rejectlog_has_it(said: 
         await at.over()
         assert at.spool.kept == []
         assert [record.module for record in at.rejected] == ["ecstream"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"), [(KIND.refusal, Code.CLOSING), (KIND.gone, Code.CLOSING), (KIND.fault, Code.FAULT)]
+)
+def test_who_gets_no_conversation_hears_an_error_frame(octets: bytes, code: Code) -> None:
+    client = Client()
+    room = client.room()
+    room[: len(octets)] = octets
+    client.received(len(octets))
+    closed = client.next_event()
+    assert isinstance(closed, Closed)
+    assert closed.error is not None
+    assert (closed.error.code, closed.by_server) == (code, True)
+    assert closed.error.why.startswith(b"421 ")
+    assert not KIND.speaks_replies
 
 
 async def test_silence_ends_it(jumping_clock: MockClock) -> None:
@@ -128,7 +146,7 @@ async def test_a_drain_ends_whoever_is_between_batches(state: str) -> None:
             await at.connected()
         at.drain()
         error = await talk.error()
-        assert (error.code, error.why) == (Code.CLOSING, b"service shutting down")
+        assert (error.code, error.why) == (Code.CLOSING, b"421 4.3.2 Service shutting down")
         assert error.unbegun == talk.core.next_number
         await at.over()
         assert at.connections[0].why == "drain"

@@ -82,6 +82,9 @@ class Grudging:
     async def recv(self, octets_max: int, /) -> bytes:
         return await self._below.recv(octets_max)
 
+    async def recv_into(self, buffer: memoryview, /) -> int:
+        return await self._below.recv_into(buffer)
+
 
 async def test_one_task_may_send_while_another_receives() -> None:
     """The server's session tickets wait for the first that it sends or receives: both tasks want to send them here."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import trio
+from reception_given import Entrance, Scope, client, scope
 
 from momentum_trio.mail.record import Received, Rejected
 from momentum_trio.mail.reply import Reply
@@ -21,8 +22,11 @@ from momentum_trio.reception.injection import (
     Injector,
     Turn,
 )
+from momentum_trio.reception.policy.facts import Asked
+from momentum_trio.reception.policy.phase import PolicyPhase
+from momentum_trio.reception.policy.row import by_phase
+from momentum_trio.reception.policy.verdict import Continue, Discard, Disconnect, Reject, Verdict
 from momentum_trio.spool.spool import SpoolFull
-from tests.reception.reception_given import Entrance, Scope, client, scope
 
 TERMS = Terms("mx.example", Reply(220, "", ("",)), ("8BITMIME", "SIZE", "DSN", "SMTPUTF8", "CHUNKING", "BINARYMIME"))
 CONTENT = b"Subject: x\r\n\r\nbody\r\n"
@@ -213,6 +217,64 @@ async def test_context_and_parameters_go_with_the_message() -> None:
     assert (batch.returns, batch.envelope_id, batch.body) == ("HDRS", "e", "8BITMIME")
     assert batch.context == (("can_relay", "true"), ("campaign", "autumn"))
     assert batch.messages[0].original_recipient == "rfc822;x@y"
+
+
+class Policy:
+    """A row that goes by who is written to, and notes when it was asked."""
+
+    name = "policy"
+    phases = frozenset(PolicyPhase)
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def ask(self, phase: PolicyPhase, asked: Asked) -> Verdict:
+        self.asked.append(phase.value)
+        to = asked.recipient
+        if phase is PolicyPhase.RCPTTO and to.startswith("refused@"):
+            return Reject("not this one")
+        if phase is PolicyPhase.EACH_RCPT and to.startswith("dropped@"):
+            return Discard("unwanted")
+        if phase is PolicyPhase.MAILFROM and asked.mail is not None and asked.mail.reverse_path.startswith("bad@"):
+            return Disconnect("go away")
+        if phase is PolicyPhase.DATA:
+            return Continue(fields=(("X-Seen", "yes"),))
+        return Continue()
+
+    def complain(self, phase: PolicyPhase, problem: str) -> Verdict:
+        raise AssertionError(problem)
+
+
+async def test_policy_is_asked_of_each_message_in_the_phases_of_mail() -> None:
+    here, policy = entrance(), Policy()
+    connection = Injector(here.door, here.client, replace(here.rules, rows=by_phase([policy])), TERMS)
+    some, dropped, none, after = await connection.inject(
+        [
+            message("c@d.example", "refused@d.example", "dropped@d.example"),
+            message("dropped@d.example"),
+            message(reverse_path="bad@b.example"),
+            message(),
+        ]
+    )
+    assert policy.asked[:9] == [
+        "mailfrom",
+        *["rcptto"] * 3,
+        "data",
+        "data_spool",
+        "each_rcpt",
+        "each_rcpt",
+        "set_binding",
+    ]
+    assert [reply.code for reply in some.recipients] == [250, 550, 250]
+    assert (dropped.id, dropped.reply.code) == ("", 250), "the client is told that it was taken"
+    assert [each.reply.code for each in (none, after)] == [421, 421]
+    ((batch, content),) = here.spool.kept
+    assert [kept.forward_path for kept in batch.messages] == ["c@d.example"]
+    assert b"\r\nX-Seen: yes\r\n" in content
+    rejected = [(record.code, record.phase) for record in here.records if isinstance(record, Rejected)]
+    assert sorted(rejected) == sorted(
+        [(550, "awaiting rcptto"), (550, "reading body"), (550, "reading body"), (421, "awaiting mailfrom")]
+    )
 
 
 async def test_cancelled_before_the_commit_nothing_is_kept() -> None:

@@ -16,6 +16,7 @@ from sim.scenario import (
     PAIRS,
     Act,
     Behaviour,
+    Carried,
     DnsAnswer,
     Expect,
     Fault,
@@ -206,6 +207,7 @@ def _mails(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         leaves=draw(st.sampled_from(Leaving)),
         notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
         chunks=tuple(draw(st.lists(counts, max_size=3))),
+        carried=draw(st.sampled_from(Carried)),
     )
 
 
@@ -229,6 +231,7 @@ def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
         leaves=draw(st.floats(0, 1)),
         notify=draw(st.sampled_from(["", "NEVER", "FAILURE,DELAY"])),
         chunks=draw(ranges(counts)),
+        carried=draw(st.sampled_from(Carried)),
     )
 
 

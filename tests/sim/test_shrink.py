@@ -299,7 +299,7 @@ def test_a_sink_keeps_the_behaviours_that_matter_alone() -> None:
     assert [each.name for host in shrunk.scenario.hosts for each in host.sink.behaviours] == ["two"]
 
 
-def test_what_a_sink_does_now_and_then_it_always_does_to_one_message() -> None:
+def test_what_a_sink_does_now_and_then_it_does_once_to_one_message() -> None:
     """Of many messages one meets what is seldom: with fewer messages none would."""
     moody = SinkPlan(behaviours=(Behaviour("slow", Turn.RCPT), Behaviour("hangs up", Turn.DATA, share=0.03)))
     hosts = tuple(replace(host, sink=moody) if host.name == "away" else host for host in HOSTS)

@@ -15,6 +15,7 @@ from momentum_trio.config.option import Option, Options
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.ceiling_rule import ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
+from momentum_trio.listener.ecstream_options import EcstreamOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.failure_options import FailureOptions
 from momentum_trio.listener.listen_options import CeilingOptions, ListenOptions
@@ -55,6 +56,16 @@ MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
+    "ecstream_listener": (
+        CeilingOptions,
+        EcstreamOptions,
+        ListenOptions,
+        ListenerTlsOptions,
+        ProxyOptions,
+        ReceptionOptions,
+        SessionOptions,
+        SmtpAuthenticationOptions,
+    ),
     SMTP: (
         AuthenticationResultsOptions,
         CeilingOptions,

@@ -12,7 +12,7 @@ from momentum_trio.node.explanation.origin import Effective, effective, scope_at
 from momentum_trio.node.explanation.question import LISTENERS, Inbound
 
 DEFAULT_LISTENER = "esmtp_listener"
-SERVICES = {"control_listener": "Control", "esmtp_listener": "SMTP"}
+SERVICES = {"control_listener": "Control", "ecstream_listener": "ECStream", "esmtp_listener": "SMTP"}
 """The listeners that are built, with the service that Service_Sessions counts; a test compares it with the table."""
 
 LISTENS_SHOWN_MAX = 20

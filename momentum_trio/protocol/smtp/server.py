@@ -58,7 +58,6 @@ _CONTENT = State.CONTENT
 _FRESH = State.FRESH
 _GREETED = State.GREETED
 _HELLO_REQUIRED = State.HELLO_REQUIRED
-_REVERSE_PATH = State.REVERSE_PATH
 _SECURING = State.SECURING
 
 
@@ -116,7 +115,7 @@ class Server:
         self._lines = Lines(COMMAND_OCTETS_MAX)
         self._content: Content | Chunks | Skipped | None = None  # who reads now; None: commands are read
         self._chunks: Chunks | None = None  # of this mail transaction so far
-        self._mail: Event | None = None  # that began it
+        self._mail: Mail | None = None  # that began it
         self._send: list[bytes] = []
         self._outstanding: Event | None = None
         self._step: Step | None = None  # where the answer to it leads
@@ -239,7 +238,7 @@ class Server:
             self._content = Content(self._terms)
             if held := self._lines.take():
                 self._take(held)
-        elif step.accepted is _REVERSE_PATH:
+        elif isinstance(event, Mail):
             self._mail = event
         elif step.accepted is _GREETED or step.accepted is _FRESH:
             self._note(event)
@@ -336,7 +335,7 @@ class Server:
             case "MAIL ":
                 return text
             case "RCPT ":
-                declared = isinstance(self._mail, Mail) and self._mail.smtputf8
+                declared = self._mail is not None and self._mail.smtputf8
                 return text if declared or not self.in_transaction else replies.NOT_ASCII
             case "VRFY " | "EXPN ":
                 return text if text.upper().endswith(f" {SMTPUTF8}") else replies.NOT_ASCII
@@ -395,7 +394,7 @@ class Server:
     @property
     def _binary(self) -> bool:
         """Whether the content of this mail transaction was declared to be BINARYMIME."""
-        return isinstance(self._mail, Mail) and self._mail.body == BINARYMIME
+        return self._mail is not None and self._mail.body == BINARYMIME
 
     def _guard(self, event: Event, text: str) -> Refusal | None:
         """What the tables do not know of *event*."""

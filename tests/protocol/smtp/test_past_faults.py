@@ -253,3 +253,13 @@ def test_base64_that_is_read_two_ways() -> None:
         shell.flight([b"EHLO a\r\nAUTH PLAIN\r\n" + text + b"\r\n"])
         assert shell.codes[-1] in (501, 535)
         assert not shell.server.authenticated
+
+
+@pytest.mark.parametrize(
+    "between", ["XREMOTEIP 192.0.2.9", "XSETCONTEXT a=b", "XDUMPCONTEXT", "NOOP", "AUTH PLAIN", "VRFY x"]
+)
+def test_what_mail_declared_holds_for_all_of_its_transaction(between: str) -> None:
+    """A fault of our own, found by a million steps beside the model: XREMOTEIP after MAIL took MAIL's place."""
+    terms = replace(TERMS, extensions=(*TERMS.extensions, "XREMOTEIP", "XSETCONTEXT", "XDUMPCONTEXT"))
+    lines = f"EHLO a\r\nMAIL FROM:<a@b> BODY=BINARYMIME SMTPUTF8\r\n{between}\r\nRCPT TO:<\u00fc@d>\r\nDATA\r\n"
+    assert heard(lines.encode(), terms).codes[-2:] == [250, 503]

@@ -6,9 +6,16 @@ import base64
 import os
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
@@ -150,9 +157,7 @@ class Conversation(RuleBasedStateMachine):
             self.chunked = True
 
     @precondition(lambda self: self.challenged)
-    @rule(
-        response=st.sampled_from([b"*", b"RSET", b"x", b"="]) | st.binary().map(base64.b64encode), accept=st.booleans()
-    )
+    @rule(response=responses, accept=st.booleans())
     def respond(self, response: bytes, accept: bool) -> None:
         _, code = self.say(response + b"\r\n", accept)
         assert code in (235, 535, 501)
@@ -179,8 +184,11 @@ class Conversation(RuleBasedStateMachine):
 STEPS = int(os.environ.get("MOMENTUM_SESSION_STEPS", "1800"))
 """At most: of the sessions that are tried, all together."""
 STEPS_OF_ONE = 30
+STEPS_AT_ONCE = 20_000
+"""What is tried at a stretch is all remembered: a million steps would take gigabytes."""
 
-Conversation.TestCase.settings = settings(
-    max_examples=STEPS // STEPS_OF_ONE, stateful_step_count=STEPS_OF_ONE, deadline=None
-)
-TestConversation = Conversation.TestCase
+
+@pytest.mark.parametrize("steps", [min(STEPS_AT_ONCE, STEPS - done) for done in range(0, STEPS, STEPS_AT_ONCE)])
+def test_a_conversation_is_what_the_model_says(steps: int) -> None:
+    sessions = settings(max_examples=steps // STEPS_OF_ONE, stateful_step_count=STEPS_OF_ONE, deadline=None)
+    run_state_machine_as_test(Conversation, settings=sessions)
