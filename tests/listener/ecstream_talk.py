@@ -91,11 +91,12 @@ class Talk:
         return await self.results()
 
     async def error(self) -> Error:
-        """The one that the server says last."""
+        """The one that the server says last; then the client goes, too."""
         while not isinstance(event := await self.event(), Closed):
             assert not isinstance(event, Results), event
         assert event.by_server
         assert event.error is not None
+        await trio.aclose_forcefully(self.stream)
         return event.error
 
 
