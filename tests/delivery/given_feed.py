@@ -54,6 +54,9 @@ class GivenFeed:
         self.told.append("take")
         return self._in_hand
 
+    async def more(self, recipients_max: int) -> Parcel | None:
+        raise AssertionError  # SMTP has one parcel in hand
+
     async def report(self, parcel: Parcel, outcomes: Sequence[Outcome]) -> None:
         assert parcel is self._in_hand
         self._in_hand = None
