@@ -76,7 +76,7 @@ determinism: dev
 
 # mail over HTTP, beside hypercorn where there is one. HYPERCORN: an interpreter that has hypercorn[trio]
 bench-http: dev
-	.venv/bin/python -m tests.bench.http_side_by_side --hypercorn "$(HYPERCORN)"
+	.venv/bin/python tests/bench/http_side_by_side.py --hypercorn "$(HYPERCORN)"
 
 # the simulated world's own speed, beside real loopback
 bench-sim: dev

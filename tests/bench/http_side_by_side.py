@@ -7,6 +7,7 @@ it parses and checks nothing. Rates are of the client's clock; CPU is the server
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import socket
 import statistics
@@ -18,10 +19,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench import httpload
-from tests.bench.ecstream_side_by_side import TICKS
-from tests.bench.side_by_side import ROOT, START_SECONDS, free_port
+import httpload
+from side_by_side import ROOT, START_SECONDS, free_port
 
+TICKS = os.sysconf("SC_CLK_TCK")
 WORK = ROOT / ".cache" / "bench-http"
 CONNECTIONS, REQUESTS, OCTETS = 20, 3000, 1024
 
