@@ -75,15 +75,19 @@ class BodyLines:
     def take(self, octets: bytes, *, last: bool) -> bytes | Refused:
         """*octets* are next, and the *last*: what the body has instead as far as that is certain."""
         octets_max = self._limit.octets_max
-        lines = (self._rest + octets).split(b"\n")
-        self._rest = b"" if last else lines.pop()
-        if max((len(line) - line.endswith(b"\r") for line in (*lines, self._rest)), default=0) <= octets_max:
-            return b"\n".join(lines) + (b"\n" if lines and not last else b"")
+        *lines, rest = (self._rest + octets).split(b"\n")
+        slack = 0 if last else 1  # for a CR whose LF may come
+        longest = max((len(line) - line.endswith(b"\r") for line in lines), default=0)
+        if max(longest, len(rest) - (slack and rest.endswith(b"\r"))) <= octets_max:
+            self._rest = b"" if last else rest
+            return b"\n".join((*lines, rest if last else b""))
         if not self._limit.mends:
             return BODY_LINE
-        ended = b"\n".join(_broken(line, octets_max) for line in lines) + (b"\n" if lines and not last else b"")
-        *pieces, self._rest = _pieces(self._rest, octets_max, 1)
-        return ended + b"".join(piece + b"\r\n" for piece in pieces)
+        broken = [_broken(line, octets_max) for line in lines]
+        *pieces, self._rest = _pieces(rest, octets_max, slack)
+        if last:
+            return b"\n".join((*broken, b"\r\n".join((*pieces, self._rest))))
+        return b"\n".join((*broken, b"")) + b"".join(piece + b"\r\n" for piece in pieces)
 
 
 def _broken(line: bytes, octets_max: int) -> bytes:

@@ -7,6 +7,7 @@ it parses and checks nothing. Rates are of the client's clock; CPU is the server
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import socket
 import statistics
@@ -22,6 +23,7 @@ import httpload
 from ecstream_side_by_side import TICKS
 from side_by_side import ROOT, START_SECONDS, free_port
 
+TICKS = os.sysconf("SC_CLK_TCK")
 WORK = ROOT / ".cache" / "bench-http"
 CONNECTIONS, REQUESTS, OCTETS = 20, 3000, 1024
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from reception_given import Entrance, Scope, scope
 
@@ -120,6 +120,7 @@ bodies = st.lists(
 
 
 @given(bodies, cuts, st.integers(4, 9))
+@example(b"a ba b \r", [8], 7)  # a CR that nothing follows ends no line
 def test_the_laws_of_breaking(body: bytes, sizes: list[int], octets_max: int) -> None:
     pieces = cut(body, sizes)
 
