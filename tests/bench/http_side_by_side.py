@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpload
-from ecstream_side_by_side import TICKS
 from side_by_side import ROOT, START_SECONDS, free_port
 
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import trio
@@ -107,15 +108,15 @@ async def test_what_is_to_be_sent_later_waits_for_its_time(
 ) -> None:
     """Over restarts too, and over copying forward; its age, by which it expires, counts from then."""
     store, begun = SimStore(), trio.current_time()
-    options = {"Message_Expiration": "60", "Delivery_Method": "ESMTP"}  # there is none: each attempt is deferred
-    async with life(store.mount(), "", segment_octets=4096, **options) as one:
+    deferring = partial(life, segment_octets=4096, Message_Expiration="60", Delivery_Method="ESMTP")  # there is none
+    async with deferring(store.mount(), "") as one:
         await one.accept("bob@example.com", content=b"a\r\n", not_before=EPOCH + begun + 86_400)
         for _ in range(20):
             await one.accept("ann@example.org", content=b"x" * 500)
         await trio.sleep_until(begun + (restarts_at or [86_405])[0])
         assert (one.queue.delayed, one.queue.failed) == (1, 20)
     for until in restarts_at[1:]:
-        async with life(store.mount(), "", segment_octets=4096, **options) as other:
+        async with deferring(store.mount(), "") as other:
             await trio.sleep_until(begun + until)
             assert (other.queue.delayed, other.queue.failed) == (1, 0)
     async with life(store.mount(), "", segment_octets=4096) as last:
