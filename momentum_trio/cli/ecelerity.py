@@ -24,6 +24,7 @@ from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.facade import ApplyError, ListenReport, ListenState
+from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import parse_address
@@ -123,6 +124,8 @@ def _announce(started: Started) -> None:
         print(f"{report.listener:<{name}}  {report.bound or report.endpoint:<{place}}{why}".rstrip())
     if (smtp := _first(started.listens, "ESMTP_Listener")) is not None and smtp.family is not Family.UNIX:
         print(_first_message(started.administration.tree, smtp))
+    if (page := _first(started.listens, "HTTP_Listener")) is not None and page.family is not Family.UNIX:
+        print(f"To see it in a browser:   {_page(started.administration.tree, page)}")
     if (control := _first(started.listens, "Control_Listener")) is not None:
         print(f"To open the console:      {_console()} {shlex.quote(_reachable(control))}")
     else:
@@ -146,6 +149,12 @@ def _first_message(tree: ConfigTree, listen: Endpoint) -> str:
         f"'me@{domain or EXAMPLE}', ['you@{domain or EXAMPLE}'], 'Subject: first\\n\\nHello.\\n')"
     )
     return f'To send a first message:  python3 -c "{script}"'
+
+
+def _page(tree: ConfigTree, listen: Endpoint) -> str:
+    """Where its page is, for a browser on this host."""
+    options = ListenerTlsOptions.resolve(tree.chain_for("http_listener", listen, parse_address(_host(listen))))
+    return f"{'https' if options.use_ssl else 'http'}://{_reachable(listen)}/"
 
 
 def _host(endpoint: Endpoint) -> str:

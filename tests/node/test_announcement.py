@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,13 @@ def test_the_first_message_is_one_that_would_be_taken(tmp_path: Path, relay: str
 def test_mail_that_would_be_kept_and_not_delivered_is_said(tmp_path: Path, domain: str, reason: str) -> None:
     lines = announcement(tmp_path, f'Relay_Domains = ( "kept.example" )\n{domain}\n')
     assert lines[0] == f"warning: mail for kept.example is taken and kept, not delivered: {reason}"
+
+
+@pytest.mark.parametrize(("option", "scheme"), [("", "http"), ("Use_SSL = true", "https")])
+def test_the_page_has_its_address(tmp_path: Path, option: str, scheme: str) -> None:
+    lines = announcement(tmp_path, f'HTTP_Listener {{ Listen "*:0" {{ {option} }} }}\n')
+    (said,) = [line for line in lines if line.startswith("To see it in a browser:   ")]
+    assert re.fullmatch(rf".*   {scheme}://127\.0\.0\.1:[0-9]+/", said)
 
 
 def test_the_console_command_can_be_pasted(tmp_path: Path) -> None:
