@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from momentum_trio.cli import ecelerity
+from sim.certificates import HERE, SERVER, SERVER_KEY
 
 SECONDS = 20
 
@@ -94,7 +95,8 @@ def test_mail_that_would_be_kept_and_not_delivered_is_said(tmp_path: Path, domai
 
 @pytest.mark.parametrize(("option", "scheme"), [("", "http"), ("Use_SSL = true", "https")])
 def test_the_page_has_its_address(tmp_path: Path, option: str, scheme: str) -> None:
-    lines = announcement(tmp_path, f'HTTP_Listener {{ Listen "*:0" {{ {option} }} }}\n')
+    tls = f'TLS_Certificate = "{HERE / SERVER}" TLS_Key = "{HERE / SERVER_KEY}"'
+    lines = announcement(tmp_path, f'HTTP_Listener {{ {tls} Listen "*:0" {{ {option} }} }}\n')
     (said,) = [line for line in lines if line.startswith("To see it in a browser:   ")]
     assert re.fullmatch(rf".*   {scheme}://127\.0\.0\.1:[0-9]+/", said)
 
