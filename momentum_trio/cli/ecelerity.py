@@ -124,8 +124,13 @@ def _announce(started: Started) -> None:
         print(f"{report.listener:<{name}}  {report.bound or report.endpoint:<{place}}{why}".rstrip())
     if (smtp := _first(started.listens, "ESMTP_Listener")) is not None and smtp.family is not Family.UNIX:
         print(_first_message(started.administration.tree, smtp))
-    if (page := _first(started.listens, "HTTP_Listener")) is not None and page.family is not Family.UNIX:
-        print(f"To see it in a browser:   {_page(started.administration.tree, page)}")
+    pages = [
+        _page(started.administration.tree, report)
+        for report in started.listens
+        if report.listener == "HTTP_Listener" and report.bound
+    ]
+    if page := next(filter(None, pages), ""):
+        print(f"To see it in a browser:   {page}")
     if (control := _first(started.listens, "Control_Listener")) is not None:
         print(f"To open the console:      {_console()} {shlex.quote(_reachable(control))}")
     else:
@@ -151,10 +156,13 @@ def _first_message(tree: ConfigTree, listen: Endpoint) -> str:
     return f'To send a first message:  python3 -c "{script}"'
 
 
-def _page(tree: ConfigTree, listen: Endpoint) -> str:
-    """Where its page is, for a browser on this host."""
-    options = ListenerTlsOptions.resolve(tree.chain_for("http_listener", listen, parse_address(_host(listen))))
-    return f"{'https' if options.use_ssl else 'http'}://{_reachable(listen)}/"
+def _page(tree: ConfigTree, report: ListenReport) -> str:
+    """Where its page is, for a browser on this host; empty: no browser can go there."""
+    bound = Endpoint.parse(report.bound)
+    if bound.family is Family.UNIX:
+        return ""
+    chain = tree.chain_for("http_listener", Endpoint.parse(report.endpoint), parse_address(_host(bound)))
+    return f"{'https' if ListenerTlsOptions.resolve(chain).use_ssl else 'http'}://{_reachable(bound)}/"
 
 
 def _host(endpoint: Endpoint) -> str:
