@@ -124,7 +124,7 @@ class PlainInstruments:
         return SystemFacts("Debian GNU/Linux 12", "Linux mx1 6.1.0 #1 SMP x86_64", "CPython 3.11.7", 64)
 
     async def memory(self) -> MemoryFacts:
-        return MemoryFacts(8658726, 9000000, 115417088, 521600000, 123456, (110, 10, 1), 4711, 9, 33)
+        return MemoryFacts(8658726, 9000000, 115417088, 521600000, 123456, (110, 10, 1), 4711, 9, 17, 33)
 
 
 @dataclass

@@ -162,6 +162,7 @@ Linux mx1 6.1.0 #1 SMP x86_64
 Python blocks:               123456
 Not collected:                 4711
 Threads:                          9
+Descriptors:                     17
 Tasks:                           33
 Collections:               110 10 1
 
@@ -177,6 +178,7 @@ System RSS:   115417088          115,417,088  22.13%
   <blocks value="123456"/>
   <frozen value="4711"/>
   <threads value="9"/>
+  <descriptors value="17"/>
   <tasks value="33"/>
 </Memory>
 """,

@@ -32,6 +32,7 @@ def _lines(facts: MemoryFacts) -> list[str]:
         f"{'Python blocks:':<23}{facts.blocks:>12d}",
         f"{'Not collected:':<23}{facts.frozen:>12d}",
         f"{'Threads:':<23}{facts.threads:>12d}",
+        f"{'Descriptors:':<23}{facts.descriptors:>12d}",
         f"{'Tasks:':<23}{facts.tasks:>12d}",
         f"{'Collections:':<23}{collections:>12}",
         "",
