@@ -26,10 +26,11 @@ from momentum_trio.listener.web.route import MESSAGE, OPEN, USER, Command, Route
 from momentum_trio.listener.web.table import ROUTES
 from momentum_trio.listener.web.websocket import WebSocket
 from momentum_trio.machine import Machine
+from momentum_trio.machine.contract import ClientTlsTerms
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.machine.os_entropy import OsEntropy
-from momentum_trio.machine.os_tls import OsTls
+from momentum_trio.machine.os_tls import OsTls, make_client_context
 from momentum_trio.machine.os_work import OsWork
 from momentum_trio.mail.record import Record, Requested
 from momentum_trio.net.endpoint import Endpoint
@@ -309,3 +310,15 @@ async def http_conversation(options: str = "") -> AsyncIterator[tuple[HttpHost, 
     """A host with *options* in its listener, and one client of its."""
     async with http_host(PLAIN % options) as at, asking(at) as talk:
         yield at, talk
+
+
+@asynccontextmanager
+async def within_tls(at: HttpHost, terms: ClientTlsTerms | None = None) -> AsyncIterator[HttpTalk]:
+    """A client connected to *at* that speaks TLS."""
+    tcp = await trio.open_tcp_stream("127.0.0.1", at.port)
+    stream = trio.SSLStream(tcp, make_client_context(terms or ClientTlsTerms()), https_compatible=True)
+    try:
+        await stream.do_handshake()
+        yield HttpTalk(stream)
+    finally:
+        await trio.aclose_forcefully(stream)

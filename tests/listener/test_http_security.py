@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 import trio
-from http_host import LISTEN, PLAIN, HttpHost, HttpTalk, asking, http_conversation, http_host
+from http_host import LISTEN, PLAIN, HttpHost, asking, http_conversation, http_host, within_tls
 from tls_talk import CERTIFICATE, OF_CLIENTS, SHOWS
 from trio.testing import MockClock
 
 from momentum_trio.limits.guesses import GUESSES_AT_ONCE
 from momentum_trio.listener.http_authentication import KNOWN_SECONDS
-from momentum_trio.machine.contract import ClientTlsTerms
-from momentum_trio.machine.os_tls import make_client_context
 from momentum_trio.mail.record import Authenticated, Authorized
 from momentum_trio.protocol.http.authorization import Digest
 from momentum_trio.protocol.http.nonces import SECONDS
@@ -121,26 +119,6 @@ async def test_basic_is_taken_within_tls(secrets: str) -> None:
             challenges = [value.split()[0] for name, value in said.all_fields if name == "www-authenticate"]
             assert challenges == ["Digest", "Basic"]
             assert (await talk.ask("GET", "/who", authorization=basic("ada", "s:e"))).json == ["ada", "BASIC"]
-
-
-def within_tls(at: HttpHost, terms: ClientTlsTerms | None = None) -> _Within:
-    return _Within(at, terms or ClientTlsTerms())
-
-
-class _Within:
-    """A client that speaks TLS."""
-
-    def __init__(self, at: HttpHost, terms: ClientTlsTerms) -> None:
-        self._at, self._terms = at, terms
-
-    async def __aenter__(self) -> HttpTalk:
-        tcp = await trio.open_tcp_stream("127.0.0.1", self._at.port)
-        self._stream = trio.SSLStream(tcp, make_client_context(self._terms), https_compatible=True)
-        await self._stream.do_handshake()
-        return HttpTalk(self._stream)
-
-    async def __aexit__(self, *_: object) -> None:
-        await trio.aclose_forcefully(self._stream)
 
 
 # Passwords and proofs.

@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
-from http_host import HttpHost, HttpTalk, Said, asking, http_conversation, http_host
+from http_host import PLAIN, HttpHost, HttpTalk, Said, asking, http_conversation, http_host, within_tls
+from tls_talk import CERTIFICATE
 from trio.testing import MockClock
 from trio_websocket import WebSocketConnection, open_websocket
 from websockets.exceptions import InvalidStatus
@@ -219,3 +220,16 @@ async def test_many_messages_in_both_directions_at_once() -> None:
             nursery.start_soon(say)
             with trio.fail_after(10):
                 assert [await socket.get_message() for _ in range(200)] == list(map(str, range(200)))
+
+
+async def test_messages_within_tls_both_ways_at_once() -> None:
+    async with http_host(PLAIN % f"Use_SSL = true {CERTIFICATE}") as at, within_tls(at) as talk:
+        await upgraded(talk)
+        async with trio.open_nursery() as nursery:
+
+            async def say() -> None:
+                for number in range(200):
+                    await talk.say(text(str(number).encode()))
+
+            nursery.start_soon(say)
+            assert [(await frame(talk))[1] for _ in range(200)] == [str(number).encode() for number in range(200)]
