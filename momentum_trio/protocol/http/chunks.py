@@ -16,7 +16,7 @@ TRAILER_OCTETS_MAX: Final = 4 * 1024
 EXTENSION_OCTETS_MAX: Final = 16 * 1024
 """Of all extensions of one message: they are nobody's, and cost us time."""
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,13})([ \t]*;[\t\x20-\x7e]*+)?\r\n")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,13})(;[\t\x20-\x7e]*+)?\r\n")
 _TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+\r\n")
 BAD_CHUNK: Final = Fault(400, "Bad chunk", "The chunked coding is broken, or one of its lines is too long.")
 

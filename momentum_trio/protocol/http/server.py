@@ -6,7 +6,7 @@ while (event := server.next_event()) is not None: ...
 server.answer(response, date)                          # to each Begun, before or after its body came
 await send(socket, server.octets_to_send())
 
-``head`` and ``chunks`` look at the octets first, and refuse what h11 would let pass; h11 frames the messages, both ways.
+``head`` and ``chunks`` look at the octets first, and refuse what h11 would let pass; h11 frames messages, both ways.
 It is given no octet behind the message that is answered: the next one waits here, and is looked at then (docs/http.md).
 """
 
@@ -213,7 +213,7 @@ class Server:
         """Give h11 what is good of this message, and no octet of the next; whether there was any."""
         good = self._chunks.good(self._held) if self._lacking is None else min(self._lacking, len(self._held))
         if good:
-            self._h11.receive_data(self._held[:good])
+            self._h11.receive_data(bytes(self._held[:good]))
             del self._held[:good]
         if self._lacking is not None:
             self._lacking -= good
