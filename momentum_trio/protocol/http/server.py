@@ -13,7 +13,6 @@ It is given no octet behind the message that is answered: the next one waits her
 from __future__ import annotations
 
 from enum import Enum, auto
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -41,9 +40,6 @@ ALWAYS: Final = (
 """What every answer tells a browser (SECURITY.md, HTTP)."""
 CACHING: Final = "cache-control"
 """The field that every answer has too: no-store, where it does not say otherwise."""
-
-HEADS_MAX: Final = 64
-"""Of answers whose heads are kept, checked, for the next answer of the same status, fields and length."""
 
 _ALWAYS = "".join(f"{line}\r\n" for line in ALWAYS)
 _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -92,6 +88,16 @@ class State(Enum):
     OTHER = auto()  # what another protocol says
 
 
+class _Said(NamedTuple):
+    """What the head of an answer is made of, but for its date."""
+
+    status: int
+    fields: Fields
+    media_type: str
+    octets: int | None
+    closes: bool
+
+
 _STATES: Final = {h11.IDLE: State.HEAD, h11.SEND_BODY: State.BODY}
 
 
@@ -112,6 +118,8 @@ class Server:
         self._has_left = self._is_deaf = False
         self._lacking: int | None = 0  # octets of the body that h11 has not got; None: chunks say
         self._chunks = Chunks()
+        self._said: _Said | None = None
+        self._head: h11.Response | None = None  # of it
         self._to_send: list[bytes] = []
 
     # what comes
@@ -241,14 +249,12 @@ class Server:
         self.omits_content = self.omits_content or status in _WITHOUT_CONTENT
         if octets is None and not self.chunks:
             self._h11.their_http_version = b"1.0"  # by which h11 decides whether it writes chunks
-        said = _head(
-            status,
-            response.fields,
-            response.media_type,
-            None if status in _WITHOUT_CONTENT else octets,
-            response.closes or self._leaves_body,
-        )
-        self._send(said)
+        length = None if status in _WITHOUT_CONTENT else octets
+        said = _Said(status, response.fields, response.media_type, length, response.closes or self._leaves_body)
+        if said != self._said:  # most answers of a connection begin alike: h11 checks the first
+            self._said, self._head = said, _head(said)
+        assert self._head is not None
+        self._send(self._head)
         always = f"date: {date}\r\n{_ALWAYS}\r\n" if date else f"{_ALWAYS}\r\n"
         self._to_send[-1] = self._to_send[-1][:-2] + always.encode()  # nothing of it needs to be checked each time
 
@@ -296,19 +302,18 @@ class Server:
         return waits or self._lacking is None or self._lacking > PASSED_OVER_OCTETS_MAX
 
 
-@lru_cache(HEADS_MAX)
-def _head(status: int, fields: Fields, media_type: str, octets: int | None, closes: bool) -> h11.Response:
+def _head(said: _Said) -> h11.Response:
     """Raises h11.LocalProtocolError where a field has what no field may have, as the end of a line."""
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields]
-    if media_type:
-        headers.append((b"content-type", media_type.encode()))
-    if octets is not None:
-        headers.append((b"content-length", b"%d" % octets))
-    if closes:
+    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in said.fields]
+    if said.media_type:
+        headers.append((b"content-type", said.media_type.encode()))
+    if said.octets is not None:
+        headers.append((b"content-length", b"%d" % said.octets))
+    if said.closes:
         headers.append((b"connection", b"close"))
-    if all(name != CACHING for name, _ in fields):
+    if all(name != CACHING for name, _ in said.fields):
         headers.append((CACHING.encode(), b"no-store"))
-    return h11.Response(status_code=status, headers=headers, reason=_REASONS[status])
+    return h11.Response(status_code=said.status, headers=headers, reason=_REASONS[said.status])
 
 
 def octets_of(response: Response) -> bytes:
