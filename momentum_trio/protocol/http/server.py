@@ -6,9 +6,8 @@ while (event := server.next_event()) is not None: ...
 server.answer(response, date)                          # to each Begun, before or after its body came
 await send(socket, server.octets_to_send())
 
-One request at a time: the next one waits until the one before it is answered. What ``head`` and ``chunks`` let through
-can be understood in one way alone, so that the framing is short; h11, which took half of the time of a request here,
-says in the tests whether it is right (docs/http.md).
+``head`` and ``chunks`` look at the octets first, and refuse what h11 would let pass; h11 frames messages, both ways.
+It is given no octet behind the message that is answered: the next one waits here, and is looked at then (docs/http.md).
 """
 
 from __future__ import annotations
@@ -17,11 +16,13 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from momentum_trio.protocol.http.chunks import Chunks
+import h11
+
+from momentum_trio.protocol.http.chunks import BAD_CHUNK, Chunks
 from momentum_trio.protocol.http.head import HEAD_OCTETS_MAX, TOO_LARGE, Fault, request_of, whole
 from momentum_trio.protocol.http.refusal import RemoteProtocolError
 from momentum_trio.protocol.http.request import Request
-from momentum_trio.protocol.http.response import Response
+from momentum_trio.protocol.http.response import Fields, Response
 
 RECEIVE_OCTETS: Final = 64 * 1024
 """What is received at once, at most."""
@@ -40,9 +41,10 @@ ALWAYS: Final = (
 CACHING: Final = "cache-control"
 """The field that every answer has too: no-store, where it does not say otherwise."""
 
-_ALWAYS = "\r\n".join(ALWAYS)
-_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_ALWAYS = "".join(f"{line}\r\n" for line in ALWAYS)
+_REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
+_CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=_REASONS[100])
+_END: Final = h11.EndOfMessage()
 _WITHOUT_CONTENT: Final = frozenset((204, 304))
 _CUT = Fault(400, "Request cut off", "The connection ended before the request did.")
 
@@ -86,27 +88,38 @@ class State(Enum):
     OTHER = auto()  # what another protocol says
 
 
+class _Said(NamedTuple):
+    """What the head of an answer is made of, but for its date."""
+
+    status: int
+    fields: Fields
+    media_type: str
+    octets: int | None
+    closes: bool
+
+
+_STATES: Final = {h11.IDLE: State.HEAD, h11.SEND_BODY: State.BODY}
+
+
 class Server:
     """One connection.
 
     body_octets_max: of a request; None: any. chunks: whether answers without a length may be chunked; else the end of
-    the connection ends them. omits_content: the answer is one to HEAD. may_answer: none has begun to what came last.
-    Held at most: a head and what one ``receive`` brings.
+    the connection ends them. omits_content: the answer is one to HEAD. Held at most: a head and what one ``receive``
+    brings.
     """
 
     def __init__(self, body_octets_max: int | None = None, *, chunks: bool = True) -> None:
         self.body_octets_max, self.chunks = body_octets_max, chunks
-        self.state = State.HEAD
         self.omits_content = False
-        self.may_answer = True
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=2 * HEAD_OCTETS_MAX)
         self._held = bytearray()
         self._scanned = 0  # of what is held, in vain, for the end of a head
-        self._has_left = False
-        self._lacking: int | None = 0  # octets of the body that are to come; None: chunks say
+        self._has_left = self._is_deaf = False
+        self._lacking: int | None = 0  # octets of the body that h11 has not got; None: chunks say
         self._chunks = Chunks()
-        self._is_waiting = False  # the client, for word that he may send the body
-        self._is_answered = self._keeps = self._is_chunked = False
-        self._version = "1.1"
+        self._said: _Said | None = None
+        self._head: h11.Response | None = None  # of it
         self._to_send: list[bytes] = []
 
     # what comes
@@ -124,13 +137,28 @@ class Server:
                 return event
             return self._begun() if self.state is State.HEAD else None
         except RemoteProtocolError as broken:
-            self.state, self._keeps = State.NOTHING, False
+            self._is_deaf = True
             return Broken(broken.refusal)
+
+    @property
+    def state(self) -> State:
+        """What comes next."""
+        ours = self._h11.our_state
+        if ours is h11.SWITCHED_PROTOCOL:
+            return State.OTHER
+        if self._is_deaf or ours is h11.MUST_CLOSE:
+            return State.NOTHING
+        return _STATES.get(self._h11.their_state, State.ANSWER)
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether no answer has begun to what came last."""
+        return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
     @property
     def is_at_rest(self) -> bool:
         """Whether no octet of a request is here."""
-        return self.state is State.HEAD and not self._held
+        return not self._held and self.state is State.HEAD
 
     @property
     def is_open(self) -> bool:
@@ -148,54 +176,63 @@ class Server:
         head = bytes(held[:octets])
         del held[:octets]
         self._scanned = 0
-        self.may_answer = True
         request = request_of(head)
-        self._frame(request)
+        self._frame(request, head)
         if self.body_octets_max is not None and (request.body_octets or 0) > self.body_octets_max:
             raise RemoteProtocolError(TOO_LARGE.refusal)
         return Begun(request)
 
-    def _frame(self, request: Request) -> None:
-        self.state = State.BODY if request.has_body else State.ANSWER
-        self._lacking, self._is_answered = request.body_octets, False
+    def _frame(self, request: Request, head: bytes) -> None:
+        self._h11.receive_data(head)
+        self._h11.next_event()
+        self.omits_content = request.method == "HEAD"
+        self._lacking = request.body_octets
         if self._lacking is None:
             self._chunks = Chunks(self.body_octets_max)
-        self._version, self.omits_content = request.version, request.method == "HEAD"
-        is_new = request.version == "1.1"
-        self._keeps = is_new and "close" not in request.field("connection").lower()
-        self._is_waiting = is_new and request.has_body and request.field("expect").lower() == "100-continue"
+        elif not self._lacking:
+            self._h11.next_event()  # the end
 
     def _body(self) -> Part | Ended | None:
         """The next of the body; of one that is answered already, all of it is passed over."""
-        while octets := self._octets():
-            self._is_waiting = False
-            if not self._is_answered:
-                return Part(octets)
-        if not (self._chunks.is_over if self._lacking is None else self._lacking == 0):
-            if self._has_left:
-                raise RemoteProtocolError(_CUT.refusal)
-            return None
-        self.state = State.ANSWER
+        while type(event := self._read()) is not h11.EndOfMessage:
+            if type(event) is h11.Data:
+                if not self._is_answered:
+                    return Part(bytes(event.data))
+            elif not self._feed():
+                if self._has_left:
+                    raise RemoteProtocolError(_CUT.refusal)
+                return None
         if not self._is_answered:
             return Ended()
         self._turn()
         return None
 
-    def _octets(self) -> bytes:
-        if self._lacking is None:
-            return self._chunks.read(self._held)
-        octets = bytes(self._held[: self._lacking])
-        del self._held[: self._lacking]
-        self._lacking -= len(octets)
-        return octets
+    @property
+    def _is_answered(self) -> bool:
+        return self._h11.our_state is h11.DONE
+
+    def _read(self) -> object:
+        try:
+            return self._h11.next_event()
+        except h11.RemoteProtocolError as fault:  # of a chunk's end, or of a trailer
+            raise RemoteProtocolError(BAD_CHUNK.refusal) from fault
+
+    def _feed(self) -> bool:
+        """Give h11 what is good of this message, and no octet of the next; whether there was any."""
+        good = self._chunks.good(self._held) if self._lacking is None else min(self._lacking, len(self._held))
+        if good:
+            self._h11.receive_data(bytes(self._held[:good]))
+            del self._held[:good]
+        if self._lacking is not None:
+            self._lacking -= good
+        return good > 0
 
     # what is answered
 
     def go_on(self) -> None:
         """Tell a client who waits for it that he may send the body (100 Continue)."""
-        if self._is_waiting:
-            self._is_waiting = False
-            self._to_send.append(_CONTINUE)
+        if self._h11.they_are_waiting_for_100_continue:
+            self._send(_CONTINUE)
 
     def answer(self, response: Response, date: str) -> None:
         """Answer with a *response* whose octets are all there. date: for its field of that name; empty: none."""
@@ -208,58 +245,37 @@ class Server:
     def begin(self, response: Response, date: str, octets: int | None = None) -> None:
         """Begin to answer. octets: how many follow; None: nobody knows."""
         assert self.may_answer
-        self.may_answer = False
-        self.omits_content = self.omits_content or response.status in _WITHOUT_CONTENT
-        self._is_chunked = octets is None and self.chunks and self._version == "1.1"
-        ends_with_connection = octets is None and not self._is_chunked and not self.omits_content
-        if response.closes or ends_with_connection or self._leaves_body:
-            self._keeps = False
-        lines = [_STATUS_LINES[response.status]]
-        lines += [f"{name}: {value}" for name, value in response.fields]
-        if response.media_type:
-            lines.append(f"content-type: {response.media_type}")
-        if self._is_chunked:
-            lines.append("transfer-encoding: chunked")
-        elif octets is not None and response.status not in _WITHOUT_CONTENT:
-            lines.append(f"content-length: {octets}")
-        if not self._keeps:
-            lines.append("connection: close")
-        if date:
-            lines.append(f"date: {date}")
-        if all(name != CACHING for name, _ in response.fields):
-            lines.append(f"{CACHING}: no-store")
-        self._say_head(lines, _ALWAYS)
+        status = response.status
+        self.omits_content = self.omits_content or status in _WITHOUT_CONTENT
+        if octets is None and not self.chunks:
+            self._h11.their_http_version = b"1.0"  # by which h11 decides whether it writes chunks
+        length = None if status in _WITHOUT_CONTENT else octets
+        said = _Said(status, response.fields, response.media_type, length, response.closes or self._leaves_body)
+        if said != self._said:  # most answers of a connection begin alike: h11 checks the first
+            self._said, self._head = said, _head(said)
+        assert self._head is not None
+        self._send(self._head)
+        always = f"date: {date}\r\n{_ALWAYS}\r\n" if date else f"{_ALWAYS}\r\n"
+        self._to_send[-1] = self._to_send[-1][:-2] + always.encode()  # nothing of it needs to be checked each time
 
     def part(self, octets: bytes) -> None:
         """The next octets of an answer; those that a client does not want to see (HEAD) are passed over."""
-        if not octets or self.omits_content:
-            return
-        if self._is_chunked:
-            self._to_send += (f"{len(octets):x}\r\n".encode(), octets, b"\r\n")
-        else:
-            self._to_send.append(octets)
+        if octets and not self.omits_content:
+            self._send(h11.Data(data=octets))
 
     def finish(self) -> None:
         """The answer is whole. A body of the request that has not come whole yet is passed over."""
-        if self._is_chunked and not self.omits_content:
-            self._to_send.append(b"0\r\n\r\n")
-        self._is_answered = True
-        if not self._keeps:
-            self.state = State.NOTHING
-        elif self.state is State.ANSWER:
-            self._turn()
+        self._send(_END)
+        self._turn()
 
     def abandon(self) -> None:
         """The answer that has begun cannot be finished: the end of the connection tells the client so."""
         assert not self.may_answer
-        self.state = State.NOTHING
+        self._is_deaf = True
 
-    def switch(self, fields: tuple[tuple[str, str], ...]) -> bytes:
+    def switch(self, fields: Fields) -> bytes:
         """Answer 101 with *fields*: this is HTTP no more. Returns what the client has sent already."""
-        assert self.state is State.ANSWER
-        self.may_answer = False
-        self.state = State.OTHER
-        self._say_head([_STATUS_LINES[101], *(f"{name}: {value}" for name, value in fields)])
+        self._send(h11.InformationalResponse(status_code=101, headers=list(fields), reason=_REASONS[101]))
         return bytes(self._held)
 
     def octets_to_send(self) -> bytes:
@@ -268,24 +284,36 @@ class Server:
         self._to_send.clear()
         return octets
 
-    def _say_head(self, lines: list[str], always: str = "") -> None:
-        text = "\r\n".join((*lines, always, "", "") if always else (*lines, "", ""))
-        assert text.count("\n") == len(lines) + 1 + (len(ALWAYS) if always else 0), (
-            "a field of an answer has a line end"
-        )
-        self._to_send.append(text.encode("latin-1"))
+    def _send(self, event: h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage) -> None:
+        self._to_send.append(self._h11.send(event))
 
     def _turn(self) -> None:
-        """Request and answer are whole: on to the next."""
-        self.state = State.HEAD
-        self.may_answer = True
+        """On to the next request, where this one and its answer are whole, and another may follow."""
+        if self._is_answered and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
+            self.omits_content = False
 
     @property
     def _leaves_body(self) -> bool:
         """Whether so much of the request is to come yet that nobody waits for it."""
         if self.state is not State.BODY:
-            return self.state is State.NOTHING
-        return self._is_waiting or self._lacking is None or self._lacking > PASSED_OVER_OCTETS_MAX
+            return self._is_deaf
+        waits = self._h11.they_are_waiting_for_100_continue
+        return waits or self._lacking is None or self._lacking > PASSED_OVER_OCTETS_MAX
+
+
+def _head(said: _Said) -> h11.Response:
+    """Raises h11.LocalProtocolError where a field has what no field may have, as the end of a line."""
+    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in said.fields]
+    if said.media_type:
+        headers.append((b"content-type", said.media_type.encode()))
+    if said.octets is not None:
+        headers.append((b"content-length", b"%d" % said.octets))
+    if said.closes:
+        headers.append((b"connection", b"close"))
+    if all(name != CACHING for name, _ in said.fields):
+        headers.append((CACHING.encode(), b"no-store"))
+    return h11.Response(status_code=said.status, headers=headers, reason=_REASONS[said.status])
 
 
 def octets_of(response: Response) -> bytes:
