@@ -57,12 +57,13 @@ def test_extensions_that_nobody_is_offered(listen: str, said: list[str]) -> None
     assert [sentence.removeprefix("*:25: ") for sentence in found] == said
 
 
-@pytest.mark.parametrize("option", ["TLS_Key", "TLS_Certificate"])
+@pytest.mark.parametrize("option", ['Pool_Name = "x"', "Events_Per_Iter = 10"])
 def test_what_a_listener_does_not_read_is_said_of_it(option: str) -> None:
-    for within in (f'{option} = "/x" Listen :1 {{ }}', f'Listen :1 {{ {option} = "/x" }}'):
-        (said,) = without_effect(load_text(f"ECStream_Listener {{ {within} }}", declared=DECLARED))
-        assert option in said
-        assert not without_effect(load_text(f"Control_Listener {{ {within} }}", declared=DECLARED))
+    for listener in ("ECStream_Listener", "HTTP_Listener", "Control_Listener"):
+        (said,) = without_effect(load_text(f"{listener} {{ {option} Listen :1 {{ }} }}", declared=DECLARED))
+        assert option.split()[0] in said
+        read = f"{listener} {{ Disable_Nagle_Algorithm = true Listen :1 {{ }} }}"
+        assert not without_effect(load_text(read, declared=DECLARED))
 
 
 @pytest.mark.parametrize(
