@@ -76,7 +76,8 @@ class Injected(NamedTuple):
     @property
     def envelope(self) -> Iterator[str]:
         """All but content and key. Counts stand before what there are several of, so that no other envelope is this."""
-        yield from (self.reverse_path, self.parameters, str(len(self.recipients)), str(len(self.context)))
+        yield from (self.reverse_path, self.parameters, str(self.not_before))
+        yield from (str(len(self.recipients)), str(len(self.context)))
         for pair in (*self.recipients, *self.context):
             yield from pair
 

@@ -38,7 +38,8 @@ OURS = {
     "Outbound_Binding",
     "Refusal_Delay",
 }
-HERE_TOO = {"ecstream_listener"}  # the manual has options of mail in no ECStream_Listener: it trusts whoever connects
+# The manual has options of mail in no ECStream_Listener, which trusts whoever connects, nor in an HTTP_Listener.
+HERE_TOO = {"ecstream_listener", "http_listener"}
 # The manual's default lets bare CR and LF pass, which SMTP smuggling lives on.
 DEFAULTS_THAT_DIFFER = {"RFC2822_Lone_LF_In_Body": "pedantic"}
 

@@ -80,7 +80,15 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
         SessionOptions,
         SmtpAuthenticationOptions,
     ),
-    "http_listener": (CeilingOptions, HttpOptions, ListenOptions, ListenerTlsOptions, ProxyOptions),
+    "http_listener": (
+        CeilingOptions,
+        HttpOptions,
+        ListenOptions,
+        ListenerTlsOptions,
+        ProxyOptions,
+        ReceptionOptions,
+        SessionOptions,
+    ),
 }
 """What the sessions of a listener read, and its socket."""
 
