@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import msgspec
 import trio
@@ -34,6 +34,7 @@ from sim.disk import SimDisk, SimStore
 
 BASE = "/spool"
 Frames = list[tuple[int, FrameHeader]]
+T = TypeVar("T")
 
 
 def strategy() -> st.SearchStrategy[bytes]:
@@ -114,17 +115,24 @@ def _envelope(octets: bytes, place: int, header: FrameHeader) -> bytes:
     return octets[place + FRAME_HEADER_OCTETS :][: header.envelope_octets]
 
 
-def _batches(octets: bytes, frames: Frames) -> Iterator[tuple[int, Custody]]:
-    """The batches that make sense, with their places."""
-    wire = Wire()
+def _read(
+    octets: bytes, frames: Frames, kind: Kind, read: Callable[[bytes], T]
+) -> Iterator[tuple[int, FrameHeader, T]]:
+    """What stands in the frames of *kind* that *read* understands."""
     for place, header in frames:
-        if header.kind is Kind.BATCH:
+        if header.kind is kind:
             try:
-                custody = wire.custody(_envelope(octets, place, header))
+                held = read(_envelope(octets, place, header))
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
-            if sensible(custody, header.content_octets):
-                yield place, custody
+            yield place, header, held
+
+
+def _batches(octets: bytes, frames: Frames) -> Iterator[tuple[int, Custody]]:
+    """The batches that make sense, with their places."""
+    for place, header, custody in _read(octets, frames, Kind.BATCH, Wire().custody):
+        if sensible(custody, header.content_octets):
+            yield place, custody
 
 
 def _ids(custody: Custody) -> set[str]:
@@ -133,16 +141,9 @@ def _ids(custody: Custody) -> set[str]:
 
 def _may_be_known(octets: bytes, frames: Frames) -> set[bytes]:
     """Names of keys that were copied, or whose batch is there too."""
-    wire, names = Wire(), set[bytes]()
     ids = {each for _, custody in _batches(octets, frames) for each in (custody.batch_id, *_ids(custody))}
-    for place, header in frames:
-        if header.kind is Kind.KEYS:
-            try:
-                held = wire.keys(_envelope(octets, place, header))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                continue
-            names |= {each.name for each in held.keys if held.copied or each.batch_id in ids}
-    return names
+    known = (held for _, _, held in _read(octets, frames, Kind.KEYS, Wire().keys))
+    return {each.name for held in known for each in held.keys if held.copied or each.batch_id in ids}
 
 
 def _ended(octets: bytes, frames: Frames) -> Iterator[str]:

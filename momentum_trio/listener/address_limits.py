@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from momentum_trio.config.chain import Chain
@@ -10,8 +10,9 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.client_key import client_key
 from momentum_trio.limits.contract import Key, SharedState
 from momentum_trio.limits.rate import rate_of
-from momentum_trio.listener.kind import Connection
+from momentum_trio.listener.kind import Connection, Services
 from momentum_trio.listener.listen_options import CeilingOptions
+from momentum_trio.listener.proxied import introduced
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.smtp import replies
@@ -49,3 +50,19 @@ def counted(connection: Connection, limits: SharedState, service: str) -> Iterat
     finally:
         if key is not None:
             limits.gauge_add(key, limits.node, -1)
+
+
+async def with_client(
+    connection: Connection, services: Services, service: str, talk: Callable[[Reply | None], Awaitable[None]]
+) -> None:
+    """``await talk(refusal)`` once it is known who has connected; nothing where that does not come to be known.
+
+    refusal: what the client behind a proxy is told, who is one too many of his address; None: he is not.
+    """
+    if not await introduced(connection, services.machine):
+        return
+    if connection.proxied is None:
+        await talk(None)
+        return
+    with counted(connection, services.limits, service) as refusal:
+        await talk(refusal)

@@ -7,10 +7,11 @@ is when to read, send, wait and end. Batches that came together are committed to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 
-from momentum_trio.listener.address_limits import counted
+from momentum_trio.listener.address_limits import with_client
 from momentum_trio.listener.ecstream_batches import Arrival, inject
 from momentum_trio.listener.ecstream_line import Line, why_of
 from momentum_trio.listener.ecstream_standing import PROTOCOL, Standing
@@ -19,7 +20,6 @@ from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.listener.message_limits import MessageLimits
-from momentum_trio.listener.proxied import introduced
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Unavailable
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.ecstream.batch import Batch
@@ -51,16 +51,10 @@ async def converse(connection: Connection, services: Services) -> None:
     Cancellation: messages whose commit was handed over are kept, whatever else is underway is given up.
     """
     assert services.door is not None
-    if not await introduced(connection, services.door.machine):
-        return
-    if connection.proxied is None:
-        await _converse(connection, services, services.door)
-        return
-    with counted(connection, services.limits, KIND.service) as refusal:
-        await _converse(connection, services, services.door, refusal)
+    await with_client(connection, services, KIND.service, partial(_converse, connection, services, services.door))
 
 
-async def _converse(connection: Connection, services: Services, door: Door, refusal: Reply | None = None) -> None:
+async def _converse(connection: Connection, services: Services, door: Door, refusal: Reply | None) -> None:
     session = Session(connection, door, services)
     try:
         with session.deadline:

@@ -9,7 +9,7 @@ from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
 from momentum_trio.listener.ecstream_options import EcstreamOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
-from momentum_trio.listener.esmtp_security import Security, is_near, mechanisms_of
+from momentum_trio.listener.esmtp_security import Security, is_near, is_proved_still, mechanisms_of
 from momentum_trio.listener.esmtp_standing import client_of
 from momentum_trio.listener.injection_terms import injection_terms
 from momentum_trio.listener.kind import Connection
@@ -35,9 +35,10 @@ class Standing:
     """The options of one client, by the newest generation that may hold for him: another one is looked at between two
     batches. Who is let in is who may send anywhere.
 
-    listen: whose options hold; None: it is gone, and none took its place. address: the client's. rules, terms: how his
-    mail is judged. offer: what WELCOME says. proved_by: the mechanism by which he has proved who he is, and what that
-    was judged by. is_stale: something that he was told or let in by holds no more.
+    listen: whose options hold; None: it is gone, and none took its place. address: the client's. session_options: those
+    that mail by SMTP has, too. rules, terms: how his mail is judged. offer: what WELCOME says. proved_by: the mechanism
+    by which he has proved who he is, and what that was judged by. is_stale: something that he was told or let in by
+    holds no more.
     """
 
     __slots__ = (
@@ -55,11 +56,13 @@ class Standing:
         "rules",
         "secured_by",
         "security",
+        "session_options",
         "terms",
     )
 
     options: EcstreamOptions
     security: Security
+    session_options: SessionOptions
     rules: Rules
     offer: Offer
     _told: Offer
@@ -107,7 +110,7 @@ class Standing:
         """What the client may and is offered, by what is known of him now."""
         chain, client = self.chain(), self.client
         self.options = EcstreamOptions.resolve(chain)
-        session = SessionOptions.resolve(chain)
+        self.session_options = SessionOptions.resolve(chain)
         authentication = SmtpAuthenticationOptions.resolve(chain)
         client.own_right = NEAR if is_near(client) and not authentication.enable_authentication else ""
         self.rules = self._door.rules(self.generation.tree, chain, client, self.generation.plugins)
@@ -119,7 +122,7 @@ class Standing:
             mechanisms_of(chain),
             is_unseen=in_tls or authentication.in_clear or is_near(client),
         )
-        self.terms = injection_terms(session, self.rules)
+        self.terms = injection_terms(self.session_options, self.rules)
         self.offer = self._offer()
 
     def tell(self) -> Offer:
@@ -140,16 +143,8 @@ class Standing:
             or not self.is_let_in
             or self.offer._replace(authenticated_only=False) != self._told
             or (self.secured_by is not None and self.secured_by != self.security.tls)
-            or not self._is_proved_still()
+            or not is_proved_still(self.proved_by, self.security, self.chain())
         )
-
-    def _is_proved_still(self) -> bool:
-        """Whether the client would still be taken for whom he has proved to be."""
-        if self.proved_by is None:
-            return True
-        mechanism, held = self.proved_by
-        denied = SmtpAuthenticationOptions.resolve(self.chain()).always_deny
-        return self.security.back_ends.get(mechanism) == held and not denied
 
     def _offer(self) -> Offer:
         options = self.options

@@ -9,7 +9,7 @@ from functools import partial
 
 import trio
 
-from momentum_trio.listener.address_limits import counted
+from momentum_trio.listener.address_limits import with_client
 from momentum_trio.listener.esmtp_identity import Proving
 from momentum_trio.listener.esmtp_limits import SessionLimits
 from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS, Line
@@ -18,7 +18,7 @@ from momentum_trio.listener.failure import DROPPED, MODULE, befalling, texts_of
 from momentum_trio.listener.failure_options import Stage
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
-from momentum_trio.listener.proxied import introduced, may_claim
+from momentum_trio.listener.proxied import may_claim
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Unavailable
 from momentum_trio.machine.contract import TlsContext
 from momentum_trio.mail.reply import Reply
@@ -63,16 +63,10 @@ async def converse(connection: Connection, services: Services) -> None:
     Cancellation: a message whose commit was handed over is kept, whatever else is underway is given up.
     """
     assert services.door is not None
-    if not await introduced(connection, services.door.machine):
-        return
-    if connection.proxied is None:
-        await _converse(connection, services, services.door)
-        return
-    with counted(connection, services.limits, KIND.service) as refusal:
-        await _converse(connection, services, services.door, refusal)
+    await with_client(connection, services, KIND.service, partial(_converse, connection, services, services.door))
 
 
-async def _converse(connection: Connection, services: Services, door: Door, refusal: Reply | None = None) -> None:
+async def _converse(connection: Connection, services: Services, door: Door, refusal: Reply | None) -> None:
     session = Session(connection, door, services)
     try:
         with session.deadline:

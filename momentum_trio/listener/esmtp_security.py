@@ -101,6 +101,17 @@ def mechanisms_of(chain: Chain) -> Mapping[str, BackEnd]:
     return _back_ends(chain, [f"{_AUTH}{name}" for name in _parameters(chain)])
 
 
+def is_proved_still(proved_by: tuple[str, BackEnd] | None, security: Security, chain: Chain) -> bool:
+    """Whether a client whom *security* and *chain* hold for would still be taken for whom he has proved to be.
+
+    proved_by: the mechanism, and what that was judged by; None: he has proved nothing.
+    """
+    if proved_by is None:
+        return True
+    mechanism, held = proved_by
+    return security.back_ends.get(mechanism) == held and not SmtpAuthenticationOptions.resolve(chain).always_deny
+
+
 def is_near(client: Client) -> bool:
     """Whether *client* is on this host, and nobody speaks for him."""
     return (client.is_unix or client.peer_address.is_loopback) and not client.is_proxied

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from momentum_trio.config.authentication_options import SmtpAuthenticationOptions
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
 from momentum_trio.listener.esmtp_options import SessionOptions
-from momentum_trio.listener.esmtp_security import security_of
+from momentum_trio.listener.esmtp_security import is_proved_still, security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
 from momentum_trio.listener.failure_options import FailureOptions
 from momentum_trio.listener.kind import Connection, Services
@@ -81,6 +80,11 @@ class Standing:
     def silence_seconds(self) -> float:
         """How long the client may be silent; Idle_Time = 0 lets him be so for ever."""
         return self.options.idle_time or math.inf
+
+    @property
+    def session_options(self) -> SessionOptions:
+        """As ``message_limits.Standing`` has them."""
+        return self.options
 
     def chain(self) -> Chain:
         """Who answers for the client's options."""
@@ -163,16 +167,8 @@ class Standing:
             or (terms.host, self.options.static_banner) != self._greeted_as
             or (self.offered is not None and self.offered != terms.extensions)
             or (self.secured_by is not None and self.secured_by != self.security.tls)
-            or not self._is_proved_still()
+            or not is_proved_still(self.proved_by, self.security, self.chain())
         )
-
-    def _is_proved_still(self) -> bool:
-        """Whether the client would still be taken for whom he has proved to be."""
-        if self.proved_by is None:
-            return True
-        mechanism, held = self.proved_by
-        denied = SmtpAuthenticationOptions.resolve(self.chain()).always_deny
-        return self.security.back_ends.get(mechanism) == held and not denied
 
     def _terms(self) -> Terms:
         now = self._door.machine.clock.now()

@@ -11,21 +11,22 @@ from functools import partial
 
 import trio
 
-from momentum_trio.listener.address_limits import counted
+from momentum_trio.listener.address_limits import with_client
+from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.http_answering import Answering, Upgraded
 from momentum_trio.listener.http_authentication import Proving
 from momentum_trio.listener.http_body import LineBody
-from momentum_trio.listener.http_line import FAREWELL_SECONDS, Line
+from momentum_trio.listener.http_line import Line
 from momentum_trio.listener.http_socket import FAULT, LineSocket
 from momentum_trio.listener.http_standing import Standing
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
-from momentum_trio.listener.proxied import introduced
 from momentum_trio.listener.web.lookup import Lookup
 from momentum_trio.listener.web.table import ROUTES
 from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.record import Requested
+from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.http import upgrade
 from momentum_trio.protocol.http.refusal import RemoteProtocolError, refusal
 from momentum_trio.protocol.http.request import Request
@@ -46,20 +47,15 @@ async def converse(connection: Connection, services: Services, lookup: Lookup = 
     lookup: of what is answered. Cancellation: a message whose commit was handed over is kept, whatever else is underway
     is given up.
     """
-    if not await introduced(connection, services.machine):
-        return
-    if connection.proxied is None:
-        await _converse(connection, services, lookup)
-        return
-    with counted(connection, services.limits, KIND.service) as too_many:
-        if too_many is None:
-            await _converse(connection, services, lookup)
-        elif not Standing(connection, services).terms.at_once:
-            await connection.socket.send(KIND.refusal)
+    await with_client(connection, services, KIND.service, partial(_converse, connection, services, lookup))
 
 
-async def _converse(connection: Connection, services: Services, lookup: Lookup) -> None:
+async def _converse(connection: Connection, services: Services, lookup: Lookup, too_many: Reply | None) -> None:
     standing = Standing(connection, services)
+    if too_many is not None:
+        if not standing.terms.at_once:
+            await connection.socket.send(KIND.refusal)
+        return
     if (wire := await _wire(connection, services, standing)) is None:
         connection.why = "fault"
         return

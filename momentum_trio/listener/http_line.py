@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 
 from momentum_trio.limits.deadline import Deadline
+from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS, listen_out
 from momentum_trio.listener.kind import Connection, Doing
 from momentum_trio.machine.contract import Wire
 from momentum_trio.machine.tls_wire import TlsWire
@@ -12,8 +13,6 @@ from momentum_trio.protocol.http.server import RECEIVE_OCTETS, Server
 
 HEAD_SECONDS = 30.0
 """From the first octet of a head to its last."""
-FAREWELL_SECONDS = 1.0  # for a last answer, and for the client to take it before the socket is closed
-LINGER_OCTETS_MAX = 1024 * 1024
 
 
 class Line:
@@ -85,14 +84,7 @@ class Line:
         with trio.move_on_after(FAREWELL_SECONDS):
             if isinstance(self.wire, TlsWire):
                 await self.wire.finish()
-            socket = self._connection.socket
-            try:
-                socket.shutdown(trio.socket.SHUT_WR)
-                left = LINGER_OCTETS_MAX
-                while left > 0 and (octets := await socket.recv(RECEIVE_OCTETS)):
-                    left -= len(octets)
-            except OSError:
-                return
+            await listen_out(self._connection.socket)
 
     def _drain(self) -> None:
         """The node drains: who is between two requests ends now, others with their answer."""

@@ -19,12 +19,15 @@ MESSAGES_TOO_FAST = Deferred(replies.MESSAGES_TOO_FAST, "limits", "Message_Rate_
 
 
 class Standing(Protocol):
-    """Whose options hold for the client of a connection."""
+    """Whose options hold for the client of a connection. session_options: along ``chain()``."""
 
     client: Client
     generation: Generation
     listen: Endpoint | None
     address: Address
+
+    @property
+    def session_options(self) -> SessionOptions: ...
 
     def chain(self) -> Chain:
         """Who answers for the client's options."""
@@ -48,12 +51,12 @@ class MessageLimits:
     @property
     def are_any(self) -> bool:
         """Whether there are any for the client."""
-        options = SessionOptions.resolve(self._standing.chain())
+        options = self._standing.session_options
         return options.message_rate_per_address is not None or options.inbound_throttle is not None
 
     async def to_message(self, reverse_path: str) -> Decision | None:
         """Why the client may not begin a message now; None: he may, once it was his turn."""
-        options = SessionOptions.resolve(self._standing.chain())
+        options = self._standing.session_options
         if reverse_path and options.message_rate_per_address is not None and self._is_too_fast():
             return MESSAGES_TOO_FAST
         if options.inbound_throttle is not None:

@@ -48,6 +48,11 @@ class Standing:
     address: Address
     held: Chain
 
+    @property
+    def session_options(self) -> SessionOptions:
+        """As that of ``message_limits.Standing``."""
+        return SessionOptions.resolve(self.held)
+
     def chain(self) -> Chain:
         """As that of ``message_limits.Standing``."""
         return self.held
