@@ -11,7 +11,7 @@ from source import FLOORS, PRODUCT, Module, modules
 MODULES = modules()
 
 # F3 services import each other only here.
-SERVICES = {("reception", "spool"), ("reception", "limits"), ("cluster", "msgc")}
+SERVICES = {("reception", "spool"), ("reception", "limits"), ("cluster", "msgc"), ("cluster", "limits")}
 
 # What each floor may not import from outside.
 OUTSIDE = {
