@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from momentum_trio.protocol.msgc.groups import Groups
-from momentum_trio.protocol.msgc.link import Link
+from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.message import (
     SERVERS_MAX,
     Entry,
@@ -133,7 +133,7 @@ class Entering:
         order: Order,
         groups: Groups,
         peers: tuple[str, ...],
-        links: Mapping[str, Link],
+        links: Mapping[str, Neighbour],
     ) -> None:
         self.key = propose.view
         self.members = propose.members

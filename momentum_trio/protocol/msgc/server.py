@@ -44,7 +44,7 @@ from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, GroupVi
 from momentum_trio.protocol.msgc import entering
 from momentum_trio.protocol.msgc.entering import Component, Entering
 from momentum_trio.protocol.msgc.groups import Change, Groups, Seat
-from momentum_trio.protocol.msgc.link import Link
+from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.membership import Choice, Heard, agreed, choose
 from momentum_trio.protocol.msgc.message import (
     SENDING_OCTETS_MAX,
@@ -115,7 +115,7 @@ class Proposal:
 
     key: ViewKey
     members: tuple[Life, ...]
-    links: Mapping[str, Link]
+    links: Mapping[str, Neighbour]
     standings: dict[str, Standing] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
     beats: int = 0
@@ -137,7 +137,7 @@ class Server:
         self._heartbeat = heartbeat
         self._missed_max = missed_max
         self._next_beat: float | None = None
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, Neighbour] = {}
         self._clients: dict[str, Client] = {}
         self._leaving: dict[str, int] = {}  # those whose end has no place in the order yet: nothing is for them
         self._waiting: deque[Sending] = deque()
@@ -155,7 +155,7 @@ class Server:
         self.view = View(ViewKey(epoch, life.name, life.incarnation), (life,), majority((life.name,), self.peers))
         self._view_id = self.view.id
         self._primary = self.view.primary
-        self._view_links: Mapping[str, Link] = {}
+        self._view_links: Mapping[str, Neighbour] = {}
         self._order = Order(epoch, 1, 0)
         self._groups = Groups(life.name)
         self._numbers: dict[str, int] = {}
@@ -175,7 +175,7 @@ class Server:
         if peer == self.name or peer not in self.peers:
             self._cuts.append(Cut(peer, "not one of the peers"))
             return
-        self._links[peer] = Link()
+        self._links[peer] = Neighbour()
         if self._reach is not None:
             self._send(peer, self._reach)
         self._restless = True
@@ -517,7 +517,7 @@ class Server:
         if reach.epoch % 2 or reach.view.epoch > reach.epoch:
             raise RemoteProtocolError("an epoch that cannot be")
         if link.heard is not None and link.heard.life.incarnation != reach.incarnation:
-            link = self._links[peer] = Link()  # another life: nothing of the one before holds
+            link = self._links[peer] = Neighbour()  # another life: nothing of the one before holds
         link.heard = Heard(Life(peer, reach.incarnation), reach, frozenset(reach.links))
         self._restless = True
         if (expelled := self._expelled.get(peer)) is not None:

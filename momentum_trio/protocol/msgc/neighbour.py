@@ -8,7 +8,7 @@ from momentum_trio.protocol.msgc.membership import Heard
 
 
 @dataclass(eq=False, slots=True)
-class Link:
+class Neighbour:
     """One connection, and one life of the peer. heard: what it said of itself last.
 
     spoke: since the last beat; missed: beats in a row without a word; silent: given up, though it is not cut yet.
