@@ -55,12 +55,11 @@ class BusHistory:
     """All of it.
 
     settled_after: from healing until every member saw the views that were right (None: never within the limit).
-    last_words: octets that each member said when they were, by the group they were said in; wrong: what was wrong with
-    views at the limit, in words.
+    wrong: what was wrong with them, in words. last_words: said then: who is to hear it, in which group, octets.
     """
 
     entries: list[Entry] = field(default_factory=list)
-    settled_after: float | None = None
+    settled_after: float | None = 0.0
     settle_limit_seconds: float = 0.0
-    last_words: dict[str, list[bytes]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    last_words: list[tuple[str, str, bytes]] = field(default_factory=list)

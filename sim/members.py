@@ -203,21 +203,22 @@ class Members:
         for member in members:
             if member.life is not None:
                 member.life.resume()
-        with trio.move_on_after(self.limit):
-            while wrong := wrong_views(members):
-                history.wrong = wrong
-                await trio.sleep(LOOK_SECONDS)
-            history.settled_after, history.wrong = self._now() - began, []
+        history.settled_after, history.wrong = None, wrong_views(members)
+        while history.wrong and self._now() - began < self.limit:
+            await trio.sleep(LOOK_SECONDS)
+            history.wrong = wrong_views(members)
+        if not history.wrong:
+            history.settled_after = self._now() - began
             await self._last_words(members)
 
     async def _last_words(self, members: Sequence[Member]) -> None:
-        words = self._history.last_words
-        for member in members:
-            for group in member.joined:
-                words.setdefault(group, []).append(octets := member.words(0))
-                member.do(Spoke("", group, "", octets, Service.SAFE, False))
+        """Everybody says one thing more in each of its groups; wait until all of those have heard it."""
+        for group, speaker in [(group, member) for member in members for group in member.joined]:
+            octets = speaker.words(0)
+            speaker.do(Spoke("", group, "", octets, Service.SAFE, False))
+            self._history.last_words += [(each.plan.name, group, octets) for each in members if group in each.joined]
         with trio.move_on_after(LAST_WORDS_SECONDS):
-            while any(text not in each.heard for each in members for group in each.joined for text in words[group]):  # noqa: ASYNC110
+            while any(octets not in self._members[host].heard for host, _, octets in self._history.last_words):  # noqa: ASYNC110
                 await trio.sleep(LOOK_SECONDS)
 
 

@@ -54,6 +54,11 @@ MEANINGS = {
     "one_message_a_key": "Mail that is sent again with its idempotency key makes no second message.",
     "protocol_kept": "Over ECStream a server says what the protocol allows, and gives all credit back.",
     "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
+    "evs": (
+        "Members of the bus who go on together see the same views and the same messages in one order (extended virtual "
+        "synchrony), whatever breaks."
+    ),
+    "views_right": "When all is mended, members of the bus soon see who is in their groups, and hear what is said.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
     "deadlock": "There is always something left that can happen: here no task could run and no event was due.",
