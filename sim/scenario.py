@@ -388,6 +388,11 @@ class Scenario:
         """Whether nothing is left to draw."""
         return not (self.loads or self.operators or self.members) and self.swarm is None
 
+    @property
+    def acts(self) -> tuple[Fault, ...]:
+        """What members of the bus do. The other *faults* break something, or are said."""
+        return tuple([fault for fault in self.faults if fault.kind is FaultKind.MEMBER])
+
     def host(self, name: str) -> HostPlan:
         """The host of that name. KeyError."""
         for plan in self.hosts:

@@ -138,6 +138,16 @@ def test_a_swarm_saves_what_fails_and_that_can_be_replayed(lost: str) -> None:
     assert "The same run as when it was saved." in said
 
 
+def test_seeds_go_on_where_the_last_campaign_ended(lost: str) -> None:
+    arguments = ["swarm", "held.sim", "--seeds", "5..6", "--jobs", "1", "--onward", "nightly/held.seed"]
+    assert "2/2 seeds" in ran(*arguments)[1]
+    assert Path("nightly/held.seed").read_text("ascii") == "7\n"
+    assert ran(*arguments)[0] == 0
+    assert Path("nightly/held.seed").read_text("ascii") == "9\n"
+    Path("nightly/held.seed").write_text("tonight", "ascii")
+    assert ran(*arguments)[0] == 2
+
+
 def test_check(lost: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", lost]) == 0
     assert "10 messages, 1 fault," in capsys.readouterr().out
