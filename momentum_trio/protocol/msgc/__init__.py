@@ -1,1 +1,1 @@
-"""F1: the message bus, servers that agree on their members and on one order of messages (docs/protocols/msgc.md)."""
+"""F1: the message bus of a cluster, without I/O: frames, membership, views, order, groups (docs/protocols/msgc.md)."""
