@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Service, ViewId
+from momentum_trio.protocol.msgc.frame import RemoteProtocolError
 
 SERVERS_MAX = 64
 """Of one mesh: configured peers, this server among them."""
@@ -35,10 +36,6 @@ Octets = Annotated[bytes, Meta(max_length=SENDING_OCTETS_MAX)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=SERVERS_MAX)]
 Numbers = Annotated[tuple[Number, ...], Meta(max_length=SERVERS_MAX)]
 Origins = Annotated[bytes, Meta(max_length=BATCH_MAX)]
-
-
-class RemoteProtocolError(Exception):
-    """A server said what makes no sense where it came: its connection is cut."""
 
 
 class Life(Struct, frozen=True, array_like=True, order=True):
@@ -253,11 +250,9 @@ def encode(message: Message) -> bytes:
 
 
 def decode(octets: bytes | bytearray | memoryview) -> Message:
-    """The message that *octets* are. Raises ValueError, which says what is wrong with them."""
+    """The message that *octets* are. Raises RemoteProtocolError."""
     try:
         message: Message = _DECODER.decode(octets)
-    except UnicodeError:
-        raise ValueError("expected UTF-8") from None
-    except msgspec.MsgspecError as wrong:
-        raise ValueError(str(wrong)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise RemoteProtocolError(f"no message of a server: {wrong}") from None
     return message

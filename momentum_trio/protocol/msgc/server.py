@@ -43,8 +43,8 @@ from typing import NamedTuple
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, GroupView, Service, Told
 from momentum_trio.protocol.msgc import entering
 from momentum_trio.protocol.msgc.entering import Component, Entering
+from momentum_trio.protocol.msgc.frame import RemoteProtocolError
 from momentum_trio.protocol.msgc.groups import Change, Groups, Seat
-from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.membership import Choice, Heard, agreed, choose
 from momentum_trio.protocol.msgc.message import (
     SENDING_OCTETS_MAX,
@@ -62,7 +62,6 @@ from momentum_trio.protocol.msgc.message import (
     Reach,
     Ready,
     Recovered,
-    RemoteProtocolError,
     Sending,
     Standing,
     Submit,
@@ -70,6 +69,7 @@ from momentum_trio.protocol.msgc.message import (
     ViewKey,
 )
 from momentum_trio.protocol.msgc.message import Groups as GroupsSaid
+from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.order import Order
 from momentum_trio.protocol.msgc.view import View, majority
 
