@@ -8,7 +8,7 @@ regular view to the next, by a join or a leave, or over a transitional view.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from momentum_trio.net.group import Apart, GroupView, Service, Told, ViewId, node_of
 
-from .bus import Began, Entry, Left, Spoke
+from .bus import Began, Entry, Joined, Left, Spoke
 
 ViewKey: TypeAlias = tuple[str, ViewId, int]  # of a regular view: group, id, number
 
@@ -112,7 +112,7 @@ def breaches(entries: Sequence[Entry]) -> Iterator[Breach]:
     yield from _as_said(members, entries)
     yield from _one_order(members.values())
     yield from _sender_order(members.values(), entries)
-    yield from _without_gap(members.values(), entries)
+    yield from _without_gap(tenures, entries)
     yield from _own_words(members.values(), tenures)
 
 
@@ -137,7 +137,8 @@ def _tenures(members: Iterable[Seen]) -> tuple[list[Tenure], list[Breach]]:
 
 def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
     now: dict[str, Tenure] = {}
-    left: dict[str, None] = {}  # groups it left since their tenure began
+    asked: dict[str, None] = {}  # groups it wants to be in
+    left: Counter[str] = Counter()  # how many of their tenures it has asked to end that have not ended yet
 
     def say(law: str, text: str, at: float) -> None:
         broken.append(Breach(law, text, at, seen.host))
@@ -147,8 +148,13 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
             case Began() | Apart():
                 now.clear()
                 left.clear()
+                asked.clear()
+            case Joined(group):
+                asked[group] = None
             case Left(group):
-                left[group] = None
+                if group in asked:
+                    del asked[group]
+                    left[group] += 1
             case GroupView(group) if deed.transitional:
                 if group not in now:
                     say("transitional", f"a transitional view of {group} without a regular one before", at)
@@ -157,12 +163,13 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
             case GroupView(group):
                 tenure = now.get(group)
                 if tenure is not None and not _goes_on(tenure.stays[-1], deed):
-                    if group not in left:
+                    left[group] -= 1
+                    if left[group] < 0:
+                        left[group] = 0
                         before = named(tenure.stays[-1].key)
                         say("transitional", f"after {before} came {named(key_of(deed))}, and nothing between", at)
                     tenure = None
                 if tenure is None:
-                    left.pop(group, None)
                     tenure = now[group] = Tenure(seen.host, seen.life, group)
                     tenures.append(tenure)
                 tenure.stays.append(Stay(deed, at))
@@ -172,7 +179,7 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
                 else:
                     say("own_view", f"{word(deed.octets)} was told in {group} before any view of it", at)
     for group, tenure in now.items():
-        tenure.open = group not in left
+        tenure.open = not left[group]
 
 
 def _goes_on(stay: Stay, view: GroupView) -> bool:
@@ -353,7 +360,7 @@ def _sender_order(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator
             last[stream] = told
 
 
-def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[Breach]:
+def _without_gap(tenures: Iterable[Tenure], entries: Iterable[Entry]) -> Iterator[Breach]:
     """Of what one said in a group over one connection, in one view, nothing is left out between two that came."""
     streams: dict[tuple[str, int, str, int], list[bytes]] = defaultdict(list)
     connection: dict[tuple[str, int], int] = defaultdict(int)
@@ -364,9 +371,9 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
         elif isinstance(entry.deed, Spoke) and entry.deed.taken and entry.deed.group:
             streams[(*member, entry.deed.group, connection[member])].append(entry.deed.octets)
     stream_of = {octets: (key, number) for key, texts in streams.items() for number, octets in enumerate(texts)}
-    for seen in members:
+    for tenure in tenures:
         last: dict[object, tuple[int, Told]] = {}
-        for at, told in seen.told:
+        for stay, told in ((stay, told) for stay in tenure.stays for told in stay.told):
             found = stream_of.get(told.octets)
             if found is None:
                 continue
@@ -375,7 +382,7 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
             if before is not None and before[1].view == told.view and number > before[0] + 1:
                 gone = word(streams[key][before[0] + 1])
                 text = f"{gone} was said between {word(before[1].octets)} and {word(told.octets)}, and not told"
-                yield Breach("no_gap", text, at, seen.host)
+                yield Breach("no_gap", text, stay.at, tenure.host)
             last[key] = number, told
 
 
