@@ -156,7 +156,8 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
                     say("transitional", f"two transitional views of {group} without a regular one between them", at)
             case GroupView(group):
                 tenure = now.get(group)
-                if tenure is not None and not _goes_on(tenure.stays[-1], deed):
+                alone = group in left and len(deed.together) == 1  # it may have come again
+                if tenure is not None and (alone or not _goes_on(tenure.stays[-1], deed)):
                     if group not in left:
                         before = named(tenure.stays[-1].key)
                         say("transitional", f"after {before} came {named(key_of(deed))}, and nothing between", at)
@@ -233,15 +234,13 @@ def _together(tenures: Sequence[Tenure]) -> Iterator[Breach]:
 
 def _same_messages(tenures: Sequence[Tenure]) -> Iterator[Breach]:
     """Who passes together from one regular view to the next was told the same, in the same order, but for FIFO."""
-    first: dict[tuple[ViewKey, ViewKey], list[tuple[Tenure, Stay, Stay]]] = defaultdict(list)
+    alike: dict[object, list[tuple[Tenure, Stay, Stay]]] = defaultdict(list)
     for tenure in tenures:
         for one, other in _passes(tenure):
-            first[one.key, other.key].append((tenure, one, other))
-    for passed in first.values():
+            alike[one.key, other.key, frozenset(other.view.together)].append((tenure, one, other))
+    for passed in alike.values():
         tenure, one, other = passed[0]
         for mate, same, _ in passed[1:]:
-            if mate.host not in map(node_of, other.view.together):
-                continue
             path = f"from {named(one.key)} to {named(other.key)}"
             hosts = f"{tenure.host} and {mate.host}"
             mine, theirs = ({word(told.octets) for told in stay.told} for stay in (one, same))
