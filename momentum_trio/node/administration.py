@@ -19,6 +19,7 @@ from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
+from momentum_trio.node.bus_plane import bus_problems
 from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.config_files import ConfinedFile, confined, read_file, write_files
 from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
@@ -217,8 +218,13 @@ class NodeAdministration:
         return place.path
 
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
-        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, addresses."""
-        problems = await unusable_certificates(self._machine, self.tree, tree)
+        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, the bus,
+        addresses.
+        """
+        problems = [
+            *await unusable_certificates(self._machine, self.tree, tree),
+            *await bus_problems(self._machine, tree),
+        ]
         await self._swap(tree, description, problems)
 
     async def _swap(self, tree: ConfigTree, description: tuple[str, ...], problems: Sequence[str] = ()) -> None:

@@ -27,6 +27,7 @@ from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
+from momentum_trio.node.bus_plane import bus_problems, run_bus
 from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
@@ -149,8 +150,8 @@ async def _run(
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
     policies = await load_policies(machine, tree)
-    if policies.problems:
-        raise ApplyError(policies.problems)
+    if problems := (*policies.problems, *await bus_problems(machine, tree)):
+        raise ApplyError(problems)
     generations = Generations(Generation(1, tree, policies.plugins))
 
     def loggers() -> Sequence[AnyLoggerOptions]:
@@ -205,9 +206,10 @@ async def _run_planes(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments
         )
         console = Dispatch(COMMANDS, administration)
-        measures = Measures(machine, administration, control_end)
+        measures = Measures(machine, administration, control_end, control)
         for services in (control, mail.services):
             services.administration, services.console, services.measure = administration, console, measures
+        background.start_soon(run_bus, machine, generations, control)
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
         background.start_soon(give_signs_of_life, machine)
