@@ -14,12 +14,20 @@ from momentum_trio.cluster.identity import NoIdentity
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.msgc.member import Member
+from momentum_trio.msgc.msgc_options import MsgcClientOptions
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_life import Dial, Life
 from momentum_trio.node.cluster_standing import Standing, standing
 
+BUS_CLIENT = "msgc_client"
 REST_SECONDS = 5.0
 """Between a life that a fault of ours has ended and the next."""
+
+
+def dial_bus(machine: Machine, generations: Generations, connection: str) -> Member:
+    """A connection to the bus of that name, as the configuration that holds has it."""
+    return Member(machine, connection, lambda: MsgcClientOptions.resolve(generations.current.tree.chain_scope(BUS_CLIENT)))
 
 
 class ClusterPlane:
