@@ -12,6 +12,8 @@ from nodes_simulated import Nodes
 from simulated_host import read_reply
 
 from momentum_trio.machine import Machine
+from momentum_trio.mail.record import Authorized
+from momentum_trio.protocol.cluster.relay import Outcome, Question
 
 
 async def sessions(machine: Machine, address: str, count: int) -> None:
@@ -106,3 +108,44 @@ def test_a_node_that_resets_comes_anew_and_a_paused_one_is_out_until_it_goes_on(
         await nodes.together(*nodes.names)
 
     Nodes().run(story)
+
+
+AUTHORIZATION = """
+  Enable_Authorization = true
+"""
+ROLES = """
+Authorization {
+  Role "ann" { allow = ( "^version$" "^config set ec_logger" ) }
+}
+"""
+
+
+def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None:
+    """Who may do all on one node may do on another what that one's roles allow him."""
+
+    async def story(nodes: Nodes) -> None:
+        accounted: list[Authorized] = []
+        await nodes.configure("labrat-2", control=AUTHORIZATION, more=ROLES)
+        await nodes.ask("labrat-2", "config reload")
+        nodes.lives["labrat-2"].machine.events.subscribe(
+            lambda record: accounted.append(record) if isinstance(record, Authorized) else None
+        )
+        relay = nodes.lives["labrat-1"].started.administration.cluster_plane.life.relay
+        answers: dict[str, list[tuple[Outcome, str]]] = {}
+        for line in ("version", "pid"):
+            question = relay.begin(line, "text", ("ann", "/run/control", ""))
+            await nodes.until(lambda asked=question: _is_over(asked))
+            answers[line] = [(reply.outcome, reply.text) for reply in question.replies.values()]
+        assert [outcome for outcome, _ in answers["version"]] == [Outcome.ANSWERED] * 3
+        assert sorted(outcome.value for outcome, _ in answers["pid"]) == ["answered", "answered", "failed"]
+        assert (Outcome.FAILED, "Not Authorized for this command\n") in answers["pid"]
+        lines = [(record.user, record.accepted, record.command, record.role) for record in accounted]
+        assert lines == [("ann", True, "version", "ann"), ("ann", False, "pid", "")]
+        assert accounted[0].endpoint == "cluster:ec_console"
+        assert accounted[0].peer.startswith("/run/control@#ec0-")
+
+    Nodes().run(story)
+
+
+async def _is_over(question: Question) -> bool:
+    return question.is_over
