@@ -22,6 +22,7 @@ from .arrivals import Arrivals, Delivery
 from .checks.configuration import known_schema, root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
+from .checks.no_leak import on_one_bus
 from .checks.reports import due
 from .checks.webhooks_told import hook_ports
 from .client import Sender, Target
@@ -39,6 +40,7 @@ from .http_injector import HttpInjector
 from .injector import Injector
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
+from .members import Members
 from .nameserver import Nameserver
 from .order import Order
 from .scenario import Carried, FaultKind, Heal, HostPlan, Mail, Program, Scenario
@@ -111,6 +113,7 @@ class Course:
         self.arrivals = Arrivals(scenario.mails)
         self._custodian = Custodian(world)
         self._consoles = Consoles(self.evidence, self.now)
+        self._members = Members(scenario, self.evidence.bus, self._hosts, world.kernel, self.now)
         self._lives: list[tuple[Lived, Life]] = []
         self._hooks: dict[tuple[str, int], Life] = {}
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
@@ -172,6 +175,7 @@ class Course:
                 self._consoles.say,
                 0.0,
                 self.nameservers,
+                partial(self._members.act, nursery),
                 struck=self.evidence.struck,
             )
             if NAMESERVER in self.world.hosts:
@@ -181,6 +185,7 @@ class Course:
             if not await self._started(self._services()):
                 raise ProcessDied("not all of the hosts' programs start")
             await trio.sleep(SETTLE_SECONDS)
+            await self._members.ready()
             self._count(self.evidence.baseline)
             for service in self._services():
                 self.arrivals.add(service.plan, _tree(service))
@@ -233,6 +238,7 @@ class Course:
 
     async def _start_node(self, host: Host, plan: HostPlan) -> Life:
         await self._start_hooks(host, plan)
+        await self._members.start(plan.name)
         lived = Lived(plan.name, self.now())
         self.evidence.lives.append(lived)
         life = await host.start(run_node, plan.config, schema=known_schema())
@@ -357,6 +363,7 @@ class Course:
         evidence.drain_limit_seconds = drain_limit(self.scenario)
         for service in self._operated(living):
             await self._consoles.restore(service)
+        await self._members.settle(living)
         if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
@@ -409,8 +416,9 @@ class Course:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
         with trio.move_on_after(SESSIONS_SECONDS):
             while True:
-                self._count(self.evidence.leftover)
-                if all(self.evidence.leftover.get(name) == self.evidence.baseline.get(name) for name in living):
+                self._count(leftover := self.evidence.leftover)
+                before, now = (on_one_bus(self.scenario, each) for each in (self.evidence.baseline, leftover))
+                if all(now[name] == before.get(name) for name in now if {*name.split(", ")} <= {*living}):
                     return
                 await trio.sleep(LOOK_MAX_SECONDS)
 
