@@ -6,6 +6,7 @@ from typing import Any
 
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.floating_options import DuravipOptions, FloatingOptions, TopologyOptions
 from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
@@ -82,10 +83,12 @@ GROUPS: tuple[type[Options], ...] = (
     DkimValidationOptions,
     DmarcOptions,
     DnsOptions,
+    DuravipOptions,
     EcstreamDeliveryOptions,
     EcstreamOptions,
     EventOptions,
     FailureOptions,
+    FloatingOptions,
     HostLimitOptions,
     HostOptions,
     HttpLoggerOptions,
@@ -120,6 +123,7 @@ GROUPS: tuple[type[Options], ...] = (
     StaticRouteOptions,
     SuspensionOptions,
     TlsOptions,
+    TopologyOptions,
     TraceOptions,
     TranscodeOptions,
     WebhookOptions,
