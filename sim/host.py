@@ -133,6 +133,7 @@ class Host:
         self.network.announce(self, ip)
         self.addresses.append(ip)
         self._fleeting.append(ip)
+        self.world.came_up(self, text)
 
     def remove_address(self, text: str) -> None:
         """Take an address down; connections over it stay and stall. Who else has it gets its packets again."""
@@ -142,6 +143,7 @@ class Host:
         self.addresses.remove(ip)
         if ip in self._fleeting:
             self._fleeting.remove(ip)
+            self.world.went_down(self, text)
 
     def lease_address(self, ip: IPAddress, seconds: float | None) -> None:
         """Let *ip* go down by itself in that many seconds of this host's kernel, or not at all."""
