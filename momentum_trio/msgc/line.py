@@ -151,6 +151,7 @@ class Line:
 
     async def _send(self) -> None:
         try:
+            await self._flush()  # the end of the opening
             while True:
                 options = self._options()
                 self._backlog_max = options.backlog_max

@@ -19,6 +19,7 @@ from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
+from momentum_trio.node.bus_plane import bus_problems
 from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.cluster_desk import ClusterDesk
 from momentum_trio.node.cluster_plane import ClusterPlane
@@ -222,15 +223,21 @@ class NodeAdministration:
         return place.path
 
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
-        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, addresses."""
-        problems = await unusable_certificates(self._machine, self.tree, tree)
+        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, the bus,
+        addresses.
+        """
+        problems = [
+            *await unusable_certificates(self._machine, self.tree, tree),
+            *await bus_problems(self._machine, tree),
+            *cluster_problems(self._machine, tree),
+        ]
         await self._swap(tree, description, problems)
 
     async def _swap(self, tree: ConfigTree, description: tuple[str, ...], problems: Sequence[str] = ()) -> None:
         """What can fail first, then what cannot, to its end. problems: what is known to be wrong already."""
         kinds = tuple(self._kinds.values())
         policies = await load_policies(self._machine, tree, self._generations.current.plugins)
-        problems = (*problems, *policies.problems, *cluster_problems(self._machine, tree))
+        problems = (*problems, *policies.problems)
         prepared = await self._supervisor.prepare(wanted(tree, kinds), places(tree, kinds), problems)
         held_back = _held_back(self.tree, tree)
         with trio.CancelScope(shield=True):
@@ -243,7 +250,6 @@ class NodeAdministration:
         generation = self._generations.advance(tree, plugins)
         await self._link.ask(Adopt(generation))
         await self._supervisor.settle(prepared)
-        self.cluster_plane.reconfigured()
 
     @property
     def cluster(self) -> ClusterDesk | None:

@@ -28,6 +28,7 @@ from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
+from momentum_trio.node.bus_plane import bus_problems, run_bus
 from momentum_trio.node.census import Census
 from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.cluster_plane import ClusterPlane, dial_bus
@@ -153,7 +154,7 @@ async def _run(
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
     policies = await load_policies(machine, tree)
-    if problems := (*policies.problems, *cluster_problems(machine, tree)):
+    if problems := (*policies.problems, *await bus_problems(machine, tree), *cluster_problems(machine, tree)):
         raise ApplyError(problems)
     generations = Generations(Generation(1, tree, policies.plugins))
 
@@ -215,12 +216,13 @@ async def _run_planes(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments, cluster
         )
         console = Dispatch(COMMANDS, administration)
-        measures = Measures(machine, administration, control_end)
+        measures = Measures(machine, administration, control_end, control)
         for services in (control, mail.services):
             services.administration, services.console, services.measure = administration, console, measures
+        background.start_soon(run_bus, machine, generations, control)
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
-        background.start_soon(cluster.run)
+        background.start_soon(cluster.run, console)
         background.start_soon(give_signs_of_life, machine)
         background.start_soon(tell_stopping, machine, administration)
         ended = await _serve(machine, generations, supervisor, administration, draining, mail, reload_by, task_status)
