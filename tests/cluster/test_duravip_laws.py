@@ -268,7 +268,9 @@ def test_an_address_is_missing_on_one_node_unsafe_or_broken() -> None:
     }
     cluster = Cluster(claims)
     cluster.settle()
-    standings = cluster.nodes["a"].duravip.standings
+    register = cluster.nodes["a"].duravip.register
+    assert register is not None
+    standings = register.standings
     assert [standings[a].safety for a in ADDRESSES[:3]] == [Safety.UNSAFE, Safety.UNSAFE, Safety.BROKEN]
     assert [standings[a].in_conflict for a in ADDRESSES[:3]] == [False, True, False]
     owners = cluster.owners()

@@ -24,7 +24,7 @@ from momentum_trio.protocol.cluster.duravip_message import (
     Released,
     announcements,
 )
-from momentum_trio.protocol.cluster.duravip_register import Register, Standing
+from momentum_trio.protocol.cluster.duravip_register import Register
 
 PATIENCE_SECONDS = 30.0
 """How long, beyond a view's maturity, a member that has announced nothing is waited for."""
@@ -50,7 +50,7 @@ class Duravip:
     """
 
     def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+        self.terms = terms
         self.claims: Mapping[str, Claim] = {}
         self.held: set[str] = set()
         self.register: Register | None = None
@@ -69,7 +69,7 @@ class Duravip:
 
     def configure(self, terms: Terms, claims: Mapping[str, Claim], now: float) -> None:
         """These hold from now on."""
-        self._terms, changed = terms, dict(self.claims) != dict(claims)
+        self.terms, changed = terms, dict(self.claims) != dict(claims)
         self.claims = claims
         if changed:
             self._unable = {address: until for address, until in self._unable.items() if address in claims}
@@ -86,8 +86,8 @@ class Duravip:
         self._releasing.clear()
         self._is_asking, self._looked_at = False, (-1, False)
         self._member, self.view_since = member, now
-        self._balance_at = now + self._terms.mature_seconds
-        is_barred = self._terms.primary_only and not view.primary
+        self._balance_at = now + self.terms.mature_seconds
+        is_barred = self.terms.primary_only and not view.primary
         self.register = None if is_barred else Register(Key.of(view), view.members)
         self.announce(now)
 
@@ -149,7 +149,7 @@ class Duravip:
 
     def announce(self, now: float) -> None:
         """Say again what we could have."""
-        self._announce_at = now + self._terms.announce_seconds if self._terms.announce_seconds else math.inf
+        self._announce_at = now + self.terms.announce_seconds if self.terms.announce_seconds else math.inf
         if self.register is not None:
             claims = {address: claim for address, claim in self.claims.items() if address not in self._unable}
             self._outbox.extend(announcements(self.register.view, claims, self.held))
@@ -181,8 +181,8 @@ class Duravip:
         """Ask for an election, where it would change anything."""
         is_mature = now >= self._mature_at
         if is_mature and now >= self._balance_at and self._is_ready(register, now):
-            self._balance_at = now + self._terms.balance_seconds
-            moves = self._terms.balance_moves
+            self._balance_at = now + self.terms.balance_seconds
+            moves = self.terms.balance_moves
             if self._has_not_looked(register, is_mature=True) and register.election(is_mature=True, moves=moves):
                 self._elect(Elect(register.view, is_mature=True, moves=moves))
         elif (
@@ -210,7 +210,7 @@ class Duravip:
 
     @property
     def _mature_at(self) -> float:
-        return self.view_since + self._terms.mature_seconds
+        return self.view_since + self.terms.mature_seconds
 
     def due(self, now: float) -> float:
         """When ``tick`` is to be called next, if nothing happens before."""
@@ -237,13 +237,3 @@ class Duravip:
     def configured_since(self, address: str) -> float:
         """Since when members have said of *address* what they say now."""
         return self._configured[address][1]
-
-    def is_mine(self, address: str) -> bool:
-        """Whether it is ours to have up."""
-        register = self.register
-        return register is not None and register.owners.get(address) == self._member and address in self.wanted
-
-    @property
-    def standings(self) -> Mapping[str, Standing]:
-        """All addresses that anybody in the view could have."""
-        return {} if self.register is None else self.register.standings
