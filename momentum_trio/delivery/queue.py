@@ -52,7 +52,7 @@ class Queue:
     what descriptors allow. Whatever is cancelled at whatever checkpoint, each message is ready or delayed afterwards,
     or concluded: in the spool, too.
 
-    away: bindings, with their groups, whose mail stays here untried, for another host's it is; ``reconfigured`` heeds it.
+    away: bindings, with their groups, whose mail stays untried: another host sends it (``reconfigured`` heeds it).
     """
 
     def __init__(
