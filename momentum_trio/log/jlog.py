@@ -128,14 +128,16 @@ class Jlog:
         """Behind the last line that is kept."""
         return Position(self._segments[-1].number, self._segments[-1].end) if self._segments else BEGINNING
 
-    async def open(self) -> Found | None:
-        """Have the folder alone, made if it is not there; None: it was open. Raises OSError: BlockingIOError when
-        another process has it. Cancellation: it is not open.
+    async def open(self, *, made: bool = True) -> Found | None:
+        """Have the folder alone; None: it was open. made: it is made if it is not there.
+
+        Raises OSError: BlockingIOError when another process has it. Cancellation: it is not open.
         """
         async with self._turn:
             if self._lock is not None:
                 return None
-            await make_durable_directory(self._disk, self.folder, FOLDER_MODE)
+            if made:
+                await make_durable_directory(self._disk, self.folder, FOLDER_MODE)
             lock = File(f"{self.folder}/{LOCK}")
             try:
                 await self._disk.perform([Open(lock, writable=True, create=self.mode), Lock(lock)])
@@ -151,7 +153,7 @@ class Jlog:
             return found
 
     async def _bring_back(self) -> None:
-        """Who is ahead of what is there, since somebody took segments away, is at its end: what comes is for him too."""
+        """Who is ahead of what is there, since somebody took segments away, is at its end: he gets what comes."""
         for subscriber, position in (await self.checkpoints()).items():
             if position > self.end:
                 await self._keep(subscriber, self.end)
@@ -291,7 +293,7 @@ class Jlog:
                 return
             if position < held:
                 raise NoSuchPlace(f"{position} is behind the checkpoint {held}")
-            if not await self._is_boundary(position):
+            if not await self.is_boundary(position):
                 raise NoSuchPlace(f"{position} is no place of this log")
             await self._keep(subscriber, position)
             await self._clean()
@@ -305,8 +307,8 @@ class Jlog:
         octets = checkpoint_octets(self.id, subscriber, position)
         await replace_file(self._disk, self._path(checkpoint_name(subscriber)), octets, self.mode)
 
-    async def _is_boundary(self, position: Position) -> bool:
-        """Whether a frame begins there, or lines end."""
+    async def is_boundary(self, position: Position) -> bool:
+        """Whether a frame begins there, or lines end. Raises OSError."""
         for segment in self._segments:
             if segment.number == position.segment:
                 if position.offset in (HEADER_OCTETS, segment.end):
