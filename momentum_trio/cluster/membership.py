@@ -18,6 +18,11 @@ class MemberReport:
     said: Announcement | None
     is_leader: bool
 
+    @property
+    def nodename(self) -> str:
+        """Its node's name, as it says; else by that of the member, which has the server's that it is connected to."""
+        return (self.said.nodename if self.said is not None else "") or node_of(self.member)
+
 
 class Membership:
     """The part that knows it. ours: what we say of ourselves, as it is when we say it."""
@@ -59,7 +64,8 @@ class Membership:
     @property
     def leader(self) -> str:
         """The node that is first in the view, empty where there is none."""
-        return node_of(self.current.members[0]) if self.current is not None and self.current.members else ""
+        first = next(self.reports(), None)
+        return "" if first is None else first.nodename
 
     def reports(self) -> Iterator[MemberReport]:
         """All members, the oldest first."""
@@ -68,4 +74,4 @@ class Membership:
 
     def of_node(self, nodename: str) -> MemberReport | None:
         """The member of *nodename*; None where there is none."""
-        return next((report for report in self.reports() if node_of(report.member) == nodename), None)
+        return next((report for report in self.reports() if report.nodename == nodename), None)

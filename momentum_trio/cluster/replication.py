@@ -9,10 +9,10 @@ from enum import Enum
 import trio
 
 from momentum_trio.cluster.part import Assembly
-from momentum_trio.net.group import GroupView, node_of
+from momentum_trio.cluster.plan import TOPIC_PREFIX
+from momentum_trio.net.group import GroupView
 from momentum_trio.protocol.cluster.replica import Replica
 
-TOPIC = "share:"
 RETRY_SECONDS = 0.25
 """After the bus has refused what was to be said."""
 GLOBAL = "global"
@@ -38,7 +38,7 @@ class Terms:
     @property
     def topic(self) -> str:
         """Of the part that replicates it."""
-        return TOPIC + self.name
+        return TOPIC_PREFIX + self.name
 
 
 @dataclass(slots=True)
@@ -73,6 +73,7 @@ class Replication:
         """As ``part.Part`` has it."""
         self.replica.told(sender, octets)
         self._traffic.received += 1
+        self._wake()
 
     def view(self, view: GroupView) -> None:
         """As ``part.Part`` has it."""
@@ -113,6 +114,11 @@ class Replication:
             self._traffic.sent += 1
         return True
 
+    def retire(self) -> None:
+        """Share this no more. Where the bus does not take that, the others forget us with the next view."""
+        self.replica.retire()
+        self.send()
+
     # What is known
 
     def views(self) -> Iterator[tuple[str, Mapping[str, int]]]:
@@ -121,7 +127,3 @@ class Replication:
         for member in self.replica.members():
             if member:
                 yield member, self.replica.share(member)
-
-    def seen_from(self, node: str) -> tuple[str, Mapping[str, int]] | None:
-        """The view of *node*; None when it has none."""
-        return next(((member, counts) for member, counts in self.views() if node_of(member) == node), None)

@@ -37,23 +37,18 @@ class Uncounted:
 class Line:
     """What *link* has to say goes out over *wire*, and what the other end says comes in.
 
-    options: as they are now; a change acts at once. turn: awaited after each frame that came.
-    over: the connection has ended, ``closed`` says how.
+    options: as they are now; a change acts at once. turn: awaited after each frame that came, before the next is looked
+    at. over: the connection has ended, ``closed`` says how.
     """
 
-    def __init__(
-        self,
-        wire: Wire,
-        link: Link,
-        options: Callable[[], LineOptions],
-        traffic: Traffic,
-        turn: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
-    ) -> None:
-        self._wire, self.link, self._options, self._traffic, self._turn = wire, link, options, traffic, turn
+    def __init__(self, wire: Wire, link: Link, options: Callable[[], LineOptions], traffic: Traffic) -> None:
+        self._wire, self.link, self._options, self._traffic = wire, link, options, traffic
+        self.turn: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self._waiting: deque[bytes] = deque()
         self._backlog_max = options().backlog_max
         self._stirred = trio.Event()
         self._scope = trio.CancelScope()
+        self._last_word: tuple[Code, str] | None = None
         self._is_torn = False  # a frame was sent in part: nothing can be said any more
         self.closed: Closed | None = None
         self.over = trio.Event()
@@ -70,6 +65,8 @@ class Line:
 
     def post(self, message: bytes) -> None:
         """Send *message*, as msgpack has it, after those that wait. If too many do, the connection is stuck: it ends."""
+        if self.closed is not None or self._last_word is not None:
+            return
         if len(self._waiting) >= self._backlog_max:
             self.end(Code.STUCK, f"{self.backlog} messages wait: the connection is stuck")
             return
@@ -82,16 +79,26 @@ class Line:
             self.closed = Closed(code, why, by_peer=False)
             self._scope.cancel()
 
+    def finish(self, code: Code, why: str) -> None:
+        """As ``end``, once what waits was sent."""
+        if self._last_word is None:
+            self._last_word = code, why
+            self._stirred.set()
+
+    def knock(self) -> None:
+        """Give a sign of life now."""
+        self._stirred.set()
+
     async def opening(self) -> Knocked | Welcomed | Closed:
         """Converse until it is known who is there, for Connect_Timeout at most. A Closed has been said."""
         event: Knocked | Welcomed | Closed | None = None
-        with trio.move_on_after(self._options().connect_timeout):
+        with trio.move_on_after(self._options().connect_timeout) as self._scope:
             try:
                 event = await self._opening()
             except OSError as fault:
                 event = Closed(Code.CLOSING, fault.strerror or str(fault), by_peer=True)
         if event is None:
-            event = Closed(Code.IDLE, "the opening took too long", by_peer=False)
+            event = self.closed or Closed(Code.IDLE, "the opening took too long", by_peer=False)
             await self.refuse(event.code, event.why)
         return event
 
@@ -123,7 +130,9 @@ class Line:
         """
         assert self.link.state is State.OPEN
         try:
-            with self._scope:
+            with trio.CancelScope() as self._scope:
+                if self.closed is not None:
+                    self._scope.cancel()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._send)
                     await self._receive(take)
@@ -142,10 +151,14 @@ class Line:
 
     async def _send(self) -> None:
         try:
+            await self._flush()  # the end of the opening
             while True:
                 options = self._options()
                 self._backlog_max = options.backlog_max
                 await self._until_stirred(options.keepalive_interval)
+                if self._last_word is not None and not self._waiting:
+                    self.end(*self._last_word)
+                    return
                 self._fill(options.messages_per_iter)
                 with trio.move_on_after(options.idle_timeout) as patience:
                     await self._flush()
@@ -158,7 +171,7 @@ class Line:
 
     async def _until_stirred(self, seconds: float) -> None:
         """Wait for something to send; after so many *seconds* that is a sign of life."""
-        if not self._waiting:
+        if not self._waiting and self._last_word is None:
             self._stirred = trio.Event()
             with trio.move_on_after(seconds):
                 await self._stirred.wait()
@@ -211,7 +224,7 @@ class Line:
                         take(octets)
                     except RemoteProtocolError as error:
                         link.refuse(error.code, error.why)
-                    await self._turn()
+                    await self.turn()
                 case Closed():
                     self.closed = self.closed or event
                     return False

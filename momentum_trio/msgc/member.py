@@ -1,6 +1,6 @@
 """A member of the bus: one connection to a server of it, made again by itself; groups joined are joined again.
 
-member = Member(machine, f"ec1-{machine.process.pid}", lambda: ClientOptions.resolve(generations.current.tree...))
+member = Member(machine, f"ec1-{machine.process.pid}", lambda: MsgcClientOptions.resolve(generations.current.tree...))
 nursery.start_soon(member.run)
 member.join("ec_cluster")
 while True:
@@ -18,7 +18,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.msgc.dial import dialled
 from momentum_trio.msgc.line import Line, Uncounted
-from momentum_trio.msgc.msgc_options import PORT, ClientOptions, Place
+from momentum_trio.msgc.msgc_options import PORT, MsgcClientOptions, Place
 from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, Service
 from momentum_trio.protocol.msgc.payload import MESSAGE_OCTETS_MAX, Join, Leave, Publish, Tell, decode_events, encode
@@ -35,7 +35,7 @@ class Member:
     server: where that connection goes to, as configured; empty while cut off.
     """
 
-    def __init__(self, machine: Machine, connection: str, options: Callable[[], ClientOptions]) -> None:
+    def __init__(self, machine: Machine, connection: str, options: Callable[[], MsgcClientOptions]) -> None:
         """connection: its name (``ec1-22787``), unlike any other's to the same server."""
         assert is_name(connection), connection
         self._machine, self._connection, self._options = machine, connection, options
@@ -127,23 +127,30 @@ class Member:
             Role.CLIENT, self._connection, int(clock.now() * 1000), entropy.octets(NONCE_OCTETS), bool(secrets)
         )
         link = Link.calling(ours, secrets)
-        return Line(self._machine.wire(socket), link, self._options, Uncounted(), self._turn)
+        line = Line(self._machine.wire(socket), link, self._options, Uncounted())
+        line.turn = self._turn
+        return line
 
     async def _be_in(self, line: Line, welcomed: Welcomed, place: str) -> None:
         """The server has let us in: join, and tell what it tells, until that is over."""
         self._line, self.name, self.server = line, welcomed.name, place
         self._complaints.clear()
-        for group in self._groups:
-            self._ask(Join(group))
+        self._join_all()
         try:
             closed = await line.run(self._take)
         finally:
             self._line, self.name, self.server = None, "", ""
         self._put(Apart(closed.why))
 
+    def _join_all(self) -> None:
+        for group in self._groups:
+            self._ask(Join(group))
+
     def _take(self, octets: bytes) -> None:
         for event in decode_events(octets):
             self._put(event)
+            if isinstance(event, Apart):
+                self._join_all()
 
     def _put(self, event: GroupEvent) -> None:
         self._events.append(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from momentum_trio.config.kind import SECONDS, integer_between, quoted, show_list, word_of, words_of
+from momentum_trio.config.kind import BOOLEAN, SECONDS, integer_between, quoted, show_list, word_of, words_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import GLOBAL, scopes
 from momentum_trio.config.value import Dictionary, Value
@@ -120,6 +120,7 @@ class BusSecretOptions(Options):
 class LineOptions(BusSecretOptions):
     """What each connection of the bus depends on."""
 
+    enabled = Option("enabled", BOOLEAN, True, BOTH, "False: the scope is read, and nothing comes of it.")
     connect_timeout = Option("Connect_Timeout", _SECONDS, 60, BOTH, "How long a connection, and its opening, may take.")
     idle_timeout = Option(
         "Idle_Timeout",
@@ -157,7 +158,7 @@ class LineOptions(BusSecretOptions):
     )
 
 
-class ServerOptions(LineOptions):
+class MsgcServerOptions(LineOptions):
     """The server of the bus on a node."""
 
     peers = Option(
@@ -175,17 +176,26 @@ class ServerOptions(LineOptions):
         SERVER,
         "Where the others listen: that of their msgcserver_listener.",
     )
+    heartbeat_interval = Option(
+        "Heartbeat_Interval",
+        integer_between(1, 60, SECONDS.name, "seconds"),
+        1,
+        SERVER,
+        "Servers say so often that they are well. The same on all; a change begins this node's server anew.",
+        ours=True,
+    )
     heartbeats_missed = Option(
         "Heartbeats_Missed",
         integer_between(2, 1000),
-        10,
+        5,
         SERVER,
-        "So many heartbeats of a peer missing, though its connection lives, and the others go on without it.",
+        "So many of these missing in a row, though its connection lives, and the others go on without a server. As "
+        "Heartbeat_Interval, the same on all.",
         ours=True,
     )
 
 
-class ClientOptions(LineOptions):
+class MsgcClientOptions(LineOptions):
     """A connection of this host to a server of the bus."""
 
     servers = Option(

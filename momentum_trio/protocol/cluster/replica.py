@@ -16,6 +16,7 @@ from momentum_trio.protocol.cluster.envelope import OCTETS_MAX
 from momentum_trio.protocol.cluster.share import (
     COUNT_MAX,
     KEY_OCTETS_MAX,
+    Ask,
     Snapshot,
     Update,
     pack,
@@ -47,7 +48,7 @@ class Replica:
 
     def __init__(self, octets_max: int = OCTETS_MAX, keys_max: int = KEYS_MAX) -> None:
         self._octets_max, self._keys_max = octets_max, keys_max
-        self._us, self._members = "", frozenset[str]()
+        self._us, self._members, self._is_new = "", frozenset[str](), True
         self._ours: dict[str, int] = {}
         self._shares: dict[str, Share] = {}
         self._sums: dict[str, int] = {}  # of all shares of others
@@ -80,22 +81,36 @@ class Replica:
     # What happens
 
     def view(self, us: str, view: GroupView) -> None:
-        """*view* holds from here on; *us* is our name in it. Who does not come along with us is sent a snapshot."""
+        """*view* holds from here on; *us* is our name in it. Who does not come along with us is sent a snapshot.
+
+        Who begins in the middle of a view, which others came to together with our node, asks for theirs.
+        """
         self._us, self._members = us, frozenset(view.members)
-        known = set(view.together) if us in view.together else {us}
+        known = set(view.together) if us in view.together and not self._is_new else {us}
         for member in [member for member in self._shares if member not in known]:
             self._drop(member)
+        if view.transitional:
+            return
         strangers = [member for member in view.members if member not in known]
-        if strangers and not view.transitional:
+        if self._is_new and len(view.together) > 1:
+            self.outgoing.append(("", pack(Ask())))
+        self._is_new = False
+        if strangers:
             self._introduce(strangers)
 
     def _introduce(self, strangers: list[str]) -> None:
         to = strangers[0] if len(strangers) == 1 else ""
         self.outgoing.extend((to, pack(part)) for part in snapshot(self._ours, self._octets_max))
 
+    def retire(self) -> None:
+        """We share this no more: our share is empty for the others."""
+        self._changed.clear()
+        self.outgoing.clear()
+        self.outgoing.append(("", pack(Snapshot(True, True, {}))))
+
     def apart(self) -> None:
         """We are in no view: nobody is known, and nobody is told."""
-        self._us, self._members = "", frozenset()
+        self._us, self._members, self._is_new = "", frozenset(), True
         self._changed.clear()
         self.outgoing.clear()
         self._shares.clear()
@@ -105,6 +120,9 @@ class Replica:
         """*sender* said *octets*. Raises ValueError where they say nothing."""
         said = unpack(octets)
         if sender == self._us or sender not in self._members:
+            return
+        if isinstance(said, Ask):
+            self._introduce([sender])
             return
         share = self._shares.setdefault(sender, Share())
         match said:

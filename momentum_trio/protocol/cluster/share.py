@@ -39,7 +39,11 @@ class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True,
     counts: dict[Key, Count]
 
 
-ShareSaid: TypeAlias = Update | Snapshot
+class Ask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="q"):
+    """Send me all you count: I begin to share this in the middle of a view."""
+
+
+ShareSaid: TypeAlias = Update | Snapshot | Ask
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[ShareSaid] = msgspec.msgpack.Decoder(ShareSaid)
 

@@ -18,19 +18,19 @@ class Ours(Enum):
     ANSWERED = "answered"
 
 
-class Standing(NamedTuple):
+class Established(NamedTuple):
     """A connection that is open. by_us: who began it. incarnation: of the other end."""
 
     by_us: bool
     incarnation: int
 
 
-def is_let_in(us: str, them: str, incarnation: int, attempt: Ours, standing: Standing | None) -> bool:
+def is_let_in(us: str, them: str, incarnation: int, attempt: Ours, established: Established | None) -> bool:
     """Whether a connection that *them*, in that *incarnation*, began and proved takes the place of ours.
 
     Who connects again lost what there was, or did not know of it: then ours stays if it is the lower name's.
     """
     ours_comes_first = us < them
-    if standing is None:
+    if established is None:
         return not (ours_comes_first and attempt is Ours.ANSWERED)
-    return standing.incarnation != incarnation or not standing.by_us or not ours_comes_first
+    return established.incarnation != incarnation or not established.by_us or not ours_comes_first

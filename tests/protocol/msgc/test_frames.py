@@ -34,7 +34,7 @@ from momentum_trio.protocol.msgc.payload import (
     encode,
     encode_event,
 )
-from momentum_trio.protocol.msgc.peering import Ours, Standing, is_let_in
+from momentum_trio.protocol.msgc.peering import Established, Ours, is_let_in
 from momentum_trio.protocol.msgc.strategies import asked, events, feed, hellos
 
 VECTORS = json.loads((Path(__file__).parent / "frames.json").read_text())
@@ -252,19 +252,19 @@ def test_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("us", "them", "attempt", "standing", "let_in"),
+    ("us", "them", "attempt", "established", "let_in"),
     [
         ("a", "b", Ours.NONE, None, True),
         ("a", "b", Ours.BEGUN, None, True),  # ours may never come about: theirs works
         ("b", "a", Ours.ANSWERED, None, True),
         ("a", "b", Ours.ANSWERED, None, False),  # ours is the lower name's, and works
-        ("a", "b", Ours.NONE, Standing(by_us=True, incarnation=1), False),
-        ("b", "a", Ours.NONE, Standing(by_us=True, incarnation=1), True),
-        ("a", "b", Ours.NONE, Standing(by_us=False, incarnation=1), True),  # they began it, and have lost it
-        ("a", "b", Ours.NONE, Standing(by_us=True, incarnation=0), True),  # they have begun a new life
+        ("a", "b", Ours.NONE, Established(by_us=True, incarnation=1), False),
+        ("b", "a", Ours.NONE, Established(by_us=True, incarnation=1), True),
+        ("a", "b", Ours.NONE, Established(by_us=False, incarnation=1), True),  # they began it, and have lost it
+        ("a", "b", Ours.NONE, Established(by_us=True, incarnation=0), True),  # they have begun a new life
     ],
 )
 def test_which_of_two_connections_stays(
-    us: str, them: str, attempt: Ours, standing: Standing | None, let_in: bool
+    us: str, them: str, attempt: Ours, established: Established | None, let_in: bool
 ) -> None:
-    assert is_let_in(us, them, 1, attempt, standing) is let_in
+    assert is_let_in(us, them, 1, attempt, established) is let_in
