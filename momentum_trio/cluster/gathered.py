@@ -1,7 +1,7 @@
 """Files that gathered lines go to: each line once, whatever crashes (``protocol/cluster/gathered.py`` says how).
 
-Places are kept in ``.places``, in the folder that stands before the first macro of ``Logfile``. All of them are looked at
-before the first line is appended: what a crash has left of lines is cut off then, and never later.
+Places are kept in ``.places``, in the folder that stands before the first macro of ``Logfile``. All of them are looked
+at before the first line is appended: what a crash has left of lines is cut off then, and never later.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Handover:
     async def hand_over(
         self, key: str, metadata: Metadata, dictionaries: Dictionaries, content: bytes
     ) -> HandedOver | Kept:
-        """One message: whether the other node has it durably, or it stays here. Raises Broken, and look at is_uncertain.
+        """One message: whether the other node has it durably, or it stays here. Raises Broken: see is_uncertain.
 
         Cancellation: as when the connection breaks.
         """

@@ -1,4 +1,4 @@
-"""The logs of a cluster's nodes, gathered into files: each line once, whoever crashes (docs/cluster.md, «Logs gathered»).
+"""The logs of a cluster's nodes, gathered into files: each line once, whoever crashes (docs/cluster.md).
 
 Of each log a piece at a time: it is written down where its lines will stand, then they are appended and synced, and
 only then the node hears that we have them. So the checkpoint is never ahead of what we have; a crash on this side loses
@@ -127,9 +127,7 @@ class _Gathering:
         with scope:
             while True:
                 try:
-                    secrets = await secrets_of(
-                        self._machine, BusSecretOptions.resolve(self._tree().chain_global())
-                    )
+                    secrets = await secrets_of(self._machine, BusSecretOptions.resolve(self._tree().chain_global()))
                     async with connected(self._machine, self._name, node, secrets, Service.LOG) as channel:
                         said = ""
                         await self._converse(node, channel)
@@ -176,9 +174,7 @@ class _Gathering:
         await self._checkpoint(channel, source, self.files.gathered(source))
         return True
 
-    async def _replay(
-        self, channel: Channel, source: Source, gathered: Gathered
-    ) -> tuple[Replayed | None, bytes]:
+    async def _replay(self, channel: Channel, source: Source, gathered: Gathered) -> tuple[Replayed | None, bytes]:
         lines = bytearray()
         asked: Asked = Replay(source.log, source.subscriber, gathered.log_id, *gathered.position, PIECE_OCTETS)
         for answer in await _asked(channel, asked):

@@ -1,4 +1,4 @@
-"""The durable logs of this node for others: what ECCluster's service ``log`` is answered, and what the console shows."""
+"""The durable logs of this node for others: what ECCluster's service ``log`` is answered; the console shows it too."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class LogService:
         except KeyError as unknown:
             return [Failed(f"there is no log or subscriber {unknown.args[0]}"[:WHY_LENGTH_MAX], is_known=False)]
         except FileNotFoundError:
-            return [Failed(f"nothing was logged to {asked.log} yet"[:WHY_LENGTH_MAX])]
+            return [Failed("nothing was logged there yet")]
         except (OSError, NoSuchPlace) as fault:
             return [Failed(str(fault)[:WHY_LENGTH_MAX])]
 

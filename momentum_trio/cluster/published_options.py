@@ -17,7 +17,7 @@ PATHS = ("rejectlog", "paniclog", "mainlog", "acctlog", "bouncelog")
 
 def _published(value: Value) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Dictionary):
-        raise ValueError("expected a dictionary [ mainlog = \"/PATH\" ... ]")
+        raise ValueError('expected a dictionary [ mainlog = "/PATH" ... ]')
     pairs = tuple((key, word.text.rstrip("/")) for key, word in value.pairs)
     if len(pairs) > LOGS_MAX or any(len(key) > NAME_LENGTH_MAX for key, _ in pairs):
         raise ValueError(f"expected at most {LOGS_MAX} logs, with names of at most {NAME_LENGTH_MAX} characters")

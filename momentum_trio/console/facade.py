@@ -165,6 +165,10 @@ class Administration(Protocol):
         """Write all that holds to the new file *path*, secrets too. Returns its path. Raises ApplyError."""
         ...
 
+    async def published_logs(self) -> Sequence[LogFacts]:
+        """The durable logs that others may gather, those that are there, with their subscribers."""
+        ...
+
     async def reopen_logs(self) -> Sequence[str]:
         """Open every log file anew, after they were renamed; what is written from now on goes to the new ones.
 

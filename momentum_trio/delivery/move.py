@@ -1,15 +1,15 @@
 """Mail that moves to another node of the cluster: out of custody here only when that node has it durably.
 
 Where it is not heard what became of a message that was sent whole, the message is kept out of every queue and the same
-node is asked again, until it says what it has; a message is known there by its name here, so that asking makes no second
-one. If that takes longer than UNCERTAIN_SECONDS_MAX, or this host ends, it is owed here again, and may come twice: as
-after any outcome that was lost.
+node is asked again, until it says what it has; a message is known there by its name here, so that asking makes no
+second one. If that takes longer than UNCERTAIN_SECONDS_MAX it is owed here again, and may come twice. If this host ends
+meanwhile it is owed again, too: moved to the same node it is known there, elsewhere it is a second one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple, Protocol
@@ -133,10 +133,8 @@ class Moves:
         ticket = parcel.drawn.ticket
         self._queue.holdings.leave(ticket)
         self.counts.octets += len(parcel.content)
-        try:
+        with suppress(SpoolFault):  # it is closed: owed again at the next start, offered again, and known there
             await self._spool.settle([(ticket, Conclusion.DELIVERED)], [])
-        except SpoolFault:
-            pass  # it is closed: owed again at the next start, offered again, and known there
 
     def say(self, text: str) -> None:
         """A line of the paniclog."""
@@ -169,57 +167,65 @@ class _Errand:
 
     def __init__(self, moves: Moves, lane: Lane, to: NodePlace, drawn: Sequence[Drawn]) -> None:
         self._moves, self._lane, self._to = moves, lane, to
+        self._uncertain_until = 0.0  # trio's time; 0: it is known who has the first of them
         self.left = list(drawn)
         self.moved = 0
         self.why = ""
 
     async def run(self) -> None:
         """Hand over what can be."""
-        deadline = 0.0
         while self.left and not self.why:
-            uncertain = False
             try:
                 async with self._moves.connect(self._to) as handover:
-                    try:
-                        await handover.begin()
-                        while self.left and not self.why:
-                            await self._one(handover)
-                            deadline = 0.0
-                        await handover.quit()
-                    finally:
-                        uncertain = handover.is_uncertain
+                    await self._over(handover)
             except Broken as fault:
-                deadline = deadline or (trio.current_time() + UNCERTAIN_SECONDS_MAX if uncertain else 0.0)
-                self._broke(fault, uncertain, deadline)
-                if not self.why:
-                    await trio.sleep(AGAIN_SECONDS)
+                self._broke(fault)
+            if self.left and not self.why:
+                await trio.sleep(AGAIN_SECONDS)
 
-    def _broke(self, fault: Broken, uncertain: bool, deadline: float) -> None:
+    async def _over(self, handover: Handover) -> None:
+        """Over one connection. Raises Broken."""
+        try:
+            await handover.begin()
+            while self.left and not self.why and await self._one(handover):
+                pass
+            await handover.quit()
+        finally:
+            if handover.is_uncertain and not self._uncertain_until:
+                self._uncertain_until = trio.current_time() + UNCERTAIN_SECONDS_MAX
+                self._moves.counts.uncertain += 1
+
+    def _broke(self, fault: Broken) -> None:
         """The connection is gone: the same node is asked again if it may have a message."""
-        if uncertain:
-            self._moves.counts.uncertain += 1
-        if self.left and trio.current_time() >= deadline:
+        if not self.left:
+            return
+        if not self._uncertain_until:
             self.why = f"{self._to.name}: {fault}"
-            if deadline:
-                self._moves.say(f"{self.why}: a message that it may have is here again, and may come twice")
+        elif trio.current_time() >= self._uncertain_until:
+            self.why = f"{self._to.name}: {fault}; a message that it may have is here again, and may come twice"
+            self._moves.say(self.why)
 
-    async def _one(self, handover: Handover) -> None:
-        drawn = self.left[0]
-        parcel = await self._moves.parcel(drawn)
+    async def _one(self, handover: Handover) -> bool:
+        """The first of them. False: it has to be asked about again. Raises Broken."""
+        parcel = await self._moves.parcel(self.left[0])
         if isinstance(parcel, str):
             self.why = parcel
-            return
+            return False
         message = parcel.held.message
         dictionaries = Dictionaries(message=parcel.held.batch.context)
         outcome = await handover.hand_over(message.message_id, parcel.metadata, dictionaries, parcel.content)
-        with trio.CancelScope(shield=True):
-            match outcome:
-                case HandedOver():
-                    del self.left[0]
-                    await self._moves.end(self._lane, self._to, parcel)
-                    self.moved += 1
-                case Kept(reply):
-                    self.why = f"{self._to.name}: {reply.code} {reply.text}"
+        match outcome:
+            case HandedOver():
+                del self.left[0]
+                self._uncertain_until = 0.0
+                await self._moves.end(self._lane, self._to, parcel)
+                self.moved += 1
+            case Kept(reply, was_wanted):
+                if self._uncertain_until and not was_wanted and trio.current_time() < self._uncertain_until:
+                    return False
+                self._uncertain_until = 0.0
+                self.why = f"{self._to.name}: {reply.code} {reply.text}"
+        return True
 
 
 def metadata_of(held: Held, content: bytes) -> Metadata:

@@ -60,6 +60,7 @@ class NodeAdministration:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
+        self.log_service = LogService(logs.durable, lambda: published_logs(self.tree))
         self._read = generations.current.tree  # what the files say
         directories = NodeOptions.resolve(self.tree.chain_global()).config_directories
         self._folders = Folders.of(NodeOptions.config_directories.name, config_path, directories)
@@ -238,6 +239,10 @@ class NodeAdministration:
         generation = self._generations.advance(tree, plugins)
         await self._link.ask(Adopt(generation))
         await self._supervisor.settle(prepared)
+
+    async def published_logs(self) -> Sequence[LogFacts]:
+        """As ``console.facade.Administration`` has it."""
+        return (await self.log_service.listed()).logs
 
     async def reopen_logs(self) -> Sequence[str]:
         """As ``console.facade.Administration`` has it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.cluster.published_options import GatheringOptions, PublishedOptions, SubscriberOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
 from momentum_trio.config.idle_options import IdleOptions
@@ -87,6 +88,7 @@ GROUPS: tuple[type[Options], ...] = (
     EcstreamOptions,
     EventOptions,
     FailureOptions,
+    GatheringOptions,
     HostLimitOptions,
     HostOptions,
     HttpLoggerOptions,
@@ -106,6 +108,7 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     PolicyOptions,
+    PublishedOptions,
     ReceptionOptions,
     ProxyOptions,
     RecordOptions,
@@ -121,6 +124,7 @@ GROUPS: tuple[type[Options], ...] = (
     SpfOptions,
     SpoolOptions,
     StaticRouteOptions,
+    SubscriberOptions,
     SuspensionOptions,
     TlsOptions,
     TraceOptions,

@@ -1,7 +1,7 @@
 """Messages that another node of the cluster hands over: into durable custody here, once, with where they stood there.
 
-A message is known by its name there and by that node (an idempotency key): offered again, since the node has not heard that
-it is here, it makes no second one. It was accepted once, so no check is asked again; policy has seen it there.
+A message is known by its name there and by that node (an idempotency key): offered again, since the node has not heard
+that it is here, it makes no second one. It was accepted once, so no check is asked again; policy has seen it there.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Transfers:
         return Crossing(self, known, offered, self._spool.begin(), connection_id, address)
 
     async def take(self, crossing: Crossing) -> str | Reply:
-        """Take custody of what has crossed: the name of its batch here, or why not. Cancellation: as ``Spool.commit``."""
+        """Take custody of what has crossed: its batch here, or why not. Cancellation: as ``Spool.commit``."""
         batch, claim = self._batch(crossing), crossing.claim
         try:
             receipt = await self._spool.commit(crossing.entry, batch, claim=claim)

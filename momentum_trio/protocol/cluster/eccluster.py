@@ -23,10 +23,9 @@ VERSION: Final = 1
 MESSAGES_MAX: Final = 64
 """In one frame."""
 PART_OCTETS_MAX: Final = 64 * 1024
-"""Of what comes in several: lines, mail, a snapshot."""
+"""Of what comes in several: lines, mail."""
 REPLAY_OCTETS_MAX: Final = 2 << 20
 """Of lines in answer to one REPLAY, however long a line is."""
-SNAPSHOT_OCTETS_MAX: Final = 64 << 20
 LOGS_MAX: Final = 256
 SUBSCRIBERS_MAX: Final = 64
 WHY_LENGTH_MAX: Final = 300
@@ -43,7 +42,6 @@ class Service(Enum):
 
     LOG = "log"
     MOVE = "mmove2"
-    SNAPSHOT = "snapshot"
 
 
 # -- what the caller says
@@ -85,13 +83,7 @@ class Checkpoint(Struct, frozen=True, array_like=True, tag=4):
     offset: Offset
 
 
-class Snapshot(Struct, frozen=True, array_like=True, tag=5):
-    """All of what *topic* has. Answered by PARTs, the last of them marked; or by FAILED."""
-
-    topic: Word
-
-
-class Mail(Struct, frozen=True, array_like=True, tag=6):
+class Mail(Struct, frozen=True, array_like=True, tag=5):
     """Octets of the conversation by which mail moves, of either side."""
 
     octets: Octets
@@ -164,33 +156,25 @@ class Kept(Struct, frozen=True, array_like=True, tag=20):
 
 
 class Failed(Struct, frozen=True, array_like=True, tag=21):
-    """It cannot be done. is_known: there is such a log, subscriber or topic; then it may do later."""
+    """It cannot be done. is_known: there is such a log and subscriber; then it may do later."""
 
     why: Annotated[str, Meta(max_length=WHY_LENGTH_MAX)]
     is_known: bool = True
 
 
-class Part(Struct, frozen=True, array_like=True, tag=22):
-    """Some of a snapshot."""
-
-    octets: Octets
-    is_last: bool
-
-
-class Said(Struct, frozen=True, array_like=True, tag=23):
+class Said(Struct, frozen=True, array_like=True, tag=22):
     """As ``Mail``, of the called."""
 
     octets: Octets
 
 
-Asked: TypeAlias = Begin | ListLogs | Replay | Checkpoint | Snapshot | Mail
-Answer: TypeAlias = Ready | Logs | Lines | Replayed | Kept | Failed | Part | Said
+Asked: TypeAlias = Begin | ListLogs | Replay | Checkpoint | Mail
+Answer: TypeAlias = Ready | Logs | Lines | Replayed | Kept | Failed | Said
 A = TypeVar("A")
 
 _OF_SERVICE: Final = {
     Service.LOG: (ListLogs, Replay, Checkpoint),
     Service.MOVE: (Mail,),
-    Service.SNAPSHOT: (Snapshot,),
 }
 _SERVICES: Final = {service.value: service for service in Service}
 _ENCODER = msgspec.msgpack.Encoder()
@@ -227,7 +211,7 @@ class Server:
     def take(self, octets: bytes) -> list[Begun | Asked]:
         """What a frame of messages asks. Raises RemoteProtocolError, for good.
 
-        A log's caller, or a snapshot's, asks for one thing at a time and waits for the answer.
+        Who asks for logs asks for one thing at a time and waits for the answer.
         """
         asked: list[Begun | Asked] = [self._one(message) for message in _decoded(_ASKED, octets)]
         if len(asked) > 1 and self.service is not Service.MOVE:

@@ -2,7 +2,8 @@
 
 Before lines are appended to a file it is written down, durably, which they are and where they will stand. After a crash
 the file itself tells whether they do: if their octets are there they were gathered; else what is there of them is cut
-off. Only the lines that were to be appended last to a file may be missing: who could not append his takes that back first.
+off. Only the lines that were to be appended last to a file may be missing: what could not be appended is taken back
+before anything else is.
 """
 
 from __future__ import annotations
@@ -76,10 +77,10 @@ NOTHING: Final = Gathered(b"", Position(0, 0))
 def intent(source: Source, gathered: Gathered, after: Position, path: str, size: int, lines: bytes) -> Intent:
     """What is written down before *lines*, which stand behind *gathered* in their log, are appended to *path*."""
     return Intent(
-        source=tuple(source),
+        source=(source.node, source.log, source.subscriber),
         log_id=gathered.log_id.hex(),
-        before=tuple(gathered.position),
-        after=tuple(after),
+        before=(gathered.position.segment, gathered.position.offset),
+        after=(after.segment, after.offset),
         path=path,
         size=size,
         octets=len(lines),

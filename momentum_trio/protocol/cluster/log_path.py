@@ -1,7 +1,7 @@
 """Where a line of a gathered log goes: the template ``Logfile`` filled in (spec/cluster.md section 8).
 
-strftime's macros are those of UTC, by when a piece of a log is written. %{l}, %{n} and %{s} are the names of the log, of its
-node and of the node's subcluster; they come from others, so that none of them is more than one part of the path.
+strftime's macros are those of UTC, by when a piece of a log is written. %{l}, %{n} and %{s} are the names of the log,
+of its node and of the node's subcluster; they come from others, so that none of them is more than one part of the path.
 """
 
 from __future__ import annotations

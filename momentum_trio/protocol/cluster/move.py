@@ -267,9 +267,10 @@ class HandedOver(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """It stays here; what was said."""
+    """It stays here; what was said. was_wanted: after the content, so that it was not there, and is not now."""
 
     reply: Reply
+    was_wanted: bool
 
 
 class Ready(NamedTuple):
@@ -376,7 +377,7 @@ class Handing:
                 return HandedOver(reply.lines[-1], was_known=code == 251)
             case _Asked.METADATA | _Asked.CONTENT, code if code >= 400:
                 self._waits_for = _Asked.NOTHING
-                return Kept(reply)
+                return Kept(reply, was_wanted=asked is _Asked.CONTENT)
             case _Asked.QUIT, 221:
                 self._waits_for = _Asked.NOTHING
                 return None
