@@ -11,6 +11,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.clustered import Clustered
+from momentum_trio.protocol.cluster.eccluster import LogFacts
 
 if TYPE_CHECKING:
     from momentum_trio.console.command import Answer
@@ -104,6 +106,11 @@ class Administration(Protocol):
     @property
     def instruments(self) -> Instruments:
         """What the node can read off itself."""
+        ...
+
+    @property
+    def cluster(self) -> Clustered | None:
+        """The cluster that the node is in; None where it is in none."""
         ...
 
     @property

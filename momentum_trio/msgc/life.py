@@ -15,7 +15,7 @@ from functools import partial
 import trio
 
 from momentum_trio.msgc.line import Line
-from momentum_trio.net.group import Apart, GroupEvent
+from momentum_trio.net.group import GroupEvent
 from momentum_trio.protocol.msgc.frame import Code, RemoteProtocolError
 from momentum_trio.protocol.msgc.link import Closed
 from momentum_trio.protocol.msgc.payload import (

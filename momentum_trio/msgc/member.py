@@ -21,9 +21,9 @@ from momentum_trio.msgc.line import Line, Uncounted
 from momentum_trio.msgc.msgc_options import PORT, MsgcClientOptions, Place
 from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, Service
-from momentum_trio.protocol.msgc.payload import MESSAGE_OCTETS_MAX, Join, Leave, Publish, Tell, decode_events, encode
 from momentum_trio.protocol.msgc.handshake import NONCE_OCTETS, Hello, Role, is_name
 from momentum_trio.protocol.msgc.link import Closed, Link, Welcomed
+from momentum_trio.protocol.msgc.payload import MESSAGE_OCTETS_MAX, Join, Leave, Publish, Tell, decode_events, encode
 
 EVENTS_MAX = 1024
 """So many events wait for ``next_event``; then nothing more is read."""

@@ -18,7 +18,7 @@ from momentum_trio.mail.record import Level, Panic
 from momentum_trio.msgc.dial import dialled, tune
 from momentum_trio.msgc.life import Life
 from momentum_trio.msgc.line import Line, Traffic, Uncounted
-from momentum_trio.msgc.msgc_options import Place, MsgcServerOptions
+from momentum_trio.msgc.msgc_options import MsgcServerOptions, Place
 from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.net.group import GROUP_OCTETS_MAX
 from momentum_trio.net.netblock import Address
@@ -28,6 +28,7 @@ from momentum_trio.protocol.msgc.link import Closed, Knocked, Link, State, Welco
 from momentum_trio.protocol.msgc.peering import Established, Ours, is_let_in
 from momentum_trio.protocol.msgc.server import CLIENTS_MAX, Server
 
+DOUBLE = Code.DUPLICATE, "there is a connection already"
 BEGINS_ANEW = "this server of the bus begins anew"
 ENDS = "this server of the bus ends"
 NOT_NOW = Closed(Code.CLOSING, "this server of the bus does not run", by_peer=False)
@@ -55,6 +56,12 @@ class Attempt:
         """How far it is."""
         is_answered = self.line is not None and self.line.link.state in (State.CHALLENGED, State.OPEN)
         return Ours.ANSWERED if is_answered else Ours.BEGUN
+
+    def give_way(self) -> None:
+        """Nothing more is said on it, not even a proof for which the answer has come by now."""
+        if self.line is not None:
+            self.line.link.refuse(*DOUBLE)
+        self.scope.cancel()
 
 
 class BusServer:
@@ -159,7 +166,7 @@ class BusServer:
             if opened.code is not Code.DUPLICATE:
                 self._complain(peer, opened.why)
         elif life.line_to(peer) is not None:  # theirs was let in just now
-            await line.refuse(Code.DUPLICATE, "there is a connection already")
+            await line.refuse(*DOUBLE)
         else:
             self._complaints.pop(peer, None)
             await life.converse_with_peer(line, peer, Established(True, opened.theirs.incarnation))
@@ -202,7 +209,7 @@ class BusServer:
             line.link.welcome(member := self._member(theirs.name))
             return await life.converse_with_member(line, member)
         if (attempt := self._attempts.get(theirs.name)) is not None:
-            attempt.scope.cancel()
+            attempt.give_way()
         line.link.welcome()
         return await life.converse_with_peer(line, theirs.name, Established(False, theirs.incarnation))
 
@@ -228,7 +235,7 @@ class BusServer:
         if is_let_in(self.name, theirs.name, theirs.incarnation, state, life.established(theirs.name)):
             return None
         life.ask_after(theirs.name)
-        return _objection(Code.DUPLICATE, "there is a connection already")
+        return _objection(*DOUBLE)
 
     def _member(self, connection: str) -> str:
         return f"#{connection}#{self.name}"

@@ -12,6 +12,7 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.move import Moves
 from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
@@ -33,6 +34,7 @@ from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
 from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.node_to_node import bind_with, connect_with
 from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
@@ -42,6 +44,7 @@ from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.milter import Milters
+from momentum_trio.reception.transfer import Transfers
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
 from momentum_trio.webhook.webhook import Outfit as WebhookOutfit
 from momentum_trio.webhook.webhooks import Webhooks
@@ -56,6 +59,7 @@ class MailPlane:
     """The mail half of a node.
 
     generations: those of this plane, moved on by the control plane. services: for conversations of this plane.
+    transfers: mail that other nodes hand over; moves: mail that is handed over to them.
     drain_until: trio's time up to which, at the end, deliveries under way are waited for.
     """
 
@@ -95,6 +99,8 @@ class MailPlane:
             desk=Desk(machine, questions_with(self.hosts, self.generations)),
             milters=named_by(Milters(machine, limits, connections_max)),
         )
+        self.transfers = Transfers(machine, spool, self.queue.take_found, bind_with(self.generations))
+        self.moves = Moves(machine, spool, self.queue, connect_with(machine, self.generations))
         self.recorder = Recorder(machine)
         credentials = Credentials(machine)
         self.services = Services(

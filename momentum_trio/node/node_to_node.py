@@ -16,6 +16,7 @@ from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.msgc.msgc_options import BusSecretOptions
 from momentum_trio.msgc.secret import secrets_of
+from momentum_trio.node.queue_desk import configured_bindings
 from momentum_trio.protocol.cluster.eccluster import Service
 from momentum_trio.protocol.msgc.frame import Code
 from momentum_trio.reception.transfer import Bind
@@ -57,14 +58,7 @@ def bind_with(generations: Generations) -> Bind:
     """The binding of mail that comes from another node: that which it had there, if it is configured here, too."""
 
     def bind(binding_group: str, binding: str) -> tuple[str, str]:
-        root = generations.current.tree.root
-        if (binding_group, binding) == UNBOUND:
-            return UNBOUND
-        if binding_group == UNBOUND[0]:
-            return (binding_group, binding) if _has(root.all("binding"), binding) else UNBOUND
-        for group in root.all("binding_group"):
-            if group.instance == binding_group and _has(group.all("binding"), binding):
-                return binding_group, binding
-        return UNBOUND
+        known = configured_bindings(generations.current.tree)
+        return (binding_group, binding) if (binding_group, binding) in known else UNBOUND
 
     return bind

@@ -36,7 +36,7 @@ class Node:
         self.lines: list[Line] = []
         self.configure()
         self.bus = BusServer(self.machine, name, lambda: self.options)
-        self.scope = trio.CancelScope()
+        self.scope, self.over = trio.CancelScope(), trio.Event()
 
     def configure(self, text: str | None = None, peers: str | None = None) -> None:
         """Let other options hold, as the console would."""
@@ -52,6 +52,7 @@ class Node:
                 while True:
                     socket, address = await self.socket.accept()
                     nursery.start_soon(self._converse, socket, address[0])
+        self.over.set()
 
     async def _converse(self, socket: trio.socket.SocketType, address: str) -> None:
         with socket:
@@ -114,6 +115,14 @@ class Mesh:
         self.nursery.start_soon(ear.listen)
         return ear
 
+    async def start_again(self, name: str, text: str | None = None) -> None:
+        """Another server where that one was; its records go on."""
+        old = self.nodes[name]
+        await old.over.wait()
+        node = self.nodes[name] = Node(name, await listening(old.port))
+        node.configure(old.text if text is None else text, old.peers)
+        self.nursery.start_soon(node.run)
+
     async def until_together(self, *names: str) -> None:
         """Wait until *names*, or all, are in one view."""
         wanted = tuple(sorted(names or self.nodes))
@@ -123,12 +132,7 @@ class Mesh:
 @asynccontextmanager
 async def mesh(*names: str, text: str = "") -> AsyncIterator[Mesh]:
     """Servers of these names for the block, each of which knows all."""
-    nodes = []
-    for name in names:
-        socket = trio.socket.socket()
-        await socket.bind(("127.0.0.1", 0))
-        socket.listen(64)
-        nodes.append(Node(name, socket))
+    nodes = [Node(name, await listening()) for name in names]
     async with trio.open_nursery() as nursery:
         made = Mesh(nodes, nursery)
         for node in nodes:
@@ -138,10 +142,17 @@ async def mesh(*names: str, text: str = "") -> AsyncIterator[Mesh]:
         nursery.cancel_scope.cancel()
 
 
+async def listening(port: int = 0) -> trio.socket.SocketType:
+    """A socket that listens on loopback."""
+    socket = trio.socket.socket()
+    socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+    await socket.bind(("127.0.0.1", port))
+    socket.listen(64)
+    return socket
+
+
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for what nothing announces."""
     with trio.fail_after(PATIENCE_SECONDS):
         while not holds():  # noqa: ASYNC110 (nothing announces it)
             await trio.sleep(0.01)
-
-
