@@ -24,7 +24,7 @@ BUFFER_OCTETS = 128 * 1024
 CONNECT_SECONDS = 30.0
 OPENING_SECONDS = 10.0
 SILENCE_SECONDS = 300.0
-"""Of who is called, between two questions; of who calls, for an answer."""
+"""Of who calls, between two questions; of who is called, before an answer."""
 LAST_WORD_SECONDS = 1.0
 
 
@@ -171,7 +171,7 @@ async def connected(
         channel = Channel(machine.wire(socket), link, Uncounted())
         await channel.opened()
         await channel.send([Begin(service.value)])
-        (answer,) = await answers(channel)
+        answer = await answered(channel)
         if not isinstance(answer, Ready):
             await misplaced(channel, answer)
         yield channel
@@ -187,6 +187,14 @@ async def answers(channel: Channel) -> list[Answer]:
     except RemoteProtocolError as error:
         await channel.refuse(error.code, error.why)
         raise Broken(error.code, error.why, by_peer=False) from None
+
+
+async def answered(channel: Channel) -> Answer:
+    """What the called says next, one message alone. Raises Broken."""
+    first, *others = await answers(channel)
+    if others:
+        await misplaced(channel, others[0])
+    return first
 
 
 async def misplaced(channel: Channel, answer: Answer) -> NoReturn:

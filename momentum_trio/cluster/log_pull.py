@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
-from momentum_trio.cluster.channel import Broken, Channel, NodePlace, answers, connected, misplaced
+from momentum_trio.cluster.channel import Broken, Channel, NodePlace, answered, answers, connected, misplaced
 from momentum_trio.cluster.gathered import GatheredFiles
 from momentum_trio.cluster.published_options import GatheringOptions, PublishedOptions, SubscriberOptions
 from momentum_trio.config.chain import Chain
@@ -140,7 +140,8 @@ class _Gathering:
     async def _converse(self, node: NodePlace, channel: Channel) -> None:
         """Raises Broken, OSError."""
         while True:
-            (listed,) = await _asked(channel, ListLogs())
+            await channel.send([ListLogs()])
+            listed = await answered(channel)
             if not isinstance(listed, Logs):
                 await misplaced(channel, listed)
             has_moved = False
@@ -188,11 +189,12 @@ class _Gathering:
                     return None, b""
                 case _:
                     await misplaced(channel, answer)
-        raise AssertionError(asked)
+        raise AssertionError("an answer ends with what is no line")
 
     async def _checkpoint(self, channel: Channel, source: Source, gathered: Gathered) -> None:
         asked = Checkpoint(source.log, source.subscriber, gathered.log_id, *gathered.position)
-        (answer,) = await _asked(channel, asked)
+        await channel.send([asked])
+        answer = await answered(channel)
         if isinstance(answer, Failed):
             self._say(Level.WARNING, f"log {source.log} of {source.node}: {answer.why}")
         elif not isinstance(answer, Kept):

@@ -106,7 +106,7 @@ class Session:
             octets = await self._next(channel)
             try:
                 for asked in self._core.take(octets):
-                    await channel.send(await self._answer(asked, name, their_name))
+                    await channel.send(await self._answer(channel, asked, name, their_name))
             except RemoteProtocolError as error:
                 await self._end(channel, error.code, error.why)
 
@@ -124,13 +124,14 @@ class Session:
         if self._moves is None or self._moves.is_between_messages:
             self._waiting.cancel()
 
-    async def _answer(self, asked: Begun | Asked, name: str, their_name: str) -> list[Answer]:
+    async def _answer(self, channel: Channel, asked: Begun | Asked, name: str, their_name: str) -> list[Answer]:
         """Raises RemoteProtocolError."""
         match asked:
             case Begun(Service.MOVE):
                 address = str(self._connection.peer_address)
                 self._moves = MovesIn(self._nodes.transfers, name, their_name, self._connection.connection_id, address)
-                return [Ready(VERSION), *(Said(part) for part in parts(self._moves.octets_to_send()))]
+                await channel.send([Ready(VERSION)])
+                return [Said(part) for part in parts(self._moves.octets_to_send())]
             case Begun():
                 return [Ready(VERSION)]
             case ListLogs() | Replay() | Checkpoint():

@@ -33,6 +33,7 @@ from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
 from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
+from momentum_trio.node.move_desk import MoveDesk
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.node_to_node import bind_with, connect_with
 from momentum_trio.node.outbound_desk import OutboundDesk
@@ -127,7 +128,7 @@ class MailPlane:
         async with trio.open_nursery() as errands:
             dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
             outbound = OutboundDesk(self.outbound, self.hosts, self.signer)
-            trace = TraceDesk(self.tracers)
+            trace, moves = TraceDesk(self.tracers), MoveDesk(self.moves)
             while True:
                 try:
                     number, asked = await link.receive()
@@ -150,7 +151,7 @@ class MailPlane:
                     case Ask(command) if outbound.knows(command):
                         await link.answer(number, outbound.answer(asked))
                     case Ask(command):
-                        desk = trace if trace.knows(command) else queue
+                        desk = trace if trace.knows(command) else moves if moves.knows(command) else queue
                         errands.start_soon(_say, link, number, desk, asked)
             errands.cancel_scope.cancel()
 
@@ -200,7 +201,7 @@ class MailPlane:
         )
 
 
-async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk, asked: Ask) -> None:
+async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk | MoveDesk, asked: Ask) -> None:
     await link.answer(number, await desk.answer(asked))
 
 
