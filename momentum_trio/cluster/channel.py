@@ -24,7 +24,9 @@ BUFFER_OCTETS = 128 * 1024
 CONNECT_SECONDS = 30.0
 OPENING_SECONDS = 10.0
 SILENCE_SECONDS = 300.0
-"""Of who calls, between two questions; of who is called, before an answer."""
+"""Of who calls, between two questions."""
+ANSWER_SECONDS = 60.0
+"""That who is called may take to answer."""
 LAST_WORD_SECONDS = 1.0
 
 
@@ -179,7 +181,7 @@ async def connected(
 
 async def answers(channel: Channel) -> list[Answer]:
     """What the called says next. Raises Broken."""
-    octets = await channel.receive()
+    octets = await channel.receive(ANSWER_SECONDS)
     try:
         if got := eccluster.answers(octets):
             return got

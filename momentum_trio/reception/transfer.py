@@ -7,6 +7,7 @@ that it is here, it makes no second one. It was accepted once, so no check is as
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,7 +68,7 @@ class Transfers:
         if isinstance(known, Denial):
             return DENIALS[known]
         if isinstance(known, Earlier):
-            return Known(known.batch_id) if known.digest == digest else OTHER
+            return await self._again(known, offered.metadata) if known.digest == digest else OTHER
         known.digest, known.answer = digest, TAKEN
         return Crossing(self, known, offered, self._spool.begin(), connection_id, address)
 
@@ -80,15 +81,25 @@ class Transfers:
             return _deferral(fault)
         retry = _retry(crossing.offered.metadata)
         try:
-            if retry is not None:
-                with trio.CancelScope(shield=True):
-                    await self._spool.settle([], [(receipt.tickets[0], retry)])
-                    await self._spool.sync()
-        except SpoolFault:
-            pass  # it is here; where it stood is lost
+            await self._stand(receipt.tickets[0], retry)
         finally:
             self._tell(receipt, retry, crossing.address)
         return receipt.batch.batch_id
+
+    async def _again(self, earlier: Earlier, said: Metadata) -> Known:
+        """It is here already; perhaps a crash came between that and where it stood."""
+        with suppress(KeyError):
+            (ticket,) = self._spool.tickets(earlier.batch_id)
+            if self._spool.retry(ticket) is None:
+                await self._stand(ticket, _retry(said))
+        return Known(earlier.batch_id)
+
+    async def _stand(self, ticket: int, retry: Retry | None) -> None:
+        """Keep where a message stood, durably. A spool that cannot has the message nonetheless."""
+        if retry is not None:
+            with suppress(SpoolFault), trio.CancelScope(shield=True):
+                await self._spool.settle([], [(ticket, retry)])
+                await self._spool.sync()
 
     def _tell(self, receipt: Receipt, retry: Retry | None, address: str) -> None:
         batch, (message,), (ticket,) = receipt.batch, receipt.batch.messages, receipt.tickets
