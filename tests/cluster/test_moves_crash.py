@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import trio
 from node_world import Node, node, place, run_for_ever, world
 
+from momentum_trio.delivery.move import MoveCounts, Moved
 from momentum_trio.delivery.operations import Which
 from momentum_trio.machine import Machine
 from momentum_trio.mail.dsn import Notify
+from momentum_trio.mail.record import Received, Transferred
 from momentum_trio.spool.message import Batch, Message, Retry
 from sim.world import World
 
@@ -132,3 +135,69 @@ def test_power_fails_at_every_step(victim: str) -> None:
     while (hosts := world(seed=points)).run(story, hosts, victim, points):
         points += 1
     assert points > 10
+
+
+class Losing:
+    """A wire on which the answer to a message that was taken never gets out: the connection is reset."""
+
+    def __init__(self, socket: trio.socket.SocketType, made: Node, lost: list[int]) -> None:
+        self._socket, self._made, self._lost = socket, made, lost
+
+    async def recv(self, count: int) -> bytes:
+        return await self._socket.recv(count)
+
+    async def send(self, octets: bytes | bytearray | memoryview) -> int:
+        if len(self._made.taken) > len(self._lost):
+            self._lost.append(len(self._made.taken))
+            raise ConnectionResetError
+        return await self._socket.send(octets)
+
+
+async def losing(machine: Machine, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+    """A program: a node whose every confirmation is lost once."""
+    async with node(machine, "b") as made:
+        lost: list[int] = []
+        made.services.machine = replace(machine, wire=lambda socket: Losing(socket, made, lost))
+        task_status.started(made)
+        await trio.sleep_forever()
+
+
+async def move_once(machine: Machine) -> tuple[Moved, MoveCounts, list[str]]:
+    async with node(machine, "a") as made:
+        moved = await made.moves.move(MAIL, place("b"))
+        return moved, made.moves.counts, [each.message_id for each in made.records if isinstance(each, Transferred)]
+
+
+def test_a_confirmation_that_is_lost_is_asked_for_again() -> None:
+    async def lost(hosts: World) -> None:
+        a, b = hosts.hosts["a"], hosts.hosts["b"]
+        await a.call(fill)
+        life = await b.start(losing)
+        moved, counts, transferred = await a.call(move_once)
+        assert (moved, counts.uncertain, len(set(transferred))) == (Moved(3), 3, 3)
+        received = [each for each in life.started.records if isinstance(each, Received)]
+        assert len(received) == 3
+        b.kill()
+        assert await a.call(kept, "a") == []
+        check(await b.call(kept, "b"))
+
+    hosts = world()
+    hosts.run(lost, hosts)
+
+
+def test_what_the_other_node_does_not_take_stays_and_waits_as_it_did() -> None:
+    async def full(hosts: World) -> None:
+        a, b = hosts.hosts["a"], hosts.hosts["b"]
+        await a.call(fill)
+        await b.start(run_for_ever, "b")
+        b.store.fill()
+        moved, counts, transferred = await a.call(move_once)
+        assert (moved.moved, moved.left, transferred, counts.uncertain) == (0, 3, [], 0)
+        assert moved.why.startswith("b: 452 ")
+        b.kill()
+        moved, _, _ = await a.call(move_once)
+        assert moved.why.startswith("b: ")
+        check(await a.call(kept, "a"))
+
+    hosts = world()
+    hosts.run(full, hosts)
