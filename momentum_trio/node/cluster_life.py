@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import trio
@@ -17,6 +16,7 @@ from momentum_trio.cluster.identity import node_address
 from momentum_trio.cluster.jobs import Jobs
 from momentum_trio.cluster.membership import Membership
 from momentum_trio.cluster.plan import Planned, planned
+from momentum_trio.cluster.relay import Perform, Relay
 from momentum_trio.cluster.replication import Replication, Structure, Terms, Traffic
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
@@ -68,14 +68,21 @@ class Life:
     """
 
     def __init__(
-        self, machine: Machine, generations: Generations, census: Census, stands: Standing, dial: Dial
+        self,
+        machine: Machine,
+        generations: Generations,
+        census: Census,
+        stands: Standing,
+        dial: Dial,
+        perform: Perform,
     ) -> None:
         self._machine, self._generations, self._census = machine, generations, census
-        self.stands = stands
+        self.stands, self._perform = stands, perform
         pid = machine.process.pid
         self._buses = dial(f"ec0-{pid}"), dial(f"ec1-{pid}")
         self.control = Connection("m", self._buses[0], stands.control_group, stands.log_group)
         self.cluster = Connection("s", self._buses[1], stands.cluster_group, stands.identity.subcluster_group)
+        self._nursery: trio.Nursery | None = None
         self.address = ""
         self.jobs = Jobs()
         self.traffic = Traffic()
@@ -97,19 +104,18 @@ class Life:
         """The server of the bus that the cluster's connection goes to; empty while cut off."""
         return self._buses[1].server
 
-    async def run(self, until: trio.Event) -> None:
-        """Live, until *until* is set or somebody cancels."""
+    async def run(self) -> None:
+        """Live, until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._open_parts(nursery)
-            for task in (*(bus.run for bus in self._buses), self.control.run, self.cluster.run):
-                nursery.start_soon(task)
             self._machine.events.subscribe(self._tell_log)
             try:
-                await until.wait()
+                async with trio.open_nursery() as connections:
+                    for task in (*(bus.run for bus in self._buses), self.control.run, self.cluster.run):
+                        connections.start_soon(task)
             finally:
                 self._machine.events.unsubscribe(self._tell_log)
-            nursery.cancel_scope.cancel()
 
     def _open_parts(self, nursery: trio.Nursery) -> None:
         """Every concern of the cluster module meets the others of its kind here."""
@@ -117,6 +123,9 @@ class Life:
         self.cluster_assembly.add(self.membership)
         nursery.start_soon(self._announce)
         self.replan()
+        who = self.stands.identity
+        self.relay = Relay(self.control_assembly, nursery, self.jobs, (who.nodename, who.subcluster), self._perform)
+        self.control_assembly.add(self.relay)
 
     def _open_heartbeat(self, nursery: trio.Nursery) -> None:
         pulse = Pulse(self.stands.heartbeats_per_sec, self.stands.heartbeat_start_delay, trio.current_time())
@@ -172,6 +181,8 @@ class Life:
 
     def replan(self) -> None:
         """Replicate what the configuration has replicated now."""
+        if self._nursery is None:
+            return  # not begun yet
         wanted = {plan.name: plan for plan in planned(self._generations.current.tree) if isinstance(plan, Planned)}
         for name, shared in list(self.shared.items()):
             if wanted.get(name) != shared.planned:
@@ -180,14 +191,14 @@ class Life:
                 del self.shared[name]
         for plan in wanted.values():
             if plan.kind in COUNTED and plan.name not in self.shared:
-                self._share(plan)
+                self._share(plan, self._nursery)
         self.shared = {name: self.shared[name] for name in wanted if name in self.shared}
 
-    def _share(self, plan: Planned) -> None:
+    def _share(self, plan: Planned, nursery: trio.Nursery) -> None:
         structure = Structure.CIDR_TREE if plan.kind in (INBOUND_CIDR, OUTBOUND_CIDR) else Structure.GAUGE_TABLE
         terms = Terms(plan.name, structure, plan.max_delay_seconds, plan.max_pending)
         shared = self.shared[plan.name] = Shared(plan, Replication(self.cluster_assembly, terms, self.traffic))
-        self._nursery.start_soon(partial(self._replicate, shared))
+        nursery.start_soon(self._replicate, shared)
 
     async def _replicate(self, shared: Shared) -> None:
         with shared.scope, self._census.counting(shared.planned, shared.part.add):

@@ -11,15 +11,27 @@ import traceback
 import trio
 
 from momentum_trio.cluster.identity import NoIdentity
+from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.msgc.member import Member
+from momentum_trio.msgc.msgc_options import MsgcClientOptions
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_life import Dial, Life
 from momentum_trio.node.cluster_standing import Standing, standing
+from momentum_trio.node.relayed import RelayedConsole
 
+BUS_CLIENT = "msgc_client"
 REST_SECONDS = 5.0
 """Between a life that a fault of ours has ended and the next."""
+
+
+def dial_bus(machine: Machine, generations: Generations, connection: str) -> Member:
+    """A connection to the bus of that name, as the configuration that holds has it."""
+    return Member(
+        machine, connection, lambda: MsgcClientOptions.resolve(generations.current.tree.chain_scope(BUS_CLIENT))
+    )
 
 
 class ClusterPlane:
@@ -27,32 +39,31 @@ class ClusterPlane:
 
     def __init__(self, machine: Machine, generations: Generations, census: Census, dial: Dial) -> None:
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
-        self._changed = trio.Event()
-        self._stands: Standing | NoIdentity | None = None
         self.life: Life | None = None
 
-    async def run(self) -> None:
-        """Be in the cluster that the configuration has, if it has one, until cancelled."""
+    async def run(self, console: Dispatch) -> None:
+        """Be in the cluster that the configuration has, if any, until cancelled. console: runs what is relayed."""
         while True:
-            self._changed = trio.Event()
-            self._stands = standing(self._machine, self._generations.current.tree)
-            if isinstance(self._stands, Standing):
-                await self._live(self._stands)
+            stands = self._standing()
+            if isinstance(stands, Standing):
+                await self._live(stands, console)
             else:
-                await self._changed.wait()
+                await self._generations.changed()
 
-    def reconfigured(self) -> None:
-        """Another generation of the configuration holds."""
-        if standing(self._machine, self._generations.current.tree) != self._stands:
-            self._changed.set()
-        elif self.life is not None:
-            self.life.replan()
+    def _standing(self) -> Standing | NoIdentity | None:
+        return standing(self._machine, self._generations.current.tree)
 
-    async def _live(self, stands: Standing) -> None:
+    async def _live(self, stands: Standing, console: Dispatch) -> None:
         """One life. A fault of ours ends it, is told, and the next begins."""
-        self.life = Life(self._machine, self._generations, self._census, stands, self._dial)
+        relayed = RelayedConsole(self._machine, console, f"cluster:{stands.control_group}")
+        self.life = life = Life(self._machine, self._generations, self._census, stands, self._dial, relayed.perform)
         try:
-            await self.life.run(self._changed)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(life.run)
+                while self._standing() == stands:
+                    await self._generations.changed()
+                    life.replan()
+                nursery.cancel_scope.cancel()
         except* Exception as faults:  # noqa: BLE001 (ours: this life ends, the node lives)
             text = f"the cluster module begins anew\n{''.join(traceback.format_exception(faults))}"
             self._machine.events.publish(Panic(self._machine.clock.now(), Level.CRITICAL, text))

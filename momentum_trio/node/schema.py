@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.cluster.cluster_options import ClusterOptions, ReplicateOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
 from momentum_trio.config.idle_options import IdleOptions
@@ -71,6 +72,7 @@ GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
+    ClusterOptions,
     ConnectionOptions,
     ConntrolOptions,
     ControlOptions,
@@ -109,6 +111,7 @@ GROUPS: tuple[type[Options], ...] = (
     ReceptionOptions,
     ProxyOptions,
     RecordOptions,
+    ReplicateOptions,
     ReportOptions,
     ResidentOptions,
     RoleOptions,
