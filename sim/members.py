@@ -182,12 +182,13 @@ class Members:
                 self._kernel.after(seconds, life.resume)
             case Crash(seconds):
                 life.kill()
-                nursery.start_soon(self._back, fault.targets[0], seconds)
+                nursery.start_soon(self._back, fault.targets[0], life, seconds)
 
     def _name_beside(self, host: str) -> str:
         return self._members[host].name if host in self._members else ""
 
-    async def _back(self, host: str, seconds: float) -> None:
+    async def _back(self, host: str, life: Life, seconds: float) -> None:
+        await life.died.wait()  # on a frozen host that is when it thaws
         await trio.sleep(seconds)
         try:
             await self.start(host)
