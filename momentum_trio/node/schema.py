@@ -14,6 +14,8 @@ from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
+    ClusterHostLimitOptions,
+    ClusterLimitOptions,
     ConnectionOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -32,6 +34,7 @@ from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.events.event_options import EventOptions
+from momentum_trio.limits.shared_state_options import SharedStateOptions
 from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.ecstream_options import EcstreamOptions
@@ -70,6 +73,8 @@ GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
+    ClusterHostLimitOptions,
+    ClusterLimitOptions,
     ConnectionOptions,
     ConntrolOptions,
     ControlOptions,
@@ -113,6 +118,7 @@ GROUPS: tuple[type[Options], ...] = (
     SecurityOptions,
     ServerOptions,
     SessionOptions,
+    SharedStateOptions,
     SmtpAuthenticationOptions,
     SmtpOptions,
     SpfOptions,

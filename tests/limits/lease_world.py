@@ -170,7 +170,7 @@ class LeaseWorld:
         holdings = node.leases.holdings
         if not holdings.holds(self.clock(node)):
             return 0
-        return sum(ask.keep for ask in holdings.all())
+        return sum(seats for _, _, seats in holdings.all_held())
 
     def all_held(self) -> int:
         return sum(self.held(node) for node in self.nodes.values())

@@ -56,12 +56,13 @@ class Ask:
 
 @dataclass(slots=True)
 class Holding:
-    """Of one limit. held: seats granted. taken: in use; more than held only after a lease has run out.
+    """Of one limit.
 
-    owed: free seats beyond our share that others are to have. lacking, lacked_at: takes refused since the last answer,
-    and when. touched_at: when somebody last wanted one. wanting: what who grants knows that we want. asked: number of the
-    ask on its way, or 0. is_unsaid: who grants knows other numbers. again_at: not asked before. lackers: other nodes
-    that want seats and got none.
+    held: seats granted. taken: in use; more than held only after a lease has run out. owed: free seats beyond our share
+    that others are to have. lacking, lacked_at: takes refused since the last answer, and when. touched_at: when
+    somebody last wanted one. lackers: other nodes that want seats and got none.
+    wanting: what who grants knows that we want. asked: number of the ask on its way, or 0. is_unsaid: who grants knows
+    other numbers than ours. again_at: when to ask again for what was not granted; -inf: it will be, without that.
     """
 
     limit: int
@@ -151,10 +152,17 @@ class Holdings:
 
     # What who grants is asked and answers
 
-    def asks(self, now: float) -> list[Ask]:
-        """What is to be asked now. From here on we take no seat that an ask offers back."""
-        asks = []
+    @property
+    def are_due(self) -> bool:
+        """Whether something is to be asked, now or soon."""
+        return bool(self._due)
+
+    def asks(self, now: float, most: int = KEYS_MAX) -> list[Ask]:
+        """What is to be asked now, *most* at once. From here on we take no seat that an ask offers back."""
+        asks: list[Ask] = []
         for key in list(self._due):
+            if len(asks) == most:
+                break
             holding = self._holdings.get(key)
             if holding is None:
                 del self._due[key]
@@ -170,23 +178,21 @@ class Holdings:
         surplus = max(holding.held - wanted, 0) if holding.lackers or idle else 0
         keep = holding.held - min(max(surplus, holding.owed), max(holding.held - holding.taken, 0))
         want = max(wanted - holding.held, 0) if keep == holding.held else 0
-        if keep == holding.held and want == holding.wanting and not holding.is_unsaid:
+        again = want > 0 and holding.again_at > -math.inf
+        if keep == holding.held and want == holding.wanting and not (holding.is_unsaid or again):
             return None
         self._asks += 1
         holding.held, holding.owed, holding.asked, holding.is_unsaid = keep, 0, self._asks, False
         return Ask(key, holding.limit, keep, want, self._asks)
 
-    def answered(self, ask: Ask, held: int, now: float, *, is_remembered: bool, again_at: float = -math.inf) -> None:
-        """Our *ask* came to *held* seats. is_remembered: what is missing will be granted when it comes free.
-
-        again_at: when to ask again for what is missing, if not.
-        """
+    def answered(self, ask: Ask, held: int, now: float, again_at: float = -math.inf) -> None:
+        """Our *ask* came to *held* seats. again_at: when to ask again for what is missing; else it will be granted."""
         holding = self._holdings.get(ask.key)
         if holding is None or holding.asked != ask.number:
             return  # the lease ran out meanwhile
         missing = max(ask.keep + ask.want - held, 0)
         holding.asked, holding.lacking = 0, 0 if not missing else holding.lacking
-        holding.wanting, holding.again_at = (missing if is_remembered else 0), (again_at if missing else -math.inf)
+        holding.wanting, holding.again_at = missing, again_at if missing else -math.inf
         self._set_held(ask.key, holding, held, now)
 
     def granted(self, key: Key, held: int, now: float) -> None:
@@ -210,10 +216,16 @@ class Holdings:
             self._due[key] = None
 
     def unanswered(self) -> None:
-        """What was asked is void, and nobody knows that we want anything; what we offered back is not ours all the same."""
+        """What was asked is void, and nobody knows that we want anything; what we offered back stays so."""
         for key, holding in self._holdings.items():
             holding.is_unsaid = holding.is_unsaid or bool(holding.asked or holding.wanting)
             holding.asked = holding.wanting = 0
+            self._due[key] = None
+
+    def say_all(self) -> None:
+        """Who grants may have forgotten what we hold: say it."""
+        for key, holding in self._holdings.items():
+            holding.is_unsaid = True
             self._due[key] = None
 
     def voided(self) -> None:
@@ -232,9 +244,9 @@ class Holdings:
             elif holding.lacking or holding.wanting or now - holding.touched_at >= KEEP_SECONDS:
                 self._due[key] = None
 
-    def all(self) -> list[Ask]:
-        """What we hold of every limit, as asks that want nothing more."""
-        return [Ask(key, each.limit, each.held, 0) for key, each in self._holdings.items() if each.held]
+    def all_held(self) -> list[tuple[Key, int, int]]:
+        """What we hold of every limit: its key, the limit, seats."""
+        return [(key, each.limit, each.held) for key, each in self._holdings.items() if each.held]
 
     # How many may be taken
 

@@ -5,8 +5,8 @@ before its own next view. So what a node was granted in a regular primary view i
 
 A node's lease is LEASE_SECONDS from when it said that it lives, if it hears that itself in a regular primary view. Who
 leaves the view may have said so at the latest when the others saw it go: they free its seats LATE_SECONDS after that,
-which allows for clocks that go apart. In a new view everybody reports what he holds before anything is granted. Seats of
-a view that nobody here knows of may still be in use unless most servers came along from the last primary view (its
+which allows for clocks that go apart. In a new view everybody reports what he holds before anything is granted. Seats
+of a view that nobody here knows of may still be in use unless most servers came along from the last primary view (its
 transitional view was primary); otherwise nothing is granted before the new view has stood for LATE_SECONDS.
 """
 
@@ -14,6 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import msgspec
 
 from momentum_trio.net.group import GroupView, ViewId
 from momentum_trio.protocol.cluster.holding import LATE_SECONDS, LEASE_SECONDS, RENEW_SECONDS, Holdings, Key, OnFailure
@@ -29,6 +32,8 @@ from momentum_trio.protocol.cluster.lease_message import (
     Round,
 )
 from momentum_trio.protocol.cluster.pool import Pools
+
+T = TypeVar("T")
 
 TURN_SECONDS = 0.5
 """Who is not the oldest says what all could say so much later for each who is older."""
@@ -113,12 +118,12 @@ class Leases:
         self._to_say.extend(self._reports())
         self._renew(now)
 
-    def _reports(self) -> Iterator[Report]:
-        held = [(ask.key, ask.limit, ask.keep) for ask in self.holdings.all()]
-        late = [(member, key, seats, limit) for member, key, seats, limit in self._pools.late()]
-        parts = [(part, ()) for part in _parts(held)] + [((), part) for part in _parts(late)] or [((), ())]
-        for number, (some_held, some_late) in enumerate(parts, 1):
-            yield Report(self._round, some_held, some_late, self._knows, number == len(parts))
+    def _reports(self) -> list[Report]:
+        """What we hold, and what we know of who is gone, in as many parts as it takes."""
+        parts = [Report(self._round, part, (), self._knows, False) for part in _parts(self.holdings.all_held())]
+        parts += [Report(self._round, (), part, self._knows, False) for part in _parts(self._pools.late())]
+        *others, last = parts or [Report(self._round, (), (), self._knows, True)]
+        return [*others, msgspec.structs.replace(last, is_last=True)]
 
     # What is told
 
@@ -170,7 +175,7 @@ class Leases:
         changed = self._pools.asked(sender, ask)
         if sender == self.member and not self._is_transitional:
             share = self._pools.share(ask.key, sender)
-            self.holdings.answered(ask, share, now, is_remembered=True)
+            self.holdings.answered(ask, share, now)
             changed.discard(sender)
         self._tell([(ask.key, changed)], now)
 
@@ -223,9 +228,9 @@ class Leases:
             self.holdings.lease_until = max(self.holdings.lease_until, said_at + LEASE_SECONDS)
 
 
-def _parts(items: list[tuple[object, ...]]) -> Iterator[tuple[tuple[object, ...], ...]]:
+def _parts(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
     """*items* in portions that fit into a Report."""
-    part: list[tuple[object, ...]] = []
+    part: list[T] = []
     octets = 0
     for item in items:
         size = len(repr(item).encode())

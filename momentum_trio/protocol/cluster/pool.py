@@ -111,10 +111,7 @@ class Pools:
 
     def lapsed(self, member: str) -> list[tuple[Key, set[str]]]:
         """What *member* had before it was gone is free. Returns whose shares of what that changed."""
-        changed = [
-            (key, self._settled(key, pool)) for key, pool in list(self._pools.items()) if pool.late.pop(member, 0)
-        ]
-        return changed
+        return [(key, self._settled(key, pool)) for key, pool in list(self._pools.items()) if pool.late.pop(member, 0)]
 
     def settle_all(self) -> list[tuple[Key, set[str]]]:
         """Grant all that is free. Returns whose shares of what that changed."""
