@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign campaign-session swarm determinism planted bench bench-relay fuzz reference     what their names say
+# make lint types campaign campaign-cluster campaign-session swarm determinism planted bench bench-relay fuzz reference     what their names say
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -10,6 +10,7 @@ JOBS = 2
 TIME = 1h
 TIMES = 50
 STEPS = 1000000
+CLUSTER = bus bus_five bus_nine
 
 run: product
 	mkdir -p var
@@ -58,6 +59,15 @@ campaign-delivery: dev
 # the same of operator.sim: somebody at the console changes, races, confirms, reloads, writes back and asks, under load
 campaign-operator: dev
 	.venv/bin/python -m sim swarm sim/scenarios/operator.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
+
+# the same of a cluster: its bus alone at three, five and nine nodes, and whole. nightly-cluster goes on each time with the
+# seeds after the last ones, of which var/nightly keeps the numbers, one file for each scenario
+campaign-cluster: dev
+	status=0; for name in $(CLUSTER); do .venv/bin/python -m sim swarm sim/scenarios/$$name.sim --seeds $(SEEDS) \
+	  --jobs $(JOBS) --time $(TIME) || status=$$?; done; exit $$status
+nightly-cluster: dev
+	status=0; for name in $(CLUSTER); do .venv/bin/python -m sim swarm sim/scenarios/$$name.sim --seeds $(SEEDS) \
+	  --jobs $(JOBS) --time $(TIME) --onward var/nightly/$$name.seed || status=$$?; done; exit $$status
 
 # a million steps of SMTP sessions beside the model of what they may be; it takes half an hour
 campaign-session: dev
@@ -109,4 +119,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-cluster nightly-cluster campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean

@@ -20,16 +20,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from .measure import LISTED_MAX
+from .member_acts import Join, MemberAct, drawn_act, text_of
 from .operator_acts import ACTS, desk_of
 from .scenario import (
     INSTANT,
     NAME_FAULTS,
     PAIRS,
+    SAID,
+    SPLITS,
     Fault,
     FaultKind,
     Leaving,
     Load,
     Mail,
+    Members,
     Operator,
     Program,
     Scenario,
@@ -77,10 +81,11 @@ def draw(scenario: Scenario, seed: int) -> Scenario:
     for number, load in enumerate(scenario.loads):
         mails += _mails(load, number, seed)
     said = [each for operator in scenario.operators for each in _conversations(scenario, operator, mails, seed)]
+    said += [each for members in scenario.members for each in _acts(members, seed)]
     faults = [*scenario.faults, *said]
     if scenario.swarm is not None:
         faults += _faults(scenario, scenario.swarm, [*mails, *said], seed)
-    return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), operators=(), swarm=None)
+    return replace(scenario, mails=tuple(mails), faults=tuple(faults), loads=(), operators=(), members=(), swarm=None)
 
 
 def draws(seed: int, purpose: str, number: int = 0) -> random.Random:
@@ -189,6 +194,33 @@ def _aimed(at: float, operator: Operator, mails: Sequence[Mail], of: random.Rand
     return of.choice(times) - of.random() * SAID_SECONDS
 
 
+# -- members of the bus
+
+
+def _acts(members: Members, seed: int) -> list[Fault]:
+    """Each joins a group or two first; some seeds have moments at which all are busy at once."""
+    acts = []
+    for number, host in enumerate(members.hosts):
+        of = draws(seed, f"members/{members.name}/first", number)
+        groups = of.sample(members.groups, of.randint(1, len(members.groups)))
+        acts += [_act(members.at_seconds + of.random(), host, Join(group)) for group in groups]
+    shape = draws(seed, f"members/{members.name}/shape")
+    bursts = [shape.random() for _ in range(shape.choice(BURSTS))]
+    burst_seconds = _magnitude(shape, *BURST_SECONDS)
+    for number in range(members.count):
+        of = draws(seed, f"members/{members.name}", number)
+        share = of.random()
+        if bursts and of.random() < AIMED_SHARE:
+            share = min(of.choice(bursts) + of.random() * burst_seconds / max(members.seconds, burst_seconds), 1.0)
+        at = members.at_seconds + share * members.seconds
+        acts.append(_act(at, of.choice(members.hosts), drawn_act(of, members.groups, members.hosts)))
+    return sorted(acts, key=lambda fault: fault.at_seconds)
+
+
+def _act(at: float, host: str, act: MemberAct) -> Fault:
+    return Fault(FaultKind.MEMBER, round(at, 6), (host,), text=text_of(act))
+
+
 # -- faults
 
 
@@ -208,7 +240,7 @@ def _faults(scenario: Scenario, swarm: Swarm, aims: Sequence[Mail | Fault], seed
 
 def _weights(kinds: Sequence[FaultKind], seed: int) -> dict[FaultKind, float]:
     """The kinds this seed takes (one at least), and how often each is to be chosen beside the others."""
-    of = {kind: draws(seed, f"kind/{kind.value}") for kind in kinds if kind is not FaultKind.CONSOLE}
+    of = {kind: draws(seed, f"kind/{kind.value}") for kind in kinds if kind not in SAID}
     chances = {kind: of[kind].random() for kind in of}
     taken = [kind for kind in of if chances[kind] < KIND_SHARE] or sorted(of, key=lambda kind: chances[kind])[:1]
     return {kind: of[kind].uniform(0.1, 1.0) for kind in taken}
@@ -260,6 +292,8 @@ def _amount(kind: FaultKind, of: random.Random) -> float:
 
 def _targets(scenario: Scenario, swarm: Swarm, kind: FaultKind) -> list[tuple[str, ...]]:
     breakable = swarm.hosts or tuple(plan.name for plan in scenario.hosts)
+    if kind in SPLITS:
+        return _sides([plan.name for plan in scenario.hosts if plan.program is Program.ECELERITY])
     if kind in PAIRS:
         pairs = [(link.one, link.other) for link in scenario.links if link.one in breakable or link.other in breakable]
         if not pairs:
@@ -268,6 +302,13 @@ def _targets(scenario: Scenario, swarm: Swarm, kind: FaultKind) -> list[tuple[st
         return [pair for one, other in pairs for pair in ((one, other), (other, one))]
     programs = {plan.name: plan.program for plan in scenario.hosts}
     return [(name,) for name in breakable if programs[name] in _PROGRAMS.get(kind, _ANY)]
+
+
+def _sides(nodes: Sequence[str]) -> list[tuple[str, ...]]:
+    """What a split cuts off: nodes that stand beside each other, at most half of them; the last is beside the first."""
+    ring = [*nodes, *nodes]
+    sizes = range(1, len(nodes) // 2 + 1)
+    return [tuple(ring[first : first + size]) for size in sizes for first in range(len(nodes))]
 
 
 _ANY = tuple(Program)

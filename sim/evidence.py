@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from .bus import BusHistory
 from .scenario import Fault, Mail, Scenario
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class Evidence:
     logs: dict[tuple[str, str], bytes] = field(default_factory=dict)  # by host and path, as they were at *logs_read*
     logs_read: float = 0.0
     breaches: list[Breach] = field(default_factory=list)  # of the protocol, by servers
+    bus: BusHistory = field(default_factory=BusHistory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from .life import FIRST_DESCRIPTOR
 from .nameserver import Nameserver, Treatment
 from .order import Order
 from .rot import rot
-from .scenario import PAIRS, Fault, FaultKind, Mail
+from .scenario import PAIRS, SPLITS, Fault, FaultKind, Mail, Program
 from .service import Cut, Service, Up
 from .sockets.link import Path
 from .world import World
@@ -39,7 +39,8 @@ class Stage:
     """What faults act on.
 
     up: every host, by name; those with a program are Services. console: says a command to a node's console.
-    nameservers: by their hosts. active: what lasts now, in the order in which it struck, each with its mender.
+    nameservers: by their hosts. act: has a member of the bus do something.
+    active: what lasts now, in the order in which it struck, each with its mender.
     struck: all that struck.
     planned: what is to strike or to be mended while the load lasts.
     """
@@ -52,6 +53,7 @@ class Stage:
     console: Callable[[Service, Struck], Awaitable[None]]
     began: float
     nameservers: dict[str, Nameserver]
+    act: Callable[[Fault], object]
     active: list[tuple[Struck, Mender]] = field(default_factory=list)
     struck: list[Struck] = field(default_factory=list)
     blocked: dict[str, int] = field(default_factory=dict)  # by name of a path: how many faults block it
@@ -65,7 +67,8 @@ class Stage:
     def plan(self, fault: Fault) -> None:
         """Have *fault* strike at its time, and be mended at its end, unless the load is over by then."""
         at = self.began + fault.at_seconds
-        self.planned.append((self.world.kernel.at(at, self._strike_planned, fault, rank=Order.STRIKE), fault))
+        happens = self.act if fault.kind is FaultKind.MEMBER else self._strike_planned
+        self.planned.append((self.world.kernel.at(at, happens, fault, rank=Order.STRIKE), fault))
 
     def _strike_planned(self, fault: Fault) -> None:
         self.plan_end(self.strike(fault))
@@ -123,9 +126,9 @@ class Stage:
 
     def _lasts(self, fault: Fault) -> bool:
         lasting = [struck.fault for struck, _ in self.active if struck.fault.kind is fault.kind]
-        pair = fault.kind in PAIRS
+        together = fault.kind in PAIRS | SPLITS
         return any(
-            set(fault.targets) == set(other.targets) if pair else fault.targets[0] == other.targets[0]
+            set(fault.targets) == set(other.targets) if together else fault.targets[0] == other.targets[0]
             for other in lasting
         )
 
@@ -334,6 +337,24 @@ def _one_way(stage: Stage, struck: Struck) -> Mender | None:
     return _block(stage, stage.paths(struck)[:1])
 
 
+def _split(stage: Stage, struck: Struck) -> Mender | None:
+    paths = _to_others(stage, struck)
+    return _block(stage, [path for pair in paths for path in pair]) if paths else None
+
+
+def _split_one_way(stage: Stage, struck: Struck) -> Mender | None:
+    paths = _to_others(stage, struck)
+    return _block(stage, [out for out, _ in paths]) if paths else None
+
+
+def _to_others(stage: Stage, struck: Struck) -> list[tuple[Path, Path]]:
+    """There and back between each target and each node that is none."""
+    targets, hosts = struck.fault.targets, stage.world.hosts
+    nodes = [name for name, up in stage.up.items() if isinstance(up, Service) and up.plan.program is Program.ECELERITY]
+    others = [name for name in nodes if name not in targets]
+    return [stage.world.link(hosts[one], hosts[other]) for one in targets for other in others]
+
+
 def _block(stage: Stage, paths: Sequence[Path]) -> Mender:
     for path in paths:
         stage.blocked[path.name] = stage.blocked.get(path.name, 0) + 1
@@ -420,6 +441,8 @@ STRIKERS: dict[FaultKind, Striker] = {
     FaultKind.DNS_SLOW: _treated(lambda seconds: Treatment(delay_seconds=seconds)),
     FaultKind.DNS_LOST: _treated(lambda share: Treatment(drop_share=share)),
     FaultKind.DNS_TRUNCATED: _treated(lambda _: Treatment(truncated=True)),
+    FaultKind.SPLIT: _split,
+    FaultKind.SPLIT_ONE_WAY: _split_one_way,
     FaultKind.CONSOLE: _console,
 }
 """What each kind does."""

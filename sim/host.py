@@ -132,6 +132,7 @@ class Host:
         self.network.announce(self, ip)
         self.addresses.append(ip)
         self._fleeting.append(ip)
+        self.world.came_up(self, text)
 
     def remove_address(self, text: str) -> None:
         """Take an address down; connections over it stay and stall. Who else has it gets its packets again."""
@@ -140,6 +141,7 @@ class Host:
         self.addresses.remove(ip)
         if ip in self._fleeting:
             self._fleeting.remove(ip)
+            self.world.went_down(self, text)
 
     def step_clock(self, seconds: float) -> None:
         """Set the wall clock forward by *seconds*, or back."""

@@ -21,7 +21,8 @@ same concrete scenario holds under the same seed without the patch. The first fi
 it the next one; the smallest lies in [sim/planted/found](../sim/planted/found): tests run it without the patch.
 
 * *Seeds*: run until the first find, in each range (`{none}`: not found in it), then their median.
-* *Shrunk*: faults and messages that are left; at most {faults} and {mails} are wanted.
+* *Shrunk*: faults and messages that are left; at most {faults} and {mails} are wanted. Acts of members of the bus are
+  no faults.
 * *CPU*: seconds until the first find, all ranges added up and divided by the finds; and of shrinking.
 
 """
@@ -82,5 +83,8 @@ def _named(planted: Planted, invariants: Iterable[str]) -> list[str]:
 def _shrunk(result: Search) -> str:
     if result.small is None:
         return NOT_FOUND
-    faults, mails = len(result.small.scenario.faults), len(result.small.scenario.mails)
-    return f"{faults} fault{'' if faults == 1 else 's'}, {mails} message{'' if mails == 1 else 's'}"
+    scenario = result.small.scenario
+    acts, mails = len(scenario.acts), len(scenario.mails)
+    counts = ((len(scenario.faults) - acts, "fault"), (mails, "message"), (acts, "act"))
+    said = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count or name != "act"]
+    return ", ".join(said)

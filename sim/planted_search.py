@@ -148,7 +148,8 @@ def _size(small: Shrunk) -> int:
 
 def is_small(small: Shrunk) -> bool:
     """Whether little enough is left of a find."""
-    return len(small.scenario.faults) <= FAULTS_BAR and len(small.scenario.mails) <= MAILS_BAR
+    scenario = small.scenario
+    return len(scenario.faults) - len(scenario.acts) <= FAULTS_BAR and len(scenario.mails) <= MAILS_BAR
 
 
 class _Runner:

@@ -39,6 +39,7 @@ from .http_injector import HttpInjector
 from .injector import Injector
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .letter import name_in
+from .members import Members
 from .nameserver import Nameserver
 from .order import Order
 from .scenario import Carried, FaultKind, Heal, HostPlan, Mail, Program, Scenario
@@ -111,6 +112,7 @@ class Course:
         self.arrivals = Arrivals(scenario.mails)
         self._custodian = Custodian(world)
         self._consoles = Consoles(self.evidence, self.now)
+        self._members = Members(scenario, self.evidence.bus, self._hosts, world.kernel, self.now)
         self._lives: list[tuple[Lived, Life]] = []
         self._hooks: dict[tuple[str, int], Life] = {}
         self._excused: dict[str, None] = {}  # names of mails that a spool may keep for ever
@@ -172,6 +174,7 @@ class Course:
                 self._consoles.say,
                 0.0,
                 self.nameservers,
+                partial(self._members.act, nursery),
                 struck=self.evidence.struck,
             )
             if NAMESERVER in self.world.hosts:
@@ -181,6 +184,7 @@ class Course:
             if not await self._started(self._services()):
                 raise ProcessDied("not all of the hosts' programs start")
             await trio.sleep(SETTLE_SECONDS)
+            await self._members.ready()
             self._count(self.evidence.baseline)
             for service in self._services():
                 self.arrivals.add(service.plan, _tree(service))
@@ -233,6 +237,7 @@ class Course:
 
     async def _start_node(self, host: Host, plan: HostPlan) -> Life:
         await self._start_hooks(host, plan)
+        await self._members.start(plan.name)
         lived = Lived(plan.name, self.now())
         self.evidence.lives.append(lived)
         life = await host.start(run_node, plan.config)
@@ -357,6 +362,7 @@ class Course:
         evidence.drain_limit_seconds = drain_limit(self.scenario)
         for service in self._operated(living):
             await self._consoles.restore(service)
+        await self._members.settle(living)
         if await self._idle(living, self.arrivals):
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)

@@ -1,9 +1,9 @@
 """A scenario as plain data: what there is, who sends what and when, what breaks and when, what must hold.
 
-``Load``, ``Operator`` and ``Swarm`` describe many messages, conversations and faults; ``draw`` (draw.py) turns them,
-with a seed, into a plain list of ``Mail`` and ``Fault``, and a scenario with none of them is *concrete*: a run of it
-draws no fault and no message any more, so that one of them can be taken away without changing the others. All times are
-virtual seconds from the start of the load, which begins when every host is started.
+``Load``, ``Operator``, ``Members`` and ``Swarm`` describe many messages, acts and faults; ``draw`` (draw.py) turns
+them, with a seed, into a plain list of ``Mail`` and ``Fault``, and a scenario with none of them is *concrete*: a run of
+it draws no fault and no message any more, so that one of them can be taken away without changing the others. All times
+are virtual seconds from the start of the load, which begins when every host is started.
 """
 
 from __future__ import annotations
@@ -133,18 +133,25 @@ class FaultKind(Enum):
     DNS_SLOW = "dns_slow"  # each of its answers comes *amount* seconds late
     DNS_LOST = "dns_lost"  # that share of the questions it gets is lost
     DNS_TRUNCATED = "dns_truncated"  # over UDP it answers nothing but that the answer is too long
+    SPLIT = "split"  # nothing passes between *targets* and the other nodes, both ways
+    SPLIT_ONE_WAY = "split_one_way"  # nothing passes from *targets* to the other nodes
     CONSOLE = "console"  # not a fault: *text* is said to the admin console of the host
+    MEMBER = "member"  # not a fault: the bus member beside the node does *text* (acts.py)
 
 
 PAIRS = frozenset({FaultKind.RESET, FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.HOLD, FaultKind.SLOW_LINK})
 """The kinds that lie between two hosts."""
 
+SPLITS = frozenset({FaultKind.SPLIT, FaultKind.SPLIT_ONE_WAY})
+"""The kinds that lie between some nodes and all the others. A node is a host that runs the product."""
+
+SAID = frozenset({FaultKind.CONSOLE, FaultKind.MEMBER})
+"""What is no fault: somebody has a node, or a member of its bus, do something."""
+
 NAME_FAULTS = frozenset({FaultKind.DNS_SERVFAIL, FaultKind.DNS_SLOW, FaultKind.DNS_LOST, FaultKind.DNS_TRUNCATED})
 """The kinds that strike a nameserver."""
 
-INSTANT = frozenset(
-    {FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_ROT, FaultKind.POWER_AT_STEP, FaultKind.CONSOLE}
-)
+INSTANT = frozenset({FaultKind.CLOCK_STEP, FaultKind.RESET, FaultKind.BIT_ROT, FaultKind.POWER_AT_STEP, *SAID})
 """The kinds without a duration."""
 
 
@@ -292,10 +299,22 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """A member of the bus beside each of *hosts*; *count* acts of theirs between *at_seconds* and *seconds* later."""
+
+    name: str
+    hosts: tuple[str, ...]
+    groups: tuple[str, ...]
+    count: int = 40
+    at_seconds: float = 0.0
+    seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that breaks at *at_seconds* and is mended *seconds* later (0 for a kind without duration).
 
-    one_in: for kinds that strike by probability see *amount*. text: a console command, or a place on the disk.
+    one_in: for kinds that strike by probability see *amount*. text: what is said or done, of ``SAID``.
     """
 
     kind: FaultKind
@@ -354,6 +373,7 @@ class Scenario:
     mails: tuple[Mail, ...] = ()
     loads: tuple[Load, ...] = ()
     operators: tuple[Operator, ...] = ()
+    members: tuple[Members, ...] = ()
     faults: tuple[Fault, ...] = ()
     swarm: Swarm | None = None
     expect: Expect = field(default_factory=Expect)
@@ -366,7 +386,12 @@ class Scenario:
     @property
     def concrete(self) -> bool:
         """Whether nothing is left to draw."""
-        return not self.loads and not self.operators and self.swarm is None
+        return not (self.loads or self.operators or self.members) and self.swarm is None
+
+    @property
+    def acts(self) -> tuple[Fault, ...]:
+        """What members of the bus do. The other *faults* break something, or are said."""
+        return tuple([fault for fault in self.faults if fault.kind is FaultKind.MEMBER])
 
     def host(self, name: str) -> HostPlan:
         """The host of that name. KeyError."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from momentum_trio.config.option import Option
 
-from .scenario_options import FAULTS, GROUPS, SCOPES, FaultForm, ScopeForm, is_between, lasts, may_last
+from .scenario_options import FAULTS, GROUPS, SCOPES, FaultForm, ScopeForm, is_between, is_one, lasts, may_last
 
 _HEAD = """\
 # Scenario files
@@ -90,10 +90,10 @@ def _default(option: Option[Any]) -> str:
 def _faults() -> Iterator[str]:
     yield "## Kinds of fault\n"
     yield "The value of a kind is the host it strikes; several hosts are struck at once, each by a fault of its own."
-    yield "Kinds between two hosts take exactly two. `Swarm` takes all of them but `console`.\n"
+    yield "Kinds between two hosts take exactly two. `Swarm` takes all of them but `console` and `member`.\n"
     yield "| fault | targets | `for` | `amount` | meaning |\n| --- | --- | --- | --- | --- |"
     for kind, form in FAULTS.items():
-        targets = "two hosts" if is_between(kind) else "hosts"
+        targets = "two hosts" if is_between(kind) else "one side" if is_one(kind) else "hosts"
         lasting = "required" if lasts(kind) else "allowed" if may_last(kind) else "none"
         yield f"| `{kind.value}` | {targets} | {lasting} | {_amount(form)} | {form.meaning} |"
     yield ""

@@ -32,7 +32,7 @@ from .measure import (
     one,
     words,
 )
-from .scenario import INSTANT, Act, Carried, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
+from .scenario import INSTANT, SPLITS, Act, Carried, DnsAnswer, FaultKind, Heal, Leaving, Program, SinkPlan, Turn, Way
 from .scenario import PAIRS as PAIR_KINDS
 
 CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
@@ -72,6 +72,12 @@ SCOPES = (
     ScopeForm("Load", "simulation", "its name", "Many messages, drawn with the seed."),
     ScopeForm("Mail", "simulation", "its name", "One message, sent until it is answered for good."),
     ScopeForm("Operator", "simulation", "its name", "Somebody at an admin console, whose work is drawn with the seed."),
+    ScopeForm(
+        "Members",
+        "simulation",
+        "its name",
+        "A member of the message bus beside each of some nodes: it joins groups, leaves them and publishes.",
+    ),
     ScopeForm("At", "simulation", "a time", 'One thing that breaks: `At "12.5s" { pause = "mx" for = "4s" }`.'),
     ScopeForm("Swarm", "simulation", "", "Faults drawn with the seed: each takes some of the kinds, at drawn times."),
     ScopeForm("Expect", "simulation", "", "What must hold."),
@@ -290,13 +296,32 @@ class OperatorOptions(Options):
     )
 
 
+_MEMBERS = scopes("members")
+
+
+class MembersOptions(Options):
+    """Of members of the bus."""
+
+    hosts = Option("beside", HOSTS, (), _MEMBERS, "The hosts, which run the product. Required.")
+    groups = Option("groups", words("groups"), (), _MEMBERS, "The groups they know. Required.")
+    count = Option("count", COUNT, 40, _MEMBERS, "How many acts, of all of them, beside the first joins.")
+    at = Option("at", DURATION, 0.0, _MEMBERS, "When they join first.")
+    seconds = Option(
+        "for", DURATION, 30.0, _MEMBERS, "For how long after that they act; without it, to the end at most."
+    )
+
+
 class AtOptions(Options):
     """Of one fault, beside its kind."""
 
     seconds = Option("for", DURATION, 0.0, scopes("at"), "How long it lasts; required where the list below says so.")
     amount = Option("amount", STRING, "", scopes("at"), "How much, for the kinds that say so below.")
     text = Option(
-        "text", STRING, "", scopes("at"), "Of `console`: what is said, a line each (simulate.md has the kinds)."
+        "text",
+        STRING,
+        "",
+        scopes("at"),
+        "Of `console`: what is said, a line each (simulate.md has the kinds). Of `member`: what it does (cluster.md).",
     )
 
 
@@ -376,7 +401,10 @@ FAULTS: Mapping[FaultKind, FaultForm] = {
     FaultKind.DNS_SLOW: FaultForm("The answers of a nameserver come late.", DURATION, "so much"),
     FaultKind.DNS_LOST: FaultForm("A nameserver leaves questions unanswered.", SHARE, "share of them"),
     FaultKind.DNS_TRUNCATED: FaultForm("A nameserver answers over TCP alone: over UDP it says that it is too long."),
+    FaultKind.SPLIT: FaultForm("Nothing passes between these and all other nodes, both ways."),
+    FaultKind.SPLIT_ONE_WAY: FaultForm("Nothing passes from these to all other nodes."),
     FaultKind.CONSOLE: FaultForm("Not a fault: a command is said to the admin console.", has_text=True),
+    FaultKind.MEMBER: FaultForm("Not a fault: the member of the bus beside the node does something.", has_text=True),
 }
 
 FAULT_OPTIONS: Mapping[FaultKind, Option[tuple[str, ...]]] = {
@@ -393,6 +421,7 @@ GROUPS: Mapping[str, type[Options]] = {
     "load": LoadOptions,
     "mail": MailOptions,
     "operator": OperatorOptions,
+    "members": MembersOptions,
     "at": AtOptions,
     "swarm": SwarmOptions,
     "expect": ExpectOptions,
@@ -429,3 +458,8 @@ def may_last(kind: FaultKind) -> bool:
 def is_between(kind: FaultKind) -> bool:
     """Whether faults of *kind* lie between two hosts."""
     return kind in PAIR_KINDS
+
+
+def is_one(kind: FaultKind) -> bool:
+    """Whether all the hosts of a fault of *kind* make one fault, and not one each."""
+    return kind in PAIR_KINDS | SPLITS

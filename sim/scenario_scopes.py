@@ -13,11 +13,13 @@ from momentum_trio.net.netblock import Netblock
 
 from . import checks, marks
 from .measure import DURATION, is_address, shown_seconds
+from .member_acts import act_of
 from .said import Said, nearest, shown
 from .scenario import (
     FAULTS_MAX,
     MAILS_MAX,
     NAME_FAULTS,
+    SPLITS,
     Act,
     Carried,
     DnsAnswer,
@@ -30,6 +32,7 @@ from .scenario import (
     LinkPlan,
     Load,
     Mail,
+    Members,
     NamePlan,
     Operator,
     Program,
@@ -43,11 +46,13 @@ from .scenario_options import (
     LinkOptions,
     LoadOptions,
     MailOptions,
+    MembersOptions,
     NameOptions,
     OperatorOptions,
     SimulationOptions,
     SwarmOptions,
     is_between,
+    is_one,
     lasts,
     may_last,
 )
@@ -303,8 +308,7 @@ class Reader:
         self._once(scope)
         value, option = self._said.value, OperatorOptions.host
         self._said.required(scope, option, 'write console = "HOST"')
-        nodes = [name for name, plan in self._cast.hosts.items() if plan.program is Program.ECELERITY]
-        hosts = value(scope, option)
+        nodes, hosts = self._nodes(), value(scope, option)
         for name in hosts:
             if name not in nodes:
                 self._said.unknown(scope, option, name, "host that runs the product", nodes)
@@ -317,6 +321,30 @@ class Reader:
         known = tuple(act for act in Act if act.value in acts)
         seconds = self._seconds(scope, OperatorOptions.seconds, at)
         return Operator(scope.instance, hosts[0] if hosts else "", count, at, seconds, known)
+
+    def _nodes(self) -> list[str]:
+        return [name for name, plan in self._cast.hosts.items() if plan.program is Program.ECELERITY]
+
+    # members of the bus
+
+    def members(self) -> tuple[Members, ...]:
+        """The scopes Members."""
+        return tuple(self._members(scope) for scope in self._simulation.all("members"))
+
+    def _members(self, scope: Scope) -> Members:
+        self._once(scope)
+        value = self._said.value
+        self._said.required(scope, MembersOptions.hosts, 'write beside = ( "HOST" )')
+        self._said.required(scope, MembersOptions.groups, 'write groups = ( "red" )')
+        for option in (MembersOptions.hosts, MembersOptions.groups):
+            if self._said.is_empty(scope, option):
+                self._said.wrong_value(scope, option, "expected one at least")
+        count, at = value(scope, MembersOptions.count), self._within(scope, MembersOptions.at)
+        if count > FAULTS_MAX:
+            self._said.wrong_value(scope, MembersOptions.count, f"expected at most {FAULTS_MAX} acts")
+        hosts = self._hosts_of(scope, MembersOptions.hosts, self._nodes())
+        seconds = self._seconds(scope, MembersOptions.seconds, at)
+        return Members(scope.instance, hosts, value(scope, MembersOptions.groups), count, at, seconds)
 
     # faults
 
@@ -345,7 +373,7 @@ class Reader:
         kind = kinds[0]
         targets = self._targets(scope, kind)
         seconds, amount, text = self._lasting(scope, kind), self._amount(scope, kind), self._text(scope, kind)
-        for each in (targets,) if is_between(kind) else ((target,) for target in targets):
+        for each in (targets,) if is_one(kind) else ((target,) for target in targets):
             yield Fault(kind, at, each, seconds, amount, text)
 
     def _not_one(self, scope: Scope, kinds: list[FaultKind]) -> None:
@@ -403,7 +431,13 @@ class Reader:
     def _text(self, scope: Scope, kind: FaultKind) -> str:
         option = AtOptions.text
         if FAULTS[kind].has_text:
-            return self._said.required(scope, option, 'write text = "config show"')
+            text = self._said.required(scope, option, f'write text = "{_TEXTS[kind]}"')
+            if kind is FaultKind.MEMBER and text:
+                try:
+                    act_of(text)
+                except ValueError as wrong:
+                    self._said.wrong_value(scope, option, str(wrong))
+            return text
         if self._said.is_set(scope, option):
             self._said.wrong(scope.settings[option.key].at, option.name, f"{kind.value} has no text")
         return ""
@@ -461,8 +495,11 @@ class Reader:
 
 
 _BESIDE_KINDS = frozenset(option.key for option in AtOptions.declared)
+_TEXTS = {FaultKind.CONSOLE: "config show", FaultKind.MEMBER: "join red"}
 _ONLY_OF = {
     FaultKind.CONSOLE: Program.ECELERITY,
+    FaultKind.MEMBER: Program.ECELERITY,
     FaultKind.BIT_ROT: Program.ECELERITY,
+    **dict.fromkeys(SPLITS, Program.ECELERITY),
     **dict.fromkeys(NAME_FAULTS, Program.NAMESERVER),
 }

@@ -123,6 +123,7 @@ def _scenario(path: str, tree: ConfigTree, reading: Reading, found: Checked) -> 
         mails=reader.mails(),
         loads=reader.loads(),
         operators=reader.operators(),
+        members=reader.members(),
         faults=reader.faults(),
         swarm=reader.swarm(),
         expect=reader.expect(),
@@ -176,8 +177,9 @@ def _summary(path: str, scenario: Scenario) -> Iterator[str]:
     mails = len(scenario.mails) + sum(load.count for load in scenario.loads)
     swarm = "" if scenario.swarm is None else f", a swarm of {_count(len(scenario.swarm.kinds), 'kind')}"
     faults = _count(len(scenario.faults), "fault")
-    talks = sum(operator.count for operator in scenario.operators)
+    talks, acts = (sum(each.count for each in said) for said in (scenario.operators, scenario.members))
     talk = f", {_count(talks, 'conversation')}" if talks else ""
+    talk += f", {_count(acts, 'act')} of members" if acts else ""
     yield f"  {_count(mails, 'message')}, {faults}{talk}{swarm}, {shown_seconds(scenario.duration_seconds)}"
 
 

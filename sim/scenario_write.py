@@ -19,6 +19,7 @@ from .scenario import (
     LinkPlan,
     Load,
     Mail,
+    Members,
     NamePlan,
     Operator,
     Program,
@@ -36,6 +37,7 @@ from .scenario_options import (
     LinkOptions,
     LoadOptions,
     MailOptions,
+    MembersOptions,
     NameOptions,
     OperatorOptions,
     SimulationOptions,
@@ -98,6 +100,7 @@ class _Writer:
             (line for load in scenario.loads for line in _block(f"Load {quoted(load.name)}", _load(load))),
             map(_mail, scenario.mails),
             map(_operator, scenario.operators),
+            map(_members, scenario.members),
             map(_fault, scenario.faults),
             () if scenario.swarm is None else _block("Swarm", _swarm(scenario.swarm)),
             () if scenario.expect == Expect() else _block("Expect", _expect(scenario.expect)),
@@ -225,6 +228,17 @@ def _operator(operator: Operator) -> str:
         _said(OperatorOptions.at, operator.at_seconds),
         _said(OperatorOptions.seconds, operator.seconds, always=True),
         _said(OperatorOptions.acts, tuple(act.value for act in operator.acts)),
+    )
+
+
+def _members(members: Members) -> str:
+    return _line(
+        f"Members {quoted(members.name)}",
+        _said(MembersOptions.hosts, members.hosts, always=True),
+        _said(MembersOptions.groups, members.groups, always=True),
+        _said(MembersOptions.count, members.count, always=True),
+        _said(MembersOptions.at, members.at_seconds),
+        _said(MembersOptions.seconds, members.seconds, always=True),
     )
 
 

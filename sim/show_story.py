@@ -24,7 +24,7 @@ from momentum_trio.mail.record import (
 
 from .evidence import Evidence, Result, Told
 from .letter import name_in
-from .scenario import PAIRS, FaultKind, Heal, Program
+from .scenario import PAIRS, SPLITS, FaultKind, Heal, Program
 from .show_words import DOWN, STANDING, label, mended, strikes, told
 
 MARGIN_SHARE, MARGIN_SECONDS_MIN = 0.08, 0.5  # around the interesting window, on each side
@@ -204,9 +204,9 @@ def _bars(evidence: Evidence, end: float) -> Iterator[Bar]:
         kind = "down" if fault.kind in DOWN else "still" if fault.kind in STANDING else "sick"
         text = strikes(struck) if struck.ended is not None else f"{strikes(struck)} (never mended)"
         other = fault.targets[1] if fault.kind in PAIRS else ""
-        yield Bar(
-            fault.targets[0], other, struck.began, ended, label(struck), text, kind, fault.kind is FaultKind.ONE_WAY
-        )
+        one_way = fault.kind is FaultKind.ONE_WAY
+        for lane in fault.targets if fault.kind in SPLITS else fault.targets[:1]:
+            yield Bar(lane, other, struck.began, ended, label(struck), text, kind, one_way)
 
 
 def _attempts(evidence: Evidence, guilty: tuple[str, ...]) -> Iterator[Arrow]:

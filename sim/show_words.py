@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .evidence import Attempt, Struck, Told
-from .scenario import PAIRS, FaultKind
+from .scenario import PAIRS, SPLITS, FaultKind
 
 MEANINGS = {
     "no_accepted_lost": (
@@ -54,6 +54,11 @@ MEANINGS = {
     "one_message_a_key": "Mail that is sent again with its idempotency key makes no second message.",
     "protocol_kept": "Over ECStream a server says what the protocol allows, and gives all credit back.",
     "no_damage_without_cause": "The spool is damaged by nothing but a disk that failed; power loss damages nothing.",
+    "evs": (
+        "Members of the bus who go on together see the same views and the same messages in one order (extended virtual "
+        "synchrony), whatever breaks."
+    ),
+    "views_right": "When all is mended, members of the bus soon see who is in their groups, and hear what is said.",
     "no_leak": "When all is done, the server has no more tasks, sockets and files open than before the first mail.",
     "paniclog_says_nothing_of_ours": "The server reports no fault of its own: no failed assertion, no traceback.",
     "deadlock": "There is always something left that can happen: here no task could run and no event was due.",
@@ -99,6 +104,9 @@ FAULTS = {
     FaultKind.DNS_SLOW: ("slow DNS", "answers questions of DNS {amount:g} s late", "answers at once again"),
     FaultKind.DNS_LOST: ("lost DNS", "leaves questions of DNS unanswered (one in {share})", "answers all again"),
     FaultKind.DNS_TRUNCATED: ("DNS over TCP", "answers questions of DNS over TCP alone", "answers over UDP again"),
+    FaultKind.SPLIT: ("split", "cannot reach the other nodes, nor they them", "and the others reach each other again"),
+    FaultKind.SPLIT_ONE_WAY: ("one-way split", "are not heard by the other nodes", "are heard again"),
+    FaultKind.MEMBER: ("member", "has its bus member do: {text}", ""),
     FaultKind.CONSOLE: ("console", "is told on its admin console: {text}", ""),
 }
 
@@ -121,10 +129,15 @@ def label(struck: Struck) -> str:
 def strikes(struck: Struck) -> str:
     """A sentence: what breaks."""
     fault = struck.fault
-    who = " and ".join(fault.targets) if fault.kind in PAIRS else fault.targets[0]
+    who = _who(struck)
     share = f"{1 / fault.amount:.0f}" if fault.amount else "?"
     what = FAULTS[fault.kind][1].format(amount=fault.amount, text=_shortened(fault.text), share=share)
     return f"{who} {what}" if struck.did else f"{who} {what} (nothing was there to strike)"
+
+
+def _who(struck: Struck) -> str:
+    fault = struck.fault
+    return " and ".join(fault.targets) if fault.kind in PAIRS | SPLITS else fault.targets[0]
 
 
 def _shortened(text: str) -> str:
@@ -136,7 +149,7 @@ def _shortened(text: str) -> str:
 def mended(struck: Struck) -> str:
     """A sentence: it is mended. Empty: nothing is."""
     fault = struck.fault
-    who = " and ".join(fault.targets) if fault.kind in PAIRS else fault.targets[0]
+    who = _who(struck)
     end = FAULTS[fault.kind][2]
     return f"{who} {end}" if end else ""
 

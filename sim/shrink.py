@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from .evidence import Result, Verdict
 from .kernel import SimulationFailure
+from .member_acts import MemberAct, Publish, act_of, text_of
 from .scenario import (
     Behaviour,
     Expect,
@@ -43,6 +44,7 @@ NAMED_MAX = 4  # mails that the violation is about: each is tried alone
 OFTEN = 0.5  # reads and writes are cut short, where that matters and there is a single message
 BEFORE_SECONDS = 1.0  # that such a message comes after the fault was armed
 TAIL_SECONDS = 1.0  # that a scenario goes on after its last event, where it may be shortened
+PLAIN_OCTETS = 40  # of what a member publishes
 ESCAPE = "escape"  # what an escape is called here: it is a verdict, not an invariant
 
 
@@ -75,8 +77,10 @@ def broken(result: Result) -> tuple[str, ...]:
 
 def size(scenario: Scenario) -> str:
     """In words: how much there is in it."""
-    counts = ((len(scenario.faults), "fault"), (len(scenario.mails), "message"), (len(scenario.hosts), "host"))
-    return ", ".join([f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts])
+    acts, faults = len(scenario.acts), len(scenario.faults)
+    counts = ((faults - acts, "fault"), (len(scenario.mails), "message"), (acts, "act"), (len(scenario.hosts), "host"))
+    said = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count or name != "act"]
+    return ", ".join(said)
 
 
 def shrink(
@@ -510,6 +514,22 @@ def _changed_mail(
             yield replace(scenario, mails=(*mails[:index], changed, *mails[index + 1 :])), f"{changed.name}: {name}"
 
 
+def _smaller_acts(search: _Search) -> None:
+    """One message each, and short."""
+    for index, fault in enumerate(search.best.faults):
+        act = act_of(fault.text) if fault.kind is FaultKind.MEMBER else None
+        if isinstance(act, Publish):
+            one, short = replace(act, count=1), replace(act, octets=PLAIN_OCTETS)
+            plainer = (replace(one, octets=PLAIN_OCTETS), one, short)
+            search.first_of(_with_act(search.best, index, each) for each in plainer if each != act)
+
+
+def _with_act(scenario: Scenario, index: int, act: MemberAct) -> tuple[Scenario, str]:
+    faults = scenario.faults
+    changed = replace(faults[index], text=text_of(act))
+    return replace(scenario, faults=(*faults[:index], changed, *faults[index + 1 :])), changed.text
+
+
 def _plain_expectation(search: _Search) -> None:
     """What the run was not about need not be written down."""
     search.try_(replace(search.best, expect=Expect(without=search.best.expect.without)), "heal everything")
@@ -530,5 +550,6 @@ PASSES: tuple[Callable[[_Search], None], ...] = (
     _plainer_sinks,
     _shorter_times,
     _smaller_mails,
+    _smaller_acts,
     _plain_expectation,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import trio
@@ -28,6 +29,19 @@ Side: TypeAlias = Host | Sequence[Host]  # of a partition
 EPOCH = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC: where the wall clocks begin
 LOOK_FIRST_SECONDS, LOOK_MAX_SECONDS = 0.001, 0.25  # how often ``until`` looks
 RECORDS_MAX = 1_000_000
+
+
+@dataclass(slots=True)
+class Floating:
+    """A program brought *address* up on *host*. ended: it went down again, or the power did; None: it is still up.
+
+    Times are the kernel's.
+    """
+
+    host: str
+    address: str
+    began: float
+    ended: float | None = None
 
 
 class Never(AssertionError):
@@ -60,6 +74,7 @@ class World:
         self.hosts: dict[str, Host] = {}
         self.records: list[tuple[Life, Record]] = []
         self.record_times: list[float] = []  # the kernel's, of each record
+        self.floating: list[Floating] = []  # in the order in which they came up
         self.findings: list[SimulationFailure] = []
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
@@ -204,6 +219,16 @@ class World:
         if len(self.records) < RECORDS_MAX:
             self.records.append((life, record))
             self.record_times.append(self.kernel.now)
+
+    def came_up(self, host: Host, address: str) -> None:
+        """A program brought *address* up on *host*."""
+        self.floating.append(Floating(host.name, address, self.kernel.now))
+
+    def went_down(self, host: Host, address: str) -> None:
+        """*address* is not up on *host* any more."""
+        for each in self.floating:
+            if (each.host, each.address, each.ended) == (host.name, address, None):
+                each.ended = self.kernel.now
 
     # -- for drivers
 

@@ -26,7 +26,8 @@ class Part(Protocol):
     def told(self, sender: str, octets: bytes) -> None:
         """*sender* (a member's name; it may be us) has published *octets*, or sent them to us alone.
 
-        Octets come from other nodes, whose version may be another: what is not understood is counted and dropped.
+        Octets come from other nodes, whose version may be another. Raises ValueError where they say nothing: then
+        they are counted and dropped, and nothing has changed.
         """
         ...
 

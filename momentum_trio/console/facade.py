@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.clustered import Clustered
 
 if TYPE_CHECKING:
     from momentum_trio.console.command import Answer
@@ -104,6 +105,11 @@ class Administration(Protocol):
     @property
     def instruments(self) -> Instruments:
         """What the node can read off itself."""
+        ...
+
+    @property
+    def cluster(self) -> Clustered | None:
+        """The cluster that the node is in; None where it is in none."""
         ...
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -47,11 +47,27 @@ class OutboundConnection:
         return None if self.talk is None else self.talk.tls_context
 
 
+Watcher = Callable[[OutboundConnection, int], None]
+"""Told of a connection that there is one more (1), or one less (-1)."""
+
+
 class OutboundConnections:
     """Those of one node."""
 
     def __init__(self) -> None:
         self._open: set[OutboundConnection] = set()
+        self._watchers: dict[Watcher, None] = {}
+
+    @contextmanager
+    def watched(self, watcher: Watcher) -> Iterator[None]:
+        """Tell *watcher* of the connections there are, and of changes within the block."""
+        for connection in self:
+            watcher(connection, 1)
+        self._watchers[watcher] = None
+        try:
+            yield
+        finally:
+            del self._watchers[watcher]
 
     def __iter__(self) -> Iterator[OutboundConnection]:
         """By descriptor."""
@@ -62,7 +78,13 @@ class OutboundConnections:
         """One more, for the block."""
         made = OutboundConnection(socket.fileno(), feed.domain, feed.binding_group, feed.binding, place)
         self._open.add(made)
+        self._tell(made, 1)
         try:
             yield made
         finally:
             self._open.discard(made)
+            self._tell(made, -1)
+
+    def _tell(self, connection: OutboundConnection, change: int) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(connection, change)

@@ -8,28 +8,24 @@ a limit of ours around each call. Whatever goes wrong, both connections are made
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from momentum_trio.limits.contract import Admission, Key, Told
-from momentum_trio.limits.listeners import Listeners
-from momentum_trio.limits.local import LocalState
+from momentum_trio.limits.contract import Told
+from momentum_trio.limits.leased import GAUGE_ASKED_SECONDS, GAUGE_SECONDS, Leased
 from momentum_trio.limits.redis_scripts import GAUGE, LAST, RENEW, SAY, SCRIPTS, SEATS, TOKENS, Script
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Level, Panic
 from momentum_trio.protocol.cluster.holding import (
-    LATE_SECONDS,
     LEASE_SECONDS,
     RENEW_SECONDS,
     Ask,
     Holdings,
     OnFailure,
 )
-from momentum_trio.protocol.cluster.token import TokenAsk, Tokens
+from momentum_trio.protocol.cluster.token import TokenAsk
 
 if TYPE_CHECKING:
     from coredis import Redis
@@ -44,12 +40,8 @@ READ_MS = 1_000
 READ_ENTRIES = 100
 ASKS_MAX = 64
 """Of one round, at once."""
-GAUGE_SECONDS = 1.0
 GAUGES_MAX = 100
 """Told and asked in one round."""
-GAUGE_ASKED_SECONDS = 10.0
-SAID_MAX = 1_000
-"""Broadcasts on their way; beyond it what is said is lost."""
 SEPARATOR = "\x1f"
 
 
@@ -63,121 +55,17 @@ class RedisTerms:
     prefix: str = "momentum"
 
 
-@dataclass(slots=True)
-class _Gauge:
-    """ours: shares by node. others: what other members said. asked_at: when somebody last asked."""
-
-    ours: dict[str, int] = field(default_factory=dict)
-    said: dict[str, int] = field(default_factory=dict)
-    others: int = 0
-    asked_at: float = -math.inf
-
-
-class RedisState:
+class RedisState(Leased):
     """``limits.contract.SharedState`` of nodes that use one Redis (7 or later). It is so while ``run`` runs."""
 
     def __init__(self, machine: Machine, node: str, terms: RedisTerms) -> None:
-        self._machine, self._node, self._terms = machine, node, terms
+        super().__init__(machine, node, terms.on_failure, Holdings(terms.on_failure), "Redis")
+        self._terms = terms
         self._member = f"{node}#{machine.entropy.octets(4).hex()}"
-        self._holdings = Holdings(terms.on_failure)
-        self._tokens = Tokens()
-        self._alone = LocalState(node)
-        self._listeners = Listeners()
-        self._waiting: dict[Key, list[Callable[[], None]]] = {}
-        self._gauges: dict[Key, _Gauge] = {}
-        self._said: list[tuple[str, bytes]] = []
-        self._members: tuple[str, ...] = (node,)
         self._since = -1
         self._last = b""
-        self._woken = trio.Event()
-        self._is_alone_from = math.inf
         self._renew_at = self._gauge_at = self._say_all_at = -math.inf
-        self._is_out = self._has_told = False
-
-    # The contract
-
-    @property
-    def node(self) -> str:
-        """This member's name."""
-        return self._node
-
-    @property
-    def is_up(self) -> bool:
-        """Whether Redis grants: our lease is valid."""
-        return self._holdings.holds(trio.current_time())
-
-    def seat(self, key: Key, limit: int) -> bool:
-        """Take one of *limit* seats, if we hold one that is free."""
-        taken = self._holdings.take(key, limit, trio.current_time())
-        self._wake()
-        return taken
-
-    def leave(self, key: Key) -> None:
-        """One seat that was taken is free again."""
-        self._holdings.leave(key, trio.current_time())
-        self._tell_freed()
-        self._wake()
-
-    def when_free(self, key: Key, call: Callable[[], None]) -> None:
-        """Call *call* once, when we hold a free seat of *key*."""
-        self._waiting.setdefault(key, []).append(call)
-
-    def throttle(self, key: Key, rate: float, burst: float, cost: float = 1.0) -> Admission:
-        """Whether we hold *cost* events that were granted of *rate* a second with at most *burst* at once."""
-        if not self.is_up:
-            return self._throttle_alone(key, rate, burst, cost)
-        after = self._tokens.take(key, rate, burst, cost, trio.current_time())
-        self._wake()
-        return Admission(after <= 0.0, after)
-
-    def _throttle_alone(self, key: Key, rate: float, burst: float, cost: float) -> Admission:
-        match self._terms.on_failure:
-            case OnFailure.CLOSED:
-                return Admission(False, RENEW_SECONDS)
-            case OnFailure.LOCAL_SHARE:
-                rate, burst = rate / len(self._members), max(burst / len(self._members), 1.0)
-        return self._alone.throttle(key, rate, max(burst, cost), cost)
-
-    def give_back(self, key: Key, rate: float, cost: float = 1.0) -> None:
-        """Undo a ``throttle`` that admitted *cost* events at *rate*."""
-        self._tokens.give_back(key, cost, trio.current_time())
-
-    def gauge_add(self, key: Key, node: str, delta: int) -> int:
-        """Add *delta* to *node*'s share; returns the sum, as last known of other members."""
-        gauge = self._gauges.setdefault(key, _Gauge())
-        gauge.ours[node] = gauge.ours.get(node, 0) + delta
-        assert gauge.ours[node] >= 0, f"gauge {key} of {node} below zero"
-        return sum(gauge.ours.values()) + gauge.others
-
-    def gauge(self, key: Key) -> int:
-        """The sum over all members, as last known."""
-        gauge = self._gauges.setdefault(key, _Gauge())
-        gauge.asked_at = trio.current_time()
-        return sum(gauge.ours.values()) + gauge.others
-
-    def broadcast(self, topic: str, octets: bytes) -> None:
-        """Tell every member. What is said while Redis is away, or too much at once, may be lost."""
-        assert topic
-        if len(self._said) < SAID_MAX:
-            self._said.append((topic, octets))
-            self._wake()
-
-    def listen(self, topic: str) -> AbstractContextManager[AsyncIterator[Told]]:
-        """What is told about *topic* from now on, within the block."""
-        return self._listeners.listen(topic)
-
-    def members(self) -> Sequence[str]:
-        """The nodes that live, as Redis last said."""
-        return self._members
-
-    def _wake(self) -> None:
-        if self._holdings.are_due or self._tokens.next_at < math.inf or self._said:
-            self._woken.set()
-
-    def _tell_freed(self) -> None:
-        for key in self._holdings.freed():
-            for call in self._waiting.pop(key, ()):
-                call()
+        self._is_out = False
 
     # The connection
 
@@ -186,6 +74,7 @@ class RedisState:
         import coredis  # takes a second to load
 
         faults = (coredis.exceptions.RedisError, OSError, trio.TooSlowError, TimeoutError)
+        self._is_out = True
         self._out_since(trio.current_time())
         started = False
         while True:
@@ -237,47 +126,20 @@ class RedisState:
         """Redis does not answer: what was asked is void; soon each node has to do by itself."""
         now = trio.current_time()
         if not self._is_out:
+            self._is_out = True
             self._out_since(now)
         self._holdings.unanswered()
         self._tokens.forget()
         self._expire(now, why)
-        if self._is_alone_from <= now:
-            self._is_alone_from = math.inf
-            self._tell_all_waiting()
-
-    def _out_since(self, now: float) -> None:
-        self._is_out = True
-        self._is_alone_from = self._holdings.alone_from = now + LATE_SECONDS
-
-    def _tell_all_waiting(self) -> None:
-        """Seats may be had by another rule now."""
-        waiting, self._waiting = self._waiting, {}
-        for calls in waiting.values():
-            for call in calls:
-                call()
-
-    def _expire(self, now: float, why: str = "") -> None:
-        """If our lease has run out, nothing that we hold is ours any more; that is said once."""
-        if self._holdings.holds(now) or self._has_told:
-            return
-        self._holdings.voided()
-        self._has_told = True
-        word = self._terms.on_failure.value
-        self._say(Level.ERROR, f"limits of all nodes: Redis does not answer ({why or 'slow'}); On_Failure {word} holds")
+        self._look_alone(now)
 
     def _renewed(self, asked_at: float) -> None:
         """Redis knows that we lived at *asked_at*."""
-        now = trio.current_time()
-        if not self._holdings.holds(now) and self._holdings.lease_until > -math.inf:
-            self._expire(now)
-        self._is_out = False
+        if self._holdings.lease_until > -math.inf:
+            self._expire(trio.current_time())
+        self._is_out, self._alone_from = False, math.inf
         self._holdings.lease_until = max(self._holdings.lease_until, asked_at + LEASE_SECONDS)
-        if self._has_told:
-            self._has_told = False
-            self._say(Level.WARNING, "limits of all nodes: Redis answers again")
-
-    def _say(self, level: Level, text: str) -> None:
-        self._machine.events.publish(Panic(self._machine.clock.now(), level, text))
+        self._has_lease()
 
     # Asking
 

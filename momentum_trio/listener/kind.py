@@ -26,6 +26,7 @@ from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.metrics.metric import Family
 from momentum_trio.metrics.tally import Tally
+from momentum_trio.msgc.server import BusServer
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.protocol.proxy.header import Header
@@ -53,15 +54,22 @@ class Generation:
 class Generations:
     """The generation that holds now. A session compares ``current.number`` with that of its own options."""
 
-    __slots__ = ("current",)
+    __slots__ = ("_changed", "current")
 
     def __init__(self, current: Generation) -> None:
         self.current = current
+        self._changed = trio.Event()
 
     def advance(self, tree: ConfigTree, plugins: tuple[Plugin, ...] = ()) -> Generation:
         """Let *tree* hold from now on, and *plugins*, the policy that it names."""
         self.current = Generation(self.current.number + 1, tree, plugins)
+        self._changed.set()
+        self._changed = trio.Event()
         return self.current
+
+    async def changed(self) -> None:
+        """Wait until the next generation holds; several may have come by then."""
+        await self._changed.wait()
 
 
 @dataclass(slots=True)
@@ -155,7 +163,8 @@ class Services:
     door: reception's Door (mail plane).
     recorder: of sessions (mail plane). proofs: what those of HTTP are judged by (mail plane). administration: the
     console's view of the node; console: what answers a console line (control plane; HTTP reads and acts by them too).
-    events: what happens, for those who follow it. measure: what metrics of the node have come to.
+    events: what happens, for those who follow it. measure: what metrics of the node have come to. bus: the server of
+    the message bus, while the node has one (control plane).
     """
 
     machine: Machine
@@ -171,6 +180,7 @@ class Services:
     console: Dispatch | None = None
     events: Hub | None = None
     measure: Callable[[], Awaitable[Sequence[Family]]] | None = None
+    bus: BusServer | None = None
     conntrol: Conntrol = field(default_factory=Conntrol)
     turnstile: Turnstile = field(init=False)
 

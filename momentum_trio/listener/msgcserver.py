@@ -1,7 +1,75 @@
-"""msgcserver_listener: the message bus of a cluster. Not built yet: it loads, is not bound, and says so in one line."""
+"""msgcserver_listener: the port of the message bus, for the servers of other nodes and for clients.
+
+The protocol is in ``protocol/msgc`` (docs/protocols/msgc.md), who is let in is for ``msgc/server.py`` to say; here is
+what the node knows of each connection: its end, and the refusals.
+"""
 
 from __future__ import annotations
 
-from momentum_trio.listener.kind import ListenerKind, Plane
+from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
+from momentum_trio.mail.record import Rejected
+from momentum_trio.msgc.line import Line
+from momentum_trio.protocol.msgc.frame import Code, Kind, Sealer, encode_refused
+from momentum_trio.protocol.msgc.link import Closed
 
-KIND = ListenerKind("msgcserver_listener", "MSGC", Plane.CONTROL, None)
+MODULE = "msgc"
+NOT_ALLOWED_CODE = 554
+"""What a refusal is in the rejectlog, where SMTP's replies are: no service here (RFC 5321 section 3.1)."""
+
+_ORDERLY = frozenset((Code.CLOSING, Code.REPLACED, Code.DUPLICATE, Code.EXPELLED))
+_WHYS = {Code.CLOSING: "drain", Code.IDLE: "idle", Code.STUCK: "stuck"}
+
+
+async def converse(connection: Connection, services: Services) -> None:
+    """One connection of the bus, server's or client's, until it is over. Raises: a fault of the bus's core."""
+    if services.bus is None:
+        connection.why = "refused"
+        return
+
+    def begun(line: Line) -> None:
+        connection.on_drain = lambda: line.end(Code.CLOSING, "the node drains")
+        if connection.draining.is_set():
+            connection.on_drain()
+
+    try:
+        closed = await services.bus.converse(connection.socket, connection.peer_address, connection, begun)
+    finally:
+        connection.on_drain = None
+    if not closed.by_peer:
+        connection.why = _WHYS.get(closed.code, "refused")
+        _record(connection, services, closed)
+
+
+def _record(connection: Connection, services: Services, closed: Closed) -> None:
+    """The rejectlog has what was refused; not what ended in order."""
+    if closed.code in _ORDERLY:
+        return
+    rejected = Rejected(
+        services.machine.clock.now(),
+        connection.peer,
+        connection.local,
+        connection.connection_id,
+        pathway="default",
+        pathway_group="default",
+        phase="just connected",
+        code=NOT_ALLOWED_CODE,
+        module=MODULE,
+        text=f"{closed.code.name}: {closed.why}",
+        protocol=KIND.protocol,
+    )
+    services.machine.events.publish(rejected)
+
+
+def last_word(code: Code, why: str) -> bytes:
+    """REFUSED for somebody who gets no conversation."""
+    return Sealer().seal(Kind.REFUSED, encode_refused(code, why))
+
+
+KIND = ListenerKind(
+    "msgcserver_listener",
+    "MSGC",
+    Plane.CONTROL,
+    converse,
+    refusal=last_word(Code.FULL, "there are too many connections"),
+    gone=last_word(Code.CLOSING, "this Listen is not in the configuration any more"),
+)

@@ -68,6 +68,11 @@ WEBHOOK_LOST = Metric("momentum_webhook_lost_events_total", _COUNTER, "Events it
 WEBHOOK_BATCHES = Metric("momentum_webhook_batches_total", _COUNTER, "Batches that were taken.", ("webhook",))
 WEBHOOK_FAILURES = Metric("momentum_webhook_failures_total", _COUNTER, "Attempts for nothing.", ("webhook",))
 
+BUS_CONNECTIONS = Metric("momentum_bus_connections", _GAUGE, "Connections of the server of the message bus.", ("kind",))
+BUS_ENDS = Metric("momentum_bus_ends_total", _COUNTER, "Connections to it that it refused or ended, by why.", ("why",))
+BUS_SERVERS = Metric("momentum_bus_servers", _GAUGE, "Servers in its view, itself included.")
+BUS_PRIMARY = Metric("momentum_bus_primary", _GAUGE, "1: most of the configured servers are in its view.")
+
 METRICS: tuple[Metric, ...] = (
     INFO,
     UPTIME,
@@ -107,4 +112,8 @@ METRICS: tuple[Metric, ...] = (
     WEBHOOK_LOST,
     WEBHOOK_BATCHES,
     WEBHOOK_FAILURES,
+    BUS_CONNECTIONS,
+    BUS_ENDS,
+    BUS_SERVERS,
+    BUS_PRIMARY,
 )

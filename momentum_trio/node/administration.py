@@ -19,7 +19,11 @@ from momentum_trio.listener.kind import Generations, ListenerKind, Plane
 from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
+from momentum_trio.node.bus_plane import bus_problems
 from momentum_trio.node.certificates import unusable_certificates
+from momentum_trio.node.cluster_desk import ClusterDesk
+from momentum_trio.node.cluster_plane import ClusterPlane
+from momentum_trio.node.cluster_standing import cluster_problems
 from momentum_trio.node.config_files import ConfinedFile, confined, read_file, write_files
 from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
 from momentum_trio.node.confirmation import Confirmation
@@ -43,7 +47,8 @@ _STARTING = frozenset(("global", "security"))  # scopes of what is read at start
 class NodeAdministration:
     """One node's.
 
-    generations: of the control plane. draining: set by ``request_shutdown``, awaited by the node.
+    generations: of the control plane. draining: set by ``request_shutdown``, awaited by the node. cluster_plane: what
+    it runs of its cluster.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class NodeAdministration:
         link: ControlEnd,
         logs: Logs,
         instruments: NodeInstruments,
+        cluster_plane: ClusterPlane,
     ) -> None:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
@@ -63,7 +69,7 @@ class NodeAdministration:
         self._read = generations.current.tree  # what the files say
         directories = NodeOptions.resolve(self.tree.chain_global()).config_directories
         self._folders = Folders.of(NodeOptions.config_directories.name, config_path, directories)
-        self.instruments = instruments
+        self.instruments, self.cluster_plane = instruments, cluster_plane
         self._changing = trio.Lock()
         self._confirmation = Confirmation()
         self._began = self._reset = trio.current_time()
@@ -217,8 +223,14 @@ class NodeAdministration:
         return place.path
 
     async def _adopt(self, tree: ConfigTree, description: tuple[str, ...]) -> None:
-        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, addresses."""
-        problems = await unusable_certificates(self._machine, self.tree, tree)
+        """Let *tree*, which is good, hold. Raises ApplyError with all that cannot be had: certificates, the bus,
+        addresses.
+        """
+        problems = [
+            *await unusable_certificates(self._machine, self.tree, tree),
+            *await bus_problems(self._machine, tree),
+            *cluster_problems(self._machine, tree),
+        ]
         await self._swap(tree, description, problems)
 
     async def _swap(self, tree: ConfigTree, description: tuple[str, ...], problems: Sequence[str] = ()) -> None:
@@ -238,6 +250,12 @@ class NodeAdministration:
         generation = self._generations.advance(tree, plugins)
         await self._link.ask(Adopt(generation))
         await self._supervisor.settle(prepared)
+
+    @property
+    def cluster(self) -> ClusterDesk | None:
+        """As ``console.facade.Administration`` has it."""
+        life = self.cluster_plane.life
+        return None if life is None else ClusterDesk(life, self._generations)
 
     async def reopen_logs(self) -> Sequence[str]:
         """As ``console.facade.Administration`` has it."""

@@ -31,6 +31,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import FileKind, ListDirectory, Stat
 from momentum_trio.machine.whole_file import read_file
 from momentum_trio.net.endpoint import Endpoint, Family
+from momentum_trio.node.bus_plane import bus_warnings
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.tables import BUILT_METHODS
 from momentum_trio.reception.reception_options import ReceptionOptions
@@ -171,7 +172,7 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
     """What an operator should know: mail that would stay, extensions that nobody is offered, webhooks that are told
     nothing, consoles anybody on the host may use (SECURITY.md).
     """
-    said = [*undelivered(tree), *_unoffered(tree), *unused(tree)]
+    said = [*undelivered(tree), *_unoffered(tree), *unused(tree), *bus_warnings(tree)]
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)

@@ -7,25 +7,29 @@ from collections.abc import Iterator, Sequence
 import trio
 
 from momentum_trio.console.facade import Administration, ListenReport, ListenState
+from momentum_trio.listener.kind import Services
 from momentum_trio.machine import Machine
 from momentum_trio.metrics import table
 from momentum_trio.metrics.metric import Family, Sample, one
 from momentum_trio.metrics.table import METRICS
+from momentum_trio.node.bus_plane import bus_families
 from momentum_trio.node.link import ControlEnd, Measure, Measured
 
 
 class Measures:
     """Those of one node."""
 
-    def __init__(self, machine: Machine, administration: Administration, link: ControlEnd) -> None:
-        self._machine, self._administration, self._link = machine, administration, link
+    def __init__(self, machine: Machine, administration: Administration, link: ControlEnd, services: Services) -> None:
+        """services: of the control plane."""
+        self._machine, self._administration, self._link, self._services = machine, administration, link, services
         self._began = trio.current_time()
 
     async def __call__(self) -> Sequence[Family]:
         """All of them, as they are now. Raises trio.BrokenResourceError or EndOfChannel when the mail plane is gone."""
         measured = await self._link.ask(Measure())
         assert isinstance(measured, Measured)
-        families = [*self._own(), *_listens(self._administration.listeners()), *await self._process()]
+        listens, bus = _listens(self._administration.listeners()), bus_families(self._services.bus)
+        families = [*self._own(), *listens, *bus, *await self._process()]
         places = {metric: place for place, metric in enumerate(METRICS)}
         return sorted((*families, *measured.families), key=lambda family: places[family.metric])
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 import trio
 
@@ -27,7 +28,11 @@ from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.administration import NodeAdministration
+from momentum_trio.node.bus_plane import bus_problems, run_bus
+from momentum_trio.node.census import Census
 from momentum_trio.node.certificates import unusable_certificates
+from momentum_trio.node.cluster_plane import ClusterPlane, dial_bus
+from momentum_trio.node.cluster_standing import cluster_problems
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
@@ -149,8 +154,8 @@ async def _run(
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
     policies = await load_policies(machine, tree)
-    if policies.problems:
-        raise ApplyError(policies.problems)
+    if problems := (*policies.problems, *await bus_problems(machine, tree), *cluster_problems(machine, tree)):
+        raise ApplyError(problems)
     generations = Generations(Generation(1, tree, policies.plugins))
 
     def loggers() -> Sequence[AnyLoggerOptions]:
@@ -204,15 +209,23 @@ async def _run_planes(
         }
         supervisor = Supervisor(machine, LISTENERS, houses, sockets)
         instruments = NodeInstruments(machine, LISTENERS, supervisor, panics)
+        cluster = ClusterPlane(
+            machine,
+            generations,
+            Census(machine, supervisor.connections, mail.outbound),
+            partial(dial_bus, machine, generations),
+        )
         administration = NodeAdministration(
-            machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments
+            machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments, cluster
         )
         console = Dispatch(COMMANDS, administration)
-        measures = Measures(machine, administration, control_end)
+        measures = Measures(machine, administration, control_end, control)
         for services in (control, mail.services):
             services.administration, services.console, services.measure = administration, console, measures
+        background.start_soon(run_bus, machine, generations, control)
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
+        background.start_soon(cluster.run, console)
         background.start_soon(give_signs_of_life, machine)
         background.start_soon(tell_stopping, machine, administration)
         ended = await _serve(machine, generations, supervisor, administration, draining, mail, reload_by, task_status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.cluster.cluster_options import ClusterOptions, ReplicateOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
 from momentum_trio.config.idle_options import IdleOptions
@@ -46,6 +47,7 @@ from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
+from momentum_trio.msgc.msgc_options import MsgcClientOptions, MsgcServerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.mail_authentication_options import (
@@ -75,6 +77,7 @@ GROUPS: tuple[type[Options], ...] = (
     CeilingOptions,
     ClusterHostLimitOptions,
     ClusterLimitOptions,
+    ClusterOptions,
     ConnectionOptions,
     ConntrolOptions,
     ControlOptions,
@@ -103,6 +106,8 @@ GROUPS: tuple[type[Options], ...] = (
     LoggerOptions,
     MaildirOptions,
     MilterOptions,
+    MsgcClientOptions,
+    MsgcServerOptions,
     NameOptions,
     NodeOptions,
     OutboundSigningOptions,
@@ -111,6 +116,7 @@ GROUPS: tuple[type[Options], ...] = (
     ReceptionOptions,
     ProxyOptions,
     RecordOptions,
+    ReplicateOptions,
     ReportOptions,
     ResidentOptions,
     RoleOptions,

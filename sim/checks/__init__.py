@@ -15,6 +15,7 @@ from .content_unchanged import content_unchanged
 from .delivered_once import delivered_once
 from .drained import drained
 from .envelope_kept import envelope_kept
+from .evs import evs
 from .explained_as_it_is import explained_as_it_is
 from .failed_set_changes_nothing import failed_set_changes_nothing
 from .first_commit_wins import first_commit_wins
@@ -35,6 +36,7 @@ from .retried_in_time import retried_in_time
 from .spool_size import spool_size
 from .throttled import throttled
 from .unconfirmed_is_undone import unconfirmed_is_undone
+from .views_right import views_right
 from .webhooks_told import webhooks_told
 from .welcomed import welcomed
 
@@ -67,6 +69,8 @@ ALL = (
     Check("records_agree", records_agree),
     Check("logs_agree", logs_agree),
     Check("webhooks_told", webhooks_told),
+    Check("evs", evs),
+    Check("views_right", views_right),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

@@ -15,6 +15,7 @@ from ..surroundings import code_hash, versions
 from ..swarm import DIED, ENDLESS, JOBS_MAX, Plan, Summary, campaign, describe_campaign
 from ..swarm_worker import Outcome, Task
 from .command import Command, UsageError, add_file, duration, scenario_in, seeds
+from .onward import move_on, onward
 from .provenance import Provenance, save
 
 TERMINAL_SECONDS, LOG_SECONDS = 1.0, 30.0  # between two progress lines
@@ -23,6 +24,12 @@ TERMINAL_SECONDS, LOG_SECONDS = 1.0, 30.0  # between two progress lines
 def _options(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     parser.add_argument("--seeds", type=seeds, default=range(1, 101), metavar="A..B", help="default: 1..100")
+    parser.add_argument(
+        "--onward",
+        type=Path,
+        metavar="PATH",
+        help="as many seeds, but those after the last that this file knows of; it then knows of these",
+    )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="processes at a time; default: one a CPU"
     )
@@ -41,8 +48,9 @@ def _act(asked: argparse.Namespace) -> int:
     if not 1 <= asked.jobs <= JOBS_MAX:
         raise UsageError(f"--jobs: from 1 to {JOBS_MAX}")
     scenario = scenario_in(asked.file)
+    chosen = asked.seeds if asked.onward is None else onward(asked.onward, asked.seeds)
     plan = Plan(
-        Task(scenario), asked.seeds, asked.jobs, asked.time, asked.twice, _marks(scenario), scenario.expect.duplicates
+        Task(scenario), chosen, asked.jobs, asked.time, asked.twice, _marks(scenario), scenario.expect.duplicates
     )
     code, stem, output = code_hash(), Path(asked.file).stem, asked.output
 
@@ -58,6 +66,8 @@ def _act(asked: argparse.Namespace) -> int:
     if sys.stderr.isatty():
         print(file=sys.stderr)
     print(describe_campaign(summary))
+    if asked.onward is not None:
+        move_on(asked.onward, chosen.start + summary.seeds)
     return summary.exit_code
 
 

@@ -9,11 +9,11 @@ from momentum_trio.config.value import Word
 
 from ..measure import DURATION, PLACE, SIZE, is_address
 from ..said import nearest
-from ..scenario import Fault, FaultKind, HostPlan, Mail, Program, Scenario
-from ..scenario_options import FAULTS, is_between, lasts, may_last
+from ..scenario import SAID, SPLITS, Fault, FaultKind, HostPlan, Mail, Program, Scenario
+from ..scenario_options import FAULTS, is_between, is_one, lasts, may_last
 
 LINE_MAX = 10_000  # characters of a line
-OF_THE_PRODUCT = frozenset({FaultKind.CONSOLE, FaultKind.BIT_ROT})
+OF_THE_PRODUCT = SAID | SPLITS | {FaultKind.BIT_ROT}
 UNTIL_HEALED = math.inf  # seconds of a fault that nobody has ended yet
 
 
@@ -102,7 +102,8 @@ def faults(kind: FaultKind, words: Sequence[str], scenario: Scenario) -> list[Fa
         return [Fault(kind, 0.0, tuple(targets), lasting, amount)]
     if not targets:
         raise Misunderstood(f"which host? {usage(kind)}")
-    return [Fault(kind, 0.0, (target,), lasting, amount) for target in dict.fromkeys(targets)]
+    once = tuple(dict.fromkeys(targets))
+    return [Fault(kind, 0.0, each, lasting, amount) for each in ([once] if is_one(kind) else [(one,) for one in once])]
 
 
 def _amount(kind: FaultKind, targets: list[str]) -> float:

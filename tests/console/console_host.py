@@ -18,6 +18,7 @@ import trio
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import checked, load_text
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.console.clustered import Clustered
 from momentum_trio.console.command import Answer, failure
 from momentum_trio.console.counters import OperatorCounters
 from momentum_trio.console.dispatch import Dispatch
@@ -145,6 +146,7 @@ class PlainAdministration:
     instruments: PlainInstruments = field(default_factory=PlainInstruments)
     hostname: str = "mx1.example.com"
     pid: int = 4711
+    cluster: Clustered | None = None
 
     @property
     def tree(self) -> ConfigTree:

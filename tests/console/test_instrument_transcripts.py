@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -372,7 +373,7 @@ addresses = st.lists(
 def test_networks_are_a_tree(counted: Sequence[Address], one: int, other: int) -> None:
     """Each network counts its own addresses; each level holds all; one between the masks has two parts at least."""
     shortest, longest = sorted((one, other))
-    rows = list(networks(counted, shortest, longest))
+    rows = list(networks(Counter(counted), shortest, longest))
     for version, bits in ((4, 32), (6, 128)):
         mine = [(block, count) for block, count in rows if block.version == version]
         addressed = [address for address in counted if address.version == version]

@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 import trio
+import trio.testing
+from agreed import Agreed
 from redis_process import RedisProcess, redis_process
 
+from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.local import LocalState
 from momentum_trio.limits.redis import RedisState, RedisTerms
 from momentum_trio.machine.os_machine import os_machine
+from momentum_trio.protocol.cluster.holding import LATE_SECONDS
 
 NODES = 3
+Body: TypeAlias = Callable[[Sequence[SharedState]], Awaitable[None]]
+Form: TypeAlias = Callable[[Path, Body], None]
 
 
-class Form(Protocol):
-    """Opens nodes that share a state, and have done so for a while."""
-
-    def __call__(self, folder: Path) -> AbstractAsyncContextManager[Sequence[SharedState]]: ...
-
-
-@asynccontextmanager
-async def local(folder: Path) -> AsyncIterator[Sequence[SharedState]]:
+def local(folder: Path, body: Body) -> None:
     """One node."""
-    yield [LocalState("n0")]
+
+    async def main() -> None:
+        await body([LocalState("n0")])
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-@asynccontextmanager
-async def redis(folder: Path) -> AsyncIterator[Sequence[SharedState]]:
-    """Nodes at a real Redis."""
-    async with redis_process(folder) as process, redis_nodes(process) as nodes:
-        yield nodes
+def redis(folder: Path, body: Body) -> None:
+    """Nodes at a real Redis, in real time."""
+
+    async def main() -> None:
+        async with redis_process(folder) as process, redis_nodes(process) as nodes:
+            await body(nodes)
+
+    trio.run(main)
 
 
 @asynccontextmanager
@@ -65,4 +71,39 @@ async def let_it_be_old(process: RedisProcess) -> None:
         await stream.receive_some(10_000)
 
 
-FORMS: dict[str, Form] = {"local": local, "redis": redis}
+ORDER_SECONDS = 0.002
+
+
+def cluster(folder: Path, body: Body) -> None:
+    """Nodes over an agreed order, which takes a while for each step."""
+
+    async def main() -> None:
+        agreed = Agreed(*(f"n{number}" for number in range(NODES)))
+        nodes = [LeasedState(os_machine(), name) for name in agreed.seats]
+        async with trio.open_nursery() as nursery:
+            for node in nodes:
+                node.join(agreed[node.node])
+                agreed[node.node].add(node)
+                await nursery.start(node.run)
+            nursery.start_soon(keep_order, agreed)
+            await trio.sleep(2 * LATE_SECONDS)
+            await body(nodes)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def keep_order(agreed: Agreed) -> None:
+    """One step at a time for everybody, for ever."""
+    while True:
+        for name in agreed.seats:
+            for _ in range(100):
+                if not agreed.order(name):
+                    break
+        await trio.sleep(ORDER_SECONDS)
+        for name in agreed.seats:
+            while agreed.hear(name):
+                pass
+
+
+FORMS: dict[str, Form] = {"local": local, "cluster": cluster, "redis": redis}

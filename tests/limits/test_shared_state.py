@@ -55,8 +55,8 @@ class Sessions:
             self.taken[number] -= 1
 
 
-async def test_seats_are_never_more_than_the_limit_and_nearly_all_are_of_use(form: Form, tmp_path: Path) -> None:
-    async with form(tmp_path) as states:
+def test_seats_are_never_more_than_the_limit_and_nearly_all_are_of_use(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         sessions = Sessions(states)
         await until(lambda: sessions.flood() >= LIMIT * 0.95)
         for number in range(len(states)):
@@ -70,9 +70,11 @@ async def test_seats_are_never_more_than_the_limit_and_nearly_all_are_of_use(for
             sessions.leave(number, LIMIT)
         assert sessions.all == 0
 
+    form(tmp_path, body)
 
-async def test_whoever_waits_for_a_seat_is_told(form: Form, tmp_path: Path) -> None:
-    async with form(tmp_path) as states:
+
+def test_whoever_waits_for_a_seat_is_told(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         sessions, told = Sessions(states, 1), trio.Event()
         await until(lambda: sessions.flood(0) == 1)
         other = states[-1]
@@ -85,12 +87,12 @@ async def test_whoever_waits_for_a_seat_is_told(form: Form, tmp_path: Path) -> N
             await told.wait()
         assert other.seat(KEY, 1)
 
+    form(tmp_path, body)
+
 
 @pytest.mark.parametrize(("rate", "burst", "seconds"), [(200.0, 20.0, 2.0), (20.0, 2.0, 3.0), (2.0, 1.0, 3.0)])
-async def test_a_throttle_admits_what_it_should(
-    form: Form, rate: float, burst: float, seconds: float, tmp_path: Path
-) -> None:
-    async with form(tmp_path) as states:
+def test_a_throttle_admits_what_it_should(form: Form, rate: float, burst: float, seconds: float, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         admitted = 0
         began = trio.current_time()
 
@@ -108,18 +110,22 @@ async def test_a_throttle_admits_what_it_should(
         assert admitted <= ideal + 1e-3
         assert admitted >= 0.85 * rate * seconds - 1
 
+    form(tmp_path, body)
 
-async def test_what_is_given_back_can_be_had_again(form: Form, tmp_path: Path) -> None:
-    async with form(tmp_path) as states:
+
+def test_what_is_given_back_can_be_had_again(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         state = states[0]
         await until(lambda: state.throttle(KEY, 0.01, 1.0).admitted)
         state.give_back(KEY, 0.01)
         assert state.throttle(KEY, 0.01, 1.0).admitted
         assert not state.throttle(KEY, 0.01, 1.0).admitted
 
+    form(tmp_path, body)
 
-async def test_gauges_are_sums_that_all_come_to_know(form: Form, tmp_path: Path) -> None:
-    async with form(tmp_path) as states:
+
+def test_gauges_are_sums_that_all_come_to_know(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         for number, state in enumerate(states, 1):
             state.gauge_add(KEY, state.node, number)
         wanted = sum(range(len(states) + 1))
@@ -127,9 +133,11 @@ async def test_gauges_are_sums_that_all_come_to_know(form: Form, tmp_path: Path)
         states[0].gauge_add(KEY, states[0].node, -1)
         await until(lambda: all(state.gauge(KEY) == wanted - 1 for state in states))
 
+    form(tmp_path, body)
 
-async def test_broadcasts_come_in_one_order_and_to_the_sender_too(form: Form, tmp_path: Path) -> None:
-    async with form(tmp_path) as states:
+
+def test_broadcasts_come_in_one_order_and_to_the_sender_too(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         heard: list[list[tuple[int, str, bytes]]] = [[] for _ in states]
         wanted = 20 * len(states)
 
@@ -156,8 +164,12 @@ async def test_broadcasts_come_in_one_order_and_to_the_sender_too(form: Form, tm
         for state in states:
             assert [octets for _, node, octets in heard[0] if node == state.node] == [b"%d" % n for n in range(20)]
 
+    form(tmp_path, body)
 
-async def test_members_are_the_nodes_that_live(form: Form, tmp_path: Path) -> None:
-    async with form(tmp_path) as states:
+
+def test_members_are_the_nodes_that_live(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
         assert all(list(state.members()) == sorted(each.node for each in states) for state in states)
         assert all(state.is_up for state in states)
+
+    form(tmp_path, body)

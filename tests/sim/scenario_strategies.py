@@ -10,10 +10,13 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Supply
 from sim import checks
 from sim.measure import COUNT, SIZE
+from sim.member_acts import drawn_act, text_of
 from sim.scenario import (
     INSTANT,
     NAME_FAULTS,
     PAIRS,
+    SAID,
+    SPLITS,
     Act,
     Behaviour,
     Carried,
@@ -27,6 +30,7 @@ from sim.scenario import (
     LinkPlan,
     Load,
     Mail,
+    Members,
     NamePlan,
     Operator,
     Program,
@@ -97,6 +101,7 @@ def scenarios(draw: DrawFn) -> Scenario:
         mails=mails,
         loads=loads,
         operators=draw(_operators_of(hosts, duration)),
+        members=draw(_members_of(hosts, duration)),
         faults=tuple(draw(st.lists(_faults(hosts, duration), max_size=4))),
         swarm=draw(st.none() | _swarms(some, duration)),
         expect=draw(_expectations(some)),
@@ -256,15 +261,32 @@ def _operators(draw: DrawFn, nodes: Sequence[str], duration: float) -> Operator:
     )
 
 
+def _members_of(hosts: Sequence[HostPlan], duration: float) -> SearchStrategy[tuple[Members, ...]]:
+    nodes = [plan.name for plan in hosts if plan.program is Program.ECELERITY]
+    if not nodes:
+        return st.just(())
+    return st.lists(_members(nodes, duration), max_size=2, unique_by=lambda members: members.name).map(tuple)
+
+
+@st.composite
+def _members(draw: DrawFn, nodes: Sequence[str], duration: float) -> Members:
+    at = draw(st.floats(0, duration))
+    beside = tuple(draw(st.lists(st.sampled_from(nodes), min_size=1, unique=True)))
+    groups = tuple(draw(st.lists(words, min_size=1, max_size=3)))
+    return Members(draw(words), beside, groups, draw(counts), at, draw(st.floats(0, max(duration - at, 0.0))))
+
+
 @st.composite
 def _faults(draw: DrawFn, hosts: Sequence[HostPlan], duration: float) -> Fault:
-    only = {FaultKind.CONSOLE: Program.ECELERITY, FaultKind.BIT_ROT: Program.ECELERITY}
+    only = dict.fromkeys(SAID | SPLITS | {FaultKind.BIT_ROT}, Program.ECELERITY)
     only |= dict.fromkeys(NAME_FAULTS, Program.NAMESERVER)
     names, programs = [plan.name for plan in hosts], {plan.program for plan in hosts}
     kind = draw(st.sampled_from([kind for kind in FaultKind if only.get(kind, hosts[0].program) in programs]))
     among = st.sampled_from([plan.name for plan in hosts if plan.program is only.get(kind, plan.program)])
     form = FAULTS[kind]
     targets = among.map(lambda name: [name]) if kind not in PAIRS else st.permutations(names).map(lambda p: p[:2])
+    acts = st.randoms(use_true_random=False).map(lambda of: text_of(drawn_act(of, ("red", "blue"), names)))
+    said = {FaultKind.MEMBER: acts}
     amounts = {COUNT: counts.map(float), SIZE: counts.map(float), None: st.just(0.0)}
     return Fault(
         kind,
@@ -272,13 +294,13 @@ def _faults(draw: DrawFn, hosts: Sequence[HostPlan], duration: float) -> Fault:
         tuple(draw(targets)),
         0.0 if kind in INSTANT - {FaultKind.POWER_AT_STEP} else draw(durations),
         draw(amounts.get(form.amount, shares)),
-        draw(texts) if form.has_text else "",
+        draw(said.get(kind, texts)) if form.has_text else "",
     )
 
 
 @st.composite
 def _swarms(draw: DrawFn, some: SearchStrategy[tuple[str, ...]], duration: float) -> Swarm:
-    kinds = [kind for kind in FaultKind if kind is not FaultKind.CONSOLE]
+    kinds = [kind for kind in FaultKind if kind not in SAID]
     seconds = draw(st.tuples(durations, durations))
     return Swarm(
         tuple(draw(st.lists(st.sampled_from(kinds), max_size=4))),

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sim.__main__ import main
-from sim.commands.command import duration, seeds
+from sim.commands.command import UsageError, duration, seeds
+from sim.commands.onward import move_on, onward
 from sim.commands.provenance import read_provenance
 from sim.scenario_text import read
 from sim.surroundings import HASH_SEED, SETTLED, code_hash, hash_seed_of
@@ -136,6 +137,16 @@ def test_a_swarm_saves_what_fails_and_that_can_be_replayed(lost: str) -> None:
     status, said = ran("replay", "found/lost-no_accepted_lost-2.sim")
     assert status == 1, said
     assert "The same run as when it was saved." in said
+
+
+def test_seeds_go_on_where_the_last_campaign_ended(tmp_path: Path) -> None:
+    path = tmp_path / "nightly" / "bus.seed"
+    assert onward(path, range(5, 7)) == range(5, 7)
+    move_on(path, 7)
+    assert onward(path, range(5, 7)) == range(7, 9)
+    path.write_text("tonight", "ascii")
+    with pytest.raises(UsageError):
+        onward(path, range(5, 7))
 
 
 def test_check(lost: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from sim.client import LEFT
 from sim.draw import draw
 from sim.evidence import Told, Verdict
 from sim.run import run
-from sim.scenario import NAME_FAULTS, FaultKind
+from sim.scenario import NAME_FAULTS, SAID, SPLITS, FaultKind
 from sim.scenario_text import check_command, read
 
 FOLDER = Path(__file__).resolve().parents[2] / "sim" / "scenarios"
@@ -35,7 +35,7 @@ def test_it_holds(name: str) -> None:
 def test_the_swarm_draws_from_every_kind_of_fault() -> None:
     scenario = read(str(FOLDER / "mail_flow.sim"))
     assert scenario.swarm is not None
-    assert {*scenario.swarm.kinds} == {*FaultKind} - {FaultKind.CONSOLE} - NAME_FAULTS
+    assert {*scenario.swarm.kinds} == {*FaultKind} - SAID - NAME_FAULTS - SPLITS
     delivery = read(str(FOLDER / "delivery.sim")).swarm
     assert delivery is not None
     assert {*delivery.kinds} >= NAME_FAULTS

@@ -30,7 +30,7 @@ def test_every_scope_option_and_fault_is_in_it() -> None:
 
 
 def test_every_default_is_a_value_of_its_option() -> None:
-    required = {"from", "to", "recipients", "is", "faults", "addresses", "console"}
+    required = {"from", "to", "recipients", "is", "faults", "addresses", "console", "beside", "groups"}
     for entry in schema().options.values():
         option = entry.option
         assert option is not None

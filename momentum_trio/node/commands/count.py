@@ -64,7 +64,7 @@ def _masks(spec: str) -> tuple[int, int] | None:
 
 
 def _by_network(addresses: Sequence[Address], kind: str, shortest: int, longest: int) -> Answer:
-    rows = list(networks(addresses, shortest, longest))
+    rows = list(networks(Counter(addresses), shortest, longest))
     lines = [f"{count:7d}{'':{block.prefix + 1}}{block}" for block, count in rows]
     if not kind.startswith(OUTBOUND):
         lines.insert(0, f"Displaying '{kind}' from /{shortest} to /{longest}")
@@ -72,12 +72,12 @@ def _by_network(addresses: Sequence[Address], kind: str, shortest: int, longest:
     return Answer("\n".join(lines), data)
 
 
-def networks(addresses: Sequence[Address], shortest: int, longest: int) -> Iterator[tuple[Netblock, int]]:
-    """The networks that hold *addresses*, with how many: those of both masks, and of masks between them where the tree
-    branches. Parents before children, IPv4 first.
+def networks(counts: Mapping[Address, int], shortest: int, longest: int) -> Iterator[tuple[Netblock, int]]:
+    """The networks that hold the addresses of *counts*, with how many: those of both masks, and of masks between them
+    where the tree branches. Parents before children, IPv4 first.
     """
     for version, bits in ((4, 32), (6, MASK_MAX)):
-        counted = Counter(int(address) for address in addresses if address.version == version)
+        counted = Counter({int(address): count for address, count in counts.items() if address.version == version})
         top, bottom = min(shortest, bits), min(longest, bits)
         for within in _parted(counted, bits - top):
             for number, mask, count in _branches(within, bits, top, bottom):

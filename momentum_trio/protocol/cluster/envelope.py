@@ -1,6 +1,6 @@
 """The envelope of what one node tells others of its group: whom it is for (docs/protocols/cluster.md).
 
-A msgpack array ``[version, topic, octets]``. The version comes first, so that a later one can change all the rest.
+An octet for the version, then a msgpack array ``[topic, octets]``.
 """
 
 from __future__ import annotations
@@ -17,38 +17,31 @@ OCTETS_MAX = 60_000
 ENVELOPE_OCTETS_MAX = OCTETS_MAX + TOPIC_OCTETS_MAX + 8
 """Of an envelope, with the heads of its fields."""
 
-Topic = Annotated[str, Meta(min_length=1, max_length=TOPIC_OCTETS_MAX, pattern=r"^[a-z0-9_./:-]+\Z")]
+Topic = Annotated[str, Meta(min_length=1, max_length=TOPIC_OCTETS_MAX, pattern=r"^[!-~]+\Z")]
 
 
 class Envelope(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One publication. topic: of the part that it is for."""
 
-    version: int
     topic: Topic
     octets: Annotated[bytes, Meta(max_length=OCTETS_MAX)]
 
 
-class Head(Struct, frozen=True, array_like=True):
-    """What every version begins with."""
-
-    version: Annotated[int, Meta(ge=0, le=255)]
-
-
+_VERSION = bytes([VERSION])
 _ENCODER = msgspec.msgpack.Encoder()
-_ENVELOPE = msgspec.msgpack.Decoder(Envelope)
-_HEAD = msgspec.msgpack.Decoder(Head)
+_DECODER = msgspec.msgpack.Decoder(Envelope)
 
 
 def pack(topic: str, octets: bytes) -> bytes:
     """The envelope of *octets* for *topic*."""
     assert len(octets) <= OCTETS_MAX
-    return _ENCODER.encode(Envelope(VERSION, topic, octets))
+    return _VERSION + _ENCODER.encode(Envelope(topic, octets))
 
 
 def unpack(octets: bytes) -> Envelope:
     """What *octets*, from another node, are. Raises ValueError that says why they are none of our envelopes."""
     if len(octets) > ENVELOPE_OCTETS_MAX:
         raise ValueError(f"expected at most {ENVELOPE_OCTETS_MAX} octets")
-    if (version := _HEAD.decode(octets).version) != VERSION:
-        raise ValueError(f"version {version}, not {VERSION}")
-    return _ENVELOPE.decode(octets)
+    if octets[:1] != _VERSION:
+        raise ValueError(f"expected version {VERSION}, not {octets[:1].hex() or 'nothing'}")
+    return _DECODER.decode(memoryview(octets)[1:])

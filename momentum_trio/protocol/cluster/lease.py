@@ -60,12 +60,17 @@ class Leases:
         self._may_open = False
         self._late_since: dict[str, float] = {}
         self._renewals: dict[int, float] = {}
+        self._leads_from = math.inf
         self._renewed_at, self._renewal = -math.inf, 0
 
     @property
     def is_granting(self) -> bool:
         """Whether free seats are granted to those who ask."""
         return self._pools.is_granting
+
+    def leads(self, now: float) -> bool:
+        """Whether we grant the events of throttles: the oldest does, once whoever was it before cannot any more."""
+        return now >= self._leads_from and self.holdings.holds(now)
 
     def to_say(self) -> list[Message]:
         """What is to be published now, once."""
@@ -93,7 +98,7 @@ class Leases:
         self._leave_primary()
 
     def _leave_primary(self) -> None:
-        self.members, self._view_id, self._knows = (), None, False
+        self.members, self._view_id, self._knows, self._leads_from = (), None, False, math.inf
         self._to_say.clear()
         self._renewals.clear()
         self._late_since.clear()
@@ -115,6 +120,7 @@ class Leases:
         self._to_say.clear()
         self.holdings.unanswered()
         self.holdings.members = len(view.members)
+        self._leads_from = math.inf if view.members[0] != member else min(self._leads_from, now + LATE_SECONDS)
         self._to_say.extend(self._reports())
         self._renew(now)
 

@@ -13,7 +13,7 @@ the last messages (*late*). Messages to one member stand in their sender's order
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from momentum_trio.cluster.part import Part
@@ -38,7 +38,8 @@ class Said:
 class Seat:
     """One node in the group: an ``Assembly``. said: what is not ordered yet. heard: what its parts were given.
 
-    ordered: what is, and what it has not heard; None where that is for somebody else.
+    ordered: what is, and what it has not heard; None where that is for somebody else. listener: told all, like a
+    member of the bus, where there are no parts.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Seat:
     ordered: deque[GroupEvent | Said | None] = field(default_factory=deque)
     heard: list[GroupEvent] = field(default_factory=list)
     parts: dict[str, Part] = field(default_factory=dict)
+    listener: Callable[[GroupEvent], None] | None = None
     view: GroupView | None = None
 
     @property
@@ -76,6 +78,8 @@ class Seat:
     def give(self, event: GroupEvent) -> None:
         """Let the parts have *event*."""
         self.heard.append(event)
+        if self.listener is not None:
+            self.listener(event)
         match event:
             case Told():
                 envelope = unpack(event.octets)

@@ -1,0 +1,209 @@
+"""One life of the cluster plane: two connections to the bus, and every part that meets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import trio
+
+from momentum_trio import __version__
+from momentum_trio.cluster.assembly import BusMember, Connection, GroupAssembly
+from momentum_trio.cluster.cluster_options import COUNTED, INBOUND_CIDR, OUTBOUND_CIDR
+from momentum_trio.cluster.heartbeat import Heartbeat
+from momentum_trio.cluster.identity import node_address
+from momentum_trio.cluster.jobs import Jobs
+from momentum_trio.cluster.membership import Membership
+from momentum_trio.cluster.plan import Planned, planned
+from momentum_trio.cluster.relay import Perform, Relay
+from momentum_trio.cluster.replication import Replication, Structure, Terms, Traffic
+from momentum_trio.listener.kind import Generations
+from momentum_trio.machine import Machine
+from momentum_trio.mail.record import Panic, Record
+from momentum_trio.node.census import Census
+from momentum_trio.node.cluster_standing import Standing, cluster_options, eccluster_port
+from momentum_trio.protocol.cluster.heartbeat import Pulse
+from momentum_trio.protocol.cluster.membership import Announcement, NodeType
+
+ANNOUNCE_SECONDS = 1.0
+"""How often it is looked whether what we say of ourselves has changed."""
+ADDRESS_SECONDS = 30.0
+"""How often the node's name is looked up."""
+PANIC_TOPIC = "paniclog"
+PANIC_CHARACTERS_MAX = 8_000
+
+
+class RunningMember(BusMember, Protocol):
+    """A connection to the bus that somebody has to run: ``msgc.member.Member``."""
+
+    @property
+    def server(self) -> str:
+        """Where it is connected to; empty while cut off."""
+        ...
+
+    async def run(self) -> None:
+        """Be connected, and connect again, until cancelled."""
+        ...
+
+
+Dial = Callable[[str], RunningMember]
+"""Makes a connection to the bus, by its name."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """An object that is replicated in this life."""
+
+    planned: Planned
+    part: Replication
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
+class Life:
+    """One life, with the parts that others ask for.
+
+    shared: the objects that are replicated, by name, in the order of the configuration. address: ours in the cluster
+    network; empty where it is not known. traffic: what the objects have said and heard.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        generations: Generations,
+        census: Census,
+        stands: Standing,
+        dial: Dial,
+        perform: Perform,
+    ) -> None:
+        self._machine, self._generations, self._census = machine, generations, census
+        self.stands, self._perform = stands, perform
+        pid = machine.process.pid
+        self._buses = dial(f"ec0-{pid}"), dial(f"ec1-{pid}")
+        self.control = Connection("m", self._buses[0], stands.control_group, stands.log_group)
+        self.cluster = Connection("s", self._buses[1], stands.cluster_group, stands.identity.subcluster_group)
+        self._nursery: trio.Nursery | None = None
+        self.address = ""
+        self.jobs = Jobs()
+        self.traffic = Traffic()
+        self.shared: dict[str, Shared] = {}
+        self.membership = Membership(self.cluster_assembly, self._announcement)
+
+    @property
+    def cluster_assembly(self) -> GroupAssembly:
+        """Of cluster_group."""
+        return self.cluster.assemblies[self.stands.cluster_group]
+
+    @property
+    def control_assembly(self) -> GroupAssembly:
+        """Of control_group."""
+        return self.control.assemblies[self.stands.control_group]
+
+    @property
+    def server(self) -> str:
+        """The server of the bus that the cluster's connection goes to; empty while cut off."""
+        return self._buses[1].server
+
+    async def run(self) -> None:
+        """Live, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._open_parts(nursery)
+            self._machine.events.subscribe(self._tell_log)
+            try:
+                async with trio.open_nursery() as connections:
+                    for task in (*(bus.run for bus in self._buses), self.control.run, self.cluster.run):
+                        connections.start_soon(task)
+            finally:
+                self._machine.events.unsubscribe(self._tell_log)
+
+    def _open_parts(self, nursery: trio.Nursery) -> None:
+        """Every concern of the cluster module meets the others of its kind here."""
+        self._open_heartbeat(nursery)
+        self.cluster_assembly.add(self.membership)
+        nursery.start_soon(self._announce)
+        self.replan()
+        who = self.stands.identity
+        self.relay = Relay(self.control_assembly, nursery, self.jobs, (who.nodename, who.subcluster), self._perform)
+        self.control_assembly.add(self.relay)
+
+    def _open_heartbeat(self, nursery: trio.Nursery) -> None:
+        pulse = Pulse(self.stands.heartbeats_per_sec, self.stands.heartbeat_start_delay, trio.current_time())
+        heartbeat = Heartbeat(self.cluster_assembly, pulse, self._expel)
+        self.cluster_assembly.guard = heartbeat
+        nursery.start_soon(heartbeat.run)
+
+    def _expel(self, members: frozenset[str]) -> None:
+        """By agreement *members* are out; if we are, we come anew."""
+        self.cluster_assembly.expel(members)
+        if self.cluster.bus.name in members:
+            self.cluster.reset()
+
+    def reset(self) -> None:
+        """Leave all groups and come anew."""
+        self.control.reset()
+        self.cluster.reset()
+
+    # Who we are
+
+    async def _announce(self) -> None:
+        """Say who we are, and again whenever that has changed."""
+        while True:
+            options = cluster_options(self._generations.current.tree)
+            self.address = await node_address(options, self.stands.identity.nodename)
+            looked_up = trio.current_time()
+            while trio.current_time() < looked_up + ADDRESS_SECONDS:
+                self.membership.announce()
+                await trio.sleep(ANNOUNCE_SECONDS)
+
+    def _announcement(self) -> Announcement:
+        who = self.stands.identity
+        port = eccluster_port(self._generations.current.tree) if self.address else 0
+        return Announcement(
+            who.nodename,
+            who.subcluster,
+            NodeType.MOMENTUM,
+            self.control.bus.name,
+            __version__,
+            self.address,
+            port,
+            self.stands.groups,
+        )
+
+    def _tell_log(self, record: Record) -> None:
+        """What is for the paniclog is told in log_group as well; nobody waits for it."""
+        log = self.control.assemblies.get(self.stands.log_group)
+        if log is not None and isinstance(record, Panic):
+            text = f"[{record.level.value}] {record.text}"
+            log.publish(PANIC_TOPIC, text[:PANIC_CHARACTERS_MAX].encode("utf-8", "replace"))
+
+    # What is replicated
+
+    def replan(self) -> None:
+        """Replicate what the configuration has replicated now."""
+        if self._nursery is None:
+            return  # not begun yet
+        wanted = {plan.name: plan for plan in planned(self._generations.current.tree) if isinstance(plan, Planned)}
+        for name, shared in list(self.shared.items()):
+            if wanted.get(name) != shared.planned:
+                shared.scope.cancel()
+                shared.part.retire()
+                del self.shared[name]
+        for plan in wanted.values():
+            if plan.kind in COUNTED and plan.name not in self.shared:
+                self._share(plan, self._nursery)
+        self.shared = {name: self.shared[name] for name in wanted if name in self.shared}
+
+    def _share(self, plan: Planned, nursery: trio.Nursery) -> None:
+        structure = Structure.CIDR_TREE if plan.kind in (INBOUND_CIDR, OUTBOUND_CIDR) else Structure.GAUGE_TABLE
+        terms = Terms(plan.name, structure, plan.max_delay_seconds, plan.max_pending)
+        shared = self.shared[plan.name] = Shared(plan, Replication(self.cluster_assembly, terms, self.traffic))
+        nursery.start_soon(self._replicate, shared)
+
+    async def _replicate(self, shared: Shared) -> None:
+        with shared.scope, self._census.counting(shared.planned, shared.part.add):
+            self.cluster_assembly.add(shared.part)
+            try:
+                await shared.part.run()
+            finally:
+                self.cluster_assembly.remove(shared.part)
