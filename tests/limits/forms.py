@@ -16,8 +16,11 @@ from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.local import LocalState
 from momentum_trio.limits.redis import RedisState, RedisTerms
+from momentum_trio.machine import Machine
 from momentum_trio.machine.os_machine import os_machine
-from momentum_trio.protocol.cluster.holding import LATE_SECONDS
+from momentum_trio.protocol.cluster.holding import LATE_SECONDS, OnFailure
+from sim.redis_engine import run_redis
+from sim.world import World
 
 NODES = 3
 Body: TypeAlias = Callable[[Sequence[SharedState]], Awaitable[None]]
@@ -71,6 +74,34 @@ async def let_it_be_old(process: RedisProcess) -> None:
         await stream.receive_some(10_000)
 
 
+def redis_simulated(folder: Path, body: Body) -> None:
+    """Nodes at the simulated Redis."""
+    world = World(1)
+    engine = world.host("redis", "10.0.0.9")
+    hosts = [world.host(f"n{number}", f"10.0.0.{20 + number}") for number in range(NODES)]
+
+    async def main() -> None:
+        await engine.start(run_redis, "10.0.0.9")
+        nodes = [(await host.start(run_state)).started for host in hosts]
+        await trio.sleep(2 * LATE_SECONDS)
+        await body(nodes)
+
+    world.run(main)
+
+
+async def run_state(
+    machine: Machine,
+    on_failure: OnFailure = OnFailure.LOCAL_SHARE,
+    *,
+    task_status: trio.TaskStatus[RedisState] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """A node's state at the simulated Redis. started: it."""
+    state = RedisState(machine, machine.process.hostname, RedisTerms("redis://10.0.0.9:6379/0", on_failure))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(state.run)
+        task_status.started(state)
+
+
 ORDER_SECONDS = 0.002
 
 
@@ -106,4 +137,4 @@ async def keep_order(agreed: Agreed) -> None:
                 pass
 
 
-FORMS: dict[str, Form] = {"local": local, "cluster": cluster, "redis": redis}
+FORMS: dict[str, Form] = {"local": local, "cluster": cluster, "redis": redis, "redis, simulated": redis_simulated}

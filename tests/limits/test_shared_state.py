@@ -91,7 +91,9 @@ def test_whoever_waits_for_a_seat_is_told(form: Form, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rate", "burst", "seconds"), [(200.0, 20.0, 2.0), (20.0, 2.0, 3.0), (2.0, 1.0, 3.0)])
-def test_a_throttle_admits_what_it_should(form: Form, rate: float, burst: float, seconds: float, tmp_path: Path) -> None:
+def test_a_throttle_admits_what_it_should(
+    form: Form, rate: float, burst: float, seconds: float, tmp_path: Path
+) -> None:
     async def body(states: Sequence[SharedState]) -> None:
         admitted = 0
         began = trio.current_time()
