@@ -37,6 +37,8 @@ msgc_client {
 msgcserver_listener { Listen "*:4809" {} }
 ECCluster_Listener { Listen "*:4802" {} }
 ESMTP_Listener { Listen "*:25" {} }
+HTTP_Listener { Listen "127.0.0.1:2081" {} }
+httpsrv {}
 Control_Listener { Listen "/run/control" {}
 %(control)s
 }
