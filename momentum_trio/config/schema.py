@@ -27,6 +27,7 @@ _MODULE_SCOPES = (
     ("dmarc", "global", "Whether mail is its author's, by SPF and DKIM."),
     ("milter", "global", "A milter that is asked about every SMTP session."),
     ("policy", "global", "A Python module that is asked in the policy phases."),
+    ("shared_state", "global", "Where limits are counted that all nodes share."),
     ("webhook", "global", "Somebody's HTTP server that is told of events."),
 )
 # Options whose value is never printed, although no code of ours declares them (SECURITY.md, Secrets).

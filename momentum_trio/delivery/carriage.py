@@ -10,7 +10,7 @@ from typing import Protocol
 import trio
 
 from momentum_trio.delivery.alarm import Alarms
-from momentum_trio.delivery.delivery_options import ConnectionOptions
+from momentum_trio.delivery.delivery_options import ClusterLimitOptions, ConnectionOptions
 from momentum_trio.delivery.feeding import LaneFeed
 from momentum_trio.delivery.holdings import Hand, Holdings, Unread
 from momentum_trio.delivery.hop import Hop, HopKey
@@ -18,10 +18,10 @@ from momentum_trio.delivery.lane import Lane, LaneKey
 from momentum_trio.delivery.method import Attempt, Carrier, Parcel
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
 from momentum_trio.delivery.pace import Pace, Paced
-from momentum_trio.delivery.route import OutboundTree, Route, meter_of
+from momentum_trio.delivery.route import OutboundTree, Route, both_meters
 from momentum_trio.delivery.seats import Seats
 from momentum_trio.delivery.settlement import FAULT, Settlement
-from momentum_trio.limits.contract import Key
+from momentum_trio.limits.contract import Key, SharedState
 from momentum_trio.mail.stage import Stage
 
 SWEEP_MESSAGES = 250
@@ -51,7 +51,7 @@ class Carriage:
     """The hops of one node and the connections to them.
 
     offer_lane: gives a lane its turn anew, wherever that is now. faulted: told of what only a fault of ours explains.
-    draining: no connection takes a parcel any more.
+    everywhere: what all nodes count together. draining: no connection takes a parcel any more.
     """
 
     def __init__(
@@ -64,11 +64,12 @@ class Carriage:
         connections_max: int,
         offer_lane: Callable[[Lane], None],
         faulted: Callable[[str, Exception], None],
+        everywhere: SharedState,
     ) -> None:
         self._generations, self._holdings, self._settlement = generations, holdings, settlement
         self._pace, self._alarms = pace, alarms
         self._offer_lane, self._faulted = offer_lane, faulted
-        self.seats = Seats(connections_max, self.serve)
+        self.seats = Seats(connections_max, self.serve, everywhere)
         self._hops: dict[HopKey, Hop] = {}
         self._failing: dict[HopKey, None] = {}
         self._nursery: trio.Nursery | None = None
@@ -137,7 +138,12 @@ class Carriage:
             hop.generation, hop.chain = self.generation, route.chain
             hop.options = ConnectionOptions.resolve(route.chain)
             hop.meter = route.meter
-            hop.start_meter = meter_of(self.tree, route.chain, ConnectionOptions.connections_throttle)
+            hop.start_meter = both_meters(
+                self.tree,
+                route.chain,
+                ConnectionOptions.connections_throttle,
+                ClusterLimitOptions.connections_throttle,
+            )
         return hop
 
     def _next_lane(self, hop: Hop) -> Lane | None:

@@ -148,6 +148,68 @@ class ConnectionOptions(Options):
     )
 
 
+class ClusterLimitOptions(Options):
+    """Limits that hold over all nodes of a cluster together, beside those of each node."""
+
+    connections_max = Option(
+        "Cluster_Max_Outbound_Connections",
+        INTEGER,
+        NO_LIMIT,
+        GLOBAL | scopes("binding", "domain"),
+        "Connections of all nodes to one domain, from all bindings; set in a binding: from that one. Below 0 there is"
+        " no limit.",
+    )
+    binding_connections_max = Option(
+        "Cluster_Server_Max_Outbound_Connections",
+        INTEGER,
+        NO_LIMIT,
+        GLOBAL | scopes("binding", "binding_group"),
+        "Outbound connections of all nodes; set in a binding or its group: those of one binding. Below 0 there is no"
+        " limit.",
+    )
+    scope_connections_max = Option(
+        "Cluster_Scope_Max_Outbound_Connections",
+        INTEGER,
+        NO_LIMIT,
+        OUTBOUND,
+        "Connections of all nodes of all that falls back to the scope that sets it, together; below 0 there is no"
+        " limit.",
+    )
+    messages_throttle = Option(
+        "Cluster_Outbound_Throttle_Messages",
+        THROTTLE,
+        None,
+        GLOBAL | scopes("binding_group", "domain"),
+        "Messages tried by all nodes in a time, N or N/SECONDS, by all that falls back to the scope that sets it.",
+    )
+    connections_throttle = Option(
+        "Cluster_Outbound_Throttle_Connections",
+        THROTTLE,
+        None,
+        GLOBAL | scopes("binding_group", "domain"),
+        "Connections begun by all nodes in a time, N or N/SECONDS, by all that falls back to the scope that sets it.",
+    )
+
+
+class ClusterHostLimitOptions(Options):
+    """The same of Host scopes: they hold only where they stand."""
+
+    connections_max = Option(
+        "Cluster_Max_Outbound_Connections",
+        INTEGER,
+        NO_LIMIT,
+        scopes("host"),
+        "Connections of all nodes to one host, from all bindings; below 0 there is no limit.",
+    )
+    scope_connections_max = Option(
+        "Cluster_Scope_Max_Outbound_Connections",
+        INTEGER,
+        NO_LIMIT,
+        scopes("host"),
+        "Connections of all nodes to the hosts of the scope, from all bindings together; below 0 there is no limit.",
+    )
+
+
 class HostLimitOptions(Options):
     """Limits of Host scopes: they hold only where they stand, nothing falls back (spec: config-language, 7.1)."""
 

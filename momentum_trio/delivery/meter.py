@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from momentum_trio.config.kind import Throttle
 from momentum_trio.limits.contract import Key
@@ -13,14 +13,33 @@ BURST_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A throttle and whose it is. key: the path of the scope that sets it, then the option. rate: events a second."""
+    """A throttle and whose it is. key: the path of the scope that sets it, then the option. rate: events a second.
+
+    is_everywhere: all nodes count it together. beside: another that holds too.
+    """
 
     key: Key
     rate: float
     burst: float
+    is_everywhere: bool = False
+    beside: Meter | None = None
 
     @staticmethod
-    def of(key: Key, throttle: Throttle) -> Meter:
+    def of(key: Key, throttle: Throttle, *, is_everywhere: bool = False) -> Meter:
         """What *throttle* allows."""
         rate = throttle.count / throttle.seconds
-        return Meter(key, rate, max(1.0, float(int(rate * BURST_SECONDS))))
+        return Meter(key, rate, max(1.0, float(int(rate * BURST_SECONDS))), is_everywhere)
+
+    def with_beside(self, other: Meter | None) -> Meter:
+        """Both."""
+        return self if other is None else replace(self, beside=other)
+
+    @property
+    def line(self) -> Key:
+        """What those who wait for it have in common."""
+        return self.key if self.beside is None else (*self.key, *self.beside.key)
+
+    @property
+    def at_once(self) -> int:
+        """Events that may come at once."""
+        return int(self.burst if self.beside is None else min(self.burst, self.beside.burst))

@@ -14,7 +14,7 @@ import trio
 
 from momentum_trio.delivery.alarm import Alarms
 from momentum_trio.delivery.meter import Meter
-from momentum_trio.limits.contract import Key, SharedState
+from momentum_trio.limits.contract import Admission, Key, SharedState
 
 
 class Paced:
@@ -39,10 +39,10 @@ class _Line:
 
 
 class Pace:
-    """The lines before all throttles. limits: where they are counted, perhaps for a whole cluster."""
+    """The lines before all throttles. limits: where this node's are counted; everywhere: those of all nodes."""
 
-    def __init__(self, limits: SharedState, alarms: Alarms) -> None:
-        self._limits, self._alarms = limits, alarms
+    def __init__(self, limits: SharedState, everywhere: SharedState, alarms: Alarms) -> None:
+        self._limits, self._everywhere, self._alarms = limits, everywhere, alarms
         self._lines: dict[Key, _Line] = {}
 
     def take(self, meter: Meter, paced: Paced, wanted: int) -> int:
@@ -65,29 +65,39 @@ class Pace:
 
     def wait_seconds(self, meter: Meter) -> float:
         """How long somebody at the end of the line will wait, about."""
-        line = self._lines.get(meter.key)
+        line = self._lines.get(meter.line)
         if line is None:
             return 0.0
         return max(line.free_at - trio.current_time(), 0.0) + (len(line.waiting) - 1) / meter.rate
 
     def _admit(self, meter: Meter, paced: Paced, wanted: int) -> int:
-        line, count = self._lines.get(meter.key), min(wanted, int(meter.burst))
+        line, count = self._lines.get(meter.line), min(wanted, meter.at_once)
         if line is None:
-            admission = self._limits.throttle(meter.key, meter.rate, meter.burst, count)
+            admission = self._ask(meter, count)
             if admission.admitted:
                 return count
-            line = self._lines[meter.key] = _Line(meter, deque(), trio.current_time() + admission.after_seconds)
+            line = self._lines[meter.line] = _Line(meter, deque(), trio.current_time() + admission.after_seconds)
             self._alarms.set(line.free_at, lambda: self._serve(line))
         line.waiting.append((paced, count))
         paced.waiting = True
         return 0
+
+    def _ask(self, meter: Meter, count: int) -> Admission:
+        """Whether *count* events are within *meter*, and what is beside it; counted in all of them if so."""
+        state = self._everywhere if meter.is_everywhere else self._limits
+        admission = state.throttle(meter.key, meter.rate, meter.burst, count)
+        if admission.admitted and meter.beside is not None:
+            admission = self._ask(meter.beside, count)
+            if not admission.admitted:
+                state.give_back(meter.key, meter.rate, count)
+        return admission
 
     def _serve(self, line: _Line) -> None:
         """Count for those who waited longest what fits now, and wake them."""
         meter = line.meter
         while line.waiting:
             paced, count = line.waiting[0]
-            admission = self._limits.throttle(meter.key, meter.rate, meter.burst, count)
+            admission = self._ask(meter, count)
             if not admission.admitted:
                 line.free_at = trio.current_time() + admission.after_seconds
                 self._alarms.set(line.free_at, lambda: self._serve(line))
@@ -96,4 +106,4 @@ class Pace:
             paced.waiting = False
             paced.granted += count
             paced.wake()
-        del self._lines[meter.key]
+        del self._lines[meter.line]

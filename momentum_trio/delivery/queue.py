@@ -49,8 +49,9 @@ class Queue:
     """Takes what the spool has custody of, and sees every message delivered, failed or kept.
 
     limits: where throttles are counted. reporter: writes notifications; None: nothing is reported. connections_max:
-    what descriptors allow. Whatever is cancelled at whatever checkpoint, each message is ready or delayed afterwards,
-    or concluded: in the spool, too.
+    what descriptors allow. everywhere: where limits over all nodes are; None: there is only this one.
+    Whatever is cancelled at whatever checkpoint, each message is ready or delayed afterwards, or concluded: in the
+    spool, too.
 
     away: bindings, with their groups, whose mail stays untried: another host sends it (``reconfigured`` heeds it).
     """
@@ -65,13 +66,15 @@ class Queue:
         *,
         reporter: Reporter | None = None,
         connections_max: int = CONNECTIONS_MAX,
+        everywhere: SharedState | None = None,
     ) -> None:
         self._machine, self._spool, self._generations = machine, spool, generations
         self._routes = Routes(methods)
         self._alarms = Alarms()
         self.holdings = Holdings(spool)
         self.settlement = Settlement(machine, spool, self.holdings, self.route, reporter, self.take)
-        pace = Pace(limits, self._alarms)
+        everywhere = everywhere or limits
+        pace = Pace(limits, everywhere, self._alarms)
         self.carriage = Carriage(
             generations,
             self.holdings,
@@ -81,6 +84,7 @@ class Queue:
             connections_max,
             self.offer,
             self._faulted,
+            everywhere,
         )
         self._sides = {
             method.word: Side(method, self.holdings, self.settlement, pace, self.offer, self._generation, self._faulted)

@@ -13,6 +13,7 @@ from momentum_trio.delivery.blackhole import Blackholed
 from momentum_trio.delivery.delivery_options import (
     GATEWAY_METHODS,
     METHOD_WORDS,
+    ClusterLimitOptions,
     ConnectionOptions,
     DeliveryOptions,
     ResidentOptions,
@@ -110,17 +111,27 @@ class Routes:
         if gateway is not None:
             domain = gateway.domain
             chain = tree.chain_outbound(binding_group, binding, domain)
-        meter = meter_of(tree, chain, ConnectionOptions.messages_throttle)
+        meter = both_meters(tree, chain, ConnectionOptions.messages_throttle, ClusterLimitOptions.messages_throttle)
         resident_max = ResidentOptions.resolve(own_chain).lane_max
         method = self._blackholed if dropped else self._methods.get(word)
         carrier = None if dropped else self._carriers.get(word)
         return Route(method, carrier, options, own_chain, chain, domain, meter, resident_max, gateway)
 
 
-def meter_of(tree: OutboundTree, chain: Chain, option: Option[Throttle | None]) -> Meter | None:
+def both_meters(
+    tree: OutboundTree, chain: Chain, option: Option[Throttle | None], everywhere: Option[Throttle | None]
+) -> Meter | None:
+    """The throttle *option* and that over all nodes, *everywhere*, as far as they hold along *chain*."""
+    own, shared = meter_of(tree, chain, option), meter_of(tree, chain, everywhere, is_everywhere=True)
+    return shared if own is None else own.with_beside(shared)
+
+
+def meter_of(
+    tree: OutboundTree, chain: Chain, option: Option[Throttle | None], *, is_everywhere: bool = False
+) -> Meter | None:
     """The throttle *option* that holds along *chain*; the scope that sets it owns its counter."""
     throttle = option.resolve(chain)
     owner = None if throttle is None else chain.owner(option.key, option.scopes)
     if throttle is None or owner is None:
         return None
-    return Meter.of((*tree.path_of(owner), option.key), throttle)
+    return Meter.of((*tree.path_of(owner), option.key), throttle, is_everywhere=is_everywhere)

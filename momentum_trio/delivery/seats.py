@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
 from momentum_trio.delivery.hop import Hop
 from momentum_trio.delivery.route import OutboundTree
-from momentum_trio.delivery.shared_limits import TOTAL, host_limits, shared_limits
-from momentum_trio.limits.contract import Key
+from momentum_trio.delivery.shared_limits import (
+    CLUSTER,
+    TOTAL,
+    cluster_host_limits,
+    cluster_limits,
+    host_limits,
+    shared_limits,
+)
+from momentum_trio.limits.contract import Key, SharedState
 
 ROUSED_MAX = 32
 """How many idle connections are looked at for one that can be given up."""
@@ -66,11 +74,12 @@ class Seats:
     """All limits of one node. A limit exists while it is counted or waited for.
 
     ceiling: what the descriptors of the process allow, whatever the options say. offer: called with a hop whose turn it
-    is; it returns whether a seat was taken.
+    is; it returns whether a seat was taken. everywhere: what all nodes count together.
     """
 
-    def __init__(self, ceiling: int, offer: Callable[[Hop], bool]) -> None:
-        self._ceiling, self._offer = ceiling, offer
+    def __init__(self, ceiling: int, offer: Callable[[Hop], bool], everywhere: SharedState) -> None:
+        self._ceiling, self._offer, self._everywhere = ceiling, offer, everywhere
+        self._awaited: set[Key] = set()
         self.idle: dict[Sitter, None] = {}
         self._limits: dict[Key, Limit] = {}
 
@@ -90,15 +99,45 @@ class Seats:
                 limit.wait(hop)
                 self._rouse(key)
                 return None
-        for key, _ in limits:
-            self._limits[key].count += 1
-        return tuple(key for key, _ in limits)
+        wide = [
+            (key, most) for _, key, most in cluster_limits(tree, hop.chain, hop.binding_group, hop.binding, hop.domain)
+        ]
+        if (full := self._take_everywhere(wide)) is not None:
+            self._limits.setdefault(full, Limit()).wait(hop)
+            self._await(full)
+            self._rouse(full)
+            return None
+        seat = (*(key for key, _ in limits), *(key for key, _ in wide))
+        for key in seat:
+            self._limits.setdefault(key, Limit()).count += 1
+        return seat
+
+    def _take_everywhere(self, limits: list[tuple[Key, int]]) -> Key | None:
+        """A seat of each of *limits*, which all nodes share; else none, and which of them has none to give."""
+        for place, (key, maximum) in enumerate(limits):
+            if not self._everywhere.seat(key, maximum):
+                for taken, _ in limits[:place]:
+                    self._everywhere.leave(taken)
+                return key
+        return None
+
+    def _await(self, key: Key) -> None:
+        """Pass on what comes free of *key*, at whatever node."""
+        if key not in self._awaited:
+            self._awaited.add(key)
+            self._everywhere.when_free(key, partial(self._free_everywhere, key))
+
+    def _free_everywhere(self, key: Key) -> None:
+        self._awaited.discard(key)
+        self._pass_on(key)
 
     def vacate(self, seat: tuple[Key, ...]) -> None:
         """Give a seat back: to those who wait for it."""
         for key in seat:
             self._limits[key].count -= 1
             assert self._limits[key].count >= 0, "a seat is given back once"
+            if key[0] == CLUSTER:
+                self._everywhere.leave(key)
         for key in seat:
             self._pass_on(key)
 
@@ -139,21 +178,28 @@ class Seats:
     def at_host(self, hop: Hop, host: str, tree: OutboundTree) -> Iterator[bool]:
         """A seat at *host* for the block; False when its scopes allow no more, and then *hop* stands in line for it."""
         limits = host_limits(tree, hop.binding_group, hop.binding, host)
+        wide = cluster_host_limits(tree, hop.binding_group, hop.binding, host)
         full = next((key for key, maximum in limits if self._count(key) >= maximum), None)
+        full = self._take_everywhere(wide) if full is None else full
         if full is not None:
             hop.refused_by = full
             yield False
             return
-        for key, _ in limits:
+        seat = tuple(key for key, _ in (*limits, *wide))
+        for key in seat:
             self._limits.setdefault(key, Limit()).count += 1
         try:
             yield True
         finally:
-            self.vacate(tuple(key for key, _ in limits))
+            self.vacate(seat)
 
     def wait_for_host(self, hop: Hop) -> bool:
         """Have *hop* stand in the line of the host that refused it; False when there is no such line any more."""
         key, hop.refused_by = hop.refused_by, None
+        if key is not None and key[0] == CLUSTER:
+            self._limits.setdefault(key, Limit()).wait(hop)
+            self._await(key)
+            return True
         limit = None if key is None else self._limits.get(key)
         if limit is None or not limit.count:
             return False

@@ -1,12 +1,16 @@
-"""Counters shared by everything that limits: throttles, gauges, and word to the other members (a contract).
+"""Counters shared by everything that limits: seats, throttles, gauges, and word to the other members (a contract).
 
-``limits/local.py`` is one node by itself; a cluster's form is to follow. Keys are tuples of words, the path of the
-scope that owns the counter first, so that they survive generations.
+A node has two of them: its own, ``limits/local.py``, and one for what all nodes count together, which is one of
+``local`` (there are no others), ``cluster/leases.py`` and ``limits/redis.py``. Which one a limit is counted in is for
+whoever counts: Listener_Sessions in the one, Cluster_Listener_Sessions in the other. Keys are tuples of words, the path
+of the scope that owns the counter first, so that they survive generations and are the same on all nodes.
+
+Seats and throttles hold: there are never more than the limit says. Gauges are what each node last said of its share.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,7 +28,10 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message of ``broadcast``: who said it, its place in the one order all members see, what was said."""
+    """A message of ``broadcast``: who said it, its place, what was said.
+
+    number: grows in the one order that all members see.
+    """
 
     node: str
     number: int
@@ -38,6 +45,26 @@ class SharedState(Protocol):
     @property
     def node(self) -> str:
         """This member's name."""
+        ...
+
+    @property
+    def is_up(self) -> bool:
+        """Whether what all nodes share can be had; if not, each does what it may by itself (``On_Failure``)."""
+        ...
+
+    def seat(self, key: Key, limit: int) -> bool:
+        """Take one of *limit* seats, if one is to be had at once; there are never more taken than the limit.
+
+        A node may be refused one that lies ready at another: that gives it up then, and ``when_free`` tells of it.
+        """
+        ...
+
+    def leave(self, key: Key) -> None:
+        """One seat that was taken is free again."""
+        ...
+
+    def when_free(self, key: Key, call: Callable[[], None]) -> None:
+        """Call *call* once, as soon as a seat of *key* may be had again."""
         ...
 
     def throttle(self, key: Key, rate: float, burst: float, cost: float = 1.0) -> Admission:

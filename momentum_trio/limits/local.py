@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
 
 import trio
 
 from momentum_trio.limits.contract import Admission, Key, Told
+from momentum_trio.limits.listeners import Listeners
 
 KEYS_MAX = 100_000  # throttles remembered; beyond it the one that is nearest to being free again is forgotten
-BROADCASTS_WAITING_MAX = 1_000  # of one listener of broadcasts; beyond it what comes is lost to him
 
 
 class LocalState:
@@ -26,13 +26,41 @@ class LocalState:
         self._keys_max = keys_max
         self._free_at: dict[Key, float] = {}
         self._gauges: dict[Key, dict[str, int]] = {}
+        self._seats: dict[Key, int] = {}
+        self._waiting: dict[Key, list[Callable[[], None]]] = {}
         self._told = 0
-        self._listening: dict[str, list[trio.MemorySendChannel[Told]]] = {}
+        self._listeners = Listeners()
 
     @property
     def node(self) -> str:
         """This member's name."""
         return self._node
+
+    @property
+    def is_up(self) -> bool:
+        """There is nothing else that could be down."""
+        return True
+
+    def seat(self, key: Key, limit: int) -> bool:
+        """Take one of *limit* seats, if fewer are taken."""
+        taken = self._seats.get(key, 0)
+        if taken >= limit:
+            return False
+        self._seats[key] = taken + 1
+        return True
+
+    def leave(self, key: Key) -> None:
+        """One seat that was taken is free again: whoever waits for it is told."""
+        if self._seats[key] > 1:
+            self._seats[key] -= 1
+        else:
+            del self._seats[key]
+        for call in self._waiting.pop(key, ()):
+            call()
+
+    def when_free(self, key: Key, call: Callable[[], None]) -> None:
+        """Call *call* once, when a seat of *key* is free again."""
+        self._waiting.setdefault(key, []).append(call)
 
     def throttle(self, key: Key, rate: float, burst: float, cost: float = 1.0) -> Admission:
         """Whether *cost* events more fit into *rate* a second with at most *burst* at once; counted if so."""
@@ -84,24 +112,11 @@ class LocalState:
         """Tell everybody who listens to *topic*, in the one order of all broadcasts; nobody is waited for."""
         self._told += 1
         told = Told(self._node, self._told, topic, octets)
-        for channel in self._listening.get(topic, ()):
-            try:
-                channel.send_nowait(told)
-            except trio.WouldBlock:
-                pass  # he sees the gap in the numbers
+        self._listeners.tell(told)
 
-    @contextmanager
-    def listen(self, topic: str) -> Iterator[AsyncIterator[Told]]:
-        """What is told about *topic* from now on; at most BROADCASTS_WAITING_MAX wait, later ones are lost to him."""
-        send, receive = trio.open_memory_channel[Told](BROADCASTS_WAITING_MAX)
-        self._listening.setdefault(topic, []).append(send)
-        with send, receive:
-            try:
-                yield receive
-            finally:
-                self._listening[topic].remove(send)
-                if not self._listening[topic]:
-                    del self._listening[topic]
+    def listen(self, topic: str) -> AbstractContextManager[AsyncIterator[Told]]:
+        """What is told about *topic* from now on, within the block; who is too slow sees a gap in the numbers."""
+        return self._listeners.listen(topic)
 
     def members(self) -> Sequence[str]:
         """Only us."""

@@ -9,7 +9,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.contract import Key, SharedState
 from momentum_trio.limits.milter_connections import key_of
 from momentum_trio.listener.address_limits import sessions_key, too_many
-from momentum_trio.listener.ceiling_rule import ceilings_of
+from momentum_trio.listener.ceiling_rule import ceilings_of, cluster_ceilings_of
 from momentum_trio.listener.kind import ListenerKind, Plane
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address
@@ -30,26 +30,27 @@ def sessions_max(descriptors_max: int) -> int:
 class Seat:
     """The right of one connection to be there; given back once."""
 
-    __slots__ = ("_ceilings", "_keys")
+    __slots__ = ("_ceilings", "_everywhere", "_keys")
 
-    def __init__(self, ceilings: Ceilings, keys: tuple[Key, ...]) -> None:
-        self._ceilings, self._keys = ceilings, keys
+    def __init__(self, ceilings: Ceilings, keys: tuple[Key, ...], everywhere: tuple[Key, ...]) -> None:
+        self._ceilings, self._keys, self._everywhere = ceilings, keys, everywhere
 
     def leave(self) -> None:
         """Give the seat back."""
-        self._ceilings.vacate(self._keys)
-        self._keys = ()
+        self._ceilings.vacate(self._keys, self._everywhere)
+        self._keys = self._everywhere = ()
 
 
 class Ceilings:
     """Counts sessions of the whole node, and their connections to milters, against descriptors; sessions also by
     listener and service in the shared state.
 
-    Strangers that take all seats of the mail plane keep no operator from the console.
+    everywhere: what all nodes count together; None: there is only this one. Strangers that take all seats of the mail
+    plane keep no operator from the console.
     """
 
-    def __init__(self, limits: SharedState, sessions_max: int) -> None:
-        self._limits = limits
+    def __init__(self, limits: SharedState, sessions_max: int, everywhere: SharedState | None = None) -> None:
+        self._limits, self._everywhere = limits, everywhere or limits
         self._sessions_max = sessions_max
         self._sessions = 0
         self._left = trio.Event()
@@ -80,18 +81,34 @@ class Ceilings:
                 return refusal
             if own := sessions_key(kind.service, chain, address):
                 keys = (*keys, own)
+        everywhere = self._seats_everywhere(kind, chain)
+        if everywhere is None:
+            return None
         self._sessions += 1
         for key in keys:
             self._limits.gauge_add(key, self._limits.node, 1)
-        return Seat(self, keys)
+        return Seat(self, keys, everywhere)
 
-    def vacate(self, keys: tuple[Key, ...]) -> None:
+    def _seats_everywhere(self, kind: ListenerKind, chain: Chain) -> tuple[Key, ...] | None:
+        """A seat of each limit that holds over all nodes; None when one of them has none to give."""
+        taken: tuple[Key, ...] = ()
+        for _, key, limit in cluster_ceilings_of(kind.key, kind.service, chain):
+            if not self._everywhere.seat(key, limit):
+                for other in taken:
+                    self._everywhere.leave(other)
+                return None
+            taken = (*taken, key)
+        return taken
+
+    def vacate(self, keys: tuple[Key, ...], everywhere: tuple[Key, ...]) -> None:
         """A seat is given back: whoever waits for one is told."""
         assert keys, "a seat is given back once"
         self._sessions -= 1
         assert self._sessions >= 0
         for key in keys:
             self._limits.gauge_add(key, self._limits.node, -1)
+        for key in everywhere:
+            self._everywhere.leave(key)
         self._left.set()
         self._left = trio.Event()
 

@@ -92,6 +92,22 @@ class CeilingOptions(Options):
         INBOUND_MAIL,
         "Sessions at once over all listeners of the same service; 0 is no limit. One more is answered 421.",
     )
+    cluster_listener_sessions_max = Option(
+        "Cluster_Listener_Sessions",
+        COUNT,
+        0,
+        INBOUND_MAIL,
+        "As Listener_Sessions, over all nodes of the cluster together; 0 is no limit. One more is answered 421.",
+        ours=True,
+    )
+    cluster_service_sessions_max = Option(
+        "Cluster_Service_Sessions",
+        COUNT,
+        0,
+        INBOUND_MAIL,
+        "As Service_Sessions, over all nodes of the cluster together; 0 is no limit. One more is answered 421.",
+        ours=True,
+    )
     sessions_per_address_max = Option(
         "Max_Sessions_Per_Address",
         COUNT,

@@ -73,6 +73,7 @@ class MailPlane:
         generation: Generation,
         connections_max: int,
         hub: Hub,
+        everywhere: SharedState,
     ) -> None:
         self._machine = machine
         self.generations = Generations(generation)
@@ -92,6 +93,7 @@ class MailPlane:
             limits,
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
+            everywhere=everywhere,
         )
         self.queue.away = away(generation.tree, here=frozenset())
         door = Door(
@@ -224,17 +226,23 @@ def spool_terms(tree: ConfigTree) -> SpoolTerms:
 
 @asynccontextmanager
 async def open_mail_plane(
-    machine: Machine, limits: SharedState, generation: Generation, link: MailEnd, connections_max: int, hub: Hub
+    machine: Machine,
+    limits: SharedState,
+    generation: Generation,
+    link: MailEnd,
+    connections_max: int,
+    hub: Hub,
+    everywhere: SharedState,
 ) -> AsyncIterator[MailPlane]:
     """The mail plane for the block: its spool recovered, delivery begun, the control plane answered.
 
     connections_max: how many descriptors delivery may use for connections, and milters as many of those of sessions.
-    hub: whose events webhooks are told of.
+    hub: whose events webhooks are told of. everywhere: where limits over all nodes are.
     At the end of the block no attempt begins; those under way are waited for until ``drain_until``. Then the spool's
     committer ends, last of all. Raises: SpoolLocked, SpoolFull, SpoolSick.
     """
     async with open_spool(machine, spool_terms(generation.tree)) as spool:
-        plane = MailPlane(machine, limits, spool, generation, connections_max, hub)
+        plane = MailPlane(machine, limits, spool, generation, connections_max, hub, everywhere)
         machine.events.subscribe(plane.services.tally.take)
         try:
             async with trio.open_nursery() as delivery:

@@ -196,11 +196,14 @@ async def _run_planes(
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
     seats = sessions_max(descriptors)
-    ceilings = Ceilings(limits, seats - seats // OUTBOUND_PART)
+    everywhere = limits
+    ceilings = Ceilings(limits, seats - seats // OUTBOUND_PART, everywhere)
     await background.start(obey_reopen, machine, logs)
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
-    async with open_mail_plane(machine, limits, generations.current, mail_end, seats // OUTBOUND_PART, hub) as mail:
+    async with open_mail_plane(
+        machine, limits, generations.current, mail_end, seats // OUTBOUND_PART, hub, everywhere
+    ) as mail:
         control = Services(machine, limits, handshakes=Handshakes(machine))
         draining = trio.Event()
         houses = {

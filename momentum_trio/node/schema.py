@@ -17,6 +17,8 @@ from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
 from momentum_trio.delivery.delivery_options import (
+    ClusterHostLimitOptions,
+    ClusterLimitOptions,
     ConnectionOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -35,6 +37,7 @@ from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.delivery.trace_options import TraceOptions
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.events.event_options import EventOptions
+from momentum_trio.limits.shared_state_options import SharedStateOptions
 from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.ecstream_options import EcstreamOptions
@@ -74,6 +77,8 @@ GROUPS: tuple[type[Options], ...] = (
     BlackholeOptions,
     BounceLoggerOptions,
     CeilingOptions,
+    ClusterHostLimitOptions,
+    ClusterLimitOptions,
     ClusterOptions,
     ConnectionOptions,
     ConntrolOptions,
@@ -125,6 +130,7 @@ GROUPS: tuple[type[Options], ...] = (
     SecurityOptions,
     ServerOptions,
     SessionOptions,
+    SharedStateOptions,
     SmtpAuthenticationOptions,
     SmtpOptions,
     SpfOptions,

@@ -181,6 +181,12 @@ LIMITS: list[tuple[str, Mapping[Any, Mapping[str, str]], str, int]] = [
     ("server", {"": {"Server_Max_Outbound_Connections": "5", "Server_Reserve_Outbound_Connections": "0"}}, "all", 5),
     ("scope", {"x.example": {"Scope_Max_Outbound_Connections": "4"}}, "*/x.example", 4),
     ("host", {"host:x.example": {"Max_Outbound_Connections": "2"}}, "@x.example", 4),
+    ("cluster, domain", {"": {"Cluster_Max_Outbound_Connections": "3"}}, "*/x.example", 3),
+    ("cluster, binding", {("g", "b1", ""): {"Cluster_Max_Outbound_Connections": "2"}}, "b1/x.example", 2),
+    ("cluster, server", {"": {"Cluster_Server_Max_Outbound_Connections": "5"}}, "all", 5),
+    ("cluster, scope", {"x.example": {"Cluster_Scope_Max_Outbound_Connections": "4"}}, "*/x.example", 4),
+    ("cluster, host", {"host:x.example": {"Cluster_Max_Outbound_Connections": "2"}}, "@x.example", 2),
+    ("cluster, scope of a host", {"host:x.example": {"Cluster_Scope_Max_Outbound_Connections": "2"}}, "@x.example", 2),
     ("scope of a host", {"host:x.example": {"Scope_Max_Outbound_Connections": "2"}}, "@x.example", 2),
 ]
 
@@ -391,9 +397,18 @@ async def test_a_throttle_is_waited_for_without_a_seat_and_without_asking(autoju
         assert (wire.open["all"], len(wire.connections), h.queue.delivered) == (0, 3, 3)
 
 
-async def test_a_throttle_of_connections_is_kept(autojump_clock: object) -> None:
+@pytest.mark.parametrize(
+    "throttles",
+    [
+        {"Outbound_Throttle_Connections": "2"},
+        {"Cluster_Outbound_Throttle_Connections": "2"},
+        {"Outbound_Throttle_Connections": "9", "Cluster_Outbound_Throttle_Connections": "2"},
+        {"Outbound_Throttle_Connections": "2", "Cluster_Outbound_Throttle_Connections": "9"},
+    ],
+)
+async def test_a_throttle_of_connections_is_kept(throttles: dict[str, str], autojump_clock: object) -> None:
     wire = Wire(parcel_seconds=0.01, idle_seconds=0)
-    async with house(wire, Outbound_Throttle_Connections="2", Connection_Allocation_Aggressiveness="high") as h:
+    async with house(wire, **throttles, Connection_Allocation_Aggressiveness="high") as h:
         for n in range(20):
             h.take(f"a@{n}.example")
         await trio.sleep(30)

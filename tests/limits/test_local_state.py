@@ -5,7 +5,8 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from momentum_trio.limits.local import BROADCASTS_WAITING_MAX, LocalState
+from momentum_trio.limits.listeners import BROADCASTS_WAITING_MAX
+from momentum_trio.limits.local import LocalState
 
 KEY = ("esmtp_listener", "Inbound_Throttle_Messages")
 

@@ -232,15 +232,17 @@ def test_whose_word_holds_is_what_a_slow_reference_says(config: str, asked: Aske
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["", *BLOCKS[:4]]), st.integers(0, 3)), max_size=3, unique_by=lambda each: each[0]
+        st.tuples(st.sampled_from(["", "Cluster_"]), st.sampled_from(["", *BLOCKS[:4]]), st.integers(0, 3)),
+        max_size=3,
+        unique_by=lambda each: each[:2],
     ),
     st.integers(0, 3),
     st.sampled_from(PEERS[:3]),
 )
-def test_so_many_sessions_are_let_in_as_is_told(limits: list[tuple[str, int]], service: int, peer: str) -> None:
+def test_so_many_sessions_are_let_in_as_is_told(limits: list[tuple[str, str, int]], service: int, peer: str) -> None:
     scopes = "".join(
-        f'Peer "{block}" {{ Listener_Sessions = {limit} }}' if block else f"Listener_Sessions = {limit}\n"
-        for block, limit in limits
+        f'Peer "{block}" {{ {word}Listener_Sessions = {limit} }}' if block else f"{word}Listener_Sessions = {limit}\n"
+        for word, block, limit in limits
     )
     config = f"""
 Hostname = "mx.example.com"

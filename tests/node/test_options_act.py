@@ -272,6 +272,8 @@ PROBES: dict[str, Probe] = {
     "Max_Message_Size": Probe("1000", {"PIPELINING", "8BITMIME", "SIZE 1000"}, hello),
     "Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
     "Service_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
+    "Cluster_Listener_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
+    "Cluster_Service_Sessions": Probe("1", "421 4.4.5 Service unavailable, concurrency limit reached", second_session),
     "Max_Sessions_Per_Address": Probe("1", "421 4.7.0 too many sessions from your address", second_session),
     "Session_Rate_Per_Address": Probe('"1/60"', "421 4.7.0 sessions from your address come too fast", second_session),
     "Message_Rate_Per_Address": Probe('"1/60"', "451", last(EHLO, MAIL, "RSET", "MAIL FROM:<>", "RSET", MAIL)),

@@ -13,7 +13,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.tree import ConfigTree
-from momentum_trio.listener.ceiling_rule import ceilings_of
+from momentum_trio.listener.ceiling_rule import ceilings_of, cluster_ceilings_of
 from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.ecstream_options import EcstreamOptions
 from momentum_trio.listener.esmtp_options import SessionOptions
@@ -266,6 +266,8 @@ def _ceilings(tree: ConfigTree, chain: Chain, listener: str) -> Iterator[Ceiling
     for option, (key, limit) in zip(options, ceilings_of(listener, SERVICES[listener], chain), strict=True):
         if limit:
             yield Ceiling(effective(tree, chain, option), limit, _counted(tree, key))
+    for option, key, limit in cluster_ceilings_of(listener, SERVICES[listener], chain):
+        yield Ceiling(effective(tree, chain, option), limit, f"{_counted(tree, key)}, on all nodes of the cluster")
 
 
 def _counted(tree: ConfigTree, key: tuple[str, ...]) -> str:

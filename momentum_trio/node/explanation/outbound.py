@@ -15,6 +15,7 @@ from momentum_trio.config.option import Option, Options
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.delivery_options import (
     GATEWAY_METHODS,
+    ClusterLimitOptions,
     ConnectionOptions,
     DelayNoticeOptions,
     DeliveryOptions,
@@ -27,7 +28,7 @@ from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.report_options import ReportOptions
 from momentum_trio.delivery.route import Route, Routes, meter_of
-from momentum_trio.delivery.shared_limits import TOTAL, shared_limits
+from momentum_trio.delivery.shared_limits import TOTAL, cluster_limits, shared_limits
 from momentum_trio.delivery.smtp_options import SmtpOptions
 from momentum_trio.delivery.target import Target, target_of
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
@@ -47,6 +48,7 @@ OF_THE_MAIL: tuple[type[Options], ...] = (
 )
 """Read along the chain of the domain itself, also where its mail goes by a gateway."""
 _SMTP: tuple[type[Options], ...] = (
+    ClusterLimitOptions,
     ConnectionOptions,
     DnsOptions,
     HostOptions,
@@ -59,7 +61,7 @@ OF_THE_WAY: dict[str, tuple[type[Options], ...]] = {
     "SMTP": _SMTP,
     "LMTP": (*_SMTP, LmtpOptions),
     "ECSTREAM": (*_SMTP, EcstreamDeliveryOptions),
-    "MAILDIR": (ConnectionOptions, MaildirOptions),
+    "MAILDIR": (ClusterLimitOptions, ConnectionOptions, MaildirOptions),
 }
 """Read along the chain of the routing domain, by each method that is built."""
 PORTS = {"LMTP": LmtpOptions.port, "ECSTREAM": EcstreamDeliveryOptions.port}
@@ -68,6 +70,8 @@ BLACKHOLE = "BLACKHOLE"
 BUILT = frozenset((*OF_THE_WAY, BLACKHOLE))
 
 _THROTTLES = (ConnectionOptions.messages_throttle, ConnectionOptions.connections_throttle)
+_CLUSTER_THROTTLES = (ClusterLimitOptions.messages_throttle, ClusterLimitOptions.connections_throttle)
+_EVERYWHERE = ", on all nodes of the cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +212,12 @@ def _options(groups: tuple[type[Options], ...]) -> list[Option[Any]]:
 def _shared(tree: ConfigTree, route: Route, binding: Binding) -> Iterator[Shared]:
     """The throttles and limits of the way, with those who share each."""
     chain, connects = route.chain, route.word in GATEWAY_METHODS and route.word in BUILT
-    for option in _THROTTLES if connects else _THROTTLES[:1]:
-        if meter_of(tree, chain, option) is not None:
-            owner = chain.owner(option.key, option.scopes)
-            assert owner is not None
-            yield Shared("throttle", effective(tree, chain, option), _falls_to(tree, owner))
+    for options, where in ((_THROTTLES, ""), (_CLUSTER_THROTTLES, _EVERYWHERE)):
+        for option in options if connects else options[:1]:
+            if meter_of(tree, chain, option) is not None:
+                owner = chain.owner(option.key, option.scopes)
+                assert owner is not None
+                yield Shared("throttle", effective(tree, chain, option), _falls_to(tree, owner) + where)
     if not connects:
         return
     own = ConnectionOptions.connections_max
@@ -220,6 +225,21 @@ def _shared(tree: ConfigTree, route: Route, binding: Binding) -> Iterator[Shared
     limits = shared_limits(tree, chain, binding.group, binding.name, INTEGER_MAX, connected=True)
     for key, _ in limits:
         yield _limit(tree, chain, key, binding)
+    for limit_option, key, _ in cluster_limits(tree, chain, binding.group, binding.name, route.domain):
+        yield Shared(
+            "limit", effective(tree, chain, limit_option), _cluster_words(tree, chain, limit_option, key, binding)
+        )
+
+
+def _cluster_words(tree: ConfigTree, chain: Chain, option: Option[int], key: Key, binding: Binding) -> str:
+    """What a limit over all nodes counts."""
+    if option is ClusterLimitOptions.scope_connections_max:
+        owner = chain.owner(option.key, option.scopes)
+        assert owner is not None
+        return _falls_to(tree, owner) + _EVERYWHERE
+    mail = f"mail to {key[-1]}" if key[1] == "domain" else "all mail"
+    whose = f" of binding {binding_words(binding)}" if "binding" in key[2:3] else ""
+    return f"{mail}{whose}{_EVERYWHERE}"
 
 
 def _limit(tree: ConfigTree, chain: Chain, key: Key, binding: Binding) -> Shared:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "peers" / "root"
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "peers" / "root"
 FOLDERS = ("usr/lib/chromium", "usr/bin", "usr/sbin", "bin")
 """The script that starts Chromium, in usr/bin, knows an installed one only."""
 LIBRARIES = (
