@@ -257,9 +257,10 @@ class Reception(Envelopes):
 
     def _tell_taken(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
         """Custody is ours: tell delivery and whoever listens, also of the recipients that policy has left out."""
-        for place, discarded in ({} if panel is None else panel.dropped).items():
-            transaction.asked = bare(transaction.forward_paths[place])
-            self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
+        if panel is not None:
+            for place, discarded in panel.dropped.items():
+                transaction.asked = bare(transaction.forward_paths[place])
+                self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
         batch = receipt.batch
         publish = self._door.machine.events.publish
         for message in batch.messages:

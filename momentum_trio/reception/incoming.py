@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -162,13 +161,15 @@ class Incoming:
                 self._decision = await self._panel.header_section(head[:section_octets], self._transaction)
             if not isinstance(self._decision, Accepted):
                 return
-            self._show_body(head[section_octets + 2 :])
+            if self._panel is not None:
+                self._panel.evidence.body(head[section_octets + 2 :])
             completed = self._with_fields(head, section_octets, seen, last=last)
             if completed is None:
                 return
             octets, self._entry = completed, self._spool.begin()
         else:
-            self._show_body(octets)
+            if self._panel is not None:
+                self._panel.evidence.body(octets)
             if self._body_lines is not None:
                 kept = self._body_lines.take(octets, last=last)
                 if isinstance(kept, Refused):
@@ -181,11 +182,6 @@ class Incoming:
         except (SpoolFull, SpoolSick) as fault:
             self._decision = deferral(fault)
             await self._entry.discard()  # now: the client may take its time with the rest
-
-    def _show_body(self, octets: bytes) -> None:
-        """*octets* of the body to those who verify it, as they came."""
-        if self._panel is not None:
-            self._panel.evidence.body(octets)
 
     def _checked(self, seen: Scan) -> Decision:
         self._transaction.is_undated = not seen.has_date
@@ -214,12 +210,9 @@ class Incoming:
                 self._decision = kept
                 return None
             head = kept
-        ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), self._fields)
+        more = () if self._panel is None else self._panel.fields
+        ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), more)
         return ours + head
-
-    @property
-    def _fields(self) -> Sequence[tuple[str, str]]:
-        return () if self._panel is None else self._panel.fields
 
     def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
         """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
