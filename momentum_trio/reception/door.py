@@ -310,7 +310,6 @@ class Reception(Envelopes):
             assert transaction is not None
             assert transaction.forward_paths  # DATA cannot be reached without one
             door, panel = self._door, self._asking() if transaction.rules.rows else None
-            self._incoming = Incoming(
-                door.machine, door.spool, door.checks, door.dates, transaction, self._opening, panel
-            )
+            checks = self._checks_under(transaction.rules)
+            self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self._opening, panel)
         return self._incoming
