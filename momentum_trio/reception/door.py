@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
+import msgspec
+from msgspec import structs
+
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
@@ -62,7 +65,7 @@ class OfTree(NamedTuple):
     pathways: AbstractSet[str]
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True):
     """A message that was judged whole, and is to be committed or discarded."""
 
     transaction: Transaction
@@ -72,7 +75,7 @@ class Judged(NamedTuple):
 
     def with_claim(self, claim: Claim) -> Judged:
         """The same with the idempotency key that is kept with it."""
-        return self._replace(whole=self.whole._replace(claim=claim))
+        return structs.replace(self, whole=self.whole._replace(claim=claim))
 
 
 async def discard_all(messages: Iterable[Judged]) -> None:

@@ -229,7 +229,7 @@ class Incoming:
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""
         transaction = self._transaction
-        paths, client = transaction.forward_paths, transaction.client
+        paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
         assert paths
         messages = [Message(self._batch_id, paths[0])]
         messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
@@ -238,22 +238,22 @@ class Incoming:
         binding = None
         if self._panel is not None:
             messages, binding = self._panel.kept(messages), self._panel.binding
-        binding = binding or transaction.rules.choose_binding()
-        return Batch(
-            batch_id=self._batch_id,
-            connection_id=client.connection_id,
-            received_at=self._received_at,
-            reverse_path=transaction.reverse_path,
-            messages=tuple(messages),
-            octets=octets,
-            peer_address=client.peer_text,
-            protocol=client.protocol,
-            binding_group=binding.group,
-            binding=binding.name,
-            returns=transaction.returning.returns,
-            envelope_id=transaction.returning.envelope_id,
-            body="" if transaction.body == "7BIT" else transaction.body,
-            smtputf8=transaction.smtputf8,
-            context=(MAY_RELAY if transaction.rules.client_may_relay else ()) + transaction.context,
-            not_before=transaction.not_before,
+        binding = binding or rules.choose_binding()
+        return Batch(  # by their places: this is done once for each mail
+            self._batch_id,
+            client.connection_id,
+            self._received_at,
+            transaction.reverse_path,
+            tuple(messages),
+            octets,
+            client.peer_text,
+            client.protocol,
+            binding.group,
+            binding.name,
+            (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
+            transaction.returning.returns,
+            transaction.returning.envelope_id,
+            "" if transaction.body == "7BIT" else transaction.body,
+            transaction.smtputf8,
+            transaction.not_before,
         )
