@@ -138,13 +138,15 @@ class Queue:
     def _take_one(self, batch: Batch, message: Message, ticket: int, born: float) -> None:
         self.settlement.tallies[batch.binding_group, batch.binding].received += 1
         domain = message.routing_domain or split(message.forward_path)[1]
-        lane = self.holdings.enter(ticket, (batch.binding_group, batch.binding, domain), born)
+        holdings = self.holdings
+        lane = holdings.lanes.of((batch.binding_group, batch.binding, domain))
         if batch.not_before and born > trio.current_time():
-            self.holdings.delay(ticket, born)
-            self.holdings.lanes.rest(lane)
+            holdings.lay_delayed(ticket, lane, born, 0, born)
+            holdings.lanes.rest(lane)
             return
-        self.holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
-        self.make_ready(ticket)
+        holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
+        holdings.lay_ready(ticket, lane, born, 0)
+        self.wake(lane)
 
     def take_found(self, owed: Owed) -> None:
         """Take a message that came into custody otherwise than by reception, where it stood. Never blocks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from momentum_trio.protocol.ecstream.batch import Batch, Following, Message
 from momentum_trio.protocol.ecstream.frame import Octets
@@ -18,8 +19,9 @@ from momentum_trio.spool.spool import Spool, SpoolFull, SpoolSick
 async def inject(injector: Injector, batches: Sequence[Batch]) -> list[tuple[Result, ...]]:
     """Take whole *batches* into custody, all in one go: the results of each. Cancellation: as that of ``inject``."""
     messages = [each for batch in batches for each in _messages(batch)]
-    results = iter([_result(injection) for injection in await injector.inject(messages)])
-    return [tuple(next(results) for _ in batch.messages) for batch in batches]
+    results = list(map(_result, await injector.inject(messages)))
+    ends = list(accumulate(len(batch.messages) for batch in batches))
+    return [tuple(results[end - len(batch.messages) : end]) for batch, end in zip(batches, ends, strict=True)]
 
 
 class Arrival:

@@ -7,7 +7,6 @@ printable ASCII is escaped, so that a line is a line to any reader.
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from enum import Enum
 
 from momentum_trio.mail.record import (
@@ -35,11 +34,12 @@ _TYPES: dict[type[Record], str] = {
     Imported: "I",
     Requested: "request",
 }
+_KINDS: tuple[type[Record], ...] = (*_TYPES, Failed)
 _NAMES = {
     kind: tuple(
-        field.name for field in fields(kind) if field.name not in ("at", "permanent", "expired", "is_for_paniclog")
+        name for name in kind.__struct_fields__ if name not in ("at", "permanent", "expired", "is_for_paniclog")
     )
-    for kind in (*_TYPES, Failed)
+    for kind in _KINDS
 }
 
 

@@ -7,7 +7,8 @@ received, has it a Date and a Message-ID, where do Return-Path fields stand. Val
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 HEADER_OCTETS_MAX = 256 * 1024  # a header section longer than this is refused: it has to be held in memory
 
@@ -21,8 +22,7 @@ _FIELD_NAME = re.compile(rb"[!-9;-~]++[ \t]*+:")
 _FIELD_END = re.compile(rb"\n(?![ \t])")
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """What a header section holds.
 
     section_octets: its length.

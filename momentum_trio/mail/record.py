@@ -6,8 +6,9 @@ Formats on disk are spec/logs.md's and live in ``log/``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 
 class Level(Enum):
@@ -21,15 +22,13 @@ class Level(Enum):
     CRITICAL = "CRITICAL"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Base of all records. at: when it happened."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRecord(Record):
+class MessageRecord(Record, frozen=True):
     """A record about one message (one recipient of one accepted transaction)."""
 
     message_id: str
@@ -41,8 +40,7 @@ class MessageRecord(Record):
     binding: str
 
 
-@dataclass(frozen=True, slots=True)
-class Received(MessageRecord):
+class Received(MessageRecord, frozen=True):
     """``R``: custody was taken. octets: content as stored; protocol: ``esmtp``, ``ecstream``, ``rest``, ..."""
 
     peer_address: str
@@ -50,8 +48,7 @@ class Received(MessageRecord):
     protocol: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered(MessageRecord):
+class Delivered(MessageRecord, frozen=True):
     """``D``: handed on. routing_domain; retries so far; seconds since reception; address that accepted it."""
 
     routing_domain: str
@@ -61,13 +58,11 @@ class Delivered(MessageRecord):
     peer_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Transferred(Delivered):
+class Transferred(Delivered, frozen=True):
     """``X``: handed on to another node of the cluster; the fields are those of ``D``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(MessageRecord):
+class Failed(MessageRecord, frozen=True):
     """``T`` (transient) or ``P`` (permanent): an attempt failed. stage: spec/logs.md section 9.
 
     octets: sent in this attempt; message_octets: of the content. received_at: when custody of the message was taken.
@@ -85,8 +80,7 @@ class Failed(MessageRecord):
     received_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected(Record):
+class Rejected(Record, frozen=True):
     """A refusal or deferral said to a client: one line of the rejectlog (spec/logs.md section 5).
 
     remote, local: ``address:port``, or the path of a Unix socket. phase: console.md section 7's words.
@@ -117,8 +111,7 @@ class ImportResult(Enum):
     NOT_WRITTEN = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Imported(Record):
+class Imported(Record, frozen=True):
     """importlog ``I``: of a message of the spool at *directory*. new_id: what it is called here, empty if not taken."""
 
     old_id: str
@@ -127,16 +120,14 @@ class Imported(Record):
     directory: str
 
 
-@dataclass(frozen=True, slots=True)
-class Panic(Record):
+class Panic(Record, frozen=True):
     """One line of the paniclog."""
 
     level: Level
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated(Record):
+class Authenticated(Record, frozen=True):
     """acctlog ``N``: somebody proved (or failed to prove) who he is at *listener*'s endpoint.
 
     expired: ``T``, he did not do so in time.
@@ -149,8 +140,7 @@ class Authenticated(Record):
     expired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Authorized(Record):
+class Authorized(Record, frozen=True):
     """acctlog ``Z``: a console command was allowed or refused. role: the one that allowed it, or empty."""
 
     endpoint: str
@@ -161,8 +151,7 @@ class Authorized(Record):
     role: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Requested(Record):
+class Requested(Record, frozen=True):
     """A request over HTTP was answered: one line of the httplog (spec/logs.md section 8).
 
     method, target, version: as sent; empty where what came was no request. status: of the answer. octets: of the
@@ -183,8 +172,7 @@ class Requested(Record):
     is_for_paniclog: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SessionBegan(Record):
+class SessionBegan(Record, frozen=True):
     """A connection was accepted. service: ``SMTP``, ``Control``, ..."""
 
     service: str
@@ -193,8 +181,7 @@ class SessionBegan(Record):
     peer: str
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEnded(Record):
+class SessionEnded(Record, frozen=True):
     """A connection is over; octets each way, and why in a word.
 
     The words: ``quit``, ``closed``, ``idle``, ``drain``, ``fault``.
@@ -207,25 +194,22 @@ class SessionEnded(Record):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListenOpened(Record):
+class ListenOpened(Record, frozen=True):
     """A socket was bound. endpoint: as bound (the port the kernel chose, where the configuration said 0)."""
 
     listener: str
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListenClosed(Record):
+class ListenClosed(Record, frozen=True):
     """A socket was closed; sessions accepted from it may go on."""
 
     listener: str
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reconfigured(Record):
+class Reconfigured(Record, frozen=True):
     """A generation of the configuration took effect. changes: the set/unset lines, secrets masked."""
 
     generation: int
-    changes: tuple[str, ...] = field(default=())
+    changes: tuple[str, ...] = ()

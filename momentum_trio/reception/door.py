@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
 
+import msgspec
+from msgspec import structs
+
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
@@ -62,7 +65,7 @@ class OfTree(NamedTuple):
     pathways: AbstractSet[str]
 
 
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True):
     """A message that was judged whole, and is to be committed or discarded."""
 
     transaction: Transaction
@@ -72,7 +75,7 @@ class Judged(NamedTuple):
 
     def with_claim(self, claim: Claim) -> Judged:
         """The same with the idempotency key that is kept with it."""
-        return self._replace(whole=self.whole._replace(claim=claim))
+        return structs.replace(self, whole=self.whole._replace(claim=claim))
 
 
 async def discard_all(messages: Iterable[Judged]) -> None:
@@ -257,9 +260,10 @@ class Reception(Envelopes):
 
     def _tell_taken(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
         """Custody is ours: tell delivery and whoever listens, also of the recipients that policy has left out."""
-        for place, discarded in ({} if panel is None else panel.dropped).items():
-            transaction.asked = bare(transaction.forward_paths[place])
-            self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
+        if panel is not None:
+            for place, discarded in panel.dropped.items():
+                transaction.asked = bare(transaction.forward_paths[place])
+                self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
         batch = receipt.batch
         publish = self._door.machine.events.publish
         for message in batch.messages:
@@ -309,7 +313,6 @@ class Reception(Envelopes):
             assert transaction is not None
             assert transaction.forward_paths  # DATA cannot be reached without one
             door, panel = self._door, self._asking() if transaction.rules.rows else None
-            self._incoming = Incoming(
-                door.machine, door.spool, door.checks, door.dates, transaction, self._opening, panel
-            )
+            checks = self._checks_under(transaction.rules)
+            self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self._opening, panel)
         return self._incoming

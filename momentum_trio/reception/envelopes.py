@@ -21,10 +21,12 @@ class Envelopes:
     rules: the next transaction follows them; replace them when the generation has changed.
     """
 
-    __slots__ = ("_checks", "_tally", "_transaction", "client", "rules")
+    __slots__ = ("_checks", "_heard", "_heard_under", "_tally", "_transaction", "client", "rules")
 
     def __init__(self, checks: Checks, client: Client, rules: Rules) -> None:
         self._checks, self.client, self.rules = checks, client, rules
+        self._heard = checks
+        self._heard_under: Rules | None = None
         self._tally = Tally()
         self._transaction: Transaction | None = None
 
@@ -49,7 +51,7 @@ class Envelopes:
         path = completed(reverse_path, rules.options.domain_for_unqualified_senders)
         transaction = Transaction(self.client, rules, self._tally, path, reverse_path, line, returning, body, smtputf8)
         self._transaction = transaction
-        for check in self._checks.mail:
+        for check in self._checks_under(rules).mail:
             if (decision := check(transaction)) is not ACCEPTED:
                 return decision
         return ACCEPTED
@@ -59,12 +61,18 @@ class Envelopes:
         transaction = self._transaction
         assert transaction is not None
         asked = transaction.asked = self._asked(transaction, forward_path, line, wish)
-        for check in self._checks.recipient:
+        for check in self._checks_under(transaction.rules).recipient:
             if (decision := check(transaction, asked)) is not ACCEPTED:
                 return decision
         transaction.add(asked)
         self._tally.recipients += 1
         return ACCEPTED
+
+    def _checks_under(self, rules: Rules) -> Checks:
+        """Those that have something to say; mostly the rules are those of the message before."""
+        if rules is not self._heard_under:
+            self._heard, self._heard_under = self._checks.under(rules), rules
+        return self._heard
 
     def withdraw_recipient(self) -> None:
         """The forward-path accepted last is not: policy, which is asked after the checks, says no."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
@@ -161,13 +161,15 @@ class Incoming:
                 self._decision = await self._panel.header_section(head[:section_octets], self._transaction)
             if not isinstance(self._decision, Accepted):
                 return
-            self._show_body(head[section_octets + 2 :])
+            if self._panel is not None:
+                self._panel.evidence.body(head[section_octets + 2 :])
             completed = self._with_fields(head, section_octets, seen, last=last)
             if completed is None:
                 return
             octets, self._entry = completed, self._spool.begin()
         else:
-            self._show_body(octets)
+            if self._panel is not None:
+                self._panel.evidence.body(octets)
             if self._body_lines is not None:
                 kept = self._body_lines.take(octets, last=last)
                 if isinstance(kept, Refused):
@@ -180,11 +182,6 @@ class Incoming:
         except (SpoolFull, SpoolSick) as fault:
             self._decision = deferral(fault)
             await self._entry.discard()  # now: the client may take its time with the rest
-
-    def _show_body(self, octets: bytes) -> None:
-        """*octets* of the body to those who verify it, as they came."""
-        if self._panel is not None:
-            self._panel.evidence.body(octets)
 
     def _checked(self, seen: Scan) -> Decision:
         self._transaction.is_undated = not seen.has_date
@@ -213,12 +210,9 @@ class Incoming:
                 self._decision = kept
                 return None
             head = kept
-        ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), self._fields)
+        more = () if self._panel is None else self._panel.fields
+        ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), more)
         return ours + head
-
-    @property
-    def _fields(self) -> Sequence[tuple[str, str]]:
-        return () if self._panel is None else self._panel.fields
 
     def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
         """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
@@ -235,7 +229,7 @@ class Incoming:
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients: the first message has the batch's own id."""
         transaction = self._transaction
-        paths, client = transaction.forward_paths, transaction.client
+        paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
         assert paths
         messages = [Message(self._batch_id, paths[0])]
         messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
@@ -244,22 +238,22 @@ class Incoming:
         binding = None
         if self._panel is not None:
             messages, binding = self._panel.kept(messages), self._panel.binding
-        binding = binding or transaction.rules.choose_binding()
-        return Batch(
-            batch_id=self._batch_id,
-            connection_id=client.connection_id,
-            received_at=self._received_at,
-            reverse_path=transaction.reverse_path,
-            messages=tuple(messages),
-            octets=octets,
-            peer_address=client.peer_text,
-            protocol=client.protocol,
-            binding_group=binding.group,
-            binding=binding.name,
-            returns=transaction.returning.returns,
-            envelope_id=transaction.returning.envelope_id,
-            body="" if transaction.body == "7BIT" else transaction.body,
-            smtputf8=transaction.smtputf8,
-            context=(MAY_RELAY if transaction.rules.client_may_relay else ()) + transaction.context,
-            not_before=transaction.not_before,
+        binding = binding or rules.choose_binding()
+        return Batch(  # by their places: this is done once for each mail
+            self._batch_id,
+            client.connection_id,
+            self._received_at,
+            transaction.reverse_path,
+            tuple(messages),
+            octets,
+            client.peer_text,
+            client.protocol,
+            binding.group,
+            binding.name,
+            (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
+            transaction.returning.returns,
+            transaction.returning.envelope_id,
+            "" if transaction.body == "7BIT" else transaction.body,
+            transaction.smtputf8,
+            transaction.not_before,
         )

@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
 import trio
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.claims import context_refusal
 from momentum_trio.protocol.smtp.command import BINARYMIME, mail_of, rcpt_of
-from momentum_trio.protocol.smtp.content import Plain
+from momentum_trio.protocol.smtp.content import Plain, is_faultless
 from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event, Mail
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Terms
@@ -49,14 +50,14 @@ Turn = Callable[[str], Awaitable[Decision | None]]
 """Waits until the client may begin a message with this reverse-path; or says why he may not."""
 
 
-class Addressee(NamedTuple):
+class Addressee(msgspec.Struct, frozen=True, gc=False):
     """One recipient. path: without brackets. parameters: of RCPT, as SMTP writes them (``NOTIFY=NEVER``)."""
 
     path: str
     parameters: str = ""
 
 
-class Injected(NamedTuple):
+class Injected(msgspec.Struct, frozen=True, gc=False):
     """One message with its envelope.
 
     reverse_path: without brackets; empty: the null one. recipients: one at least. content: RFC 5322 octets, nothing
@@ -78,7 +79,9 @@ class Injected(NamedTuple):
         """All but content and key. Counts stand before what there are several of, so that no other envelope is this."""
         yield from (self.reverse_path, self.parameters, str(self.not_before))
         yield from (str(len(self.recipients)), str(len(self.context)))
-        for pair in (*self.recipients, *self.context):
+        for recipient in self.recipients:
+            yield from (recipient.path, recipient.parameters)
+        for pair in self.context:
             yield from pair
 
 
@@ -95,7 +98,7 @@ class Injection(NamedTuple):
     repeated: bool = False
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """One that was taken. mail: as it was understood. refused: what was said of recipients, by their place, where that
     was no. recipient_count: of all of them."""
 
@@ -123,7 +126,7 @@ class Underway(NamedTuple):
     once: Once | None = None
 
 
-class _Kept(NamedTuple):
+class _Kept(msgspec.Struct, frozen=True, gc=False):
     """A message that is to be committed."""
 
     envelope: Envelope
@@ -184,7 +187,7 @@ class Injector:
         injections, portion = list[Injection](), _Portion()
         try:
             for message in messages:
-                if portion.is_full or self._would_wait(message):
+                if portion.is_full or (message.key and self._would_wait(message)):
                     whole, portion = portion, _Portion()
                     injections.extend(await self._settled(whole.outcomes))
                 portion.add(await self._judge(message))
@@ -247,12 +250,16 @@ class Injector:
         return [each if isinstance(each, Injection) else _told(each.envelope, next(taken)) for each in outcomes]
 
     async def _judge(self, message: Injected) -> Injection | _Kept:
+        content = message.content
+        if isinstance(content, bytes) and not message.key and is_faultless(content, self.terms):  # as most are
+            envelope = await self._envelope(message)
+            return envelope if isinstance(envelope, Injection) else await self._taken(envelope, content)
         underway = await self.begin(message)
         if isinstance(underway, Injection):
             return underway
-        if isinstance(message.content, Entry):
-            return await self._read(underway, message.content)
-        return await self._judged(underway, bytes(message.content))
+        if isinstance(content, Entry):
+            return await self._read(underway, content)
+        return await self._judged(underway, bytes(content))
 
     async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
         """The content is in *source*."""
@@ -269,7 +276,7 @@ class Injector:
 
     def _would_wait(self, message: Injected) -> bool:
         """For another message with its key, maybe one of ours: nobody waits who has what others may wait for."""
-        return bool(message.key) and self._spool.claims.is_claimed(self._name(message))
+        return self._spool.claims.is_claimed(self._name(message))
 
     def _name(self, message: Injected) -> bytes:
         return key_name(scope_of(self.reception.client), message.key)
@@ -390,7 +397,11 @@ class Injector:
             self._refused(event.fault, Phase.READING_BODY)
             await self.reception.abandon()
             return envelope.answered(event.fault)
-        judged = await self.reception.judge(event.octets)
+        return await self._taken(envelope, event.octets, once)
+
+    async def _taken(self, envelope: Envelope, octets: bytes, once: Once | None = None) -> Injection | _Kept:
+        """The content, or the rest of it, is *octets*, with which nothing is wrong in itself."""
+        judged = await self.reception.judge(octets)
         if isinstance(judged, Judged):
             return _Kept(envelope, judged if once is None else judged.with_claim(once.claimed(envelope.answer)))
         if isinstance(judged, Discarded):

@@ -9,15 +9,15 @@ from momentum_trio.spool.message import Batch, Message
 def received(batch: Batch, message: Message) -> Received:
     """What is published of *message* once the spool has *batch*: by the door, and by whoever commits a report."""
     return Received(
-        at=batch.received_at,
-        message_id=message.message_id,
-        batch_id=batch.batch_id,
-        connection_id=batch.connection_id,
-        forward_path=message.forward_path,
-        reverse_path=batch.reverse_path,
-        binding_group=batch.binding_group,
-        binding=batch.binding,
-        peer_address=batch.peer_address,
-        octets=batch.octets,
-        protocol=batch.protocol,
+        batch.received_at,
+        message.message_id,
+        batch.batch_id,
+        batch.connection_id,
+        message.forward_path,
+        batch.reverse_path,
+        batch.binding_group,
+        batch.binding,
+        batch.peer_address,
+        batch.octets,
+        batch.protocol,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.path import NULL_REVERSE_PATH, POSTMASTER, domain_of
@@ -11,16 +12,14 @@ from momentum_trio.reception.client import Client
 from momentum_trio.reception.rules import Rules
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(msgspec.Struct):
     """What one connection has had so far. receptions: messages taken; recipients: forward-paths accepted."""
 
     receptions: int = 0
     recipients: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True, gc=False):
     """A forward-path the client asks us to take.
 
     path: completed; given: as the client gave it; line: his command. domain: of *path*, empty if that has none.
@@ -44,8 +43,7 @@ def bare(path: str) -> Recipient:
     return Recipient(path, path, "", domain_of(path))
 
 
-@dataclass(slots=True)
-class Transaction:
+class Transaction(msgspec.Struct):
     """From MAIL to the end of its content.
 
     reverse_path: completed; reverse_path_given: as the client gave it; line: his command.
@@ -67,10 +65,10 @@ class Transaction:
     smtputf8: bool = False
     context: tuple[tuple[str, str], ...] = ()
     not_before: float = 0.0
-    forward_paths: list[str] = field(default_factory=list)
-    wishes: dict[int, Wish] = field(default_factory=dict)
+    forward_paths: list[str] = []
+    wishes: dict[int, Wish] = {}
     asked: Recipient | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = {}
     pathway: str | None = None
     is_undated: bool = False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from momentum_trio.machine.contract import Clock
 from momentum_trio.mail.identifier import Identifiers
@@ -49,4 +48,4 @@ class NoCustody(Spool):
         claim: Claim | None = None,
     ) -> Receipt:
         """What stands for a receipt."""
-        return Receipt(replace(batch, octets=entry.octets), Durability.SYNCED)
+        return Receipt(batch.with_octets(entry.octets), Durability.SYNCED)

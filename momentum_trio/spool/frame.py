@@ -116,8 +116,7 @@ class Marker:
     synced: int
 
 
-@dataclass(slots=True, eq=False)
-class Frame:
+class Frame(msgspec.Struct, eq=False, gc=False):
     """One record before it has a place. check: CRC-32 of envelope and content. octets: its length in the log."""
 
     kind: Kind

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, islice
 
 import trio
+from msgspec.structs import replace
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import ListDirectory

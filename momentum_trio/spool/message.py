@@ -7,10 +7,10 @@ unit of custody (kept whole or not at all); outcomes are recorded for each messa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
+from msgspec.structs import replace
 
 from momentum_trio.mail.dsn import Notify
 
@@ -18,8 +18,7 @@ REASON_OCTETS_MAX = 400
 """How much of the reason of a failure is kept with a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One recipient of one transaction.
 
     message_id: from ``Spool.next_id``. notify, original_recipient: of RCPT (RFC 3461 sections 4.1 and 4.2), the latter
@@ -33,8 +32,7 @@ class Message:
     routing_domain: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """The envelope of one transaction, with what logs and routing need later.
 
     received_at: Unix seconds. octets: length of the content; ``Spool.commit`` sets it, callers may pass 0.
@@ -67,25 +65,8 @@ class Batch:
         return max(self.received_at, self.not_before)
 
     def with_octets(self, octets: int) -> Batch:
-        """The same with another length. Once for each mail: three times as fast as ``dataclasses.replace``."""
-        return Batch(
-            self.batch_id,
-            self.connection_id,
-            self.received_at,
-            self.reverse_path,
-            self.messages,
-            octets,
-            self.peer_address,
-            self.protocol,
-            self.binding_group,
-            self.binding,
-            self.context,
-            self.returns,
-            self.envelope_id,
-            self.body,
-            self.smtputf8,
-            self.not_before,
-        )
+        """The same with another length."""
+        return replace(self, octets=octets)
 
 
 class Durability(Enum):
@@ -100,8 +81,7 @@ class Durability(Enum):
     WRITTEN = "written"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """Proof of custody, the only thing a final 250 is made from (RFC 5321 section 6.1).
 
     batch: with its octets. tickets: one for each of its messages, in order. A ticket is a small number that stands
@@ -152,8 +132,7 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
         return self.retry is not None and not self.retry.attempts and self.retry.next_attempt_at == self.begins_at
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A message in custody, read back. batch: its messages not concluded only, and this message's binding."""
 
     batch: Batch

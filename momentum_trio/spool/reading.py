@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 
 import trio
+from msgspec.structs import replace
 
 from momentum_trio.machine.disk import Close, Disk, File, Open, Read
 from momentum_trio.spool.content_files import ContentFiles

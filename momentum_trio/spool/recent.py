@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Batch, Held, Message

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import msgspec
 import trio
 
 from momentum_trio.machine import Machine
@@ -134,7 +135,7 @@ class Named(NamedTuple, Generic[T]):
     what: T
 
 
-class _InCustody(NamedTuple):
+class _InCustody(msgspec.Struct, frozen=True, gc=False):
     """A batch once *request* is written. tickets: of its messages, from then on."""
 
     batch: Batch
@@ -191,6 +192,7 @@ class Spool:
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
         self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
         self._moved_max = max(1, record_octets_max // MOVED_OCTETS)
+        self._inline_octets_max = terms.inline_octets_max
         self._durability = Durability.SYNCED if terms.force_fsync else Durability.WRITTEN
 
     # -- taking custody ----------------------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ class Spool:
 
     def begin(self) -> Entry:
         """A new, empty entry."""
-        return Entry(self._disk, self._files, self.terms.inline_octets_max, self.terms.mode)
+        return Entry(self._disk, self._files, self._inline_octets_max, self.terms.mode)
 
     async def commit(
         self,
@@ -239,21 +241,21 @@ class Spool:
         Returns: of each its Receipt, or what ``commit`` would have raised.
         Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
         """
-        judged = [await self._custody_or_fault(*each) for each in kept]
-        requests = [each.request for each in judged if isinstance(each, _InCustody)]
+        judged: list[_InCustody | SpoolFull | SpoolSick] = []
+        requests: list[Request] = []
+        for entry, batch, claim in kept:
+            try:
+                custody = await self._custody(entry, batch, (), claim)
+            except (SpoolFull, SpoolSick) as fault:
+                judged.append(fault)
+            else:
+                judged.append(custody)
+                requests.append(custody.request)
         if requests:
             await self._committer.put_all(requests)
-        return [each if isinstance(each, SpoolFault) else self._receipt_or_fault(each) for each in judged]
+        return [self._receipt(each) if isinstance(each, _InCustody) else each for each in judged]
 
-    async def _custody_or_fault(
-        self, entry: Entry, batch: Batch, claim: Claim | None
-    ) -> _InCustody | SpoolFull | SpoolSick:
-        try:
-            return await self._custody(entry, batch, (), claim)
-        except (SpoolFull, SpoolSick) as fault:
-            return fault
-
-    def _receipt_or_fault(self, custody: _InCustody) -> Receipt | SpoolFull | SpoolSick:
+    def _receipt(self, custody: _InCustody) -> Receipt | SpoolFull | SpoolSick:
         fault = custody.request.fault
         assert fault is None or isinstance(fault, SpoolFull | SpoolSick)
         return fault or Receipt(custody.batch, self._durability, custody.tickets)
@@ -281,7 +283,8 @@ class Spool:
             entry.state = EntryState.COMMITTED
             tickets.extend(self._ledger.add(segment, place, frame.header, custody))
             self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
-            self._conclude(ended)
+            if ended:
+                self._conclude(ended)
             if claim is not None and keys is not None:
                 self._keep(claim, keys, segment, place + frame.octets)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import trio
+from msgspec.structs import replace
 
 from momentum_trio.config.chain import AnsweringScope, Chain
 from momentum_trio.config.value import Position, Setting, Word

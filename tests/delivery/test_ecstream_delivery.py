@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import trio
 from delivery_world import EPOCH, MemorySpool, Tree
 from ecstream_server import DEAF, ERROR, RESET, SMALL, Act, EcstreamServer
+from msgspec.structs import replace
 
 from momentum_trio.delivery.ecstream import Ecstream
 from momentum_trio.delivery.ecstream_errand import NO_GATEWAY

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 from delivery_world import AT, EPOCH, DictionaryScope, machine_with
+from msgspec.structs import replace
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Setting, Word
@@ -141,7 +142,7 @@ async def test_the_record_of_a_report() -> None:
 async def test_who_is_told_of_a_failure(
     options: dict[str, str], changes: dict[str, str], notify: Notify, to: str | None
 ) -> None:
-    batch = replace(BATCH, **changes)  # type: ignore[arg-type]
+    batch = replace(BATCH, **changes)
     report = await reporter().failed(chain(**options), batch, [failure(notify)])
     assert (None if report is None else report.batch.messages[0].forward_path) == to
     assert report is None or report.batch.reverse_path == ""
@@ -167,7 +168,7 @@ async def test_who_is_told_of_a_delay(notify: Notify, told: bool) -> None:
 @pytest.mark.parametrize("relayed", [False, True])
 @pytest.mark.parametrize(("notify", "told"), [(Notify.SUCCESS, True), (Notify.UNSET, False), (Notify.FAILURE, False)])
 async def test_who_is_told_of_success(notify: Notify, told: bool, relayed: bool) -> None:
-    success = replace(failure(notify), reason="250 2.0.0 ok")
+    success = dataclasses.replace(failure(notify), reason="250 2.0.0 ok")
     report = await reporter().succeeded(chain(), BATCH, [success], relayed=relayed)
     assert (report is not None) is told
     if report is not None:
@@ -242,7 +243,7 @@ async def test_a_report_of_very_many_is_a_workers() -> None:
             jobs.append(function)
             return function()
 
-    machine = replace(machine_with()[0], work=Worker())
+    machine = dataclasses.replace(machine_with()[0], work=Worker())
     made = Reporter(machine, OneContent(), lambda: "00/00-00002-00000000")
     for count, worked in ((RENDERED_AT_ONCE_MAX, 0), (RENDERED_AT_ONCE_MAX + 1, 1)):
         report = await made.failed(chain(), BATCH, [failure(path=f"{n}@x") for n in range(count)])

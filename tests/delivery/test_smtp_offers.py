@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 import trio
+from msgspec.structs import replace
 from scripted_server import ScriptedServer
 from test_smtp_delivery import EIGHT_BIT, LARGE, SECOND_SOURCE, SINK, SMALL, SOURCE, Road
 

@@ -3,12 +3,12 @@ r"""Laws of the log formats: one record is one line, and its fields can be read 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from enum import Enum
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from momentum_trio.log import bouncelog, escaping, mainlog, paniclog, rejectlog
 from momentum_trio.log.jsonlines import json_line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from simulated_host import MX, console, read_reply, send_all
+from test_http_api import OPEN, WHOLE, Api
 from test_policy import CONFIG, Policy, told
 
 from momentum_trio.machine import Machine
@@ -112,3 +113,21 @@ def test_a_reload_without_the_pathway_asks_the_client_to_come_again() -> None:
 
     replies = told("async def connect(session): return Continue(pathway='strict')", story, THROUGH)
     assert [reply[:3] for reply in replies] == ["220", "250", "250", "250", "421"]
+
+
+def test_a_message_over_http_is_judged_by_the_rules_of_its_own_pathway() -> None:
+    module = """
+async def mailfrom(session, mail):
+    return Continue(pathway='strict' if mail.reverse_path.startswith('strict') else '')
+"""
+    config = f'{THROUGH}HTTP_Listener {{ Listen "127.0.0.1:{OPEN}" {{}} }}'
+
+    async def story(site: Policy) -> list[list[int]]:
+        async def codes(sender: str) -> list[int]:
+            path = f"/api/v1/messages?return_path={sender}@b.example&to=c@example.com&to=d@example.com"
+            answer = await Api(site).ask("POST", path, b"Subject: x\r\n\r\nhello\r\n", fields=WHOLE)
+            return [each["reply"]["code"] for each in answer.said["results"][0]["recipients"]]
+
+        return [await codes(sender) for sender in ("a", "strict", "a")]
+
+    assert told(module, story, config) == [[250, 250], [250, 452], [250, 250]]

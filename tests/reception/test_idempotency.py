@@ -12,6 +12,7 @@ import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from reception_given import FixedClock, client, rules, scope
 
 from momentum_trio.machine import Machine
@@ -81,7 +82,7 @@ async def host(store: SimStore | None = None, **changes: Any) -> AsyncIterator[H
 
 def message(key: str = "k", *paths: str, content: bytes = CONTENT, **changes: Any) -> Injected:
     recipients = tuple(Addressee(path) for path in paths or ("c@d.example",))
-    return Injected("a@b.example", recipients, content, key=key)._replace(**changes)
+    return structs.replace(Injected("a@b.example", recipients, content, key=key), **changes)
 
 
 def again(injection: Injection) -> Injection:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import trio
+from msgspec import structs
 from reception_given import Entrance, Scope, client, scope
 
 from momentum_trio.mail.record import Received, Rejected
@@ -108,10 +109,10 @@ MESSAGES: list[tuple[Injected, int]] = [
     (message(content=b"Subject: x\r\n\r\nnul\0\r\n"), 550),
     (message(content=b"no header\r\n\r\n"), 550),
     (message(content=b"Received: x\r\n" * 21 + CONTENT), 554),
-    (message()._replace(context=(("auth_user", "root"),)), 550),
-    (message()._replace(context=(("a b", "c"),)), 501),
-    (message()._replace(context=(("a", "b\r\nc"),)), 501),
-    (message()._replace(context=tuple((f"n{n}", "") for n in range(33))), 452),
+    (structs.replace(message(), context=(("auth_user", "root"),)), 550),
+    (structs.replace(message(), context=(("a b", "c"),)), 501),
+    (structs.replace(message(), context=(("a", "b\r\nc"),)), 501),
+    (structs.replace(message(), context=tuple((f"n{n}", "") for n in range(33))), 452),
 ]
 
 
@@ -197,7 +198,7 @@ async def test_content_may_wait_in_the_spool() -> None:
         return CONTENT[offset : offset + size]
 
     waiting.read = read  # type: ignore[method-assign]
-    injections = await injector(here).inject([message()._replace(content=waiting)] * 2)
+    injections = await injector(here).inject([structs.replace(message(), content=waiting)] * 2)
     assert all(each.id for each in injections)
     assert here.spool.content_of_last.endswith(CONTENT)
     assert not waiting.over

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 from evidence_given import BOB, CONFIG, MAIL_ONE, at, attempt, batch_of, delivered, evidence, fault, received, went
 
@@ -188,7 +189,7 @@ def test_the_retry_rule(found: Evidence, count: int) -> None:
 def paced(every: float, many: int, *, limit: str = "2/10") -> Evidence:
     """So many messages received at once, and delivered one after the other."""
     batches = [(f"m{n}", replace(MAIL_ONE, name=f"n{n}")) for n in range(many)]
-    records: list[Record] = [replace(received(mail), message_id=message) for message, mail in batches]
+    records: list[Record] = [msgspec.structs.replace(received(mail), message_id=message) for message, mail in batches]
     records += [went(mail, message=name, when=10 + every * n) for n, (name, mail) in enumerate(batches)]
     return evidence(attempt(MAIL_ONE), records=records, config=CONFIG + f'Outbound_Throttle_Messages = "{limit}"')
 
@@ -214,13 +215,13 @@ def exchanged(
     return found
 
 
-TO_WORSE = replace(went(MAIL_ONE), peer_address="10.0.0.8")
+TO_WORSE = msgspec.structs.replace(went(MAIL_ONE), peer_address="10.0.0.8")
 
 
 @pytest.mark.parametrize(
     ("found", "count"),
     [
-        (exchanged(replace(TO_WORSE, peer_address="10.0.0.9")), 0),
+        (exchanged(msgspec.structs.replace(TO_WORSE, peer_address="10.0.0.9")), 0),
         (exchanged(TO_WORSE), 1),
         (exchanged(TO_WORSE, [fault(FaultKind.KILL, "best")]), 0),
         (exchanged(TO_WORSE, [fault(FaultKind.KILL, "worse")]), 1),
@@ -236,7 +237,7 @@ def test_the_order_of_exchangers(found: Evidence, count: int) -> None:
 
 
 LOGGED = CONFIG + 'ec_logger "l" { mainlog = "/log" }'
-TO_SINK = replace(went(MAIL_ONE), peer_address="10.0.0.9")
+TO_SINK = msgspec.structs.replace(went(MAIL_ONE), peer_address="10.0.0.9")
 RECORDS: tuple[Received | Delivered | Failed, ...] = (
     received(MAIL_ONE),
     failed(permanent=False, reason="451 4.2.1 later, a@b\\c", when=11.0),

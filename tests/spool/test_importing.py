@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 from spool_world import CountingEntropy, World, batch_for, submit, terms
 
 from momentum_trio.machine.disk import Write
@@ -158,7 +160,7 @@ def test_power_fails_at_every_operation(seed: int | None, collides: bool) -> Non
 
 def values(found: dict[str, Found]) -> set[Found]:
     """Retries left out: one may be lost with power, which costs an early attempt."""
-    return {replace(each, retry=None) for each in found.values()}
+    return {dataclasses.replace(each, retry=None) for each in found.values()}
 
 
 async def colliding(store: SimStore, entropy: CountingEntropy, ids: list[str]) -> dict[str, Found]:

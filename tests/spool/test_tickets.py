@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from spool_world import BASE, World, batch_for, submit, terms
 
 from momentum_trio.mail.dsn import Notify

@@ -69,6 +69,17 @@ async def _in_turn(wait: Callable[..., Awaitable[None]], *arguments: object) -> 
     await wait(*arguments)
 
 
+def _rules_through(exchange: Exchange) -> Callable[[str], Rules]:
+    """The rules of a message that policy has sent through a pathway."""
+    connection, client, generation = exchange.connection, exchange.client, exchange.generation
+
+    def rules(pathway: str) -> Rules:
+        chain = generation.tree.chain_for(connection.listener, connection.listen_now(), client.peer_address, pathway)
+        return door_of(exchange).rules(generation.tree, chain, client, generation.plugins)
+
+    return rules
+
+
 @asynccontextmanager
 async def injecting(exchange: Exchange) -> AsyncIterator[Injector]:
     """What takes the mail of this request, for the time of the block. Cancellation: as that of ``Injector.inject``."""
@@ -76,7 +87,7 @@ async def injecting(exchange: Exchange) -> AsyncIterator[Injector]:
     rules = door.rules(generation.tree, chain, exchange.client, generation.plugins)
     limits = _limits(exchange)
     turn = limits.to_message if limits.are_any else None
-    injector = Injector(door, exchange.client, rules, _terms(chain, rules), turn)
+    injector = Injector(door, exchange.client, rules, _terms(chain, rules), turn, _rules_through(exchange))
     try:
         yield injector
     finally:

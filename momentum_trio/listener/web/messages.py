@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Annotated, Final, cast
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
@@ -107,13 +107,13 @@ async def _as_it_is(exchange: Exchange, key: str) -> Response:
     message = Injected(envelope.return_path, to, b"", envelope.parameters.strip(), key=key)
     declared = exchange.request.body_octets
     if declared is not None and declared <= WHOLE_OCTETS_MAX:
-        message = message._replace(content=await exchange.body.whole(WHOLE_OCTETS_MAX))
+        message = structs.replace(message, content=await exchange.body.whole(WHOLE_OCTETS_MAX))
         async with injecting(exchange) as injector:
             return _answer([message], await injector.inject([message]), "to")
     async with door_of(exchange).spool.begin() as entry, injecting(exchange) as injector:
         if refused := await _written(exchange, entry, injector.terms.message_octets_max):
             return refused
-        message = message._replace(content=entry)
+        message = structs.replace(message, content=entry)
         return _answer([message], await injector.inject([message]), "to")
 
 

@@ -108,6 +108,7 @@ def encode_batch(batch: Batch) -> list[Octets]:
     """
     problem = _problem(batch)
     assert problem is None, problem
+    assert all(map(within_bounds, batch.messages)), "a field of a message is too long"
     pieces: list[Octets] = [_HEAD.pack(batch.number, len(batch.contents), len(batch.messages))]
     for content in batch.contents:
         if isinstance(content, Following):
@@ -165,6 +166,10 @@ def _decoded(payload: Octets) -> tuple[Batch, int]:
 
 def _message(payload: Octets, at: int) -> tuple[Message, int]:
     key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(payload, at)
+    if key_octets > KEY_OCTETS_MAX or pairs > CONTEXT_MAX:
+        raise _too_long()
+    if path_octets > PATH_OCTETS_MAX or parameter_octets > PARAMETERS_OCTETS_MAX:
+        raise _too_long()
     start = at + _MESSAGE.size
     path_at = start + key_octets
     parameters_at = path_at + path_octets
@@ -174,6 +179,8 @@ def _message(payload: Octets, at: int) -> tuple[Message, int]:
     for _ in range(pairs):
         name_octets, value_octets = _PAIR.unpack_from(payload, at)
         at += _PAIR.size
+        if value_octets > CONTEXT_VALUE_OCTETS_MAX:
+            raise _too_long()
         pair = bytes(payload[at : at + name_octets + value_octets])
         context.append((pair[:name_octets], pair[name_octets:]))
         at += name_octets + value_octets
@@ -181,6 +188,8 @@ def _message(payload: Octets, at: int) -> tuple[Message, int]:
     for _ in range(recipient_count):
         own_path, own_parameters = _RECIPIENT.unpack_from(payload, at)
         at += _RECIPIENT.size
+        if own_path > PATH_OCTETS_MAX or own_parameters > PARAMETERS_OCTETS_MAX:
+            raise _too_long()
         both = bytes(payload[at : at + own_path + own_parameters])
         recipients.append(Recipient(both[:own_path], both[own_path:]))
         at += own_path + own_parameters
@@ -189,19 +198,27 @@ def _message(payload: Octets, at: int) -> tuple[Message, int]:
     return Message(path, tuple(recipients), content, parameters, tuple(context), key), at
 
 
+def _too_long() -> RemoteProtocolError:
+    return RemoteProtocolError("a field of a message is too long", Code.TOO_LARGE)
+
+
 def _problem(batch: Batch) -> tuple[str, Code] | None:
-    """What is wrong with *batch* besides its length, or None."""
+    """What is wrong with *batch* besides the length of its fields, or None."""
     if not batch.messages:
         return "a batch has no message", Code.PROTOCOL
-    if {message.content for message in batch.messages} != set(range(len(batch.contents))):
+    used, recipients = set[int](), 0
+    for message in batch.messages:
+        if not message.recipients:
+            return "a message has no recipient", Code.PROTOCOL
+        used.add(message.content)
+        recipients += len(message.recipients)
+    if used != set(range(len(batch.contents))):
         return "a content is used by no message, or there is none", Code.PROTOCOL
-    if not all(message.recipients for message in batch.messages):
-        return "a message has no recipient", Code.PROTOCOL
-    if sum(len(message.recipients) for message in batch.messages) > RECIPIENTS_MAX:
+    if recipients > RECIPIENTS_MAX:
         return "a batch has too many recipients", Code.TOO_LARGE
     if any(isinstance(content, Following) and not content.octets for content in batch.contents):
         return "a content that follows is empty", Code.PROTOCOL
-    return None if all(map(within_bounds, batch.messages)) else ("a field of a message is too long", Code.TOO_LARGE)
+    return None
 
 
 def within_bounds(message: Message) -> bool:

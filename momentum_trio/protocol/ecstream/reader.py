@@ -16,6 +16,9 @@ BUFFER_OCTETS: Final = 64 * 1024
 """What a connection has room for. A frame that needs more has it once this much of it is there."""
 
 
+_KINDS: Final = {int(kind): kind for kind in Kind}
+
+
 class Reader:
     """Octets, cut anywhere, to kinds and payloads.
 
@@ -77,10 +80,8 @@ class Reader:
 
     def _header(self) -> tuple[Kind, int]:
         octets, number, zeros = HEADER.unpack_from(self._buffer, self._at)
-        try:
-            kind = Kind(number)
-        except ValueError:
-            raise RemoteProtocolError(f"there is no kind {number}") from None
+        if (kind := _KINDS.get(number)) is None:
+            raise RemoteProtocolError(f"there is no kind {number}")
         if zeros != b"\0\0\0":
             raise RemoteProtocolError("a header has no zeros at its end")
         if octets > self._octets_max(kind):

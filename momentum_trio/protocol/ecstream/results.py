@@ -62,7 +62,7 @@ class _Replies:
         return self._last_place
 
     def _place(self, reply: Reply) -> int:
-        if (place := self._places.get(reply)) is not None:
+        if self.octets and (place := self._places.get(reply)) is not None:
             return place
         if len(self.octets) >= WORDED_MAX and (reply.enhanced or reply.lines != ("",)):
             place = self._place(Reply(reply.code, "", ("",)))

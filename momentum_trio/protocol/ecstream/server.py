@@ -9,7 +9,7 @@ await send(socket, server.octets_to_send())
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final, NamedTuple
 
 from momentum_trio.protocol.ecstream.batch import MESSAGES_MAX, Batch, Following, decode_batch, length_of
@@ -44,7 +44,7 @@ from momentum_trio.protocol.ecstream.results import Result, Results, encode_resu
 from momentum_trio.protocol.ecstream.side import Side
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a connection is, as the server sees it."""
 
     SILENT = auto()  # the client has not said hello
@@ -301,7 +301,7 @@ class Server(Side[Event]):
             raise RemoteProtocolError("too many batches are without results", Code.CREDIT)
         if len(batch.messages) > terms.batch_messages:
             raise RemoteProtocolError("a batch has too many messages", Code.TOO_LARGE)
-        if any(length_of(content) > terms.content_octets for content in batch.contents):
+        if max(map(length_of, batch.contents)) > terms.content_octets:
             raise RemoteProtocolError("a content is too large", Code.TOO_LARGE)
         if not terms.key_seconds and any(message.key for message in batch.messages):
             raise RemoteProtocolError("no idempotency keys are taken here", Code.NOT_ALLOWED)

@@ -30,6 +30,18 @@ TERMINATOR: Final = b"\r\n.\r\n"
 STUFFED: Final = b"\r\n."
 
 
+def is_faultless(text: bytes, terms: Terms) -> bool:
+    """Whether *text*, all of a content, is one part and taken as it is, whatever else the terms say."""
+    if len(text) > min(CONTENT_PART_OCTETS, terms.message_octets_max or CONTENT_PART_OCTETS) or 0 in text:
+        return False
+    return has_whole_line_ends(text)
+
+
+def has_whole_line_ends(text: bytes) -> bool:
+    """Whether every CR and every LF is of a CRLF."""
+    return text.count(b"\n") == text.count(b"\r\n") == text.count(b"\r")
+
+
 def stuffed(content: bytes) -> bytes:
     """*content* as a client sends it, terminator included (RFC 5321 section 4.5.2). It must end in CRLF or be empty."""
     assert not content or content.endswith(b"\r\n")
@@ -130,7 +142,7 @@ class Gathering:
             self._fault = replies.MESSAGE_TOO_LARGE
         elif 0 in text and not (terms.nul_in_content or self._binary_from(text.index(0), text)):
             self._fault = replies.NUL_IN_CONTENT
-        elif self._is_mended or not text.count(b"\n") == text.count(b"\r\n") == text.count(b"\r"):
+        elif self._is_mended or not has_whole_line_ends(text):
             at = self._header_octets(text)
             behind = b"\r\n" if last else b""
             head = self._line_ends(self._before, text[:at], behind, is_header=True)

@@ -8,24 +8,23 @@ An event whose ``needs_answer`` is true is outstanding until ``Server.answer``; 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
+
+import msgspec
 
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.claims import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of all events."""
 
     needs_answer: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hello(Event):
+class Hello(Event, frozen=True):
     """``EHLO`` or ``HELO`` (RFC 5321 section 4.1.1.1). Accepted, it also drops a mail transaction (section 4.1.4).
 
     verb: ``EHLO`` or ``HELO``. domain: the argument as the client spelled it.
@@ -37,8 +36,7 @@ class Hello(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Mail(Event):
+class Mail(Event, frozen=True):
     """``MAIL FROM``: begins a mail transaction (RFC 5321 section 4.1.1.2).
 
     reverse_path: where bounces go; empty for the null reverse-path (section 4.5.5); without ``@`` when the client
@@ -64,8 +62,7 @@ class Mail(Event):
         return "SMTPUTF8" in self.parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Rcpt(Event):
+class Rcpt(Event, frozen=True):
     """``RCPT TO``: one more forward-path (RFC 5321 section 4.1.1.3). ``postmaster`` may stand without a domain.
 
     wish: NOTIFY and ORCPT (RFC 3461).
@@ -78,38 +75,33 @@ class Rcpt(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Data(Event):
+class Data(Event, frozen=True):
     """``DATA``: asks to send content (RFC 5321 section 4.1.1.4); answered with 354, or refused. Never without a
     forward-path that was accepted."""
 
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Bdat(Event):
+class Bdat(Event, frozen=True):
     """``BDAT``: a chunk of content follows (RFC 3030 section 2). A row of the tables; what comes out are ContentPart,
     ChunkEnd, ContentEnd, or a Refusal."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContentPart(Event):
+class ContentPart(Event, frozen=True):
     """Some of a large content, unstuffed: at most CONTENT_PART_OCTETS, or twice that where lone line ends were mended.
     It never ends between CR and LF."""
 
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkEnd(Event):
+class ChunkEnd(Event, frozen=True):
     """The end of a chunk that is not the last: 250 is on its way (RFC 3030 section 2). Some of its *octets* may not
     have come out yet."""
 
     octets: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContentEnd(Event):
+class ContentEnd(Event, frozen=True):
     """The end of content, by its terminator or with the last chunk, and the last of its octets: all of them, when no
     ContentPart came before.
 
@@ -122,8 +114,7 @@ class ContentEnd(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Reset(Event):
+class Reset(Event, frozen=True):
     """``RSET``: the mail transaction, if any, is dropped (RFC 5321 section 4.1.1.5).
 
     Answered 250, or 421 when what the client was told at the beginning no longer holds (spec/listeners.md section 2.3).
@@ -132,41 +123,35 @@ class Reset(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Noop(Event):
+class Noop(Event, frozen=True):
     """``NOOP``; its argument means nothing (RFC 5321 section 4.1.1.9)."""
 
     argument: str
 
 
-@dataclass(frozen=True, slots=True)
-class Vrfy(Event):
+class Vrfy(Event, frozen=True):
     """``VRFY``: answered 252, whoever was asked about (RFC 5321 section 3.5.3)."""
 
     argument: str
 
 
-@dataclass(frozen=True, slots=True)
-class Expn(Event):
+class Expn(Event, frozen=True):
     """``EXPN``: answered 502; there are no lists here (RFC 5321 section 3.5.2)."""
 
     argument: str
 
 
-@dataclass(frozen=True, slots=True)
-class Help(Event):
+class Help(Event, frozen=True):
     """``HELP``: answered with the list of commands (RFC 5321 section 4.1.1.8)."""
 
     argument: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quit(Event):
+class Quit(Event, frozen=True):
     """``QUIT``: 221 is on its way and the conversation is closed (RFC 5321 section 4.1.1.10)."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartTls(Event):
+class StartTls(Event, frozen=True):
     """``STARTTLS``: asks for TLS (RFC 3207). Nothing was received behind it.
 
     Accepted, the 220 is the last of this conversation in clear: send it, do the handshake, and tell
@@ -176,8 +161,7 @@ class StartTls(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Auth(Event):
+class Auth(Event, frozen=True):
     """``AUTH``: begins a SASL dialogue by *mechanism*, one of the terms' (RFC 4954 section 4).
 
     initial: the initial response, decoded; None without one. It is empty when the client sent ``=``.
@@ -186,21 +170,25 @@ class Auth(Event):
     """
 
     mechanism: str
-    initial: bytes | None = field(default=None, repr=False)
+    initial: bytes | None = None
     needs_answer: ClassVar[bool] = True
 
+    def __repr__(self) -> str:
+        return f"Auth(mechanism={self.mechanism!r})"  # the response is a secret
 
-@dataclass(frozen=True, slots=True)
-class AuthResponse(Event):
+
+class AuthResponse(Event, frozen=True):
     """The client's response to a challenge, decoded; answered as Auth is. A dialogue that he cancels, or goes on with
     what is no base64, ends with a Refusal."""
 
-    octets: bytes = field(repr=False)
+    octets: bytes
     needs_answer: ClassVar[bool] = True
 
+    def __repr__(self) -> str:
+        return "AuthResponse()"  # the response is a secret
 
-@dataclass(frozen=True, slots=True)
-class XClient(Event):
+
+class XClient(Event, frozen=True):
     """``XCLIENT``: a trusted proxy says who the client is. Accepted, the conversation begins anew: let the terms for
     that client hold, and then answer; the greeting is the usual answer.
     """
@@ -210,8 +198,7 @@ class XClient(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class XRemoteIp(Event):
+class XRemoteIp(Event, frozen=True):
     """``XREMOTEIP``: a trusted proxy says which address the client has, at any time."""
 
     address: IPv4Address | IPv6Address
@@ -219,23 +206,20 @@ class XRemoteIp(Event):
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class XSetContext(Event):
+class XSetContext(Event, frozen=True):
     """``XSETCONTEXT``: a trusted client sets pairs of the connection context, in their order."""
 
     pairs: tuple[tuple[str, str], ...]
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class XDumpContext(Event):
+class XDumpContext(Event, frozen=True):
     """``XDUMPCONTEXT``: both contexts are asked for; ``replies.contexts`` tells them, the usual answer knows none."""
 
     needs_answer: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal(Event):
+class Refusal(Event, frozen=True):
     """A command the core refused by itself: syntax, order, declared size, too many bad commands. For the rejectlog.
 
     No argument of AUTH stands in *line*, and no response.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import trio
+from msgspec.structs import replace
 
 from momentum_trio.config.binding import DEFAULT, Binding
 from momentum_trio.mail.reply import Reply

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from momentum_trio.mail.dsn import Notify, Returning, Wish
@@ -68,7 +69,7 @@ def test_commands(line: bytes, event: Event) -> None:
 )
 def test_mail(arguments: str, event: Mail) -> None:
     line = f"MAIL FROM:{arguments}"
-    assert said(line.encode()) == (replace(event, line=line), "250 2.1.0 MAIL FROM accepted")
+    assert said(line.encode()) == (msgspec.structs.replace(event, line=line), "250 2.1.0 MAIL FROM accepted")
 
 
 @pytest.mark.parametrize(
