@@ -196,9 +196,10 @@ class Server:
             if not self._membership.restless:
                 break
             self._membership.look_around()
+        self._deliver()
         while self._clients.waiting and self._flows:
             self._order.submit(self._clients.next())
-        self._deliver()
+            self._deliver()
 
     def _take(self, peer: str, message: Message) -> None:
         """Raises RemoteProtocolError."""
