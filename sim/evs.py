@@ -365,6 +365,8 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
         last: dict[tuple[str, int, str, int], tuple[int, Told]] = {}
         for at, _, _, deed in seen.entries:
             match deed:
+                case Apart():
+                    last.clear()
                 case Joined(group) | Left(group):  # it may have missed something in between
                     last = {key: before for key, before in last.items() if key[2] != group}
                 case Told() if deed.octets in stream_of:
@@ -381,14 +383,14 @@ def _own_words(members: Iterable[Seen]) -> Iterator[Breach]:
     """Who says something in a group it is in, and is told what it says there later, is told that too."""
     for seen in members:
         heard = {told.octets for _, told in seen.told}
-        said: dict[str, list[bytes]] = {}  # by groups that it is in: since it joined them
+        said: dict[str, list[bytes]] = {}  # by groups that it is in: since the first view of them
         for at, _, _, deed in seen.entries:
             match deed:
                 case Apart():
-                    said = {group: [] for group in said}
-                case Joined(group):
-                    said[group] = []
-                case Left(group):
+                    said.clear()
+                case GroupView(group, transitional=False):
+                    said.setdefault(group, [])
+                case Joined(group) | Left(group):
                     said.pop(group, None)
                 case Spoke(group=group, taken=True) if group in said:
                     said[group].append(deed.octets)

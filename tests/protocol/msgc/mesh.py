@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 from typing import NamedTuple
 
 from momentum_trio.net.group import Apart, GroupView, Service
-from momentum_trio.protocol.msgc.message import Message, decode, encode
+from momentum_trio.protocol.msgc.message import decode, encode
 from momentum_trio.protocol.msgc.server import Server
 from sim.bus import Began, Deed, Entry, Joined, Left, Spoke
 from sim.evs import breaches
@@ -62,6 +62,7 @@ class Mesh:
     open: dict[tuple[str, str], Connection] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
     lives: dict[str, int] = field(default_factory=dict)
+    joined: dict[str, dict[str, None]] = field(default_factory=dict)
     cut_off: set[frozenset[str]] = field(default_factory=set)
     stalled: set[tuple[str, str]] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
@@ -72,6 +73,7 @@ class Mesh:
 
     def __post_init__(self) -> None:
         self.queues = {pair: deque() for pair in permutations(self.names, 2)}
+        self.joined = {name: {} for name in self.names}
 
     # what happens
 
@@ -82,21 +84,30 @@ class Mesh:
         self.servers[name] = Server(name, self.names, incarnation, heartbeat=1.0, missed_max=3)
         self.note(name, Began())
         self.come(name)
+        if self.lives[name] == 1:
+            self.join(name)
 
     def come(self, name: str) -> None:
-        """Its client connects, and joins."""
+        """Its client connects, and is again in what it was in."""
         assert self.servers[name].come(member(name))
-        self.join(name)
+        self._join_again(name)
+
+    def _join_again(self, name: str) -> None:
+        for group in self.joined[name]:
+            assert self.servers[name].join(member(name), group)
+        self.drain(name)
 
     def join(self, name: str, group: str = GROUP) -> None:
-        """Its client joins *group*."""
-        if self.servers[name].join(member(name), group):
-            self.note(name, Joined(group))
+        """Its client joins *group*, over all connections and lives from now on."""
+        self.note(name, Joined(group))
+        self.joined[name][group] = None
+        assert self.servers[name].join(member(name), group)
         self.drain(name)
 
     def leave(self, name: str, group: str = GROUP) -> None:
         """Its client leaves *group*."""
         self.note(name, Left(group))
+        self.joined[name].pop(group, None)
         self.servers[name].leave(member(name), group)
         self.drain(name)
 
@@ -207,7 +218,7 @@ class Mesh:
             if (connection := self.open.pop((name, peer), None)) is not None:
                 self.cut(connection)
         if apart:
-            self.join(name)
+            self._join_again(name)
 
     def _send(self, sender: str, receiver: str, octets: bytes) -> None:
         connection = self.open.get((sender, receiver))
