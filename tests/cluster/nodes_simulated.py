@@ -24,6 +24,7 @@ cluster {
   Replicate "outbound_cidr" {}
   Replicate "outbound_domains" {}
   Replicate "outbound_binding_domains" {}
+  Replicate "metrics" { Parameters = "connect" }
 %(cluster)s
 }
 msgc_server {
@@ -37,6 +38,8 @@ msgc_client {
 msgcserver_listener { Listen "*:4809" {} }
 ECCluster_Listener { Listen "*:4802" {} }
 ESMTP_Listener { Listen "*:25" {} }
+HTTP_Listener { Listen "127.0.0.1:2081" {} }
+httpsrv {}
 Control_Listener { Listen "/run/control" {}
 %(control)s
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,10 +10,10 @@ sys.path.append(str(Path(__file__).parents[1] / "node"))
 
 import trio
 from nodes_simulated import Nodes
-from simulated_host import read_reply
+from simulated_host import read_reply, send_all
 
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Authorized
+from momentum_trio.mail.record import Authorized, Record
 from momentum_trio.protocol.cluster.relay import Outcome, Question
 
 
@@ -42,6 +43,35 @@ def test_the_cluster_as_each_node_shows_it() -> None:
     Nodes().run(story)
 
 
+async def fetched(machine: Machine, path: str) -> str:
+    """The body of what this host answers to a GET of *path*."""
+    octets = b""
+    with trio.fail_after(30), trio.socket.socket() as socket:
+        await socket.connect(("127.0.0.1", 2081))
+        await send_all(socket, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:2081\r\nConnection: close\r\n\r\n".encode())
+        while received := await socket.recv(65536):
+            octets += received
+    return octets.partition(b"\r\n\r\n")[2].decode()
+
+
+def test_the_page_and_the_metrics_show_the_cluster() -> None:
+    async def story(nodes: Nodes) -> None:
+        shown = json.loads(await nodes.hosts["labrat-2"].call(fetched, "/api/v1/cluster"))["results"]
+        assert (shown["nodename"], shown["connected"], shown["primary"]) == ("labrat-2", True, True)
+        assert [member["nodename"] for member in shown["members"]] == await nodes.members("labrat-2")
+        assert shown["leader"] == shown["members"][0]["nodename"]
+        assert [each["name"] for each in shown["shared"]][:2] == ["inbound_cidr", "outbound_cidr"]
+        lines = (await nodes.hosts["labrat-2"].call(fetched, "/metrics")).splitlines()
+        assert "momentum_cluster_members 3" in lines
+        assert 'momentum_cluster_up{connection="s"} 1' in lines
+        assert 'momentum_cluster_shared_keys{object="inbound_cidr"} 0' in lines
+        await nodes.ask("labrat-2", "config set cluster Enabled false")
+        assert json.loads(await nodes.hosts["labrat-2"].call(fetched, "/api/v1/cluster")) == {"results": None}
+        assert "momentum_cluster_members" not in await nodes.hosts["labrat-2"].call(fetched, "/metrics")
+
+    Nodes().run(story)
+
+
 def test_connections_are_counted_across_nodes_and_go_with_theirs() -> None:
     async def story(nodes: Nodes) -> None:
         async def total(name: str) -> str:
@@ -58,6 +88,8 @@ def test_connections_are_counted_across_nodes_and_go_with_theirs() -> None:
             await nodes.until(lambda: all_show(6, nodes.names), 10)
             text = await nodes.ask("labrat-1", "cluster shared show inbound_cidr from labrat-3")
             assert text.splitlines()[-1] == f"{3:7d}{'':25}10.0.9.9/32"
+            series = await nodes.ask("labrat-2", "cluster shared show metrics.connect")
+            assert series.splitlines()[-1] == f"{6:7d}{'':25}10.0.9.9/32"
             nodes.hosts["labrat-3"].kill()
             await nodes.until(lambda: all_show(3, nodes.names[:2]))
             await nodes.boot("labrat-3")
@@ -127,9 +159,12 @@ def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None
         accounted: list[Authorized] = []
         await nodes.configure("labrat-2", control=AUTHORIZATION, more=ROLES)
         await nodes.ask("labrat-2", "config reload")
-        nodes.lives["labrat-2"].machine.events.subscribe(
-            lambda record: accounted.append(record) if isinstance(record, Authorized) else None
-        )
+
+        def take(record: Record) -> None:
+            if isinstance(record, Authorized):
+                accounted.append(record)
+
+        nodes.lives["labrat-2"].machine.events.subscribe(take)
         relay = nodes.lives["labrat-1"].started.administration.cluster_plane.life.relay
         answers: dict[str, list[tuple[Outcome, str]]] = {}
         for line in ("version", "pid"):
