@@ -170,7 +170,7 @@ def server_messages(key: ViewKey, lives: tuple[Life, ...]) -> st.SearchStrategy[
         st.builds(Groups, epochs, st.booleans(), entries),
         st.builds(Ready, epochs),
         st.builds(Install, epochs),
-        st.builds(Expelled, st.sampled_from(lives), keys),
+        st.builds(Expelled, st.sampled_from(lives), keys, keys),
         st.builds(Submit, epochs, numbers, sendings),
         st.builds(Ack, epochs, numbers),
         st.builds(Ordered, epochs, numbers, numbers, origins, sendings)
