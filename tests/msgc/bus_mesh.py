@@ -20,7 +20,7 @@ from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.protocol.msgc.link import Closed
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 SCHEMA = Schema.load(DECLARED)
 
 
