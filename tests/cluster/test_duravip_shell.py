@@ -1,4 +1,4 @@
-"""What a node does with its interfaces: clears them at its start, keeps up what it has, gives up what it cannot have."""
+"""What a node does with its interfaces: clears them at its start, keeps up its own, gives up what it cannot have."""
 
 from __future__ import annotations
 
