@@ -14,6 +14,7 @@ from momentum_trio.config.load import checked
 from momentum_trio.config.manual import STORED_ONLY, state
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.scope import LISTENERS
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position, Setting
@@ -153,7 +154,8 @@ def _unread(scope: Scope, schema: Schema, listener: str) -> Iterator[Setting]:
     """Also what is read in a Listen or Peer of other listeners alone. listener: the one around *scope*, if any."""
     for key, setting in scope.settings.items():
         known = schema.options.get((scope.kind, key))
-        elsewhere = known is not None and known.option is not None and listener not in ("", *known.scopes)
+        readers = frozenset() if known is None or known.option is None else known.scopes & LISTENERS
+        elsewhere = bool(listener and readers) and listener not in readers
         if known is not None and (elsewhere or state(known, schema) == STORED_ONLY):
             yield setting
     for member in scope.children:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
-from momentum_trio.protocol.cluster import envelope, heartbeat, membership, relay, share
+from momentum_trio.protocol.cluster import duravip_message, envelope, heartbeat, membership, relay, share
 
 topics = st.from_regex(r"[a-z0-9_:]{1,32}", fullmatch=True)
 envelopes = st.builds(envelope.pack, topics, st.binary(max_size=200))
@@ -46,6 +46,26 @@ announcements = st.builds(
     st.lists(names, max_size=4).map(tuple),
 )
 beats = st.just(heartbeat.Beat()) | st.builds(heartbeat.Accusation, st.lists(names, max_size=3).map(tuple))
+
+floating = st.sampled_from(("10.0.0.1", "10.0.0.2", "fd00::1"))
+_few = st.lists(floating, max_size=3, unique=True).map(tuple)
+views = st.builds(duravip_message.Key, st.integers(0, 2), st.sampled_from("ab"), st.integers(0, 2))
+claims = st.builds(
+    duravip_message.Claim,
+    floating,
+    st.lists(st.sampled_from(("multivip", "ESMTP:25")), max_size=2).map(tuple),
+    st.lists(names, max_size=2).map(tuple),
+    st.sampled_from(("", "a", "b")),
+    st.just("") | floating,
+)
+ownership = (
+    st.builds(
+        duravip_message.Announced, views, st.lists(claims, max_size=3).map(tuple), _few, st.booleans(), st.booleans()
+    )
+    | st.builds(duravip_message.Released, views, _few)
+    | st.builds(duravip_message.Elect, views, st.booleans(), st.integers(0, 3))
+    | st.builds(duravip_message.Move, views, _few, st.sampled_from(("", "a")), st.sampled_from("abc"))
+)
 
 _words = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8) | st.binary(max_size=8)
 hostile = st.binary(max_size=200) | st.recursive(
