@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
-from momentum_trio.net.group import GroupEvent, Service
+from momentum_trio.msgc.member import Member
+from momentum_trio.msgc.msgc_options import LineOptions, MsgcClientOptions, MsgcServerOptions
 
-from .scenario import HostPlan, Scenario
+from .checks.configuration import configuration_of
+from .scenario import HostPlan, Program, Scenario
+from .service import PAUSE_MAX_SECONDS
 
-
-class BusMember(Protocol):
-    """What a member does with its connection (``momentum_trio.msgc.member``)."""
-
-    name: str
-
-    async def run(self) -> None: ...
-    def join(self, group: str) -> None: ...
-    def leave(self, group: str) -> None: ...
-    def publish(self, group: str, octets: bytes, service: Service = Service.AGREED) -> bool: ...
-    def tell(self, member: str, octets: bytes) -> bool: ...
-    async def next_event(self) -> GroupEvent: ...
+SILENT_ROUNDS = 3  # of missed heartbeats, after which a silent connection is given up (momentum_trio.protocol.msgc)
+MARGIN_SECONDS = 10.0
 
 
-def client(machine: Machine, plan: HostPlan) -> BusMember:
-    """The member."""
-    raise NotImplementedError
+def client(machine: Machine, plan: HostPlan) -> Member:
+    """A member that is connected as ``msgc_client`` of *plan* says."""
+    tree = configuration_of(plan)
+    assert tree is not None, plan.name
+    options = _client_options(tree)
+    return Member(machine, f"sim-{machine.process.pid}", lambda: options)
 
 
 def settle_limit(scenario: Scenario) -> float:
-    """The limit."""
-    return 90.0
+    """Seconds from healing until all members see the views that are right: from the configurations, not guessed.
+
+    A program is started again; connections that died with a fault are given up as silent, and made again; a server that
+    was not heard comes back; then the same for the connections of members.
+    """
+    trees = [configuration_of(plan) for plan in scenario.hosts if plan.program is Program.ECELERITY]
+    limits = [_servers(tree) + _again(_client_options(tree)) for tree in trees if tree is not None]
+    return 2 * PAUSE_MAX_SECONDS + max(limits, default=0.0) + MARGIN_SECONDS
+
+
+def _servers(tree: ConfigTree) -> float:
+    options = MsgcServerOptions.resolve(tree.chain_scope("msgc_server"))
+    return _again(options) + SILENT_ROUNDS * options.heartbeats_missed * options.heartbeat_interval
+
+
+def _client_options(tree: ConfigTree) -> MsgcClientOptions:
+    return MsgcClientOptions.resolve(tree.chain_scope("msgc_client"))
+
+
+def _again(options: LineOptions) -> float:
+    """A connection falls silent, and is made again: connecting, and the opening."""
+    return options.idle_timeout + 2 * options.reconnect_interval + 2 * options.connect_timeout

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from momentum_trio.net.group import Apart, GroupView, Service, Told, ViewId, node_of
 
-from .bus import Began, Entry, Left, Spoke
+from .bus import Began, Entry, Joined, Left, Spoke
 
 ViewKey: TypeAlias = tuple[str, ViewId, int]  # of a regular view: group, id, number
 
@@ -59,13 +59,12 @@ class Stay:
 
 @dataclass(slots=True)
 class Tenure:
-    """One member's time in one group. open: whether it goes on to the end of the run."""
+    """One member's time in one group."""
 
     host: str
     life: int
     group: str
     stays: list[Stay] = field(default_factory=list)
-    open: bool = False
 
 
 @dataclass
@@ -113,7 +112,7 @@ def breaches(entries: Sequence[Entry]) -> Iterator[Breach]:
     yield from _one_order(members.values())
     yield from _sender_order(members.values(), entries)
     yield from _without_gap(members.values(), entries)
-    yield from _own_words(members.values(), tenures)
+    yield from _own_words(members.values())
 
 
 def _members(entries: Iterable[Entry]) -> dict[tuple[str, int], Seen]:
@@ -156,13 +155,15 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
                     say("transitional", f"two transitional views of {group} without a regular one between them", at)
             case GroupView(group):
                 tenure = now.get(group)
-                if tenure is not None and not _goes_on(tenure.stays[-1], deed):
+                alone = group in left and len(deed.together) == 1  # it may have come again
+                if tenure is not None and (alone or not _goes_on(tenure.stays[-1], deed)):
                     if group not in left:
                         before = named(tenure.stays[-1].key)
                         say("transitional", f"after {before} came {named(key_of(deed))}, and nothing between", at)
                     tenure = None
                 if tenure is None:
-                    left.pop(group, None)
+                    if not alone:
+                        left.pop(group, None)
                     tenure = now[group] = Tenure(seen.host, seen.life, group)
                     tenures.append(tenure)
                 tenure.stays.append(Stay(deed, at))
@@ -171,8 +172,6 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
                     now[group].stays[-1].told.append(deed)
                 else:
                     say("own_view", f"{word(deed.octets)} was told in {group} before any view of it", at)
-    for group, tenure in now.items():
-        tenure.open = group not in left
 
 
 def _goes_on(stay: Stay, view: GroupView) -> bool:
@@ -233,15 +232,13 @@ def _together(tenures: Sequence[Tenure]) -> Iterator[Breach]:
 
 def _same_messages(tenures: Sequence[Tenure]) -> Iterator[Breach]:
     """Who passes together from one regular view to the next was told the same, in the same order, but for FIFO."""
-    first: dict[tuple[ViewKey, ViewKey], list[tuple[Tenure, Stay, Stay]]] = defaultdict(list)
+    alike: dict[object, list[tuple[Tenure, Stay, Stay]]] = defaultdict(list)
     for tenure in tenures:
         for one, other in _passes(tenure):
-            first[one.key, other.key].append((tenure, one, other))
-    for passed in first.values():
+            alike[one.key, other.key, frozenset(other.view.together)].append((tenure, one, other))
+    for passed in alike.values():
         tenure, one, other = passed[0]
         for mate, same, _ in passed[1:]:
-            if mate.host not in map(node_of, other.view.together):
-                continue
             path = f"from {named(one.key)} to {named(other.key)}"
             hosts = f"{tenure.host} and {mate.host}"
             mine, theirs = ({word(told.octets) for told in stay.told} for stay in (one, same))
@@ -365,28 +362,39 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
             streams[(*member, entry.deed.group, connection[member])].append(entry.deed.octets)
     stream_of = {octets: (key, number) for key, texts in streams.items() for number, octets in enumerate(texts)}
     for seen in members:
-        last: dict[object, tuple[int, Told]] = {}
-        for at, told in seen.told:
-            found = stream_of.get(told.octets)
-            if found is None:
-                continue
-            key, number = found
-            before = last.get(key)
-            if before is not None and before[1].view == told.view and number > before[0] + 1:
-                gone = word(streams[key][before[0] + 1])
-                text = f"{gone} was said between {word(before[1].octets)} and {word(told.octets)}, and not told"
-                yield Breach("no_gap", text, at, seen.host)
-            last[key] = number, told
+        last: dict[tuple[str, int, str, int], tuple[int, Told]] = {}
+        for at, _, _, deed in seen.entries:
+            match deed:
+                case Joined(group) | Left(group):  # it may have missed something in between
+                    last = {key: before for key, before in last.items() if key[2] != group}
+                case Told() if deed.octets in stream_of:
+                    key, number = stream_of[deed.octets]
+                    before = last.get(key)
+                    if before is not None and before[1].view == deed.view and number > before[0] + 1:
+                        gone = word(streams[key][before[0] + 1])
+                        text = f"{gone} was said between {word(before[1].octets)} and {word(deed.octets)}, and not told"
+                        yield Breach("no_gap", text, at, seen.host)
+                    last[key] = number, deed
 
 
-def _own_words(members: Iterable[Seen], tenures: Iterable[Tenure]) -> Iterator[Breach]:
-    """Who says something in a group it is in, and stays in it to the end, is told it."""
-    open_since = {(each.host, each.life, each.group): each.stays[0].at for each in tenures if each.open}
+def _own_words(members: Iterable[Seen]) -> Iterator[Breach]:
+    """Who says something in a group it is in, and is told what it says there later, is told that too."""
     for seen in members:
         heard = {told.octets for _, told in seen.told}
+        said: dict[str, list[bytes]] = {}  # by groups that it is in: since it joined them
         for at, _, _, deed in seen.entries:
-            if not isinstance(deed, Spoke) or not deed.taken or not deed.group or deed.octets in heard:
-                continue
-            since = open_since.get((seen.host, seen.life, deed.group))
-            if since is not None and at > since:
-                yield Breach("own_words", f"{word(deed.octets)} was never told to who said it", at, seen.host)
+            match deed:
+                case Apart():
+                    said = {group: [] for group in said}
+                case Joined(group):
+                    said[group] = []
+                case Left(group):
+                    said.pop(group, None)
+                case Spoke(group=group, taken=True) if group in said:
+                    said[group].append(deed.octets)
+                case Told(group) if deed.octets in said.get(group, ()):
+                    before = said[group][: said[group].index(deed.octets)]
+                    for octets in [octets for octets in before if octets not in heard]:
+                        text = f"{word(octets)} was not told to who said it, and {word(deed.octets)} was"
+                        yield Breach("own_words", text, at, seen.host)
+                    del said[group][: len(before) + 1]

@@ -14,10 +14,11 @@ from functools import partial
 import trio
 
 from momentum_trio.machine import Machine
+from momentum_trio.msgc.member import Member as BusMember
 from momentum_trio.net.group import Apart, GroupView, Service, Told
 
 from .bus import Began, BusHistory, Deed, Entry, Joined, Left, Spoke
-from .bus_client import BusMember, client, settle_limit
+from .bus_client import client, settle_limit
 from .host import Host, Life, NoHost, ProcessDied, current_life
 from .kernel import Kernel
 from .member_acts import Crash, Join, Leave, Publish, Stall, Tell, act_of

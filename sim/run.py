@@ -22,6 +22,7 @@ from .arrivals import Arrivals, Delivery
 from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
+from .checks.no_leak import on_one_bus
 from .checks.reports import due
 from .checks.webhooks_told import hook_ports
 from .client import Sender, Target
@@ -415,8 +416,9 @@ class Course:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
         with trio.move_on_after(SESSIONS_SECONDS):
             while True:
-                self._count(self.evidence.leftover)
-                if all(self.evidence.leftover.get(name) == self.evidence.baseline.get(name) for name in living):
+                self._count(leftover := self.evidence.leftover)
+                before, now = (on_one_bus(self.scenario, each) for each in (self.evidence.baseline, leftover))
+                if all(now[name] == before.get(name) for name in now if {*name.split(", ")} <= {*living}):
                     return
                 await trio.sleep(LOOK_MAX_SECONDS)
 

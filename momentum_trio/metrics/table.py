@@ -73,6 +73,26 @@ BUS_ENDS = Metric("momentum_bus_ends_total", _COUNTER, "Connections to it that i
 BUS_SERVERS = Metric("momentum_bus_servers", _GAUGE, "Servers in its view, itself included.")
 BUS_PRIMARY = Metric("momentum_bus_primary", _GAUGE, "1: most of the configured servers are in its view.")
 
+CLUSTER_UP = Metric(
+    "momentum_cluster_up",
+    _GAUGE,
+    "Whether the cluster module is connected to the bus: m for commands, s for the rest.",
+    ("connection",),
+)
+CLUSTER_MEMBERS = Metric("momentum_cluster_members", _GAUGE, "Members of cluster_group; 0 while cut off.")
+CLUSTER_LEADER = Metric(
+    "momentum_cluster_leader", _GAUGE, "Whether this node is the first in the view of cluster_group."
+)
+CLUSTER_VIEWS = Metric("momentum_cluster_views_total", _COUNTER, "Views of groups that were shown.", ("connection",))
+CLUSTER_UPDATES = Metric(
+    "momentum_cluster_updates_total", _COUNTER, "Publications of replicated objects.", ("direction",)
+)
+CLUSTER_KEYS = Metric("momentum_cluster_shared_keys", _GAUGE, "Keys of a replicated object, of all nodes.", ("object",))
+CLUSTER_DROPPED = Metric(
+    "momentum_cluster_dropped_total", _COUNTER, "What was told and meant nothing here.", ("connection", "reason")
+)
+CLUSTER_EXPELLED = Metric("momentum_cluster_expulsions_total", _COUNTER, "Members put out for the lack of heartbeats.")
+
 METRICS: tuple[Metric, ...] = (
     INFO,
     UPTIME,
@@ -116,4 +136,12 @@ METRICS: tuple[Metric, ...] = (
     BUS_ENDS,
     BUS_SERVERS,
     BUS_PRIMARY,
+    CLUSTER_UP,
+    CLUSTER_MEMBERS,
+    CLUSTER_LEADER,
+    CLUSTER_VIEWS,
+    CLUSTER_UPDATES,
+    CLUSTER_KEYS,
+    CLUSTER_DROPPED,
+    CLUSTER_EXPELLED,
 )

@@ -64,7 +64,7 @@ class Line:
         return len(self._waiting) >= self._backlog_max
 
     def post(self, message: bytes) -> None:
-        """Send *message*, as msgpack has it, after those that wait. If too many do, the connection is stuck: it ends."""
+        """Send *message*, as msgpack has it, after those that wait. Too many that wait end it: it is stuck."""
         if self.closed is not None or self._last_word is not None:
             return
         if len(self._waiting) >= self._backlog_max:
@@ -159,6 +159,8 @@ class Line:
                 if self._last_word is not None and not self._waiting:
                     self.end(*self._last_word)
                     return
+                if self.link.state is not State.OPEN:
+                    return
                 self._fill(options.messages_per_iter)
                 with trio.move_on_after(options.idle_timeout) as patience:
                     await self._flush()
@@ -224,7 +226,8 @@ class Line:
                         take(octets)
                     except RemoteProtocolError as error:
                         link.refuse(error.code, error.why)
-                    await self.turn()
+                    else:
+                        await self.turn()
                 case Closed():
                     self.closed = self.closed or event
                     return False

@@ -99,8 +99,8 @@ class BusSecretOptions(Options):
         SECRET,
         "",
         GLOBAL | BOTH,
-        "What servers and clients of the bus share, or the file it is in: each proves to the other that he knows it, and "
-        "every frame has a MAC. Without it only loopback and the addresses of Peers are let in, unproved.",
+        "What servers and clients of the bus share, or the file it is in: each proves to the other that he knows it, "
+        "and every frame has a MAC. Without it only loopback and the addresses of Peers are let in, unproved.",
         secret=True,
         ours=True,
         file_only=True,

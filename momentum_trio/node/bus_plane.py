@@ -68,7 +68,7 @@ def bus_warnings(tree: ConfigTree) -> Iterator[str]:
     options, kind = server_options(tree), msgcserver.KIND.key
     chains = [tree.chain_for(kind, scope.endpoint, None) for scope in tree.listens(kind)]
     if not any(ListenOptions.resolve(chain).enable for chain in chains):
-        yield "msgc_server: no Listen of a msgcserver_listener is enabled, so that nobody reaches this server of the bus"
+        yield "msgc_server: no Listen of a msgcserver_listener is enabled: nobody reaches this server of the bus"
     if options.peers and not options.secret:
         yield (
             "msgc_server: without Cluster_Secret nobody on the bus has to prove who he is: whoever can speak from an "

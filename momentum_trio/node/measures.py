@@ -6,20 +6,24 @@ from collections.abc import Iterator, Sequence
 
 import trio
 
-from momentum_trio.console.facade import Administration, ListenReport, ListenState
+from momentum_trio.console.facade import ListenReport, ListenState
 from momentum_trio.listener.kind import Services
 from momentum_trio.machine import Machine
 from momentum_trio.metrics import table
 from momentum_trio.metrics.metric import Family, Sample, one
 from momentum_trio.metrics.table import METRICS
+from momentum_trio.node.administration import NodeAdministration
 from momentum_trio.node.bus_plane import bus_families
+from momentum_trio.node.cluster_measures import cluster_families
 from momentum_trio.node.link import ControlEnd, Measure, Measured
 
 
 class Measures:
     """Those of one node."""
 
-    def __init__(self, machine: Machine, administration: Administration, link: ControlEnd, services: Services) -> None:
+    def __init__(
+        self, machine: Machine, administration: NodeAdministration, link: ControlEnd, services: Services
+    ) -> None:
         """services: of the control plane."""
         self._machine, self._administration, self._link, self._services = machine, administration, link, services
         self._began = trio.current_time()
@@ -29,7 +33,8 @@ class Measures:
         measured = await self._link.ask(Measure())
         assert isinstance(measured, Measured)
         listens, bus = _listens(self._administration.listeners()), bus_families(self._services.bus)
-        families = [*self._own(), *listens, *bus, *await self._process()]
+        cluster = cluster_families(self._administration.cluster_plane.life)
+        families = [*self._own(), *listens, *bus, *cluster, *await self._process()]
         places = {metric: place for place, metric in enumerate(METRICS)}
         return sorted((*families, *measured.families), key=lambda family: places[family.metric])
 

@@ -3,6 +3,7 @@
 
 import { Refusal, clock, get } from "./api.js";
 import { Charts } from "./charts.js";
+import { Cluster, PATH as CLUSTER } from "./cluster.js";
 import { Feed } from "./feed.js";
 import { keys } from "./keys.js";
 import { List, hold, told } from "./list.js";
@@ -30,6 +31,7 @@ const state = { host: "", listens: [], reasons: [], summary: null, total: null, 
 
 const charts = new Charts($("strip"), { strip: $("strip"), moment: $("moment"), at: $("moment-at"), reach: $("span") });
 const listens = new Listens($("listens"), $("ask"), () => soon());
+const cluster = new Cluster($("cluster"));
 const lists = {
   sessions: new List($("sessions"), { limit: rows, fill: session }),
   queues: new List($("queues"), { limit: rows, fill: queues.fill, open: (queue) => sheet.open(queue.domain, queues.inside(queue)) }),
@@ -129,6 +131,7 @@ function find(words) {
 // States that no event tells of: asked for one after the other, so that one connection does.
 const QUESTIONS = [
   [LISTENERS, {}, ({ results }) => listens.show((state.listens = results))],
+  [CLUSTER, {}, ({ results }) => cluster.show(results)],
   ["/readyz", {}, ({ reasons }) => (state.reasons = reasons)],
   ["/api/v1/summary", {}, ({ results }) => (state.summary = results)],
   ["/api/v1/sessions", {}, ({ results, next }) => drawSessions(results, next)],

@@ -26,7 +26,7 @@ Relay_Domains = ( "example.com" )
 Domain "example.com" {{ Delivery_Method = MAILDIR Maildir_Path = "{folder}/mail/%d/%l" }}
 ESMTP_Listener {{ Listen "127.0.0.1:0" {{ }} }}
 Control_Listener {{ Listen "{folder}/control" {{ File_Mode = 0666 }} }}
-msgcserver_listener {{ Listen "127.0.0.1:4809" {{ }} }}
+ECCluster_Listener {{ Listen "127.0.0.1:4802" {{ }} }}
 {more}
 """
 LISTEN = (("esmtp_listener", ""), ("listen", "127.0.0.1:0"))
@@ -88,10 +88,10 @@ async def test_started_reports_what_is_bound(tmp_path: Path) -> None:
         reports = {report.listener: report for report in running.started.listens}
         assert reports["ESMTP_Listener"].state is ListenState.OPEN
         assert reports["ESMTP_Listener"].bound == f"127.0.0.1:{running.port}"
-        assert reports["msgcserver_listener"].state is ListenState.NOT_BUILT
+        assert reports["ECCluster_Listener"].state is ListenState.NOT_BUILT
         assert reports["Control_Listener"].bound == f"{tmp_path}/control"
         notes = "\n".join(running.started.notes)
-        assert "msgcserver_listener is not built yet" in notes
+        assert "ECCluster_Listener is not built yet" in notes
         assert "every user of this host may command the node" in notes
         assert (await running.administration.summary()).warnings
         opened = {record.endpoint for record in running.said(ListenOpened) if isinstance(record, ListenOpened)}

@@ -156,7 +156,7 @@ def a_gap() -> Tape:
 
 
 def own_words_lost() -> Tape:
-    return begun("ec1").on("ec1", said(b"a"))
+    return begun("ec1").on("ec1", said(b"a"), said(b"b"), told(b"b"))
 
 
 @pytest.mark.parametrize(

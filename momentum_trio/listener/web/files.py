@@ -18,6 +18,7 @@ _FILES = (
     ("/", "page.html", HTML),
     ("/page/api.js", "api.js", SCRIPT),
     ("/page/charts.js", "charts.js", SCRIPT),
+    ("/page/cluster.js", "cluster.js", SCRIPT),
     ("/page/feed.js", "feed.js", SCRIPT),
     ("/page/icon.svg", "icon.svg", IMAGE),
     ("/page/keys.js", "keys.js", SCRIPT),

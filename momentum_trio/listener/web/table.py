@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.listener.web import configuration, console, console_lines
+from momentum_trio.listener.web.cluster import CLUSTER
 from momentum_trio.listener.web.events import EVENTS
 from momentum_trio.listener.web.files import FILES
 from momentum_trio.listener.web.health import HEALTHZ, READYZ
@@ -18,6 +19,7 @@ from momentum_trio.listener.web.sessions import SESSIONS
 from momentum_trio.listener.web.transmissions import TRANSMISSIONS
 
 _ROUTES: tuple[Route | Socket, ...] = (
+    CLUSTER,
     configuration.EVAL,
     configuration.EXPLAIN,
     configuration.GET,

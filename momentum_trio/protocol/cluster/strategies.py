@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
-from momentum_trio.protocol.cluster import envelope, share
+from momentum_trio.protocol.cluster import envelope, heartbeat, membership, relay, share
 
 topics = st.from_regex(r"[a-z0-9_:]{1,32}", fullmatch=True)
 envelopes = st.builds(envelope.pack, topics, st.binary(max_size=200))
@@ -16,6 +16,36 @@ shares = (
     | st.builds(share.Snapshot, st.booleans(), st.booleans(), tables)
     | st.just(share.Ask())
 )
+numbers = st.integers(0, 2**53)
+lines = st.text(max_size=20)
+relayed = (
+    st.builds(
+        relay.Command,
+        numbers,
+        lines,
+        st.sampled_from(["text", "json"]),
+        lines,
+        lines,
+        lines,
+        st.lists(lines, max_size=3).map(tuple),
+        lines,
+    )
+    | st.builds(relay.Answer, numbers, st.booleans(), st.booleans(), st.binary(max_size=20))
+    | st.builds(relay.Declined, numbers)
+)
+names = st.from_regex(r"[a-z0-9.-]{1,12}", fullmatch=True)
+announcements = st.builds(
+    membership.Announcement,
+    names | st.just(""),
+    names,
+    st.sampled_from(membership.NodeType),
+    names.map("#ec0-1#{}".format),
+    names,
+    st.ip_addresses().map(str) | st.just(""),
+    st.integers(0, 65535),
+    st.lists(names, max_size=4).map(tuple),
+)
+beats = st.just(heartbeat.Beat()) | st.builds(heartbeat.Accusation, st.lists(names, max_size=3).map(tuple))
 
 _words = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8) | st.binary(max_size=8)
 hostile = st.binary(max_size=200) | st.recursive(

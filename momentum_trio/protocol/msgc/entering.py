@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from momentum_trio.protocol.msgc.frame import RemoteProtocolError
 from momentum_trio.protocol.msgc.groups import Groups
-from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.message import (
     SERVERS_MAX,
     Entry,
@@ -25,12 +25,12 @@ from momentum_trio.protocol.msgc.message import (
     Propose,
     Ready,
     Recovered,
-    RemoteProtocolError,
     Standing,
     Unordered,
     ViewKey,
 )
 from momentum_trio.protocol.msgc.message import Groups as GroupsSaid
+from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.order import WINDOW_OCTETS, Order, Placed, batches
 from momentum_trio.protocol.msgc.view import View, majority
 

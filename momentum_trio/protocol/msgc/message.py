@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Service, ViewId
+from momentum_trio.protocol.msgc.frame import RemoteProtocolError
 
 SERVERS_MAX = 64
 """Of one mesh: configured peers, this server among them."""
@@ -28,6 +29,12 @@ MESSAGE_OCTETS_MAX = 2**19
 SENDING_EXTRA_OCTETS = 32
 """What a sending is counted for beside its octets."""
 
+INCARNATION_MAX = 2**42
+"""Incarnations are smaller: milliseconds until the year 2109."""
+
+_TURN_BITS = 11  # of an epoch, below its turn: ten that the proposer's life gives, and one that is not set
+_LIFE_MASK = 1023
+
 Name = Annotated[str, Meta(min_length=1, max_length=GROUP_OCTETS_MAX)]
 NameOrNone = Annotated[str, Meta(max_length=GROUP_OCTETS_MAX)]
 Number = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -35,10 +42,6 @@ Octets = Annotated[bytes, Meta(max_length=SENDING_OCTETS_MAX)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=SERVERS_MAX)]
 Numbers = Annotated[tuple[Number, ...], Meta(max_length=SERVERS_MAX)]
 Origins = Annotated[bytes, Meta(max_length=BATCH_MAX)]
-
-
-class RemoteProtocolError(Exception):
-    """A server said what makes no sense where it came: its connection is cut."""
 
 
 class Life(Struct, frozen=True, array_like=True, order=True):
@@ -64,6 +67,22 @@ class ViewKey(Struct, frozen=True, array_like=True):
     def transitional(self) -> ViewId:
         """Of the transitional view that leads to it: regular epochs are even, and the odd one before is its own."""
         return ViewId(self.epoch - 1, self.proposer)
+
+    @classmethod
+    def first(cls, life: Life) -> ViewKey:
+        """Of the view in which *life* begins, alone."""
+        return cls._of(life, life.incarnation)
+
+    @classmethod
+    def after(cls, epoch: int, life: Life) -> ViewKey:
+        """Of the next view that *life* proposes, when *epoch* is the largest it knows."""
+        return cls._of(life, (epoch >> _TURN_BITS) + 1)
+
+    @classmethod
+    def _of(cls, life: Life, turn: int) -> ViewKey:
+        # What the proposer's life is stands in the epoch: one that has forgotten the lives before, or whose clock is
+        # behind, does not number a view as they did. (Of two lives in 1024 it may, if all else is equal too.)
+        return cls(turn << _TURN_BITS | (life.incarnation & _LIFE_MASK) << 1, life.name, life.incarnation)
 
 
 class Act(IntEnum):
@@ -253,11 +272,9 @@ def encode(message: Message) -> bytes:
 
 
 def decode(octets: bytes | bytearray | memoryview) -> Message:
-    """The message that *octets* are. Raises ValueError, which says what is wrong with them."""
+    """The message that *octets* are. Raises RemoteProtocolError."""
     try:
         message: Message = _DECODER.decode(octets)
-    except UnicodeError:
-        raise ValueError("expected UTF-8") from None
-    except msgspec.MsgspecError as wrong:
-        raise ValueError(str(wrong)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise RemoteProtocolError(f"no message of a server: {wrong}") from None
     return message

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from momentum_trio.net.group import Service
+from momentum_trio.protocol.msgc.frame import RemoteProtocolError
 from momentum_trio.protocol.msgc.message import (
     BATCH_MAX,
     BATCH_OCTETS_MAX,
     Ack,
     Ordered,
-    RemoteProtocolError,
     Sending,
     Submit,
 )

@@ -43,10 +43,11 @@ from typing import NamedTuple
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, GroupView, Service, Told
 from momentum_trio.protocol.msgc import entering
 from momentum_trio.protocol.msgc.entering import Component, Entering
+from momentum_trio.protocol.msgc.frame import RemoteProtocolError
 from momentum_trio.protocol.msgc.groups import Change, Groups, Seat
-from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.membership import Choice, Heard, agreed, choose
 from momentum_trio.protocol.msgc.message import (
+    INCARNATION_MAX,
     SENDING_OCTETS_MAX,
     SERVERS_MAX,
     Ack,
@@ -62,7 +63,6 @@ from momentum_trio.protocol.msgc.message import (
     Reach,
     Ready,
     Recovered,
-    RemoteProtocolError,
     Sending,
     Standing,
     Submit,
@@ -70,6 +70,7 @@ from momentum_trio.protocol.msgc.message import (
     ViewKey,
 )
 from momentum_trio.protocol.msgc.message import Groups as GroupsSaid
+from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.order import Order
 from momentum_trio.protocol.msgc.view import View, majority
 
@@ -146,20 +147,22 @@ class Server:
         self._events: list[tuple[str, GroupEvent]] = []
         self._cuts: list[Cut] = []
         self._expelled: dict[str, Expelled] = {}
-        self._begin(Life(name, incarnation), 2 * incarnation)
+        assert 0 <= incarnation < INCARNATION_MAX
+        life = Life(name, incarnation)
+        self._begin(life, ViewKey.first(life))
         self._turn()
 
-    def _begin(self, life: Life, epoch: int) -> None:
+    def _begin(self, life: Life, key: ViewKey) -> None:
         """A life, alone."""
         self.life = life
-        self.view = View(ViewKey(epoch, life.name, life.incarnation), (life,), majority((life.name,), self.peers))
+        self.view = View(key, (life,), majority((life.name,), self.peers))
         self._view_id = self.view.id
         self._primary = self.view.primary
         self._view_links: Mapping[str, Neighbour] = {}
-        self._order = Order(epoch, 1, 0)
+        self._order = Order(key.epoch, 1, 0)
         self._groups = Groups(life.name)
         self._numbers: dict[str, int] = {}
-        self._promised = epoch
+        self._promised = key.epoch
         self._entering: Entering | None = None
         self._proposal: Proposal | None = None
         self._reach: Reach | None = None
@@ -506,8 +509,8 @@ class Server:
 
     def _propose(self, members: tuple[Life, ...], heard: Mapping[str, Heard]) -> None:
         names = [life.name for life in members if life != self.life]
-        epoch = 2 + max([self._promised, *(heard[name].reach.epoch for name in names)])
-        key = ViewKey(epoch, self.name, self.life.incarnation)
+        known = max([self._promised, *(heard[name].reach.epoch for name in names)])
+        key = ViewKey.after(known, self.life)
         self._proposal = Proposal(key, members, {name: self._links[name] for name in names})
         for name in (self.name, *names):
             self._send(name, Propose(key, members))
@@ -640,7 +643,8 @@ class Server:
             self._events.append((member, Apart(f"expelled by {peer}: no heartbeat")))
         self._waiting.clear()
         self._leaving.clear()
-        self._begin(Life(self.name, self.life.incarnation + 1), self._promised + 2)
+        life = Life(self.name, self.life.incarnation + 1)
+        self._begin(life, ViewKey.after(self._promised, life))
 
     # beats, connections
 
