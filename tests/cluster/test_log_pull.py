@@ -47,7 +47,7 @@ async def manage(machine: Machine, *, task_status: Any = trio.TASK_STATUS_IGNORE
 def gathered(hosts: World) -> list[bytes]:
     """The lines in the manager's files, in the order of the files' names."""
     store = hosts.hosts["mgr"].store
-    paths = sorted(path for path in store.files() if path.startswith("/gathered/") and "/.places/" not in path) if "mgr" in hosts.hosts else []
+    paths = sorted(path for path in store.files() if path.startswith("/gathered/") and "/.places/" not in path)
     return [line + b"\n" for path in paths for line in store.octets(path).splitlines()]
 
 
