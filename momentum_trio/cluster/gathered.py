@@ -86,7 +86,10 @@ class GatheredFiles:
             if written is None or Source(*written.source).file_name != name:
                 damaged.append(name)
                 continue
-            position = written.after if await self._is_done(written) else written.before
+            position = written.after
+            if not await self._is_done(written):
+                position = written.before
+                await self._write_down(taken_back(written))  # or it would be looked for behind what comes there now
             self._gathered[Source(*written.source)] = Gathered(bytes.fromhex(written.log_id), Position(*position))
         return damaged
 

@@ -61,7 +61,6 @@ class MoveCounts:
     """uncertain: messages of which it was not heard what became of them, for a while."""
 
     moved: int = 0
-    left: int = 0
     uncertain: int = 0
     octets: int = 0
 
@@ -94,7 +93,6 @@ class Moves:
         for lane in await self._queue.operations.lanes(which):
             outcome = await self._move_lane(lane, to)
             moved, left, why = moved + outcome.moved, left + outcome.left, outcome.why or why
-        self.counts.moved, self.counts.left = self.counts.moved + moved, self.counts.left + left
         return Moved(moved, left, why)
 
     async def _move_lane(self, lane: Lane, to: NodePlace) -> Moved:
@@ -132,6 +130,7 @@ class Moves:
         self._machine.events.publish(self._transferred(lane, to, parcel))
         ticket = parcel.drawn.ticket
         self._queue.holdings.leave(ticket)
+        self.counts.moved += 1
         self.counts.octets += len(parcel.content)
         with suppress(SpoolFault):  # it is closed: owed again at the next start, offered again, and known there
             await self._spool.settle([(ticket, Conclusion.DELIVERED)], [])

@@ -73,6 +73,23 @@ BUS_ENDS = Metric("momentum_bus_ends_total", _COUNTER, "Connections to it that i
 BUS_SERVERS = Metric("momentum_bus_servers", _GAUGE, "Servers in its view, itself included.")
 BUS_PRIMARY = Metric("momentum_bus_primary", _GAUGE, "1: most of the configured servers are in its view.")
 
+ECCLUSTER_ENDS = Metric(
+    "momentum_eccluster_refusals_total",
+    _COUNTER,
+    "Connections of other nodes that were refused or ended, by why.",
+    ("why",),
+)
+LOG_REPLAYED_BYTES = Metric(
+    "momentum_log_replayed_bytes_total", _COUNTER, "Octets of durable logs that were sent to who gathers them."
+)
+LOG_CHECKPOINTS = Metric("momentum_log_checkpoints_total", _COUNTER, "Checkpoints that were kept for who gathers logs.")
+MOVED_MESSAGES = Metric("momentum_moved_messages_total", _COUNTER, "Messages that were handed over to other nodes.")
+MOVES_UNCERTAIN = Metric(
+    "momentum_moves_uncertain_total",
+    _COUNTER,
+    "Messages of which it was not heard at first whether another node has them.",
+)
+
 CLUSTER_UP = Metric(
     "momentum_cluster_up",
     _GAUGE,
@@ -136,6 +153,11 @@ METRICS: tuple[Metric, ...] = (
     BUS_ENDS,
     BUS_SERVERS,
     BUS_PRIMARY,
+    ECCLUSTER_ENDS,
+    LOG_REPLAYED_BYTES,
+    LOG_CHECKPOINTS,
+    MOVED_MESSAGES,
+    MOVES_UNCERTAIN,
     CLUSTER_UP,
     CLUSTER_MEMBERS,
     CLUSTER_LEADER,

@@ -7,9 +7,11 @@ from heapq import nlargest
 
 from momentum_trio.delivery.census import Count
 from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.move import Moves
 from momentum_trio.delivery.operations import Which
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.events.hub import Hub
+from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.metrics import table
 from momentum_trio.metrics.metric import Distribution, Family, Metric, Sample, one
 from momentum_trio.metrics.table import DOMAINS_SHOWN
@@ -69,3 +71,15 @@ def event_families(hub: Hub, webhooks: Webhooks) -> Iterator[Family]:
     yield each(table.WEBHOOK_LOST, [hook.counts.lost for hook in hooks])
     yield each(table.WEBHOOK_BATCHES, [hook.counts.batches for hook in hooks])
     yield each(table.WEBHOOK_FAILURES, [hook.counts.failures for hook in hooks])
+
+
+def node_families(nodes: NodeToNode | None, moves: Moves) -> Iterator[Family]:
+    """Of what this node is to others of its cluster."""
+    if nodes is None:
+        return
+    refused = sorted((code.name.lower(), count) for code, count in nodes.refused.items())
+    yield Family(table.ECCLUSTER_ENDS, [Sample(count, (why,)) for why, count in refused])
+    yield one(table.LOG_REPLAYED_BYTES, nodes.logs.counts.lines_octets)
+    yield one(table.LOG_CHECKPOINTS, nodes.logs.counts.checkpoints)
+    yield one(table.MOVED_MESSAGES, moves.counts.moved)
+    yield one(table.MOVES_UNCERTAIN, moves.counts.uncertain)

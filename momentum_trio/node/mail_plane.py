@@ -33,7 +33,7 @@ from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.configuration import away
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
-from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
+from momentum_trio.node.mail_measures import dns_families, event_families, node_families, queue_families, spool_families
 from momentum_trio.node.move_desk import MoveDesk
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.node_to_node import bind_with, connect_with
@@ -171,6 +171,7 @@ class MailPlane:
             *dns_families(self.hosts),
             *spool_families(self.spool),
             *event_families(self._hub, self.webhooks),
+            *node_families(self.services.node_to_node, self.moves),
         )
         await link.answer(number, Measured(families))
 

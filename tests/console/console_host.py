@@ -39,6 +39,7 @@ from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.link import Ask, Said
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import COMMANDS
+from momentum_trio.protocol.cluster.eccluster import LogFacts
 from momentum_trio.protocol.console.client import Client
 from momentum_trio.protocol.console.frame import (
     Banner,
@@ -147,6 +148,11 @@ class PlainAdministration:
     hostname: str = "mx1.example.com"
     pid: int = 4711
     cluster: Clustered | None = None
+    published: Sequence[LogFacts] = ()
+
+    async def published_logs(self) -> Sequence[LogFacts]:
+        await trio.lowlevel.checkpoint()
+        return self.published
 
     @property
     def tree(self) -> ConfigTree:

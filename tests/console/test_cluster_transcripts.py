@@ -14,6 +14,7 @@ from test_transcripts import exchanges
 from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
 from momentum_trio.console.floating import Floating
 from momentum_trio.node.tables import COMMANDS
+from momentum_trio.protocol.cluster.eccluster import LogFacts, Reader
 
 CIDR, GAUGES = SharedRow("inbound_cidr", "cidrtree", True), SharedRow("outbound_domains", "gauge table", True)
 COUNTS: dict[str, dict[str, Mapping[str, int]]] = {
@@ -23,6 +24,7 @@ COUNTS: dict[str, dict[str, Mapping[str, int]]] = {
     },
     "outbound_domains": {"global": {"yahoo.com": 65, "aol.com": 10}, "relay-0-1": {}},
 }
+PUBLISHED = [LogFacts("mainlog", bytes(8), 20480, (Reader("master", 0, 0xA43A), Reader("mgr1", 0, 0)))]
 
 
 @dataclass
@@ -69,6 +71,24 @@ class PlainCluster:
 
 
 CONVERSATIONS = {
+    "logs": """
+> cluster show logs
+mainlog
+\t[on disk: 20480 bytes]
+\t[subscriber: 'master' @ 00000000:0000a43a]
+\t[subscriber: 'mgr1' @ 00000000:00000000]
+> json cluster show logs
+[
+  {
+    "log": "mainlog",
+    "octets": 20480,
+    "subscribers": {
+      "master": "00000000:0000a43a",
+      "mgr1": "00000000:00000000"
+    }
+  }
+]
+""",
     "who": """
 > cluster info
 Daemon: 4809 [m:#ec0-22787#labrat-1,s:#ec1-22787#labrat-1]
@@ -185,7 +205,7 @@ This node is in no cluster: its configuration has no cluster {} that is enabled
 )
 async def test_transcript(conversation: str, cluster: PlainCluster | None, tmp_path: Path) -> None:
     async with console_host(tmp_path / "control") as host:
-        host.administration.cluster = cluster
+        host.administration.cluster, host.administration.published = cluster, PUBLISHED
         console = await host.connect()
         for mark, typed, answer in exchanges(conversation):
             status, text = await console.ask(typed)

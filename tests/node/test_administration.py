@@ -26,7 +26,6 @@ Relay_Domains = ( "example.com" )
 Domain "example.com" {{ Delivery_Method = MAILDIR Maildir_Path = "{folder}/mail/%d/%l" }}
 ESMTP_Listener {{ Listen "127.0.0.1:0" {{ }} }}
 Control_Listener {{ Listen "{folder}/control" {{ File_Mode = 0666 }} }}
-ECCluster_Listener {{ Listen "127.0.0.1:4802" {{ }} }}
 {more}
 """
 LISTEN = (("esmtp_listener", ""), ("listen", "127.0.0.1:0"))
@@ -88,10 +87,8 @@ async def test_started_reports_what_is_bound(tmp_path: Path) -> None:
         reports = {report.listener: report for report in running.started.listens}
         assert reports["ESMTP_Listener"].state is ListenState.OPEN
         assert reports["ESMTP_Listener"].bound == f"127.0.0.1:{running.port}"
-        assert reports["ECCluster_Listener"].state is ListenState.NOT_BUILT
         assert reports["Control_Listener"].bound == f"{tmp_path}/control"
         notes = "\n".join(running.started.notes)
-        assert "ECCluster_Listener is not built yet" in notes
         assert "every user of this host may command the node" in notes
         assert (await running.administration.summary()).warnings
         opened = {record.endpoint for record in running.said(ListenOpened) if isinstance(record, ListenOpened)}
@@ -102,7 +99,7 @@ async def test_certificates_that_do_not_serve_are_said_at_start(tmp_path: Path) 
     more = f'TLS_Certificate = "{tmp_path}/none.pem"\nESMTP_Listener {{ Listen "127.0.0.1:0" {{ Use_SSL = true }} }}'
     async with node(tmp_path, more) as running:
         notes = [note for note in running.started.notes if "none.pem" in note]
-        where = f"{tmp_path}/ecelerity.conf:9:1"
+        where = f"{tmp_path}/ecelerity.conf:8:1"
         assert notes == [f"warning: {where}: TLS_Certificate: {tmp_path}/none.pem: No such file or directory"]
 
 

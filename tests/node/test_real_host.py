@@ -164,17 +164,6 @@ def test_a_wrong_configuration_is_told_with_its_place(tmp_path: Path) -> None:
     assert ecelerity("-c", str(tmp_path / "none.conf")).returncode == 2
 
 
-def test_listeners_not_built_yet_are_said_and_refused_when_strict(tmp_path: Path) -> None:
-    config = tmp_path / "ecelerity.conf"
-    config.write_text('ECCluster_Listener { Listen "127.0.0.1:0" { } }\n')
-    checked = ecelerity("-c", str(config), "--check-config")
-    assert (checked.returncode, checked.stdout) == (0, "Configuration valid\n")
-    assert "ECCluster_Listener is not built yet" in checked.stderr
-    strict = ecelerity("-c", str(config), "--check-config", "--strict")
-    assert strict.returncode == 1
-    assert "ECCluster_Listener is not built yet" in strict.stderr
-
-
 def test_an_address_in_use_is_told(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -88,7 +88,7 @@ def sockets(text: str) -> set[str]:
         (TEXT, {"0.0.0.0:25"}),
         ('ESMTP_Listener { Enable = false Listen "10.0.0.1:25" { Enable = true } Listen ":26" { } }', {"10.0.0.1:25"}),
         ('Control_Listener { Listen "/tmp/2025" { } Listen "[::]:9" { } }', {"[::]:9"}),
-        ('ECCluster_Listener { Listen ":4802" { } }', set()),  # not built, so not bound
+        ('ECCluster_Listener { Listen ":4802" { } }', {"0.0.0.0:4802"}),
     ],
 )
 def test_where_sockets_are_to_listen(text: str, found: set[str]) -> None:

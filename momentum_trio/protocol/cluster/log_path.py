@@ -50,4 +50,6 @@ def root(template: str) -> str:
 def part(name: str) -> str:
     """*name* as one part of a path, which no other name has."""
     written = quote(name, safe=" @+=,:")
-    return written.replace(".", "%2E") if not written.strip(".") else written or "%"
+    if not written.strip("."):
+        return written.replace(".", "%2E") or "%"
+    return written

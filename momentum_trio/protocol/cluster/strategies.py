@@ -5,7 +5,16 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
-from momentum_trio.protocol.cluster import duravip_message, envelope, heartbeat, membership, relay, share
+from momentum_trio.protocol.cluster import (
+    duravip_message,
+    eccluster,
+    envelope,
+    heartbeat,
+    membership,
+    moved_message,
+    relay,
+    share,
+)
 
 topics = st.from_regex(r"[a-z0-9_:]{1,32}", fullmatch=True)
 envelopes = st.builds(envelope.pack, topics, st.binary(max_size=200))
@@ -71,3 +80,70 @@ _words = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(
 hostile = st.binary(max_size=200) | st.recursive(
     _words, lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=4), inner, max_size=4)
 ).map(msgspec.msgpack.encode)
+
+# ECCluster
+
+words = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
+places = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+asked_of_nodes = (
+    st.builds(eccluster.Begin, st.sampled_from(["log", "mmove2", "other"]), st.sampled_from([1, 1, 1, 2]))
+    | st.just(eccluster.ListLogs())
+    | st.builds(lambda log, name, at: eccluster.Replay(log, name, b"12345678", *at, 1000), words, words, places)
+    | st.builds(lambda log, name, at: eccluster.Checkpoint(log, name, b"12345678", *at), words, words, places)
+    | st.builds(eccluster.Mail, st.binary(max_size=20))
+)
+moved_messages = st.builds(
+    lambda path, octets: moved_message.Metadata(
+        message_id="10/00-00481-001F3556",
+        batch_id="10/00-00481-001F3556",
+        connection_id="10/00-00481-001F3556",
+        received_at=1_700_000_000.0,
+        reverse_path="ann@client.example",
+        forward_path=path,
+        peer_address="192.0.2.1",
+        protocol="esmtp",
+        binding_group="default",
+        binding="mail",
+        octets=octets,
+        digest="0" * 64,
+    ),
+    st.text("ab@.\u00fc\n", min_size=1, max_size=12),
+    st.integers(0, 30),
+)
+_commands = st.sampled_from(
+    [b"EHLO a", b"XCLUSTERMETADATA 1", b"XCLUSTERMETADATA 2", b"KEY k1", b"BDAT 5", b"BDAT 0 LAST", b"BDAT x", b"QUIT"]
+).map(lambda line: line + b"\r\n")
+_counted = st.sampled_from([b"METADATA", b"METADATADICTS", b"BDAT"]).flatmap(
+    lambda verb: st.binary(max_size=12).map(lambda octets: b"%s %d\r\n%s" % (verb, len(octets), octets))
+)
+
+
+def handed_over(metadata: moved_message.Metadata) -> bytes:
+    """What is said to hand over a message."""
+    parts = [b"XCLUSTERMETADATA 1\r\nKEY k1\r\n"]
+    for verb, part in ((b"METADATA", metadata), (b"METADATADICTS", moved_message.Dictionaries())):
+        octets = moved_message.encode(part)
+        parts.append(b"%s %d\r\n%s" % (verb, len(octets), octets))
+    return b"".join((*parts, b"BDAT %d\r\n%s" % (metadata.octets, bytes(metadata.octets)), b"BDAT 0 LAST\r\n"))
+
+
+_whole = moved_messages.map(handed_over)
+takings = st.lists(
+    st.just(b"EHLO a\r\n") | _whole | _whole | _commands | _counted | st.binary(max_size=8), max_size=6
+).map(b"".join)
+_replies = st.sampled_from(
+    [
+        b"220 b ECmmove2",
+        b"250-b",
+        b"250 XCLUSTERMETADATA 1",
+        b"250 XCLUSTERMETADATA 2",
+        b"354 go ahead",
+        b"250 METADATA",
+        b"251 10/00-00481-001F3556",
+        b"250 10/00-00481-001F3556",
+        b"450 4.3.2 later",
+        b"221 bye",
+        b"250 ",
+    ]
+).map(lambda line: line + b"\r\n")
+handings = st.lists(_replies | _replies | st.binary(max_size=8), max_size=12).map(b"".join)
