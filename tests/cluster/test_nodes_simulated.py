@@ -88,6 +88,8 @@ def test_connections_are_counted_across_nodes_and_go_with_theirs() -> None:
             await nodes.until(lambda: all_show(6, nodes.names), 10)
             text = await nodes.ask("labrat-1", "cluster shared show inbound_cidr from labrat-3")
             assert text.splitlines()[-1] == f"{3:7d}{'':25}10.0.9.9/32"
+            series = await nodes.ask("labrat-2", "cluster shared show metrics.connect")
+            assert series.splitlines()[-1] == f"{6:7d}{'':25}10.0.9.9/32"
             nodes.hosts["labrat-3"].kill()
             await nodes.until(lambda: all_show(3, nodes.names[:2]))
             await nodes.boot("labrat-3")

@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 from typing import NamedTuple
 
 from momentum_trio.net.group import Apart, GroupView, Service
-from momentum_trio.protocol.msgc.message import Message, decode, encode
+from momentum_trio.protocol.msgc.message import decode, encode
 from momentum_trio.protocol.msgc.server import Server
 from sim.bus import Began, Deed, Entry, Joined, Left, Spoke
 from sim.evs import breaches
