@@ -23,9 +23,10 @@ CONFIRM_SECONDS_MAX = 86_400
 
 
 class ListenState(Enum):
-    """What becomes of a Listen."""
+    """What becomes of a Listen. ELSEWHERE: its address floats, and another node has it, or nobody."""
 
     OPEN = "open"
+    ELSEWHERE = "elsewhere"
     DISABLED = "disabled"
     NOT_BUILT = "not built"
     FAILED = "failed"

@@ -29,6 +29,7 @@ from momentum_trio.listener.recorder import Recorder
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.metrics.tally import Tally
+from momentum_trio.node.configuration import away
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
 from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
@@ -87,6 +88,7 @@ class MailPlane:
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
         )
+        self.queue.away = away(generation.tree, here=frozenset())
         door = Door(
             machine,
             spool,
@@ -130,6 +132,7 @@ class MailPlane:
                 match asked:
                     case Adopt():
                         self.generations.current = asked.generation
+                        self.queue.away = asked.away
                         self.queue.reconfigured()
                         self.webhooks.reconfigured()
                         await link.answer(number, Done())

@@ -211,6 +211,7 @@ async def _run_planes(
             generations,
             Census(machine, supervisor.connections, mail.outbound),
             partial(dial_bus, machine, generations),
+            lambda addresses: administration.serve_at(addresses),
         )
         administration = NodeAdministration(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments, cluster
@@ -258,6 +259,7 @@ async def _serve(
         seconds = NodeOptions.resolve(generations.current.tree.chain_global()).drain_timeout
         mail.drain_until = trio.current_time() + seconds
         draining.set()
+        administration.leave_cluster()
         with trio.move_on_at(mail.drain_until) as patience:
             await supervisor.close()
             await supervisor.over.wait()

@@ -7,6 +7,7 @@ from typing import Any
 from momentum_trio.cluster.cluster_options import ClusterOptions, ReplicateOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.floating_options import DuravipOptions, FloatingOptions, TopologyOptions
 from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
@@ -85,10 +86,12 @@ GROUPS: tuple[type[Options], ...] = (
     DkimValidationOptions,
     DmarcOptions,
     DnsOptions,
+    DuravipOptions,
     EcstreamDeliveryOptions,
     EcstreamOptions,
     EventOptions,
     FailureOptions,
+    FloatingOptions,
     HostLimitOptions,
     HostOptions,
     HttpLoggerOptions,
@@ -126,6 +129,7 @@ GROUPS: tuple[type[Options], ...] = (
     StaticRouteOptions,
     SuspensionOptions,
     TlsOptions,
+    TopologyOptions,
     TraceOptions,
     TranscodeOptions,
     WebhookOptions,
