@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import trio
 
 from momentum_trio import __version__
+from momentum_trio.cluster.log_service import LogService
 from momentum_trio.config.difference import differences
 from momentum_trio.config.dump import as_conf
 from momentum_trio.config.floating import address_of, floating
@@ -32,10 +33,12 @@ from momentum_trio.node.folders import Folders
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.node_options import NodeOptions
+from momentum_trio.node.node_to_node import published_logs
 from momentum_trio.node.policies import load_policies
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
+from momentum_trio.protocol.cluster.eccluster import LogFacts
 from momentum_trio.reception.policy.plugin import Plugin
 from momentum_trio.reception.reception_options import NameOptions
 
@@ -67,6 +70,7 @@ class NodeAdministration:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
+        self.log_service = LogService(logs.durable, lambda: published_logs(self.tree))
         self._read = generations.current.tree  # what the files say
         directories = NodeOptions.resolve(self.tree.chain_global()).config_directories
         self._folders = Folders.of(NodeOptions.config_directories.name, config_path, directories)
@@ -252,6 +256,10 @@ class NodeAdministration:
         generation = self._generations.advance(tree, plugins)
         await self._link.ask(Adopt(generation, away(tree, self._here)))
         await self._supervisor.settle(prepared)
+
+    async def published_logs(self) -> Sequence[LogFacts]:
+        """As ``console.facade.Administration`` has it."""
+        return (await self.log_service.listed()).logs
 
     @property
     def cluster(self) -> ClusterDesk | None:

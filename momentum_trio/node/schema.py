@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from momentum_trio.cluster.cluster_options import ClusterOptions, ReplicateOptions
+from momentum_trio.cluster.published_options import GatheringOptions, PublishedOptions, SubscriberOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
 from momentum_trio.config.floating_options import DuravipOptions, FloatingOptions, TopologyOptions
@@ -92,6 +93,7 @@ GROUPS: tuple[type[Options], ...] = (
     EventOptions,
     FailureOptions,
     FloatingOptions,
+    GatheringOptions,
     HostLimitOptions,
     HostOptions,
     HttpLoggerOptions,
@@ -111,6 +113,7 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     PolicyOptions,
+    PublishedOptions,
     ReceptionOptions,
     ProxyOptions,
     RecordOptions,
@@ -127,6 +130,7 @@ GROUPS: tuple[type[Options], ...] = (
     SpfOptions,
     SpoolOptions,
     StaticRouteOptions,
+    SubscriberOptions,
     SuspensionOptions,
     TlsOptions,
     TopologyOptions,
