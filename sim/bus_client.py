@@ -13,6 +13,7 @@ from .service import PAUSE_MAX_SECONDS
 
 SILENT_ROUNDS = 3  # of missed heartbeats, after which a silent connection is given up (momentum_trio.protocol.msgc)
 MARGIN_SECONDS = 10.0
+MEETING_BEATS = 3
 
 
 def client(machine: Machine, plan: HostPlan) -> Member:
@@ -32,6 +33,13 @@ def settle_limit(scenario: Scenario) -> float:
     trees = [configuration_of(plan) for plan in scenario.hosts if plan.program is Program.ECELERITY]
     limits = [_servers(tree) + _again(_client_options(tree)) for tree in trees if tree is not None]
     return 2 * PAUSE_MAX_SECONDS + max(limits, default=0.0) + MARGIN_SECONDS
+
+
+def meeting_seconds(scenario: Scenario) -> float:
+    """How long servers that all run, and have just begun, need until they are in one view."""
+    trees = [configuration_of(plan) for plan in scenario.hosts if plan.program is Program.ECELERITY]
+    options = [MsgcServerOptions.resolve(tree.chain_scope("msgc_server")) for tree in trees if tree is not None]
+    return max((2 * each.reconnect_interval + MEETING_BEATS * each.heartbeat_interval for each in options), default=0.0)
 
 
 def _servers(tree: ConfigTree) -> float:

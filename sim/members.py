@@ -18,7 +18,7 @@ from momentum_trio.msgc.member import Member as BusMember
 from momentum_trio.net.group import Apart, GroupView, Service, Told
 
 from .bus import Began, BusHistory, Deed, Entry, Joined, Left, Spoke
-from .bus_client import client, settle_limit
+from .bus_client import client, meeting_seconds, settle_limit
 from .host import Host, Life, NoHost, ProcessDied, current_life
 from .kernel import Kernel
 from .member_acts import Crash, Join, Leave, Publish, Stall, Tell, act_of
@@ -140,7 +140,7 @@ class Members:
         self._history, self._hosts, self._kernel, self._now = history, hosts, kernel, now
         told = {fault.targets[0]: None for fault in scenario.faults if fault.kind is FaultKind.MEMBER}
         self._members = {name: Member(scenario.host(name), self._note) for name in told}
-        self.limit = settle_limit(scenario) if told else 0.0
+        self.limit, self._meeting = (settle_limit(scenario), meeting_seconds(scenario)) if told else (0.0, 0.0)
 
     def _note(self, host: str, life: int, deed: Deed) -> None:
         self._history.entries.append(Entry(self._now(), host, life, deed))
@@ -157,7 +157,7 @@ class Members:
             with trio.move_on_after(READY_SECONDS):
                 while not all(member.name for member in self._members.values()):  # noqa: ASYNC110 (they come and go)
                     await trio.sleep(LOOK_SECONDS)
-            await trio.sleep(self.limit)
+            await trio.sleep(self._meeting)
 
     # -- acts
 

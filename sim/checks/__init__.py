@@ -33,6 +33,7 @@ from .records_agree import records_agree
 from .relay_denied import relay_denied
 from .reported_right import reported_right
 from .retried_in_time import retried_in_time
+from .shares_agree import shares_agree
 from .spool_size import spool_size
 from .throttled import throttled
 from .unconfirmed_is_undone import unconfirmed_is_undone
@@ -71,6 +72,7 @@ ALL = (
     Check("webhooks_told", webhooks_told),
     Check("evs", evs),
     Check("views_right", views_right),
+    Check("shares_agree", shares_agree),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )
