@@ -11,6 +11,7 @@ import traceback
 import trio
 
 from momentum_trio.cluster.identity import NoIdentity
+from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
@@ -35,9 +36,20 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 
 
 class ClusterPlane:
-    """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not."""
+    """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
-    def __init__(self, machine: Machine, generations: Generations, census: Census, dial: Dial) -> None:
+    limits: those over all nodes, where they are counted over the bus.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        generations: Generations,
+        census: Census,
+        dial: Dial,
+        limits: LeasedState | None = None,
+    ) -> None:
+        self._limits = limits
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
         self.life: Life | None = None
 
@@ -56,7 +68,9 @@ class ClusterPlane:
     async def _live(self, stands: Standing, console: Dispatch) -> None:
         """One life. A fault of ours ends it, is told, and the next begins."""
         relayed = RelayedConsole(self._machine, console, f"cluster:{stands.control_group}")
-        self.life = life = Life(self._machine, self._generations, self._census, stands, self._dial, relayed.perform)
+        self.life = life = Life(
+            self._machine, self._generations, self._census, stands, self._dial, relayed.perform, self._limits
+        )
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(life.run)

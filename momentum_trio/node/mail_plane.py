@@ -31,7 +31,13 @@ from momentum_trio.machine import Machine
 from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
-from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
+from momentum_trio.node.mail_measures import (
+    dns_families,
+    event_families,
+    limit_families,
+    queue_families,
+    spool_families,
+)
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
@@ -69,7 +75,7 @@ class MailPlane:
         hub: Hub,
         everywhere: SharedState,
     ) -> None:
-        self._machine = machine
+        self._machine, self._everywhere = machine, everywhere
         self.generations = Generations(generation)
         self.spool = spool
         self.hosts = Hosts(machine, self.generations)
@@ -161,6 +167,7 @@ class MailPlane:
             *dns_families(self.hosts),
             *spool_families(self.spool),
             *event_families(self._hub, self.webhooks),
+            *limit_families(self._everywhere),
         )
         await link.answer(number, Measured(families))
 
@@ -180,6 +187,7 @@ class MailPlane:
             self.hosts.pending,
             queue.carriage.connections,
             len(queue.holdings.lanes),
+            self._everywhere.is_up,
         )
 
     def _counted(self) -> Counted:
