@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import logging
 import os
 import shlex
 import shutil
@@ -54,6 +55,7 @@ EPILOG = "exit status: 0 ended in good order; 1 could not run, or was cut short;
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program. Returns its exit status."""
+    logging.getLogger("coredis").addHandler(logging.NullHandler())  # what it has to say is said in the paniclog
     chosen = _parser().parse_args(arguments)
     status = FAILED
     try:

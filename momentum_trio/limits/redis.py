@@ -196,7 +196,7 @@ class RedisState(Leased):
         async def call() -> None:
             asked_at = trio.current_time()
             names = ["engine", "members", "seats:" + SEPARATOR.join(ask.key), "said"]
-            args = [self._member, ask.limit, ask.keep, ask.want]
+            args = [self._member, ask.limit, ask.keep, ask.want, ask.need]
             held, lackers, since = await self._call(client, SEATS, names, args)
             self._renewed(asked_at)
             now = trio.current_time()

@@ -121,7 +121,7 @@ _SEATS_LUA = (
     _NOW
     + _EPOCH
     + b"""
-local limit, keep, want = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limit, keep, want, need = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local shares = redis.call('HGETALL', KEYS[3])
 local others, lackers, wanted = 0, 0, 0
 for at = 1, #shares, 2 do
@@ -137,7 +137,7 @@ for at = 1, #shares, 2 do
 end
 local given = 0
 if now >= since + LATE then given = math.max(math.min(want, limit - others - keep), 0) end
-local held, missing = keep + given, want - given
+local held, missing = keep + given, math.max(need - given, 0)
 if held + missing > 0 then
   redis.call('HSET', KEYS[3], ARGV[1], string.format('%d:%d', held, missing))
   redis.call('PEXPIRE', KEYS[3], POOL)
@@ -157,7 +157,7 @@ return {held, lackers, since}
 def _seats(store: Store, keys: Sequence[bytes], args: Sequence[bytes], seconds: float) -> Answer:
     now, member = int(seconds * 1000), args[0]
     since = _epoch(store, keys, member, now)
-    limit, keep, want = (int(arg) for arg in args[1:4])
+    limit, keep, want, need = (int(arg) for arg in args[1:5])
     shares = store.hashes.setdefault(keys[2], {})
     others = lackers = wanted = 0
     for known, said in list(shares.items()):
@@ -170,7 +170,7 @@ def _seats(store: Store, keys: Sequence[bytes], args: Sequence[bytes], seconds: 
             others += seats
             lackers += wants > 0
     given = max(min(want, limit - others - keep), 0) if now >= since + LATE_MS else 0
-    held, missing = keep + given, want - given
+    held, missing = keep + given, max(need - given, 0)
     shares.pop(member, None)
     if held + missing > 0:
         shares[member] = b"%d:%d" % (held, missing)
@@ -183,7 +183,7 @@ def _seats(store: Store, keys: Sequence[bytes], args: Sequence[bytes], seconds: 
 
 
 SEATS = Script(_SEATS_LUA, _seats)
-"""``holding.Ask``. KEYS: engine, members, the limit's pool, stream. ARGV: member, limit, keep, want.
+"""``holding.Ask``. KEYS: engine, members, the limit's pool, stream. ARGV: member, limit, keep, want, need.
 
 Answer: what is held, how many others want seats, since when the engine grants. Who got too little is told of in the
 stream, on the empty topic, so that others give up what they do not need.

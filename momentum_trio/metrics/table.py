@@ -13,6 +13,11 @@ INFO = Metric("momentum_info", _GAUGE, "Always 1; its labels say what runs here.
 UPTIME = Metric("momentum_uptime_seconds", _GAUGE, "Since the node started.")
 GENERATION = Metric("momentum_configuration_generation", _GAUGE, "Number of the configuration that holds.")
 
+SHARED_STATE_UP = Metric(
+    "momentum_shared_state_up", _GAUGE, "Whether limits over all nodes are granted; 0: Shared_State's On_Failure holds."
+)
+SHARED_STATE_MEMBERS = Metric("momentum_shared_state_members", _GAUGE, "Nodes that share limits, as last known.")
+
 LISTEN_UP = Metric("momentum_listen_up", _GAUGE, "Whether a Listen takes connections.", ("listener", "listen"))
 SESSIONS = Metric("momentum_sessions", _GAUGE, "Sessions that are open.", ("listener", "listen"))
 SESSIONS_TOTAL = Metric("momentum_sessions_total", _COUNTER, "Sessions that began.", ("listener", "listen"))
@@ -114,6 +119,8 @@ METRICS: tuple[Metric, ...] = (
     INFO,
     UPTIME,
     GENERATION,
+    SHARED_STATE_UP,
+    SHARED_STATE_MEMBERS,
     LISTEN_UP,
     SESSIONS,
     SESSIONS_TOTAL,

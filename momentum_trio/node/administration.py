@@ -48,6 +48,9 @@ ROLL_BACK_AGAIN_SECONDS = 10.0
 _STARTING = frozenset(("global", "security"))  # scopes of what is read at start alone
 
 
+LIMITS_DOWN = "limits over all nodes are not granted: On_Failure of Shared_State holds"
+
+
 class NodeAdministration:
     """One node's.
 
@@ -345,7 +348,7 @@ class NodeAdministration:
             received=counted.received,
             since_reset_seconds=now - self._reset,
             uptime_seconds=now - self._began,
-            warnings=warnings(self.tree),
+            warnings=(*warnings(self.tree), *(() if counted.limits_up else (LIMITS_DOWN,))),
             dns_a_queries=counted.dns_a_queries,
             dns_mx_queries=counted.dns_mx_queries,
             dns_queries=counted.dns_queries,

@@ -18,6 +18,7 @@ from momentum_trio.cluster.duravip import FloatingAddresses, Serve
 from momentum_trio.cluster.heartbeat import Heartbeat
 from momentum_trio.cluster.identity import node_address
 from momentum_trio.cluster.jobs import Jobs
+from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.cluster.membership import Membership
 from momentum_trio.cluster.plan import Planned, planned
 from momentum_trio.cluster.relay import Perform, Relay
@@ -80,7 +81,9 @@ class Life:
         dial: Dial,
         perform: Perform,
         serve: Serve,
+        limits: LeasedState | None = None,
     ) -> None:
+        self._limits = limits
         self._machine, self._generations, self._census = machine, generations, census
         self.stands, self._perform = stands, perform
         pid = machine.process.pid
@@ -122,6 +125,8 @@ class Life:
                         connections.start_soon(task)
             finally:
                 self._machine.events.unsubscribe(self._tell_log)
+                if self._limits is not None:
+                    self._limits.part()
 
     def _open_parts(self, nursery: trio.Nursery) -> None:
         """Every concern of the cluster module meets the others of its kind here."""
@@ -133,6 +138,9 @@ class Life:
         who = self.stands.identity
         self.relay = Relay(self.control_assembly, nursery, self.jobs, (who.nodename, who.subcluster), self._perform)
         self.control_assembly.add(self.relay)
+        if self._limits is not None:
+            self._limits.join(self.cluster_assembly)
+            self.cluster_assembly.add(self._limits)
 
     def _open_heartbeat(self, nursery: trio.Nursery) -> None:
         pulse = Pulse(self.stands.heartbeats_per_sec, self.stands.heartbeat_start_delay, trio.current_time())

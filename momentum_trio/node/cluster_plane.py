@@ -12,6 +12,7 @@ import trio
 
 from momentum_trio.cluster.duravip import Serve
 from momentum_trio.cluster.identity import NoIdentity
+from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
@@ -36,9 +37,21 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 
 
 class ClusterPlane:
-    """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not."""
+    """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
     def __init__(self, machine: Machine, generations: Generations, census: Census, dial: Dial, serve: Serve) -> None:
+    limits: those over all nodes, where they are counted over the bus.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        generations: Generations,
+        census: Census,
+        dial: Dial,
+        limits: LeasedState | None = None,
+    ) -> None:
+        self._limits = limits
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
         self._serve = serve
         self.life: Life | None = None
@@ -60,6 +73,7 @@ class ClusterPlane:
         relayed = RelayedConsole(self._machine, console, f"cluster:{stands.control_group}")
         self.life = life = Life(
             self._machine, self._generations, self._census, stands, self._dial, relayed.perform, self._serve
+            self._machine, self._generations, self._census, stands, self._dial, relayed.perform, self._limits
         )
         try:
             async with trio.open_nursery() as nursery:

@@ -66,7 +66,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Messages and questions to DNS since the last reset, queues as they are."""
+    """Messages and questions to DNS since the last reset, queues as they are.
+
+    limits_up: whether limits over all nodes are granted.
+    """
 
     received: int
     rejected: int
@@ -80,6 +83,7 @@ class Counted:
     dns_pending: int = 0
     outbound_concurrency: int = 0
     active_domains: int = 0
+    limits_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)

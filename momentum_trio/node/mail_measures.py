@@ -11,6 +11,7 @@ from momentum_trio.delivery.move import Moves
 from momentum_trio.delivery.operations import Which
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.events.hub import Hub
+from momentum_trio.limits.contract import SharedState
 from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.metrics import table
 from momentum_trio.metrics.metric import Distribution, Family, Metric, Sample, one
@@ -54,6 +55,12 @@ def spool_families(spool: Spool) -> Iterator[Family]:
     yield one(table.SPOOL_BATCHES, spool.batches_in_custody)
     took = spool.latencies
     yield Family(table.COMMIT_SECONDS, (), Distribution(BOUNDS_SECONDS, tuple(took.counts), took.sum_seconds))
+
+
+def limit_families(everywhere: SharedState) -> Iterator[Family]:
+    """Whether limits over all nodes can be had."""
+    yield one(table.SHARED_STATE_UP, everywhere.is_up)
+    yield one(table.SHARED_STATE_MEMBERS, len(everywhere.members()))
 
 
 def event_families(hub: Hub, webhooks: Webhooks) -> Iterator[Family]:

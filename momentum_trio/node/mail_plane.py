@@ -33,7 +33,14 @@ from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.configuration import away
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
-from momentum_trio.node.mail_measures import dns_families, event_families, node_families, queue_families, spool_families
+from momentum_trio.node.mail_measures import (
+    dns_families,
+    event_families,
+    limit_families,
+    node_families,
+    queue_families,
+    spool_families,
+)
 from momentum_trio.node.move_desk import MoveDesk
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.node_to_node import bind_with, connect_with
@@ -75,7 +82,7 @@ class MailPlane:
         hub: Hub,
         everywhere: SharedState,
     ) -> None:
-        self._machine = machine
+        self._machine, self._everywhere = machine, everywhere
         self.generations = Generations(generation)
         self.spool = spool
         self.hosts = Hosts(machine, self.generations)
@@ -172,6 +179,7 @@ class MailPlane:
             *spool_families(self.spool),
             *event_families(self._hub, self.webhooks),
             *node_families(self.services.node_to_node, self.moves),
+            *limit_families(self._everywhere),
         )
         await link.answer(number, Measured(families))
 
@@ -191,6 +199,7 @@ class MailPlane:
             self.hosts.pending,
             queue.carriage.connections,
             len(queue.holdings.lanes),
+            self._everywhere.is_up,
         )
 
     def _counted(self) -> Counted:

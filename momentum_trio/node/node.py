@@ -10,6 +10,7 @@ from functools import partial
 
 import trio
 
+from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.config.error import render
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
@@ -46,6 +47,7 @@ from momentum_trio.node.privilege import about_privileges, close_all, first_sock
 from momentum_trio.node.recent_panics import RecentPanics
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.service_notice import give_signs_of_life, ready
+from momentum_trio.node.shared_state import open_shared_state, shared_state_problems
 from momentum_trio.node.signals import obey_end, obey_reload, obey_reopen, tell_stopping
 from momentum_trio.node.supervisor import Supervisor
 from momentum_trio.node.tables import COMMANDS, LISTENERS
@@ -157,7 +159,8 @@ async def _run(
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
     policies = await load_policies(machine, tree)
-    if problems := (*policies.problems, *await bus_problems(machine, tree), *cluster_problems(machine, tree)):
+    of_cluster = (*await bus_problems(machine, tree), *cluster_problems(machine, tree), *shared_state_problems(tree))
+    if problems := (*policies.problems, *of_cluster):
         raise ApplyError(problems)
     generations = Generations(Generation(1, tree, policies.plugins))
 
@@ -196,7 +199,7 @@ async def _run_planes(
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
     seats = sessions_max(descriptors)
-    everywhere = limits
+    everywhere = await open_shared_state(machine, generations.current.tree, limits, background)
     ceilings = Ceilings(limits, seats - seats // OUTBOUND_PART, everywhere)
     await background.start(obey_reopen, machine, logs)
     reload_by = await background.start(obey_reload, machine)
@@ -218,6 +221,7 @@ async def _run_planes(
             Census(machine, supervisor.connections, mail.outbound),
             partial(dial_bus, machine, generations),
             lambda addresses: administration.serve_at(addresses),
+            everywhere if isinstance(everywhere, LeasedState) else None,
         )
         administration = NodeAdministration(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments, cluster

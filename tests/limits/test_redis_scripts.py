@@ -79,7 +79,7 @@ members = st.sampled_from([b"n1#a", b"n2#b", b"n3#c"])
 counts = st.integers(0, 12).map(lambda count: b"%d" % count)
 pools = st.sampled_from([b"seats:x", b"seats:y"])
 steps = st.one_of(
-    st.tuples(st.just(SEATS), st.tuples(pools), st.tuples(members, st.just(b"10"), counts, counts)),
+    st.tuples(st.just(SEATS), st.tuples(pools), st.tuples(members, st.just(b"10"), counts, counts, counts)),
     st.tuples(st.just(RENEW), st.just(()), st.tuples(members)),
     st.tuples(
         st.just(TOKENS),
@@ -156,7 +156,7 @@ def alike(script: Script, answer: list[Any]) -> Any:
 def test_a_new_engine_grants_nothing_for_a_while(wire: Wire) -> None:
     wire.say(b"FLUSHALL")
     store = Store(wire.say(b"INFO", b"server").partition(b"run_id:")[2].split()[0])
-    keys, args = [ENGINE, MEMBERS, b"seats:x", SAID], [b"n1#a", b"10", b"3", b"2"]
+    keys, args = [ENGINE, MEMBERS, b"seats:x", SAID], [b"n1#a", b"10", b"3", b"2", b"1"]
     assert wire.run(SEATS, keys, args)[:2] == [3, 0]
     assert store.run
     assert SEATS.effect(store, keys, args, 1000.0) == [3, 0, 1_000_000]

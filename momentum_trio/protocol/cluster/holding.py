@@ -29,6 +29,8 @@ BLOCK_PARTS = 4
 """A node asks for up to this part of its even share at a time."""
 RESERVE_PART = 0.05
 """So much of a limit may lie ready at nodes that do not use it, while others lack seats."""
+SPARE_SECONDS = 1.0
+"""Whoever got no seats to spare does not ask for them again before that."""
 KEEP_SECONDS = 60.0
 """Seats for which nobody asked so long are given back."""
 KEYS_MAX = 20_000
@@ -45,12 +47,16 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Of all that we hold of *key* we keep *keep* and want *want* more; the limit is *limit*. number: of our asks."""
+    """Of all that we hold of *key* we keep *keep* and want *want* more, if they are free; the limit is *limit*.
+
+    need: so many of those we lack, and wait for. number: of our asks.
+    """
 
     key: Key
     limit: int
     keep: int
     want: int
+    need: int
     number: int = 0
 
 
@@ -61,7 +67,7 @@ class Holding:
     held: seats granted. taken: in use; more than held only after a lease has run out. owed: free seats beyond our share
     that others are to have. lacking, lacked_at: takes refused since the last answer, and when. touched_at: when
     somebody last wanted one. lackers: other nodes that want seats and got none.
-    wanting: what who grants knows that we want. asked: number of the ask on its way, or 0. is_unsaid: who grants knows
+    spare_at: when to ask again for seats to spare. wanting: what who grants knows that we lack. asked: number of the ask on its way, or 0. is_unsaid: who grants knows
     other numbers than ours. again_at: when to ask again for what was not granted; -inf: it will be, without that.
     """
 
@@ -76,21 +82,22 @@ class Holding:
     asked: int = 0
     is_unsaid: bool = False
     again_at: float = -math.inf
+    spare_at: float = -math.inf
     lackers: int = 0
 
     def has_too_many(self, members: int) -> bool:
         """Whether others lack seats and we have more than an even share."""
         return self.lackers > 0 and self.held > self.limit // members
 
-    def wanted(self, members: int, now: float) -> int:
-        """How many seats there should be, so that those who come soon find one."""
+    def wanted(self, members: int, now: float) -> tuple[int, int]:
+        """How many seats there should be: for those who are here, and so that those who come soon find one."""
         block = max(1, self.limit // (BLOCK_PARTS * members))
         reserve = int(RESERVE_PART * self.limit / members)
         demand = min(self.lacking, block) if now - self.lacked_at < DEMAND_SECONDS else 0
         if not demand and now - self.touched_at >= KEEP_SECONDS:
-            return self.taken
-        spare = reserve if self.lackers else block
-        return min(max(self.limit, self.taken), self.taken + max(demand, spare))
+            return self.taken, self.taken
+        most, spare = max(self.limit, self.taken), reserve if self.lackers else block
+        return min(most, self.taken + demand), min(most, self.taken + max(demand, spare))
 
 
 class Holdings:
@@ -173,24 +180,28 @@ class Holdings:
         return asks
 
     def _ask(self, key: Key, holding: Holding, now: float) -> Ask | None:
-        wanted = holding.wanted(self.members, now)
+        needed, wanted = holding.wanted(self.members, now)
         idle = now - holding.touched_at >= KEEP_SECONDS
         surplus = max(holding.held - wanted, 0) if holding.lackers or idle else 0
         keep = holding.held - min(max(surplus, holding.owed), max(holding.held - holding.taken, 0))
-        want = max(wanted - holding.held, 0) if keep == holding.held else 0
-        again = want > 0 and holding.again_at > -math.inf
-        if keep == holding.held and want == holding.wanting and not (holding.is_unsaid or again):
+        need = max(needed - holding.held, 0) if keep == holding.held else 0
+        want = max(wanted - holding.held, need) if keep == holding.held and now >= holding.spare_at else need
+        is_known = need == holding.wanting or (need > 0 and holding.wanting > 0)  # more is asked when that is granted
+        again = need > 0 and holding.again_at > -math.inf
+        if keep == holding.held and is_known and want == need and not (holding.is_unsaid or again):
             return None
         self._asks += 1
         holding.held, holding.owed, holding.asked, holding.is_unsaid = keep, 0, self._asks, False
-        return Ask(key, holding.limit, keep, want, self._asks)
+        return Ask(key, holding.limit, keep, want, need, self._asks)
 
     def answered(self, ask: Ask, held: int, now: float, again_at: float = -math.inf) -> None:
         """Our *ask* came to *held* seats. again_at: when to ask again for what is missing; else it will be granted."""
         holding = self._holdings.get(ask.key)
         if holding is None or holding.asked != ask.number:
             return  # the lease ran out meanwhile
-        missing = max(ask.keep + ask.want - held, 0)
+        missing = max(ask.keep + ask.need - held, 0)
+        if held < ask.keep + ask.want:
+            holding.spare_at = now + SPARE_SECONDS
         holding.asked, holding.lacking = 0, 0 if not missing else holding.lacking
         holding.wanting, holding.again_at = missing, again_at if missing else -math.inf
         self._set_held(ask.key, holding, held, now)

@@ -52,16 +52,17 @@ class Asked(Struct, frozen=True, array_like=True, tag=2, forbid_unknown_fields=T
     limit: Seats
     keep: Seats
     want: Seats
+    need: Seats
 
     @classmethod
     def of(cls, ask: Ask) -> Asked:
         """*ask*, to be said."""
-        return cls(ask.number, ask.key, ask.limit, ask.keep, ask.want)
+        return cls(ask.number, ask.key, ask.limit, ask.keep, ask.want, ask.need)
 
     @property
     def ask(self) -> Ask:
         """As it was said."""
-        return Ask(self.key, self.limit, self.keep, self.want, self.number)
+        return Ask(self.key, self.limit, self.keep, self.want, self.need, self.number)
 
 
 class Renew(Struct, frozen=True, array_like=True, tag=3, forbid_unknown_fields=True):

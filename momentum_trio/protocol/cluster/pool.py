@@ -78,11 +78,15 @@ class Pools:
             pool = self._pools[ask.key] = Pool(ask.limit)
         pool.limit = ask.limit
         pool.shares[member] = ask.keep
+        pool.wants.pop(member, None)
         if ask.want:
             pool.wants[member] = ask.want
-        else:
-            pool.wants.pop(member, None)
-        return self._settled(ask.key, pool) | {member}
+        lucky = pool.grant() if self.is_granting else set()
+        lacking = ask.need - (pool.shares[member] - ask.keep)
+        pool.wants.pop(member, None)
+        if lacking > 0:
+            pool.wants[member] = lacking
+        return self._settled(ask.key, pool) | lucky | {member}
 
     def said_held(self, member: str, key: Key, seats: int, limit: int) -> None:
         """*member* holds so many seats."""
