@@ -203,8 +203,12 @@ def _power_at_step(stage: Stage, struck: Struck) -> Mender | None:
         struck.began, struck.did = stage.now, True
 
     def disarm() -> None:
-        if not struck.did:
-            store.cut_after, service.cut = None, None
+        if struck.did:
+            return
+        if not service.host.powered:  # it has struck, and nobody has seen the program's end yet
+            came()
+            service.ended_for_cause()
+        store.cut_after, service.cut = None, None
 
     service.cut = Cut(struck.fault.seconds or OUTAGE_SECONDS, came, lambda: stage.mend(struck))
     return disarm

@@ -287,7 +287,11 @@ class Committer:
             self._went_well()
         for request in lazy:
             answer(request)
-        if not log.unsynced_octets and not log.carried:
+        await self._remove_retired()
+
+    async def _remove_retired(self) -> None:
+        """Files of concluded batches, once no outcome is in doubt."""
+        if not self._log.unsynced_octets and not self._log.carried:
             await self._files.remove_retired()
 
     def _went_well(self) -> None:
@@ -320,6 +324,7 @@ class Committer:
             for copy, place in zip(copies, appended.places, strict=False):
                 self._compaction.moved(copy, appended.segment, place)
             self._went_well()
+            await self._remove_retired()  # the sync of the copies was that of the outcomes before them
         await self._log.drop_dead_segments()
 
     async def _finish(self) -> None:

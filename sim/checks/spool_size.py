@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from momentum_trio.mail.record import Received
+
 from ..custodian import OVERHEAD_OCTETS
 from ..evidence import Evidence, Told, Violation
 from ..scenario import FaultKind, HostPlan
 from .configuration import root_of, words
 from .custody import overlaps, strikes
+from .timed import timed
 
 NAME = "spool_size"
 SEGMENT_OCTETS = 64 * 1024 * 1024  # Spool_Segment_Size, where nobody sets it
@@ -29,9 +32,10 @@ def spool_size(evidence: Evidence) -> Iterator[Violation]:
     for plan in evidence.scenario.hosts:
         samples = [sample[1:] for sample in evidence.spool_octets if sample[0] == plan.name]
         segment, idle_seconds = segment_octets(plan), float(next(words(root_of(plan), "idle_time"), IDLE_SECONDS))
+        keyed = [*_keyed(evidence, plan.name), *_relayed(evidence, plan.name)]
         since: float | None = None
         for seconds, in_use, live in samples:
-            live += _keys(evidence, plan.name, seconds)
+            live += KEY_OCTETS * sum(at <= seconds for at in keyed)
             most = 2 * live + 2 * segment + _coming(evidence, plan.name, seconds, idle_seconds)
             if in_use <= most or _disturbed(evidence, plan.name, seconds):
                 since = None
@@ -58,12 +62,20 @@ def _coming(evidence: Evidence, host: str, seconds: float, idle_seconds: float) 
     )
 
 
-def _keys(evidence: Evidence, host: str, seconds: float) -> int:
-    """Octets of the idempotency keys that *host* may keep: as if none's time was ever over."""
-    return KEY_OCTETS * sum(
-        bool(attempt.mail.key) and attempt.target_host == host and attempt.began <= seconds
-        for attempt in evidence.attempts
-    )
+def _keyed(evidence: Evidence, host: str) -> Iterator[float]:
+    """When *host* may have taken idempotency keys of clients. What they take it keeps: as if no time was ever over."""
+    for attempt in evidence.attempts:
+        if attempt.mail.key and attempt.target_host == host:
+            yield attempt.began
+
+
+def _relayed(evidence: Evidence, host: str) -> Iterator[float]:
+    """When *host* has taken messages that another of ours handed it by ECStream: each with a key."""
+    ours = {address for plan in evidence.scenario.hosts if plan.config for address in plan.addresses}
+    for life, record, at in timed(evidence):
+        is_ours = isinstance(record, Received) and record.protocol == "ecstream" and record.peer_address in ours
+        if is_ours and life.host.name == host:
+            yield at
 
 
 def _disturbed(evidence: Evidence, host: str, seconds: float) -> bool:

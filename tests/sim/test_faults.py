@@ -14,6 +14,7 @@ from sim.scenario import Fault, FaultKind, Scenario
 
 BEGINS, LASTS, SETTLES = 5.0, 4.0, 0.5
 ENDS = BEGINS + LASTS
+SLOW_SECONDS = 2.0
 CLIENT_PAUSES = 24.0  # a client that was turned away comes again within that
 
 
@@ -109,6 +110,15 @@ def test_a_power_loss_whose_step_never_comes_does_nothing() -> None:
     evidence = evidence_of(one_fault(FaultKind.POWER_AT_STEP, 1_000_000))
     assert [struck.did for struck in evidence.struck] == [False]
     assert len(evidence.attempts) == 25
+
+
+def test_a_power_loss_is_mended_before_anybody_has_seen_the_end_of_the_program() -> None:
+    slow = Fault(FaultKind.DISK_SLOW, BEGINS, ("mx",), 2 * LASTS, SLOW_SECONDS)  # its jobs outlive it
+    cut = Fault(FaultKind.POWER_AT_STEP, BEGINS, ("mx",), LASTS, 9)
+    late = replace(with_faults(slow, cut), mails=mails(25, every_seconds=0.5), duration_seconds=ENDS + 0.5)
+    (_, struck) = evidence_of(late).struck
+    assert struck.did
+    assert struck.began == struck.ended == ENDS + 0.5
 
 
 def test_the_clock_steps() -> None:

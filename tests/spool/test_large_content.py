@@ -9,12 +9,12 @@ import pytest
 import trio
 import trio.lowlevel
 import trio.testing
-from spool_world import BASE, World, batch_for, terms
+from spool_world import BASE, World, batch_for, submit, terms
 
 from momentum_trio.machine.disk import Create, Datasync, Read, Sync, Unlink, Write
 from momentum_trio.spool.content_files import KEPT_OPEN_MAX
 from momentum_trio.spool.entry import PIECE_OCTETS
-from momentum_trio.spool.spool import Entry, Spool, SpoolFault, open_spool
+from momentum_trio.spool.spool import Conclusion, Entry, Spool, SpoolFault, open_spool
 from sim.disk import Fault, SimStore
 
 PIECE = bytes(range(256)) * (PIECE_OCTETS // 256)
@@ -238,3 +238,17 @@ async def test_what_was_written_can_be_read_before_it_is_kept(sizes: list[int]) 
         await entry.write(b"the end")
         receipt = await spool.commit(entry, batch_for(spool))
         assert await spool.content(receipt.batch.batch_id) == written + b"the end"
+
+
+async def test_files_of_concluded_mail_go_although_nothing_follows(autojump_clock: trio.testing.MockClock) -> None:
+    """Outcomes are made durable by whatever is synced next: also by the copies of a compaction."""
+    store = SimStore(capacity=512 * PIECE_OCTETS)
+    world = World(store.mount())
+    async with open_spool(world.machine, terms(segment_octets=4096)) as spool:
+        await submit(spool, b"waits" * 100)
+        for _ in range(12):
+            receipts = [await submit(spool, octets) for octets in (b"small" * 100, PIECE[:2000], b"other" * 100)]
+            await spool.settle([(receipt.tickets[0], Conclusion.DELIVERED) for receipt in receipts], [])
+            await trio.sleep(5)
+            assert not store.files(f"{BASE}/content")
+    assert not world.panics
