@@ -39,7 +39,6 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 class ClusterPlane:
     """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
-    def __init__(self, machine: Machine, generations: Generations, census: Census, dial: Dial, serve: Serve) -> None:
     limits: those over all nodes, where they are counted over the bus.
     """
 
@@ -49,6 +48,7 @@ class ClusterPlane:
         generations: Generations,
         census: Census,
         dial: Dial,
+        serve: Serve,
         limits: LeasedState | None = None,
     ) -> None:
         self._limits = limits
@@ -72,8 +72,14 @@ class ClusterPlane:
         """One life. A fault of ours ends it, is told, and the next begins."""
         relayed = RelayedConsole(self._machine, console, f"cluster:{stands.control_group}")
         self.life = life = Life(
-            self._machine, self._generations, self._census, stands, self._dial, relayed.perform, self._serve
-            self._machine, self._generations, self._census, stands, self._dial, relayed.perform, self._limits
+            self._machine,
+            self._generations,
+            self._census,
+            stands,
+            self._dial,
+            relayed.perform,
+            self._serve,
+            self._limits,
         )
         try:
             async with trio.open_nursery() as nursery:
