@@ -313,17 +313,29 @@ def _as_said(members: dict[tuple[str, int], Seen], entries: Iterable[Entry]) -> 
 
 
 def _one_order(members: Iterable[Seen]) -> Iterator[Breach]:
-    """There is one order of all agreed and safe messages, and of all regular views, that everybody's agrees with."""
+    """There is one order of all agreed and safe messages, and of all regular views, that everybody's agrees with.
+
+    But for what comes between a transitional view and the next regular one: those who were cut from whoever ordered
+    the messages cannot know how it did, and agree among themselves (``_same_messages``).
+    """
     after: dict[object, dict[object, None]] = defaultdict(dict)
     for seen in members:
         before: object = None
+        between: dict[str, None] = {}
         for entry in seen.entries:
             here: object
             match entry.deed:
-                case Told(group, service=service) if group and service is not Service.FIFO:
+                case Told(group, service=service) if group and service is not Service.FIFO and group not in between:
                     here = entry.deed.octets
-                case GroupView(transitional=False):
+                case GroupView(group, transitional=True):
+                    between[group] = None
+                    continue
+                case GroupView(group):
+                    between.pop(group, None)
                     here = key_of(entry.deed)
+                case Began() | Apart():
+                    between.clear()
+                    continue
                 case _:
                     continue
             if before is not None:

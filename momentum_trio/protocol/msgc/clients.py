@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, Service
 from momentum_trio.protocol.msgc.message import Act, Sending
+from momentum_trio.protocol.msgc.payload import CLIENTS_MAX
 
-CLIENTS_MAX = 256
-"""Of one server."""
 GROUPS_MAX = 16
 """Of one client."""
 WAITING_MAX = 4096

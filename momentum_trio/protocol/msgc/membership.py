@@ -57,7 +57,8 @@ class Proposal:
 class Membership:
     """Of one server. restless: something has changed, and ``look_around`` is due.
 
-    whole: no connection of our view broke, and we have not promised to go into another.
+    whole: no connection of our view broke, and we have not promised to go into another. expelled_by: whose word it is
+    that we were left behind; a new life is to ``begin``.
     """
 
     def __init__(self, life: Life, peers: tuple[str, ...], missed_max: int, outbox: Outbox) -> None:
@@ -79,6 +80,8 @@ class Membership:
         self._reach: Reach | None = None
         self._agreed: tuple[Life, ...] | None = None
         self._agreed_beats = 0
+        self._word = self.expelled_by = ""
+        self._gone_on: set[str] = set()  # those who have said, since our view began, that they are in a later one
 
     # connections
 
@@ -136,6 +139,7 @@ class Membership:
             neighbour = self._neighbours[peer] = Neighbour()  # another life: nothing of the one before holds
         neighbour.heard = Heard(Life(peer, reach.incarnation), reach, frozenset(reach.links))
         self.restless = True
+        self._heard_of(peer, reach.view)
         if (expelled := self._expelled.get(peer)) is not None:
             if expelled.life == neighbour.heard.life and expelled.view == reach.view:
                 self._outbox.send(peer, expelled)
@@ -146,6 +150,9 @@ class Membership:
         """Whom we should be with, and what follows."""
         self.restless = False
         heard = self._heard()
+        if self._word and self.promised == self.view.key.epoch and majority(tuple(self._gone_on), self.peers):
+            self.expelled_by = self._word
+            return
         choice = choose(self.life, heard)
         self.whole = self.promised == self.view.key.epoch and all(
             self.in_view(name) and not neighbour.silent for name, neighbour in self._in_view.items()
@@ -268,6 +275,8 @@ class Membership:
         """We are in *view* now, with *neighbours*."""
         old, self.view = self.view, view
         self._in_view = neighbours
+        self._word = ""
+        self._gone_on.clear()
         self.restless = True
         for name, neighbour in list(self._neighbours.items()):
             if neighbour.silent:
@@ -276,10 +285,19 @@ class Membership:
     def _expel(self, name: str, neighbour: Neighbour, old: View) -> None:
         """It was given up while its connection lived; where most of us have gone on without it, it shall know."""
         if self.view.primary and neighbour.heard is not None and neighbour.heard.life in old.members:
-            self._expelled[name] = Expelled(neighbour.heard.life, old.key)
+            self._expelled[name] = Expelled(neighbour.heard.life, old.key, self.view.key)
             self._outbox.send(name, self._expelled[name])
         self.cut(name, "no heartbeat")
 
-    def is_expelled(self, peer: str, expelled: Expelled) -> bool:
-        """Whether *peer*'s word holds: it was with us, and we have not gone on ourselves, or returned, meanwhile."""
-        return expelled.life == self.life and expelled.view == self.view.key and peer in self.view.names
+    def take_expelled(self, peer: str, expelled: Expelled) -> None:
+        """*peer* says that we were left behind; it holds once we know that most have gone on.
+
+        It may be late: we have gone on ourselves meanwhile, or have returned.
+        """
+        if expelled.life == self.life and expelled.view == self.view.key and peer in self.view.names:
+            self._heard_of(peer, expelled.following)
+            self._word, self.restless = peer, True
+
+    def _heard_of(self, peer: str, view: ViewKey) -> None:
+        if view.epoch > self.view.key.epoch:
+            self._gone_on.add(peer)

@@ -196,9 +196,12 @@ class Server:
             if not self._membership.restless:
                 break
             self._membership.look_around()
+            if self._membership.expelled_by:
+                self._return()
+        self._deliver()
         while self._clients.waiting and self._flows:
             self._order.submit(self._clients.next())
-        self._deliver()
+            self._deliver()
 
     def _take(self, peer: str, message: Message) -> None:
         """Raises RemoteProtocolError."""
@@ -222,7 +225,7 @@ class Server:
             case Ready():
                 self._membership.take_ready(peer, message)
             case Expelled():
-                self._take_expelled(peer, message)
+                self._membership.take_expelled(peer, message)
 
     # order
 
@@ -310,12 +313,13 @@ class Server:
         self._entering = None
         self._membership.install(new, view.neighbours)
 
-    def _take_expelled(self, peer: str, expelled: Expelled) -> None:
-        if self._membership.is_expelled(peer, expelled):
-            life = Life(self.name, expelled.life.incarnation + 1)
-            self._membership.begin(life, ViewKey.after(self._membership.promised, life))
-            self._clients.begin_again(f"expelled by {peer}: no heartbeat")
-            self._begin()
+    def _return(self) -> None:
+        """We were expelled: a new life begins, alone."""
+        membership = self._membership
+        self._clients.begin_again(f"expelled by {membership.expelled_by}: no heartbeat")
+        life = Life(self.name, membership.life.incarnation + 1)
+        membership.begin(life, ViewKey.after(membership.promised, life))
+        self._begin()
 
     def _say(self, said: Iterable[Said]) -> None:
         for peer, message in said:
