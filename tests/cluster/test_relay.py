@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 from agreed import Agreed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.cluster.jobs import Jobs
@@ -151,6 +151,7 @@ async def test_a_command_that_runs_is_a_job_that_can_be_aborted_and_there_is_a_b
         assert not world.jobs["a"].running
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=200), st.integers(0, 3))
 def test_an_answer_comes_in_parts_and_is_bounded(text: str, times: int) -> None:
     whole = text * (times * ANSWER_OCTETS_MAX // max(1, len(text.encode("utf-8", "replace")) * 2))
