@@ -170,7 +170,7 @@ def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None
         relay = nodes.lives["labrat-1"].started.administration.cluster_plane.life.relay
         answers: dict[str, list[tuple[Outcome, str]]] = {}
         for line in ("version", "pid"):
-            question = relay.begin(line, "text", ("ann", "/run/control", ""))
+            question = relay.ask(line, "text", ("ann", "/run/control", ""))
             await nodes.until(partial(_is_over, question))
             answers[line] = [(reply.outcome, reply.text) for reply in question.replies.values()]
         assert [outcome for outcome, _ in answers["version"]] == [Outcome.ANSWERED] * 3
