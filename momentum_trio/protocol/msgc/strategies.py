@@ -125,7 +125,7 @@ def server_messages(key: ViewKey, lives: tuple[Life, ...]) -> st.SearchStrategy[
     keys = st.sampled_from(
         [key, following, ViewKey.after(following.epoch, lives[0]), ViewKey.after(key.epoch, lives[-1])]
     )
-    epochs = keys.map(lambda one: one.epoch) | st.sampled_from([0, key.epoch + 1, 2**53 - 2])
+    epochs = keys.map(lambda one: one.epoch) | st.sampled_from([0, key.epoch + 1])
     numbers = st.integers(0, 4) | st.just(2**53 - 1)
     some_lives = st.just(lives) | st.lists(st.sampled_from([*lives, Life("a", 7)]), max_size=4).map(tuple)
     some_names = st.just(tuple(names_of(lives))) | st.lists(st.sampled_from([*names_of(lives), "z"]), max_size=4).map(
