@@ -23,6 +23,13 @@ COUNTED = (INBOUND_CIDR, OUTBOUND_CIDR, OUTBOUND_DOMAINS, OUTBOUND_BINDING_DOMAI
 """Objects that are counts of connections."""
 THROTTLES = ("shared_named_throttles", "obtm", "obtc")
 METRICS = ("metrics", "eccmgr_metrics")
+CONNECT, RECEPTION, REJECTION = "connect", "reception", "rejection"
+DELIVERY, TRANSFAIL, PERMFAIL = "delivery", "transfail", "permfail"
+SERIES = (CONNECT, DELIVERY, TRANSFAIL, PERMFAIL, RECEPTION, REJECTION)
+"""What metrics can be of, by their Parameters."""
+OF_SCRIPTS = ("audit_series", "gauge_cache")
+"""Parameters of metrics that scripts alone would fill."""
+SNAPSHOT = "snapshot"
 CACHE = "cache"
 TYPES = (*COUNTED, *THROTTLES, *METRICS, CACHE)
 
@@ -117,7 +124,12 @@ class ReplicateOptions(Options):
     type = Option("Type", one_of(*TYPES), "", REPLICATE, "What it is, where its name does not say it.")
     kind = Option("Class", one_of(*TYPES), "", REPLICATE, "As Type, which wins.")
     parameters = Option(
-        "Parameters", STRING, "", REPLICATE, "Words with ';' between them: 'snapshot' of a cache fills newcomers."
+        "Parameters",
+        STRING,
+        "",
+        REPLICATE,
+        "Of metrics: words with ';' between them: connect, delivery, transfail, permfail, reception, rejection. "
+        "audit_series, gauge_cache and snapshot are taken and mean nothing: no script here fills what they stand for.",
     )
     binding_group = Option(
         "Binding_Group",
@@ -130,4 +142,3 @@ class ReplicateOptions(Options):
     max_pending = Option(
         "Max_Pending", integer_between(1, PENDING_MAX), 100, REPLICATE, "As many changes are told without waiting."
     )
-    max_size = Option("Max_Size", integer_between(-1, 2**63 - 1), -1, REPLICATE, "Of a cache: entries; -1: its bound.")

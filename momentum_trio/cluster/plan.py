@@ -6,18 +6,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from momentum_trio.cluster.cluster_options import (
+    CACHE,
+    COUNTED,
+    METRICS,
+    OF_SCRIPTS,
     OUTBOUND_CIDR,
     OUTBOUND_DOMAINS,
+    SERIES,
+    SNAPSHOT,
     TYPES,
     ReplicateOptions,
 )
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.config.value import Position
 from momentum_trio.protocol.cluster.envelope import TOPIC_OCTETS_MAX
 
 CLUSTER = "cluster"
 REPLICATE = "replicate"
 TOPIC_PREFIX = "share:"
 NAME_OCTETS_MAX = TOPIC_OCTETS_MAX - len(TOPIC_PREFIX)
+SERIES_OCTETS_MAX = max(map(len, SERIES)) + 1
+"""What the name of a series adds to that of its object."""
 OBJECTS_MAX = 64
 """Of one node."""
 OUTBOUND_DOMAIN = "outbound_domain"
@@ -26,7 +35,7 @@ OUTBOUND_DOMAIN = "outbound_domain"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One ``Replicate`` scope. kind: its type, in lower case."""
+    """One replicated object. kind: what it counts, an object of connections or a series of metrics."""
 
     name: str
     kind: str
@@ -37,15 +46,42 @@ class Planned:
 
 def planned(tree: ConfigTree) -> Iterator[Planned | str]:
     """The objects of *tree*, in its order; a sentence for each scope that makes none."""
+    for number, (name, at, kind, options) in enumerate(_scopes(tree)):
+        if (why := _refusal(number, name, kind, options)) is not None:
+            yield f'Replicate "{name}" ({at}) {why}'
+            continue
+        for what in _counted(name, kind, options):
+            yield Planned(*what, options.binding_group, options.max_delay, options.max_pending)
+
+
+def _counted(name: str, kind: str, options: ReplicateOptions) -> Iterator[tuple[str, str]]:
+    """The objects of one scope, each with its kind: of metrics one for each series; of throttles, which are held by
+    leases, and of caches none.
+    """
+    if kind in COUNTED:
+        yield name, kind
+    elif kind in METRICS:
+        yield from ((f"{name}.{series}", series) for series in SERIES if series in _words(options))
+
+
+def _words(options: ReplicateOptions) -> list[str]:
+    return [word.strip().lower() for word in options.parameters.split(";") if word.strip()]
+
+
+def cluster_warnings(tree: ConfigTree) -> Iterator[str]:
+    """What an operator should know of the objects of *tree*: those that nothing here fills."""
+    for name, at, kind, _ in _scopes(tree):
+        if kind == CACHE:
+            yield f'Replicate "{name}" ({at}) is not shared: this host has no cache of ds_core'
+
+
+def _scopes(tree: ConfigTree) -> Iterator[tuple[str, Position, str, ReplicateOptions]]:
+    """Each Replicate scope: its name, where it stands, its type."""
     scope = tree.root.child(CLUSTER)
-    for number, inner in enumerate(() if scope is None else scope.all(REPLICATE)):
+    for inner in () if scope is None else scope.all(REPLICATE):
         name = canonical(inner.instance)
         options = ReplicateOptions.resolve(tree.chain_path(((CLUSTER, ""), (REPLICATE, inner.key))))
-        kind = options.type or options.kind or name.lower()
-        if (why := _refusal(number, name, kind, options)) is not None:
-            yield f'Replicate "{name}" ({inner.at}) {why}'
-        else:
-            yield Planned(name, kind, options.binding_group, options.max_delay, options.max_pending)
+        yield name, inner.at, options.type or options.kind or name.lower(), options
 
 
 def _refusal(number: int, name: str, kind: str, options: ReplicateOptions) -> str | None:
@@ -53,8 +89,11 @@ def _refusal(number: int, name: str, kind: str, options: ReplicateOptions) -> st
         return f"is one too many: there may be {OBJECTS_MAX}"
     if kind not in TYPES:
         return f"has no type: set Type to one of {', '.join(TYPES)}"
-    if len(name) > NAME_OCTETS_MAX or not name.isascii() or not name.isprintable() or " " in name:
-        return f"has a name that cannot be told: expected a word of at most {NAME_OCTETS_MAX} characters"
+    name_max = NAME_OCTETS_MAX - (SERIES_OCTETS_MAX if kind in METRICS else 0)
+    if len(name) > name_max or not name.isascii() or not name.isprintable() or " " in name:
+        return f"has a name that cannot be told: expected a word of at most {name_max} characters"
+    if kind in METRICS and (wrong := [w for w in _words(options) if w not in (*SERIES, *OF_SCRIPTS, SNAPSHOT)]):
+        return f"has no Parameters '{wrong[0]}'; there are: {', '.join(SERIES)}"
     if options.binding_group and kind not in (OUTBOUND_CIDR, OUTBOUND_DOMAINS):
         return "takes no Binding_Group: outbound_cidr and outbound_domains do"
     return None

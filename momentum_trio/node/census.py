@@ -10,6 +10,7 @@ from momentum_trio.cluster.cluster_options import (
     OUTBOUND_BINDING_DOMAINS,
     OUTBOUND_CIDR,
     OUTBOUND_DOMAINS,
+    SERIES,
 )
 from momentum_trio.cluster.plan import Planned
 from momentum_trio.delivery.outbound import OutboundConnection, OutboundConnections
@@ -18,9 +19,7 @@ from momentum_trio.listener.kind import Connection, ListenerKind
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Record, SessionBegan, SessionEnded
 from momentum_trio.net.netblock import LOOPBACK, parse_address
-
-Count = Callable[[str, int], None]
-"""Counts so many more of a key."""
+from momentum_trio.node.series import Count, Series
 
 
 class Census:
@@ -42,6 +41,9 @@ class Census:
         """Have what *planned* counts counted within the block."""
         if planned.kind == INBOUND_CIDR:
             with self._inbound_counted(count):
+                yield
+        elif planned.kind in SERIES:
+            with self._series_counted(Series(planned.kind, count)):
                 yield
         else:
             with self._outbound.watched(_watcher(planned, count)):
@@ -70,6 +72,14 @@ class Census:
             yield
         finally:
             self._machine.events.unsubscribe(take)
+
+    @contextmanager
+    def _series_counted(self, series: Series) -> Iterator[None]:
+        self._machine.events.subscribe(series.take)
+        try:
+            yield
+        finally:
+            self._machine.events.unsubscribe(series.take)
 
 
 def _address(peer: str) -> str:

@@ -10,7 +10,7 @@ import trio
 
 from momentum_trio import __version__
 from momentum_trio.cluster.assembly import BusMember, Connection, GroupAssembly
-from momentum_trio.cluster.cluster_options import COUNTED, INBOUND_CIDR, OUTBOUND_CIDR
+from momentum_trio.cluster.cluster_options import OUTBOUND_BINDING_DOMAINS, OUTBOUND_DOMAINS
 from momentum_trio.cluster.heartbeat import Heartbeat
 from momentum_trio.cluster.identity import node_address
 from momentum_trio.cluster.jobs import Jobs
@@ -198,12 +198,13 @@ class Life:
                 shared.part.retire()
                 del self.shared[name]
         for plan in wanted.values():
-            if plan.kind in COUNTED and plan.name not in self.shared:
+            if plan.name not in self.shared:
                 self._share(plan, self._nursery)
         self.shared = {name: self.shared[name] for name in wanted if name in self.shared}
 
     def _share(self, plan: Planned, nursery: trio.Nursery) -> None:
-        structure = Structure.CIDR_TREE if plan.kind in (INBOUND_CIDR, OUTBOUND_CIDR) else Structure.GAUGE_TABLE
+        by_name = plan.kind in (OUTBOUND_DOMAINS, OUTBOUND_BINDING_DOMAINS)
+        structure = Structure.GAUGE_TABLE if by_name else Structure.CIDR_TREE
         terms = Terms(plan.name, structure, plan.max_delay_seconds, plan.max_pending)
         shared = self.shared[plan.name] = Shared(plan, Replication(self.cluster_assembly, terms, self.traffic))
         nursery.start_soon(self._replicate, shared)

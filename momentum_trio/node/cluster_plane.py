@@ -81,6 +81,7 @@ class ClusterPlane:
         except* Exception as faults:  # noqa: BLE001 (ours: this life ends, the node lives)
             text = f"the cluster module begins anew\n{''.join(traceback.format_exception(faults))}"
             self._machine.events.publish(Panic(self._machine.clock.now(), Level.CRITICAL, text))
+            self.life = None
             await trio.sleep(REST_SECONDS)
         finally:
             self.life = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
+from momentum_trio.cluster.plan import cluster_warnings
 from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
@@ -172,7 +173,7 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
     """What an operator should know: mail that would stay, extensions that nobody is offered, webhooks that are told
     nothing, consoles anybody on the host may use (SECURITY.md).
     """
-    said = [*undelivered(tree), *_unoffered(tree), *unused(tree), *bus_warnings(tree)]
+    said = [*undelivered(tree), *_unoffered(tree), *unused(tree), *cluster_warnings(tree), *bus_warnings(tree)]
     for scope in tree.listens("control_listener"):
         chain = tree.chain_for("control_listener", scope.endpoint, None)
         options = ListenOptions.resolve(chain)

@@ -24,6 +24,7 @@ cluster {
   Replicate "outbound_cidr" {}
   Replicate "outbound_domains" {}
   Replicate "outbound_binding_domains" {}
+  Replicate "metrics" { Parameters = "connect" }
 %(cluster)s
 }
 msgc_server {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "node"))
@@ -88,6 +89,8 @@ def test_connections_are_counted_across_nodes_and_go_with_theirs() -> None:
             await nodes.until(lambda: all_show(6, nodes.names), 10)
             text = await nodes.ask("labrat-1", "cluster shared show inbound_cidr from labrat-3")
             assert text.splitlines()[-1] == f"{3:7d}{'':25}10.0.9.9/32"
+            series = await nodes.ask("labrat-2", "cluster shared show metrics.connect")
+            assert series.splitlines()[-1] == f"{6:7d}{'':25}10.0.9.9/32"
             nodes.hosts["labrat-3"].kill()
             await nodes.until(lambda: all_show(3, nodes.names[:2]))
             await nodes.boot("labrat-3")
@@ -167,7 +170,7 @@ def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None
         answers: dict[str, list[tuple[Outcome, str]]] = {}
         for line in ("version", "pid"):
             question = relay.begin(line, "text", ("ann", "/run/control", ""))
-            await nodes.until(lambda asked=question: _is_over(asked))
+            await nodes.until(partial(_is_over, question))
             answers[line] = [(reply.outcome, reply.text) for reply in question.replies.values()]
         assert [outcome for outcome, _ in answers["version"]] == [Outcome.ANSWERED] * 3
         assert sorted(outcome.value for outcome, _ in answers["pid"]) == ["answered", "answered", "failed"]

@@ -11,6 +11,7 @@ from console_host import console_host
 from test_transcripts import exchanges
 
 from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
+from momentum_trio.node.tables import COMMANDS
 
 CIDR, GAUGES = SharedRow("inbound_cidr", "cidrtree", True), SharedRow("outbound_domains", "gauge table", True)
 COUNTS: dict[str, dict[str, Mapping[str, int]]] = {
@@ -91,7 +92,8 @@ Node Type: Manager
 Version: 1.0.0
 Address: 0.0.0.0:0
 Groups: ec_cluster
-> cluster reset
+> cluster help
+@HELP@> cluster reset
 The node leaves its groups and joins them anew
 > cluster abort 7
 Job 7 is aborted
@@ -146,6 +148,11 @@ usage: cluster shared show OBJECT [from NODE]
 }
 """,
 }
+
+CONVERSATIONS["who"] = CONVERSATIONS["who"].replace(
+    "@HELP@",
+    "".join(f"{command.synopsis}\n\t{command.meaning}\n" for command in COMMANDS if command.words[0] == "cluster"),
+)
 
 CUT_OFF = """
 > cluster info

@@ -19,6 +19,7 @@ from test_queue_commands import BINDINGS, COUNTS, MESSAGES, QUEUES, WRONG, three
 from test_queue_commands import CONFIG as OF_QUEUES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "console"))
+import test_cluster_transcripts
 import test_instrument_transcripts
 import test_transactions
 import test_transcripts
@@ -194,6 +195,7 @@ Message requeued for delivery
 TRANSCRIPTS = (
     test_transcripts.CONVERSATIONS,
     test_instrument_transcripts.CONVERSATIONS,
+    test_cluster_transcripts.CONVERSATIONS,
     test_transactions.CONVERSATIONS,
     CONVERSATIONS,
 )
