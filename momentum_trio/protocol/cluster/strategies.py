@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
-from momentum_trio.protocol.cluster import envelope, heartbeat, membership, relay, share
+from momentum_trio.protocol.cluster import envelope, heartbeat, lease_message, membership, relay, share
 
 topics = st.from_regex(r"[a-z0-9_:]{1,32}", fullmatch=True)
 envelopes = st.builds(envelope.pack, topics, st.binary(max_size=200))
@@ -46,6 +46,28 @@ announcements = st.builds(
     st.lists(names, max_size=4).map(tuple),
 )
 beats = st.just(heartbeat.Beat()) | st.builds(heartbeat.Accusation, st.lists(names, max_size=3).map(tuple))
+_keys = st.lists(names, min_size=1, max_size=3).map(tuple)
+_seats = st.integers(0, lease_message.SEATS_MAX)
+_rounds = st.tuples(numbers, names, numbers)
+_rates = st.floats(0.001, 1e6)
+leases = (
+    st.builds(
+        lease_message.Report,
+        _rounds,
+        st.lists(st.tuples(_keys, _seats, _seats), max_size=3).map(tuple),
+        st.lists(st.tuples(names, _keys, _seats, _seats), max_size=3).map(tuple),
+        st.booleans(),
+        st.booleans(),
+    )
+    | st.builds(lease_message.Asked, numbers, _keys, _seats, _seats, _seats, _seats)
+    | st.builds(lease_message.Renew, numbers)
+    | st.builds(lease_message.Lapsed, _rounds, names)
+    | st.builds(lease_message.Open, _rounds)
+    | st.builds(lease_message.TokensAsked, numbers, _keys, _rates, _rates, _rates, _rates)
+    | st.builds(lease_message.TokensGranted, numbers, _keys, _rates, _rates)
+    | st.builds(lease_message.Gauges, st.lists(st.tuples(_keys, names, _seats), max_size=3).map(tuple), st.booleans())
+    | st.builds(lease_message.Broadcast, names, st.binary(max_size=20))
+)
 
 _words = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8) | st.binary(max_size=8)
 hostile = st.binary(max_size=200) | st.recursive(
