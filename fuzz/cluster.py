@@ -7,12 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from momentum_trio.protocol.cluster import envelope, heartbeat, membership, relay
-from momentum_trio.protocol.cluster.strategies import announcements, beats, envelopes, hostile, relayed
+from momentum_trio.protocol.cluster import envelope, heartbeat, lease_message, membership, relay
+from momentum_trio.protocol.cluster.strategies import announcements, beats, envelopes, hostile, leases, relayed
 
 READERS: tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...] = (
     (envelope.unpack, lambda said: envelope.pack(said.topic, said.octets)),
     (heartbeat.unpack, heartbeat.pack),
+    (lease_message.unpack, lease_message.pack),
     (membership.unpack, membership.pack),
     (relay.unpack, relay.pack),
 )
@@ -20,7 +21,12 @@ READERS: tuple[tuple[Callable[[bytes], Any], Callable[[Any], bytes]], ...] = (
 
 def strategy() -> st.SearchStrategy[bytes]:
     """Octets worth trying: what nodes say, and what looks like it."""
-    said = announcements.map(membership.pack) | beats.map(heartbeat.pack) | relayed.map(relay.pack)
+    said = (
+        leases.map(lease_message.pack)
+        | announcements.map(membership.pack)
+        | beats.map(heartbeat.pack)
+        | relayed.map(relay.pack)
+    )
     return envelopes | said | said.map(lambda octets: b"\x01" + octets) | hostile
 
 

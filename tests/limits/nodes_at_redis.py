@@ -9,7 +9,7 @@ from simulated_host import CONFIG_PATH, CONTROL, console, read_reply, write_file
 
 from momentum_trio.mail.record import Panic, Record
 from momentum_trio.node.node import run_node
-from sim.redis_engine import run_redis
+from sim.redis_engine import RedisEngine, run_redis
 from sim.world import World
 
 REDIS = "10.0.0.9"
@@ -48,12 +48,12 @@ class Nodes:
 
     def run(self, story: Callable[[Nodes], Awaitable[None]]) -> None:
         async def main() -> None:
-            await self.start_redis()
+            (await self.start_redis()).seem_old()
             for number, host in enumerate(self.hosts):
                 await host.call(write_file, CONFIG_PATH, self._config)
                 life = await host.start(run_node, CONFIG_PATH)
                 life.machine.events.subscribe(self._noting(number))
-            await trio.sleep(15)  # until Redis grants seats
+            await trio.sleep(2)
             async with trio.open_nursery() as self._nursery:
                 await story(self)
                 self._nursery.cancel_scope.cancel()
@@ -67,9 +67,10 @@ class Nodes:
 
         return note
 
-    async def start_redis(self) -> None:
+    async def start_redis(self) -> RedisEngine:
         """A Redis that knows nothing."""
-        await self.redis.start(run_redis, REDIS, lambda: self.slow)
+        engine: RedisEngine = (await self.redis.start(run_redis, REDIS, lambda: self.slow)).started
+        return engine
 
     async def flood(self, *numbers: int, wanted: int, seconds: float = 5.0) -> int:
         """Let clients connect to these nodes until *wanted* sessions are open, for *seconds* at most; how many are."""

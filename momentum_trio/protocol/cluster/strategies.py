@@ -10,6 +10,7 @@ from momentum_trio.protocol.cluster import (
     eccluster,
     envelope,
     heartbeat,
+    lease_message,
     membership,
     moved_message,
     relay,
@@ -55,6 +56,28 @@ announcements = st.builds(
     st.lists(names, max_size=4).map(tuple),
 )
 beats = st.just(heartbeat.Beat()) | st.builds(heartbeat.Accusation, st.lists(names, max_size=3).map(tuple))
+_keys = st.lists(names, min_size=1, max_size=3).map(tuple)
+_seats = st.integers(0, lease_message.SEATS_MAX)
+_rounds = st.tuples(numbers, names, numbers)
+_rates = st.floats(0.001, 1e6)
+leases = (
+    st.builds(
+        lease_message.Report,
+        _rounds,
+        st.lists(st.tuples(_keys, _seats, _seats), max_size=3).map(tuple),
+        st.lists(st.tuples(names, _keys, _seats, _seats), max_size=3).map(tuple),
+        st.booleans(),
+        st.booleans(),
+    )
+    | st.builds(lease_message.Asked, numbers, _keys, _seats, _seats, _seats, _seats)
+    | st.builds(lease_message.Renew, numbers)
+    | st.builds(lease_message.Lapsed, _rounds, names)
+    | st.builds(lease_message.Open, _rounds)
+    | st.builds(lease_message.TokensAsked, numbers, _keys, _rates, _rates, _rates, _rates)
+    | st.builds(lease_message.TokensGranted, numbers, _keys, _rates, _rates)
+    | st.builds(lease_message.Gauges, st.lists(st.tuples(_keys, names, _seats), max_size=3).map(tuple), st.booleans())
+    | st.builds(lease_message.Broadcast, names, st.binary(max_size=20))
+)
 
 floating = st.sampled_from(("10.0.0.1", "10.0.0.2", "fd00::1"))
 _few = st.lists(floating, max_size=3, unique=True).map(tuple)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from momentum_trio.protocol.cluster import envelope, heartbeat, membership, relay, share
+from momentum_trio.protocol.cluster import envelope, heartbeat, lease_message, membership, relay, share
 
 VECTORS = json.loads(Path(__file__).with_name("publications.json").read_text("utf-8"))
 KINDS: dict[str, Any] = {
     "envelope": envelope,
     "heartbeat": heartbeat,
+    "lease": lease_message,
     "membership": membership,
     "relay": relay,
     "share": share,
