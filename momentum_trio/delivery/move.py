@@ -24,7 +24,7 @@ from momentum_trio.delivery.lane import Lane
 from momentum_trio.delivery.operations import Drawn, Operations, Turns, Which
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Transferred
-from momentum_trio.protocol.cluster.move import HandedOver, Kept
+from momentum_trio.protocol.cluster.move import UNCERTAIN_SECONDS_MAX, HandedOver, Kept
 from momentum_trio.protocol.cluster.moved_message import METADATA_OCTETS_MAX, Dictionaries, Metadata, encode
 from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.message import Conclusion, Held
@@ -32,8 +32,6 @@ from momentum_trio.spool.message import Conclusion, Held
 AT_ONCE = 32
 """Messages that are out of the queue at a time."""
 AGAIN_SECONDS = 2.0
-UNCERTAIN_SECONDS_MAX = 1800.0
-"""Shorter than idempotency keys are kept, or asking again would make a second message."""
 
 Connect = Callable[[NodePlace], AbstractAsyncContextManager[Handover]]
 """A connection to a node, over which messages can be handed over. Raises Broken."""
