@@ -146,6 +146,9 @@ class Losing:
     async def recv(self, count: int) -> bytes:
         return await self._socket.recv(count)
 
+    async def recv_into(self, buffer: bytearray | memoryview) -> int:
+        return await self._socket.recv_into(buffer)
+
     async def send(self, octets: bytes | bytearray | memoryview) -> int:
         if len(self._made.taken) > len(self._lost):
             self._lost.append(len(self._made.taken))
