@@ -46,12 +46,8 @@ _arrays = st.lists(asked_of_nodes.map(eccluster.encode), min_size=1, max_size=4)
 
 def strategy() -> st.SearchStrategy[bytes]:
     """Octets worth trying."""
-    return st.one_of(
-        *(
-            octets.map(lambda octets, turn=turn: bytes([turn]) + octets)
-            for turn, octets in enumerate((_arrays, hostile, takings, handings, st.binary(max_size=200)))
-        )
-    )
+    turns = (_arrays, hostile, takings, handings, st.binary(max_size=200))
+    return st.one_of(*(octets.map(bytes([turn]).__add__) for turn, octets in enumerate(turns)))
 
 
 def run(octets: bytes) -> None:

@@ -121,8 +121,8 @@ class Channel:
                 return event
             try:
                 octets = await self._wire.recv(RECEIVE_OCTETS)
-            except OSError as fault:
-                raise Broken(Code.CLOSING, fault.strerror or str(fault), by_peer=True) from None
+            except (OSError, trio.ClosedResourceError) as fault:
+                raise Broken(Code.CLOSING, str(fault), by_peer=True) from None
             if not octets:
                 raise Broken(Code.CLOSING, "the connection was closed", by_peer=True)
             self._traffic.octets_received += len(octets)
@@ -141,8 +141,8 @@ class Channel:
                     rest = rest[sent:]
         except trio.TooSlowError:
             raise Broken(Code.STUCK, "the other end does not read", by_peer=False) from None
-        except OSError as fault:
-            raise Broken(Code.CLOSING, fault.strerror or str(fault), by_peer=True) from None
+        except (OSError, trio.ClosedResourceError) as fault:
+            raise Broken(Code.CLOSING, str(fault), by_peer=True) from None
         self._is_torn = False
 
 

@@ -38,8 +38,8 @@ class Handover:
         event = await self._until(Wanted, HandedOver, Kept)
         if isinstance(event, Wanted):
             for at in range(0, len(content), CHUNK_OCTETS_MAX):
-                self._core.content(content[at : at + CHUNK_OCTETS_MAX])
                 await self._send()
+                self._core.content(content[at : at + CHUNK_OCTETS_MAX])
             self._core.end_content()
             self.is_uncertain = True
             event = await self._until(HandedOver, Kept)

@@ -144,11 +144,9 @@ class _Gathering:
             listed = await answered(channel)
             if not isinstance(listed, Logs):
                 await misplaced(channel, listed)
-            has_moved = False
-            for facts in listed.logs:
-                has_moved |= await self._gather(node, channel, facts)
+            moved = [await self._gather(node, channel, facts) for facts in listed.logs]
             pace = self.pace
-            await trio.sleep(pace.active_interval if has_moved else max(pace.idle_interval, pace.active_interval))
+            await trio.sleep(pace.active_interval if any(moved) else max(pace.idle_interval, pace.active_interval))
 
     async def _gather(self, node: NodePlace, channel: Channel, facts: LogFacts) -> bool:
         """A piece of one log; whether there was any. Raises Broken, OSError."""
@@ -211,5 +209,5 @@ async def _asked(channel: Channel, asked: Asked) -> list[Answer]:
     while isinstance(got[-1], Lines):
         if len(got) > ANSWERS_MAX:
             await misplaced(channel, got[-1])
-        got += await answers(channel)
+        got = [*got, *await answers(channel)]
     return got

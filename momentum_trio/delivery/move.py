@@ -24,16 +24,16 @@ from momentum_trio.delivery.lane import Lane
 from momentum_trio.delivery.operations import Drawn, Operations, Turns, Which
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Transferred
-from momentum_trio.protocol.cluster.move import HandedOver, Kept
+from momentum_trio.protocol.cluster.move import UNCERTAIN_SECONDS_MAX, HandedOver, Kept
 from momentum_trio.protocol.cluster.moved_message import METADATA_OCTETS_MAX, Dictionaries, Metadata, encode
 from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.message import Conclusion, Held
 
-AT_ONCE = 32
+AT_ONCE = 256
 """Messages that are out of the queue at a time."""
+CONNECTIONS = 8
+"""Over so many connections: messages that are committed together share what that costs."""
 AGAIN_SECONDS = 2.0
-UNCERTAIN_SECONDS_MAX = 1800.0
-"""Shorter than idempotency keys are kept, or asking again would make a second message."""
 
 Connect = Callable[[NodePlace], AbstractAsyncContextManager[Handover]]
 """A connection to a node, over which messages can be handed over. Raises Broken."""
@@ -98,15 +98,18 @@ class Moves:
     async def _move_lane(self, lane: Lane, to: NodePlace) -> Moved:
         waiting, moved = lane.ready.count + lane.delayed.count, 0
         while moved < waiting and (drawn := self._queue.operations.draw(lane, min(AT_ONCE, waiting - moved))):
-            errand = _Errand(self, lane, to, drawn)
+            shares = [share for number in range(CONNECTIONS) if (share := drawn[number::CONNECTIONS])]
+            errands = [_Errand(self, lane, to, share) for share in shares]
             try:
-                await errand.run()
+                async with trio.open_nursery() as nursery:
+                    for errand in errands:
+                        nursery.start_soon(errand.run)
             finally:
-                self._queue.operations.put_back(errand.left)
+                self._queue.operations.put_back([each for errand in errands for each in errand.left])
                 self._queue.quiet(lane)
-            moved += errand.moved
-            if errand.why:
-                return Moved(moved, max(0, waiting - moved), errand.why)
+            moved += sum(errand.moved for errand in errands)
+            if why := next((errand.why for errand in errands if errand.why), ""):
+                return Moved(moved, max(0, waiting - moved), why)
         return Moved(moved)
 
     async def parcel(self, drawn: Drawn) -> Parcel | str:

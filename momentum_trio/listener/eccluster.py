@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 import trio
 
-from momentum_trio.cluster.channel import Broken, Channel, hello
+from momentum_trio.cluster.channel import BUFFER_OCTETS, Broken, Channel, hello
 from momentum_trio.cluster.cluster_options import ClusterOptions
 from momentum_trio.cluster.identity import NoIdentity, identity
 from momentum_trio.config.tree import ConfigTree
@@ -19,6 +19,7 @@ from momentum_trio.listener.msgcserver import NOT_ALLOWED_CODE, last_word
 from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Rejected
+from momentum_trio.msgc.dial import tune
 from momentum_trio.msgc.msgc_options import BusSecretOptions, MsgcServerOptions
 from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.protocol.cluster.eccluster import (
@@ -76,6 +77,7 @@ class Session:
         )
         if isinstance(who, NoIdentity):
             raise Broken(Code.NOT_ALLOWED, who.why, by_peer=False)
+        tune(self._connection.socket, BUFFER_OCTETS)
         secrets = await self._secrets(tree)
         link = Link.called(hello(self._machine, who.nodename, secrets), secrets, PREFACE)
         channel = Channel(self._machine.wire(self._connection.socket), link, self._connection)

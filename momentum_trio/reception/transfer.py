@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import trio
 
+from momentum_trio.machine import Machine
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.record import Received
 from momentum_trio.mail.reply import Reply
-from momentum_trio.protocol.cluster.move import Offered
+from momentum_trio.protocol.cluster.move import UNCERTAIN_SECONDS_MAX, Offered
 from momentum_trio.protocol.cluster.moved_message import Metadata
 from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.fault import SpoolFault
@@ -25,14 +26,13 @@ from momentum_trio.spool.key import Answer, Denial, Earlier, key_name
 from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt, Retry
 from momentum_trio.spool.spool import Claim, Spool
 
-if TYPE_CHECKING:
-    from momentum_trio.machine import Machine
-
 PROTOCOL = "xfer"
 """What R records call it."""
 
 TAKEN = Answer(Reply(250, "2.0.0", ("taken",)))
-NO_KEYS = Reply(450, "4.3.5", ("Idempotency_Key_Time is 0 here: a message that is moved could come twice",))
+NO_KEYS = Reply(
+    450, "4.3.5", (f"Idempotency_Key_Time is below {UNCERTAIN_SECONDS_MAX} here: what is moved could come twice",)
+)
 PENDING = Reply(450, "4.3.2", ("it is on its way in already",))
 FULL = Reply(452, "4.3.1", ("as many idempotency keys are kept as may be",))
 OTHER = Reply(550, "5.6.0", ("another message had this key",))
@@ -61,6 +61,8 @@ class Transfers:
         A Crossing is the caller's to ``end``.
         """
         digest = _digest(offered.metadata)
+        if self._spool.terms.key_seconds < UNCERTAIN_SECONDS_MAX:
+            return NO_KEYS
         try:
             known = await self._spool.claims.of(key_name(f"{PROTOCOL} node {node}", offered.key))
         except SpoolFault as fault:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from itertools import count
@@ -120,9 +120,11 @@ class Node:
 
 
 @asynccontextmanager
-async def node(machine: Machine, name: str, tree: ConfigTree | None = None) -> AsyncIterator[Node]:
+async def node(
+    machine: Machine, name: str, tree: ConfigTree | None = None, terms: SpoolTerms = TERMS
+) -> AsyncIterator[Node]:
     """A life, for the block."""
-    async with open_spool(machine, TERMS) as spool:
+    async with open_spool(machine, terms) as spool:
         made = Node(machine, name, spool, tree or TREES[name])
         async with trio.open_nursery() as nursery:
             await nursery.start(made.queue.run)
@@ -145,6 +147,3 @@ def world(seed: int = 1, names: Sequence[str] = ("a", "b")) -> World:
     for name in names:
         made.host(name, ADDRESSES[name], "127.0.0.1")
     return made
-
-
-Story = Callable[[World], Any]

@@ -38,6 +38,8 @@ VERSION: Final = 1
 LINE_OCTETS_MAX: Final = 512
 CHUNK_OCTETS_MAX: Final = 256 * 1024
 REPLY_LINES_MAX: Final = 20
+UNCERTAIN_SECONDS_MAX: Final = 1800
+"""For so long a node that did not hear what became of a message asks for it; so long at least its key is kept."""
 KEYWORD: Final = "XCLUSTERMETADATA"
 
 _COMMAND: Final = re.compile(rb"([A-Za-z]+)(?: ([!-~](?:[ -~]*[!-~])?))?")

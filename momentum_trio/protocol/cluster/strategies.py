@@ -111,8 +111,10 @@ places = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 asked_of_nodes = (
     st.builds(eccluster.Begin, st.sampled_from(["log", "mmove2", "other"]), st.sampled_from([1, 1, 1, 2]))
     | st.just(eccluster.ListLogs())
-    | st.builds(lambda log, name, at: eccluster.Replay(log, name, b"12345678", *at, 1000), words, words, places)
-    | st.builds(lambda log, name, at: eccluster.Checkpoint(log, name, b"12345678", *at), words, words, places)
+    | st.builds(
+        lambda log, name, at: eccluster.Replay(log, name, b"12345678", at[0], at[1], 1000), words, words, places
+    )
+    | st.builds(lambda log, name, at: eccluster.Checkpoint(log, name, b"12345678", at[0], at[1]), words, words, places)
     | st.builds(eccluster.Mail, st.binary(max_size=20))
 )
 moved_messages = st.builds(
