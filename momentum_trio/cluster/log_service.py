@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from momentum_trio.log.jlog import Jlog, Jlogs, NoSuchPlace
+from momentum_trio.log.jlog import Jlog, NoSuchPlace
+from momentum_trio.log.jlogs import Jlogs
 from momentum_trio.mail.log_position import Position
 from momentum_trio.protocol.cluster.eccluster import (
     WHY_LENGTH_MAX,
@@ -28,7 +29,6 @@ from momentum_trio.protocol.cluster.eccluster import (
 class LogCounts:
     """lines_octets: that were sent; a line that was asked for again counts again. checkpoints: that were kept."""
 
-    replays: int = 0
     lines_octets: int = 0
     checkpoints: int = 0
 
@@ -79,7 +79,6 @@ class LogService:
         log = await self._opened(asked.log)
         begin = await self._begin(log, asked)
         taken = await log.read(begin, asked.octets_max)
-        self.counts.replays += 1
         self.counts.lines_octets += len(taken.octets)
         lines = [Lines(part) for part in parts(taken.octets)] if taken.octets else []
         return [*lines, Replayed(log.id, *begin, *taken.end, taken.is_damaged)]

@@ -62,7 +62,6 @@ class MoveCounts:
 
     moved: int = 0
     uncertain: int = 0
-    octets: int = 0
 
 
 class Queue(Turns, Protocol):
@@ -105,7 +104,7 @@ class Moves:
                     for errand in errands:
                         nursery.start_soon(errand.run)
             finally:
-                self._queue.operations.put_back([each for errand in errands for each in errand.left])
+                self.put_back([each for errand in errands for each in errand.left])
                 self._queue.quiet(lane)
             moved += sum(errand.moved for errand in errands)
             if why := next((errand.why for errand in errands if errand.why), ""):
@@ -134,9 +133,12 @@ class Moves:
         ticket = parcel.drawn.ticket
         self._queue.holdings.leave(ticket)
         self.counts.moved += 1
-        self.counts.octets += len(parcel.content)
         with suppress(SpoolFault):  # it is closed: owed again at the next start, offered again, and known there
             await self._spool.settle([(ticket, Conclusion.DELIVERED)], [])
+
+    def put_back(self, drawn: Sequence[Drawn]) -> None:
+        """Messages in hand wait as they did."""
+        self._queue.operations.put_back(drawn)
 
     def say(self, text: str) -> None:
         """A line of the paniclog."""
@@ -196,6 +198,8 @@ class _Errand:
             if handover.is_uncertain and not self._uncertain_until:
                 self._uncertain_until = trio.current_time() + UNCERTAIN_SECONDS_MAX
                 self._moves.counts.uncertain += 1
+                self._moves.put_back(self.left[1:])  # that may take long: they need not wait for it
+                del self.left[1:]
 
     def _broke(self, fault: Broken) -> None:
         """The connection is gone: the same node is asked again if it may have a message."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from momentum_trio.log.destination import FLUSH_LINES_MAX, Pending
-from momentum_trio.log.jlog import APPEND_OCTETS_MAX, Jlogs
+from momentum_trio.log.jlog import APPEND_OCTETS_MAX
 from momentum_trio.log.jlog_format import LINE_OCTETS_MAX
+from momentum_trio.log.jlogs import Jlogs
 from momentum_trio.machine.disk import Disk
 
 

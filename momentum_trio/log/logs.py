@@ -14,8 +14,8 @@ import trio
 from momentum_trio.config.log_place import LogPlace
 from momentum_trio.log import acctlog, bouncelog, httplog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
-from momentum_trio.log.jlog import Jlogs
 from momentum_trio.log.jlog_destination import JlogDestination
+from momentum_trio.log.jlogs import Jlogs
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import (

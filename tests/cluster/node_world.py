@@ -21,7 +21,7 @@ from momentum_trio.limits.local import LocalState
 from momentum_trio.listener import eccluster
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.listener.node_to_node import NodeToNode
-from momentum_trio.log.jlog import Jlogs
+from momentum_trio.log.jlogs import Jlogs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Record
 from momentum_trio.msgc.msgc_options import Place

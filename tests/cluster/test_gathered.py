@@ -80,7 +80,7 @@ def told(medium: SimStore, source: Source) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("seed", [3])
 def test_power_fails_at_every_step_of_two_lives(seed: int | None) -> None:
     point = 0
     while not cut_at(point, None if seed is None else random.Random(seed * 1000 + point)):

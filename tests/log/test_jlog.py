@@ -136,7 +136,7 @@ def test_power_fails_at_every_step_of_two_lives_and_of_what_comes_after(seed: in
 
 
 def test_after_a_kill_what_is_read_is_durable() -> None:
-    for point in range(0, 60, 2):
+    for point in range(0, 60, 3):
         medium, story = SimStore(), Story()
         survives(medium, point, lambda: script(medium, story))  # noqa: B023
         medium.end_lives()  # the page cache stays
@@ -261,7 +261,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(ACTIONS, st.integers(0, 99))
 def test_against_a_model(actions: Sequence[tuple[str, int]], seed: int) -> None:
     """A list, and how many of it the reader has: the log is that."""
