@@ -392,6 +392,8 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
                     last.clear()
                 case Joined(group) | Left(group):  # it may have missed something in between
                     last = {key: before for key, before in last.items() if key[2] != group}
+                case GroupView(group) if len(deed.together) == 1:  # it may have come again
+                    last = {key: before for key, before in last.items() if key[2] != group}
                 case Told() if deed.octets in stream_of:
                     key, number = stream_of[deed.octets]
                     before = last.get(key)
