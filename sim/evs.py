@@ -104,6 +104,7 @@ def breaches(entries: Sequence[Entry]) -> Iterator[Breach]:
     tenures, broken = _tenures(members.values())
     yield from broken
     yield from _one_view(tenures)
+    yield from _one_primary(tenures)
     yield from _in_itself(tenures)
     yield from _together(tenures)
     yield from _same_messages(tenures)
@@ -201,6 +202,16 @@ def _one_view(tenures: Iterable[Tenure]) -> Iterator[Breach]:
                 here, there = (f"({' '.join(each.members)}; primary: {each.primary})" for each in (stay.view, view))
                 text = f"{named(stay.key)} is {here} to {tenure.host} and {there} to {host}"
                 yield Breach("one_view", text, stay.at, tenure.host)
+
+
+def _one_primary(tenures: Iterable[Tenure]) -> Iterator[Breach]:
+    """Of two primary views one epoch is larger."""
+    first: dict[int, ViewId] = {}
+    for tenure in tenures:
+        for stay in tenure.stays:
+            if stay.view.primary and (view := first.setdefault(stay.view.id.epoch, stay.view.id)) != stay.view.id:
+                text = f"{named(stay.key)} is primary, and so is view {view.epoch}.{view.proposer}"
+                yield Breach("one_primary", text, stay.at, tenure.host)
 
 
 def _in_itself(tenures: Iterable[Tenure]) -> Iterator[Breach]:
@@ -387,6 +398,22 @@ def _without_gap(tenures: Iterable[Tenure], entries: Iterable[Entry]) -> Iterato
                     text = f"{gone} was said between {word(before[1].octets)} and {word(told.octets)}, and not told"
                     yield Breach("no_gap", text, stay.at, tenure.host)
                 last[key] = number, told
+        for at, _, _, deed in seen.entries:
+            match deed:
+                case Apart():
+                    last.clear()
+                case Joined(group) | Left(group):  # it may have missed something in between
+                    last = {key: before for key, before in last.items() if key[2] != group}
+                case GroupView(group) if len(deed.together) == 1:  # it may have come again
+                    last = {key: before for key, before in last.items() if key[2] != group}
+                case Told() if deed.octets in stream_of:
+                    key, number = stream_of[deed.octets]
+                    before = last.get(key)
+                    if before is not None and before[1].view == deed.view and number > before[0] + 1:
+                        gone = word(streams[key][before[0] + 1])
+                        text = f"{gone} was said between {word(before[1].octets)} and {word(deed.octets)}, and not told"
+                        yield Breach("no_gap", text, at, seen.host)
+                    last[key] = number, deed
 
 
 def _own_words(tenures: Iterable[Tenure]) -> Iterator[Breach]:
