@@ -78,6 +78,10 @@ determinism: dev
 bench-http: dev
 	.venv/bin/python tests/bench/http_side_by_side.py --hypercorn "$(HYPERCORN)"
 
+# requests made of /openapi.json. SCHEMATHESIS: the tool's program, in an environment of its own
+schemathesis: dev
+	.venv/bin/python tests/interop/openapi_client.py "$(SCHEMATHESIS)"
+
 # the simulated world's own speed, beside real loopback
 bench-sim: dev
 	.venv/bin/python tests/bench/simulator.py
@@ -109,4 +113,4 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim schemathesis swarm determinism planted fuzz reference product dev peers clean
