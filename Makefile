@@ -74,9 +74,9 @@ domains: dev
 determinism: dev
 	.venv/bin/python -m sim same sim/scenarios/mail_flow.sim --seed 3 --processes 100 --seeds 1..40 --jobs $(JOBS)
 
-# mail over HTTP, beside hypercorn where there is one. HYPERCORN: an interpreter that has hypercorn[trio]
-bench-http: dev
-	.venv/bin/python tests/bench/http_side_by_side.py --hypercorn "$(HYPERCORN)"
+# mail over HTTP, beside SMTP into Postfix, and hypercorn where there is one. HYPERCORN: an interpreter that has hypercorn[trio]
+bench-http: dev peers
+	.venv/bin/python tests/bench/http_side_by_side.py --postfix --hypercorn "$(HYPERCORN)"
 
 # requests made of /openapi.json. SCHEMATHESIS: the tool's program, in an environment of its own
 schemathesis: dev
