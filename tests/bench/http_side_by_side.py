@@ -121,7 +121,7 @@ def hypercorn(work: Path, python: str) -> Iterator[Server]:
     port = free_port()
     work.mkdir(parents=True)
     (work / "kept.py").write_text(APPLICATION.format(path=str(work / "kept")))
-    words = (python, "-m", "hypercorn", "-k", "trio", "-b", f"127.0.0.1:{port}", "kept:application")
+    words = (os.path.abspath(python), "-m", "hypercorn", "-k", "trio", "-b", f"127.0.0.1:{port}", "kept:application")
     with running(words, work, port) as server:
         yield server
 
