@@ -84,9 +84,13 @@ domains: dev
 determinism: dev
 	.venv/bin/python -m sim same sim/scenarios/mail_flow.sim --seed 3 --processes 100 --seeds 1..40 --jobs $(JOBS)
 
-# mail over HTTP, beside hypercorn where there is one. HYPERCORN: an interpreter that has hypercorn[trio]
-bench-http: dev
-	.venv/bin/python tests/bench/http_side_by_side.py --hypercorn "$(HYPERCORN)"
+# mail over HTTP, beside SMTP into Postfix, and hypercorn where there is one. HYPERCORN: an interpreter that has hypercorn[trio]
+bench-http: dev peers
+	.venv/bin/python tests/bench/http_side_by_side.py --postfix --hypercorn "$(HYPERCORN)"
+
+# requests made of /openapi.json. SCHEMATHESIS: the tool's program, in an environment of its own
+schemathesis: dev
+	.venv/bin/python tests/interop/openapi_client.py "$(SCHEMATHESIS)"
 
 # the simulated world's own speed, beside real loopback
 bench-sim: dev
@@ -120,3 +124,4 @@ clean:
 	rm -rf .venv .cache var
 
 .PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-cluster nightly-cluster campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim schemathesis swarm determinism planted fuzz reference product dev peers clean

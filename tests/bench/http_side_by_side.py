@@ -1,7 +1,7 @@
-"""``make bench-http``: one message a request into this host, and into hypercorn on trio, in turn.
+"""``make bench-http``: one message a request into this host, into hypercorn on trio, and by SMTP into Postfix, in turn.
 
-Neither delivers. Hypercorn's application appends what comes to a file and syncs nothing, as Force_Fsync = false does;
-it parses and checks nothing. Rates are of the client's clock; CPU is the server's, of all its threads.
+None delivers. Hypercorn's application appends what comes to a file and syncs nothing, as Force_Fsync = false does; it
+parses and checks nothing. Postfix syncs. Rates are of the client's clock; CPU is the server's, of all its processes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import httpload
-from side_by_side import ROOT, START_SECONDS, free_port
+import smtpload
+from side_by_side import ROOT, START_SECONDS, free_port, postfix
 
 TICKS = os.sysconf("SC_CLK_TCK")
 WORK = ROOT / ".cache" / "bench-http"
@@ -61,12 +62,21 @@ class Server(NamedTuple):
 
     port: int
     pid: int
+    is_smtp: bool = False
 
     def cpu_seconds(self) -> float:
-        """Used so far, by its children too."""
+        """Used so far, by its children too, and by those that have ended."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (self.pid, *children)]
-        return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
+        return sum(sum(map(int, fields[11:15])) for fields in stats) / TICKS
+
+    def load(self, octets: bytes) -> Callable[[], None]:
+        """Connections that are open, and will send all messages when called. octets: of a request."""
+        if self.is_smtp:
+            sessions = [smtpload.Session("127.0.0.1", self.port, None) for _ in range(CONNECTIONS)]
+            return lambda: smtpload.drive(sessions, REQUESTS, smtpload.message(OCTETS, pipelined=False))
+        connections = [httpload.Connection("127.0.0.1", self.port) for _ in range(CONNECTIONS)]
+        return lambda: httpload.drive(connections, REQUESTS, octets)
 
 
 def wait_for_port(port: int) -> None:
@@ -111,9 +121,17 @@ def hypercorn(work: Path, python: str) -> Iterator[Server]:
     port = free_port()
     work.mkdir(parents=True)
     (work / "kept.py").write_text(APPLICATION.format(path=str(work / "kept")))
-    words = (python, "-m", "hypercorn", "-k", "trio", "-b", f"127.0.0.1:{port}", "kept:application")
+    words = (os.path.abspath(python), "-m", "hypercorn", "-k", "trio", "-b", f"127.0.0.1:{port}", "kept:application")
     with running(words, work, port) as server:
         yield server
+
+
+@contextmanager
+def smtp(work: Path) -> Iterator[Server]:
+    """Postfix, whose mail is held."""
+    with postfix(work) as target:
+        address, pid, _ = target.split(",", 2)
+        yield Server(int(address.rpartition(":")[2]), int(pid.partition("=")[2]), is_smtp=True)
 
 
 def request() -> bytes:
@@ -131,6 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--hypercorn", default="", help="an interpreter that has hypercorn[trio]")
+    parser.add_argument("--postfix", action="store_true", help="also by SMTP into Postfix (.cache/peers)")
     arguments = parser.parse_args()
     shutil.rmtree(WORK, ignore_errors=True)
     rates: dict[str, list[float]] = {}
@@ -143,11 +162,13 @@ def main() -> None:
         }
         if arguments.hypercorn:
             servers["hypercorn on trio"] = stack.enter_context(hypercorn(WORK / "hypercorn", arguments.hypercorn))
+        if arguments.postfix:
+            servers["SMTP into Postfix"] = stack.enter_context(smtp(WORK / "postfix"))
         for number in range(1 + arguments.rounds):  # the first is to warm up
             for name, server in servers.items():
-                connections = [httpload.Connection("127.0.0.1", server.port) for _ in range(CONNECTIONS)]
+                load = server.load(octets)
                 began, used = time.perf_counter(), server.cpu_seconds()
-                httpload.drive(connections, REQUESTS, octets)
+                load()
                 seconds, cpu = time.perf_counter() - began, server.cpu_seconds() - used
                 if number:
                     rates.setdefault(name, []).append(REQUESTS / seconds)
