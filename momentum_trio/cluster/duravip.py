@@ -35,6 +35,9 @@ ANNOUNCING_SECONDS = LEASE_SECONDS + RENEW_SECONDS
 AGAIN_SECONDS = 1.0
 """Before something that was refused (by the bus, by the kernel) is tried again."""
 
+DEBUGGED_MAX = 1_000
+"""Characters of one step that the paniclog is told."""
+
 _DOWN_ALREADY = frozenset((errno.EADDRNOTAVAIL, errno.ENODEV))
 
 Serve = Callable[[frozenset[str]], Awaitable[Sequence[str]]]
@@ -70,14 +73,14 @@ class FloatingAddresses:
         """As ``part.Part`` has it. Raises ValueError for octets that mean nothing."""
         message = decode(octets)
         if self.debugs:
-            self._say(Level.DEBUG, f"{sender}: {message}")
+            self._say(Level.DEBUG, f"{sender}: {message}"[:DEBUGGED_MAX])
         self.core.hear(sender, message, trio.current_time())
         self._moved_on()
 
     def view(self, view: GroupView) -> None:
         """As ``part.Part`` has it."""
         if self.debugs:
-            self._say(Level.DEBUG, f"{view}")
+            self._say(Level.DEBUG, f"{view}"[:DEBUGGED_MAX])
         self.core.view(view, self._assembly.member, trio.current_time())
         self._moved_on()
 
