@@ -14,14 +14,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import trio
 
 from momentum_trio.cluster.part import Assembly
-from momentum_trio.config.binding import DEFAULT
+from momentum_trio.config.binding import DEFAULT, Binding
 from momentum_trio.config.floating import FloatingAddress, floating
 from momentum_trio.config.floating_options import DuravipOptions
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Addresses, Neighbour, Plumbed
 from momentum_trio.mail.record import Level, Panic
-from momentum_trio.net.group import GroupView
+from momentum_trio.net.group import GroupView, node_of
 from momentum_trio.protocol.cluster.duravip import Duravip, Terms
 from momentum_trio.protocol.cluster.duravip_message import Claim, decode, encode
 
@@ -34,6 +34,9 @@ ANNOUNCING_SECONDS = LEASE_SECONDS + RENEW_SECONDS
 """How long an address that came up is announced again with each renewal: so long another may think that it has it."""
 AGAIN_SECONDS = 1.0
 """Before something that was refused (by the bus, by the kernel) is tried again."""
+
+DEBUGGED_MAX = 1_000
+"""Characters of one step that the paniclog is told."""
 
 _DOWN_ALREADY = frozenset((errno.EADDRNOTAVAIL, errno.ENODEV))
 
@@ -70,14 +73,14 @@ class FloatingAddresses:
         """As ``part.Part`` has it. Raises ValueError for octets that mean nothing."""
         message = decode(octets)
         if self.debugs:
-            self._say(Level.DEBUG, f"{sender}: {message}")
+            self._say(Level.DEBUG, f"{sender}: {message}"[:DEBUGGED_MAX])
         self.core.hear(sender, message, trio.current_time())
         self._moved_on()
 
     def view(self, view: GroupView) -> None:
         """As ``part.Part`` has it."""
         if self.debugs:
-            self._say(Level.DEBUG, f"{view}")
+            self._say(Level.DEBUG, f"{view}"[:DEBUGGED_MAX])
         self.core.view(view, self._assembly.member, trio.current_time())
         self._moved_on()
 
@@ -108,6 +111,17 @@ class FloatingAddresses:
         moving = self.core.move(addresses, source, to)
         self._moved_on()
         return moving
+
+    def elsewhere(self) -> Mapping[Binding, str]:
+        """Bindings whose address another node has, with its name: where their mail belongs."""
+        found: dict[Binding, str] = {}
+        if (register := self.core.register) is None:
+            return found
+        for text, address in self._floating.items():
+            owner = register.owners.get(text, "")
+            if owner != self._assembly.member and owner in register.holders.get(text, ()):
+                found |= dict.fromkeys(address.bindings, node_of(owner))
+        return found
 
     async def neighbours(self) -> Sequence[Neighbour]:
         """The hosts that this one has lately talked to on its links. Raises: OSError."""

@@ -20,7 +20,7 @@ import trio
 from momentum_trio.machine.contract import Neighbour, Plumbed
 from momentum_trio.net.neighbour import gratuitous_arp, neighbour_advertisement
 
-MISSING = "pyroute2 is not installed: the extra duravip of momentum-trio has it"
+MISSING = "pyroute2 cannot be loaded, which the extra duravip of momentum-trio has"
 
 _NO_DETECTION = 0x02  # IFA_F_NODAD: another host has had the address a moment ago, and its frames may be on their way
 _ETHER_ARP, _ETHER_IPV6 = 0x0806, 0x86DD
@@ -98,7 +98,7 @@ def _opened() -> Iterator[Any]:
     try:
         pyroute2 = importlib.import_module("pyroute2")
     except ImportError as missing:
-        raise OSError(errno.ENOPKG, MISSING) from missing
+        raise OSError(errno.ENOPKG, f"{MISSING}: {missing}") from missing
     try:
         with pyroute2.IPRoute() as route:
             yield route

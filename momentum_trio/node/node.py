@@ -43,7 +43,7 @@ from momentum_trio.node.measures import Measures
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
 from momentum_trio.node.policies import load_policies
-from momentum_trio.node.privilege import about_privileges, close_all, first_sockets, whom_to_become
+from momentum_trio.node.privilege import about_privileges, close_all, first_sockets, load_first, whom_to_become
 from momentum_trio.node.recent_panics import RecentPanics
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.service_notice import give_signs_of_life, ready
@@ -127,6 +127,7 @@ async def run_node(
     try:
         async with _pid_file(machine, NodeOptions.resolve(tree.chain_global()).pid_file):
             if identity is not None:
+                await load_first(machine, tree)
                 await machine.process.become(identity)
             return await _run(machine, config_path, tree, sockets, say, task_status)
     finally:

@@ -7,9 +7,11 @@ bound, and root is given up before a log, the spool or any other socket is opene
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import trio
 
+from momentum_trio.config.floating import floating
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.facade import ApplyError
 from momentum_trio.listener.accept import SocketTerms, bind_ahead, endpoint_of, probe
@@ -85,6 +87,16 @@ async def first_sockets(
         for socket in found.values():
             machine.process.give(socket, identity)
     return found
+
+
+async def load_first(machine: Machine, tree: ConfigTree) -> None:
+    """Where addresses float, look at those that are up: what code that takes is read while root may read everything.
+
+    That it cannot be done is said when it is needed.
+    """
+    if machine.addresses is not None and floating(tree):
+        with suppress(OSError):
+            await machine.addresses.up()
 
 
 async def _bind_all(low: Mapping[Endpoint, SocketTerms], found: dict[Endpoint, trio.socket.SocketType]) -> None:

@@ -9,6 +9,7 @@ import trio
 from agreed import Agreed
 
 from momentum_trio.cluster.duravip import LEASE_SECONDS, FloatingAddresses
+from momentum_trio.config.binding import Binding
 from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
@@ -98,8 +99,9 @@ def test_what_is_up_at_the_start_goes_down_and_services_begin_where_addresses_ar
         await trio.sleep(10)
         assert stage.up("a") | stage.up("b") == {ONE, TWO}
         assert not stage.up("a") & stage.up("b")
-        for name in "ab":
+        for name, other in ("ab", "ba"):
             assert stage.served[name] == stage.up(name)
+            assert stage.parts[name].elsewhere() == {Binding("default", text): other for text in stage.up(other)}
 
     stage.run(story)
 

@@ -62,7 +62,7 @@ def test_said(text: str, expected: str) -> None:
     [
         "ESMTP_Listener { Listen :25 { } } HTTP_Listener { Listen *:25 { Enable = false } }",
         "ESMTP_Listener { Listen :25 { } Listen 127.0.0.1:25 { } Listen [*]:25 { } }".replace("[*]:25", '"[*]:25"'),
-        "ESMTP_Listener { Listen :25 { Enable_DuraVIP = true } }",  # only in Listen
+        "ESMTP_Listener { Listen 10.0.0.1:25 { Duravip_Preference = n1 } }",  # only in Listen
         "ECStream_Listener { Peer 10.0.0.1 { Pathway = p } } Pathway p { }",
         "Pathway_Group g { Pathway p { } } ESMTP_Listener { Pathway = p }",
         "Control_Listener { Peer 10.0.0.1 { AuthLoginParameters = [ uri = x ] } }",  # lenient: an example does it

@@ -457,84 +457,99 @@ Reconfigured.
 """,
     "help": """
 > help
-active                Show the domains with more active messages than a number.
-authz id              Show who you are, and the roles that are yours.
-authz roles list      List the Roles of the configuration.
-binding active        Show the domains of a binding with more active messages than a number.
-binding delayed       Show the domains of a binding with more delayed messages than a number.
-binding fail domain   Give up all messages of a domain, or of all domains, in one binding.
-binding flush domain  Try the delayed messages of a domain, or of all, in one binding at once.
-binding summary       Show statistics of each binding, of one, or of a binding group.
-cache list            List the caches, with attributes of them.
-cache stat            Show all about one cache.
-cache stats           Show a row for each cache.
-config begin          Begin a transaction: changes that wait for 'config commit'.
-config commit         Let the changes of the transaction hold, all or none of them.
-config confirm        Keep what 'config commit confirmed' changed.
-config eval           Show the value of an option that holds in a scope.
-config explain        Tell why a peer's session, or mail to a domain, goes as it goes.
-config get            Show what an option is set to in one scope.
-config locate         Show where scopes of one kind stand.
-config reload         Read the configuration files again, and let them hold.
-config replay         Show the changes of the transaction so far, as the commands that make them.
-config rollback       Drop the changes of the transaction.
-config set            Set an option in a scope, at once.
-config show           Show a scope, the scopes in it collapsed.
-config showrecurse    Show a scope and all in it.
-config unset          Remove an option from a scope, or a scope with all in it.
-config writeback      Write what was changed here to the configuration files.
-count                 Count open connections by address or network.
-counter add           Add to a counter.
-counter increment     Add one to a counter.
-counter list          List the counters.
-counter reset         Let a counter count from zero.
-counter unlink        Delete a counter.
-delayed               Show the domains with more delayed messages than a number.
-dig                   Look up the hosts of a domain.
-dns_cache lookup      Show an answer that is remembered.
-dns_cache refcnts     Show what is remembered, for how long, and how many domains use it.
-dns_cache stats       Show how much is asked and remembered.
-dns_cache submit      Ask DNS, unless the answer is remembered.
-domain                Show a domain: its own options, its hosts, its mail.
-domain all            Show the counts of each domain.
-domains               Show the counts of each domain, as 'domain all' does.
-fail domain           Give up all messages of a domain, or of all domains.
-flush domain          Try the delayed messages of a domain, or of all, at once.
-help                  List the commands, or tell more of one.
-listeners             Show each Listen: its state, its sessions and the octets they moved.
-mailq                 Show how many messages are active and delayed, by binding and domain.
-memory                Show how much memory is used.
-message details       Show a message that waits: its metadata, its content, or both.
-message fail          Give a message up.
-message retry         Try a delayed message at once.
-module list           List the modules.
-paniclog              Show what was last said to the paniclog.
-pid                   Show the process id of the server.
-quit                  End this session.
-rebind                Give the messages of a binding the binding that Outbound_Binding says now.
-refresh domain        Forget what is known of the hosts of a domain, or of all.
-reopen logs           Open the log files anew, after they were renamed.
-reroute queue         Have the messages of one domain go to the hosts of another.
-show inbound          Show all inbound connections: who, in which phase, for how long.
-show outbound         Show all outbound connections: which domain, and where to.
-showqueue             Show the messages that wait for a domain.
-shutdown              Stop accepting at once, finish what is being received, and end.
-spool import          Take over the messages of another spool.
-spool import_poll     Show how far an import is.
-spool_in              Load a message of the spool into the queue, if it is not there.
-summary               Show statistics of the whole node, or count from zero again.
-sysinfo               Show the version and what it runs on.
-threads cpu queue     Show how many other jobs wait for a worker thread.
-threads io queue      Show how many jobs with files wait for a worker thread.
-threads stats         Show what the worker threads do.
-tls flush cache       Let the TLS contexts be made anew.
-tls show cache        Show the TLS contexts that are kept.
-trace smtp add        Write what outbound conversations say to a new file.
-trace smtp list       List what is traced, and where to.
-trace smtp remove     End a tracer.
-version               Show the product and its version.
-write config          Show the whole configuration that holds as text, or write it to a file.
-xml memory            Show how much memory is used, as XML.
+active                         Show the domains with more active messages than a number.
+authz id                       Show who you are, and the roles that are yours.
+authz roles list               List the Roles of the configuration.
+binding active                 Show the domains of a binding with more active messages than a number.
+binding delayed                Show the domains of a binding with more delayed messages than a number.
+binding fail domain            Give up all messages of a domain, or of all domains, in one binding.
+binding flush domain           Try the delayed messages of a domain, or of all, in one binding at once.
+binding summary                Show statistics of each binding, of one, or of a binding group.
+cache list                     List the caches, with attributes of them.
+cache stat                     Show all about one cache.
+cache stats                    Show a row for each cache.
+cluster abort                  Abort the job of that number.
+cluster arp show               Show the hardware addresses of the hosts that this one has lately talked to.
+cluster duravip announce view  Tell the other nodes again what this one could have, and has.
+cluster duravip debug          Let the paniclog tell each step of elections, or no longer.
+cluster duravip move           Move an address, or all that a node has, to another node.
+cluster duravip show           Show who has the floating addresses.
+cluster duravip show tables    Show all that was said of them, as XML.
+cluster help                   List the commands of the cluster.
+cluster info                   Show how this node is connected to its cluster.
+cluster membership             Show who is in the cluster, the leader first.
+cluster nodeaddr               Show where others reach this node.
+cluster nodename               Show the name of this node in its cluster.
+cluster reset                  Leave all groups of the cluster and join them anew.
+cluster shared list            List what the nodes share.
+cluster shared show            Show what is shared: the sum over all nodes, or what one counts.
+config begin                   Begin a transaction: changes that wait for 'config commit'.
+config commit                  Let the changes of the transaction hold, all or none of them.
+config confirm                 Keep what 'config commit confirmed' changed.
+config eval                    Show the value of an option that holds in a scope.
+config explain                 Tell why a peer's session, or mail to a domain, goes as it goes.
+config get                     Show what an option is set to in one scope.
+config locate                  Show where scopes of one kind stand.
+config reload                  Read the configuration files again, and let them hold.
+config replay                  Show the changes of the transaction so far, as the commands that make them.
+config rollback                Drop the changes of the transaction.
+config set                     Set an option in a scope, at once.
+config show                    Show a scope, the scopes in it collapsed.
+config showrecurse             Show a scope and all in it.
+config unset                   Remove an option from a scope, or a scope with all in it.
+config writeback               Write what was changed here to the configuration files.
+count                          Count open connections by address or network.
+counter add                    Add to a counter.
+counter increment              Add one to a counter.
+counter list                   List the counters.
+counter reset                  Let a counter count from zero.
+counter unlink                 Delete a counter.
+delayed                        Show the domains with more delayed messages than a number.
+dig                            Look up the hosts of a domain.
+dns_cache lookup               Show an answer that is remembered.
+dns_cache refcnts              Show what is remembered, for how long, and how many domains use it.
+dns_cache stats                Show how much is asked and remembered.
+dns_cache submit               Ask DNS, unless the answer is remembered.
+domain                         Show a domain: its own options, its hosts, its mail.
+domain all                     Show the counts of each domain.
+domains                        Show the counts of each domain, as 'domain all' does.
+fail domain                    Give up all messages of a domain, or of all domains.
+flush domain                   Try the delayed messages of a domain, or of all, at once.
+help                           List the commands, or tell more of one.
+listeners                      Show each Listen: its state, its sessions and the octets they moved.
+mailq                          Show how many messages are active and delayed, by binding and domain.
+memory                         Show how much memory is used.
+message details                Show a message that waits: its metadata, its content, or both.
+message fail                   Give a message up.
+message retry                  Try a delayed message at once.
+module list                    List the modules.
+paniclog                       Show what was last said to the paniclog.
+pid                            Show the process id of the server.
+quit                           End this session.
+rebind                         Give the messages of a binding the binding that Outbound_Binding says now.
+refresh domain                 Forget what is known of the hosts of a domain, or of all.
+reopen logs                    Open the log files anew, after they were renamed.
+reroute queue                  Have the messages of one domain go to the hosts of another.
+show inbound                   Show all inbound connections: who, in which phase, for how long.
+show outbound                  Show all outbound connections: which domain, and where to.
+showqueue                      Show the messages that wait for a domain.
+shutdown                       Stop accepting at once, finish what is being received, and end.
+spool import                   Take over the messages of another spool.
+spool import_poll              Show how far an import is.
+spool_in                       Load a message of the spool into the queue, if it is not there.
+summary                        Show statistics of the whole node, or count from zero again.
+sysinfo                        Show the version and what it runs on.
+threads cpu queue              Show how many other jobs wait for a worker thread.
+threads io queue               Show how many jobs with files wait for a worker thread.
+threads stats                  Show what the worker threads do.
+tls flush cache                Let the TLS contexts be made anew.
+tls show cache                 Show the TLS contexts that are kept.
+trace smtp add                 Write what outbound conversations say to a new file.
+trace smtp list                List what is traced, and where to.
+trace smtp remove              End a tracer.
+version                        Show the product and its version.
+write config                   Show the whole configuration that holds as text, or write it to a file.
+xml memory                     Show how much memory is used, as XML.
 > help summary
 summary [reset|with-mobile]
 	Show statistics of the whole node, or count from zero again.

@@ -16,6 +16,7 @@ from delivery_world import EPOCH, MemorySpool, TreeGenerations, generations, mac
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from momentum_trio.config.binding import Binding
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.method import Attempt, Method
 from momentum_trio.delivery.outcome import Bounced, Deferred, Delivered, Outcome
@@ -257,6 +258,28 @@ async def test_suspended_mail_stays_until_a_generation_lets_it_go() -> None:
         h.queue.reconfigured()
         await trio.testing.wait_all_tasks_blocked()
         assert method.groups == [["a@one.example"]]
+
+
+async def test_mail_of_a_binding_that_is_away_stays_until_it_is_here() -> None:
+    """The generation that says so has another number and the same options."""
+    method = Told()
+    here = {"": {"Delivery_Method": "MAILDIR"}}
+    async with house(method) as h:
+        h.queue.away = frozenset({Binding("default", "default")})
+        h.queue.take(h.spool.receive("a@one.example"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (method.groups, h.queue.active) == ([], 1)
+        h.queue.away = frozenset({Binding("default", "another")})
+        h.generations.replace(here)
+        h.queue.reconfigured()
+        await trio.testing.wait_all_tasks_blocked()
+        assert method.groups == [["a@one.example"]]
+        h.queue.away = frozenset({Binding("default", "default")})
+        h.generations.replace(here)
+        h.queue.reconfigured()
+        h.queue.take(h.spool.receive("b@one.example"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert (method.groups, h.queue.active) == ([["a@one.example"]], 1)
 
 
 async def test_waiting_mail_learns_of_a_new_route_at_its_turn() -> None:

@@ -20,6 +20,7 @@ from test_queue_commands import CONFIG as OF_QUEUES
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "console"))
 import test_cluster_transcripts
+import test_duravip_transcripts
 import test_instrument_transcripts
 import test_transactions
 import test_transcripts
@@ -196,6 +197,7 @@ TRANSCRIPTS = (
     test_transcripts.CONVERSATIONS,
     test_instrument_transcripts.CONVERSATIONS,
     test_cluster_transcripts.CONVERSATIONS,
+    test_duravip_transcripts.CONVERSATIONS,
     test_transactions.CONVERSATIONS,
     CONVERSATIONS,
 )
