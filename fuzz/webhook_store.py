@@ -8,7 +8,7 @@ from __future__ import annotations
 import trio
 from hypothesis import strategies as st
 
-from momentum_trio.webhook.segment import file_name
+from momentum_trio.webhook.segment import NAMES
 from momentum_trio.webhook.store import Batch, Store
 from momentum_trio.webhook.strategies import two_files
 from sim.disk import SimStore
@@ -27,8 +27,8 @@ def run(octets: bytes) -> None:
     """Raise AssertionError if *octets* break the invariant."""
     at = LENGTH_OCTETS + int.from_bytes(octets[:LENGTH_OCTETS], "big")
     medium = SimStore()
-    medium.put(f"{FOLDER}/{file_name(1)}", octets[LENGTH_OCTETS:at])
-    medium.put(f"{FOLDER}/{file_name(2)}", octets[at:])
+    medium.put(f"{FOLDER}/{NAMES.of(1)}", octets[LENGTH_OCTETS:at])
+    medium.put(f"{FOLDER}/{NAMES.of(2)}", octets[at:])
     trio.run(_check, medium)
 
 

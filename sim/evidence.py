@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .dsn import Report
     from .heard import Heard
     from .hook import Hooked
+    from .shared import Shared
     from .world import World
 
 _GENERATION = re.compile(r"Generation (\d+) holds")
@@ -157,6 +158,8 @@ class Evidence:
     logs_read: float = 0.0
     breaches: list[Breach] = field(default_factory=list)  # of the protocol, by servers
     bus: BusHistory = field(default_factory=BusHistory)
+    shared: Shared = field(default_factory=dict)  # when all was drained, or the limit was reached
+    shared_within_seconds: float = 0.0  # that limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from momentum_trio.net.group import Apart, GroupView, Service, Told, ViewId, node_of
 
-from .bus import Began, Entry, Joined, Left, Spoke
+from .bus import Began, Entry, Left, Spoke
 
 ViewKey: TypeAlias = tuple[str, ViewId, int]  # of a regular view: group, id, number
 
@@ -59,12 +59,13 @@ class Stay:
 
 @dataclass(slots=True)
 class Tenure:
-    """One member's time in one group."""
+    """One member's time in one group. said: what it said there meanwhile, until it left."""
 
     host: str
     life: int
     group: str
     stays: list[Stay] = field(default_factory=list)
+    said: list[bytes] = field(default_factory=list)
 
 
 @dataclass
@@ -112,8 +113,8 @@ def breaches(entries: Sequence[Entry]) -> Iterator[Breach]:
     yield from _as_said(members, entries)
     yield from _one_order(members.values())
     yield from _sender_order(members.values(), entries)
-    yield from _without_gap(members.values(), entries)
-    yield from _own_words(members.values())
+    yield from _without_gap(tenures, entries)
+    yield from _own_words(tenures)
 
 
 def _members(entries: Iterable[Entry]) -> dict[tuple[str, int], Seen]:
@@ -149,6 +150,8 @@ def _cut(seen: Seen, tenures: list[Tenure], broken: list[Breach]) -> None:
                 left.clear()
             case Left(group):
                 left[group] = None
+            case Spoke(group=group, taken=True) if group in now and group not in left:
+                now[group].said.append(deed.octets)
             case GroupView(group) if deed.transitional:
                 if group not in now:
                     say("transitional", f"a transitional view of {group} without a regular one before", at)
@@ -373,7 +376,7 @@ def _sender_order(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator
             last[stream] = told
 
 
-def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[Breach]:
+def _without_gap(tenures: Iterable[Tenure], entries: Iterable[Entry]) -> Iterator[Breach]:
     """Of what one said in a group over one connection, in one view, nothing is left out between two that came."""
     streams: dict[tuple[str, int, str, int], list[bytes]] = defaultdict(list)
     connection: dict[tuple[str, int], int] = defaultdict(int)
@@ -383,45 +386,25 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
             connection[member] += 1
         elif isinstance(entry.deed, Spoke) and entry.deed.taken and entry.deed.group:
             streams[(*member, entry.deed.group, connection[member])].append(entry.deed.octets)
-    stream_of = {octets: (key, number) for key, texts in streams.items() for number, octets in enumerate(texts)}
-    for seen in members:
+    place_of = {octets: (key, number) for key, texts in streams.items() for number, octets in enumerate(texts)}
+    for tenure in tenures:
         last: dict[tuple[str, int, str, int], tuple[int, Told]] = {}
-        for at, _, _, deed in seen.entries:
-            match deed:
-                case Apart():
-                    last.clear()
-                case Joined(group) | Left(group):  # it may have missed something in between
-                    last = {key: before for key, before in last.items() if key[2] != group}
-                case GroupView(group) if len(deed.together) == 1:  # it may have come again
-                    last = {key: before for key, before in last.items() if key[2] != group}
-                case Told() if deed.octets in stream_of:
-                    key, number = stream_of[deed.octets]
-                    before = last.get(key)
-                    if before is not None and before[1].view == deed.view and number > before[0] + 1:
-                        gone = word(streams[key][before[0] + 1])
-                        text = f"{gone} was said between {word(before[1].octets)} and {word(deed.octets)}, and not told"
-                        yield Breach("no_gap", text, at, seen.host)
-                    last[key] = number, deed
+        for stay in tenure.stays:
+            for told in [told for told in stay.told if told.octets in place_of]:
+                key, number = place_of[told.octets]
+                before = last.get(key)
+                if before is not None and before[1].view == told.view and number > before[0] + 1:
+                    gone = word(streams[key][before[0] + 1])
+                    text = f"{gone} was said between {word(before[1].octets)} and {word(told.octets)}, and not told"
+                    yield Breach("no_gap", text, stay.at, tenure.host)
+                last[key] = number, told
 
 
-def _own_words(members: Iterable[Seen]) -> Iterator[Breach]:
+def _own_words(tenures: Iterable[Tenure]) -> Iterator[Breach]:
     """Who says something in a group it is in, and is told what it says there later, is told that too."""
-    for seen in members:
-        heard = {told.octets for _, told in seen.told}
-        said: dict[str, list[bytes]] = {}  # by groups that it is in: since the first view of them
-        for at, _, _, deed in seen.entries:
-            match deed:
-                case Apart():
-                    said.clear()
-                case GroupView(group, transitional=False):
-                    said.setdefault(group, [])
-                case Joined(group) | Left(group):
-                    said.pop(group, None)
-                case Spoke(group=group, taken=True) if group in said:
-                    said[group].append(deed.octets)
-                case Told(group) if deed.octets in said.get(group, ()):
-                    before = said[group][: said[group].index(deed.octets)]
-                    for octets in [octets for octets in before if octets not in heard]:
-                        text = f"{word(octets)} was not told to who said it, and {word(deed.octets)} was"
-                        yield Breach("own_words", text, at, seen.host)
-                    del said[group][: len(before) + 1]
+    for tenure in tenures:
+        told = {each.octets: stay.at for stay in tenure.stays for each in stay.told}
+        last = max((number for number, octets in enumerate(tenure.said) if octets in told), default=0)
+        for octets in [octets for octets in tenure.said[:last] if octets not in told]:
+            text = f"{word(octets)} was not told to who said it, and {word(tenure.said[last])} was"
+            yield Breach("own_words", text, told[tenure.said[last]], tenure.host)

@@ -28,7 +28,7 @@ from .sockets.address import IPAddress
 from .sockets.ports import Ports
 from .sockets.unix import UnixNames
 from .units import Units
-from .uptime import Uptime
+from .uptime import Timer, Uptime
 
 if TYPE_CHECKING:
     from momentum_trio.machine import Machine
@@ -77,6 +77,7 @@ class Host:
         self.environment: dict[str, str] = {}
         self.addresses: list[IPAddress] = []
         self._fleeting: list[IPAddress] = []  # what a program brought up: gone with the power
+        self._leases: dict[IPAddress, Timer] = {}  # those that go down by themselves
         self.ports = Ports(self.kernel.rng(f"ports/{name}"))
         self.unix_names = UnixNames(store)
         self.ends: dict[End, None] = {}
@@ -137,11 +138,23 @@ class Host:
     def remove_address(self, text: str) -> None:
         """Take an address down; connections over it stay and stall. Who else has it gets its packets again."""
         ip = ip_address(text)
+        self.lease_address(ip, None)
         self.network.remove_address(self, ip)
         self.addresses.remove(ip)
         if ip in self._fleeting:
             self._fleeting.remove(ip)
             self.world.went_down(self, text)
+
+    def lease_address(self, ip: IPAddress, seconds: float | None) -> None:
+        """Let *ip* go down by itself in that many seconds of this host's kernel, or not at all."""
+        if (lease := self._leases.pop(ip, None)) is not None:
+            lease.cancel()
+        if seconds is not None:
+            self._leases[ip] = self.uptime.after(seconds, self._expire, ip, ties=self.kernel.rng(f"lease/{self.name}"))
+
+    def _expire(self, ip: IPAddress) -> None:
+        self.trace("address-down", address=ip, why="expired")
+        self.remove_address(str(ip))
 
     def step_clock(self, seconds: float) -> None:
         """Set the wall clock forward by *seconds*, or back."""

@@ -125,6 +125,7 @@ class Life:
         self.credentials = Credentials(FIRST_PID + number, 0, 0)
         self.notices: list[str] = []  # what it told its service manager
         self.binds_low_ports = False  # CAP_NET_BIND_SERVICE, for who is not root
+        self.plumbs_addresses = False  # CAP_NET_ADMIN
         self.died = trio.Event()  # at once, where ``ended`` waits for its tasks
         self.died_at: float | None = None  # by the kernel's time
         self.inboxes: dict[str, list[SignalInbox]] = {}

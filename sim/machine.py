@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -18,6 +17,7 @@ from momentum_trio.machine.os_nameservers import THIS_HOST
 from momentum_trio.mail.record import Record
 from momentum_trio.net.capability import Capabilities
 
+from .addresses import SimAddresses
 from .databases import SimDatabases
 from .disk import PowerCut
 from .signals import SignalInbox
@@ -146,37 +146,6 @@ class SimNameservers:
         return self._addresses
 
 
-class SimAddresses:
-    """An address that comes up is announced: its packets reach this host from now on, whoever had it before.
-
-    Raises: EPERM without root; EEXIST for an address that is up here, EADDRNOTAVAIL for one that is not.
-    """
-
-    def __init__(self, life: Life) -> None:
-        self._life = life
-
-    async def add(self, address: str, interface: str) -> None:
-        await self._check()
-        host, ip = self._life.host, ip_address(address)
-        if ip in host.addresses:
-            raise failure(errno.EEXIST, address)
-        host.take_address(address)
-        host.trace("address-up", address=address, interface=interface)
-
-    async def remove(self, address: str, interface: str) -> None:
-        await self._check()
-        host = self._life.host
-        if ip_address(address) not in host.addresses:
-            raise failure(errno.EADDRNOTAVAIL, address)
-        host.remove_address(address)
-        host.trace("address-down", address=address, interface=interface)
-
-    async def _check(self) -> None:
-        await trio.lowlevel.checkpoint()
-        if not self._life.alive or self._life.credentials.uid != 0:
-            raise failure(errno.EPERM)
-
-
 class SimProcess:
     """Facts about the life; signals come from ``Life.signal``."""
 
@@ -246,6 +215,7 @@ class SimProcess:
         await trio.lowlevel.checkpoint()
         self._life.credentials = Credentials(self.pid, identity.uid, identity.gid)
         self._life.binds_low_ports = "cap_net_bind_service" in identity.capabilities
+        self._life.plumbs_addresses = "cap_net_admin" in identity.capabilities
 
     def monotonic_microseconds(self) -> int:
         return round(trio.current_time() * 1_000_000)

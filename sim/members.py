@@ -18,7 +18,7 @@ from momentum_trio.msgc.member import Member as BusMember
 from momentum_trio.net.group import Apart, GroupView, Service, Told
 
 from .bus import Began, BusHistory, Deed, Entry, Joined, Left, Spoke
-from .bus_client import client, settle_limit
+from .bus_client import client, meeting_seconds, settle_limit
 from .host import Host, Life, NoHost, ProcessDied, current_life
 from .kernel import Kernel
 from .member_acts import Crash, Join, Leave, Publish, Stall, Tell, act_of
@@ -140,7 +140,7 @@ class Members:
         self._history, self._hosts, self._kernel, self._now = history, hosts, kernel, now
         told = {fault.targets[0]: None for fault in scenario.faults if fault.kind is FaultKind.MEMBER}
         self._members = {name: Member(scenario.host(name), self._note) for name in told}
-        self.limit = settle_limit(scenario) if told else 0.0
+        self.limit, self._meeting = settle_limit(scenario), meeting_seconds(scenario)
 
     def _note(self, host: str, life: int, deed: Deed) -> None:
         self._history.entries.append(Entry(self._now(), host, life, deed))
@@ -152,12 +152,11 @@ class Members:
             await member.start(self._hosts[host])
 
     async def ready(self) -> None:
-        """Wait until all are connected for the first time, and their nodes with each other."""
-        if self._members:
-            with trio.move_on_after(READY_SECONDS):
-                while not all(member.name for member in self._members.values()):  # noqa: ASYNC110 (they come and go)
-                    await trio.sleep(LOOK_SECONDS)
-            await trio.sleep(self.limit)
+        """Wait until all are connected for the first time, and nodes of one bus with each other."""
+        with trio.move_on_after(READY_SECONDS):
+            while not all(member.name for member in self._members.values()):  # noqa: ASYNC110 (they come and go)
+                await trio.sleep(LOOK_SECONDS)
+        await trio.sleep(self._meeting)
 
     # -- acts
 
@@ -182,12 +181,13 @@ class Members:
                 self._kernel.after(seconds, life.resume)
             case Crash(seconds):
                 life.kill()
-                nursery.start_soon(self._back, fault.targets[0], seconds)
+                nursery.start_soon(self._back, fault.targets[0], life, seconds)
 
     def _name_beside(self, host: str) -> str:
         return self._members[host].name if host in self._members else ""
 
-    async def _back(self, host: str, seconds: float) -> None:
+    async def _back(self, host: str, life: Life, seconds: float) -> None:
+        await life.died.wait()  # on a frozen host that is when it thaws
         await trio.sleep(seconds)
         try:
             await self.start(host)

@@ -33,6 +33,7 @@ from .draw import draw
 from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
+from .floating import addresses_of, election_limit
 from .hermetic import Escape
 from .hook import Hooked, run_hook
 from .host import Host, Life, ProcessDied
@@ -45,6 +46,7 @@ from .nameserver import Nameserver
 from .order import Order
 from .scenario import Carried, FaultKind, Heal, HostPlan, Mail, Program, Scenario
 from .service import Service, Up
+from .shared import differences, known_by
 from .sink import CERTIFICATE, KEY, run_sink
 from .world import World
 from .zone import ADDRESS as NAMESERVER_ADDRESS
@@ -61,6 +63,7 @@ SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks at the spools;
 LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SPEAKERS = {Carried.SMTP: Sender, Carried.ECSTREAM: Injector, Carried.HTTP: HttpInjector}
+SHARES_SECONDS = 10.0  # until a share is known to all: max_delay, and a snapshot
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 FAILURES: tuple[tuple[type[SimulationFailure], str], ...] = (
@@ -197,7 +200,8 @@ class Course:
             try:
                 await self._load()
                 await self._drain()
-                await trio.sleep(OUTCOMES_SECONDS)
+                if self.scenario.mails:
+                    await trio.sleep(OUTCOMES_SECONDS)
                 await self._examine()
             finally:  # events may not begin anything where nothing can be begun any more
                 self.stage.forget_plans()
@@ -368,6 +372,9 @@ class Course:
             evidence.drained_after_seconds = self.now() - healed
             await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
+            await self._shares_agree(living)
+            if addresses_of(self.scenario):
+                await trio.sleep(election_limit(self.scenario) + SETTLE_SECONDS)
             self._measure_spools(living)
 
     async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
@@ -421,6 +428,21 @@ class Course:
                 if all(now[name] == before.get(name) for name in now if {*name.split(", ")} <= {*living}):
                     return
                 await trio.sleep(LOOK_MAX_SECONDS)
+
+    async def _shares_agree(self, living: tuple[str, ...]) -> None:
+        """Wait until nodes of a cluster know the same of what they share, at most for as long as that may take."""
+        limit = self.evidence.shared_within_seconds = self._members.limit + SHARES_SECONDS
+        began = self.now()
+        while True:
+            known = {service.host.name: known_by(node_of(service)) for service in self._services(living)}
+            objects = dict.fromkeys(name for by_object in known.values() for name in by_object)
+            self.evidence.shared = {
+                name: {host: by_object[name] for host, by_object in known.items() if name in by_object}
+                for name in objects
+            }
+            if not differences(self.evidence.shared) or self.now() - began > limit:
+                return
+            await trio.sleep(LOOK_SECONDS)
 
     def _measure_spools(self, living: tuple[str, ...]) -> None:
         """Note how long the logs of drained spools are. Where mail rotted some of it may live for ever."""

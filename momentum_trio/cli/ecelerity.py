@@ -42,6 +42,7 @@ WHY_NOT_BOUND = {
     ListenState.DISABLED: "Enable = false",
     ListenState.NOT_BUILT: "this listener is not built yet",
     ListenState.FAILED: "it failed; the paniclog says why",
+    ListenState.ELSEWHERE: "its address floats, and is not here",
 }
 GARBAGE_THRESHOLDS = (20_000, 20, 20)
 """For the collector of reference cycles, which few things here are part of: by Python's own thresholds it takes a

@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from momentum_trio.config import floating
 from momentum_trio.config.binding import bindings_of
 from momentum_trio.config.error import ERRORS_MAX, ConfigError
 from momentum_trio.config.kind import BOOLEAN
@@ -76,6 +77,7 @@ class _Check:
         yield from self._setting(setting, setting.name.lower(), kinds)
         yield from self._local_changes()
         yield from self._same_socket()
+        yield from floating.problems(self._tree)
 
     def _all(self) -> Iterator[ConfigError]:
         yield from self._scope(self._tree.root, ("global",))
@@ -83,6 +85,7 @@ class _Check:
             yield from self._missing(inner, self._tree.root)
         yield from self._local_changes()
         yield from self._same_socket()
+        yield from floating.problems(self._tree)
 
     def _scope(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
         for setting in self._tree.overridden.get(id(scope), ()):

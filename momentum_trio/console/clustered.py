@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from momentum_trio.console.floating import Floating
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
@@ -71,6 +73,11 @@ class Clustered(Protocol):
     @property
     def nodeaddr(self) -> str:
         """``10.0.0.1:4802``, where others reach it; ``0.0.0.0:0`` where they cannot."""
+        ...
+
+    @property
+    def floating(self) -> Floating:
+        """The floating addresses."""
         ...
 
     def info(self) -> ClusterInfo:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.clustered import Clustered
+from momentum_trio.protocol.cluster.eccluster import LogFacts
 
 if TYPE_CHECKING:
     from momentum_trio.console.command import Answer
@@ -23,9 +24,10 @@ CONFIRM_SECONDS_MAX = 86_400
 
 
 class ListenState(Enum):
-    """What becomes of a Listen."""
+    """What becomes of a Listen. ELSEWHERE: its address floats, and another node has it, or nobody."""
 
     OPEN = "open"
+    ELSEWHERE = "elsewhere"
     DISABLED = "disabled"
     NOT_BUILT = "not built"
     FAILED = "failed"
@@ -169,6 +171,10 @@ class Administration(Protocol):
 
     async def write_configuration(self, path: str) -> str:
         """Write all that holds to the new file *path*, secrets too. Returns its path. Raises ApplyError."""
+        ...
+
+    async def published_logs(self) -> Sequence[LogFacts]:
+        """The durable logs that others may gather, those that are there, with their subscribers."""
         ...
 
     async def reopen_logs(self) -> Sequence[str]:

@@ -138,7 +138,7 @@ class Operations:
         failed = 0
         for lane in await self.lanes(which):
             left = lane.ready.count + lane.delayed.count
-            while left > 0 and (drawn := self._draw(lane, min(left, AT_ONCE))):
+            while left > 0 and (drawn := self.draw(lane, min(left, AT_ONCE))):
                 left -= len(drawn)
                 given_up = await self._fail(lane, drawn, verdict)
                 failed += given_up
@@ -182,7 +182,7 @@ class Operations:
 
     async def _move_all(self, lane: Lane, ways: Sequence[LaneKey]) -> int:
         moved, left = 0, lane.ready.count + lane.delayed.count
-        while left > 0 and (drawn := self._draw(lane, min(left, AT_ONCE))):
+        while left > 0 and (drawn := self.draw(lane, min(left, AT_ONCE))):
             left -= len(drawn)
             await self._move(lane, drawn, ways)
             moved += len(drawn)
@@ -199,9 +199,9 @@ class Operations:
                     left = [each for each in left if each not in part]
                     for each in part:
                         self._holdings.move(each.ticket, way)
-                    self._put_back(part)
+                    self.put_back(part)
         finally:
-            self._put_back(left)
+            self.put_back(left)
             self._turns.quiet(lane)
 
     async def _record(self, before: LaneKey, drawn: Sequence[Drawn], way: LaneKey) -> None:
@@ -214,7 +214,7 @@ class Operations:
 
     # In hand and back
 
-    def _draw(self, lane: Lane, count: int) -> list[Drawn]:
+    def draw(self, lane: Lane, count: int) -> list[Drawn]:
         """The first *count* messages of *lane*, the ready ones before the delayed ones."""
         drawn: list[Drawn] = []
         for strand in (lane.ready, lane.delayed):
@@ -228,7 +228,7 @@ class Operations:
         self._holdings.take_in_hand(ticket)
         return Drawn(ticket, due)
 
-    def _put_back(self, drawn: Sequence[Drawn]) -> None:
+    def put_back(self, drawn: Sequence[Drawn]) -> None:
         """Messages in hand wait as they did, in the lanes they are in now."""
         for ticket, due in drawn:
             if due is None:

@@ -51,6 +51,8 @@ class Queue:
     limits: where throttles are counted. reporter: writes notifications; None: nothing is reported. connections_max:
     what descriptors allow. Whatever is cancelled at whatever checkpoint, each message is ready or delayed afterwards,
     or concluded: in the spool, too.
+
+    away: bindings, with their groups, whose mail stays untried: another host sends it (``reconfigured`` heeds it).
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Queue:
         }
         self.operations = Operations(spool, self.holdings, self.settlement, self)
         self.census = Census(self.holdings, self.carriage, self.operations)
+        self.away: frozenset[tuple[str, str]] = frozenset()
         self._suspended: dict[LaneKey, Lane] = {}
         self._nursery: trio.Nursery | None = None
         self._look_at_limits()
@@ -221,9 +224,9 @@ class Queue:
             self.carriage.serve(lane.hop)
 
     def offer(self, lane: Lane) -> None:
-        """Give *lane*, which has none, a turn, or lay it aside while its scope is suspended."""
+        """Give *lane*, which has none, a turn, or lay it aside while its scope is suspended or away."""
         route = self.route(lane)
-        if route.options.suspended:
+        if route.options.suspended or lane.key[:2] in self.away:
             lane.waiting = True
             self._suspended[lane.key] = lane
         elif route.carrier is not None:

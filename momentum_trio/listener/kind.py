@@ -22,6 +22,7 @@ from momentum_trio.limits.turnstile import Turnstile
 from momentum_trio.listener.conntrol import Conntrol
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.http_proofs import Proofs
+from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.metrics.metric import Family
@@ -164,7 +165,7 @@ class Services:
     recorder: of sessions (mail plane). proofs: what those of HTTP are judged by (mail plane). administration: the
     console's view of the node; console: what answers a console line (control plane; HTTP reads and acts by them too).
     events: what happens, for those who follow it. measure: what metrics of the node have come to. bus: the server of
-    the message bus, while the node has one (control plane).
+    the message bus, while the node has one (control plane). node_to_node: what other nodes may ask (mail plane).
     """
 
     machine: Machine
@@ -181,6 +182,7 @@ class Services:
     events: Hub | None = None
     measure: Callable[[], Awaitable[Sequence[Family]]] | None = None
     bus: BusServer | None = None
+    node_to_node: NodeToNode | None = None
     conntrol: Conntrol = field(default_factory=Conntrol)
     turnstile: Turnstile = field(init=False)
 

@@ -1,6 +1,7 @@
 """One log file: lines wait in memory, within a bound, and are appended in batches.
 
-Log files are rotated from outside: somebody renames the file and asks for it to be opened again.
+Log files are rotated from outside: somebody renames the file and asks for it to be opened again. A durable log is
+another kind of destination (``jlog_destination``).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ PENDING_OCTETS_MAX = 16 * 1024 * 1024
 FLUSH_LINES_MAX = 8192
 
 
-class Destination:
-    """A file and the lines on their way to it.
+class Pending:
+    """Lines on their way to the disk.
 
-    lost: lines dropped since the last ``take_lost``, because the disk would not take them fast enough or at all.
-    is_to_reopen: ``reopen`` was asked for, and is done by the next flush.
+    path: what the destination is called. mode: of its files. lost: lines dropped since the last ``take_lost``, because
+    the disk would not take them fast enough or at all. is_to_reopen: ``reopen`` was asked for, and is done by the next
+    flush.
     """
 
     def __init__(self, path: str, mode: int) -> None:
@@ -26,10 +28,7 @@ class Destination:
         self.lost = 0
         self.pending_octets = 0  # counted in characters: a bound, not an account
         self._lines: list[str] = []
-        self._file: File | None = None
-        self._size = 0
         self.is_to_reopen = False
-        self._torn = False  # the file ends in the middle of a line
 
     def put(self, line: str) -> bool:
         """Queue *line*, which has no line end. False: it was dropped, the bound is reached."""
@@ -53,6 +52,21 @@ class Destination:
     def waiting(self) -> bool:
         """Whether lines wait."""
         return bool(self._lines)
+
+    def _written(self, count: int) -> None:
+        """The first *count* of them wait no more."""
+        self.pending_octets -= sum(map(len, self._lines[:count])) + count
+        del self._lines[:count]
+
+
+class Destination(Pending):
+    """A file and the lines on their way to it."""
+
+    def __init__(self, path: str, mode: int) -> None:
+        super().__init__(path, mode)
+        self._file: File | None = None
+        self._size = 0
+        self._torn = False  # the file ends in the middle of a line
 
     async def flush(self, disk: Disk) -> None:
         """Append what waits, at most FLUSH_LINES_MAX lines: one disk job once the file is open.
@@ -79,8 +93,7 @@ class Destination:
             raise
         self._size += len(octets)
         self._torn = False
-        self.pending_octets -= sum(map(len, self._lines[:count])) + count
-        del self._lines[:count]
+        self._written(count)
 
     async def close(self, disk: Disk) -> None:
         """Give the descriptor back; what waits stays queued."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, MODE, SECONDS, STRING, one_of
+from momentum_trio.config.kind import BOOLEAN, MODE, SECONDS, one_of
+from momentum_trio.config.log_place import LOG_PLACE
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import scopes
 
@@ -14,17 +15,19 @@ LOG_FORMAT = one_of("text", "json")
 
 
 class LoggerOptions(Options):
-    """What one ``ec_logger`` writes, and where to: a path or a ``file://`` URI; empty writes nothing."""
+    """What one ``ec_logger`` writes, and where to: a path, a ``file://`` URI, a durable log; empty writes nothing."""
 
     enabled = Option("enabled", BOOLEAN, True, EC_LOGGER, "Whether this logger writes anything.")
     debug_level = Option("debug_level", DEBUG_LEVEL, "ERROR", EC_LOGGER, "The lightest event the paniclog takes.")
-    mainlog = Option("mainlog", STRING, "/var/log/ecelerity/mainlog.ec", EC_LOGGER, "Destination of the mainlog.")
+    mainlog = Option("mainlog", LOG_PLACE, "/var/log/ecelerity/mainlog.ec", EC_LOGGER, "Destination of the mainlog.")
     rejectlog = Option(
-        "rejectlog", STRING, "/var/log/ecelerity/rejectlog.ec", EC_LOGGER, "Destination of the rejectlog."
+        "rejectlog", LOG_PLACE, "/var/log/ecelerity/rejectlog.ec", EC_LOGGER, "Destination of the rejectlog."
     )
-    paniclog = Option("paniclog", STRING, "/var/log/ecelerity/paniclog.ec", EC_LOGGER, "Destination of the paniclog.")
-    acctlog = Option("acctlog", STRING, "/var/log/ecelerity/acctlog.ec", EC_LOGGER, "Destination of the acctlog.")
-    importlog = Option("importlog", STRING, "", EC_LOGGER, "Destination of the importlog; none unless it is set.")
+    paniclog = Option(
+        "paniclog", LOG_PLACE, "/var/log/ecelerity/paniclog.ec", EC_LOGGER, "Destination of the paniclog."
+    )
+    acctlog = Option("acctlog", LOG_PLACE, "/var/log/ecelerity/acctlog.ec", EC_LOGGER, "Destination of the acctlog.")
+    importlog = Option("importlog", LOG_PLACE, "", EC_LOGGER, "Destination of the importlog; none unless it is set.")
     mainlog_mode = Option("mainlog_mode", MODE, 0o644, EC_LOGGER, "Permission bits the mainlog is made with.")
     rejectlog_mode = Option("rejectlog_mode", MODE, 0o644, EC_LOGGER, "Permission bits the rejectlog is made with.")
     paniclog_mode = Option("paniclog_mode", MODE, 0o644, EC_LOGGER, "Permission bits the paniclog is made with.")
@@ -49,11 +52,11 @@ class LoggerOptions(Options):
 
 
 class BounceLoggerOptions(Options):
-    """What one ``bounce_logger`` writes, and where to: a path or a ``file://`` URI; empty writes nothing."""
+    """What one ``bounce_logger`` writes, and where to, as those of ``ec_logger``."""
 
     enabled = Option("enabled", BOOLEAN, True, BOUNCE_LOGGER, "Whether this logger writes anything.")
     bouncelog = Option(
-        "bouncelog", STRING, "/var/log/ecelerity/bouncelog.ec", BOUNCE_LOGGER, "Destination of the bouncelog."
+        "bouncelog", LOG_PLACE, "/var/log/ecelerity/bouncelog.ec", BOUNCE_LOGGER, "Destination of the bouncelog."
     )
     bouncelog_mode = Option("bouncelog_mode", MODE, 0o644, BOUNCE_LOGGER, "Permission bits the bouncelog is made with.")
     heartbeat = Option("heartbeat", SECONDS, 60.0, BOUNCE_LOGGER, "Seconds between heartbeat lines; 0 writes none.")
@@ -69,10 +72,12 @@ class BounceLoggerOptions(Options):
 
 
 class HttpLoggerOptions(Options):
-    """What one ``http_logger`` writes, and where to: a path or a ``file://`` URI; empty writes nothing."""
+    """What one ``http_logger`` writes, and where to: a path, a ``file://`` URI, a durable log; empty writes nothing."""
 
     enabled = Option("enabled", BOOLEAN, True, HTTP_LOGGER, "Whether this logger writes anything.")
-    httplog = Option("log", STRING, "file:///var/log/ecelerity/httplog.ec", HTTP_LOGGER, "Destination of the httplog.")
+    httplog = Option(
+        "log", LOG_PLACE, "file:///var/log/ecelerity/httplog.ec", HTTP_LOGGER, "Destination of the httplog."
+    )
     httplog_mode = Option("log_mode", MODE, 0o644, HTTP_LOGGER, "Permission bits the httplog is made with.", ours=True)
     log_format = Option(
         "log_format", LOG_FORMAT, "text", HTTP_LOGGER, "The documented format, or JSON lines.", ours=True

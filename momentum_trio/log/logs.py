@@ -11,8 +11,11 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from momentum_trio.config.log_place import LogPlace
 from momentum_trio.log import acctlog, bouncelog, httplog, importlog, jsonlines, mainlog, paniclog, rejectlog
 from momentum_trio.log.destination import Destination
+from momentum_trio.log.jlog import Jlogs
+from momentum_trio.log.jlog_destination import JlogDestination
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import (
@@ -41,6 +44,9 @@ Say = Callable[[str], None]
 AnyLoggerOptions = LoggerOptions | BounceLoggerOptions | HttpLoggerOptions
 Read = Callable[[], Sequence[AnyLoggerOptions]]
 Writer = Callable[[Record], None]
+AnyDestination = Destination | JlogDestination
+DURABLE = "cluster://"
+"""Before the path of a durable log: a file may have the same."""
 
 
 async def run_logs(
@@ -72,12 +78,13 @@ async def run_logs(
 
 
 class Logs:
-    """Formats records and keeps the files. ``take`` is the subscriber."""
+    """Formats records and keeps the files. ``take`` is the subscriber. durable: the durable logs of this node."""
 
     def __init__(self, machine: Machine, read: Read, say: Say) -> None:
         self._machine, self._read, self._say = machine, read, say
-        self._destinations: dict[str, Destination] = {}
-        self._retired: list[Destination] = []
+        self.durable = Jlogs(machine.disk, machine.entropy)
+        self._destinations: dict[str, AnyDestination] = {}
+        self._retired: list[AnyDestination] = []
         self._writers: dict[type[Record], tuple[Writer, ...]] = {}
         self._beats: tuple[tuple[float, Callable[[float], None]], ...] = ()
         self._failing: set[str] = set()
@@ -167,8 +174,9 @@ class Logs:
         await self.flush()
         for destination in self._destinations.values():
             await destination.close(self._machine.disk)
+        await self.durable.close()
 
-    async def _flush_one(self, destination: Destination) -> bool:
+    async def _flush_one(self, destination: AnyDestination) -> bool:
         try:
             await destination.flush(self._machine.disk)
             while destination.waiting:
@@ -186,7 +194,7 @@ class Logs:
     def _add(
         self,
         options: LoggerOptions,
-        known: dict[str, Destination],
+        known: dict[str, AnyDestination],
         writers: dict[type[Record], list[Writer]],
         beats: list[tuple[float, Callable[[float], None]]],
     ) -> None:
@@ -229,7 +237,7 @@ class Logs:
     def _add_bounces(
         self,
         options: BounceLoggerOptions,
-        known: dict[str, Destination],
+        known: dict[str, AnyDestination],
         writers: dict[type[Record], list[Writer]],
         beats: list[tuple[float, Callable[[float], None]]],
     ) -> None:
@@ -249,7 +257,7 @@ class Logs:
     def _add_requests(
         self,
         options: HttpLoggerOptions,
-        known: dict[str, Destination],
+        known: dict[str, AnyDestination],
         writers: dict[type[Record], list[Writer]],
     ) -> None:
         """Wire one ``http_logger``."""
@@ -258,18 +266,17 @@ class Logs:
             form: Callable[..., str] = jsonlines.json_line if options.log_format == "json" else httplog.requested
             writers.setdefault(Requested, []).append(lambda record: put(form(record)))
 
-    def _put(self, text: str, mode: int, known: dict[str, Destination]) -> Callable[[str], None] | None:
+    def _put(self, text: str, mode: int, known: dict[str, AnyDestination]) -> Callable[[str], None] | None:
         """What queues a line for the destination *text*; None when it names no file."""
-        if not text:
+        place = LogPlace.parse(text)
+        if not place.path:
             return None
-        scheme, separator, rest = text.partition("://")
-        path = rest if separator else text
-        if separator and scheme.lower() != "file":
-            self._panic(f"log {text}: durable logs are not built yet; nothing is written there", Level.WARNING)
-            return None
-        destination = self._destinations.get(path) or known.get(path) or Destination(path, mode)
+        key = f"{DURABLE}{place.path}" if place.is_durable else place.path
+        destination = self._destinations.get(key) or known.get(key) or self._made(place, mode)
         destination.mode = mode
-        self._destinations[path] = destination
+        if isinstance(destination, JlogDestination):
+            destination.retune(place.subscribers)
+        self._destinations[key] = destination
 
         def put(line: str) -> None:
             destination.put(line)
@@ -279,6 +286,11 @@ class Logs:
                 self._full.set()
 
         return put
+
+    def _made(self, place: LogPlace, mode: int) -> AnyDestination:
+        if place.is_durable:
+            return JlogDestination(place.path, mode, self.durable, place.subscribers)
+        return Destination(place.path, mode)
 
     async def _beat(self, seconds: float, beat: Callable[[float], None]) -> None:
         while True:

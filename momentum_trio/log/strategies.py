@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from momentum_trio.log import acctlog, httplog, importlog, mainlog, paniclog, rejectlog
+from momentum_trio.log.jlog_format import Header, checkpoint_octets
+from momentum_trio.mail.log_position import Position
 from momentum_trio.mail.record import (
     Authenticated,
     Authorized,
@@ -83,3 +85,42 @@ lines = st.one_of(
     st.lists(texts, max_size=17).map("@".join),
     st.builds("{0:d}@{1}@{1}@{1}@{2}@{3}".format, counts, texts, st.sampled_from("RDXTPMB"), texts),
 )
+
+LOG_ID = b"\x07" * 8
+
+
+@st.composite
+def segments(draw: st.DrawFn, number: int) -> bytes:
+    """A segment of a durable log that begins well. Lines are numbered as they should be, or nearly."""
+    first = draw(st.integers(0, 3))
+    previous = Position(draw(st.integers(0, number)), draw(st.integers(0, 200)))
+    header = Header(draw(st.sampled_from([LOG_ID] * 4 + [bytes(8)])), number, *previous, first)
+    parts, following = [header.octets()], first
+    for lines in draw(st.lists(st.lists(st.binary(max_size=8), min_size=1, max_size=3), max_size=5)):
+        octets = b"".join(line.replace(b"\n", b"") + b"\n" for line in lines)
+        parts.append(header.lines(following + draw(st.sampled_from([0, 0, 0, 0, 1])), octets))
+        following += len(lines)
+    return b"".join(parts)
+
+
+@st.composite
+def checkpoints(draw: st.DrawFn, subscriber: str) -> bytes:
+    """The checkpoint of *subscriber*, which may be of another log, or nowhere."""
+    log_id = draw(st.sampled_from([LOG_ID] * 4 + [bytes(8)]))
+    return checkpoint_octets(log_id, subscriber, Position(draw(st.integers(0, 3)), draw(st.integers(0, 300))))
+
+
+def spoilt(files: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    """One of *files*, or one that was cut, or has a wrong octet, or anything."""
+    cut = st.tuples(files, st.integers(0, 400)).map(lambda drawn: drawn[0][: drawn[1]])
+    wrong = st.tuples(files, st.integers(0, 400), st.integers(1, 255)).map(_with_a_wrong_octet)
+    return files | cut | wrong | st.binary(max_size=60)
+
+
+def _with_a_wrong_octet(drawn: tuple[bytes, int, int]) -> bytes:
+    octets, at, mask = drawn
+    at %= max(1, len(octets))
+    return octets[:at] + bytes([octets[at] ^ mask]) + octets[at + 1 :]
+
+
+jlog_files = st.tuples(spoilt(segments(0)), spoilt(segments(1)), spoilt(checkpoints("master")))

@@ -245,15 +245,58 @@ class Gate(Protocol):
         ...
 
 
-class Addresses(Protocol):
-    """Plumbing of addresses on interfaces (DuraVIP)."""
+@dataclass(frozen=True, slots=True)
+class Plumbed:
+    """An address that is up. prefix: bits of its mask."""
 
-    async def add(self, address: str, interface: str) -> None:
-        """Bring *address* up on *interface*."""
+    address: str
+    interface: str
+    prefix: int
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A host on a link of ours. hardware: ``00:e0:81:63:5c:e8``. seconds: since it was last known to be there."""
+
+    address: str
+    hardware: str
+    seconds: float
+
+
+class Addresses(Protocol):
+    """Plumbing of addresses on interfaces (DuraVIP).
+
+    prefix: bits of the mask; None: the host alone. Raises: OSError: EPERM without the right to; ENODEV: there is no
+    such interface; EEXIST for an address that is up there, EADDRNOTAVAIL for one that is not.
+    """
+
+    async def up(self) -> Sequence[Plumbed]:
+        """All addresses that are up on this host."""
         ...
 
-    async def remove(self, address: str, interface: str) -> None:
+    async def add(self, address: str, interface: str, prefix: int | None = None, seconds: float | None = None) -> None:
+        """Bring *address* up on *interface*. seconds: it goes down by itself then, unless it is renewed: whatever
+        becomes of this process, it is not up for ever.
+        """
+        ...
+
+    async def renew(self, plumbed: Sequence[Plumbed], seconds: float) -> None:
+        """Let these, which ``up`` has just named, be up for *seconds* from now."""
+        ...
+
+    async def remove(self, address: str, interface: str, prefix: int | None = None) -> None:
         """Take *address* down."""
+        ...
+
+    async def announce(self, address: str, interface: str, *, to_all: bool = True) -> None:
+        """Tell the link of *interface* that *address* is here: everybody, or only the neighbours this host knows.
+
+        Gratuitous ARP (RFC 5227), or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
+        """
+        ...
+
+    async def neighbours(self) -> Sequence[Neighbour]:
+        """The hosts that this one has lately talked to on its links."""
         ...
 
 

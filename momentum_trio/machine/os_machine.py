@@ -5,6 +5,7 @@ from __future__ import annotations
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Roles
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.os_addresses import OsAddresses
 from momentum_trio.machine.os_adopted import OsAdopted
 from momentum_trio.machine.os_clock import OsClock
 from momentum_trio.machine.os_databases import OsDatabases
@@ -37,6 +38,7 @@ def os_machine(roles: Roles | None = None) -> Machine:
         databases=databases,
         nameservers=OsNameservers(),
         spawn=OsSpawn(roles or {}),
+        addresses=OsAddresses(),
         gate=OsGate(),
         wire=OsWire,
         pools=lambda: (work.facts(), disk.facts(), databases.facts()),

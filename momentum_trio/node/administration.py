@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import trio
 
 from momentum_trio import __version__
+from momentum_trio.cluster.log_service import LogService
 from momentum_trio.config.difference import differences
 from momentum_trio.config.dump import as_conf
+from momentum_trio.config.floating import address_of, floating
 from momentum_trio.config.load import checked
 from momentum_trio.config.option import Option
 from momentum_trio.config.tree import ConfigTree
@@ -25,16 +27,18 @@ from momentum_trio.node.cluster_desk import ClusterDesk
 from momentum_trio.node.cluster_plane import ClusterPlane
 from momentum_trio.node.cluster_standing import cluster_problems
 from momentum_trio.node.config_files import ConfinedFile, confined, read_file, write_files
-from momentum_trio.node.configuration import listens, places, read_configuration, wanted, warnings
+from momentum_trio.node.configuration import away, listens, places, read_configuration, wanted, warnings
 from momentum_trio.node.confirmation import Confirmation
 from momentum_trio.node.folders import Folders
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, CountFromZero, Said
 from momentum_trio.node.node_options import NodeOptions
+from momentum_trio.node.node_to_node import published_logs
 from momentum_trio.node.policies import load_policies
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
+from momentum_trio.protocol.cluster.eccluster import LogFacts
 from momentum_trio.reception.policy.plugin import Plugin
 from momentum_trio.reception.reception_options import NameOptions
 
@@ -66,10 +70,12 @@ class NodeAdministration:
         self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
+        self.log_service = LogService(logs.durable, lambda: published_logs(self.tree))
         self._read = generations.current.tree  # what the files say
         directories = NodeOptions.resolve(self.tree.chain_global()).config_directories
         self._folders = Folders.of(NodeOptions.config_directories.name, config_path, directories)
         self.instruments, self.cluster_plane = instruments, cluster_plane
+        self._here: frozenset[str] = frozenset()  # floating addresses that are ours
         self._changing = trio.Lock()
         self._confirmation = Confirmation()
         self._began = self._reset = trio.current_time()
@@ -238,7 +244,7 @@ class NodeAdministration:
         kinds = tuple(self._kinds.values())
         policies = await load_policies(self._machine, tree, self._generations.current.plugins)
         problems = (*problems, *policies.problems)
-        prepared = await self._supervisor.prepare(wanted(tree, kinds), places(tree, kinds), problems)
+        prepared = await self._supervisor.prepare(wanted(tree, kinds, self._here), places(tree, kinds), problems)
         held_back = _held_back(self.tree, tree)
         with trio.CancelScope(shield=True):
             await self._settle(tree, policies.plugins, prepared)
@@ -248,14 +254,41 @@ class NodeAdministration:
 
     async def _settle(self, tree: ConfigTree, plugins: tuple[Plugin, ...], prepared: Prepared) -> None:
         generation = self._generations.advance(tree, plugins)
-        await self._link.ask(Adopt(generation))
+        await self._link.ask(Adopt(generation, away(tree, self._here)))
         await self._supervisor.settle(prepared)
+
+    async def published_logs(self) -> Sequence[LogFacts]:
+        """As ``console.facade.Administration`` has it."""
+        return (await self.log_service.listed()).logs
 
     @property
     def cluster(self) -> ClusterDesk | None:
         """As ``console.facade.Administration`` has it."""
         life = self.cluster_plane.life
         return None if life is None else ClusterDesk(life, self._generations)
+
+    def leave_cluster(self) -> None:
+        """This node ends: other nodes get its floating addresses."""
+        if (life := self.cluster_plane.life) is not None:
+            life.floating.retire()
+
+    async def serve_at(self, addresses: frozenset[str]) -> Sequence[str]:
+        """Let what is at these floating addresses run here, and nothing at others: Listens, and bindings' queues.
+
+        What holds then is another generation of the same configuration. Returns what is in the way of that, a sentence
+        each: then nothing has changed. Cancellation: as of ``apply``.
+        """
+        async with self._changing:
+            kinds = tuple(self._kinds.values())
+            try:
+                terms = wanted(self.tree, kinds, addresses)
+                prepared = await self._supervisor.prepare(terms, places(self.tree, kinds))
+            except ApplyError as fault:
+                return fault.problems
+            with trio.CancelScope(shield=True):
+                self._here = addresses
+                await self._settle(self.tree, self._generations.current.plugins, prepared)
+        return ()
 
     async def reopen_logs(self) -> Sequence[str]:
         """As ``console.facade.Administration`` has it."""
@@ -264,9 +297,13 @@ class NodeAdministration:
     def listeners(self) -> Sequence[ListenReport]:
         """As ``console.facade.Administration`` has it."""
         kinds = tuple(self._kinds.values())
-        return [self._report(place, enabled=options.enable) for place, options in listens(self.tree, kinds).items()]
+        elsewhere = floating(self.tree).keys() - self._here
+        return [
+            self._report(place, enabled=options.enable, is_here=address_of(place.endpoint) not in elsewhere)
+            for place, options in listens(self.tree, kinds).items()
+        ]
 
-    def _report(self, place: Place, *, enabled: bool) -> ListenReport:
+    def _report(self, place: Place, *, enabled: bool, is_here: bool) -> ListenReport:
         kind, counted, bound = (
             self._kinds[place.listener],
             self._supervisor.counted(place),
@@ -276,6 +313,8 @@ class NodeAdministration:
             state = ListenState.NOT_BUILT
         elif not enabled:
             state = ListenState.DISABLED
+        elif not is_here:
+            state = ListenState.ELSEWHERE
         else:
             state = ListenState.FAILED if bound is None else ListenState.OPEN
         return ListenReport(

@@ -13,6 +13,7 @@ from momentum_trio.listener.kind import Generations
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.cluster_life import Life, Shared
 from momentum_trio.node.cluster_standing import ECCLUSTER_PORT, eccluster_port
+from momentum_trio.node.duravip_desk import DuravipDesk
 
 BUS_PORT = 4809
 """Of a server of the bus, by convention."""
@@ -34,6 +35,11 @@ class ClusterDesk:
     def nodeaddr(self) -> str:
         """As ``console.clustered.Clustered`` has it."""
         return _place(self._life.address, eccluster_port(self._generations.current.tree) or ECCLUSTER_PORT)
+
+    @property
+    def floating(self) -> DuravipDesk:
+        """As ``console.clustered.Clustered`` has it."""
+        return DuravipDesk(self._life.floating)
 
     def info(self) -> ClusterInfo:
         """As ``console.clustered.Clustered`` has it."""

@@ -11,6 +11,7 @@ import trio
 from momentum_trio import __version__
 from momentum_trio.cluster.assembly import BusMember, Connection, GroupAssembly
 from momentum_trio.cluster.cluster_options import OUTBOUND_BINDING_DOMAINS, OUTBOUND_DOMAINS
+from momentum_trio.cluster.duravip import FloatingAddresses, Serve
 from momentum_trio.cluster.heartbeat import Heartbeat
 from momentum_trio.cluster.identity import node_address
 from momentum_trio.cluster.jobs import Jobs
@@ -75,6 +76,7 @@ class Life:
         stands: Standing,
         dial: Dial,
         perform: Perform,
+        serve: Serve,
     ) -> None:
         self._machine, self._generations, self._census = machine, generations, census
         self.stands, self._perform = stands, perform
@@ -88,6 +90,7 @@ class Life:
         self.traffic = Traffic()
         self.shared: dict[str, Shared] = {}
         self.membership = Membership(self.cluster_assembly, self._announcement)
+        self.floating = FloatingAddresses(machine, self.cluster_assembly, generations.current.tree, serve)
 
     @property
     def cluster_assembly(self) -> GroupAssembly:
@@ -120,7 +123,8 @@ class Life:
     def _open_parts(self, nursery: trio.Nursery) -> None:
         """Every concern of the cluster module meets the others of its kind here."""
         self._open_heartbeat(nursery)
-        self.cluster_assembly.add(self.membership)
+        self.cluster_assembly.add(self.membership, self.floating)
+        nursery.start_soon(self.floating.run)
         nursery.start_soon(self._announce)
         self.replan()
         who = self.stands.identity
@@ -180,7 +184,8 @@ class Life:
     # What is replicated
 
     def replan(self) -> None:
-        """Replicate what the configuration has replicated now."""
+        """Replicate what the configuration has replicated now, and have float what floats now."""
+        self.floating.reconfigured(self._generations.current.tree)
         if self._nursery is None:
             return  # not begun yet
         wanted = {plan.name: plan for plan in planned(self._generations.current.tree) if isinstance(plan, Planned)}

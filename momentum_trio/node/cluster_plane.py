@@ -10,6 +10,7 @@ import traceback
 
 import trio
 
+from momentum_trio.cluster.duravip import Serve
 from momentum_trio.cluster.identity import NoIdentity
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.listener.kind import Generations
@@ -37,8 +38,9 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 class ClusterPlane:
     """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not."""
 
-    def __init__(self, machine: Machine, generations: Generations, census: Census, dial: Dial) -> None:
+    def __init__(self, machine: Machine, generations: Generations, census: Census, dial: Dial, serve: Serve) -> None:
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
+        self._serve = serve
         self.life: Life | None = None
 
     async def run(self, console: Dispatch) -> None:
@@ -56,7 +58,9 @@ class ClusterPlane:
     async def _live(self, stands: Standing, console: Dispatch) -> None:
         """One life. A fault of ours ends it, is told, and the next begins."""
         relayed = RelayedConsole(self._machine, console, f"cluster:{stands.control_group}")
-        self.life = life = Life(self._machine, self._generations, self._census, stands, self._dial, relayed.perform)
+        self.life = life = Life(
+            self._machine, self._generations, self._census, stands, self._dial, relayed.perform, self._serve
+        )
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(life.run)
@@ -67,6 +71,7 @@ class ClusterPlane:
         except* Exception as faults:  # noqa: BLE001 (ours: this life ends, the node lives)
             text = f"the cluster module begins anew\n{''.join(traceback.format_exception(faults))}"
             self._machine.events.publish(Panic(self._machine.clock.now(), Level.CRITICAL, text))
+            self.life = None
             await trio.sleep(REST_SECONDS)
         finally:
             self.life = None

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
 from momentum_trio.cluster.plan import cluster_warnings
+from momentum_trio.config.binding import Binding
 from momentum_trio.config.check import LISTENER_KINDS
+from momentum_trio.config.floating import address_of, floating
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
 from momentum_trio.config.load import checked
 from momentum_trio.config.manual import STORED_ONLY, state
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import Schema
+from momentum_trio.config.scope import LISTENERS
 from momentum_trio.config.source import FILE_OCTETS_MAX
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position, Setting
@@ -100,14 +103,26 @@ def listens(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, L
     return found
 
 
-def wanted(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, SocketTerms]:
-    """The sockets that *tree* wants open: those of listeners that are built, unless they are disabled."""
+def wanted(
+    tree: ConfigTree, kinds: Sequence[ListenerKind], here: frozenset[str] = frozenset()
+) -> Mapping[Place, SocketTerms]:
+    """The sockets that *tree* wants open: those of listeners that are built, unless they are disabled.
+
+    here: the floating addresses that this node has; at others nothing listens.
+    """
     built = {kind.key for kind in kinds if kind.converse is not None}
+    elsewhere = floating(tree).keys() - here
     return {
         place: SocketTerms.of(options)
         for place, options in listens(tree, kinds).items()
-        if options.enable and place.listener in built
+        if options.enable and place.listener in built and address_of(place.endpoint) not in elsewhere
     }
+
+
+def away(tree: ConfigTree, here: frozenset[str]) -> frozenset[Binding]:
+    """The bindings of *tree* whose address another node has, or nobody. here: the floating addresses of this node."""
+    others = (address for text, address in floating(tree).items() if text not in here)
+    return frozenset(binding for address in others for binding in address.bindings)
 
 
 def places(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, Position]:
@@ -139,7 +154,8 @@ def _unread(scope: Scope, schema: Schema, listener: str) -> Iterator[Setting]:
     """Also what is read in a Listen or Peer of other listeners alone. listener: the one around *scope*, if any."""
     for key, setting in scope.settings.items():
         known = schema.options.get((scope.kind, key))
-        elsewhere = known is not None and known.option is not None and listener not in ("", *known.scopes)
+        readers = frozenset() if known is None or known.option is None else known.scopes & LISTENERS
+        elsewhere = bool(listener and readers) and listener not in readers
         if known is not None and (elsewhere or state(known, schema) == STORED_ONLY):
             yield setting
     for member in scope.children:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.config.binding import Binding
 from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
 from momentum_trio.metrics.metric import Family
@@ -26,9 +27,13 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Let this generation hold. Answered by Done when every session that asks will see it."""
+    """Let this generation hold. Answered by Done when every session that asks will see it.
+
+    away: bindings whose address is not here: their mail stays where it is.
+    """
 
     generation: Generation
+    away: frozenset[Binding] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

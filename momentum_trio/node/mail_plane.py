@@ -12,6 +12,7 @@ import trio
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.move import Moves
 from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.report import Reporter
@@ -29,10 +30,13 @@ from momentum_trio.listener.recorder import Recorder
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
 from momentum_trio.metrics.tally import Tally
+from momentum_trio.node.configuration import away
 from momentum_trio.node.dns_desk import DnsDesk
 from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
 from momentum_trio.node.mail_measures import dns_families, event_families, queue_families, spool_families
+from momentum_trio.node.move_desk import MoveDesk
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.node_to_node import bind_with, connect_with
 from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
@@ -42,6 +46,7 @@ from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.milter import Milters
+from momentum_trio.reception.transfer import Transfers
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
 from momentum_trio.webhook.webhook import Outfit as WebhookOutfit
 from momentum_trio.webhook.webhooks import Webhooks
@@ -56,6 +61,7 @@ class MailPlane:
     """The mail half of a node.
 
     generations: those of this plane, moved on by the control plane. services: for conversations of this plane.
+    transfers: mail that other nodes hand over; moves: mail that is handed over to them.
     drain_until: trio's time up to which, at the end, deliveries under way are waited for.
     """
 
@@ -87,6 +93,7 @@ class MailPlane:
             reporter=Reporter(machine, spool, spool.next_id),
             connections_max=connections_max,
         )
+        self.queue.away = away(generation.tree, here=frozenset())
         door = Door(
             machine,
             spool,
@@ -95,6 +102,8 @@ class MailPlane:
             desk=Desk(machine, questions_with(self.hosts, self.generations)),
             milters=named_by(Milters(machine, limits, connections_max)),
         )
+        self.transfers = Transfers(machine, spool, self.queue.take_found, bind_with(self.generations))
+        self.moves = Moves(machine, spool, self.queue, connect_with(machine, self.generations))
         self.recorder = Recorder(machine)
         credentials = Credentials(machine)
         self.services = Services(
@@ -121,7 +130,7 @@ class MailPlane:
         async with trio.open_nursery() as errands:
             dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
             outbound = OutboundDesk(self.outbound, self.hosts, self.signer)
-            trace = TraceDesk(self.tracers)
+            trace, moves = TraceDesk(self.tracers), MoveDesk(self.moves)
             while True:
                 try:
                     number, asked = await link.receive()
@@ -130,6 +139,7 @@ class MailPlane:
                 match asked:
                     case Adopt():
                         self.generations.current = asked.generation
+                        self.queue.away = asked.away
                         self.queue.reconfigured()
                         self.webhooks.reconfigured()
                         await link.answer(number, Done())
@@ -144,7 +154,7 @@ class MailPlane:
                     case Ask(command) if outbound.knows(command):
                         await link.answer(number, outbound.answer(asked))
                     case Ask(command):
-                        desk = trace if trace.knows(command) else queue
+                        desk = trace if trace.knows(command) else moves if moves.knows(command) else queue
                         errands.start_soon(_say, link, number, desk, asked)
             errands.cancel_scope.cancel()
 
@@ -194,7 +204,7 @@ class MailPlane:
         )
 
 
-async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk, asked: Ask) -> None:
+async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk | MoveDesk, asked: Ask) -> None:
     await link.answer(number, await desk.answer(asked))
 
 

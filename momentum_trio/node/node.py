@@ -23,6 +23,7 @@ from momentum_trio.listener.failure import on_purpose
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
+from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
 from momentum_trio.machine import Machine
@@ -211,6 +212,7 @@ async def _run_planes(
             generations,
             Census(machine, supervisor.connections, mail.outbound),
             partial(dial_bus, machine, generations),
+            lambda addresses: administration.serve_at(addresses),
         )
         administration = NodeAdministration(
             machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments, cluster
@@ -219,6 +221,7 @@ async def _run_planes(
         measures = Measures(machine, administration, control_end, control)
         for services in (control, mail.services):
             services.administration, services.console, services.measure = administration, console, measures
+        mail.services.node_to_node = NodeToNode(administration.log_service, mail.transfers)
         background.start_soon(run_bus, machine, generations, control)
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
@@ -258,6 +261,7 @@ async def _serve(
         seconds = NodeOptions.resolve(generations.current.tree.chain_global()).drain_timeout
         mail.drain_until = trio.current_time() + seconds
         draining.set()
+        administration.leave_cluster()
         with trio.move_on_at(mail.drain_until) as patience:
             await supervisor.close()
             await supervisor.over.wait()

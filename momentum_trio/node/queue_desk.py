@@ -131,7 +131,7 @@ class QueueDesk:
 
     async def _binding_summary(self, name: str) -> Said:
         counted, tallies = await self._queue.census.by_binding(), self._queue.settlement.tallies
-        keys = sorted({("default", "default"), *_configured(self._tree), *counted, *tallies})
+        keys = sorted({("default", "default"), *configured_bindings(self._tree), *counted, *tallies})
         group = name.removeprefix("group:") if name.startswith("group:") else ""
         if name.isdecimal():
             keys = [key for slot, key in enumerate(keys) if str(slot) == name]
@@ -271,7 +271,7 @@ def which(binding: str, domain: str | None = None) -> Which:
     return Which(domain, name, group or None)
 
 
-def _configured(tree: ConfigTree) -> list[tuple[str, str]]:
+def configured_bindings(tree: ConfigTree) -> list[tuple[str, str]]:
     """The bindings there are scopes of: binding group and name."""
     found = []
     for scope in tree.root.children:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from momentum_trio.cluster.cluster_options import ClusterOptions, ReplicateOptions
+from momentum_trio.cluster.published_options import GatheringOptions, PublishedOptions, SubscriberOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
 from momentum_trio.config.authorization_options import AuthorizationOptions
+from momentum_trio.config.floating_options import DuravipOptions, FloatingOptions, TopologyOptions
 from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
@@ -85,10 +87,13 @@ GROUPS: tuple[type[Options], ...] = (
     DkimValidationOptions,
     DmarcOptions,
     DnsOptions,
+    DuravipOptions,
     EcstreamDeliveryOptions,
     EcstreamOptions,
     EventOptions,
     FailureOptions,
+    FloatingOptions,
+    GatheringOptions,
     HostLimitOptions,
     HostOptions,
     HttpLoggerOptions,
@@ -108,6 +113,7 @@ GROUPS: tuple[type[Options], ...] = (
     OutboundSigningOptions,
     OutboundTlsOptions,
     PolicyOptions,
+    PublishedOptions,
     ReceptionOptions,
     ProxyOptions,
     RecordOptions,
@@ -124,8 +130,10 @@ GROUPS: tuple[type[Options], ...] = (
     SpfOptions,
     SpoolOptions,
     StaticRouteOptions,
+    SubscriberOptions,
     SuspensionOptions,
     TlsOptions,
+    TopologyOptions,
     TraceOptions,
     TranscodeOptions,
     WebhookOptions,

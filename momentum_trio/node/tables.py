@@ -10,7 +10,7 @@ from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
-from momentum_trio.node.commands import cache, cluster, counter, show, threads, tls, trace
+from momentum_trio.node.commands import cache, cluster, cluster_logs, counter, duravip, show, threads, tls, trace
 from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, SET, SHOW, SHOWRECURSE, UNSET
@@ -74,6 +74,7 @@ COMMANDS = (
     cluster.RESET,
     cluster.SHARED_LIST,
     cluster.SHARED_SHOW,
+    cluster_logs.SHOW_LOGS,
     COMMIT,
     CONFIRM,
     COUNT,
@@ -88,6 +89,12 @@ COMMANDS = (
     DOMAIN,
     DOMAINS,
     DOMAIN_ALL,
+    duravip.ANNOUNCE,
+    duravip.ARP_SHOW,
+    duravip.DEBUG,
+    duravip.MOVE,
+    duravip.SHOW,
+    duravip.TABLES,
     EVAL,
     EXPLAIN,
     FAIL,

@@ -10,18 +10,20 @@ import struct
 import zlib
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+from momentum_trio.log import framing
+from momentum_trio.log.framing import CHECK, FRAME_OCTETS, Names, checked, is_checked
+
+__all__ = ["EVENT_OCTETS_MAX", "FRAME_OCTETS", "HEADER_OCTETS", "NAMES", "Frame", "Header", "Kind", "frame", "frames"]
 
 MAGIC = b"MTHOOK1\n"
 EVENT_OCTETS_MAX = 1 << 20
 NUMBER_MAX = 1 << 62
-SUFFIX = ".events"
+NAMES = Names(16, ".events")
 
 _HEADER = struct.Struct(">8s8sQQQ")  # magic life number first acknowledged
-_CHECK = struct.Struct(">I")
-_FRAME = struct.Struct(">BxxxIQ")  # kind octets number
-HEADER_OCTETS = _HEADER.size + _CHECK.size
-FRAME_OCTETS = _FRAME.size + _CHECK.size
+HEADER_OCTETS = _HEADER.size + CHECK.size
 
 
 class Kind(IntEnum):
@@ -53,8 +55,7 @@ class Header(NamedTuple):
 
     def octets(self) -> bytes:
         """As written."""
-        head = _HEADER.pack(MAGIC, *self)
-        return head + _CHECK.pack(zlib.crc32(head))
+        return checked(_HEADER.pack(MAGIC, *self))
 
     @property
     def seed(self) -> int:
@@ -62,59 +63,24 @@ class Header(NamedTuple):
         return zlib.crc32(self.life + self.number.to_bytes(8, "big"))
 
 
-class Frame(NamedTuple):
-    """One that was read. end: where it ends, from the beginning of the octets."""
-
-    kind: Kind
-    number: int
-    payload: bytes
-    end: int
+Frame: TypeAlias = framing.Frame[Kind]
 
 
 def parse_header(octets: bytes) -> Header | None:
     """The header that *octets* begin with; None when there is no whole one."""
-    if len(octets) < HEADER_OCTETS:
+    if not is_checked(octets, _HEADER.size):
         return None
     magic, *fields = _HEADER.unpack_from(octets)
-    (check,) = _CHECK.unpack_from(octets, _HEADER.size)
-    if magic != MAGIC or check != zlib.crc32(octets[: _HEADER.size]):
-        return None
     header = Header(*fields)
-    return header if header.acknowledged < header.first < NUMBER_MAX else None
+    return header if magic == MAGIC and header.acknowledged < header.first < NUMBER_MAX else None
 
 
 def frame(seed: int, kind: Kind, number: int, payload: bytes = b"") -> bytes:
     """A frame as written. seed: of the file's header."""
     assert len(payload) <= EVENT_OCTETS_MAX
-    head = _FRAME.pack(kind, len(payload), number)
-    return b"".join((head, _CHECK.pack(zlib.crc32(payload, zlib.crc32(head, seed))), payload))
+    return framing.frame(seed, kind, number, payload)
 
 
 def frames(seed: int, octets: bytes, at: int = 0) -> Iterator[Frame]:
     """The frames in *octets* from *at* on, up to the first that is not whole or not right."""
-    while at + FRAME_OCTETS <= len(octets):
-        kind, length, number = _FRAME.unpack_from(octets, at)
-        (check,) = _CHECK.unpack_from(octets, at + _FRAME.size)
-        end = at + FRAME_OCTETS + length
-        if kind not in _KINDS or length > EVENT_OCTETS_MAX or end > len(octets):
-            return
-        payload = octets[at + FRAME_OCTETS : end]
-        if check != zlib.crc32(payload, zlib.crc32(octets[at : at + _FRAME.size], seed)):
-            return
-        yield Frame(_KINDS[kind], number, payload, end)
-        at = end
-
-
-def file_name(number: int) -> str:
-    """What the file of that number is called."""
-    return f"{number:016x}{SUFFIX}"
-
-
-def number_of(name: str) -> int | None:
-    """The number of the file *name*; None when it is none of ours."""
-    stem = name.removesuffix(SUFFIX)
-    try:
-        number = int(stem, 16)
-    except ValueError:
-        return None
-    return number if file_name(number) == name else None
+    return framing.frames(_KINDS, EVENT_OCTETS_MAX, seed, octets, at)

@@ -31,16 +31,16 @@ from momentum_trio.machine.disk import (
     Write,
     make_durable_directory,
 )
+from momentum_trio.machine.whole_file import read_file
 from momentum_trio.webhook.segment import (
     EVENT_OCTETS_MAX,
     FRAME_OCTETS,
     HEADER_OCTETS,
+    NAMES,
     Header,
     Kind,
-    file_name,
     frame,
     frames,
-    number_of,
     parse_header,
 )
 
@@ -245,7 +245,7 @@ class Store:
         """Begin a file; it and its name are durable before anything goes into it."""
         self._files += 1
         header = Header(self._life, self._files, self._last + 1, self._acknowledged)
-        file = File(self._path(file_name(header.number)))
+        file = File(self._path(NAMES.of(header.number)))
         try:
             await self._disk.perform(
                 [Create(file), Write(file, 0, [header.octets()]), Sync(file), SyncDirectory(self._folder)]
@@ -333,21 +333,15 @@ class Store:
 
     async def _octets(self, at: Place) -> bytes:
         """What stands there, READ_OCTETS at most."""
-        file = File(at.segment.file.path)
         size = min(READ_OCTETS, at.segment.octets - at.offset)
-        try:
-            octets: bytes = (await self._disk.perform([Open(file), Read(file, at.offset, size)]))[1]
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._disk.perform([Close(file)])
-        return octets
+        return await read_file(self._disk, at.segment.file.path, size, at.offset)
 
     # -- what earlier lives left
 
     async def _look(self) -> Found:
         found = Found()
         names = (await self._disk.perform([ListDirectory(self._folder)]))[0]
-        for number in sorted(filter(None, map(number_of, names))):
+        for number in sorted(filter(None, map(NAMES.number, names))):
             found.files = number
             await self._look_at(found, number)
             await trio.lowlevel.checkpoint()
@@ -355,7 +349,7 @@ class Store:
 
     async def _look_at(self, found: Found, number: int) -> None:
         """The next file. What is counted of it is made durable: it may be in memory alone since a kill."""
-        name = file_name(number)
+        name = NAMES.of(number)
         file = File(self._path(name))
         try:
             octets: bytes = (await self._disk.perform([Open(file), Datasync(file), Read(file, 0, READ_OCTETS_MAX)]))[2]

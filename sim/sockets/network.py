@@ -55,6 +55,11 @@ class Network(trio.abc.SocketFactory):
         self._claims.setdefault(ip, []).append(host)
         self._route(ip)
 
+    def announce_again(self, host: Host, ip: IPAddress) -> None:
+        """*host*, which has *ip*, says so once more: it gets its packets, whoever announced it last."""
+        self._claims[ip].remove(host)
+        self.announce(host, ip)
+
     def remove_address(self, host: Host, ip: IPAddress) -> None:
         """Take *ip* down again: who had it before and still has it answers for it."""
         if host in (claims := self._claims.get(ip, [])):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from console_host import console_host
+from floating_addresses import PlainFloating
 from test_transcripts import exchanges
 
 from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
+from momentum_trio.console.floating import Floating
 from momentum_trio.node.tables import COMMANDS
 
 CIDR, GAUGES = SharedRow("inbound_cidr", "cidrtree", True), SharedRow("outbound_domains", "gauge table", True)
@@ -32,6 +34,7 @@ class PlainCluster:
     connected: bool = True
     jobs: set[int] = field(default_factory=lambda: {7})
     resets: int = 0
+    floating: Floating = field(default_factory=PlainFloating)
 
     def info(self) -> ClusterInfo:
         if not self.connected:

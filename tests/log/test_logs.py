@@ -17,12 +17,14 @@ import trio
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.value import Position, Setting, Word
 from momentum_trio.log import destination as destination_module
+from momentum_trio.log.jlog import Jlog
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.log.logs import RETRY_SECONDS, Logs, run_logs
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import Append, Disk, Open, Step
 from momentum_trio.machine.events import Events
 from momentum_trio.machine.os_disk import OsDisk
+from momentum_trio.mail.log_position import BEGINNING
 from momentum_trio.mail.record import (
     Authenticated,
     Delivered,
@@ -46,6 +48,14 @@ PERMANENT = Failed(1700000000, *IDS, *WHO, True, "example.com", 0, 0, 0, 0.5, ""
 REJECTED = Rejected(1700000000, "192.0.2.1:4711", "192.0.2.2:25", IDS[2], "", "", "mailfrom", 550, "relay", "no")
 AUTHENTICATED = Authenticated(1700000000, "*:2025", "", "ann", True)
 ALL: list[Record] = [RECEIVED, DELIVERED, TRANSIENT, PERMANENT, REJECTED, AUTHENTICATED]
+
+
+class Ones:
+    def octets(self, count: int) -> bytes:
+        return b"1" * count
+
+    def fraction(self) -> float:
+        return 0.5
 
 
 class Noon:
@@ -80,7 +90,7 @@ class House:
 @asynccontextmanager
 async def house(disk: Disk, *loggers: LoggerOptions | BounceLoggerOptions) -> AsyncIterator[House]:
     nothing: Any = None
-    machine = Machine(Noon(), disk, nothing, nothing, nothing, Events())
+    machine = Machine(Noon(), disk, Ones(), nothing, nothing, Events())
     current, said = list(loggers), list[str]()
     async with trio.open_nursery() as nursery:
         logs = await nursery.start(run_logs, machine, lambda: current, said.append)
@@ -163,12 +173,38 @@ async def test_without_a_logger_no_file_is_opened_and_panics_are_said() -> None:
     assert store.operations == 0
 
 
-async def test_durable_destinations_are_said_not_to_exist_yet(tmp_path: pathlib.Path) -> None:
-    async with house(
-        SimStore().mount(), options(mainlog="jlog:///var/log/x", rejectlog="", paniclog="", acctlog="")
-    ) as h:
-        pass
-    assert h.said == ["WARNING: log jlog:///var/log/x: durable logs are not built yet; nothing is written there"]
+async def test_a_durable_destination_keeps_its_lines_for_its_subscribers() -> None:
+    store = SimStore()
+    place = "jlog:///var/log/x?subscribers=a,b"
+    async with house(store.mount(), options(mainlog=place, rejectlog="", paniclog="", acctlog="")) as h:
+        h.publish(RECEIVED, DELIVERED)
+        await trio.sleep(0.2)
+        log = h.logs.durable.of("/var/log/x")
+        taken = await log.read(BEGINNING, 1000)
+        assert await log.checkpoints() == {"a": BEGINNING, "b": BEGINNING}
+    assert [line.split(b"@")[4] for line in taken.octets.splitlines()] == [b"R", b"D"]
+    assert h.said == []
+    store.power_loss()
+    again = Jlog(store.mount(), Ones(), "/var/log/x")
+    await again.open()
+    assert (await again.read(BEGINNING, 1000)).octets == taken.octets
+
+
+async def test_lines_that_a_durable_log_could_not_take_wait_and_are_there_once() -> None:
+    store = SimStore()
+    async with house(store.mount(), options(mainlog="cluster:///l/m", rejectlog="", paniclog="", acctlog="")) as h:
+        h.publish(RECEIVED)
+        await trio.sleep(0.2)
+        store.fill()
+        h.publish(DELIVERED)
+        await trio.sleep(0.2)
+        store.heal()
+        await trio.sleep(RETRY_SECONDS * 2)
+        taken = await h.logs.durable.of("/l/m").read(BEGINNING, 1000)
+        more = await h.logs.durable.of("/l/m").read(taken.end, 1000)
+    lines = [*taken.octets.splitlines(), *more.octets.splitlines()]
+    assert [line.split(b"@")[4] for line in lines] == [b"R", b"D"]
+    assert any("/l/m" in line for line in h.said)
 
 
 async def test_json_lines(disk: OsDisk, tmp_path: pathlib.Path) -> None:

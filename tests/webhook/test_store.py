@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.machine.disk import Disk
-from momentum_trio.webhook.segment import EVENT_OCTETS_MAX, HEADER_OCTETS, file_name
+from momentum_trio.webhook.segment import EVENT_OCTETS_MAX, HEADER_OCTETS, NAMES
 from momentum_trio.webhook.store import FILE_OCTETS_MIN, GROUP_OCTETS_MAX, Batch, Store, groups
 from sim.disk import PowerCut, SimStore
 
@@ -201,7 +201,7 @@ async def test_what_cannot_be_read_any_more_is_said_to_be_missing() -> None:
     await store.open()
     await produce(store, producer, 3)
     await produce(store, producer, 3)
-    medium.flip(f"{FOLDER}/{file_name(1)}", HEADER_OCTETS + EVENT_OCTETS + 100)  # of the second event
+    medium.flip(f"{FOLDER}/{NAMES.of(1)}", HEADER_OCTETS + EVENT_OCTETS + 100)  # of the second event
     while store.waiting:
         await tell(store, receiver, PLENTY)
     assert (receiver.told, receiver.missing) == ([1, 4, 5, 6], 2)
@@ -214,9 +214,9 @@ async def test_a_file_whose_header_is_gone_is_removed_and_named() -> None:
         await store.open()
         await produce(store, producer, 2)
         medium.end_lives()
-    medium.flip(f"{FOLDER}/{file_name(1)}", 3)
+    medium.flip(f"{FOLDER}/{NAMES.of(1)}", 3)
     store = opened(medium.mount(), 3)
-    assert (await store.open()).damaged == [file_name(1)]
+    assert (await store.open()).damaged == [NAMES.of(1)]
     while store.waiting:
         await tell(store, receiver, PLENTY)
     assert (receiver.told, receiver.missing) == ([3, 4], 2)

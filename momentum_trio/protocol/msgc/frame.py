@@ -122,14 +122,14 @@ class Opener:
         """Take what came from the stream."""
         self._buffer += octets
 
-    def preface(self) -> bool:
+    def preface(self, due: bytes = PREFACE) -> bool:
         """Take the preface; whether it is whole. Raises RemoteProtocolError at the first octet that is another."""
-        head = bytes(self._buffer[: len(PREFACE)])
-        if not PREFACE.startswith(head):
-            raise RemoteProtocolError("this is not the protocol of the bus")
-        if len(head) < len(PREFACE):
+        head = bytes(self._buffer[: len(due)])
+        if not due.startswith(head):
+            raise RemoteProtocolError("this is not the protocol that is spoken here")
+        if len(head) < len(due):
             return False
-        del self._buffer[: len(PREFACE)]
+        del self._buffer[: len(due)]
         return True
 
     def next_frame(self) -> Frame | None:

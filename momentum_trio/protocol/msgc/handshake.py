@@ -33,10 +33,11 @@ _NO_PROOF: Final = bytes(PROOF_OCTETS)
 
 
 class Role(IntEnum):
-    """Which kind of connection it is."""
+    """Which kind of connection it is. NODE: not the bus, but from node to node (docs/protocols/eccluster.md)."""
 
     SERVER = 1
     CLIENT = 2
+    NODE = 3
 
 
 class Hello(NamedTuple):
@@ -118,6 +119,7 @@ class Calling:
         assert ours.has_secret == bool(secrets)
         self._ours, self._secrets = encode_hello(ours), tuple(secrets)
         self._called = ours.called
+        self._due = Role.NODE if ours.role is Role.NODE else Role.SERVER
         self._transcript = b""
         self.theirs: Hello | None = None
 
@@ -128,8 +130,8 @@ class Calling:
     def met(self, payload: bytes) -> bytes:
         """The called has said HELLO: the payload of our PROOF. Raises RemoteProtocolError."""
         theirs = decode_hello(payload)
-        if theirs.role is not Role.SERVER:
-            raise RemoteProtocolError("only servers are called")
+        if theirs.role is not self._due:
+            raise RemoteProtocolError(f"a {self._due.name} was called")
         if self._called and theirs.name != self._called:
             raise RemoteProtocolError(f"{self._called} was called, and {theirs.name} is there", Code.NOT_ALLOWED)
         _agree(theirs, has_secret=bool(self._secrets))
@@ -157,7 +159,7 @@ class Called:
     def __init__(self, ours: Hello, secrets: Sequence[bytes]) -> None:
         assert ours.has_secret == bool(secrets)
         self._ours, self._secrets = encode_hello(ours), tuple(secrets)
-        self._name = ours.name
+        self._name, self._is_node = ours.name, ours.role is Role.NODE
         self._transcript = b""
         self._secret = b""
         self.theirs: Hello | None = None
@@ -167,6 +169,8 @@ class Called:
         theirs = decode_hello(payload)
         if theirs.called not in ("", self._name):
             raise RemoteProtocolError(f"{theirs.called} was called, and this is {self._name}", Code.NOT_ALLOWED)
+        if (theirs.role is Role.NODE) is not self._is_node:
+            raise RemoteProtocolError(f"a {theirs.role.name} has no business here", Code.NOT_ALLOWED)
         _agree(theirs, has_secret=bool(self._secrets))
         self.theirs = theirs
         self._transcript = _transcript(payload, self._ours)

@@ -78,25 +78,25 @@ Event = Knocked | Welcomed | Messages | Noop | Closed
 class Link:
     """One end. theirs: what the other end says of itself, once it has."""
 
-    def __init__(self, side: Calling | Called, state: State) -> None:
-        self._side, self.state = side, state
+    def __init__(self, side: Calling | Called, state: State, preface: bytes) -> None:
+        self._side, self.state, self._preface = side, state, preface
         self._sealer, self._opener = Sealer(), Opener()
         self._events: deque[Event] = deque()
         self._sending = bytearray()
 
     @classmethod
-    def calling(cls, ours: Hello, secrets: Sequence[bytes]) -> Self:
+    def calling(cls, ours: Hello, secrets: Sequence[bytes], preface: bytes = PREFACE) -> Self:
         """The end of who has connected."""
         side = Calling(ours, secrets)
-        link = cls(side, State.HELLO)
-        link._sending += PREFACE
+        link = cls(side, State.HELLO, preface)
+        link._sending += preface
         link._say(Kind.HELLO, side.hello())
         return link
 
     @classmethod
-    def called(cls, ours: Hello, secrets: Sequence[bytes]) -> Self:
+    def called(cls, ours: Hello, secrets: Sequence[bytes], preface: bytes = PREFACE) -> Self:
         """The end that somebody has connected to."""
-        return cls(Called(ours, secrets), State.PREFACE)
+        return cls(Called(ours, secrets), State.PREFACE, preface)
 
     @property
     def theirs(self) -> Hello | None:
@@ -155,7 +155,7 @@ class Link:
     def _advance(self) -> bool:
         """Take the next step of what has come; whether there was one."""
         if self.state is State.PREFACE:
-            if not self._opener.preface():
+            if not self._opener.preface(self._preface):
                 return False
             self.state = State.HELLO
         if self.state is State.DECISION or (frame := self._opener.next_frame()) is None:
