@@ -103,6 +103,7 @@ def breaches(entries: Sequence[Entry]) -> Iterator[Breach]:
     tenures, broken = _tenures(members.values())
     yield from broken
     yield from _one_view(tenures)
+    yield from _one_primary(tenures)
     yield from _in_itself(tenures)
     yield from _together(tenures)
     yield from _same_messages(tenures)
@@ -198,6 +199,16 @@ def _one_view(tenures: Iterable[Tenure]) -> Iterator[Breach]:
                 here, there = (f"({' '.join(each.members)}; primary: {each.primary})" for each in (stay.view, view))
                 text = f"{named(stay.key)} is {here} to {tenure.host} and {there} to {host}"
                 yield Breach("one_view", text, stay.at, tenure.host)
+
+
+def _one_primary(tenures: Iterable[Tenure]) -> Iterator[Breach]:
+    """Of two primary views one epoch is larger."""
+    first: dict[int, ViewId] = {}
+    for tenure in tenures:
+        for stay in tenure.stays:
+            if stay.view.primary and (view := first.setdefault(stay.view.id.epoch, stay.view.id)) != stay.view.id:
+                text = f"{named(stay.key)} is primary, and so is view {view.epoch}.{view.proposer}"
+                yield Breach("one_primary", text, stay.at, tenure.host)
 
 
 def _in_itself(tenures: Iterable[Tenure]) -> Iterator[Breach]:

@@ -29,7 +29,7 @@ class Tape:
 
 def view(*members: str, id: ViewId = ONE, number: int = 1, together: Sequence[str] | None = None) -> GroupView:  # noqa: A002
     whole = tuple(members) if together is None else tuple(together)
-    return GroupView("red", id, number, members, transitional=False, primary=True, together=whole)
+    return GroupView("red", id, number, members, transitional=False, primary=len(members) > 1, together=whole)
 
 
 def moved(*members: str, number: int = 1) -> GroupView:
@@ -81,6 +81,10 @@ def test_who_leaves_and_comes_back_owes_nothing_of_the_time_between() -> None:
 
 def other_view() -> Tape:
     return begun("ec1").on("ec2", Began(), view(A, B))
+
+
+def two_primaries() -> Tape:
+    return begun("ec1", "ec2").on("ec3", Began(), view(B, C, id=ViewId(ONE.epoch, "ec2")))
 
 
 def not_in_it() -> Tape:
@@ -163,6 +167,7 @@ def own_words_lost() -> Tape:
     ("tape", "law"),
     [
         (other_view(), "one_view"),
+        (two_primaries(), "one_primary"),
         (not_in_it(), "in_itself"),
         (new_in_a_transitional_view(), "transitional"),
         (nothing_between(), "transitional"),

@@ -35,8 +35,8 @@ from momentum_trio.protocol.msgc.neighbour import Neighbour
 from momentum_trio.protocol.msgc.order import WINDOW_OCTETS, Order, Placed, batches
 from momentum_trio.protocol.msgc.view import View, majority
 
-INBOX_OCTETS_MAX = 2 * WINDOW_OCTETS * SERVERS_MAX
-"""What waits for a plan, or for what comes before it."""
+INBOX_OCTETS_MAX = 3 * WINDOW_OCTETS
+"""What waits for a plan, or for what comes before it: for each server of the old view."""
 ENTRIES_MAX = SEATS_MAX * SERVERS_MAX
 """Entries of groups, from one component."""
 
@@ -201,7 +201,7 @@ class Entering:
                 self._order.check(message.origins, message.sendings)
             self._inbox.append((peer, message))
             self._inbox_octets += sum(sending.size for sending in message.sendings)
-            if self._inbox_octets > INBOX_OCTETS_MAX:
+            if self._inbox_octets > INBOX_OCTETS_MAX * len(self._old.members):
                 raise RemoteProtocolError("more than there can be to recover")
         if self.components:
             yield from self._go_on()

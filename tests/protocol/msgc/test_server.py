@@ -181,6 +181,20 @@ def test_two_components_merge_at_once() -> None:
     assert made.broken() == []
 
 
+def test_a_connection_that_was_made_again_before_anybody_looked_has_lost_something() -> None:
+    made = mesh()
+    made.say("b")
+    made.deliver("b", "a")
+    made.part("a", "c", lambda count: 0)
+    made.connect("a", "c")
+    made.run()
+    made.say("b")
+    made.run()
+    assert made.sets() == [("a", "b", "c")]
+    assert since(made, "c", 3) == ["b1", "(red: a b c)", "red: a b c", "b2"]
+    assert made.broken() == []
+
+
 def test_what_a_partition_left_in_flight_is_told_on_its_own_side() -> None:
     made = mesh()
     made.say("b")
