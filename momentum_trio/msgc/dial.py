@@ -8,8 +8,6 @@ import trio
 
 from momentum_trio.msgc.msgc_options import Place
 
-_NOT_OURS = frozenset((errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT))
-
 
 def tune(socket: trio.socket.SocketType, buffer_octets: int) -> None:
     """No waiting for more octets (Nagle), and buffers of *buffer_octets* each way."""
@@ -24,7 +22,7 @@ async def dialled(
 ) -> trio.socket.SocketType:
     """A connection to *place*. source: the address it comes from; empty: the kernel's choice.
 
-    source_is_wish: if *source* is not an address of this host (any more), the kernel's choice does.
+    source_is_wish: if *source* is no address of this host, or of another family, the kernel's choice does.
     Raises: OSError. Cancellation: there is no connection.
     """
     found = await trio.socket.getaddrinfo(place.host, place.port, type=trio.socket.SOCK_STREAM)
@@ -32,7 +30,7 @@ async def dialled(
     socket = trio.socket.socket(family, trio.socket.SOCK_STREAM)
     try:
         tune(socket, buffer_octets)
-        if source:
+        if source and not (source_is_wish and (":" in source) != (family == trio.socket.AF_INET6)):
             await _bind(socket, source, source_is_wish=source_is_wish)
         await socket.connect(address)
     except BaseException:
@@ -45,5 +43,5 @@ async def _bind(socket: trio.socket.SocketType, source: str, *, source_is_wish: 
     try:
         await socket.bind((source, 0))
     except OSError as fault:
-        if not (source_is_wish and fault.errno in _NOT_OURS):
+        if not source_is_wish or fault.errno != errno.EADDRNOTAVAIL:
             raise

@@ -129,7 +129,7 @@ class Member:
         )
         link = Link.calling(ours, secrets)
         line = Line(self._machine.wire(socket), link, self._options, Uncounted())
-        line.turn = self._turn
+        line.turn, line.is_paced = self._turn, True
         return line
 
     async def _be_in(self, line: Line, welcomed: Welcomed, place: str) -> None:

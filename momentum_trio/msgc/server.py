@@ -193,10 +193,11 @@ class BusServer:
     async def _converse(
         self, socket: trio.socket.SocketType, address: Address, traffic: Traffic, begun: Callable[[Line], None]
     ) -> Closed:
-        secrets = await secrets_of(self._machine, self._options())
+        secrets = await self._secrets()
         tune(socket, self._options().buffer_octets)
-        line = Line(self._machine.wire(socket), Link.called(self._hello(secrets), secrets), self._options, traffic)
-        begun(line)
+        if secrets is None:
+            return await self._refuse(self._called(socket, traffic, ()), NOT_NOW)
+        begun(line := self._called(socket, traffic, secrets))
         if (life := self.life) is None or not self.is_allowed(address):
             return await self._refuse(line, NOT_NOW if life is None else NOT_HERE)
         opened = await line.opening()
@@ -213,6 +214,18 @@ class BusServer:
             attempt.give_way()
         line.link.welcome()
         return await life.converse_with_peer(line, theirs.name, Established(False, theirs.incarnation))
+
+    async def _secrets(self) -> tuple[bytes, ...] | None:
+        """Those that hold now; None where they cannot be read: then nobody is let in."""
+        try:
+            return await secrets_of(self._machine, self._options())
+        except OSError as fault:
+            self._complain(self.name, f"Cluster_Secret: {fault.strerror or fault}")
+            return None
+
+    def _called(self, socket: trio.socket.SocketType, traffic: Traffic, secrets: tuple[bytes, ...]) -> Line:
+        link = Link.called(self._hello(secrets), secrets)
+        return Line(self._machine.wire(socket), link, self._options, traffic)
 
     async def _refuse(self, line: Line, why: Closed) -> Closed:
         await line.refuse(why.code, why.why)

@@ -46,7 +46,7 @@ from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.listener.record_options import RecordOptions
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
-from momentum_trio.msgc.msgc_options import MsgcClientOptions, MsgcServerOptions
+from momentum_trio.msgc.msgc_options import BusSecretOptions, LineOptions, MsgcClientOptions, MsgcServerOptions
 from momentum_trio.node.node_options import NodeOptions, SpoolOptions
 from momentum_trio.node.privilege_options import SecurityOptions
 from momentum_trio.reception.mail_authentication_options import (
@@ -73,6 +73,7 @@ GROUPS: tuple[type[Options], ...] = (
     AuthorizationOptions,
     BlackholeOptions,
     BounceLoggerOptions,
+    BusSecretOptions,
     CeilingOptions,
     ClusterOptions,
     ConnectionOptions,
@@ -99,6 +100,7 @@ GROUPS: tuple[type[Options], ...] = (
     HttpLoggerOptions,
     HttpOptions,
     IdleOptions,
+    LineOptions,
     ListenOptions,
     ListenerTlsOptions,
     LmtpOptions,

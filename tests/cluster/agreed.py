@@ -122,6 +122,11 @@ class Agreed:
     def __getitem__(self, node: str) -> Seat:
         return self.seats[node]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all connected nodes are in one view."""
+        return len(self._views) <= 1
+
     # Steps
 
     def order(self, node: str) -> bool:

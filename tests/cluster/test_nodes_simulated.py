@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "node"))
@@ -169,7 +170,7 @@ def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None
         answers: dict[str, list[tuple[Outcome, str]]] = {}
         for line in ("version", "pid"):
             question = relay.begin(line, "text", ("ann", "/run/control", ""))
-            await nodes.until(lambda asked=question: _is_over(asked))
+            await nodes.until(partial(_is_over, question))
             answers[line] = [(reply.outcome, reply.text) for reply in question.replies.values()]
         assert [outcome for outcome, _ in answers["version"]] == [Outcome.ANSWERED] * 3
         assert sorted(outcome.value for outcome, _ in answers["pid"]) == ["answered", "answered", "failed"]

@@ -83,7 +83,7 @@ class Replica:
     def view(self, us: str, view: GroupView) -> None:
         """*view* holds from here on; *us* is our name in it. Who does not come along with us is sent a snapshot.
 
-        Who begins in the middle of a view, which others came to together with our node, asks for theirs.
+        Who begins here asks for theirs: it may be in the middle of a view, and the others cannot know.
         """
         self._us, self._members = us, frozenset(view.members)
         known = set(view.together) if us in view.together and not self._is_new else {us}
@@ -92,7 +92,7 @@ class Replica:
         if view.transitional:
             return
         strangers = [member for member in view.members if member not in known]
-        if self._is_new and len(view.together) > 1:
+        if self._is_new and len(view.members) > 1:
             self.outgoing.append(("", pack(Ask())))
         self._is_new = False
         if strangers:

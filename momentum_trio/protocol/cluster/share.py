@@ -40,7 +40,7 @@ class Snapshot(Struct, frozen=True, array_like=True, forbid_unknown_fields=True,
 
 
 class Ask(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="q"):
-    """Send me all you count: I begin to share this in the middle of a view."""
+    """Send me all you count: I begin to share this, perhaps in the middle of a view."""
 
 
 ShareSaid: TypeAlias = Update | Snapshot | Ask
