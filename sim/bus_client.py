@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from momentum_trio.config.floating_options import DuravipOptions
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
 from momentum_trio.msgc.member import Member
@@ -14,6 +15,8 @@ from .service import PAUSE_MAX_SECONDS
 SILENT_ROUNDS = 3  # of missed heartbeats, after which a silent connection is given up (momentum_trio.protocol.msgc)
 MARGIN_SECONDS = 10.0
 MEETING_BEATS = 3
+ELECTED_SECONDS = 5.0  # until what a mature view has given out is up
+SERVER, CLUSTER = "msgc_server", "cluster"
 
 
 def client(machine: Machine, plan: HostPlan) -> Member:
@@ -36,14 +39,22 @@ def settle_limit(scenario: Scenario) -> float:
 
 
 def meeting_seconds(scenario: Scenario) -> float:
-    """How long servers that all run, and have just begun, need until they are in one view."""
+    """How long nodes that all run, and have just begun, need until they are in one view and know who has what."""
     trees = [configuration_of(plan) for plan in scenario.hosts if plan.program is Program.ECELERITY]
-    options = [MsgcServerOptions.resolve(tree.chain_scope("msgc_server")) for tree in trees if tree is not None]
-    return max((2 * each.reconnect_interval + MEETING_BEATS * each.heartbeat_interval for each in options), default=0.0)
+    meshes = [tree for tree in trees if tree is not None and tree.root.child(SERVER) is not None]
+    return max(map(_meeting, meshes), default=0.0)
+
+
+def _meeting(tree: ConfigTree) -> float:
+    options, rest = MsgcServerOptions.resolve(tree.chain_scope(SERVER)), 0.0
+    if tree.root.child(CLUSTER) is not None:
+        terms = DuravipOptions.resolve(tree.chain_scope(CLUSTER))
+        rest = _client_options(tree).reconnect_interval + terms.mature_seconds + ELECTED_SECONDS
+    return 2 * options.reconnect_interval + MEETING_BEATS * options.heartbeat_interval + rest
 
 
 def _servers(tree: ConfigTree) -> float:
-    options = MsgcServerOptions.resolve(tree.chain_scope("msgc_server"))
+    options = MsgcServerOptions.resolve(tree.chain_scope(SERVER))
     return _again(options) + SILENT_ROUNDS * options.heartbeats_missed * options.heartbeat_interval
 
 

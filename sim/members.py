@@ -140,7 +140,7 @@ class Members:
         self._history, self._hosts, self._kernel, self._now = history, hosts, kernel, now
         told = {fault.targets[0]: None for fault in scenario.faults if fault.kind is FaultKind.MEMBER}
         self._members = {name: Member(scenario.host(name), self._note) for name in told}
-        self.limit, self._meeting = (settle_limit(scenario), meeting_seconds(scenario)) if told else (0.0, 0.0)
+        self.limit, self._meeting = settle_limit(scenario), meeting_seconds(scenario)
 
     def _note(self, host: str, life: int, deed: Deed) -> None:
         self._history.entries.append(Entry(self._now(), host, life, deed))
@@ -152,12 +152,11 @@ class Members:
             await member.start(self._hosts[host])
 
     async def ready(self) -> None:
-        """Wait until all are connected for the first time, and their nodes with each other."""
-        if self._members:
-            with trio.move_on_after(READY_SECONDS):
-                while not all(member.name for member in self._members.values()):  # noqa: ASYNC110 (they come and go)
-                    await trio.sleep(LOOK_SECONDS)
-            await trio.sleep(self._meeting)
+        """Wait until all are connected for the first time, and nodes of one bus with each other."""
+        with trio.move_on_after(READY_SECONDS):
+            while not all(member.name for member in self._members.values()):  # noqa: ASYNC110 (they come and go)
+                await trio.sleep(LOOK_SECONDS)
+        await trio.sleep(self._meeting)
 
     # -- acts
 

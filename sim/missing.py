@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.error import ConfigError
+from momentum_trio.config.floating import floating
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading
 from momentum_trio.config.kind import quoted
 from momentum_trio.config.merged import Scope
@@ -77,6 +78,7 @@ class _Search:
         self._tree, self._files, self._plan, self._cast = tree, files, plan, cast
         # what there will be once what was said so far is added
         self._addresses = {name: other.addresses for name, other in cast.hosts.items()}
+        self._floating = floating(tree)
         self._users = plan.users
         self._names: list[str] = []
         self._look: Mapping[str, Callable[[Scope, Setting], Iterator[Lack]]] = {
@@ -108,7 +110,8 @@ class _Search:
                     yield from self._local(endpoint.address, instance_at(self._tree, scope), "Listen")
 
     def _local(self, address: str, at: Position, option: str) -> Iterator[Lack]:
-        if not ip_address(address).is_loopback and address not in self._addresses[self._plan.name]:
+        here = ip_address(address).is_loopback or address in self._addresses[self._plan.name]
+        if not here and address not in self._floating:
             line = self._to_host(self._with_address(self._plan.name, address))
             yield self._lack(Missing.ADDRESS, address, at, option, line)
 

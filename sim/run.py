@@ -33,6 +33,7 @@ from .draw import draw
 from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Lived, Result, Told, Verdict, Violation
 from .faults import Stage, heal
+from .floating import addresses_of, election_limit
 from .hermetic import Escape
 from .hook import Hooked, run_hook
 from .host import Host, Life, ProcessDied
@@ -372,6 +373,8 @@ class Course:
             await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
             await self._shares_agree(living)
+            if addresses_of(self.scenario):
+                await trio.sleep(election_limit(self.scenario) + SETTLE_SECONDS)
             self._measure_spools(living)
 
     async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:

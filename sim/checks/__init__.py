@@ -26,6 +26,7 @@ from .no_damage_without_cause import no_damage_without_cause
 from .no_leak import no_leak
 from .nothing_invented import nothing_invented
 from .one_message_a_key import one_message_a_key
+from .one_owner import one_owner
 from .paniclog_says_nothing_of_ours import paniclog_says_nothing_of_ours
 from .prompt import prompt
 from .protocol_kept import protocol_kept
@@ -73,6 +74,7 @@ ALL = (
     Check("evs", evs),
     Check("views_right", views_right),
     Check("shares_agree", shares_agree),
+    Check("one_owner", one_owner),
     Check("no_leak", no_leak),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

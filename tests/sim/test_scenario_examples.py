@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from momentum_trio.net import group
 from sim.client import LEFT
 from sim.draw import draw
 from sim.evidence import Told, Verdict
@@ -56,6 +57,15 @@ def test_relaying_depends_on_the_most_specific_block() -> None:
         ("192.0.2.7", Told.REFUSED),  # nowhere
     }
     assert {arrived.host for arrived in result.evidence.arrived} == {"mx", "sink", "late"}
+
+
+@pytest.mark.parametrize(("name", "seed"), [("bus", 2), ("bus", 8), ("bus_five", 3), ("floats", 1), ("cluster", 2)])
+def test_a_seed_of_a_cluster_holds(name: str, seed: int) -> None:
+    result = run(read(str(FOLDER / f"{name}.sim")), seed, keep_evidence=True)
+    assert result.verdict is Verdict.HELD, result.violations
+    assert result.evidence is not None
+    told = sum(isinstance(entry.deed, group.Told) for entry in result.evidence.bus.entries)
+    assert told > 50 or name == "floats"
 
 
 @pytest.mark.parametrize("seed", [1, 2])
