@@ -313,17 +313,29 @@ def _as_said(members: dict[tuple[str, int], Seen], entries: Iterable[Entry]) -> 
 
 
 def _one_order(members: Iterable[Seen]) -> Iterator[Breach]:
-    """There is one order of all agreed and safe messages, and of all regular views, that everybody's agrees with."""
+    """There is one order of all agreed and safe messages, and of all regular views, that everybody's agrees with.
+
+    But for what comes between a transitional view and the next regular one: those who were cut from whoever ordered
+    the messages cannot know how it did, and agree among themselves (``_same_messages``).
+    """
     after: dict[object, dict[object, None]] = defaultdict(dict)
     for seen in members:
         before: object = None
+        between: dict[str, None] = {}
         for entry in seen.entries:
             here: object
             match entry.deed:
-                case Told(group, service=service) if group and service is not Service.FIFO:
+                case Told(group, service=service) if group and service is not Service.FIFO and group not in between:
                     here = entry.deed.octets
-                case GroupView(transitional=False):
+                case GroupView(group, transitional=True):
+                    between[group] = None
+                    continue
+                case GroupView(group):
+                    between.pop(group, None)
                     here = key_of(entry.deed)
+                case Began() | Apart():
+                    between.clear()
+                    continue
                 case _:
                     continue
             if before is not None:
@@ -365,6 +377,8 @@ def _without_gap(members: Iterable[Seen], entries: Iterable[Entry]) -> Iterator[
         last: dict[tuple[str, int, str, int], tuple[int, Told]] = {}
         for at, _, _, deed in seen.entries:
             match deed:
+                case Apart():
+                    last.clear()
                 case Joined(group) | Left(group):  # it may have missed something in between
                     last = {key: before for key, before in last.items() if key[2] != group}
                 case Told() if deed.octets in stream_of:
@@ -381,14 +395,14 @@ def _own_words(members: Iterable[Seen]) -> Iterator[Breach]:
     """Who says something in a group it is in, and is told what it says there later, is told that too."""
     for seen in members:
         heard = {told.octets for _, told in seen.told}
-        said: dict[str, list[bytes]] = {}  # by groups that it is in: since it joined them
+        said: dict[str, list[bytes]] = {}  # by groups that it is in: since the first view of them
         for at, _, _, deed in seen.entries:
             match deed:
                 case Apart():
-                    said = {group: [] for group in said}
-                case Joined(group):
-                    said[group] = []
-                case Left(group):
+                    said.clear()
+                case GroupView(group, transitional=False):
+                    said.setdefault(group, [])
+                case Joined(group) | Left(group):
                     said.pop(group, None)
                 case Spoke(group=group, taken=True) if group in said:
                     said[group].append(deed.octets)

@@ -19,7 +19,7 @@ from momentum_trio.node.node_options import SpoolOptions
 
 from . import certificates, checks, marks
 from .arrivals import Arrivals, Delivery
-from .checks.configuration import root_of, words
+from .checks.configuration import known_schema, root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
 from .checks.no_leak import on_one_bus
@@ -241,7 +241,7 @@ class Course:
         await self._members.start(plan.name)
         lived = Lived(plan.name, self.now())
         self.evidence.lives.append(lived)
-        life = await host.start(run_node, plan.config)
+        life = await host.start(run_node, plan.config, schema=known_schema())
         lived.number, lived.up = life.number, self.now()
         self._lives.append((lived, life))
         return life

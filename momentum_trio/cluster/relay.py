@@ -12,6 +12,7 @@ from momentum_trio.cluster.jobs import Jobs
 from momentum_trio.cluster.part import Assembly
 from momentum_trio.net.group import GroupView
 from momentum_trio.protocol.cluster.relay import (
+    LINE_CHARACTERS_MAX,
     Answer,
     Command,
     Declined,
@@ -62,7 +63,7 @@ class Relay:
 
     # What we ask
 
-    async def ask(
+    def ask(
         self,
         line: str,
         form: Literal["text", "json"],
@@ -72,23 +73,11 @@ class Relay:
     ) -> Question | None:
         """Have *line* run by the nodes *nodes*, or by all, of *subcluster*, or of any.
 
-        who: the operator's user, endpoint and peer. Returns: the question once nobody is left to wait for; None where
-        the bus does not take it. Cancellation: the answers that come later are in the question all the same.
+        who: the operator's user, endpoint and peer. Returns: the question, which answers come into; None where the bus
+        does not take it, or the line is too long.
         """
-        question = self.begin(line, form, who, nodes, subcluster)
-        if question is not None:
-            await self.over(question)
-        return question
-
-    def begin(
-        self,
-        line: str,
-        form: Literal["text", "json"],
-        who: tuple[str, str, str],
-        nodes: Sequence[str] = (),
-        subcluster: str = "",
-    ) -> Question | None:
-        """As ``ask``, without waiting."""
+        if len(line) > LINE_CHARACTERS_MAX:
+            return None
         self._number += 1
         command = Command(self._number, line, form, *who, tuple(nodes), subcluster)
         if not self._assembly.publish(self.topic, pack(command)):
@@ -96,7 +85,7 @@ class Relay:
         return self._questions.ask(command)
 
     async def over(self, question: Question) -> None:
-        """Wait until nobody is left to wait for."""
+        """Wait until nobody is left to wait for. Cancellation: what comes later is in the question all the same."""
         while not question.is_over:
             await self._stirred.wait()
 

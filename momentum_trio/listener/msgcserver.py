@@ -24,6 +24,7 @@ async def converse(connection: Connection, services: Services) -> None:
     """One connection of the bus, server's or client's, until it is over. Raises: a fault of the bus's core."""
     if services.bus is None:
         connection.why = "refused"
+        await connection.socket.send(last_word(Code.CLOSING, "no server of the bus runs here"))
         return
 
     def begun(line: Line) -> None:

@@ -18,6 +18,7 @@ from momentum_trio.msgc.line import Line
 from momentum_trio.net.group import GroupEvent
 from momentum_trio.protocol.msgc.frame import Code, RemoteProtocolError
 from momentum_trio.protocol.msgc.link import Closed
+from momentum_trio.protocol.msgc.message import encode as encode_message
 from momentum_trio.protocol.msgc.payload import (
     Asked,
     Join,
@@ -26,7 +27,6 @@ from momentum_trio.protocol.msgc.payload import (
     decode_asked,
     decode_messages,
     encode_event,
-    encode_message,
 )
 from momentum_trio.protocol.msgc.peering import Established
 from momentum_trio.protocol.msgc.server import Server

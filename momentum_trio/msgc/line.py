@@ -10,7 +10,7 @@ import trio
 
 from momentum_trio.machine.contract import Wire
 from momentum_trio.msgc.msgc_options import LineOptions
-from momentum_trio.protocol.msgc.frame import BATCH_OCTETS_MAX, Code, RemoteProtocolError
+from momentum_trio.protocol.msgc.frame import BATCH_MESSAGES_MAX, BATCH_OCTETS_MAX, Code, RemoteProtocolError
 from momentum_trio.protocol.msgc.link import Closed, Knocked, Link, Messages, Noop, State, Welcomed
 
 RECEIVE_OCTETS = 64 * 1024
@@ -38,12 +38,14 @@ class Line:
     """What *link* has to say goes out over *wire*, and what the other end says comes in.
 
     options: as they are now; a change acts at once. turn: awaited after each frame that came, before the next is looked
-    at. over: the connection has ended, ``closed`` says how.
+    at. is_paced: a frame takes no more than Messages_Per_Iter messages, else all that it can hold: a server has to keep
+    up with all who speak at once. over: the connection has ended, ``closed`` says how.
     """
 
     def __init__(self, wire: Wire, link: Link, options: Callable[[], LineOptions], traffic: Traffic) -> None:
         self._wire, self.link, self._options, self._traffic = wire, link, options, traffic
         self.turn: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        self.is_paced = False
         self._waiting: deque[bytes] = deque()
         self._backlog_max = options().backlog_max
         self._stirred = trio.Event()
@@ -161,7 +163,7 @@ class Line:
                     return
                 if self.link.state is not State.OPEN:
                     return
-                self._fill(options.messages_per_iter)
+                self._fill(options.messages_per_iter if self.is_paced else BATCH_MESSAGES_MAX)
                 with trio.move_on_after(options.idle_timeout) as patience:
                     await self._flush()
                 if patience.cancelled_caught:

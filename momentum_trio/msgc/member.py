@@ -23,7 +23,8 @@ from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, Service
 from momentum_trio.protocol.msgc.handshake import NONCE_OCTETS, Hello, Role, is_name
 from momentum_trio.protocol.msgc.link import Closed, Link, Welcomed
-from momentum_trio.protocol.msgc.payload import MESSAGE_OCTETS_MAX, Join, Leave, Publish, Tell, decode_events, encode
+from momentum_trio.protocol.msgc.message import SENDING_OCTETS_MAX
+from momentum_trio.protocol.msgc.payload import Join, Leave, Publish, Tell, decode_events, encode
 
 EVENTS_MAX = 1024
 """So many events wait for ``next_event``; then nothing more is read."""
@@ -71,7 +72,7 @@ class Member:
 
     def _ask(self, asked: Join | Leave | Publish | Tell) -> bool:
         if isinstance(asked, Publish | Tell):
-            assert len(asked.octets) <= MESSAGE_OCTETS_MAX, len(asked.octets)
+            assert len(asked.octets) <= SENDING_OCTETS_MAX, len(asked.octets)
         if (line := self._line) is None or (line.is_full and isinstance(asked, Publish | Tell)):
             return False
         line.post(encode(asked))
@@ -128,7 +129,7 @@ class Member:
         )
         link = Link.calling(ours, secrets)
         line = Line(self._machine.wire(socket), link, self._options, Uncounted())
-        line.turn = self._turn
+        line.turn, line.is_paced = self._turn, True
         return line
 
     async def _be_in(self, line: Line, welcomed: Welcomed, place: str) -> None:

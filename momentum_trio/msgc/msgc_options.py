@@ -147,7 +147,8 @@ class LineOptions(BusSecretOptions):
         integer_between(1, BATCH_MESSAGES_MAX),
         20,
         BOTH,
-        "Messages in one frame, at most: after each frame, sent or received, other connections have their turn.",
+        "Messages that a client says in one turn: then other connections have theirs. What a server tells goes out in "
+        "frames as large as may be, for it has to keep up with all who speak.",
     )
     buffer_octets = Option(
         "Tcpbuf_Size",

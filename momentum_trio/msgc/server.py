@@ -25,8 +25,9 @@ from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.msgc.frame import Code
 from momentum_trio.protocol.msgc.handshake import NONCE_OCTETS, Hello, Role
 from momentum_trio.protocol.msgc.link import Closed, Knocked, Link, State, Welcomed
+from momentum_trio.protocol.msgc.payload import CLIENTS_MAX
 from momentum_trio.protocol.msgc.peering import Established, Ours, is_let_in
-from momentum_trio.protocol.msgc.server import CLIENTS_MAX, Server
+from momentum_trio.protocol.msgc.server import Server
 
 DOUBLE = Code.DUPLICATE, "there is a connection already"
 BEGINS_ANEW = "this server of the bus begins anew"

@@ -68,11 +68,12 @@ class _Served:
 async def _of_listeners(machine: Machine, running: ConfigTree | None, wanted: ConfigTree) -> list[str]:
     served_before = () if running is None else _all_served(running)
     before = {(served.listener, served.endpoint, served.terms, served.is_nothing) for served in served_before}
+    known: dict[TlsTerms, list[tuple[Option[Any], str]]] = {}  # many Listens are of the same files
     return [
         f"{setting.at}: {setting.name}: {problem}"
         for served in _all_served(wanted)
         if (served.listener, served.endpoint, served.terms, served.is_nothing) not in before
-        for option, problem in await _problems(machine, served)
+        for option, problem in await _problems(machine, served, known)
         if (setting := served.setting(option)) is not None
     ]
 
@@ -100,10 +101,17 @@ def _peers(tree: ConfigTree, listener: str, listen: Scope) -> Iterator[Address]:
                 yield IPv6Address(block.network) if block.version == 6 else IPv4Address(block.network)
 
 
-async def _problems(machine: Machine, served: _Served) -> list[tuple[Option[Any], str]]:
+async def _problems(
+    machine: Machine, served: _Served, known: dict[TlsTerms, list[tuple[Option[Any], str]]]
+) -> list[tuple[Option[Any], str]]:
+    """What keeps *served* from TLS. known: of terms that were looked at."""
     if served.is_nothing:
         return [(ListenerTlsOptions.use_ssl, "there is no TLS_Certificate here")]
-    return [] if served.terms is None else await _unserved(machine, served.terms)
+    if (terms := served.terms) is None:
+        return []
+    if terms not in known:
+        known[terms] = await _unserved(machine, terms)
+    return known[terms]
 
 
 async def _unserved(machine: Machine, terms: TlsTerms) -> list[tuple[Option[Any], str]]:
@@ -118,13 +126,22 @@ async def _unserved(machine: Machine, terms: TlsTerms) -> list[tuple[Option[Any]
     unread = [(option, problem) for option, path in named if path and (problem := await _unread(machine, path))]
     if unread:
         return unread
-    assert machine.tls is not None
+    if not await _unmade(machine, terms):
+        return []
     for option, part in _parts(terms):
-        try:
-            await machine.tls.server_context(part)
-        except (OSError, ValueError) as fault:
-            return [(option, str(fault))]
+        if problem := await _unmade(machine, part):
+            return [(option, problem)]
     return []
+
+
+async def _unmade(machine: Machine, terms: TlsTerms) -> str:
+    """Why no context can be made of *terms*."""
+    assert machine.tls is not None
+    try:
+        await machine.tls.server_context(terms)
+    except (OSError, ValueError) as fault:
+        return str(fault)
+    return ""
 
 
 def _parts(terms: TlsTerms) -> Iterator[tuple[Option[Any], TlsTerms]]:

@@ -104,6 +104,7 @@ async def run_node(
     *,
     strict: bool = False,
     say: Say = silent,
+    schema: Schema | None = None,
     task_status: trio.TaskStatus[Started] = trio.TASK_STATUS_IGNORED,
 ) -> Ended:
     """Be a node until SIGTERM, SIGINT, the console's ``shutdown``, or cancellation. started: a Started.
@@ -112,10 +113,11 @@ async def run_node(
     names before it opens anything but the sockets below port 1024.
 
     strict: refuse listeners that are not built yet. say: takes what the operator's terminal should show at once.
+    schema: of all that is declared, where the caller has it: to make it takes a while.
     Raises, alone or in groups: ConfigErrors; ApplyError (an address that cannot be had, a refusal by *strict*, a
         ``Security`` that cannot be obeyed); OSError, when root cannot be given up; SpoolLocked, SpoolFull, SpoolSick.
     """
-    tree = await read_configuration(machine, config_path, Schema.load(DECLARED))
+    tree = await read_configuration(machine, config_path, schema or Schema.load(DECLARED))
     notes = unbuilt(tree, LISTENERS)
     if strict and notes:
         raise ApplyError(notes)

@@ -35,9 +35,11 @@ class Arrears:
             number = known.get(path[path.rfind("@") :])
             if number is None:
                 number = self._number(path)
-            if ticket >= len(domain):
+            try:
+                domain[ticket] = number
+            except IndexError:
                 domain.frombytes(bytes((ticket + GROWTH_ROWS - len(domain)) * domain.itemsize))
-            domain[ticket] = number
+                domain[ticket] = number
 
     def _number(self, path: str) -> int:
         """Of the domain of *path*. What stands from the last ``@`` on tells it, but for a literal, and is kept."""
@@ -52,13 +54,13 @@ class Arrears:
 
     async def settle(self) -> None:
         """The log is read to its end: note who is owed, in its order."""
-        ledger, owing = self._ledger, self._ledger.messages.owing
+        ledger, owing, note = self._ledger, self._ledger.messages.owing, self._tickets.append
         first, following = ledger.batches.first, ledger.messages.following
         for segment in ledger.segments:
             for count, row in enumerate(ledger.rows(segment), 1):
                 ticket = first[row]
                 while ticket != NONE:
-                    self._tickets.append(ticket)
+                    note(ticket)
                     owing[ticket] = 1
                     ticket = following[ticket]
                 if count % STRIDE_BATCHES == 0:

@@ -75,14 +75,14 @@ class _Scanner:
         self._window = b""
 
     def groups(self) -> Scan:
-        place = SEGMENT_HEADER_OCTETS
+        place, header_at = SEGMENT_HEADER_OCTETS, self._salt.header
         group = Group(None, after=place)
         while True:
-            start = place - self._first
-            header = self._salt.header(self._window, place, start) if start >= 0 else None
-            if header is None or start + header.octets > len(self._window):
+            window, start = self._window, place - self._first
+            header = header_at(window, place, start) if start >= 0 else None
+            if header is None or start + header.octets > len(window):
                 yield from self._look(place, WINDOW_OCTETS)
-                start, header = 0, self._salt.header(self._window, place)
+                window, start, header = self._window, 0, header_at(self._window, place)
             if header is None:
                 following = yield from self._next_frame(place + 1)
                 if following is None:
@@ -91,8 +91,8 @@ class _Scanner:
                 place = following
                 continue
             octets = header.octets
-            if start + octets <= len(self._window):
-                payload = self._window[start + FRAME_HEADER_OCTETS : start + octets]
+            if start + octets <= len(window):
+                payload = window[start + FRAME_HEADER_OCTETS : start + octets]
                 envelope, check = payload[: header.envelope_octets], crc32(payload)
             elif (read := (yield from self._long(place, header))) is not None:
                 envelope, check = read

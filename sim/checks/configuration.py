@@ -21,7 +21,8 @@ DEFAULT = "default"  # the binding group and binding of mail that none was chose
 
 
 @lru_cache(maxsize=1)
-def _schema() -> Schema:
+def known_schema() -> Schema:
+    """Of all that the product declares; made once, it does not change."""
     return Schema.load(DECLARED)
 
 
@@ -29,7 +30,7 @@ def _schema() -> Schema:
 def configuration_of(plan: HostPlan) -> ConfigTree | None:
     """The tree a host of *plan* starts with; None when its text is wrong, or it has none."""
     texts = dict(plan.files)
-    loader = Loader.on_host(plan.config, _schema(), dict(plan.environment), plan.name)
+    loader = Loader.on_host(plan.config, known_schema(), dict(plan.environment), plan.name)
     while wanted := loader.wanted():
         for path in wanted:
             loader.supply(path, _found(texts, path))

@@ -14,7 +14,8 @@ from nodes_simulated import Nodes
 from simulated_host import read_reply, send_all
 
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Authorized, Record
+from momentum_trio.mail.record import Authorized, Level, Panic, Record
+from momentum_trio.net.group import GroupView
 from momentum_trio.protocol.cluster.relay import Outcome, Question
 
 
@@ -169,7 +170,7 @@ def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None
         relay = nodes.lives["labrat-1"].started.administration.cluster_plane.life.relay
         answers: dict[str, list[tuple[Outcome, str]]] = {}
         for line in ("version", "pid"):
-            question = relay.begin(line, "text", ("ann", "/run/control", ""))
+            question = relay.ask(line, "text", ("ann", "/run/control", ""))
             await nodes.until(partial(_is_over, question))
             answers[line] = [(reply.outcome, reply.text) for reply in question.replies.values()]
         assert [outcome for outcome, _ in answers["version"]] == [Outcome.ANSWERED] * 3
@@ -185,3 +186,62 @@ def test_a_relayed_command_is_judged_where_it_runs_and_accounted_there() -> None
 
 async def _is_over(question: Question) -> bool:
     return question.is_over
+
+
+def test_each_side_of_a_partition_counts_its_own_and_after_it_all_count_all() -> None:
+    async def story(nodes: Nodes) -> None:
+        async def shows(name: str, count: int) -> bool:
+            text = await nodes.ask(name, "cluster shared show inbound_cidr")
+            return text.endswith(f"{count:7d}{'':25}10.0.9.9/32\n")
+
+        async def all_show(*counts: int) -> bool:
+            return all([await shows(name, count) for name, count in zip(nodes.names, counts, strict=True)])
+
+        one, *others = nodes.hosts.values()
+        async with trio.open_nursery() as nursery:
+            for number, name in enumerate(nodes.names, 1):
+                nursery.start_soon(nodes.client.call, sessions, nodes.addresses[name], number)
+            await nodes.until(lambda: all_show(6, 6, 6), 10)
+            nodes.world.partition(one, others)
+            await nodes.until(lambda: all_show(1, 5, 5))
+            nursery.start_soon(nodes.client.call, sessions, nodes.addresses["labrat-1"], 10)
+            nursery.start_soon(nodes.client.call, sessions, nodes.addresses["labrat-2"], 20)
+            await nodes.until(lambda: all_show(11, 25, 25), 10)
+            nodes.world.heal_all()
+            await nodes.together(*nodes.names)
+            await nodes.until(lambda: all_show(36, 36, 36), 10)
+            nursery.cancel_scope.cancel()
+
+    Nodes().run(story)
+
+
+def test_lines_of_the_paniclog_are_told_in_log_group() -> None:
+    """Whoever is in it hears them: here another node's part."""
+
+    class Ear:
+        topic = "paniclog"
+
+        def __init__(self) -> None:
+            self.heard: list[bytes] = []
+
+        def told(self, sender: str, octets: bytes) -> None:
+            self.heard.append(octets)
+
+        def view(self, view: GroupView) -> None:
+            pass
+
+        def apart(self) -> None:
+            pass
+
+    async def story(nodes: Nodes) -> None:
+        for name in nodes.names:
+            await nodes.ask(name, "config set cluster Log_Group ec_log")
+        await nodes.together(*nodes.names)
+        assert "Logger Group: ec_log\n" in await nodes.ask("labrat-1", "cluster info")
+        plane = nodes.lives["labrat-1"].started.administration.cluster_plane
+        plane.life.control.assemblies["ec_log"].add(ear := Ear())
+        machine = nodes.lives["labrat-3"].machine
+        machine.events.publish(Panic(machine.clock.now(), Level.ERROR, "the disk: full"))
+        await nodes.world.until(lambda: b"[ERROR] the disk: full" in ear.heard, 10)
+
+    Nodes().run(story)

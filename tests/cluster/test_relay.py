@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 from agreed import Agreed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.cluster.jobs import Jobs
@@ -17,12 +17,14 @@ from momentum_trio.cluster.relay import ABORTED, BUSY, RUNNING_MAX, Ran, Relay
 from momentum_trio.protocol.cluster.relay import (
     ANSWER_OCTETS_MAX,
     CUT,
+    LINE_CHARACTERS_MAX,
     PART_OCTETS_MAX,
     QUESTIONS_MAX,
     Answer,
     Command,
     Declined,
     Outcome,
+    Question,
     Questions,
     answer,
     pack,
@@ -74,7 +76,7 @@ async def test_those_it_is_for_run_it_once_and_all_others_decline(
 ) -> None:
     async with trio.open_nursery() as nursery:
         world = Nodes(nursery)
-        question = world.relays["m"].begin("version", "text", WHO, nodes, subcluster)
+        question = world.relays["m"].ask("version", "text", WHO, nodes, subcluster)
         assert question is not None
         was_over = question.is_over
         await world.quiet()
@@ -91,23 +93,25 @@ async def test_those_it_is_for_run_it_once_and_all_others_decline(
 async def test_what_fails_there_is_failed_here_and_who_asks_waits_for_all() -> None:
     async with trio.open_nursery() as nursery:
         world = Nodes(nursery)
-        over: list[object] = []
+        over: list[Question] = []
 
         async def ask() -> None:
-            over.append(await world.relays["m"].ask("wrong", "text", WHO, ("a",)))
+            question = world.relays["m"].ask("wrong", "text", WHO, ("a",))
+            assert question is not None
+            await world.relays["m"].over(question)
+            over.append(question)
 
         nursery.start_soon(ask)
         await world.quiet()
         assert len(over) == 1
-        question = world.relays["m"]._questions.asked[1]
-        assert question.replies[world.order["a"].name].outcome is Outcome.FAILED
+        assert over[0].replies[world.order["a"].name].outcome is Outcome.FAILED
 
 
 async def test_nobody_waits_for_who_has_left() -> None:
     async with trio.open_nursery() as nursery:
         world = Nodes(nursery)
         world.go_on = trio.Event()
-        question = world.relays["m"].begin("version", "text", WHO)
+        question = world.relays["m"].ask("version", "text", WHO)
         assert question is not None
         await world.quiet()
         gone = world.order["a"].name
@@ -122,20 +126,20 @@ async def test_nobody_waits_for_who_has_left() -> None:
 async def test_who_asks_and_is_cut_off_waits_for_nobody() -> None:
     async with trio.open_nursery() as nursery:
         world = Nodes(nursery)
-        untold = world.relays["m"].begin("version", "text", WHO)
+        untold = world.relays["m"].ask("version", "text", WHO)
         world.order.cut("m")
         await world.quiet()
         assert untold is not None
         assert untold.is_over
         assert not untold.replies
-        assert world.relays["m"].begin("version", "text", WHO) is None
+        assert world.relays["m"].ask("version", "text", WHO) is None
 
 
 async def test_a_command_that_runs_is_a_job_that_can_be_aborted_and_there_is_a_bound() -> None:
     async with trio.open_nursery() as nursery:
         world = Nodes(nursery)
         world.go_on = trio.Event()
-        questions = [world.relays["m"].begin("version", "text", WHO, ("a",)) for _ in range(RUNNING_MAX + 1)]
+        questions = [world.relays["m"].ask("version", "text", WHO, ("a",)) for _ in range(RUNNING_MAX + 1)]
         await world.quiet()
         at_a = [question.replies[world.order["a"].name] for question in questions if question is not None]
         assert (at_a[-1].outcome, at_a[-1].text) == (Outcome.FAILED, BUSY)
@@ -151,6 +155,7 @@ async def test_a_command_that_runs_is_a_job_that_can_be_aborted_and_there_is_a_b
         assert not world.jobs["a"].running
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=200), st.integers(0, 3))
 def test_an_answer_comes_in_parts_and_is_bounded(text: str, times: int) -> None:
     whole = text * (times * ANSWER_OCTETS_MAX // max(1, len(text.encode("utf-8", "replace")) * 2))
@@ -168,6 +173,22 @@ def test_so_many_questions_are_kept() -> None:
     for number in range(QUESTIONS_MAX + 5):
         questions.ask(Command(number, "version", "text", *WHO))
     assert list(questions.asked) == list(range(5, QUESTIONS_MAX + 5))
+
+
+def test_who_waits_for_a_question_that_is_not_kept_waits_no_more() -> None:
+    questions = Questions()
+    questions.view(["#x#a"])
+    first = questions.ask(Command(0, "version", "text", *WHO))
+    questions.told(first.command)
+    for number in range(1, QUESTIONS_MAX + 1):
+        questions.ask(Command(number, "version", "text", *WHO))
+    assert first.is_over
+    assert first.replies["#x#a"].outcome is Outcome.GONE
+
+
+async def test_a_line_that_nobody_would_take_is_not_asked() -> None:
+    async with trio.open_nursery() as nursery:
+        assert Nodes(nursery).relays["m"].ask("x" * (LINE_CHARACTERS_MAX + 1), "text", WHO) is None
 
 
 @given(relayed)

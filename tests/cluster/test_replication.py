@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 from agreed import Agreed
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.cluster.replication import GLOBAL, Replication, Structure, Terms, Traffic
@@ -125,6 +125,7 @@ def test_after_quiet_all_views_are_the_same_and_the_sum_is_right(story: list[Ste
         assert all(world.parts[node].replica.total(key) == sums[key] for key in KEYS)
 
 
+@settings(max_examples=40)
 @given(steps)
 def test_nobody_ever_counts_more_than_its_members_have_ever_counted_together(story: list[Step]) -> None:
     """No count is in the sum twice, whatever was lost, repeated or overtaken on the way."""

@@ -136,6 +136,20 @@ def test_what_mail_says_is_text(page: Any, host: Host) -> None:
     assert page.locator("img").count() == 0
 
 
+def test_the_cluster_is_shown_where_there_is_one(page: Any) -> None:
+    panel = page.locator("#cluster")
+    expect(panel).to_be_hidden()
+    member = {"private_name": "#ec0-1#n1", "nodename": "<b>n1</b>", "leader": True}
+    other = {"private_name": "#ec0-2#n2", "nodename": "", "leader": False}
+    shared = [{"name": "inbound_cidr", "structure": "cidrtree", "keys": 2, "total": 1234}]
+    seen = {"connected": True, "primary": False, "leader": "n1", "members": [member, other], "shared": shared}
+    page.route("**/api/v1/cluster", lambda route: route.fulfill(json={"results": seen}))
+    expect(panel.locator(".count")).to_have_text("2 members, a minority", timeout=20_000)
+    expect(panel.locator(".chips li")).to_have_text(["<b>n1</b> leads", "#ec0-2#n2", "inbound_cidr 1,234"])
+    page.unroute("**/api/v1/cluster")
+    expect(panel).to_be_hidden(timeout=20_000)
+
+
 def test_all_is_reached_by_the_keyboard(page: Any, host: Host) -> None:
     send(host, "farid@example.com")
     send(host, "grace@example.com")

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 import trio
-from mesh import Mesh, mesh, until
+from bus_mesh import Mesh, mesh, until
 
 from momentum_trio.net.group import GroupView, Service
 from momentum_trio.protocol.msgc.frame import (
@@ -22,7 +22,8 @@ from momentum_trio.protocol.msgc.frame import (
 from momentum_trio.protocol.msgc.handshake import Hello, Role
 from momentum_trio.protocol.msgc.link import Link, Welcomed
 from momentum_trio.protocol.msgc.message import Heartbeat
-from momentum_trio.protocol.msgc.payload import Join, Publish, encode, encode_message
+from momentum_trio.protocol.msgc.message import encode as encode_message
+from momentum_trio.protocol.msgc.payload import Join, Publish, encode
 
 SECRET = b"what we know and they do not"
 TEXT = f'Cluster_Secret = "{SECRET.decode()}"'

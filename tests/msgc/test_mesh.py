@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.lowlevel
-from mesh import Ear, Mesh, mesh, until
+from bus_mesh import Ear, Mesh, mesh, until
 
 from momentum_trio.net.group import Apart, GroupView, Service
 from momentum_trio.protocol.msgc.frame import Code

@@ -126,6 +126,13 @@ class Question:
         """Whether nobody is left to wait for."""
         return self.is_told and all(reply.outcome is not Outcome.WAITING for reply in self.replies.values())
 
+    def give_up(self, left: frozenset[str]) -> None:
+        """Nobody but *left* will answer any more."""
+        self.is_told = self.is_told or not left
+        for member, reply in self.replies.items():
+            if member not in left and reply.outcome is Outcome.WAITING:
+                reply.outcome = Outcome.GONE
+
 
 class Questions:
     """Those of one member, and what comes of them."""
@@ -138,7 +145,7 @@ class Questions:
         """*command* is about to be told."""
         question = self.asked[command.number] = Question(command)
         while len(self.asked) > QUESTIONS_MAX:
-            del self.asked[next(iter(self.asked))]
+            self.asked.pop(next(iter(self.asked))).give_up(frozenset())
         return question
 
     def told(self, command: Command) -> None:
@@ -165,17 +172,13 @@ class Questions:
     def view(self, members: Iterable[str]) -> None:
         """Those of the group from here on."""
         self._members = tuple(members)
-        self._lose(frozenset(self._members))
+        self._give_up(frozenset(self._members))
 
     def apart(self) -> None:
         """We are in no group: nobody answers any more, and what was not told yet never will be."""
         self._members = ()
-        for question in self.asked.values():
-            question.is_told = True
-        self._lose(frozenset())
+        self._give_up(frozenset())
 
-    def _lose(self, left: frozenset[str]) -> None:
+    def _give_up(self, left: frozenset[str]) -> None:
         for question in self.asked.values():
-            for member, reply in question.replies.items():
-                if member not in left and reply.outcome is Outcome.WAITING:
-                    reply.outcome = Outcome.GONE
+            question.give_up(left)

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from momentum_trio.protocol.msgc.frame import RemoteProtocolError
-from momentum_trio.protocol.msgc.groups import Groups
+from momentum_trio.protocol.msgc.groups import SEATS_MAX, Groups
 from momentum_trio.protocol.msgc.message import (
+    BATCH_MAX,
     SERVERS_MAX,
     Entry,
     Life,
@@ -36,7 +37,7 @@ from momentum_trio.protocol.msgc.view import View, majority
 
 INBOX_OCTETS_MAX = 2 * WINDOW_OCTETS * SERVERS_MAX
 """What waits for a plan, or for what comes before it."""
-ENTRIES_MAX = 4096 * SERVERS_MAX
+ENTRIES_MAX = SEATS_MAX * SERVERS_MAX
 """Entries of groups, from one component."""
 
 Transfer = Recovered | Unordered
@@ -98,6 +99,12 @@ def primary(standings: Sequence[Standing]) -> bool:
     return all(majority(names, standing.configured) for standing in standings)
 
 
+def in_pieces(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
+    """*entries* in pieces that fit a message; one at least."""
+    for first in range(0, max(1, len(entries)), BATCH_MAX):
+        yield tuple(entries[first : first + BATCH_MAX])
+
+
 def check_standing(standing: Standing) -> None:
     """Raises RemoteProtocolError."""
     if standing.delivered > standing.received or len(standing.ordered) != len(standing.known):
@@ -122,7 +129,7 @@ def check_plan(plan: Plan, members: Sequence[Life], own: Standing) -> None:
 class Entering:
     """A view that we have promised to go into, until it is installed or another is promised.
 
-    links: the connections to its other members, as they stood then.
+    neighbours: its other members, connected as they were then.
     """
 
     def __init__(
@@ -133,7 +140,7 @@ class Entering:
         order: Order,
         groups: Groups,
         peers: tuple[str, ...],
-        links: Mapping[str, Neighbour],
+        neighbours: Mapping[str, Neighbour],
     ) -> None:
         self.key = propose.view
         self.members = propose.members
@@ -150,7 +157,7 @@ class Entering:
         self.components: tuple[Component, ...] = ()
         self.ready = False
         self.primary = False
-        self.links = links
+        self.neighbours = neighbours
         self._me = me.name
         self._old = old
         self._order = order
@@ -275,7 +282,7 @@ class Entering:
         if not strangers:
             return
         groups = self._foreseen()
-        pieces = [*groups.entries()] or [()]
+        pieces = [*in_pieces(groups.entries())]
         for name in strangers:
             for number, entries in enumerate(pieces, 1):
                 yield name, GroupsSaid(self.key.epoch, number == len(pieces), entries)

@@ -21,7 +21,7 @@ MAC_OCTETS: Final = 16
 
 OPENING_OCTETS_MAX: Final = 1024
 """Of a payload before the other end is let in, and of what is said last."""
-FRAME_OCTETS_MAX: Final = 512 * 1024
+FRAME_OCTETS_MAX: Final = 1024 * 1024
 """Of a payload of MESSAGES."""
 BATCH_OCTETS_MAX: Final = 128 * 1024
 """A frame takes no further message once it has so many octets of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from momentum_trio.protocol.msgc.message import BATCH_MAX, Act, Entry, Sending
+from momentum_trio.protocol.msgc.message import Act, Entry, Sending
 
 SEATS_MAX = 4096
 """Of one server's members, in all groups together; what would be more is left out, by all alike."""
@@ -80,31 +80,30 @@ class Groups:
             for seat in [seat for seat in seats if seat.server not in servers]:
                 self._remove(group, seat)
 
-    def entries(self) -> Iterator[tuple[Entry, ...]]:
-        """All seats, in pieces that fit a message."""
-        entries = [
-            Entry(group, seat.member, seat.server) for group in sorted(self._seats) for seat in self._seats[group]
-        ]
-        for first in range(0, len(entries), BATCH_MAX):
-            yield tuple(entries[first : first + BATCH_MAX])
+    def entries(self) -> list[Entry]:
+        """All seats, fresh ones too."""
+        return [Entry(group, seat.member, seat.server) for group in sorted(self._seats) for seat in self._seats[group]]
 
     def merged(self, components: Iterable[Iterable[Entry]]) -> tuple[Groups, list[Change]]:
-        """The groups of *components*, one after the other; and our seats that were lost to another of the same name."""
+        """The groups of *components*, one after the other; and seats that were lost to another of the same name."""
         groups, lost = Groups(self._server), list[Change]()
         for entries in components:
             for entry in entries:
                 seat = Seat(entry.member, entry.server)
-                taken = next((other for other in groups.seats(entry.group) if other.member == seat.member), None)
+                taken = groups._of_name(entry.group, seat.member)
                 if taken is None:
                     groups._take(entry.group, seat, fresh=False)
-                elif taken.server != seat.server:
+                elif taken != seat:
                     lost.append(Change(entry.group, taken, seat))
         return groups, lost
+
+    def _of_name(self, group: str, member: str) -> Seat | None:
+        return next((seat for seat in self.seats(group) if seat.member == member), None)
 
     def _join(self, group: str, seat: Seat, *, fresh: bool) -> list[Change]:
         if self._counts.get(seat.server, 0) >= SEATS_MAX:
             return []
-        taken = next((other for other in self.seats(group) if other.member == seat.member), None)
+        taken = self._of_name(group, seat.member)
         if taken == seat:
             return []
         if taken is not None:

@@ -32,12 +32,17 @@ SENDING_EXTRA_OCTETS = 32
 INCARNATION_MAX = 2**42
 """Incarnations are smaller: milliseconds until the year 2109."""
 
+EPOCH_MAX = 2**53 - 2**40
+"""Epochs that others speak of are smaller: so there is always one after them."""
+
 _TURN_BITS = 11  # of an epoch, below its turn: ten that the proposer's life gives, and one that is not set
 _LIFE_MASK = 1023
 
 Name = Annotated[str, Meta(min_length=1, max_length=GROUP_OCTETS_MAX)]
 NameOrNone = Annotated[str, Meta(max_length=GROUP_OCTETS_MAX)]
 Number = Annotated[int, Meta(ge=0, lt=2**53)]
+Incarnation = Annotated[int, Meta(ge=0, lt=INCARNATION_MAX)]
+Epoch = Annotated[int, Meta(ge=0, lt=EPOCH_MAX)]
 Octets = Annotated[bytes, Meta(max_length=SENDING_OCTETS_MAX)]
 Names = Annotated[tuple[Name, ...], Meta(max_length=SERVERS_MAX)]
 Numbers = Annotated[tuple[Number, ...], Meta(max_length=SERVERS_MAX)]
@@ -48,15 +53,15 @@ class Life(Struct, frozen=True, array_like=True, order=True):
     """One life of a server: after a start, and after being expelled, its incarnation is larger."""
 
     name: Name
-    incarnation: Number
+    incarnation: Incarnation
 
 
 class ViewKey(Struct, frozen=True, array_like=True):
     """A view among all there ever were. incarnation: of *proposer*, who may not know the epochs of lives before."""
 
-    epoch: Number
+    epoch: Epoch
     proposer: Name
-    incarnation: Number
+    incarnation: Incarnation
 
     @property
     def id(self) -> ViewId:
@@ -125,14 +130,14 @@ class Reach(Struct, frozen=True, array_like=True, tag=1):
     and I have not promised to go into another. epoch: the largest I have promised.
     """
 
-    incarnation: Number
+    incarnation: Incarnation
     links: Annotated[tuple[Life, ...], Meta(max_length=SERVERS_MAX)]
     leader: Name
     leader_links: Number
     claim: Names
     view: ViewKey
     whole: bool
-    epoch: Number
+    epoch: Epoch
 
 
 class Propose(Struct, frozen=True, array_like=True, tag=2):
@@ -150,7 +155,7 @@ class Standing(Struct, frozen=True, array_like=True, tag=3):
     configured: the peers I know, for the majority.
     """
 
-    epoch: Number
+    epoch: Epoch
     name: Name
     view: ViewKey
     received: Number
@@ -163,14 +168,14 @@ class Standing(Struct, frozen=True, array_like=True, tag=3):
 class Plan(Struct, frozen=True, array_like=True, tag=4):
     """All have promised: this is how each stands. What the others lack is sent by whom it falls to (``recovery``)."""
 
-    epoch: Number
+    epoch: Epoch
     standings: Annotated[tuple[Standing, ...], Meta(max_length=SERVERS_MAX)]
 
 
 class Recovered(Struct, frozen=True, array_like=True, tag=5):
     """Part of the old view's order, which you lack, from *first* on. origins: a server's place in the view for each."""
 
-    epoch: Number
+    epoch: Epoch
     first: Number
     origins: Origins
     sendings: Sendings
@@ -179,7 +184,7 @@ class Recovered(Struct, frozen=True, array_like=True, tag=5):
 class Unordered(Struct, frozen=True, array_like=True, tag=6):
     """Sendings of *origin* that have no place in the old view's order, from its sending number *first* on."""
 
-    epoch: Number
+    epoch: Epoch
     origin: Annotated[int, Meta(ge=0, lt=SERVERS_MAX)]
     first: Number
     sendings: Sendings
@@ -196,7 +201,7 @@ class Entry(Struct, frozen=True, array_like=True):
 class Groups(Struct, frozen=True, array_like=True, tag=7):
     """Who is in groups where I come from, oldest first in each; several, of which the last says so."""
 
-    epoch: Number
+    epoch: Epoch
     last: bool
     entries: Annotated[tuple[Entry, ...], Meta(max_length=BATCH_MAX)]
 
@@ -204,26 +209,27 @@ class Groups(Struct, frozen=True, array_like=True, tag=7):
 class Ready(Struct, frozen=True, array_like=True, tag=8):
     """I have all I need to go into the view of *epoch*."""
 
-    epoch: Number
+    epoch: Epoch
 
 
 class Install(Struct, frozen=True, array_like=True, tag=9):
     """All are ready: the view of *epoch* is installed."""
 
-    epoch: Number
+    epoch: Epoch
 
 
 class Expelled(Struct, frozen=True, array_like=True, tag=10):
-    """Nothing was heard of you, and most of us went on from *view* without *life*: return as another."""
+    """Nothing was heard of you, and most of us went on from *view* to *following* without *life*: return as another."""
 
     life: Life
     view: ViewKey
+    following: ViewKey
 
 
 class Submit(Struct, frozen=True, array_like=True, tag=11):
     """To the sequencer: sendings of my clients. received: of the order, as in Ack."""
 
-    epoch: Number
+    epoch: Epoch
     received: Number
     sendings: Sendings
 
@@ -231,14 +237,14 @@ class Submit(Struct, frozen=True, array_like=True, tag=11):
 class Ack(Struct, frozen=True, array_like=True, tag=12):
     """To the sequencer: I have the order up to *received*."""
 
-    epoch: Number
+    epoch: Epoch
     received: Number
 
 
 class Ordered(Struct, frozen=True, array_like=True, tag=13):
     """From the sequencer: the order from *first* on. stable: all have it up to there."""
 
-    epoch: Number
+    epoch: Epoch
     first: Number
     stable: Number
     origins: Origins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from momentum_trio.protocol.msgc.membership import Heard
+from momentum_trio.protocol.msgc.choice import Heard
 
 
 @dataclass(eq=False, slots=True)
@@ -18,3 +18,8 @@ class Neighbour:
     spoke: bool = True
     missed: int = 0
     silent: bool = False
+
+    def beat(self) -> None:
+        """A heartbeat has passed."""
+        self.missed = 0 if self.spoke else self.missed + 1
+        self.spoke = False

@@ -53,7 +53,7 @@ class Order:
         # the sequencer's
         self._acks = [0] * size
         self._untold: list[Placed] = []
-        self._told = self._told_stable = self._last_safe = 0
+        self._told = self._told_stable = self._news_octets = self._last_safe = 0
 
     @property
     def sequencing(self) -> bool:
@@ -154,17 +154,15 @@ class Order:
         for origins, sendings in batches(self._untold):
             yield Ordered(self.epoch, self._told + 1, self.stable, origins, sendings)
             self._told += len(sendings)
-            self._told_stable = self.stable
+            self._told_stable, self._news_octets = self.stable, 0
         self._untold.clear()
         if self._stability_is_news(beat=beat):
             yield Ordered(self.epoch, self._told + 1, self.stable, b"", ())
-            self._told_stable = self.stable
+            self._told_stable, self._news_octets = self.stable, 0
 
     def _stability_is_news(self, *, beat: bool) -> bool:
         news = self.stable - self._told_stable
-        much = news >= ACK_EVERY or self._octets >= ACK_OCTETS
-        if news and much:
-            self._octets = 0
+        much = news >= ACK_EVERY or self._news_octets >= ACK_OCTETS
         return news > 0 and (beat or much or self._told_stable < self._last_safe)
 
     def _submissions(self, *, beat: bool) -> Iterator[Submit | Ack]:
@@ -187,7 +185,8 @@ class Order:
 
     def _settle(self) -> None:
         self._acks[self.me] = self.received
-        self.stable = min(self._acks)
+        before, self.stable = self.stable, min(self._acks)
+        self._news_octets += sum(sending.size for _, sending in self.between(before + 1, self.stable))
 
     def _append(self, origin: int, sending: Sending) -> None:
         self._held.append((origin, sending))

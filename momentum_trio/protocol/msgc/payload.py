@@ -12,15 +12,15 @@ from msgspec import Meta, Struct
 
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, GroupView, Service, Told, ViewId
 from momentum_trio.protocol.msgc.frame import BATCH_MESSAGES_MAX, WHY_OCTETS_MAX, RemoteProtocolError
-from momentum_trio.protocol.msgc.message import Message
+from momentum_trio.protocol.msgc.message import SENDING_OCTETS_MAX, SERVERS_MAX, Message
 
-MESSAGE_OCTETS_MAX: Final = 64 * 1024
-"""Of what one member publishes at once, or tells another."""
-MEMBERS_MAX: Final = 1024
+CLIENTS_MAX: Final = 64
+"""Of one server."""
+MEMBERS_MAX: Final = SERVERS_MAX * CLIENTS_MAX
 """Of one group."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=GROUP_OCTETS_MAX)]
-Octets = Annotated[bytes, Meta(max_length=MESSAGE_OCTETS_MAX)]
+Octets = Annotated[bytes, Meta(max_length=SENDING_OCTETS_MAX)]
 Members = Annotated[tuple[Name, ...], Meta(max_length=MEMBERS_MAX)]
 
 
@@ -108,11 +108,6 @@ def encode_event(event: GroupEvent) -> bytes:
             return _ENCODER.encode(SaidView(*event))
         case _:
             return _ENCODER.encode(SaidApart(event.why[:WHY_OCTETS_MAX]))
-
-
-def encode_message(message: Message) -> bytes:
-    """One message of a server to another, as ``frame.joined`` takes it."""
-    return _ENCODER.encode(message)
 
 
 def decode_messages(octets: bytes) -> list[Message]:

@@ -8,6 +8,28 @@ from momentum_trio.net.group import GroupView, Service, Told, ViewId
 from momentum_trio.protocol.msgc.frame import PREFACE, Code, Kind, Sealer, encode_refused, joined
 from momentum_trio.protocol.msgc.handshake import NAME, NONCE_OCTETS, Hello, Role, encode_hello
 from momentum_trio.protocol.msgc.link import Event, Knocked, Link
+from momentum_trio.protocol.msgc.message import (
+    Ack,
+    Act,
+    Entry,
+    Expelled,
+    Groups,
+    Heartbeat,
+    Install,
+    Life,
+    Message,
+    Ordered,
+    Plan,
+    Propose,
+    Reach,
+    Ready,
+    Recovered,
+    Sending,
+    Standing,
+    Submit,
+    Unordered,
+    ViewKey,
+)
 from momentum_trio.protocol.msgc.payload import Asked, Join, Leave, Publish, Tell, encode, encode_event
 
 names = st.from_regex(NAME, fullmatch=True)
@@ -95,3 +117,67 @@ def feed(link: Link, stream: bytes, step: int) -> list[Event]:
             if isinstance(event, Knocked):
                 link.welcome("#ec0-1#b")
     return events
+
+
+def server_messages(key: ViewKey, lives: tuple[Life, ...]) -> st.SearchStrategy[Message]:
+    """What a server among *lives*, which are in the view *key*, may say to another: right, nearly right, and wrong."""
+    following = ViewKey.after(key.epoch, lives[0])
+    keys = st.sampled_from(
+        [key, following, ViewKey.after(following.epoch, lives[0]), ViewKey.after(key.epoch, lives[-1])]
+    )
+    epochs = keys.map(lambda one: one.epoch) | st.sampled_from([0, key.epoch + 1])
+    numbers = st.integers(0, 4) | st.just(2**53 - 1)
+    some_lives = st.just(lives) | st.lists(st.sampled_from([*lives, Life("a", 7)]), max_size=4).map(tuple)
+    some_names = st.just(tuple(names_of(lives))) | st.lists(st.sampled_from([*names_of(lives), "z"]), max_size=4).map(
+        tuple
+    )
+    counts = st.lists(numbers, max_size=4).map(tuple) | st.just((0,) * len(lives))
+    sendings = st.lists(
+        st.builds(
+            Sending,
+            st.sampled_from(Act),
+            st.sampled_from(Service),
+            members,
+            groups | members,
+            st.binary(max_size=20),
+        ),
+        max_size=3,
+    ).map(tuple)
+    origins = st.lists(st.integers(0, 3), max_size=3).map(bytes)
+    standings = st.builds(
+        Standing, epochs, st.sampled_from([*names_of(lives), "z"]), keys, numbers, numbers, counts, counts, some_names
+    )
+    entries = st.lists(st.builds(Entry, groups, members, st.sampled_from(names_of(lives))), max_size=3).map(tuple)
+    incarnations = st.sampled_from([life.incarnation for life in lives] + [0])
+    return st.one_of(
+        st.just(Heartbeat()),
+        st.builds(
+            Reach,
+            incarnations,
+            some_lives,
+            st.sampled_from(names_of(lives)),
+            numbers,
+            some_names,
+            keys,
+            st.booleans(),
+            epochs,
+        ),
+        st.builds(Propose, keys, some_lives),
+        standings,
+        st.builds(Plan, epochs, st.lists(standings, max_size=3).map(tuple)),
+        st.builds(Recovered, epochs, numbers, origins, sendings),
+        st.builds(Unordered, epochs, st.integers(0, 3), numbers, sendings),
+        st.builds(Groups, epochs, st.booleans(), entries),
+        st.builds(Ready, epochs),
+        st.builds(Install, epochs),
+        st.builds(Expelled, st.sampled_from(lives), keys, keys),
+        st.builds(Submit, epochs, numbers, sendings),
+        st.builds(Ack, epochs, numbers),
+        st.builds(Ordered, epochs, numbers, numbers, origins, sendings)
+        | sendings.map(lambda some: Ordered(key.epoch, 1, 0, bytes(len(some)), some)),
+    )
+
+
+def names_of(lives: tuple[Life, ...]) -> list[str]:
+    """Their names."""
+    return [life.name for life in lives]

@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 from typing import NamedTuple
 
 from momentum_trio.net.group import Apart, GroupView, Service
-from momentum_trio.protocol.msgc.message import Message, decode, encode
+from momentum_trio.protocol.msgc.message import decode, encode
 from momentum_trio.protocol.msgc.server import Server
 from sim.bus import Began, Deed, Entry, Joined, Left, Spoke
 from sim.evs import breaches
@@ -62,16 +62,18 @@ class Mesh:
     open: dict[tuple[str, str], Connection] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
     lives: dict[str, int] = field(default_factory=dict)
+    joined: dict[str, dict[str, None]] = field(default_factory=dict)
     cut_off: set[frozenset[str]] = field(default_factory=set)
     stalled: set[tuple[str, str]] = field(default_factory=set)
     paused: set[str] = field(default_factory=set)
     now: float = 0.0
     said: int = 0
     faults: list[str] = field(default_factory=list)
-    views: list[tuple[str, Server]] = field(default_factory=list)
+    trail: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.queues = {pair: deque() for pair in permutations(self.names, 2)}
+        self.joined = {name: {} for name in self.names}
 
     # what happens
 
@@ -82,21 +84,30 @@ class Mesh:
         self.servers[name] = Server(name, self.names, incarnation, heartbeat=1.0, missed_max=3)
         self.note(name, Began())
         self.come(name)
+        if self.lives[name] == 1:
+            self.join(name)
 
     def come(self, name: str) -> None:
-        """Its client connects, and joins."""
+        """Its client connects, and is again in what it was in."""
         assert self.servers[name].come(member(name))
-        self.join(name)
+        self._join_again(name)
+
+    def _join_again(self, name: str) -> None:
+        for group in self.joined[name]:
+            assert self.servers[name].join(member(name), group)
+        self.drain(name)
 
     def join(self, name: str, group: str = GROUP) -> None:
-        """Its client joins *group*."""
-        if self.servers[name].join(member(name), group):
-            self.note(name, Joined(group))
+        """Its client joins *group*, over all connections and lives from now on."""
+        self.note(name, Joined(group))
+        self.joined[name][group] = None
+        assert self.servers[name].join(member(name), group)
         self.drain(name)
 
     def leave(self, name: str, group: str = GROUP) -> None:
         """Its client leaves *group*."""
         self.note(name, Left(group))
+        self.joined[name].pop(group, None)
         self.servers[name].leave(member(name), group)
         self.drain(name)
 
@@ -166,8 +177,13 @@ class Mesh:
                 self.open.pop((name, other), None)
 
     def deliver(self, sender: str, receiver: str) -> None:
-        """The next item from *sender* comes to *receiver*."""
+        """The next item from *sender* comes to *receiver*, who acts on it."""
+        self._bring(sender, receiver)
+        self.drain(receiver)
+
+    def _bring(self, sender: str, receiver: str) -> None:
         item = self.queues[sender, receiver].popleft()
+        self._had(receiver, (sender, item[1:] or type(item)))
         server, here = self.servers[receiver], (receiver, sender)
         match item:
             case Opened(connection):
@@ -182,10 +198,10 @@ class Mesh:
             case connection, octets:
                 if self.open.get(here) is connection:
                     server.receive(sender, decode(octets))
-        self.drain(receiver)
 
     def tick(self, name: str) -> None:
         """A heartbeat of *name* has passed."""
+        self._had(name, "tick")
         self.servers[name].tick(self.now)
         self.drain(name)
 
@@ -207,15 +223,25 @@ class Mesh:
             if (connection := self.open.pop((name, peer), None)) is not None:
                 self.cut(connection)
         if apart:
-            self.join(name)
+            self._join_again(name)
 
     def _send(self, sender: str, receiver: str, octets: bytes) -> None:
         connection = self.open.get((sender, receiver))
         if connection is not None and connection.alive:
             self.queues[sender, receiver].append((connection, octets))
 
+    @property
+    def state(self) -> object:
+        """Equal where every server has had the same, in the same order, and the same is on its way."""
+        coming = [tuple(item[1:] or type(item) for item in queue) for queue in self.queues.values()]
+        return tuple(self.trail.items()), tuple(coming), tuple(self.servers), tuple(self.open)
+
+    def _had(self, name: str, what: object) -> None:
+        self.trail[name] = hash((self.trail.get(name), what))
+
     def note(self, name: str, deed: Deed) -> None:
         """For the history."""
+        self._had(name, deed)
         self.history.append(Entry(float(len(self.history)), name, self.lives[name], deed))
 
     # all of it
@@ -229,14 +255,15 @@ class Mesh:
         ]
 
     def run(self) -> None:
-        """All that is on its way comes, and what follows from it."""
+        """All that is on its way comes, many messages at once, and what follows from it."""
         for _ in range(STEPS_MAX):
             pairs = self.movable()
             if not pairs:
                 return
-            for pair in pairs:
-                if self.queues[pair] and pair[1] in self.servers:
-                    self.deliver(*pair)
+            for sender, receiver in pairs:
+                for _ in range(len(self.queues[sender, receiver])):
+                    self._bring(sender, receiver)
+                self.drain(receiver)
         raise AssertionError("it never comes to rest")
 
     def beats(self, count: int = 1) -> None:
@@ -254,14 +281,16 @@ class Mesh:
                 self.connect(one, other)
 
     def settle(self) -> None:
-        """Everything moves, whoever can connects, until nothing changes any more."""
+        """Everything moves, and whoever can connects: until all who run are in one view, or for long enough."""
         self.stalled.clear()
         self.paused.clear()
         for _ in range(12):
             self.run()
             self.connect_all()
+            self.run()
+            if self.sets() == [tuple(self.servers)] and len(self.open) == len(self.servers) * (len(self.servers) - 1):
+                break
             self.beats()
-        self.run()
 
     # what came of it
 

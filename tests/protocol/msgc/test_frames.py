@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from momentum_trio.net.group import GroupView, Service, Told, ViewId
@@ -185,6 +185,7 @@ def test_a_proof_is_not_good_for_the_other_side() -> None:
     assert closed.code is Code.TAMPERED
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_tampered(data: st.DataObject) -> None:
     """Of a frame one octet of which is another nothing is believed."""
@@ -209,6 +210,7 @@ def test_replayed_lost_and_swapped_frames() -> None:
         assert last.code is Code.REPLAYED
 
 
+@settings(max_examples=30)
 @given(st.lists(asked, min_size=1, max_size=5), st.integers(1, 40))
 def test_what_is_sent_arrives_however_it_is_cut(messages: list[Any], step: int) -> None:
     caller, called = opened()
@@ -220,11 +222,13 @@ def test_what_is_sent_arrives_however_it_is_cut(messages: list[Any], step: int) 
     assert second == Noop()
 
 
+@settings(max_examples=30)
 @given(st.lists(events, min_size=1, max_size=5))
 def test_events(said: list[Any]) -> None:
     assert decode_events(joined([encode_event(event) for event in said])) == said
 
 
+@settings(max_examples=50)
 @given(hellos)
 def test_hellos(hello: Hello) -> None:
     octets = encode_hello(hello) + b"of a later version"

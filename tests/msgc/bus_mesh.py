@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from momentum_trio.config.load import load_text
+from momentum_trio.config.schema import Schema
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.mail.record import Panic, Record
 from momentum_trio.msgc.line import Line, Uncounted
@@ -19,7 +20,8 @@ from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.protocol.msgc.link import Closed
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
+SCHEMA = Schema.load(DECLARED)
 
 
 class Node:
@@ -42,7 +44,7 @@ class Node:
         """Let other options hold, as the console would."""
         self.text, self.peers = self.text if text is None else text, self.peers if peers is None else peers
         scope = f"{{ Peers = [ {self.peers} ]\n Reconnect_Interval = 1\n {self.text} }}"
-        tree = load_text(f"msgc_server {scope}\n", declared=DECLARED)
+        tree = load_text(f"msgc_server {scope}\n", schema=SCHEMA)
         self.options = MsgcServerOptions.resolve(tree.chain_scope("msgc_server"))
 
     async def run(self) -> None:
@@ -109,7 +111,7 @@ class Mesh:
         """A client of the server on *node*, connected as soon as may be."""
         port = self.nodes[node].port
         text = f'msgc_client {{ Server = ( "127.0.0.1:{port}" )\n Reconnect_Interval = 1\n {more} }}\n'
-        options = MsgcClientOptions.resolve(load_text(text, declared=DECLARED).chain_scope("msgc_client"))
+        options = MsgcClientOptions.resolve(load_text(text, schema=SCHEMA).chain_scope("msgc_client"))
         ear = Ear(Member(self.nodes[node].machine, connection, lambda: options))
         self.nursery.start_soon(ear.member.run)
         self.nursery.start_soon(ear.listen)
