@@ -76,17 +76,21 @@ class RedisState(Leased):
         faults = (coredis.exceptions.RedisError, OSError, trio.TooSlowError, TimeoutError)
         self._is_out = True
         self._out_since(trio.current_time())
-        started = False
+        asked = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_serving, faults, asked)
+            await asked.wait()
+            task_status.started()
+
+    async def _keep_serving(self, faults: tuple[type[Exception], ...], asked: trio.Event) -> None:
         while True:
             why = ""
             try:
-                await self._serve(task_status if not started else trio.TASK_STATUS_IGNORED)
+                await self._serve(asked)
             except* faults as group:
                 why = _words(group)
             self._failed(why)
-            if not started and self._since < 0:
-                task_status.started()
-            started = True
+            asked.set()
             await trio.sleep(REST_SECONDS)
 
     def _client(self, seconds: float) -> Redis[bytes]:
@@ -102,8 +106,8 @@ class RedisState(Leased):
             max_connections=ASKS_MAX,
         )
 
-    async def _serve(self, task_status: trio.TaskStatus[None]) -> None:
-        """Ask and follow over two connections, until something goes wrong."""
+    async def _serve(self, has_asked: trio.Event) -> None:
+        """Ask and follow over two connections, until something goes wrong. has_asked: set when that works."""
         async with self._client(self._terms.timeout + CONNECT_SECONDS) as asked:
             async with self._client(READ_MS / 1000 + CONNECT_SECONDS) as read:
                 for script in SCRIPTS:
@@ -112,7 +116,7 @@ class RedisState(Leased):
                 await self._renew(asked)
                 if not self._last:
                     self._last = (await self._call(asked, LAST, ["said"], []))[0]
-                task_status.started()
+                has_asked.set()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._follow, read)
                     nursery.start_soon(self._ask_on, asked)

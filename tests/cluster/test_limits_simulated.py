@@ -1,4 +1,4 @@
-"""A limit over all nodes of a cluster, on whole simulated nodes over their bus: flooded, with one node dead and back."""
+"""A limit over all nodes of a cluster, on whole simulated nodes over their bus: flooded, one node dead and back."""
 
 from __future__ import annotations
 

@@ -52,11 +52,11 @@ async def redis_nodes(process: RedisProcess, count: int = NODES) -> AsyncIterato
     await let_it_be_old(process)
     machine = os_machine()
     async with trio.open_nursery() as nursery:
-        nodes = [RedisState(machine, f"n{number}", RedisTerms(process.uri)) for number in range(count)]
+        nodes = [RedisState(machine, f"n{number}", RedisTerms(process.uri, timeout=1.0)) for number in range(count)]
         for node in nodes:
             await nursery.start(node.run)
         with trio.fail_after(5):
-            while not all(len(node.members()) == count for node in nodes):
+            while not all(len(node.members()) == count for node in nodes):  # noqa: ASYNC110  (what is waited for tells nobody)
                 await trio.sleep(0.02)
         yield nodes
         nursery.cancel_scope.cancel()

@@ -28,14 +28,14 @@ class RedisProcess:
     async def start(self) -> None:
         """Start it, or another in its place that knows nothing."""
         options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: ASYNC220  (that takes no time)
             [program("redis-server"), *options, "--dir", str(self._folder)],
             env=environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         with trio.fail_after(START_SECONDS):
-            while not await self._answers():
+            while not await self._answers():  # noqa: ASYNC110  (what is waited for tells nobody)
                 await trio.sleep(0.01)
 
     async def _answers(self) -> bool:

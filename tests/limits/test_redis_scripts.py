@@ -86,7 +86,7 @@ steps = st.one_of(
         st.tuples(st.sampled_from([b"rate:x", b"rate:y"])),
         st.tuples(st.just(b"1e-6"), st.sampled_from([b"5", b"8.5"]), st.sampled_from([b"1", b"2.5", b"9"]), counts),
     ),
-    st.tuples(st.just(GAUGE), st.tuples(st.just(b"gauge:x")), st.tuples(members, st.sampled_from([b"|n1", b"|n2"]), counts)),
+    st.tuples(st.just(GAUGE), st.just((b"gauge:x",)), st.tuples(members, st.sampled_from([b"|n1", b"|n2"]), counts)),
     st.tuples(st.just(SAY), st.just(()), st.tuples(members, st.sampled_from([b"t", b"u"]), st.binary(max_size=9))),
     st.tuples(st.just(LAST), st.just(()), st.just(())),
     st.tuples(st.just(None), st.just(()), st.tuples(members)),

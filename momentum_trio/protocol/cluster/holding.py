@@ -33,8 +33,15 @@ SPARE_SECONDS = 1.0
 """Whoever got no seats to spare does not ask for them again before that."""
 KEEP_SECONDS = 60.0
 """Seats for which nobody asked so long are given back."""
+WORD_CHARACTERS_MAX = 1_000
+WORDS_MAX = 16
 KEYS_MAX = 20_000
 """Limits of which a node holds seats; beyond them nobody gets one."""
+
+
+def is_sayable(key: Key) -> bool:
+    """Whether other nodes can be told of *key*: if not, nothing of it is to be had."""
+    return 0 < len(key) <= WORDS_MAX and all(len(word) <= WORD_CHARACTERS_MAX for word in key)
 
 
 class OnFailure(StrEnum):
@@ -67,8 +74,9 @@ class Holding:
     held: seats granted. taken: in use; more than held only after a lease has run out. owed: free seats beyond our share
     that others are to have. lacking, lacked_at: takes refused since the last answer, and when. touched_at: when
     somebody last wanted one. lackers: other nodes that want seats and got none.
-    spare_at: when to ask again for seats to spare. wanting: what who grants knows that we lack. asked: number of the ask on its way, or 0. is_unsaid: who grants knows
+    wanting: what who grants knows that we lack. asked: number of the ask on its way, or 0. is_unsaid: who grants knows
     other numbers than ours. again_at: when to ask again for what was not granted; -inf: it will be, without that.
+    spare_at: when to ask again for seats to spare.
     """
 
     limit: int
@@ -263,7 +271,7 @@ class Holdings:
 
     def _of(self, key: Key, limit: int) -> Holding | None:
         holding = self._holdings.get(key)
-        if holding is None and len(self._holdings) < self._keys_max:
+        if holding is None and len(self._holdings) < self._keys_max and is_sayable(key):
             holding = self._holdings[key] = Holding(limit)
         return holding
 

@@ -87,7 +87,7 @@ class Leases:
         self._is_transitional = view.transitional
         if view.transitional:
             self._knows = self._knows and view.primary
-        elif view.primary:
+        elif view.primary and member in view.members:
             self._begin(view, member, now)
         else:
             self._leave_primary()

@@ -10,12 +10,10 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from momentum_trio.protocol.cluster.holding import Ask
+from momentum_trio.protocol.cluster.holding import WORD_CHARACTERS_MAX, WORDS_MAX, Ask
 
 NUMBER_MAX = 2**53
 SEATS_MAX = 2**31 - 1
-WORD_CHARACTERS_MAX = 300
-WORDS_MAX = 16
 ITEMS_MAX = 400
 """Of one Report: with the longest words that are usual they fit into a publication."""
 OCTETS_MAX = 50_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from momentum_trio.protocol.cluster.holding import Key
+from momentum_trio.protocol.cluster.holding import Key, is_sayable
 
 TOKEN_SECONDS = 1.0
 BLOCK_SECONDS = 0.05
@@ -165,6 +165,8 @@ class Tokens:
     def _of(self, key: Key, rate: float, burst: float, now: float) -> Block | None:
         block = self._blocks.get(key)
         if block is None:
+            if not is_sayable(key):
+                return None
             if len(self._blocks) >= self._keys_max:
                 self._blocks = {key: block for key, block in self._blocks.items() if now < block.until or block.asked}
                 self._due = {key: None for key in self._due if key in self._blocks}
