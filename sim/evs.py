@@ -398,22 +398,6 @@ def _without_gap(tenures: Iterable[Tenure], entries: Iterable[Entry]) -> Iterato
                     text = f"{gone} was said between {word(before[1].octets)} and {word(told.octets)}, and not told"
                     yield Breach("no_gap", text, stay.at, tenure.host)
                 last[key] = number, told
-        for at, _, _, deed in seen.entries:
-            match deed:
-                case Apart():
-                    last.clear()
-                case Joined(group) | Left(group):  # it may have missed something in between
-                    last = {key: before for key, before in last.items() if key[2] != group}
-                case GroupView(group) if len(deed.together) == 1:  # it may have come again
-                    last = {key: before for key, before in last.items() if key[2] != group}
-                case Told() if deed.octets in stream_of:
-                    key, number = stream_of[deed.octets]
-                    before = last.get(key)
-                    if before is not None and before[1].view == deed.view and number > before[0] + 1:
-                        gone = word(streams[key][before[0] + 1])
-                        text = f"{gone} was said between {word(before[1].octets)} and {word(deed.octets)}, and not told"
-                        yield Breach("no_gap", text, at, seen.host)
-                    last[key] = number, deed
 
 
 def _own_words(tenures: Iterable[Tenure]) -> Iterator[Breach]:
