@@ -263,7 +263,7 @@ async def test_suspended_mail_stays_until_a_generation_lets_it_go() -> None:
 async def test_mail_of_a_binding_that_is_away_stays_until_it_is_here() -> None:
     """The generation that says so has another number and the same options."""
     method = Told()
-    here = {"": {"Delivery_Method": "MAILDIR"}}
+    here: dict[str | tuple[str, str, str], dict[str, str]] = {"": {"Delivery_Method": "MAILDIR"}}
     async with house(method) as h:
         h.queue.away = frozenset({Binding("default", "default")})
         h.queue.take(h.spool.receive("a@one.example"))
