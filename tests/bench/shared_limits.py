@@ -20,8 +20,8 @@ import trio
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "limits"), str(TESTS / "msgc")]
 
+from bus_mesh import Mesh, mesh  # noqa: E402
 from forms import redis_nodes  # noqa: E402
-from mesh import Mesh, mesh  # noqa: E402
 from redis_process import redis_process  # noqa: E402
 
 from momentum_trio.cluster.assembly import Connection  # noqa: E402
