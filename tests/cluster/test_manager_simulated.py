@@ -14,6 +14,13 @@ eccmgr version: 0.1.0
 There are no answers to that: it was not asked, or not of them, or is forgotten
 > broadcast config set Suspend_Delivery true
 Sent to labrat-1, labrat-2, labrat-3
+> retrieve config set Suspend_Delivery true
+[labrat-1]
+Suspend_Delivery = true
+[labrat-2]
+Suspend_Delivery = true
+[labrat-3]
+Suspend_Delivery = true
 > broadcast config get Suspend_Delivery
 Sent to labrat-1, labrat-2, labrat-3
 > retrieve config get Suspend_Delivery
@@ -31,6 +38,9 @@ Suspend_Delivery = true
 Suspend_Delivery = true
 > unicast labrat-2 config set Suspend_Delivery false
 Sent to labrat-2
+> retrieve config set Suspend_Delivery false
+[labrat-2]
+Suspend_Delivery = false
 > subcluster broadcast default config get Suspend_Delivery
 Sent to labrat-1, labrat-2
 > retrieve config get Suspend_Delivery
