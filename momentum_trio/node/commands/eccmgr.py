@@ -152,7 +152,9 @@ def _rows(request: Request) -> Sequence[MemberRow]:
     return () if there is None else there.members()
 
 
-LATER = "Nobody waits for their answers: 'retrieve' shows them, by the same words."
+LATER = (
+    "Nobody waits for their answers: 'retrieve' shows them, by the same words. Several commands may run there at once."
+)
 NEWEST = "Of a command that was sent more than once each node's newest answer is shown."
 
 BROADCAST = Command(
