@@ -16,7 +16,7 @@ PROGRAMS = {"ecelerity": ecelerity.main, "eccmgr": eccmgr.main}
 def begin(program: str, config: Path, output: Path) -> BaseProcess:
     """*program*, running; what it prints is appended to *output*."""
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["momentum_trio.cli.eccmgr"])
     process = context.Process(target=_be, args=(program, str(config), str(output)), daemon=True)
     process.start()
     return process
