@@ -69,6 +69,10 @@ nightly-cluster: dev
 	status=0; for name in $(CLUSTER); do .venv/bin/python -m sim swarm sim/scenarios/$$name.sim --seeds $(SEEDS) \
 	  --jobs $(JOBS) --time $(TIME) --onward var/nightly/$$name.seed || status=$$?; done; exit $$status
 
+# five nodes and their manager as processes: commands to all, a limit over all under a flood, kill -9, logs gathered
+campaign-cluster-real: dev
+	MOMENTUM_CLUSTER_NODES=5 .venv/bin/python -m pytest -q -s -n 0 tests/cluster/test_real_cluster.py
+
 # a million steps of SMTP sessions beside the model of what they may be; it takes half an hour
 campaign-session: dev
 	MOMENTUM_SESSION_STEPS=$(STEPS) .venv/bin/python -m pytest -q -n $(JOBS) --timeout 0 tests/protocol/smtp/test_smtp_model.py
@@ -125,3 +129,4 @@ clean:
 
 .PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-cluster nightly-cluster campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean
 .PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim schemathesis swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-cluster campaign-cluster-real nightly-cluster campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean

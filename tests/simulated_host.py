@@ -125,11 +125,11 @@ async def read_reply(socket: trio.socket.SocketType) -> str:
     return octets.decode("ascii").replace("\r\n", "\n").rstrip("\n")
 
 
-async def console(machine: Machine, line: str, *, may_fail: bool = False) -> str:
+async def console(machine: Machine, line: str, *, may_fail: bool = False, place: str = CONTROL) -> str:
     """Run one console command on this host's control socket; its text. AssertionError if it failed and may not."""
     client = Client("test")
     with trio.fail_after(REPLY_SECONDS), trio.socket.socket(trio.socket.AF_UNIX) as socket:
-        await socket.connect(CONTROL)
+        await socket.connect(place)
         text, asked = "", False
         while True:
             while (event := client.next_event()) is None:

@@ -30,10 +30,10 @@ from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.configuration import read_configuration, unbuilt
-from momentum_trio.node.node import Ended, Started, about, run_node
+from momentum_trio.node.node import NODE, Ended, Started, about, run_node
 from momentum_trio.node.privilege import whom_to_become
+from momentum_trio.node.program import Program
 from momentum_trio.node.schema import DECLARED
-from momentum_trio.node.tables import LISTENERS
 from momentum_trio.reception.reception_options import ReceptionOptions
 from momentum_trio.spool.fault import SpoolFault
 
@@ -55,11 +55,16 @@ EPILOG = "exit status: 0 ended in good order; 1 could not run, or was cut short;
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program. Returns its exit status."""
+    return serve(NODE, DESCRIPTION, arguments)
+
+
+def serve(program: Program, description: str, arguments: Sequence[str] | None) -> int:
+    """Be *program*, as its *arguments* say. Returns its exit status."""
     logging.getLogger("coredis").addHandler(logging.NullHandler())  # what it has to say is said in the paniclog
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser(program.name, description).parse_args(arguments)
     status = FAILED
     try:
-        status = trio.run(_check if chosen.check_config else _run, chosen.config, chosen.strict)
+        status = trio.run(_check if chosen.check_config else _run, program, chosen.config, chosen.strict)
     except* ConfigErrors as faults:
         for fault in _leaves(faults):
             assert isinstance(fault, ConfigErrors)
@@ -69,38 +74,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for fault in _leaves(faults):
             assert isinstance(fault, ApplyError)
             for problem in fault.problems:
-                _complain(f"ecelerity: {problem}")
+                _complain(f"{program.name}: {problem}")
     except* SpoolFault as faults:
         for fault in _leaves(faults):
             _complain(f"ecelerity: spool: {fault}")
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ecelerity", description=DESCRIPTION, epilog=EPILOG)
+def _parser(name: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, description=description, epilog=EPILOG)
     parser.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration file")
     parser.add_argument("--strict", action="store_true", help="refuse listeners that are not built yet")
     parser.add_argument("--check-config", action="store_true", help="say what is wrong with the file, and end")
-    parser.add_argument("--version", action="version", version=f"ecelerity (momentum-trio) {__version__}")
+    parser.add_argument("--version", action="version", version=f"{name} (momentum-trio) {__version__}")
     return parser
 
 
-async def _check(path: str, strict: bool) -> int:
+async def _check(program: Program, path: str, strict: bool) -> int:
     machine = os_machine()
     tree = await read_configuration(machine, path, Schema.load(DECLARED))
-    notes = unbuilt(tree, LISTENERS)
+    notes = unbuilt(tree, program.listeners)
     whom_to_become(machine, tree)
     if tree.warnings:
         _complain(render(tree.warnings, tree.sources()))
-    if strict and notes:
-        raise ApplyError(notes)
-    for note in about(machine, tree):
+    if problems := (*program.unfit(tree), *(notes if strict else ())):
+        raise ApplyError(problems)
+    for note in about(machine, tree, program.listeners):
         _complain(f"warning: {note}")
     print("Configuration valid")
     return GOOD
 
 
-async def _run(path: str, strict: bool) -> int:
+async def _run(program: Program, path: str, strict: bool) -> int:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     machine = os_machine()
     ended = Ended.CUT
@@ -108,7 +113,7 @@ async def _run(path: str, strict: bool) -> int:
 
         async def run(*, task_status: trio.TaskStatus[Started]) -> None:
             nonlocal ended
-            ended = await run_node(machine, path, strict=strict, say=_complain, task_status=task_status)
+            ended = await run_node(machine, path, program, strict=strict, say=_complain, task_status=task_status)
 
         _announce(await nursery.start(run))
         gc.collect()

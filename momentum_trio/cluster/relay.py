@@ -48,6 +48,7 @@ class Relay:
     """One node's.
 
     names: its node name and subcluster, as commands are addressed; None: none is for it (a manager). perform: runs one.
+    questions: what we have asked.
     """
 
     topic = "relay"
@@ -57,7 +58,7 @@ class Relay:
     ) -> None:
         self._assembly, self._nursery, self._jobs = assembly, nursery, jobs
         self._names, self._perform = names, perform
-        self._questions = Questions()
+        self.questions = Questions()
         self._number = self._running = 0
         self._stirred = trio.Event()
 
@@ -82,12 +83,18 @@ class Relay:
         command = Command(self._number, line, form, *who, tuple(nodes), subcluster)
         if not self._assembly.publish(self.topic, pack(command)):
             return None
-        return self._questions.ask(command)
+        return self.questions.ask(command)
 
     async def over(self, question: Question) -> None:
         """Wait until nobody is left to wait for. Cancellation: what comes later is in the question all the same."""
         while not question.is_over:
             await self._stirred.wait()
+
+    def flush(self) -> int:
+        """Keep no question; how many there were. Who waits for one waits no more."""
+        count = self.questions.forget()
+        self._stir()
+        return count
 
     # What happens
 
@@ -96,10 +103,10 @@ class Relay:
         match unpack(octets):
             case Command() as command:
                 if sender == self._assembly.member:
-                    self._questions.told(command)
+                    self.questions.told(command)
                 self._take(sender, command)
             case Answer() | Declined() as said:
-                self._questions.answered(sender, said)
+                self.questions.answered(sender, said)
         self._stir()
 
     def _take(self, sender: str, command: Command) -> None:
@@ -131,12 +138,12 @@ class Relay:
 
     def view(self, view: GroupView) -> None:
         """As ``part.Part`` has it."""
-        self._questions.view(view.members)
+        self.questions.view(view.members)
         self._stir()
 
     def apart(self) -> None:
         """As ``part.Part`` has it."""
-        self._questions.apart()
+        self.questions.apart()
         self._stir()
 
     def _stir(self) -> None:

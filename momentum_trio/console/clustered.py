@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from momentum_trio.console.broadcast import Broadcasting
 from momentum_trio.console.floating import Floating
 
 
@@ -78,6 +79,11 @@ class Clustered(Protocol):
     @property
     def floating(self) -> Floating:
         """The floating addresses."""
+        ...
+
+    @property
+    def broadcasting(self) -> Broadcasting:
+        """Commands for other nodes, and their answers."""
         ...
 
     def info(self) -> ClusterInfo:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from momentum_trio.cluster.membership import MemberReport
 from momentum_trio.cluster.plan import canonical
 from momentum_trio.cluster.replication import GLOBAL
+from momentum_trio.console.broadcast import Broadcasting
 from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
 from momentum_trio.listener.accept import address_text
 from momentum_trio.listener.kind import Generations
@@ -40,6 +41,11 @@ class ClusterDesk:
     def floating(self) -> DuravipDesk:
         """As ``console.clustered.Clustered`` has it."""
         return DuravipDesk(self._life.floating)
+
+    @property
+    def broadcasting(self) -> Broadcasting:
+        """As ``console.clustered.Clustered`` has it."""
+        return self._life.control_cache
 
     def info(self) -> ClusterInfo:
         """As ``console.clustered.Clustered`` has it."""

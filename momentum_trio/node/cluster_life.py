@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import trio
 
 from momentum_trio import __version__
 from momentum_trio.cluster.assembly import BusMember, Connection, GroupAssembly
+from momentum_trio.cluster.channel import NodePlace
 from momentum_trio.cluster.cluster_options import (
     OUTBOUND_BINDING_DOMAINS,
     OUTBOUND_DOMAINS,
@@ -19,6 +20,7 @@ from momentum_trio.cluster.heartbeat import Heartbeat
 from momentum_trio.cluster.identity import node_address
 from momentum_trio.cluster.jobs import Jobs
 from momentum_trio.cluster.leases import LeasedState
+from momentum_trio.cluster.log_pull import pull_logs
 from momentum_trio.cluster.membership import Membership
 from momentum_trio.cluster.plan import Planned, planned
 from momentum_trio.cluster.relay import Perform, Relay
@@ -26,8 +28,10 @@ from momentum_trio.cluster.replication import Replication, Structure, Terms, Tra
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Panic, Record
+from momentum_trio.msgc.msgc_options import Place
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_standing import Standing, cluster_options, eccluster_port
+from momentum_trio.node.control_cache import ControlCache
 from momentum_trio.protocol.cluster.heartbeat import Pulse
 from momentum_trio.protocol.cluster.membership import Announcement, NodeType
 
@@ -82,14 +86,16 @@ class Life:
         perform: Perform,
         serve: Serve,
         limits: LeasedState | None = None,
+        node_type: NodeType = NodeType.MOMENTUM,
     ) -> None:
-        self._limits = limits
+        self._limits, self._node_type = limits, node_type
         self._machine, self._generations, self._census = machine, generations, census
         self.stands, self._perform = stands, perform
         pid = machine.process.pid
         self._buses = dial(f"ec0-{pid}"), dial(f"ec1-{pid}")
         self.control = Connection("m", self._buses[0], stands.control_group, stands.log_group)
-        self.cluster = Connection("s", self._buses[1], stands.cluster_group, stands.identity.subcluster_group)
+        subcluster_group = "" if self.is_manager else stands.identity.subcluster_group
+        self.cluster = Connection("s", self._buses[1], stands.cluster_group, subcluster_group)
         self._nursery: trio.Nursery | None = None
         self.address = ""
         self.jobs = Jobs()
@@ -97,6 +103,11 @@ class Life:
         self.shared: dict[str, Shared] = {}
         self.membership = Membership(self.cluster_assembly, self._announcement)
         self.floating = FloatingAddresses(machine, self.cluster_assembly, generations.current.tree, serve)
+
+    @property
+    def is_manager(self) -> bool:
+        """Whether it is a manager's: in no subcluster, asked nothing, and the one that gathers logs."""
+        return self._node_type is NodeType.MANAGER
 
     @property
     def cluster_assembly(self) -> GroupAssembly:
@@ -113,11 +124,12 @@ class Life:
         """The server of the bus that the cluster's connection goes to; empty while cut off."""
         return self._buses[1].server
 
-    async def run(self) -> None:
-        """Live, until cancelled."""
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Live, until cancelled. started: all parts are there."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._open_parts(nursery)
+            task_status.started()
             self._machine.events.subscribe(self._tell_log)
             try:
                 async with trio.open_nursery() as connections:
@@ -136,8 +148,14 @@ class Life:
         nursery.start_soon(self._announce)
         self.replan()
         who = self.stands.identity
-        self.relay = Relay(self.control_assembly, nursery, self.jobs, (who.nodename, who.subcluster), self._perform)
+        names = None if self.is_manager else (who.nodename, who.subcluster)
+        self.relay = Relay(self.control_assembly, nursery, self.jobs, names, self._perform)
         self.control_assembly.add(self.relay)
+        self.control_cache = ControlCache(self.relay, self.membership)
+        if self.is_manager:
+            nursery.start_soon(
+                pull_logs, self._machine, who.nodename, self._nodes, lambda: self._generations.current.tree
+            )
         if self._limits is not None:
             self._limits.join(self.cluster_assembly)
             self.cluster_assembly.add(self._limits)
@@ -171,7 +189,20 @@ class Life:
                 self.membership.announce()
                 await trio.sleep(ANNOUNCE_SECONDS)
 
+    def _nodes(self) -> Sequence[NodePlace]:
+        """Where the nodes are whose logs are gathered, one of each name."""
+        said = [report.said for report in self.membership.reports() if report.said is not None]
+        nodes = [one for one in said if one.type is NodeType.MOMENTUM and one.address and one.port]
+        return tuple(
+            {
+                one.nodename: NodePlace(one.nodename, Place(one.address, one.port), one.subcluster) for one in nodes
+            }.values()
+        )
+
     def _announcement(self) -> Announcement:
+        if self.is_manager:
+            name = self.control.bus.name
+            return Announcement("", "", NodeType.MANAGER, name, __version__, "", 0, (self.stands.cluster_group,))
         who = self.stands.identity
         port = eccluster_port(self._generations.current.tree) if self.address else 0
         return Announcement(

@@ -23,6 +23,7 @@ from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_life import Dial, Life
 from momentum_trio.node.cluster_standing import Standing, standing
 from momentum_trio.node.relayed import RelayedConsole
+from momentum_trio.protocol.cluster.membership import NodeType
 
 BUS_CLIENT = "msgc_client"
 REST_SECONDS = 5.0
@@ -39,7 +40,7 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 class ClusterPlane:
     """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
-    limits: those over all nodes, where they are counted over the bus.
+    limits: those over all nodes, where they are counted over the bus. node_type: what the node is in its cluster.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class ClusterPlane:
         dial: Dial,
         serve: Serve,
         limits: LeasedState | None = None,
+        node_type: NodeType = NodeType.MOMENTUM,
     ) -> None:
-        self._limits = limits
+        self._limits, self._node_type = limits, node_type
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
         self._serve = serve
         self.life: Life | None = None
@@ -71,7 +73,7 @@ class ClusterPlane:
     async def _live(self, stands: Standing, console: Dispatch) -> None:
         """One life. A fault of ours ends it, is told, and the next begins."""
         relayed = RelayedConsole(self._machine, console, f"cluster:{stands.control_group}")
-        self.life = life = Life(
+        life = Life(
             self._machine,
             self._generations,
             self._census,
@@ -80,10 +82,12 @@ class ClusterPlane:
             relayed.perform,
             self._serve,
             self._limits,
+            self._node_type,
         )
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(life.run)
+                await nursery.start(life.run)
+                self.life = life
                 while self._standing() == stands:
                     await self._generations.changed()
                     life.replan()

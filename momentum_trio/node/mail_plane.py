@@ -9,6 +9,7 @@ from functools import partial
 
 import trio
 
+from momentum_trio.cluster.log_service import LogService
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.delivery.errand import Outfit
 from momentum_trio.delivery.hosts import Hosts
@@ -26,6 +27,7 @@ from momentum_trio.listener.credentials import Credentials
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.http_proofs import Proofs
 from momentum_trio.listener.kind import Generation, Generations, Services
+from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.listener.recorder import Recorder
 from momentum_trio.listener.smtp_authentication import Dialogues
 from momentum_trio.machine import Machine
@@ -133,6 +135,14 @@ class MailPlane:
         self.services.events = self._hub = hub
         self.drain_until = trio.current_time()
         self._since = Counted(0, 0, 0, 0, 0, 0)
+
+    def next_id(self) -> str:
+        """As ``program.Mail`` has it."""
+        return self.spool.next_id()
+
+    def serve_nodes(self, logs: LogService) -> None:
+        """As ``program.Mail`` has it."""
+        self.services.node_to_node = NodeToNode(logs, self.transfers)
 
     async def answer(self, link: MailEnd) -> None:
         """Answer the control plane until it is gone."""

@@ -22,9 +22,8 @@ from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
 from momentum_trio.listener.failure import on_purpose
 from momentum_trio.listener.handshake import Handshakes
-from momentum_trio.listener.kind import Generation, Generations, Plane, Services
+from momentum_trio.listener.kind import Generation, Generations, ListenerKind, Plane, Services
 from momentum_trio.listener.listen import House
-from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
 from momentum_trio.machine import Machine
@@ -38,12 +37,13 @@ from momentum_trio.node.cluster_standing import cluster_problems
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import pair
-from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
+from momentum_trio.node.mail_plane import open_mail_plane
 from momentum_trio.node.measures import Measures
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.pid_file import remove_pid_file, write_pid_file
 from momentum_trio.node.policies import load_policies
 from momentum_trio.node.privilege import about_privileges, close_all, first_sockets, load_first, whom_to_become
+from momentum_trio.node.program import Mail, Program
 from momentum_trio.node.recent_panics import RecentPanics
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.service_notice import give_signs_of_life, ready
@@ -51,11 +51,15 @@ from momentum_trio.node.shared_state import open_shared_state, shared_state_prob
 from momentum_trio.node.signals import obey_end, obey_reload, obey_reopen, tell_stopping
 from momentum_trio.node.supervisor import Supervisor
 from momentum_trio.node.tables import COMMANDS, LISTENERS
+from momentum_trio.protocol.cluster.membership import NodeType
 
 OUTBOUND_PART = 4
 """That part of the seats which descriptors allow is for outbound connections."""
 
 Say = Callable[[str], None]
+
+NODE = Program("ecelerity", LISTENERS, COMMANDS, NodeType.MOMENTUM, open_mail_plane, unfit=lambda tree: ())
+"""A node that carries mail."""
 
 LOGGERS: tuple[tuple[str, type[AnyLoggerOptions]], ...] = (
     ("ec_logger", LoggerOptions),
@@ -84,10 +88,10 @@ class Ended(Enum):
     CUT = "cut"
 
 
-def about(machine: Machine, tree: ConfigTree) -> tuple[str, ...]:
+def about(machine: Machine, tree: ConfigTree, listeners: Sequence[ListenerKind]) -> tuple[str, ...]:
     """What an operator should know of a good configuration, a sentence each."""
     return (
-        *unbuilt(tree, LISTENERS),
+        *unbuilt(tree, listeners),
         *without_effect(tree),
         *warnings(tree),
         *on_purpose(tree),
@@ -102,6 +106,7 @@ def silent(line: str) -> None:
 async def run_node(
     machine: Machine,
     config_path: str,
+    program: Program = NODE,
     *,
     strict: bool = False,
     say: Say = silent,
@@ -114,22 +119,22 @@ async def run_node(
     names before it opens anything but the sockets below port 1024.
 
     strict: refuse listeners that are not built yet. say: takes what the operator's terminal should show at once.
-    schema: of all that is declared, where the caller has it: to make it takes a while.
+    program: which one it is. schema: of all that is declared, where the caller has it: to make it takes a while.
     Raises, alone or in groups: ConfigErrors; ApplyError (an address that cannot be had, a refusal by *strict*, a
         ``Security`` that cannot be obeyed); OSError, when root cannot be given up; SpoolLocked, SpoolFull, SpoolSick.
     """
     tree = await read_configuration(machine, config_path, schema or Schema.load(DECLARED))
-    notes = unbuilt(tree, LISTENERS)
-    if strict and notes:
-        raise ApplyError(notes)
+    notes = unbuilt(tree, program.listeners)
+    if problems := (*program.unfit(tree), *(notes if strict else ())):
+        raise ApplyError(problems)
     identity = whom_to_become(machine, tree)
-    sockets = await first_sockets(machine, tree, LISTENERS, identity)
+    sockets = await first_sockets(machine, tree, program.listeners, identity)
     try:
         async with _pid_file(machine, NodeOptions.resolve(tree.chain_global()).pid_file):
             if identity is not None:
                 await load_first(machine, tree)
                 await machine.process.become(identity)
-            return await _run(machine, config_path, tree, sockets, say, task_status)
+            return await _run(machine, config_path, program, tree, sockets, say, task_status)
     finally:
         close_all(sockets)
 
@@ -154,6 +159,7 @@ async def _pid_file(machine: Machine, path: str) -> AsyncIterator[None]:
 async def _run(
     machine: Machine,
     config_path: str,
+    program: Program,
     tree: ConfigTree,
     sockets: dict[Endpoint, trio.socket.SocketType],
     say: Say,
@@ -177,7 +183,7 @@ async def _run(
         async with trio.open_nursery() as background:
             logs = await background.start(run_logs, machine, loggers, say)
             ended = await _run_planes(
-                machine, config_path, generations, sockets, logs, background, everything, task_status
+                machine, config_path, program, generations, sockets, logs, background, everything, task_status
             )
             background.cancel_scope.cancel()
     return Ended.CUT if everything.cancelled_caught else ended
@@ -186,6 +192,7 @@ async def _run(
 async def _run_planes(
     machine: Machine,
     config_path: str,
+    program: Program,
     generations: Generations,
     sockets: dict[Endpoint, trio.socket.SocketType],
     logs: Logs,
@@ -205,17 +212,17 @@ async def _run_planes(
     await background.start(obey_reopen, machine, logs)
     reload_by = await background.start(obey_reload, machine)
     control_end, mail_end = pair()
-    async with open_mail_plane(
+    async with program.open_mail(
         machine, limits, generations.current, mail_end, seats // OUTBOUND_PART, hub, everywhere
     ) as mail:
         control = Services(machine, limits, handshakes=Handshakes(machine))
         draining = trio.Event()
         houses = {
-            Plane.CONTROL: House(control, generations, ceilings, mail.spool.next_id, draining),
-            Plane.MAIL: House(mail.services, mail.generations, ceilings, mail.spool.next_id, draining),
+            Plane.CONTROL: House(control, generations, ceilings, mail.next_id, draining),
+            Plane.MAIL: House(mail.services, mail.generations, ceilings, mail.next_id, draining),
         }
-        supervisor = Supervisor(machine, LISTENERS, houses, sockets)
-        instruments = NodeInstruments(machine, LISTENERS, supervisor, panics)
+        supervisor = Supervisor(machine, program.listeners, houses, sockets)
+        instruments = NodeInstruments(machine, program.listeners, supervisor, panics)
         cluster = ClusterPlane(
             machine,
             generations,
@@ -223,33 +230,37 @@ async def _run_planes(
             partial(dial_bus, machine, generations),
             lambda addresses: administration.serve_at(addresses),
             everywhere if isinstance(everywhere, LeasedState) else None,
+            program.node_type,
         )
         administration = NodeAdministration(
-            machine, config_path, LISTENERS, generations, supervisor, control_end, logs, instruments, cluster
+            machine, config_path, program.listeners, generations, supervisor, control_end, logs, instruments, cluster
         )
-        console = Dispatch(COMMANDS, administration)
+        console = Dispatch(program.commands, administration)
         measures = Measures(machine, administration, control_end, control)
         for services in (control, mail.services):
             services.administration, services.console, services.measure = administration, console, measures
-        mail.services.node_to_node = NodeToNode(administration.log_service, mail.transfers)
+        mail.serve_nodes(administration.log_service)
         background.start_soon(run_bus, machine, generations, control)
         background.start_soon(obey_end, machine, administration, everything)
         background.start_soon(administration.roll_back_unconfirmed)
         background.start_soon(cluster.run, console)
         background.start_soon(give_signs_of_life, machine)
         background.start_soon(tell_stopping, machine, administration)
-        ended = await _serve(machine, generations, supervisor, administration, draining, mail, reload_by, task_status)
+        ended = await _serve(
+            machine, program, generations, supervisor, administration, draining, mail, reload_by, task_status
+        )
         control_end.close()
     return ended
 
 
 async def _serve(
     machine: Machine,
+    program: Program,
     generations: Generations,
     supervisor: Supervisor,
     administration: NodeAdministration,
     draining: trio.Event,
-    mail: MailPlane,
+    mail: Mail,
     reload_by: trio.MemorySendChannel[NodeAdministration],
     task_status: trio.TaskStatus[Started],
 ) -> Ended:
@@ -261,7 +272,7 @@ async def _serve(
         told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
         unusable = await unusable_certificates(machine, None, tree)  # by whom this host has become
         notes = (
-            *(f"warning: {note}" for note in (*about(machine, tree), *unusable)),
+            *(f"warning: {note}" for note in (*about(machine, tree, program.listeners), *unusable)),
             *told,
         )
         reload_by.send_nowait(administration)

@@ -10,7 +10,18 @@ from momentum_trio.delivery.maildir import Maildir
 from momentum_trio.delivery.method import Carrier, Method
 from momentum_trio.delivery.smtp import Smtp
 from momentum_trio.listener import control, eccluster, ecstream, esmtp, http, msgcserver
-from momentum_trio.node.commands import cache, cluster, cluster_logs, counter, duravip, show, threads, tls, trace
+from momentum_trio.node.commands import (
+    cache,
+    cluster,
+    cluster_logs,
+    counter,
+    duravip,
+    eccmgr,
+    show,
+    threads,
+    tls,
+    trace,
+)
 from momentum_trio.node.commands.authz import AUTHZ_ID, AUTHZ_ROLES_LIST
 from momentum_trio.node.commands.binding_summary import BINDING_SUMMARY
 from momentum_trio.node.commands.config import EVAL, GET, SET, SHOW, SHOWRECURSE, UNSET
@@ -148,6 +159,40 @@ COMMANDS = (
     WRITE_CONFIG,
     XML_MEMORY,
 )
+
+MANAGER_LISTENERS = (control.KIND, msgcserver.KIND)
+
+MANAGER_COMMANDS = (
+    AUTHZ_ID,
+    AUTHZ_ROLES_LIST,
+    eccmgr.BROADCAST,
+    EVAL,
+    eccmgr.FLUSH_CONTROL_CACHE,
+    GET,
+    HELP,
+    LISTENERS_COMMAND,
+    LOCATE,
+    eccmgr.INFO,
+    eccmgr.VERSION,
+    PANICLOG,
+    PID,
+    QUIT,
+    RELOAD,
+    REOPEN_LOGS,
+    eccmgr.RETRIEVE,
+    eccmgr.RETRIEVE_NODE,
+    SET,
+    SHOW,
+    eccmgr.SHOW_MEMBERSHIP,
+    SHOWRECURSE,
+    SHUTDOWN,
+    eccmgr.SUBCLUSTER_BROADCAST,
+    eccmgr.SUBCLUSTER_RETRIEVE,
+    SYSINFO,
+    eccmgr.UNICAST,
+    UNSET,
+)
+"""Those of eccmgr."""
 
 
 BUILT_METHODS = (Blackhole().word, Ecstream.word, "ESMTP", Lmtp.word, Maildir.word, "SMTP")

@@ -16,6 +16,7 @@ from momentum_trio.cluster.jobs import Jobs
 from momentum_trio.cluster.relay import ABORTED, BUSY, RUNNING_MAX, Ran, Relay
 from momentum_trio.protocol.cluster.relay import (
     ANSWER_OCTETS_MAX,
+    ANSWERS_OCTETS_MAX,
     CUT,
     LINE_CHARACTERS_MAX,
     PART_OCTETS_MAX,
@@ -184,6 +185,50 @@ def test_who_waits_for_a_question_that_is_not_kept_waits_no_more() -> None:
         questions.ask(Command(number, "version", "text", *WHO))
     assert first.is_over
     assert first.replies["#x#a"].outcome is Outcome.GONE
+
+
+def answered(questions: Questions, number: int, members: int) -> Question:
+    """A question that each of so many members has answered with as much as is kept of one."""
+    names = [f"#x#{member}" for member in range(members)]
+    questions.view(names)
+    question = questions.ask(Command(number, "version", "text", *WHO))
+    questions.told(question.command)
+    for name in names:
+        for part in answer(number, "x" * ANSWER_OCTETS_MAX, failed=False):
+            questions.answered(name, part)
+    return question
+
+
+def test_so_many_octets_of_answers_are_kept() -> None:
+    questions, fit = Questions(), ANSWERS_OCTETS_MAX // ANSWER_OCTETS_MAX
+    first = answered(questions, 1, fit // 2)
+    second = answered(questions, 2, fit // 2)
+    assert set(questions.asked) == {1, 2}
+    third = answered(questions, 3, fit // 2)
+    assert set(questions.asked) == {2, 3}
+    assert not any(reply.is_cut for question in (first, second, third) for reply in question.replies.values())
+    too_much = answered(questions, 4, fit + 2)
+    assert set(questions.asked) == {4}
+    cut = [reply.text.endswith(CUT) for reply in too_much.replies.values()]
+    assert cut == [False] * fit + [True] * 2
+    assert too_much.is_over
+    assert questions.octets <= ANSWERS_OCTETS_MAX
+    assert (questions.forget(), questions.forget(), questions.octets) == (1, 0, 0)
+
+
+async def test_who_waits_for_what_is_flushed_waits_no_more() -> None:
+    async with trio.open_nursery() as nursery:
+        world = Nodes(nursery)
+        world.go_on = trio.Event()
+        question = world.relays["m"].ask("version", "text", WHO)
+        assert question is not None
+        nursery.start_soon(world.relays["m"].over, question)
+        await world.quiet()
+        assert world.relays["m"].flush() == 1
+        world.go_on.set()
+        await world.quiet()
+        assert {reply.outcome for reply in question.replies.values()} == {Outcome.GONE, Outcome.DECLINED}
+        assert not world.relays["m"].questions.asked
 
 
 async def test_a_line_that_nobody_would_take_is_not_asked() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from console_host import console_host
 from floating_addresses import PlainFloating
-from test_transcripts import exchanges
+from transcript import exchanges
 
+from momentum_trio.console.broadcast import Broadcasting
 from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
 from momentum_trio.console.floating import Floating
 from momentum_trio.node.tables import COMMANDS
@@ -37,6 +38,10 @@ class PlainCluster:
     jobs: set[int] = field(default_factory=lambda: {7})
     resets: int = 0
     floating: Floating = field(default_factory=PlainFloating)
+
+    @property
+    def broadcasting(self) -> Broadcasting:
+        raise AssertionError("a manager's alone")
 
     def info(self) -> ClusterInfo:
         if not self.connected:

@@ -13,7 +13,8 @@ import trio
 from console_host import Console, Host, console_host
 from test_console_authentication import CANARY, written
 from test_ec_console import Ran, ec_console
-from test_transcripts import CONVERSATIONS, exchanges, there
+from test_transcripts import CONVERSATIONS, there
+from transcript import exchanges
 from trio.testing import MockClock
 
 from momentum_trio.listener.handshake import HANDSHAKE_SECONDS

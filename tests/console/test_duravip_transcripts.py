@@ -8,7 +8,7 @@ import pytest
 from console_host import console_host
 from floating_addresses import PlainFloating
 from test_cluster_transcripts import PlainCluster
-from test_transcripts import exchanges
+from transcript import exchanges
 
 TABLES = """
 > cluster duravip show tables

@@ -11,7 +11,7 @@ import pytest
 from console_host import NOW, Host, console_host
 from hypothesis import given
 from hypothesis import strategies as st
-from test_transcripts import exchanges
+from transcript import exchanges
 
 from momentum_trio.console.instruments import InboundConnection
 from momentum_trio.machine.contract import PoolFacts

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from console_host import console_host
+from transcript import exchanges
 
 CONVERSATIONS = {
     "general": """
@@ -573,18 +574,6 @@ There is no command 'frobnicate'. 'help' lists those there are.
 }
 """,
 }
-
-
-def exchanges(conversation: str) -> list[tuple[str, str, str]]:
-    """Mark, line and answer of each exchange."""
-    found: list[tuple[str, str, str]] = []
-    for line in conversation.strip("\n").split("\n"):
-        if line[:2] in ("> ", "! "):
-            found.append((line[0], line[2:], ""))
-        else:
-            mark, typed, answer = found[-1]
-            found[-1] = (mark, typed, f"{answer}{line}\n")
-    return found
 
 
 def there(conversation: str, endpoint: str) -> str:

@@ -14,7 +14,7 @@ from momentum_trio.config.option import Options
 from momentum_trio.console.command import Command
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.node.schema import DECLARED, GROUPS
-from momentum_trio.node.tables import COMMANDS, LISTENERS
+from momentum_trio.node.tables import COMMANDS, LISTENERS, MANAGER_COMMANDS
 
 # Classes in delivery/ with an ``attempt`` or ``carry`` that no ``Delivery_Method`` names: the contracts, the answer for
 # methods that are not built, and what the option Blackhole asks for.
@@ -41,11 +41,12 @@ def test_every_command_is_in_its_table(path: Path) -> None:
     commands = [value for value in vars(loaded(path)).values() if isinstance(value, Command)]
     assert commands, f"{path.name} makes no command"
     for command in commands:
-        assert command in COMMANDS, command.name
+        assert command in (*COMMANDS, *MANAGER_COMMANDS), command.name
 
 
-def test_no_command_is_there_twice() -> None:
-    names = [command.words for command in COMMANDS]
+@pytest.mark.parametrize("table", [COMMANDS, MANAGER_COMMANDS], ids=["node", "manager"])
+def test_no_command_is_there_twice(table: tuple[Command, ...]) -> None:
+    names = [command.words for command in table]
     assert len(set(names)) == len(names)
 
 

@@ -65,7 +65,7 @@ def _info(cluster: Clustered, request: Request) -> Answer:
 
 def _membership(cluster: Clustered, request: Request) -> Answer:
     rows = cluster.members()
-    return Answer("\n\n".join("\n".join(_member_lines(row)) for row in rows), [_member(row) for row in rows])
+    return Answer("\n\n".join("\n".join(_member_lines(row)) for row in rows), members_data(rows))
 
 
 def _member_lines(row: MemberRow) -> Iterator[str]:
@@ -76,6 +76,11 @@ def _member_lines(row: MemberRow) -> Iterator[str]:
     yield f"Version: {row.version or NULL}"
     yield f"Address: {row.address}"
     yield f"Groups: {', '.join(row.groups)}"
+
+
+def members_data(rows: Sequence[MemberRow]) -> Data:
+    """*rows* as values."""
+    return [_member(row) for row in rows]
 
 
 def _member(row: MemberRow) -> Data:

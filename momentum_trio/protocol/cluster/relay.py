@@ -21,6 +21,8 @@ NODES_MAX = 256
 PART_OCTETS_MAX = 50_000
 ANSWER_OCTETS_MAX = 1 << 20
 """Of one node's answer; what is beyond is cut, and it says so."""
+ANSWERS_OCTETS_MAX = 64 << 20
+"""Of all answers that are kept; then the oldest questions are forgotten, and an answer that has no room is cut."""
 QUESTIONS_MAX = 64
 """That are kept; then the oldest is forgotten."""
 CUT = "\n... the answer was longer\n"
@@ -106,11 +108,12 @@ class Reply:
 
     outcome: Outcome = Outcome.WAITING
     octets: bytearray = field(default_factory=bytearray)
+    is_cut: bool = False
 
     @property
     def text(self) -> str:
         """What it answered."""
-        return self.octets.decode("utf-8", "replace")
+        return self.octets.decode("utf-8", "replace") + (CUT if self.is_cut else "")
 
 
 @dataclass(slots=True)
@@ -135,18 +138,31 @@ class Question:
 
 
 class Questions:
-    """Those of one member, and what comes of them."""
+    """Those of one member, and what comes of them. octets: of all answers that are kept."""
 
     def __init__(self) -> None:
         self._members: tuple[str, ...] = ()
         self.asked: dict[int, Question] = {}
+        self.octets = 0
 
     def ask(self, command: Command) -> Question:
         """*command* is about to be told."""
         question = self.asked[command.number] = Question(command)
         while len(self.asked) > QUESTIONS_MAX:
-            self.asked.pop(next(iter(self.asked))).give_up(frozenset())
+            self._forget_oldest()
         return question
+
+    def forget(self) -> int:
+        """Keep none of them, waited for or not. Returns how many there were."""
+        count = len(self.asked)
+        while self.asked:
+            self._forget_oldest()
+        return count
+
+    def _forget_oldest(self) -> None:
+        question = self.asked.pop(next(iter(self.asked)))
+        self.octets -= sum(len(reply.octets) for reply in question.replies.values())
+        question.give_up(frozenset())
 
     def told(self, command: Command) -> None:
         """*command*, which is ours, has its place in the order: who is in the view hears it."""
@@ -164,10 +180,19 @@ class Questions:
         if isinstance(said, Declined):
             reply.outcome = Outcome.DECLINED
             return
-        if len(reply.octets) + len(said.octets) <= ANSWER_OCTETS_MAX:
+        if len(reply.octets) + len(said.octets) <= ANSWER_OCTETS_MAX and self._has_room(said.number, len(said.octets)):
             reply.octets += said.octets
+            self.octets += len(said.octets)
+        else:
+            reply.is_cut = True
         if said.is_last:
             reply.outcome = Outcome.FAILED if said.failed else Outcome.ANSWERED
+
+    def _has_room(self, number: int, octets: int) -> bool:
+        """Whether there is room for more of the answers to *number*, once older ones are forgotten."""
+        while self.octets + octets > ANSWERS_OCTETS_MAX and next(iter(self.asked)) != number:
+            self._forget_oldest()
+        return self.octets + octets <= ANSWERS_OCTETS_MAX
 
     def view(self, members: Iterable[str]) -> None:
         """Those of the group from here on."""

@@ -1,0 +1,85 @@
+"""The control cache of a cluster's manager: ``console.broadcast.Broadcasting``, out of the questions of the relay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from momentum_trio.cluster.membership import Membership
+from momentum_trio.cluster.relay import Relay
+from momentum_trio.console.broadcast import NodeReply, ReplyState
+from momentum_trio.net.group import node_of
+from momentum_trio.protocol.cluster.membership import Announcement, NodeType
+from momentum_trio.protocol.cluster.relay import LINE_CHARACTERS_MAX, Outcome, Question, Reply
+
+STATES = {
+    Outcome.WAITING: ReplyState.WAITING,
+    Outcome.ANSWERED: ReplyState.ANSWERED,
+    Outcome.FAILED: ReplyState.FAILED,
+    Outcome.GONE: ReplyState.GONE,
+}
+NOT_ASKED = "Nobody is asked: this manager is cut off from the bus, or too much waits for it already"
+
+
+class ControlCache:
+    """One life's. It keeps nothing itself but who answers under which member's name: the relay bounds the rest."""
+
+    def __init__(self, relay: Relay, membership: Membership) -> None:
+        self._relay, self._membership = relay, membership
+        self._known: dict[str, Announcement] = {}
+
+    def ask(
+        self, line: str, who: tuple[str, str, str], nodename: str = "", subcluster: str = ""
+    ) -> Sequence[str] | str:
+        """As ``console.broadcast.Broadcasting`` has it."""
+        if len(line) > LINE_CHARACTERS_MAX:
+            return f"Nobody is asked: a command is at most {LINE_CHARACTERS_MAX} characters"
+        self._learn()
+        there = [node for node in self._nodes() if _is_of(node.nodename, node.subcluster, nodename, subcluster)]
+        if not there:
+            what = f"node '{nodename}'" if nodename else f"node in subcluster '{subcluster}'" if subcluster else "node"
+            names = ", ".join(sorted(node.nodename for node in self._nodes()))
+            return f"There is no {what}; there are: {names or 'none'}"
+        if self._relay.ask(line, "text", who, (nodename,) if nodename else (), subcluster) is None:
+            return NOT_ASKED
+        return sorted({node.nodename for node in there})
+
+    def replies(self, line: str, nodename: str = "", subcluster: str = "") -> Sequence[NodeReply]:
+        """As ``console.broadcast.Broadcasting`` has it."""
+        self._learn()
+        found: dict[str, NodeReply] = {}
+        for question in reversed(self._relay.questions.asked.values()):
+            if question.command.line == line:
+                for reply in self._of(question):
+                    if _is_of(reply.nodename, reply.subcluster, nodename, subcluster):
+                        found.setdefault(reply.nodename, reply)
+        return [found[name] for name in sorted(found)]
+
+    def flush(self) -> int:
+        """As ``console.broadcast.Broadcasting`` has it."""
+        return self._relay.flush()
+
+    def _of(self, question: Question) -> Iterator[NodeReply]:
+        for member, reply in question.replies.items():
+            if reply.outcome in STATES:
+                yield self._row(member, reply)
+
+    def _row(self, member: str, reply: Reply) -> NodeReply:
+        said = self._known.get(member)
+        name, subcluster = (node_of(member), "") if said is None else (said.nodename, said.subcluster)
+        return NodeReply(name, subcluster, STATES[reply.outcome], reply.text)
+
+    def _nodes(self) -> Iterator[Announcement]:
+        """Those that take commands."""
+        for report in self._membership.reports():
+            if report.said is not None and report.said.type is NodeType.MOMENTUM:
+                yield report.said
+
+    def _learn(self) -> None:
+        """Who has which member in the group of commands; those of whom nothing is kept are forgotten."""
+        kept = {member for question in self._relay.questions.asked.values() for member in question.replies}
+        self._known = {member: said for member, said in self._known.items() if member in kept}
+        self._known |= {node.control: node for node in self._nodes()}
+
+
+def _is_of(name: str, its_subcluster: str, nodename: str, subcluster: str) -> bool:
+    return nodename in ("", name) and subcluster in ("", its_subcluster)
