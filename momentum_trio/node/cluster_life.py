@@ -28,6 +28,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Panic, Record
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_standing import Standing, cluster_options, eccluster_port
+from momentum_trio.node.elsewhere import Elsewhere, Tell
 from momentum_trio.protocol.cluster.heartbeat import Pulse
 from momentum_trio.protocol.cluster.membership import Announcement, NodeType
 
@@ -81,6 +82,7 @@ class Life:
         dial: Dial,
         perform: Perform,
         serve: Serve,
+        tell: Tell,
         limits: LeasedState | None = None,
     ) -> None:
         self._limits = limits
@@ -97,6 +99,7 @@ class Life:
         self.shared: dict[str, Shared] = {}
         self.membership = Membership(self.cluster_assembly, self._announcement)
         self.floating = FloatingAddresses(machine, self.cluster_assembly, generations.current.tree, serve)
+        self._elsewhere = Elsewhere(machine, self.floating, self.membership, tell)
 
     @property
     def cluster_assembly(self) -> GroupAssembly:
@@ -133,6 +136,7 @@ class Life:
         self._open_heartbeat(nursery)
         self.cluster_assembly.add(self.membership, self.floating)
         nursery.start_soon(self.floating.run)
+        nursery.start_soon(self._elsewhere.run)
         nursery.start_soon(self._announce)
         self.replan()
         who = self.stands.identity

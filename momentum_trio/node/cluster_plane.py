@@ -22,6 +22,7 @@ from momentum_trio.msgc.msgc_options import MsgcClientOptions
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_life import Dial, Life
 from momentum_trio.node.cluster_standing import Standing, standing
+from momentum_trio.node.elsewhere import Tell
 from momentum_trio.node.relayed import RelayedConsole
 
 BUS_CLIENT = "msgc_client"
@@ -39,7 +40,8 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 class ClusterPlane:
     """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
-    limits: those over all nodes, where they are counted over the bus.
+    tell: takes where mail belongs whose address another node has. limits: those over all nodes, where they are counted
+    over the bus.
     """
 
     def __init__(
@@ -49,11 +51,12 @@ class ClusterPlane:
         census: Census,
         dial: Dial,
         serve: Serve,
+        tell: Tell,
         limits: LeasedState | None = None,
     ) -> None:
         self._limits = limits
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
-        self._serve = serve
+        self._serve, self._tell = serve, tell
         self.life: Life | None = None
 
     async def run(self, console: Dispatch) -> None:
@@ -79,6 +82,7 @@ class ClusterPlane:
             self._dial,
             relayed.perform,
             self._serve,
+            self._tell,
             self._limits,
         )
         try:

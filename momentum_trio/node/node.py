@@ -37,7 +37,7 @@ from momentum_trio.node.cluster_plane import ClusterPlane, dial_bus
 from momentum_trio.node.cluster_standing import cluster_problems
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
-from momentum_trio.node.link import pair
+from momentum_trio.node.link import Belongs, pair
 from momentum_trio.node.mail_plane import MailPlane, open_mail_plane
 from momentum_trio.node.measures import Measures
 from momentum_trio.node.node_options import NodeOptions
@@ -222,6 +222,7 @@ async def _run_planes(
             Census(machine, supervisor.connections, mail.outbound),
             partial(dial_bus, machine, generations),
             lambda addresses: administration.serve_at(addresses),
+            lambda places: control_end.tell(Belongs(places)),
             everywhere if isinstance(everywhere, LeasedState) else None,
         )
         administration = NodeAdministration(
