@@ -160,6 +160,8 @@ class Evidence:
     bus: BusHistory = field(default_factory=BusHistory)
     shared: Shared = field(default_factory=dict)  # when all was drained, or the limit was reached
     shared_within_seconds: float = 0.0  # that limit
+    floating: tuple[str, ...] = ()  # addresses that any node has so
+    election_limit_seconds: float = 0.0  # until each has one owner
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,8 @@ class Course:
         self.scenario = scenario
         self.world = world = World(seed, short=scenario.short_share, keep_trace=keep_trace)
         self.evidence = Evidence(scenario, world)
+        self.evidence.floating = addresses_of(scenario)
+        self.evidence.election_limit_seconds = election_limit(scenario)
         self.violations: list[Violation] = []
         self.look: Look | None = None
         self.by_hand: Callable[[], object] | None = None
@@ -373,8 +375,8 @@ class Course:
             await trio.sleep(LAST_SYNC_SECONDS)
             await self._sessions_over(living)
             await self._shares_agree(living)
-            if addresses_of(self.scenario):
-                await trio.sleep(election_limit(self.scenario) + SETTLE_SECONDS)
+            if evidence.floating:
+                await trio.sleep(evidence.election_limit_seconds + SETTLE_SECONDS)
             self._measure_spools(living)
 
     async def _idle(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:

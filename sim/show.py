@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 
 from .evidence import Result, Verdict, Violation
-from .show_picture import lane_names, picture
+from .show_picture import lane_names, lane_places, picture
 from .show_story import Moment, Story, story
 from .show_words import meaning
 from .shrink import ESCAPE, size
@@ -62,6 +62,18 @@ def page(result: Result, facts: Mapping[str, str] | None = None) -> str:
     }
     template = (HERE / "show_page.html").read_text(encoding="utf-8")
     return re.sub(r"@(\w+)@", lambda found: parts[found[1]], template)
+
+
+def drawing(result: Result) -> str:
+    """The picture of a run that kept its trace and evidence, as an SVG file of its own."""
+    told = story(result)
+    svg = picture(told, told.window, _title(result)).svg
+    places = lane_places(told.lanes)
+    names = "".join([f'<text x="14" y="{y}" class="lane-name">{escape(lane.name)}</text>' for lane, y in places])
+    style = (HERE / "show_page.css").read_text(encoding="utf-8")
+    head, _, body = svg.partition(">\n")
+    fonts = "svg { font: 13px system-ui, sans-serif; background: var(--sheet); } svg .lane-name { font-weight: 600; }"
+    return f'{head} xmlns="http://www.w3.org/2000/svg">\n<style>{style}{fonts}</style>\n{body[:-6]}{names}</svg>\n'
 
 
 def _inline(path: Path) -> str:

@@ -22,6 +22,7 @@ MARKS = {
     "deferred": "…",
     "unknown": "?",
     "delivered": "✉",
+    "told": "",
 }
 
 
@@ -56,6 +57,12 @@ def lane_names(lanes: tuple[Lane, ...]) -> str:
     return "\n".join(
         [f"<li><b>{escape(_lane_title(lane))}</b><small>{escape(lane.note)}</small></li>" for lane in lanes]
     )
+
+
+def lane_places(lanes: tuple[Lane, ...]) -> Iterator[tuple[Lane, int]]:
+    """Each lane, and how far down its name may stand in the picture."""
+    for number, lane in enumerate(lanes, 1):
+        yield lane, AXIS_HEIGHT + LANE_HEIGHT * number - 5
 
 
 def _lane_title(lane: Lane) -> str:

@@ -22,6 +22,7 @@ from momentum_trio.mail.record import (
     SessionEnded,
 )
 
+from . import show_bus
 from .evidence import Evidence, Result, Told
 from .letter import name_in
 from .scenario import PAIRS, SPLITS, FaultKind, Heal, Program
@@ -131,7 +132,7 @@ def story(result: Result) -> Story:
     seen = sightings(result, began)
     names = _mails_of_batches(evidence)
     guilty = tuple(dict.fromkeys([violation.mail for violation in result.violations if violation.mail]))
-    arrows = [*_attempts(evidence, guilty), *_deliveries(result, seen, names, guilty)]
+    arrows = [*_attempts(evidence, guilty), *_deliveries(result, seen, names, guilty), *_told(evidence)]
     moments = [
         *_of_faults(evidence),
         *_of_attempts(evidence),
@@ -145,7 +146,7 @@ def story(result: Result) -> Story:
     return Story(
         result,
         tuple(_lanes(result, arrows)),
-        tuple(_bars(evidence, whole[1])),
+        (*_bars(evidence, whole[1]), *_views(evidence, whole[1])),
         tuple(sorted(arrows, key=attrgetter("began"))),
         tuple(moments),
         tuple(_changes(result, seen, began)),
@@ -207,6 +208,17 @@ def _bars(evidence: Evidence, end: float) -> Iterator[Bar]:
         one_way = fault.kind is FaultKind.ONE_WAY
         for lane in fault.targets if fault.kind in SPLITS else fault.targets[:1]:
             yield Bar(lane, other, struck.began, ended, label(struck), text, kind, one_way)
+
+
+def _views(evidence: Evidence, end: float) -> Iterator[Bar]:
+    for seen in show_bus.views(evidence.bus, end):
+        kind = "view" if seen.view.primary else "minor"
+        yield Bar(seen.host, "", seen.began, seen.ended, seen.label, seen.text, kind)
+
+
+def _told(evidence: Evidence) -> Iterator[Arrow]:
+    for heard in show_bus.heard(evidence.bus):
+        yield Arrow(heard.said, heard.told, heard.source, heard.target, heard.name, "told", heard.text, guilty=False)
 
 
 def _attempts(evidence: Evidence, guilty: tuple[str, ...]) -> Iterator[Arrow]:

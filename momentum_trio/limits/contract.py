@@ -17,6 +17,8 @@ from typing import Protocol
 
 Key = tuple[str, ...]
 
+BROADCAST_OCTETS_MAX = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -84,7 +86,7 @@ class SharedState(Protocol):
         ...
 
     def broadcast(self, topic: str, octets: bytes) -> None:
-        """Tell every member, this one too. Members see all messages in the same order."""
+        """Tell every member, this one too, at most BROADCAST_OCTETS_MAX. Members see all in the same order."""
         ...
 
     def listen(self, topic: str) -> AbstractContextManager[AsyncIterator[Told]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from momentum_trio.limits.contract import Admission, Key, Told
+from momentum_trio.limits.contract import BROADCAST_OCTETS_MAX, Admission, Key, Told
 from momentum_trio.limits.listeners import Listeners
 from momentum_trio.limits.local import LocalState
 from momentum_trio.machine import Machine
@@ -118,6 +118,7 @@ class Leased:
     def broadcast(self, topic: str, octets: bytes) -> None:
         """Tell every member. What is said while nobody can be told, or too much at once, may be lost."""
         assert topic
+        assert len(octets) <= BROADCAST_OCTETS_MAX
         if len(self._said) < SAID_MAX:
             self._said.append((topic, octets))
             self._wake()

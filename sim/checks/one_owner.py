@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from ..evidence import Evidence, Violation
-from ..floating import addresses_of, election_limit
 from ..world import Floating
 from .components import Steady, steady
 
@@ -15,11 +14,10 @@ NAME = "one_owner"
 
 def one_owner(evidence: Evidence) -> Iterator[Violation]:
     """At most one for each address: the first time at which a component had two owners of it, or none."""
-    scenario, until = evidence.scenario, evidence.logs_read
-    limit, addresses = election_limit(scenario), addresses_of(scenario)
-    for address in addresses:
+    limit, until = evidence.election_limit_seconds, evidence.logs_read
+    for address in evidence.floating:
         of_it = [each for each in evidence.world.floating if each.address == address]
-        for times in steady(evidence, until - evidence.load_began):
+        for times in steady(evidence, until):
             if (wrong := _wrong(times, limit, of_it, evidence.load_began)) is not None:
                 seconds, names, text = wrong
                 about = f"{address} {text} though {', '.join(names)} reached each other for {limit:g} s"

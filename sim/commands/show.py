@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..run import run
-from ..show import page
+from ..show import drawing, page
 from ..surroundings import code_hash, hash_seed, versions
 from .command import EXIT_HELD, Command, add_file, add_seed, program, scenario_in, write_file
 from .provenance import read_provenance
@@ -17,6 +17,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_seed(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="RUN.html", default=Path("run.html"))
+    parser.add_argument("--drawing", type=Path, metavar="RUN.svg", help="write the picture alone as well")
 
 
 def _act(asked: argparse.Namespace) -> int:
@@ -30,6 +31,8 @@ def _act(asked: argparse.Namespace) -> int:
         "Ran on": f"{versions()}, hash seed {hash_seed()}",
     }
     write_file(asked.output, page(result, facts))
+    if asked.drawing is not None:
+        write_file(asked.drawing, drawing(result))
     print(f"{asked.output}: {asked.file}, seed {seed}, {result.verdict.name.lower()}")
     return EXIT_HELD
 

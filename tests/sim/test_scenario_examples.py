@@ -59,13 +59,13 @@ def test_relaying_depends_on_the_most_specific_block() -> None:
     assert {arrived.host for arrived in result.evidence.arrived} == {"mx", "sink", "late"}
 
 
-@pytest.mark.parametrize(("name", "seed"), [("bus", 2), ("bus", 8), ("bus_five", 3), ("floats", 1), ("cluster", 2)])
+@pytest.mark.parametrize(("name", "seed"), [("bus", 2), ("cluster", 2)])
 def test_a_seed_of_a_cluster_holds(name: str, seed: int) -> None:
     result = run(read(str(FOLDER / f"{name}.sim")), seed, keep_evidence=True)
     assert result.verdict is Verdict.HELD, result.violations
     assert result.evidence is not None
     told = sum(isinstance(entry.deed, group.Told) for entry in result.evidence.bus.entries)
-    assert told > 50 or name == "floats"
+    assert told > 50
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -15,7 +15,7 @@ from sim.commands import COMMANDS
 from sim.commands.command import Command
 from sim.faults import MENDS_ITSELF, STRIKERS
 from sim.run import FAILURES
-from sim.scenario import INSTANT, FaultKind
+from sim.scenario import INSTANT, SAID, FaultKind
 from sim.scenario_options import FAULTS
 
 SIM = ROOT / "sim"
@@ -27,15 +27,15 @@ OF_THE_RUN = {"deadlock", "livelock", "process_died"}  # what else breaks a run
 
 @pytest.mark.parametrize("kind", FaultKind, ids=lambda kind: kind.value)
 def test_a_kind_of_fault_is_in_every_table(kind: FaultKind) -> None:
-    assert kind in STRIKERS
+    assert kind in STRIKERS or kind is FaultKind.MEMBER
     assert kind in show_words.FAULTS
     assert f"| `{kind.value}` |" in PAGES["scenario.md"]
     assert (kind in draw._AMOUNTS) == (FAULTS[kind].amount is not None)
-    assert (show_words.FAULTS[kind][2] == "") == (kind in MENDS_ITSELF)
+    assert (show_words.FAULTS[kind][2] == "") == (kind in MENDS_ITSELF | SAID)
 
 
 def test_kinds_that_mend_themselves_have_no_duration() -> None:
-    assert INSTANT - {FaultKind.POWER_AT_STEP} == MENDS_ITSELF
+    assert INSTANT - {FaultKind.POWER_AT_STEP} == MENDS_ITSELF | SAID
 
 
 def test_every_check_is_in_its_table() -> None:
@@ -66,7 +66,7 @@ def test_what_breaks_a_run_by_itself_is_all_told() -> None:
 def test_every_command_is_in_its_table_and_on_a_page(path: Path) -> None:
     made = [value for value in vars(import_module(f"sim.commands.{path.stem}")).values() if isinstance(value, Command)]
     if not made:
-        assert path.stem in {"command", "provenance", "report"}  # what commands share
+        assert path.stem in {"command", "onward", "provenance", "report"}  # what commands share
     for command in made:
         assert command in COMMANDS
         assert any(re.search(rf"(ec_sim |`){command.name}\b", page) for page in PAGES.values()), command.name
