@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconfigured, SessionEnded
+from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconfigured, SessionEnded, Transferred
 from momentum_trio.spool.segment import parse_segment_name
 
 from .checks.custody import DISK_FAULTS, copies, strikes
@@ -110,6 +110,10 @@ def _retried(evidence: Evidence) -> int:
 
 def _duplicates(evidence: Evidence) -> int:
     return sum(len(found) > 1 for found in copies(evidence).values())
+
+
+def _moved(evidence: Evidence) -> int:
+    return sum(isinstance(record, Transferred) for _, record in evidence.world.records)
 
 
 def _arrived(evidence: Evidence) -> int:
@@ -274,6 +278,7 @@ MARKS = (
     Mark("segment_reclaimed", "a segment of which nothing lived was removed", _reclaimed),
     Mark("deferred_then_delivered", "a message was delivered after a failed attempt", _after_retry),
     Mark("given_up", "a message failed for good", _given_up),
+    Mark("moved", "a message was handed over to another node of its cluster", _moved),
     Mark("sender_told", "a notification arrived", lambda evidence: len(evidence.reports)),
     Mark("worse_exchanger", "mail went to another exchanger than the best", _worse_exchanger),
     Mark("delivered_by_another_life", "a message was delivered after a restart", _by_another_life),

@@ -21,7 +21,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Addresses, Neighbour, Plumbed
 from momentum_trio.mail.record import Level, Panic
-from momentum_trio.net.group import GroupView, node_of
+from momentum_trio.net.group import GroupView
 from momentum_trio.protocol.cluster.duravip import Duravip, Terms
 from momentum_trio.protocol.cluster.duravip_message import Claim, decode, encode
 
@@ -113,14 +113,14 @@ class FloatingAddresses:
         return moving
 
     def elsewhere(self) -> Mapping[Binding, str]:
-        """Bindings whose address another node has, with its name: where their mail belongs."""
+        """Bindings whose address another node has, with its member: where their mail belongs."""
         found: dict[Binding, str] = {}
         if (register := self.core.register) is None:
             return found
         for text, address in self._floating.items():
             owner = register.owners.get(text, "")
             if owner != self._assembly.member and owner in register.holders.get(text, ()):
-                found |= dict.fromkeys(address.bindings, node_of(owner))
+                found |= dict.fromkeys(address.bindings, owner)
         return found
 
     async def neighbours(self) -> Sequence[Neighbour]:

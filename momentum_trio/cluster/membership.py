@@ -72,6 +72,10 @@ class Membership:
         for place, member in enumerate(() if self.current is None else self.current.members):
             yield MemberReport(member, self._said.get(member), place == 0)
 
+    def of_member(self, member: str) -> Announcement | None:
+        """What *member* says of itself; None where it has not, or is not there."""
+        return self._said.get(member)
+
     def of_node(self, nodename: str) -> MemberReport | None:
         """The member of *nodename*; None where there is none."""
         return next((report for report in self.reports() if report.nodename == nodename), None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -21,7 +22,7 @@ from momentum_trio.cluster.handing import Handover
 from momentum_trio.delivery.custody import Custody
 from momentum_trio.delivery.holdings import Holdings
 from momentum_trio.delivery.lane import Lane
-from momentum_trio.delivery.operations import Drawn, Operations, Turns, Which
+from momentum_trio.delivery.operations import Chosen, Drawn, Operations, Turns
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Transferred
 from momentum_trio.protocol.cluster.move import UNCERTAIN_SECONDS_MAX, HandedOver, Kept
@@ -80,25 +81,28 @@ class Moves:
         self._machine, self._spool, self._queue, self._connect = machine, spool, queue, connect
         self.counts = MoveCounts()
 
-    async def move(self, which: Which, to: NodePlace) -> Moved:
+    async def move(self, which: Chosen, to: NodePlace) -> Moved:
         """Hand the messages of *which* lanes that are not being tried over to another node.
 
-        It ends when there are none any more, or one could not go; then the others of its lane stay, too. Those that
-        stay wait as they did. Raises nothing for what the network, the other node or the disk does.
+        It ends when there are none any more, or one could not go; then the others of its lane stay, too. No message
+        begins to go that *which* holds no more. Those that stay wait as they did. Raises nothing for what the network,
+        the other node or the disk does.
         Cancellation: each message is here or there; one that is uncertain is here, and may be there.
         """
         moved = left = 0
         why = ""
         for lane in await self._queue.operations.lanes(which):
-            outcome = await self._move_lane(lane, to)
+            outcome = await self._move_lane(lane, to, partial(which.holds, lane.key))
             moved, left, why = moved + outcome.moved, left + outcome.left, outcome.why or why
         return Moved(moved, left, why)
 
-    async def _move_lane(self, lane: Lane, to: NodePlace) -> Moved:
+    async def _move_lane(self, lane: Lane, to: NodePlace, goes: Callable[[], bool]) -> Moved:
         waiting, moved = lane.ready.count + lane.delayed.count, 0
-        while moved < waiting and (drawn := self._queue.operations.draw(lane, min(AT_ONCE, waiting - moved))):
+        while moved < waiting and goes():
+            if not (drawn := self._queue.operations.draw(lane, min(AT_ONCE, waiting - moved))):
+                break
             shares = [share for number in range(CONNECTIONS) if (share := drawn[number::CONNECTIONS])]
-            errands = [_Errand(self, lane, to, share) for share in shares]
+            errands = [_Errand(self, lane, to, share, goes) for share in shares]
             try:
                 async with trio.open_nursery() as nursery:
                     for errand in errands:
@@ -166,11 +170,13 @@ class Moves:
 class _Errand:
     """Messages in hand on their way to one node. left: those that are here and in hand still. moved: that are there.
 
-    why: the last of them could not go, for this reason; empty: all are there.
+    why: the last of them could not go, for this reason; empty: all are there that went. goes: whether one more may.
     """
 
-    def __init__(self, moves: Moves, lane: Lane, to: NodePlace, drawn: Sequence[Drawn]) -> None:
-        self._moves, self._lane, self._to = moves, lane, to
+    def __init__(
+        self, moves: Moves, lane: Lane, to: NodePlace, drawn: Sequence[Drawn], goes: Callable[[], bool]
+    ) -> None:
+        self._moves, self._lane, self._to, self._goes = moves, lane, to, goes
         self._uncertain_until = 0.0  # trio's time; 0: it is known who has the first of them
         self.left = list(drawn)
         self.moved = 0
@@ -178,20 +184,25 @@ class _Errand:
 
     async def run(self) -> None:
         """Hand over what can be."""
-        while self.left and not self.why:
+        while self._goes_on:
             try:
                 async with self._moves.connect(self._to) as handover:
                     await self._over(handover)
             except Broken as fault:
                 self._broke(fault)
-            if self.left and not self.why:
+            if self._goes_on:
                 await trio.sleep(AGAIN_SECONDS)
+
+    @property
+    def _goes_on(self) -> bool:
+        """One of which it is not known who has it is asked about, wherever it belongs by now."""
+        return bool(self.left) and not self.why and (self._uncertain_until > 0 or self._goes())
 
     async def _over(self, handover: Handover) -> None:
         """Over one connection. Raises Broken."""
         try:
             await handover.begin()
-            while self.left and not self.why and await self._one(handover):
+            while self._goes_on and await self._one(handover):
                 pass
             await handover.quit()
         finally:

@@ -26,6 +26,14 @@ AT_ONCE = 250
 """Messages that are given up or moved together."""
 
 
+class Chosen(Protocol):
+    """Chooses lanes; may change its mind meanwhile."""
+
+    def holds(self, key: LaneKey) -> bool:
+        """Whether the lane of *key* is one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Which:
     """Lanes: of a routing domain, of a binding; None: of any."""
@@ -87,7 +95,7 @@ class Operations:
     def __init__(self, spool: Custody, holdings: Holdings, settlement: Settlement, turns: Turns) -> None:
         self._spool, self._holdings, self._settlement, self._turns = spool, holdings, settlement, turns
 
-    async def lanes(self, which: Which) -> list[Lane]:
+    async def lanes(self, which: Chosen) -> list[Lane]:
         """Those lanes, as they are now or were a moment ago."""
         found, strides = [], Strides()
         for lane in self._holdings.lanes.all():

@@ -32,6 +32,7 @@ from momentum_trio.msgc.msgc_options import Place
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_standing import Standing, cluster_options, eccluster_port
 from momentum_trio.node.control_cache import ControlCache
+from momentum_trio.node.elsewhere import Elsewhere, Tell
 from momentum_trio.protocol.cluster.heartbeat import Pulse
 from momentum_trio.protocol.cluster.membership import Announcement, NodeType
 
@@ -85,6 +86,7 @@ class Life:
         dial: Dial,
         perform: Perform,
         serve: Serve,
+        tell: Tell,
         limits: LeasedState | None = None,
         node_type: NodeType = NodeType.MOMENTUM,
     ) -> None:
@@ -103,6 +105,7 @@ class Life:
         self.shared: dict[str, Shared] = {}
         self.membership = Membership(self.cluster_assembly, self._announcement)
         self.floating = FloatingAddresses(machine, self.cluster_assembly, generations.current.tree, serve)
+        self._elsewhere = Elsewhere(machine, self.floating, self.membership, tell)
 
     @property
     def is_manager(self) -> bool:
@@ -145,6 +148,7 @@ class Life:
         self._open_heartbeat(nursery)
         self.cluster_assembly.add(self.membership, self.floating)
         nursery.start_soon(self.floating.run)
+        nursery.start_soon(self._elsewhere.run)
         nursery.start_soon(self._announce)
         self.replan()
         who = self.stands.identity

@@ -22,6 +22,7 @@ from momentum_trio.msgc.msgc_options import MsgcClientOptions
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_life import Dial, Life
 from momentum_trio.node.cluster_standing import Standing, standing
+from momentum_trio.node.elsewhere import Tell
 from momentum_trio.node.relayed import RelayedConsole
 from momentum_trio.protocol.cluster.membership import NodeType
 
@@ -41,6 +42,8 @@ class ClusterPlane:
     """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
     limits: those over all nodes, where they are counted over the bus. node_type: what the node is in its cluster.
+    tell: takes where mail belongs whose address another node has. limits: those over all nodes, where they are counted
+    over the bus.
     """
 
     def __init__(
@@ -50,12 +53,13 @@ class ClusterPlane:
         census: Census,
         dial: Dial,
         serve: Serve,
+        tell: Tell,
         limits: LeasedState | None = None,
         node_type: NodeType = NodeType.MOMENTUM,
     ) -> None:
         self._limits, self._node_type = limits, node_type
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
-        self._serve = serve
+        self._serve, self._tell = serve, tell
         self.life: Life | None = None
 
     async def run(self, console: Dispatch) -> None:
@@ -81,6 +85,7 @@ class ClusterPlane:
             self._dial,
             relayed.perform,
             self._serve,
+            self._tell,
             self._limits,
             self._node_type,
         )

@@ -7,11 +7,13 @@ of its own (DESIGN.md, walk 6).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.cluster.channel import NodePlace
 from momentum_trio.config.binding import Binding
 from momentum_trio.console.command import Data
 from momentum_trio.listener.kind import Generation
@@ -20,6 +22,9 @@ from momentum_trio.metrics.metric import Family
 WAITING_MAX = 16
 ERRANDS_MAX = 8
 """Commands and measurements under way; others wait, and keep no generation waiting."""
+
+HEARSAY_SECONDS = 15.0
+"""How long a Belongs holds."""
 
 NO_ANSWER = 0
 """The number of an order."""
@@ -49,6 +54,13 @@ class Measure:
 @dataclass(frozen=True, slots=True)
 class CountFromZero:
     """What is counted counts from zero again. Not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Belongs:
+    """Mail of these bindings belongs to these nodes, for HEARSAY_SECONDS unless it is told again. Not answered."""
+
+    places: Mapping[Binding, NodePlace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +115,7 @@ class Said:
 
 
 Question = Adopt | Ask | Count | Measure
-Order = CountFromZero
+Order = CountFromZero | Belongs
 Answer = Done | Counted | Measured | Said
 
 
@@ -161,7 +173,7 @@ class ControlEnd:
         """Something that needs no answer. Lost when WAITING_MAX of them wait, or nobody is there."""
         try:
             self._out.send_nowait((NO_ANSWER, order))
-        except (trio.WouldBlock, trio.BrokenResourceError):
+        except (trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
             pass
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.metrics.tally import Tally
 from momentum_trio.node.configuration import away
 from momentum_trio.node.dns_desk import DnsDesk
-from momentum_trio.node.link import Adopt, Ask, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
+from momentum_trio.node.link import Adopt, Ask, Belongs, Count, Counted, CountFromZero, Done, MailEnd, Measure, Measured
 from momentum_trio.node.mail_measures import (
     dns_families,
     event_families,
@@ -46,6 +46,7 @@ from momentum_trio.node.mail_measures import (
 from momentum_trio.node.move_desk import MoveDesk
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.node_to_node import bind_with, connect_with
+from momentum_trio.node.onward import Onward
 from momentum_trio.node.outbound_desk import OutboundDesk
 from momentum_trio.node.policies import addresses_with, lookup_with, named_by, questions_with
 from momentum_trio.node.queue_desk import QueueDesk
@@ -70,7 +71,8 @@ class MailPlane:
     """The mail half of a node.
 
     generations: those of this plane, moved on by the control plane. services: for conversations of this plane.
-    transfers: mail that other nodes hand over; moves: mail that is handed over to them.
+    transfers: mail that other nodes hand over; moves: mail that is handed over to them; onward: by
+    itself, where it belongs to them.
     drain_until: trio's time up to which, at the end, deliveries under way are waited for.
     """
 
@@ -115,6 +117,7 @@ class MailPlane:
         )
         self.transfers = Transfers(machine, spool, self.queue.take_found, bind_with(self.generations))
         self.moves = Moves(machine, spool, self.queue, connect_with(machine, self.generations))
+        self.onward = Onward(machine, self.queue, self.moves, self.generations)
         self.recorder = Recorder(machine)
         credentials = Credentials(machine)
         self.services = Services(
@@ -168,6 +171,8 @@ class MailPlane:
                         errands.start_soon(self._tell_measured, link, number)
                     case CountFromZero():
                         self._since = self._all()
+                    case Belongs():
+                        self.onward.told(asked.places)
                     case Ask(command) if dns.knows(command):
                         await link.answer(number, dns.answer(asked))
                     case Ask(command) if outbound.knows(command):
@@ -270,11 +275,14 @@ async def open_mail_plane(
                 delivery.start_soon(plane.tracers.run)
                 delivery.start_soon(plane.recorder.run)
                 await delivery.start(plane.queue.run)
+                delivery.start_soon(plane.onward.run)
                 delivery.start_soon(plane.answer, link)
                 plane.webhooks.begin(delivery)
                 yield plane
                 with trio.move_on_at(plane.drain_until):
-                    await plane.queue.drain()
+                    async with trio.open_nursery() as drains:
+                        drains.start_soon(plane.queue.drain)
+                        drains.start_soon(plane.onward.drain)
                 with trio.move_on_after(WEBHOOKS_SECONDS):
                     await plane.webhooks.close()
                 delivery.cancel_scope.cancel()

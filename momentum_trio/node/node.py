@@ -36,7 +36,7 @@ from momentum_trio.node.cluster_plane import ClusterPlane, dial_bus
 from momentum_trio.node.cluster_standing import cluster_problems
 from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
-from momentum_trio.node.link import pair
+from momentum_trio.node.link import Belongs, pair
 from momentum_trio.node.mail_plane import open_mail_plane
 from momentum_trio.node.measures import Measures
 from momentum_trio.node.node_options import NodeOptions
@@ -229,6 +229,7 @@ async def _run_planes(
             Census(machine, supervisor.connections, mail.outbound),
             partial(dial_bus, machine, generations),
             lambda addresses: administration.serve_at(addresses),
+            lambda places: control_end.tell(Belongs(places)),
             everywhere if isinstance(everywhere, LeasedState) else None,
             program.node_type,
         )

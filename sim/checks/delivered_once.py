@@ -4,7 +4,9 @@ A client that was not told of a success sends again: so many copies are permitte
 (custody.py). They come in batches of their own. One batch may come twice to an SMTP server, when the node that relays
 it or that server, or what is between them, broke while the mail was under way, or where the server kept it and did not
 say so; to a Maildir never, for there the name
-of the file is made from the message's id, and a repeated delivery replaces the first.
+of the file is made from the message's id, and a repeated delivery replaces the first. A batch of which messages have
+moved between nodes of a cluster may, when a node ended meanwhile: whoever had it has forgotten then that another may
+have them too, and they may go another way.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from momentum_trio.mail.record import Transferred
+
 from ..evidence import Arrived, Evidence, Struck, Violation
 from ..letter import batches_of
 from ..scenario import PAIRS, FaultKind, Program, Turn
-from .custody import address, attempts_by_mail, copies, mails_by_name, may_have_left_a_copy, strikes
+from .custody import ENDING, address, attempts_by_mail, copies, mails_by_name, may_have_left_a_copy, strikes
 
 NAME = "delivered_once"
 
@@ -26,6 +30,9 @@ HARMLESS = frozenset({FaultKind.CLOCK_STEP, FaultKind.CONSOLE, FaultKind.BIT_ROT
 def delivered_once(evidence: Evidence) -> Iterator[Violation]:
     """One for each mailbox with more copies of a mail than there are causes."""
     mails, attempts, silent = mails_by_name(evidence), attempts_by_mail(evidence), unsaid(evidence)
+    moved = frozenset(
+        record.batch_id.encode() for _, record in evidence.world.records if isinstance(record, Transferred)
+    )
     for (name, path), found in copies(evidence).items():
         if name not in mails or len(found) < 2:
             continue
@@ -40,7 +47,8 @@ def delivered_once(evidence: Evidence) -> Iterator[Violation]:
             by_batch.setdefault(batch_of(arrived), []).append(arrived)
         for batch, same in by_batch.items():
             said = len(same) - silent[name, path]
-            if said > 1 and not (_relayed(evidence, same[0]) and broke(evidence, same[0].host, began)):
+            relayed = _relayed(evidence, same[0]) and broke(evidence, same[0].host, began)
+            if said > 1 and not relayed and not (batch in moved and _ended(evidence, began)):
                 yield _violation(name, same, f"as one batch, {batch.decode('ascii', 'replace')}")
         by_one = silent[name, path] if _hops(found) > 1 else 0
         if len(by_batch) - by_one > max(len(sent), 1) and not (
@@ -78,6 +86,11 @@ def broke(evidence: Evidence, last: str, began: float) -> bool:
     places = [plan.name for plan in evidence.scenario.hosts if plan.program is Program.ECELERITY] + [last]
     kinds = [kind for kind in FaultKind if kind not in HARMLESS]
     return any(_touches(struck, places) for struck in strikes(evidence, kinds) if _lasted_to(struck, began))
+
+
+def _ended(evidence: Evidence, began: float) -> bool:
+    """Whether the life of a node ended at some time from *began* on."""
+    return any(_lasted_to(struck, began) for struck in strikes(evidence, [FaultKind.STOP, *ENDING]))
 
 
 def _touches(struck: Struck, places: list[str]) -> bool:

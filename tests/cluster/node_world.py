@@ -40,7 +40,7 @@ LOG = "/var/log/mainlog.cluster"
 LISTEN = Endpoint.parse(f":{PORT}")
 TERMS = SpoolTerms("/spool", segment_octets=64 * 1024, large_message_octets=1000)
 TEXT = """
-Suspend_Delivery = true
+Suspend_Delivery = {suspended}
 Delivery_Method = BLACKHOLE
 Cluster_Secret = "{secret}"
 Binding "mail" {{}}
@@ -50,9 +50,10 @@ ECCluster_Listener {{ Listen ":4802" {{}} }}
 """
 
 
-def tree_of(name: str, secret: str = SECRET, more: str = "") -> ConfigTree:
+def tree_of(name: str, secret: str = SECRET, more: str = "", suspended: str = "true") -> ConfigTree:
     """The configuration of a node."""
-    return load_text(TEXT.format(name=name, secret=secret, log=LOG) + more, declared=DECLARED)
+    text = TEXT.format(name=name, secret=secret, log=LOG, suspended=suspended)
+    return load_text(text + more, declared=DECLARED)
 
 
 TREES = {name: tree_of(name) for name in ADDRESSES}

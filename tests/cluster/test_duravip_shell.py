@@ -14,6 +14,7 @@ from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Panic
+from momentum_trio.net.group import node_of
 from momentum_trio.node.schema import DECLARED
 from sim.host import Host, Life
 from sim.world import World
@@ -101,7 +102,8 @@ def test_what_is_up_at_the_start_goes_down_and_services_begin_where_addresses_ar
         assert not stage.up("a") & stage.up("b")
         for name, other in ("ab", "ba"):
             assert stage.served[name] == stage.up(name)
-            assert stage.parts[name].elsewhere() == {Binding("default", text): other for text in stage.up(other)}
+            theirs = {binding: node_of(member) for binding, member in stage.parts[name].elsewhere().items()}
+            assert theirs == {Binding("default", text): other for text in stage.up(other)}
 
     stage.run(story)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import trio
@@ -101,7 +101,7 @@ class Pair:
 
     async def send(self, *forward_paths: str, to: str = "a", subject: str = "one") -> str:
         """One message by SMTP, from the third host; the last reply."""
-        return await self.hosts["other"].call(_send, ADDRESSES[to], forward_paths, subject)
+        return await self.hosts["other"].call(send_message, ADDRESSES[to], forward_paths, subject)
 
     async def mailbox(self, name: str, local_part: str) -> list[bytes]:
         """The messages that a node has delivered there."""
@@ -131,7 +131,7 @@ async def read_folder(machine: Machine, path: str) -> list[bytes]:
     return found
 
 
-async def _send(_machine: Machine, address: str, forward_paths: tuple[str, ...], subject: str) -> str:
+async def send_message(_machine: Machine, address: str, forward_paths: Sequence[str], subject: str) -> str:
     lines = ["EHLO other.example.com", "MAIL FROM:<ann@client.example>"]
     lines += [f"RCPT TO:<{path}>" for path in forward_paths]
     lines += ["DATA", f"From: <ann@client.example>\r\nSubject: {subject}\r\n\r\nbody\r\n."]

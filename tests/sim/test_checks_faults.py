@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from evidence_given import BOB, CAROL, CONFIG, MAIL_ONE, MAIL_TWO, at, attempt, batch_of, delivered, evidence, fault
 
-from momentum_trio.mail.record import Level, Panic, Record, SessionEnded
+from momentum_trio.mail.record import Level, Panic, Record, SessionEnded, Transferred
 from sim.admin import Said
 from sim.checks.delivered_once import delivered_once
 from sim.checks.drained import drained
@@ -24,6 +24,9 @@ from sim.scenario import FaultKind, Mail
 TWICE = [delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]
 AS_ONE_BATCH = [delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1, batch=batch_of(MAIL_ONE))]
 WITH_THE_SINK = [delivered(MAIL_ONE, copy=n, batch=batch_of(MAIL_ONE), host="sink") for n in (0, 1)]
+MOVED = Transferred(
+    at(11), "m", batch_of(MAIL_ONE), "c", BOB, "", "default", "default", "example.com", 400, 0, 1.0, "10.0.0.9"
+)
 DUPLICATES_PERMITTED = {
     "the client was not told": evidence(
         attempt(MAIL_ONE, Told.UNKNOWN), attempt(MAIL_ONE, at=20.0), arrived=TWICE, struck=[fault(FaultKind.KILL)]
@@ -41,6 +44,9 @@ DUPLICATES_PERMITTED = {
         attempt(MAIL_ONE), arrived=WITH_THE_SINK, struck=[fault(FaultKind.PARTITION, "mx", "sink", at=12.0)]
     ),
     "two recipients": evidence(attempt(MAIL_TWO), arrived=[delivered(MAIL_TWO), delivered(MAIL_TWO, CAROL)]),
+    "moved, and a node was killed": evidence(
+        attempt(MAIL_ONE), arrived=AS_ONE_BATCH, records=[MOVED], struck=[fault(FaultKind.KILL, at=12.0)]
+    ),
 }
 DUPLICATES = {
     "accepted once": evidence(attempt(MAIL_ONE), arrived=TWICE),
@@ -63,6 +69,12 @@ DUPLICATES = {
         attempt(MAIL_ONE, at=20.0),
         arrived=TWICE,
         struck=[fault(FaultKind.DISK_FULL)],
+    ),
+    "moved, and no node ended": evidence(
+        attempt(MAIL_ONE),
+        arrived=AS_ONE_BATCH,
+        records=[MOVED],
+        struck=[fault(FaultKind.PARTITION, "mx", "sink", at=12.0)],
     ),
     "relayed, and nothing broke": evidence(attempt(MAIL_ONE), arrived=WITH_THE_SINK),
     "relayed, and it was over before": evidence(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from evidence_given import BOB, MAIL_ONE, MAIL_TWO, at, attempt, delivered, evidence, fault
 
-from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded
+from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Reconfigured, SessionEnded, Transferred
 from momentum_trio.spool.segment import segment_name
 from sim.client import LEFT
 from sim.dsn import Report
@@ -99,6 +99,7 @@ REACHED = {
     "arrived": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE)]),
     "second_copy": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]),
     "sender_told": evidence(attempt(MAIL_ONE), reports=[Report(delivered(MAIL_ONE), "sender@client.example")]),
+    "moved": evidence(records=[Transferred(at(2), "m", *IDS, "example.com", 9, 0, 1.0, "10.0.0.9")]),
     "worse_exchanger": to_a_worse_exchanger(),
     "451_disk": told("451 4.3.0 transaction failed"),
     "452_full": told("452 4.3.1 insufficient system storage"),
