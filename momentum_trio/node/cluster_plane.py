@@ -41,9 +41,8 @@ def dial_bus(machine: Machine, generations: Generations, connection: str) -> Mem
 class ClusterPlane:
     """The cluster module of one node. life: as long as the node is in a cluster, connected to it or not.
 
-    limits: those over all nodes, where they are counted over the bus. node_type: what the node is in its cluster.
     tell: takes where mail belongs whose address another node has. limits: those over all nodes, where they are counted
-    over the bus.
+    over the bus. node_type: what the node is in its cluster.
     """
 
     def __init__(
