@@ -484,7 +484,7 @@ cluster nodename               Show the name of this node in its cluster.
 cluster reset                  Leave all groups of the cluster and join them anew.
 cluster shared list            List what the nodes share.
 cluster shared show            Show what is shared: the sum over all nodes, or what one counts.
-cluster show logs              Show the durable logs that are gathered, and how far each subscriber has checkpointed them.
+cluster show logs              Show the durable logs that are gathered, and how far each subscriber is.
 config begin                   Begin a transaction: changes that wait for 'config commit'.
 config commit                  Let the changes of the transaction hold, all or none of them.
 config confirm                 Keep what 'config commit confirmed' changed.

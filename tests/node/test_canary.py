@@ -18,21 +18,34 @@ FORMS = {
     "binding": "Binding b1 {{ {} }}",
     "binding_group": "Binding_Group secrets {{ {} }}",
     "datasource": "Datasource secrets {{ {} }}",
+    "msgc_client": "msgc_client {{ {} }}",
+    "msgc_server": "msgc_server {{ {} }}",
+    "shared_state": "Shared_State cluster {{ {} }}",
     "webhook": "Webhook secrets {{ {} }}",
+}
+VALUES = {"shared_state": "redis://ann:{}@127.0.0.1"}  # where not anything will do
+PATHS = {
+    "global": "",
+    "domain": "domain secret.example",
+    "binding": "binding b1",
+    "msgc_client": "msgc_client",
+    "msgc_server": "msgc_server",
+    "shared_state": "shared_state cluster",
 }
 SECRETS = sorted((scope, entry.name) for (scope, _), entry in Schema.load(DECLARED).options.items() if entry.is_secret)
 CONFIG_WITH_SECRETS = CONFIG + "\n".join(
     [
-        *(FORMS[scope].format(f"{name} = {CANARY}-{number}") for number, (scope, name) in enumerate(SECRETS)),
+        *(
+            FORMS[scope].format(f'{name} = "{VALUES.get(scope, "{}").format(f"{CANARY}-{number}")}"')
+            for number, (scope, name) in enumerate(SECRETS)
+        ),
         'Webhook secrets { URL = "http://127.0.0.1:9/" }',  # it keeps every event of all that is said here
     ]
 )
 ASKED = [
     line
     for scope, name in SECRETS
-    for within in [
-        {"global": "", "domain": "domain secret.example", "binding": "binding b1"}.get(scope, f"{scope} secrets")
-    ]
+    for within in [PATHS.get(scope, f"{scope} secrets")]
     for verb in ("get", "eval", "explain domain secret.example option")
     for line in [f"config {verb} {name}" if verb.startswith("explain") else f"config {verb} {within} {name}"]
 ]
@@ -83,6 +96,27 @@ SHOWN = [
     "show inbound",
     "show outbound",
     "count SMTP 32",
+    *(
+        f"cluster {words}"
+        for words in (
+            "abort 1",
+            "arp show",
+            "duravip announce view",
+            "duravip debug on",
+            "duravip move 10.0.0.9 to mx",
+            "duravip show",
+            "duravip show tables",
+            "help",
+            "info",
+            "membership",
+            "nodeaddr",
+            "nodename",
+            "reset",
+            "shared list",
+            "shared show inbound_cidr",
+            "show logs",
+        )
+    ),
 ]
 
 

@@ -35,7 +35,7 @@ def _data(logs: Sequence[LogFacts]) -> Data:
 
 SHOW_LOGS = Command(
     ("cluster", "show", "logs"),
-    "Show the durable logs that are gathered, and how far each subscriber has checkpointed them.",
+    "Show the durable logs that are gathered, and how far each subscriber is.",
     _show,
     help="Those that Logs of cluster publishes, once something was written to them.",
 )
