@@ -24,7 +24,14 @@ Scopes = dict[Path, dict[str, Words]]
 
 NAMED = frozenset({"domain", "ec_logger", "listen", "peer"})  # of the scopes that are named at a console here
 SCOPES = NAMED | {"control_listener", "ecstream_listener", "esmtp_listener"}
-BOUND = ("control_listener", "ecstream_listener", "esmtp_listener")  # the listeners whose sockets the host opens
+BOUND = (
+    "control_listener",
+    "eccluster_listener",
+    "ecstream_listener",
+    "esmtp_listener",
+    "msgcserver_listener",
+)
+"""The listeners whose sockets the host opens."""
 OFF = ("off", "false", "disabled", "0")
 NOWHERE = Position("", 0, 0)
 

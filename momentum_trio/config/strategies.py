@@ -316,5 +316,6 @@ def settings(draw: DrawFn, schema: Schema, path: ScopePath) -> tuple[OptionEntry
 
 
 def _is_settable(schema: Schema, kinds: tuple[str, ...], entry: OptionEntry) -> bool:
-    special = ("pathway", "local_changes_file", "local_changes_only", "match_cache_size")
+    floating = ("enable_duravip", "duravip_follow", "duravip_preference")  # wants an address, and cluster {}
+    special = ("pathway", "local_changes_file", "local_changes_only", "match_cache_size", *floating)
     return schema.option(kinds, entry.key) is entry and not entry.is_out_of_scope and entry.key not in special

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from momentum_trio.machine.contract import Neighbour
+if TYPE_CHECKING:  # tools that only look up commands run without trio
+    from momentum_trio.machine.contract import Neighbour
 
 
 @dataclass(frozen=True, slots=True)

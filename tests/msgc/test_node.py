@@ -131,7 +131,7 @@ async def test_strangers_are_in_the_rejectlog_and_in_the_metrics(tmp_path: Path)
         assert await said_to(host.port, b"GET / HTTP/1.1\r\n") is Code.PROTOCOL
         (rejected,) = [record for record in host.records if isinstance(record, Rejected)]
         assert (rejected.protocol, rejected.module) == ("msgcserver", "msgc")
-        assert rejected.text == "PROTOCOL: this is not the protocol of the bus"
+        assert rejected.text == "PROTOCOL: this is not the protocol that is spoken here"
         await until(lambda: any(isinstance(record, SessionEnded) for record in host.records))
         assert await host.metrics() == {
             'connections{kind="server"}': 0,

@@ -357,6 +357,7 @@ AUTHENTICATION = {  # tests/console has their tables, and tests/listener
     *("TLS_Certificate", "TLS_Key", "TLS_Ciphers", "TLS_Protocols", "TLS_Verify_Mode", "TLS_Client_CA", "Use_SSL"),
 }
 HTTP = {"Disable_Chunked", "TLS_Verified_Peer_Is_Authorized"}  # tests/listener/test_http*.py have theirs
+FLOATING = {"Duravip_Follow", "Duravip_Preference", "Enable_Duravip"}  # tests/cluster/test_duravip*.py have theirs
 ECSTREAM = {f"ECStream_{name}" for name in ("Idle_Time", "Max_Batch_Size", "Max_Frame_Size", "Window_Size")}
 """tests/listener/test_ecstream*.py have theirs."""
 CASES = [
@@ -368,7 +369,7 @@ CASES = [
 
 
 def test_each_declared_option_has_a_probe() -> None:
-    assert set(OPTIONS) - AUTHENTICATION - BOUNDS - ECSTREAM - HTTP - SCREENING == set(PROBES)
+    assert set(OPTIONS) - AUTHENTICATION - BOUNDS - ECSTREAM - FLOATING - HTTP - SCREENING == set(PROBES)
 
 
 def configuration(probe: Probe, placement: str, setting: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from evidence_given import CONFIG, MAIL_ONE, MAIL_TWO, evidence, fault, received
+from msgspec.structs import replace
 
 from sim.checks.webhooks_told import webhooks_told
 from sim.evidence import Evidence, Struck

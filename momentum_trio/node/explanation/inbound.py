@@ -57,6 +57,7 @@ MISSES_SHOWN_MAX = 5  # Peers that do not hold the address, the nearest first
 
 OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
     "control_listener": (ControlOptions, ListenOptions, ListenerTlsOptions),
+    "eccluster_listener": (ListenOptions,),
     "ecstream_listener": (
         CeilingOptions,
         EcstreamOptions,
@@ -89,6 +90,7 @@ OF_SESSIONS: dict[str, tuple[type[Options], ...]] = {
         ReceptionOptions,
         SessionOptions,
     ),
+    "msgcserver_listener": (ListenOptions,),
 }
 """What the sessions of a listener read, and its socket."""
 

@@ -14,11 +14,13 @@ from momentum_trio.node.explanation.question import LISTENERS, Inbound
 DEFAULT_LISTENER = "esmtp_listener"
 SERVICES = {
     "control_listener": "Control",
+    "eccluster_listener": "ECCluster",
     "ecstream_listener": "ECStream",
     "esmtp_listener": "SMTP",
     "http_listener": "HTTP",
+    "msgcserver_listener": "MSGC",
 }
-"""The listeners that are built, with the service that Service_Sessions counts; a test compares it with the table."""
+"""The listeners, with the service that Service_Sessions counts; a test compares it with the table."""
 
 LISTENS_SHOWN_MAX = 20
 
@@ -42,7 +44,7 @@ def listens(tree: ConfigTree, listener: str = "") -> list[Listen]:
             chain = tree.chain_for(kind, scope.endpoint, None)
             enabled = ListenOptions.resolve(chain).enable
             enable = effective(tree, chain, ListenOptions.enable)
-            found.append(Listen(kind, scope, scope.endpoint, enable, enabled and kind in SERVICES))
+            found.append(Listen(kind, scope, scope.endpoint, enable, enabled))
     return found
 
 
@@ -100,8 +102,6 @@ def _shut(place: str, closed: list[Listen]) -> str:
     if not closed:
         return f"no Listen that his family reaches is there{f' for {place}' if place else ''}"
     listen = closed[0]
-    if listen.listener not in SERVICES:
-        return f"{listen.scope.name} {listen.endpoint} is not bound: its listener is not built yet"
     return f"Listen {listen.endpoint} ({scope_at(listen.scope)}) is disabled: Enable = {_said(listen.enable)}"
 
 
