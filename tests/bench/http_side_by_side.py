@@ -66,9 +66,13 @@ class Server(NamedTuple):
 
     def cpu_seconds(self) -> float:
         """Used so far, by its children too, and by those that have ended."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in (self.pid, *children)]
-        return sum(sum(map(int, fields[11:15])) for fields in stats) / TICKS
+        while True:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            try:
+                stats = [Path(f"/proc/{pid}/stat").read_text() for pid in (self.pid, *children)]
+            except FileNotFoundError:
+                continue  # it has ended meanwhile, and is its parent's now
+            return sum(sum(map(int, each.rpartition(")")[2].split()[11:15])) for each in stats) / TICKS
 
     def load(self, octets: bytes) -> Callable[[], None]:
         """Connections that are open, and will send all messages when called. octets: of a request."""
