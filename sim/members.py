@@ -204,13 +204,25 @@ class Members:
         for member in members:
             if member.life is not None:
                 member.life.resume()
-        history.settled_after, history.wrong = None, wrong_views(members)
-        while history.wrong and self._now() - began < self.limit:
-            await trio.sleep(LOOK_SECONDS)
-            history.wrong = wrong_views(members)
-        if not history.wrong:
-            history.settled_after = self._now() - began
+        history.settled_after = await self._right_and_still(members, began)
+        if history.settled_after is not None:
             await self._last_words(members)
+
+    async def _right_and_still(self, members: Sequence[Member], began: float) -> float | None:
+        """When, after *began*, the views became right that then stayed as they were for as long as nodes need to meet.
+
+        For what was broken last may not have been noticed yet: views of before are right, and about to change.
+        """
+        history, since, seen = self._history, began, list[dict[str, GroupView]]()
+        while self._now() - began < self.limit + self._meeting:
+            history.wrong, views = wrong_views(members), [dict(member.views) for member in members]
+            if history.wrong or views != seen:
+                since, seen = self._now(), views
+            elif self._now() - since >= self._meeting:
+                return since - began
+            await trio.sleep(LOOK_SECONDS)
+        history.wrong = history.wrong or ["they are right, and change again and again"]
+        return None
 
     async def _last_words(self, members: Sequence[Member]) -> None:
         """Everybody says one thing more in each of its groups; wait until all of those have heard it."""
