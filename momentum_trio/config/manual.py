@@ -35,7 +35,7 @@ _WHY_STORED = {
     "TLS": "the console and ESMTP speak it, with what OpenSSL decides by itself left to it",
     "authentication": "that of the console and of ESMTP is built, of files; no scheme of a module is",
     "policy and throttles": "the checks built are those of relay, addresses, sizes, counts and content",
-    "ECCluster": "this listener loads and is not bound",
+    "cluster": "no cache is replicated, moved mail keeps its binding, a manager keeps the answers of nodes in memory",
     "outbound": "mail goes to a Maildir, a black hole, or by SMTP to a Gateway, a connection for each batch",
     "spool": "it keeps content on disk, not in memory, and has one format",
 }
