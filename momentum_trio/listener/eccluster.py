@@ -13,12 +13,11 @@ from momentum_trio.cluster.channel import BUFFER_OCTETS, Broken, Channel, hello
 from momentum_trio.cluster.cluster_options import ClusterOptions
 from momentum_trio.cluster.identity import NoIdentity, identity
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.listener.cluster_refusal import last_word, rejected
 from momentum_trio.listener.eccluster_moves import MovesIn
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
-from momentum_trio.listener.msgcserver import NOT_ALLOWED_CODE, last_word
 from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Rejected
 from momentum_trio.msgc.dial import tune
 from momentum_trio.msgc.msgc_options import BusSecretOptions, MsgcServerOptions
 from momentum_trio.msgc.secret import secrets_of
@@ -53,7 +52,8 @@ async def converse(connection: Connection, services: Services) -> None:
     except Broken as broken:
         connection.why = _WHYS.get(broken.code, "refused")
         if not broken.by_peer and broken.code is not Code.CLOSING:
-            _record(connection, services, broken)
+            services.node_to_node.refused[broken.code] += 1
+            rejected(services.machine, connection, "eccluster", KIND.protocol, broken.code, broken.why)
     finally:
         connection.on_drain = None
 
@@ -149,27 +149,6 @@ class Session:
         """Always raises Broken, after the other end was told."""
         await channel.refuse(code, why)
         raise Broken(code, why, by_peer=False)
-
-
-def _record(connection: Connection, services: Services, broken: Broken) -> None:
-    """The rejectlog has what was refused, and it is counted."""
-    assert services.node_to_node is not None
-    services.node_to_node.refused[broken.code] += 1
-    services.machine.events.publish(
-        Rejected(
-            services.machine.clock.now(),
-            connection.peer,
-            connection.local,
-            connection.connection_id,
-            pathway="default",
-            pathway_group="default",
-            phase="just connected",
-            code=NOT_ALLOWED_CODE,
-            module="eccluster",
-            text=f"{broken.code.name}: {broken.why}",
-            protocol=KIND.protocol,
-        )
-    )
 
 
 KIND = ListenerKind(

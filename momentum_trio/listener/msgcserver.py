@@ -6,16 +6,12 @@ what the node knows of each connection: its end, and the refusals.
 
 from __future__ import annotations
 
+from momentum_trio.listener.cluster_refusal import last_word, rejected
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
-from momentum_trio.mail.record import Rejected
 from momentum_trio.msgc.line import Line
-from momentum_trio.protocol.msgc.frame import Code, Kind, Sealer, encode_refused
-from momentum_trio.protocol.msgc.link import Closed
+from momentum_trio.protocol.msgc.frame import Code
 
 MODULE = "msgc"
-NOT_ALLOWED_CODE = 554
-"""What a refusal is in the rejectlog, where SMTP's replies are: no service here (RFC 5321 section 3.1)."""
-
 _ORDERLY = frozenset((Code.CLOSING, Code.REPLACED, Code.DUPLICATE, Code.EXPELLED))
 _WHYS = {Code.CLOSING: "drain", Code.IDLE: "idle", Code.STUCK: "stuck"}
 
@@ -38,32 +34,8 @@ async def converse(connection: Connection, services: Services) -> None:
         connection.on_drain = None
     if not closed.by_peer:
         connection.why = _WHYS.get(closed.code, "refused")
-        _record(connection, services, closed)
-
-
-def _record(connection: Connection, services: Services, closed: Closed) -> None:
-    """The rejectlog has what was refused; not what ended in order."""
-    if closed.code in _ORDERLY:
-        return
-    rejected = Rejected(
-        services.machine.clock.now(),
-        connection.peer,
-        connection.local,
-        connection.connection_id,
-        pathway="default",
-        pathway_group="default",
-        phase="just connected",
-        code=NOT_ALLOWED_CODE,
-        module=MODULE,
-        text=f"{closed.code.name}: {closed.why}",
-        protocol=KIND.protocol,
-    )
-    services.machine.events.publish(rejected)
-
-
-def last_word(code: Code, why: str) -> bytes:
-    """REFUSED for somebody who gets no conversation."""
-    return Sealer().seal(Kind.REFUSED, encode_refused(code, why))
+        if closed.code not in _ORDERLY:
+            rejected(services.machine, connection, MODULE, KIND.protocol, closed.code, closed.why)
 
 
 KIND = ListenerKind(
