@@ -26,16 +26,12 @@ def gratuitous_arp(address: IPv4Address, hardware: bytes, to: bytes = EVERYBODY)
 
     to: whom they are for. Nobody answers them: who asks for the address, and who has it, are the same.
     """
-    return tuple(  # type: ignore[return-value]
-        to
-        + hardware
-        + struct.pack(">HHHBBH", _ETHER_ARP, _ARP_ETHERNET, _ARP_IPV4, HARDWARE_OCTETS, 4, operation)
-        + hardware
-        + address.packed
-        + target
-        + address.packed
-        for operation, target in ((_ARP_REQUEST, _NOBODY), (_ARP_REPLY, hardware))
-    )
+
+    def frame(operation: int, target: bytes) -> bytes:
+        head = struct.pack(">HHHBBH", _ETHER_ARP, _ARP_ETHERNET, _ARP_IPV4, HARDWARE_OCTETS, 4, operation)
+        return b"".join((to, hardware, head, hardware, address.packed, target, address.packed))
+
+    return frame(_ARP_REQUEST, _NOBODY), frame(_ARP_REPLY, hardware)
 
 
 def neighbour_advertisement(
