@@ -22,24 +22,9 @@ from momentum_trio.protocol.cluster.move import (
     Wanted,
     Whole,
 )
-from momentum_trio.protocol.cluster.moved_message import Dictionaries, Metadata
-from momentum_trio.protocol.cluster.strategies import asked_of_nodes, handings, hostile, takings
+from momentum_trio.protocol.cluster.moved_message import Dictionaries
+from momentum_trio.protocol.cluster.strategies import METADATA, asked_of_nodes, handings, hostile, takings
 from momentum_trio.protocol.msgc.frame import RemoteProtocolError, joined
-
-METADATA = Metadata(
-    message_id="1",
-    batch_id="2",
-    connection_id="3",
-    received_at=0.0,
-    reverse_path="",
-    forward_path="a@b",
-    peer_address="",
-    protocol="esmtp",
-    binding_group="default",
-    binding="default",
-    octets=3,
-    digest="0" * 64,
-)
 
 _arrays = st.lists(asked_of_nodes.map(eccluster.encode), min_size=1, max_size=4).map(joined)
 
@@ -100,7 +85,7 @@ def _handed(octets: bytes, cut: int) -> list[object]:
             while (event := core.next_event()) is not None:
                 seen.append(event)
                 if isinstance(event, Wanted):
-                    core.content(b"abc")
+                    core.content(b"abcd")
                     core.end_content()
                 elif isinstance(event, Ready | HandedOver | Kept):
                     core.offer("1", METADATA, Dictionaries())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from momentum_trio.protocol.cluster import (
     duravip_message,
@@ -117,21 +118,22 @@ asked_of_nodes = (
     | st.builds(lambda log, name, at: eccluster.Checkpoint(log, name, b"12345678", at[0], at[1]), words, words, places)
     | st.builds(eccluster.Mail, st.binary(max_size=20))
 )
+METADATA = moved_message.Metadata(
+    message_id="10/00-00481-001F3556",
+    batch_id="11/00-00481-001F3556",
+    connection_id="12/00-00481-001F3556",
+    received_at=1_700_000_000.0,
+    reverse_path="ann@client.example",
+    forward_path="bob@example.com",
+    peer_address="192.0.2.1",
+    protocol="esmtp",
+    binding_group="default",
+    binding="mail",
+    octets=4,
+    digest="0" * 64,
+)
 moved_messages = st.builds(
-    lambda path, octets: moved_message.Metadata(
-        message_id="10/00-00481-001F3556",
-        batch_id="10/00-00481-001F3556",
-        connection_id="10/00-00481-001F3556",
-        received_at=1_700_000_000.0,
-        reverse_path="ann@client.example",
-        forward_path=path,
-        peer_address="192.0.2.1",
-        protocol="esmtp",
-        binding_group="default",
-        binding="mail",
-        octets=octets,
-        digest="0" * 64,
-    ),
+    lambda path, octets: replace(METADATA, forward_path=path, octets=octets),
     st.text("ab@.\u00fc\n", min_size=1, max_size=12),
     st.integers(0, 30),
 )
