@@ -16,7 +16,9 @@ run: product
 	mkdir -p var
 	.venv/bin/ecelerity -c $(CONF)
 
+# compiled once here rather than in each process of the tests, even where PYTHONDONTWRITEBYTECODE forbids them to keep it
 test: dev peers
+	.venv/bin/python -m compileall -q momentum_trio sim
 	.venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 lint: dev

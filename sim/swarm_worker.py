@@ -22,7 +22,6 @@ from typing import Any
 from .evidence import Result, Verdict, Violation
 from .kernel import SimulationFailure
 from .scenario import Scenario
-from .scenario_again import can_be_read
 from .shrink import NotBroken, Shrunk, shrink
 from .surroundings import hash_seed
 
@@ -32,11 +31,14 @@ TEXT_MAX = 4_000  # of what is said about a failure
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is run. run, draw: ``module:name`` of what makes a result of a scenario, and a concrete scenario of one."""
+    """What is run. run, draw, readable: ``module:name`` of what makes a result of a scenario, a concrete scenario of
+    one, and says whether a shrunk one could be written and read: a worker imports what it is asked for, no more.
+    """
 
     scenario: Scenario
     run: str = "sim.run:run"
     draw: str = "sim.draw:draw"
+    readable: str = "sim.scenario_again:can_be_read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def shrunk(task: Task, asked: ShrinkRequest) -> ShrinkOutcome:
             asked.seed,
             asked.invariant,
             partial(named(task.run), keep_evidence=True),
-            sensible=lambda candidate: can_be_read(candidate, asked.path),
+            sensible=partial(named(task.readable), path=asked.path),
         )
     except (NotBroken, SimulationFailure) as fault:
         trouble = str(fault)
