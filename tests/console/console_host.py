@@ -369,7 +369,7 @@ REPORTS = (
     ListenReport("ESMTP_Listener", "*:2525", "*:2525", ListenState.OPEN, 12, 4711, 1_234_567, 89),
     ListenReport("ESMTP_Listener", "127.0.0.1:0", "127.0.0.1:40001", ListenState.OPEN, 0, 0, 0, 0),
     ListenReport("ESMTP_Listener", "127.0.0.1:2526", "", ListenState.DISABLED, 1, 1, 10, 20),
-    ListenReport("HTTP_Listener", "[::1]:8080", "", ListenState.NOT_BUILT, 0, 0, 0, 0),
+    ListenReport("HTTP_Listener", "[::1]:8080", "", ListenState.FAILED, 0, 0, 0, 0),
 )
 
 
