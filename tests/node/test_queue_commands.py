@@ -23,7 +23,6 @@ Binding "b1" { }
 ESMTP_Listener { Listen ":25" {} }
 Control_Listener { Listen "/run/control" {} }
 """
-PURGED = "554 5.7.0 [internal] Message manually purged"
 DEAD = ("<bob@dead.example>", "<carol@dead.example>")
 COUNTS = """
 > active 0
