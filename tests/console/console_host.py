@@ -29,8 +29,8 @@ from momentum_trio.listener import control
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.facts import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.machine.os_entropy import OsEntropy
 from momentum_trio.machine.os_tls import OsTls
