@@ -1,6 +1,6 @@
 # make run     start the host in the foreground from docs/examples/quickstart.conf
 # make test    set up everything the tests need and run them
-# make lint types campaign campaign-cluster campaign-session swarm determinism planted bench bench-relay fuzz reference     what their names say
+# What another target is for stands above it, unless its name says it.
 .POSIX:
 PYTHON = python3
 CONF = docs/examples/quickstart.conf
@@ -45,7 +45,7 @@ bench: dev peers
 bench-ecstream: dev
 	.venv/bin/python tests/bench/ecstream_side_by_side.py
 
-# the same for mail that is relayed, over 20 connections, and what delivery costs reception
+# as bench, for mail that is relayed over 20 connections, and what delivery costs reception
 bench-relay: dev peers
 	.venv/bin/python tests/bench/relay_side_by_side.py
 
@@ -54,15 +54,15 @@ bench-relay: dev peers
 swarm: dev
 	.venv/bin/python -m sim swarm sim/scenarios/mail_flow.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME) --twice
 
-# the same of delivery.sim: mail is accepted, delivered, put off, bounced and its segments freed, under every fault
+# as swarm, of delivery.sim: mail is accepted, delivered, put off, bounced and its segments freed, under every fault
 campaign-delivery: dev
 	.venv/bin/python -m sim swarm sim/scenarios/delivery.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
-# the same of operator.sim: somebody at the console changes, races, confirms, reloads, writes back and asks, under load
+# as swarm, of operator.sim: somebody at the console changes, races, confirms, reloads, writes back and asks, under load
 campaign-operator: dev
 	.venv/bin/python -m sim swarm sim/scenarios/operator.sim --seeds $(SEEDS) --jobs $(JOBS) --time $(TIME)
 
-# the same of a cluster: its bus alone at three, five and nine nodes, and whole. nightly-cluster goes on each time with the
+# as swarm, of a cluster: its bus alone at three, five and nine nodes, and whole. nightly-cluster goes on each time with the
 # seeds after the last ones, of which var/nightly keeps the numbers, one file for each scenario
 campaign-cluster: dev
 	status=0; for name in $(CLUSTER); do .venv/bin/python -m sim swarm sim/scenarios/$$name.sim --seeds $(SEEDS) \
@@ -117,6 +117,7 @@ reference: dev
 	.venv/bin/python -m sim.scenario_manual > docs/scenario.md
 	.venv/bin/python tests/rfc/rfc_page.py > docs/rfc.md
 
+# .venv with the product alone, and with all that tests and tools need; the programs that tests drive
 product:
 	@PYTHON=$(PYTHON) .ci/venv ""
 
@@ -129,6 +130,6 @@ peers:
 clean:
 	rm -rf .venv .cache var
 
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-cluster nightly-cluster campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim schemathesis swarm determinism planted fuzz reference product dev peers clean
-.PHONY: run test lint types campaign campaign-delivery campaign-operator campaign-cluster campaign-cluster-real nightly-cluster campaign-session week domains bench bench-ecstream bench-relay bench-http bench-sim swarm determinism planted fuzz reference product dev peers clean
+.PHONY: run test lint types campaign bench bench-ecstream bench-relay swarm campaign-delivery campaign-operator \
+    campaign-cluster nightly-cluster campaign-cluster-real campaign-session week domains determinism bench-http \
+    schemathesis bench-sim planted fuzz reference product dev peers clean

@@ -13,7 +13,6 @@ from .letter import name_in, without_trace
 _REPORT = re.compile(rb"^Content-Type:[ \t]*multipart/report\b", re.I | re.M)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _RETURN_PATH = re.compile(rb"\AReturn-Path: <([^\n>]*)>\r?\n")
-_RETURNED = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 STATUS = re.compile(r"([245])\.\d{1,3}\.\d{1,3}")
 
 

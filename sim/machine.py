@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import trio
 
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import Identity, MemoryFacts, SystemFacts
+from momentum_trio.machine.contract import Identity
 from momentum_trio.machine.disk import Step
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.facts import MemoryFacts, SystemFacts
 from momentum_trio.machine.os_nameservers import THIS_HOST
 from momentum_trio.mail.record import Record
 from momentum_trio.net.capability import Capabilities

@@ -44,12 +44,12 @@ class Site:
         self.client = self.world.host("client", CLIENT)
         self.life: Life
 
-    def run(self, config: str, story: Callable[[Site], Awaitable[T]], *, strict: bool = False) -> T:
+    def run(self, config: str, story: Callable[[Site], Awaitable[T]]) -> T:
         """Boot the node, tell the *story*, end. What the story returns is returned."""
 
         async def main() -> T:
             await self.configure(config)
-            await self.boot(strict=strict)
+            await self.boot()
             return await story(self)
 
         return self.world.run(main)
@@ -58,9 +58,9 @@ class Site:
         """Write the configuration the next life will read."""
         await self.mx.call(write_file, CONFIG_PATH, config.encode())
 
-    async def boot(self, *, strict: bool = False) -> None:
+    async def boot(self) -> None:
         """A new life of the node on the mx; returns when its Listens are bound."""
-        self.life = await self.mx.start(run_node, CONFIG_PATH, strict=strict)
+        self.life = await self.mx.start(run_node, CONFIG_PATH)
 
     async def moment(self) -> None:
         """Let a little virtual time pass."""

@@ -1,4 +1,4 @@
-"""eccmgr -c FILE [--strict] [--check-config] [--version]: the manager of a cluster, in the foreground.
+"""eccmgr -c FILE [--check-config] [--version]: the manager of a cluster, in the foreground.
 
 It commands the nodes from its console and gathers their logs; it carries no mail. Prints what ``ecelerity`` prints, and
 ends with the same statuses.

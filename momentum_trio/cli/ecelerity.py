@@ -1,4 +1,4 @@
-"""ecelerity -c FILE [--strict] [--check-config] [--version]: the host, in the foreground.
+"""ecelerity -c FILE [--check-config] [--version]: the host, in the foreground.
 
 Prints one line per Listen when all are bound (what is not bound, and why, too), then a command that sends a first
 message and the one that opens the console, in words that can be pasted. Exit status: 0 after a drain (or for a good
@@ -29,7 +29,7 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import parse_address
-from momentum_trio.node.configuration import read_configuration, unbuilt
+from momentum_trio.node.configuration import read_configuration
 from momentum_trio.node.node import NODE, Ended, Started, about, run_node
 from momentum_trio.node.privilege import whom_to_become
 from momentum_trio.node.program import Program
@@ -41,7 +41,6 @@ GOOD, FAILED, WRONG = 0, 1, 2
 EXAMPLE = "example.com"
 WHY_NOT_BOUND = {
     ListenState.DISABLED: "Enable = false",
-    ListenState.NOT_BUILT: "this listener is not built yet",
     ListenState.FAILED: "it failed; the paniclog says why",
     ListenState.ELSEWHERE: "its address floats, and is not here",
 }
@@ -64,7 +63,7 @@ def serve(program: Program, description: str, arguments: Sequence[str] | None) -
     chosen = _parser(program.name, description).parse_args(arguments)
     status = FAILED
     try:
-        status = trio.run(_check if chosen.check_config else _run, program, chosen.config, chosen.strict)
+        status = trio.run(_check if chosen.check_config else _run, program, chosen.config)
     except* ConfigErrors as faults:
         for fault in _leaves(faults):
             assert isinstance(fault, ConfigErrors)
@@ -84,28 +83,26 @@ def serve(program: Program, description: str, arguments: Sequence[str] | None) -
 def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, description=description, epilog=EPILOG)
     parser.add_argument("-c", "--config", required=True, metavar="FILE", help="the configuration file")
-    parser.add_argument("--strict", action="store_true", help="refuse listeners that are not built yet")
     parser.add_argument("--check-config", action="store_true", help="say what is wrong with the file, and end")
     parser.add_argument("--version", action="version", version=f"{name} (momentum-trio) {__version__}")
     return parser
 
 
-async def _check(program: Program, path: str, strict: bool) -> int:
+async def _check(program: Program, path: str) -> int:
     machine = os_machine()
     tree = await read_configuration(machine, path, Schema.load(DECLARED))
-    notes = unbuilt(tree, program.listeners)
     whom_to_become(machine, tree)
     if tree.warnings:
         _complain(render(tree.warnings, tree.sources()))
-    if problems := (*program.unfit(tree), *(notes if strict else ())):
+    if problems := program.unfit(tree):
         raise ApplyError(problems)
-    for note in about(machine, tree, program.listeners):
+    for note in about(machine, tree):
         _complain(f"warning: {note}")
     print("Configuration valid")
     return GOOD
 
 
-async def _run(program: Program, path: str, strict: bool) -> int:
+async def _run(program: Program, path: str) -> int:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     machine = os_machine()
     ended = Ended.CUT
@@ -113,7 +110,7 @@ async def _run(program: Program, path: str, strict: bool) -> int:
 
         async def run(*, task_status: trio.TaskStatus[Started]) -> None:
             nonlocal ended
-            ended = await run_node(machine, path, program, strict=strict, say=_complain, task_status=task_status)
+            ended = await run_node(machine, path, program, say=_complain, task_status=task_status)
 
         _announce(await nursery.start(run))
         gc.collect()

@@ -21,13 +21,11 @@ from momentum_trio.delivery.tls import TlsDemand
 from momentum_trio.delivery.tls_options import OutboundTlsOptions
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
-from momentum_trio.mail.reply import Reply
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_event import ClientTerms, Transaction, Use, Verdict
 from momentum_trio.spool.message import Batch
 
-NO_CONVERSATION = Reply.of("451 4.4.2 [internal] the conversation is over")
 NOBODYS = Batch("", "", 0.0, "", (), 0, "", "")
 
 

@@ -9,10 +9,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from momentum_trio.net.group import GroupView, Service
-from momentum_trio.protocol.cluster.envelope import OCTETS_MAX
-
-PUBLISHED_OCTETS_MAX = OCTETS_MAX
-"""Of one publication; what is larger (a snapshot) comes in several."""
 
 
 class Part(Protocol):

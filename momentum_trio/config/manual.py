@@ -25,19 +25,21 @@ default, the scopes in which it may stand, and its state.
 - **stored only**: known, checked and shown, but nothing reads it yet.
 - **out of scope**: belongs to a part of the original that is not in this host; it loads with a warning.
 
-Why an option is stored only: its own text says so, or its part of the host is not built yet. {why}
+Why an option is stored only: its own text says so, or what it is about does not exist here. {why}.
 
 Options marked *ours* are not of the original (see `differences.md`); *restart* means that a change acts after a
 restart only.
 """
 
 _WHY_STORED = {
-    "TLS": "the console and ESMTP speak it, with what OpenSSL decides by itself left to it",
-    "authentication": "that of the console and of ESMTP is built, of files; no scheme of a module is",
-    "policy and throttles": "the checks built are those of relay, addresses, sizes, counts and content",
+    "TLS": "what is not asked of OpenSSL it decides by itself",
+    "authentication": "groups are read from files, by the console; schemes of modules other than auth_ds are not built",
+    "policy": "addresses are not expanded, bounces that come as mail are mail, a loop is told by Received fields alone",
     "cluster": "no cache is replicated, moved mail keeps its binding, a manager keeps the answers of nodes in memory",
-    "outbound": "mail goes to a Maildir, a black hole, or by SMTP to a Gateway, a connection for each batch",
+    "outbound": "messages become ready when they are due, not by sweeps, and a connection serves one domain",
     "spool": "it keeps content on disk, not in memory, and has one format",
+    "process": "there is one event loop, without pools to be named, and memory is bounded by what is counted",
+    "logs": "each ec_logger says itself what its paniclog has",
 }
 
 

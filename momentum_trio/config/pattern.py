@@ -45,11 +45,6 @@ def check_pattern(text: str) -> None:
     _compiled(text)
 
 
-def matches(pattern: str, text: str) -> bool:
-    """Whether *pattern*, known to be good, is found somewhere in *text*, any case."""
-    return _compiled(pattern).search(text) is not None
-
-
 class Pattern:
     """One pattern that says what it found; case counts unless *any_case*. Raises ValueError as ``check_pattern``."""
 

@@ -27,6 +27,7 @@ from momentum_trio.config.lexis import (
     STRING,
     WORD,
 )
+from momentum_trio.config.misplaced import Wrong, lonely_name, no_word, quote_in_word, shown, two_equals
 from momentum_trio.config.source import Source
 
 DEPTH_MAX = 64
@@ -56,18 +57,6 @@ _plain_leaf = re.compile(
     rf"(?!(?i:(?:readonly_)?include)[ \t]*+=){NAME}[ \t]*+=[ \t]*+"
     rf"(?:(?!/\*)[^{FOREIGN}\x00-\x20\"'={{}}\[\]()\#;\x7f]++|\"[^\"\\]*+\")(?=[ \t\r\n]++[A-Za-z_}}])"
 ).match
-
-_TYPOGRAPHIC = "\u2018\u2019\u201c\u201d"
-_END_OF_TEXT = "the end of the file"
-
-
-class _Wrong(Exception):
-    """What is wrong at *offset*; scanning goes on on the line after *resume*, at the end of the text not at all."""
-
-    def __init__(self, offset: int, problem: str, hint: str = "", resume: int | None = None) -> None:
-        super().__init__(problem)
-        self.offset, self.problem, self.hint = offset, problem, hint
-        self.resume = offset if resume is None else resume
 
 
 def spans(source: Source, errors: list[ConfigError]) -> Iterator[Span]:
@@ -104,7 +93,7 @@ class _Scan:
                     yield Shape.CLOSE, pos, (pos := pos + 1)
                     continue
                 shape, last = self._statement(pos)
-            except _Wrong as wrong:
+            except Wrong as wrong:
                 is_structural = text.startswith("}", wrong.offset) or wrong.resume >= end
                 self._report(wrong.offset, wrong.problem, wrong.hint, is_structural)
                 skipped = self._resume(wrong.resume)
@@ -144,7 +133,7 @@ class _Scan:
         if name in DIRECTIVES:
             if c in ("=", "{", ""):
                 hint = f'write {named.group()} "FILE"'
-                raise _Wrong(pos, f"{named.group()} takes the name of a file", hint, self.source.line_end(pos))
+                raise Wrong(pos, f"{named.group()} takes the name of a file", hint, self.source.line_end(pos))
             return Shape.LEAF, self._word_or_string(pos)
         if c == "=":
             return self._after_equals(pos)
@@ -159,7 +148,7 @@ class _Scan:
                 return Shape.OPEN, brace
         if name in BARE_OPTIONS:
             return Shape.LEAF, named.end()
-        raise self._lonely_name(start, named.end(), pos)
+        raise lonely_name(text, start, named.end(), pos)
 
     def _after_equals(self, equals: int) -> tuple[Shape, int]:
         text = self.text
@@ -170,7 +159,7 @@ class _Scan:
         if c and c in "([":
             return Shape.LEAF, self._bracket(pos)
         if not c or c in "}=)]":
-            raise _Wrong(
+            raise Wrong(
                 equals, "a value is missing after '='", 'expected a word, a "string", ( a list ) or [ a = dictionary ]'
             )
         last = self._word_or_string(pos)
@@ -178,19 +167,8 @@ class _Scan:
         if text[brace : brace + 1] == "{":
             return Shape.OPEN, brace
         if text[brace : brace + 1] == "=":
-            raise self._two_equals(pos, last, brace)
+            raise two_equals(text, pos, last, brace)
         return Shape.LEAF, last
-
-    def _two_equals(self, pos: int, last: int, equals: int) -> _Wrong:
-        if last == equals or ";" in self.text[pos:last]:
-            return _Wrong(
-                equals, "'=' inside a bare word", "quote a value that holds '='; ';' does not end a statement"
-            )
-        return _Wrong(
-            equals,
-            f"'=' after the value {self.text[pos:last]}",
-            "is a value missing before it? each option takes exactly one",
-        )
 
     # parts
 
@@ -199,7 +177,7 @@ class _Scan:
         assert match is not None
         pos = match.end()
         if self.text.startswith("/*", pos):
-            raise _Wrong(pos, "'/*' is never closed", "expected '*/'", len(self.text))
+            raise Wrong(pos, "'/*' is never closed", "expected '*/'", len(self.text))
         return pos
 
     def _word_or_string(self, pos: int) -> int:
@@ -209,14 +187,14 @@ class _Scan:
             return self._string(pos)
         match = _word(text, pos)
         if match is None:
-            raise self._no_word(pos)
+            raise no_word(text, pos)
         last = match.end()
         follows = text[last : last + 1]
         if follows and (follows in "\"'" or follows in FOREIGN):
-            raise self._quote_in_word(pos, last)
+            raise quote_in_word(text, pos, last)
         word = match.group()
         if word.startswith(";") or word.endswith(";"):
-            raise _Wrong(
+            raise Wrong(
                 pos + word.index(";"), "';' does not end a statement", "remove it; line ends and ';' separate nothing"
             )
         return last
@@ -225,15 +203,15 @@ class _Scan:
         text = self.text
         match = _string(text, pos)
         if match is None:
-            raise _Wrong(pos, "the string is never closed", f"expected another {text[pos]}", len(text))
+            raise Wrong(pos, "the string is never closed", f"expected another {text[pos]}", len(text))
         last = match.end()
         follows = text[last : last + 1]
         if follows and follows not in " \t\r\n\f\v{}#=)]," and not text.startswith("/*", last):
             if "\n" in match.group():
                 where = self.source.at(last)
                 problem = f"the string opened here ends at {where.line}:{where.column - 1} in front of a word"
-                raise _Wrong(pos, problem, "is its closing quote missing?")
-            raise _Wrong(last, "no blank after the string", 'a quote inside a string is written \\"')
+                raise Wrong(pos, problem, "is its closing quote missing?")
+            raise Wrong(last, "no blank after the string", 'a quote inside a string is written \\"')
         return last
 
     def _bracket(self, pos: int) -> int:
@@ -245,7 +223,7 @@ class _Scan:
 
     # what is wrong
 
-    def _bad_bracket(self, bracket: int) -> _Wrong:
+    def _bad_bracket(self, bracket: int) -> Wrong:
         """Why the list or dictionary at *bracket* is none."""
         text = self.text
         is_list = text[bracket] == "("
@@ -258,40 +236,38 @@ class _Scan:
                 pos = self._blanks(pos)
                 c = text[pos : pos + 1]
                 if not c:
-                    return _Wrong(bracket, f"{open_name} is never closed", f"expected '{closing}'", bracket)
+                    return Wrong(bracket, f"{open_name} is never closed", f"expected '{closing}'", bracket)
                 if c == closing:
                     if expected == "=":
-                        return _Wrong(pos, "a key without a value", "expected KEY = VALUE")
-                    return _Wrong(pos, f"unexpected '{c}'", "expected a value in front of it", pos)
+                        return Wrong(pos, "a key without a value", "expected KEY = VALUE")
+                    return Wrong(pos, f"unexpected '{c}'", "expected a value in front of it", pos)
                 if c in "([":
-                    return _Wrong(
+                    return Wrong(
                         pos, "lists and dictionaries do not nest", "quote the word if it is meant literally", pos
                     )
                 if c in "{})]" or (c == "=" and is_list):
                     inside = "list" if is_list else "dictionary"
                     hint = f"is its '{closing}' missing?"
                     line_start = text.rfind("\n", 0, pos)  # the statement that is not swallowed begins on its own line
-                    return _Wrong(
-                        bracket, f"'{c}' inside the {inside} that begins here", hint, max(bracket, line_start)
-                    )
+                    return Wrong(bracket, f"'{c}' inside the {inside} that begins here", hint, max(bracket, line_start))
                 if c == "=":
                     if expected != "=":
-                        return _Wrong(pos, "unexpected '='", "expected KEY = VALUE, quoted where they hold '='", pos)
+                        return Wrong(pos, "unexpected '='", "expected KEY = VALUE, quoted where they hold '='", pos)
                     expected, pos = "value", pos + 1
                     continue
                 if c == "," or (c == ";" and not is_list):
                     if expected != "separator":
-                        return _Wrong(pos, f"unexpected '{c}'", f"'{c}' stands between two values", pos)
+                        return Wrong(pos, f"unexpected '{c}'", f"'{c}' stands between two values", pos)
                     expected, pos = "item" if is_list else "key", pos + 1
                     if text[self._blanks(pos) : self._blanks(pos) + 1] == closing:
-                        return _Wrong(
+                        return Wrong(
                             pos - 1, f"unexpected '{c}' before '{closing}'", f"'{c}' stands between two values", pos
                         )
                     continue
                 if expected == "=":
-                    return _Wrong(pos, "'=' is missing after the key", "expected KEY = VALUE", pos)
+                    return Wrong(pos, "'=' is missing after the key", "expected KEY = VALUE", pos)
                 pos = self._item(pos, is_list)
-            except _Wrong as wrong:
+            except Wrong as wrong:
                 wrong.resume = bracket if wrong.resume >= len(text) else wrong.resume
                 return wrong
             expected = "separator" if is_list or expected == "value" else "="
@@ -302,13 +278,13 @@ class _Scan:
             return self._string(pos)
         match = _item_word(text, pos)
         if match is None:
-            raise self._no_word(pos)
+            raise no_word(text, pos)
         last = match.end()
         if text[last : last + 1] in ('"', "'"):
-            raise self._quote_in_word(pos, last)
+            raise quote_in_word(text, pos, last)
         word = match.group()
         if is_list and (word.startswith(";") or word.endswith(";")):
-            raise _Wrong(
+            raise Wrong(
                 pos + word.index(";"), "';' separates nothing in a list", "blanks are enough, or quote the word"
             )
         if not is_list and ";" in match.group():
@@ -316,82 +292,47 @@ class _Scan:
             return pos + first if first else last
         return last
 
-    def _no_name(self, pos: int) -> _Wrong:
+    def _no_name(self, pos: int) -> Wrong:
         text = self.text
         c = text[pos]
         if text.startswith("/*", pos):
-            return _Wrong(pos, "'/*' is never closed", "expected '*/'", len(text))
+            return Wrong(pos, "'/*' is never closed", "expected '*/'", len(text))
         if c in "\"'":
             last = self._string(pos)
-            return _Wrong(
+            return Wrong(
                 pos,
-                f"the string {_shown(text[pos:last])} stands alone",
+                f"the string {shown(text[pos:last])} stands alone",
                 "expected the name of an option or scope",
                 last,
             )
         if c in ")]":
-            return _Wrong(pos, f"'{c}' closes nothing", "expected the name of an option or scope")
+            return Wrong(pos, f"'{c}' closes nothing", "expected the name of an option or scope")
         if c == "{":
-            return _Wrong(pos, "'{' without a name", "expected the name of a scope before it")
+            return Wrong(pos, "'{' without a name", "expected the name of a scope before it")
         if c == "=":
-            return _Wrong(
+            return Wrong(
                 pos, "'=' without a name", "expected the name of an option before it; quote a value that holds '='"
             )
         if (match := _word(text, pos)) is None:
-            return self._no_word(pos)
+            return no_word(text, pos)
         word = match.group()
         if word.startswith(";"):
-            return _Wrong(pos, "';' does not end a statement", "remove it; line ends and ';' separate nothing")
+            return Wrong(pos, "';' does not end a statement", "remove it; line ends and ';' separate nothing")
         if pos and text[:pos].rstrip(" \t")[-1:] not in ("\n", "{", "}", ""):
-            return _Wrong(
+            return Wrong(
                 pos,
-                f"{_shown(word)} after a value",
+                f"{shown(word)} after a value",
                 "each option takes one value; a list is written ( a b ), words with blanks in quotes",
             )
-        return _Wrong(
-            pos, f"{_shown(word)} is no name", "a name begins with a letter and holds letters, digits, '_', '-' and '.'"
-        )
-
-    def _no_word(self, pos: int) -> _Wrong:
-        c = self.text[pos]
-        if c in _TYPOGRAPHIC:
-            return _Wrong(pos, f"a typographic quote {c}", "use straight quotes")
-        if c in FOREIGN:
-            return _Wrong(
-                pos, f"a mark of print (U+{ord(c):04X})", "not part of the language; leave it out, or quote the word"
-            )
-        if c in "(){}[]=,":
-            return _Wrong(pos, f"unexpected '{c}'", "expected a word or a string")
-        return _Wrong(pos, f"a control character (U+{ord(c):04X})", "leave it out, or put it in quotes")
-
-    def _quote_in_word(self, pos: int, last: int) -> _Wrong:
-        c = self.text[last]
-        if c in FOREIGN:
-            return self._no_word(last)
-        return _Wrong(
-            last,
-            f"a quote inside the word {_shown(self.text[pos:last])}",
-            "put a blank before it, or quote the whole word",
-        )
-
-    def _lonely_name(self, start: int, name_end: int, pos: int) -> _Wrong:
-        """A name with neither '=' nor '{' behind it."""
-        name = self.text[start:name_end]
-        c = self.text[pos : pos + 1]
-        if not c:
-            return _Wrong(start, f"{_END_OF_TEXT} after {_shown(name)}", "expected '=' or '{'")
-        return _Wrong(
-            start,
-            f"expected '=' or '{{' after {_shown(name)}",
-            "an option is NAME = VALUE, a scope NAME [INSTANCE] { ... }",
-            pos,
+        return Wrong(
+            pos, f"{shown(word)} is no name", "a name begins with a letter and holds letters, digits, '_', '-' and '.'"
         )
 
     # braces
 
     def _close(self, brace: int) -> None:
         if not self.opened:
-            raise _Wrong(brace, "'}' closes nothing", "remove it, or look for a '{' missing above", brace + 1)
+            raise Wrong(brace, "'}' closes nothing", "remove it, or look for a '{' missing above", brace + 1)
         start, _ = self.opened.pop()
         if self.suspect is None and self.opened and self.source.is_first_on_line(brace):
             source = self.source
@@ -428,8 +369,3 @@ class _Scan:
             quoted = _string(text, pos, last) if c in "\"'" else None
             pos = quoted.end() if quoted else pos + 1
         return last
-
-
-def _shown(text: str) -> str:
-    shown = text if len(text) <= 40 else text[:37] + "..."
-    return f"'{shown}'" if shown[:1] not in ("'", '"') else shown

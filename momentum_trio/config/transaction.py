@@ -20,7 +20,6 @@ from momentum_trio.config.value import Position
 __all__ = ["Change", "ConfigConflict", "ScopePath", "Transaction", "parse_path"]
 
 CHANGES_MAX = 10_000
-CONFLICTS_SHOWN_MAX = 20
 
 
 def parse_path(tokens: Sequence[str], tree: ConfigTree) -> tuple[ScopePath, tuple[str, ...]]:

@@ -29,7 +29,6 @@ class ListenState(Enum):
     OPEN = "open"
     ELSEWHERE = "elsewhere"
     DISABLED = "disabled"
-    NOT_BUILT = "not built"
     FAILED = "failed"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from momentum_trio.console.counters import OperatorCounters
-from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
+from momentum_trio.machine.facts import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.mail.record import Panic
 from momentum_trio.net.netblock import Address
 

@@ -28,6 +28,7 @@ from momentum_trio.mail.record import Level, Panic, Transferred
 from momentum_trio.protocol.cluster.move import UNCERTAIN_SECONDS_MAX, HandedOver, Kept
 from momentum_trio.protocol.cluster.moved_message import METADATA_OCTETS_MAX, Dictionaries, Metadata, encode
 from momentum_trio.spool.fault import SpoolFault
+from momentum_trio.spool.heading import heading
 from momentum_trio.spool.message import Conclusion, Held
 
 AT_ONCE = 256
@@ -149,18 +150,11 @@ class Moves:
         self._machine.events.publish(Panic(self._machine.clock.now(), Level.WARNING, text))
 
     def _transferred(self, lane: Lane, to: NodePlace, parcel: Parcel) -> Transferred:
-        batch, message, ticket = parcel.held.batch, parcel.held.message, parcel.drawn.ticket
+        held, ticket = parcel.held, parcel.drawn.ticket
         return Transferred(
-            at=self._machine.clock.now(),
-            message_id=message.message_id,
-            batch_id=batch.batch_id,
-            connection_id=batch.connection_id,
-            forward_path=message.forward_path,
-            reverse_path=batch.reverse_path,
-            binding_group=batch.binding_group,
-            binding=batch.binding,
+            *heading(self._machine.clock.now(), held.batch, held.message),
             routing_domain=lane.key[2],
-            octets=batch.octets,
+            octets=held.batch.octets,
             retries=self._queue.holdings.roster.attempts[ticket],
             age_seconds=self._queue.holdings.age(ticket),
             peer_address=to.place.host,

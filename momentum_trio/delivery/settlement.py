@@ -30,6 +30,7 @@ from momentum_trio.mail import record
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.reception.received import received
 from momentum_trio.spool.fault import ContentDamaged, SpoolFault, SpoolSick
+from momentum_trio.spool.heading import heading
 from momentum_trio.spool.message import REASON_OCTETS_MAX, Conclusion, Receipt, Retry
 
 FAULT = "451 4.3.0 [internal] fault in delivery"
@@ -314,34 +315,18 @@ class Settlement:
         return Ending(hand, outcome, said, told)
 
     def _delivered(self, hand: Hand, outcome: Delivered) -> record.Delivered:
-        batch, message = hand.batch, hand.message
         return record.Delivered(
-            at=self._machine.clock.now(),
-            message_id=message.message_id,
-            batch_id=batch.batch_id,
-            connection_id=batch.connection_id,
-            forward_path=message.forward_path,
-            reverse_path=batch.reverse_path,
-            binding_group=batch.binding_group,
-            binding=batch.binding,
+            *heading(self._machine.clock.now(), hand.batch, hand.message),
             routing_domain=_routing_domain(hand),
-            octets=batch.octets,
+            octets=hand.batch.octets,
             retries=self._attempts(hand),
             age_seconds=self._holdings.age(hand.ticket),
             peer_address=outcome.peer_address,
         )
 
     def _failed(self, hand: Hand, outcome: Deferred | Bounced, *, permanent: bool) -> record.Failed:
-        batch, message = hand.batch, hand.message
         return record.Failed(
-            at=self._machine.clock.now(),
-            message_id=message.message_id,
-            batch_id=batch.batch_id,
-            connection_id=batch.connection_id,
-            forward_path=message.forward_path,
-            reverse_path=batch.reverse_path,
-            binding_group=batch.binding_group,
-            binding=batch.binding,
+            *heading(self._machine.clock.now(), hand.batch, hand.message),
             permanent=permanent,
             routing_domain=_routing_domain(hand),
             octets=outcome.octets,
@@ -350,8 +335,8 @@ class Settlement:
             age_seconds=self._holdings.age(hand.ticket),
             peer_address=outcome.peer_address,
             reason=outcome.reason,
-            message_octets=batch.octets,
-            received_at=batch.received_at,
+            message_octets=hand.batch.octets,
+            received_at=hand.batch.received_at,
         )
 
     def _panic(self, text: str) -> None:

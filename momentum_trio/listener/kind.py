@@ -198,8 +198,7 @@ class ListenerKind:
     """A listener as ``node/tables.py`` lists it.
 
     scope: ``ESMTP_Listener``. service: ``SMTP``, case-sensitive where it is an argument.
-    converse: None says «not built yet»: it loads, is not bound, one line says so, and ``--strict`` refuses it.
-        It returns when the conversation is over, or raises; the socket is closed by accept.py either way.
+    converse: returns when the conversation is over, or raises; the socket is closed by accept.py either way.
     refusal: octets said to a connection that is over a ceiling, before it is closed; empty: closed in silence.
     fault: octets said when our own code failed, before the connection is closed.
     gone: octets said to a connection that waited in the queue of a Listen that is not in the configuration any more.
@@ -208,7 +207,7 @@ class ListenerKind:
     scope: str
     service: str
     plane: Plane
-    converse: Converse | None
+    converse: Converse
     refusal: bytes = b""
     fault: bytes = b""
     gone: bytes = b""

@@ -325,10 +325,8 @@ class Listen:
     async def _converse(self, connection: Connection, seat: Seat) -> None:
         """One conversation: here, and nowhere else, its faults are caught."""
         self._begin(connection)
-        converse = self.kind.converse
-        assert converse is not None
         try:
-            await converse(connection, self._house.services)
+            await self.kind.converse(connection, self._house.services)
         except* (ConnectionError, TimeoutError, trio.BrokenResourceError):
             connection.why = "closed"  # the peer's, or the network's
         except* Exception as faults:  # noqa: BLE001 (ours: this conversation ends, the node lives)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from momentum_trio.log import jsonlines
 from momentum_trio.log.escaping import field, rest
-from momentum_trio.mail.bounce_class import classify
+from momentum_trio.mail.bounce_reason import classify
 from momentum_trio.mail.path import split
 from momentum_trio.mail.record import Failed
 

@@ -12,7 +12,7 @@ from momentum_trio.log.parse_mainlog import Delivery, Failure, Reception
 from momentum_trio.log.parse_paniclog import Fault
 from momentum_trio.log.parse_rejectlog import Rejection
 from momentum_trio.log.reading import joined
-from momentum_trio.mail.bounce_class import classify
+from momentum_trio.mail.bounce_reason import classify
 from momentum_trio.mail.path import split
 from momentum_trio.mail.record import (
     Authenticated,

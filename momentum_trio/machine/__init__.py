@@ -19,7 +19,6 @@ from momentum_trio.machine.contract import (
     Entropy,
     Gate,
     Nameservers,
-    PoolFacts,
     Process,
     Spawn,
     Tls,
@@ -29,6 +28,7 @@ from momentum_trio.machine.contract import (
 )
 from momentum_trio.machine.disk import Disk
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.facts import PoolFacts
 
 
 def no_pools() -> Sequence[PoolFacts]:

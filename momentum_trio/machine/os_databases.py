@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote
 
-from momentum_trio.machine.contract import DatabaseFault, PoolFacts, Row
+from momentum_trio.machine.contract import DatabaseFault, Row
+from momentum_trio.machine.facts import PoolFacts
 from momentum_trio.machine.os_pool import OsPool
 
 WORKERS_MAX = 4

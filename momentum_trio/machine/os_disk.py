@@ -15,7 +15,6 @@ from typing import Any
 
 import trio
 
-from momentum_trio.machine.contract import PoolFacts
 from momentum_trio.machine.disk import (
     READ_OCTETS_MAX,
     Append,
@@ -44,6 +43,7 @@ from momentum_trio.machine.disk import (
     Unlink,
     Write,
 )
+from momentum_trio.machine.facts import PoolFacts
 from momentum_trio.machine.os_confined import CONFINED
 from momentum_trio.machine.os_pool import OsPool
 from momentum_trio.machine.os_stat import facts_of

@@ -12,7 +12,7 @@ import resource
 import sys
 import threading
 
-from momentum_trio.machine.contract import MemoryFacts, SystemFacts
+from momentum_trio.machine.facts import MemoryFacts, SystemFacts
 
 OCTETS_PER_KIB = 1024
 

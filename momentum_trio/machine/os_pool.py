@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import trio
 
-from momentum_trio.machine.contract import PoolFacts
+from momentum_trio.machine.facts import PoolFacts
 
 T = TypeVar("T")
 

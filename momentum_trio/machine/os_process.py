@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import trio
 
 from momentum_trio.machine import os_facts
-from momentum_trio.machine.contract import Identity, MemoryFacts, SystemFacts
+from momentum_trio.machine.contract import Identity
+from momentum_trio.machine.facts import MemoryFacts, SystemFacts
 from momentum_trio.machine.os_capability import held, hold, kept_over_change_of_user
 from momentum_trio.net.capability import Capabilities, names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from momentum_trio.machine.contract import PoolFacts
+from momentum_trio.machine.facts import PoolFacts
 from momentum_trio.machine.os_pool import OsPool
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from momentum_trio.mail.bounce_class import BounceClass, classify
+from momentum_trio.mail.bounce_class import BounceClass
+from momentum_trio.mail.bounce_reason import classify
 from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Record, Rejected, Transferred
 from momentum_trio.metrics import table
 from momentum_trio.metrics.metric import Family, Sample, one

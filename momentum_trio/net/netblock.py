@@ -17,7 +17,6 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")  # what a Unix peer counts as
 
 NETBLOCK_TEXT_MAX = 128
-_MAPPED = 0xFFFF << 32
 _BITS = {4: 32, 6: 128}
 
 

@@ -307,21 +307,15 @@ class NodeAdministration:
         ]
 
     def _report(self, place: Place, *, enabled: bool, is_here: bool) -> ListenReport:
-        kind, counted, bound = (
-            self._kinds[place.listener],
-            self._supervisor.counted(place),
-            self._supervisor.bound(place),
-        )
-        if kind.converse is None:
-            state = ListenState.NOT_BUILT
-        elif not enabled:
+        counted, bound = self._supervisor.counted(place), self._supervisor.bound(place)
+        if not enabled:
             state = ListenState.DISABLED
         elif not is_here:
             state = ListenState.ELSEWHERE
         else:
             state = ListenState.FAILED if bound is None else ListenState.OPEN
         return ListenReport(
-            kind.scope,
+            self._kinds[place.listener].scope,
             str(place.endpoint),
             "" if bound is None else str(bound),
             state,

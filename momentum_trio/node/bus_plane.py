@@ -27,11 +27,6 @@ def server_options(tree: ConfigTree) -> MsgcServerOptions:
     return MsgcServerOptions.resolve(tree.chain_scope(SERVER))
 
 
-def client_options(tree: ConfigTree) -> MsgcClientOptions:
-    """Those of this host's connections to the bus."""
-    return MsgcClientOptions.resolve(tree.chain_scope(CLIENT))
-
-
 def has_server(tree: ConfigTree) -> bool:
     """Whether this node is to run a server of the bus."""
     return tree.root.child(SERVER) is not None and server_options(tree).enabled

@@ -106,16 +106,15 @@ def listens(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, L
 def wanted(
     tree: ConfigTree, kinds: Sequence[ListenerKind], here: frozenset[str] = frozenset()
 ) -> Mapping[Place, SocketTerms]:
-    """The sockets that *tree* wants open: those of listeners that are built, unless they are disabled.
+    """The sockets that *tree* wants open: of all its Listens, unless they are disabled.
 
     here: the floating addresses that this node has; at others nothing listens.
     """
-    built = {kind.key for kind in kinds if kind.converse is not None}
     elsewhere = floating(tree).keys() - here
     return {
         place: SocketTerms.of(options)
         for place, options in listens(tree, kinds).items()
-        if options.enable and place.listener in built and address_of(place.endpoint) not in elsewhere
+        if options.enable and address_of(place.endpoint) not in elsewhere
     }
 
 
@@ -128,17 +127,6 @@ def away(tree: ConfigTree, here: frozenset[str]) -> frozenset[Binding]:
 def places(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> Mapping[Place, Position]:
     """Where in the text each Listen stands."""
     return {Place(kind.key, scope.endpoint): scope.at for kind in kinds for scope in tree.listens(kind.key)}
-
-
-def unbuilt(tree: ConfigTree, kinds: Sequence[ListenerKind]) -> list[str]:
-    """One sentence for each listener of *tree* that is known but not built yet."""
-    return [
-        f"{kind.scope} is not built yet: it loads, and "
-        + (", ".join(str(listen.endpoint) for listen in tree.listens(kind.key)) or "nothing")
-        + " is not bound"
-        for kind in kinds
-        if kind.converse is None and tree.root.child(kind.key) is not None
-    ]
 
 
 def without_effect(tree: ConfigTree) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from momentum_trio.console.counters import OperatorCounters
 from momentum_trio.console.instruments import InboundConnection
 from momentum_trio.listener.kind import Connection, ListenerKind
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
+from momentum_trio.machine.facts import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.mail.record import Panic
 from momentum_trio.node.recent_panics import RecentPanics
 from momentum_trio.node.supervisor import Supervisor

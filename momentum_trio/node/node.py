@@ -22,7 +22,7 @@ from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings, sessions_max
 from momentum_trio.listener.failure import on_purpose
 from momentum_trio.listener.handshake import Handshakes
-from momentum_trio.listener.kind import Generation, Generations, ListenerKind, Plane, Services
+from momentum_trio.listener.kind import Generation, Generations, Plane, Services
 from momentum_trio.listener.listen import House
 from momentum_trio.log.log_options import BounceLoggerOptions, HttpLoggerOptions, LoggerOptions
 from momentum_trio.log.logs import AnyLoggerOptions, Logs, run_logs
@@ -34,7 +34,7 @@ from momentum_trio.node.census import Census
 from momentum_trio.node.certificates import unusable_certificates
 from momentum_trio.node.cluster_plane import ClusterPlane, dial_bus
 from momentum_trio.node.cluster_standing import cluster_problems
-from momentum_trio.node.configuration import read_configuration, unbuilt, warnings, without_effect
+from momentum_trio.node.configuration import read_configuration, warnings, without_effect
 from momentum_trio.node.instruments import NodeInstruments
 from momentum_trio.node.link import Belongs, pair
 from momentum_trio.node.mail_plane import open_mail_plane
@@ -72,8 +72,7 @@ LOGGERS: tuple[tuple[str, type[AnyLoggerOptions]], ...] = (
 class Started:
     """What ``run_node`` reports when every socket is bound.
 
-    listens: as the console's ``listeners`` shows them. notes: for the operator's terminal: what is not built, warnings
-    with their lines.
+    listens: as the console's ``listeners`` shows them. notes: for the operator's terminal, warnings with their lines.
     """
 
     listens: tuple[ListenReport, ...]
@@ -88,10 +87,9 @@ class Ended(Enum):
     CUT = "cut"
 
 
-def about(machine: Machine, tree: ConfigTree, listeners: Sequence[ListenerKind]) -> tuple[str, ...]:
+def about(machine: Machine, tree: ConfigTree) -> tuple[str, ...]:
     """What an operator should know of a good configuration, a sentence each."""
     return (
-        *unbuilt(tree, listeners),
         *without_effect(tree),
         *warnings(tree),
         *on_purpose(tree),
@@ -108,7 +106,6 @@ async def run_node(
     config_path: str,
     program: Program = NODE,
     *,
-    strict: bool = False,
     say: Say = silent,
     schema: Schema | None = None,
     task_status: trio.TaskStatus[Started] = trio.TASK_STATUS_IGNORED,
@@ -118,14 +115,13 @@ async def run_node(
     SIGHUP reads the configuration again, SIGUSR1 opens the logs anew. A node that is root becomes whom ``Security``
     names before it opens anything but the sockets below port 1024.
 
-    strict: refuse listeners that are not built yet. say: takes what the operator's terminal should show at once.
-    program: which one it is. schema: of all that is declared, where the caller has it: to make it takes a while.
-    Raises, alone or in groups: ConfigErrors; ApplyError (an address that cannot be had, a refusal by *strict*, a
-        ``Security`` that cannot be obeyed); OSError, when root cannot be given up; SpoolLocked, SpoolFull, SpoolSick.
+    program: which one it is. say: takes what the operator's terminal should show at once. schema: of all that is
+    declared, where the caller has it: to make it takes a while.
+    Raises, alone or in groups: ConfigErrors; ApplyError (an address that cannot be had, a ``Security``
+        that cannot be obeyed); OSError, when root cannot be given up; SpoolLocked, SpoolFull, SpoolSick.
     """
     tree = await read_configuration(machine, config_path, schema or Schema.load(DECLARED))
-    notes = unbuilt(tree, program.listeners)
-    if problems := (*program.unfit(tree), *(notes if strict else ())):
+    if problems := program.unfit(tree):
         raise ApplyError(problems)
     identity = whom_to_become(machine, tree)
     sockets = await first_sockets(machine, tree, program.listeners, identity)
@@ -273,7 +269,7 @@ async def _serve(
         told = (render(tree.warnings, tree.sources()),) if tree.warnings else ()
         unusable = await unusable_certificates(machine, None, tree)  # by whom this host has become
         notes = (
-            *(f"warning: {note}" for note in (*about(machine, tree, program.listeners), *unusable)),
+            *(f"warning: {note}" for note in (*about(machine, tree), *unusable)),
             *told,
         )
         reload_by.send_nowait(administration)

@@ -21,6 +21,7 @@ from momentum_trio.protocol.cluster.move import UNCERTAIN_SECONDS_MAX, Offered
 from momentum_trio.protocol.cluster.moved_message import Metadata
 from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.fault import SpoolFault
+from momentum_trio.spool.heading import heading
 from momentum_trio.spool.importing import owed_of
 from momentum_trio.spool.key import Answer, Denial, Earlier, key_name
 from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt, Retry
@@ -107,19 +108,7 @@ class Transfers:
         batch, (message,), (ticket,) = receipt.batch, receipt.batch.messages, receipt.tickets
         now = self._machine.clock.now()
         self._machine.events.publish(
-            Received(
-                at=now,
-                message_id=message.message_id,
-                batch_id=batch.batch_id,
-                connection_id=batch.connection_id,
-                forward_path=message.forward_path,
-                reverse_path=batch.reverse_path,
-                binding_group=batch.binding_group,
-                binding=batch.binding,
-                peer_address=address,
-                octets=batch.octets,
-                protocol=PROTOCOL,
-            )
+            Received(*heading(now, batch, message), peer_address=address, octets=batch.octets, protocol=PROTOCOL)
         )
         if retry is None and batch.not_before > now:
             retry = Retry(0, batch.begins_at)

@@ -10,7 +10,6 @@ const STATES = {
   open: { icon: "open", word: "open" },
   disabled: { icon: "suspended", word: "suspended" },
   failed: { icon: "attention", word: "not bound" },
-  "not built": { icon: "note", word: "not built" },
 };
 
 const kindOf = (listener) => listener.replace(/_Listener$/i, "");
@@ -73,7 +72,6 @@ export class Listens {
     row.aside.title = `${octets(listen.octets_received)} received, ${octets(listen.octets_sent)} sent`;
     row.toggle.setAttribute("aria-checked", String(listen.state !== "disabled"));
     row.toggle.setAttribute("aria-label", `${kindOf(listen.listener)} ${listen.listen} takes sessions`);
-    row.toggle.hidden = listen.state === "not built";
   }
 
   question(listen) {

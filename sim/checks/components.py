@@ -10,7 +10,6 @@ from ..evidence import Evidence, Struck
 from ..scenario import PAIRS, SPLITS, FaultKind, Program
 from .custody import overlaps, strikes
 
-BLOCKING = frozenset({FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.HOLD}) | SPLITS
 HARMLESS = frozenset({FaultKind.CLOCK_STEP, FaultKind.BIT_ROT, FaultKind.CONSOLE})
 """Kinds that cut no node off."""
 

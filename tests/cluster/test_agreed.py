@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from agreed import Agreed, Seat
+from agreed import Agreed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.net.group import Apart, GroupEvent, GroupView, Told, ViewId
+from momentum_trio.net.group import GroupEvent, GroupView, Told
 from momentum_trio.protocol.cluster.envelope import unpack
 
 NODES = "abcd"
@@ -50,15 +50,6 @@ def play(order: Agreed, story: list[tuple[str, object]]) -> list[bytes]:
     order.regroup(NODES)
     order.settle()
     return said
-
-
-def by_view(seat: Seat) -> dict[ViewId, list[GroupEvent]]:
-    """What *seat* heard, by the view of the servers that it was heard in."""
-    found: dict[ViewId, list[GroupEvent]] = {}
-    for event in seat.heard:
-        if not isinstance(event, Apart):
-            found.setdefault(event.view if isinstance(event, Told) else event.id, []).append(event)
-    return found
 
 
 @given(steps)

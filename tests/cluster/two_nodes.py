@@ -6,23 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import trio
+from simulated_host import CONFIG_PATH, read_folder, read_reply, send_all, write_file
 
 from momentum_trio.cluster.channel import NodePlace
 from momentum_trio.console.command import Answer
 from momentum_trio.machine import Machine
-from momentum_trio.machine.disk import (
-    Close,
-    File,
-    ListDirectory,
-    MakeDirectory,
-    Open,
-    Read,
-    Size,
-    Sync,
-    SyncDirectory,
-    Truncate,
-    Write,
-)
 from momentum_trio.mail.record import Record
 from momentum_trio.msgc.msgc_options import Place
 from momentum_trio.node.move_desk import move_mail
@@ -32,7 +20,6 @@ from sim.world import World
 
 T = TypeVar("T")
 PORT = 4802
-CONFIG_PATH = "/etc/ecelerity.conf"
 SECRET = "correct horse battery staple"
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2", "other": "10.0.0.9"}
 CONFIG = """
@@ -108,46 +95,14 @@ class Pair:
         return await self.hosts[name].call(read_folder, f"/var/mail/example.com/{local_part}/new")
 
 
-async def write_file(machine: Machine, path: str, octets: bytes) -> None:
-    """Write a file, durably."""
-    file, folder = File(path), path.rpartition("/")[0] or "/"
-    await machine.disk.perform([MakeDirectory(folder), Open(file, writable=True, create=0o644)])
-    await machine.disk.perform([Truncate(file, 0), Write(file, 0, [octets]), Sync(file), Close(file)])
-    await machine.disk.perform([SyncDirectory(folder)])
-
-
-async def read_folder(machine: Machine, path: str) -> list[bytes]:
-    """The content of every file in a folder; nothing where there is no folder."""
-    try:
-        (names,) = await machine.disk.perform([ListDirectory(path)])
-    except FileNotFoundError:
-        return []
-    found = []
-    for name in sorted(names):
-        file = File(f"{path}/{name}")
-        _, size = await machine.disk.perform([Open(file), Size(file)])
-        octets, _ = await machine.disk.perform([Read(file, 0, size), Close(file)])
-        found.append(octets)
-    return found
-
-
 async def send_message(_machine: Machine, address: str, forward_paths: Sequence[str], subject: str) -> str:
     lines = ["EHLO other.example.com", "MAIL FROM:<ann@client.example>"]
     lines += [f"RCPT TO:<{path}>" for path in forward_paths]
     lines += ["DATA", f"From: <ann@client.example>\r\nSubject: {subject}\r\n\r\nbody\r\n."]
     with trio.fail_after(60), trio.socket.socket() as socket:
         await socket.connect((address, 25))
-        reply = await _reply(socket)
+        reply = await read_reply(socket)
         for line in lines:
-            await socket.send(line.encode() + b"\r\n")
-            reply = await _reply(socket)
+            await send_all(socket, line.encode() + b"\r\n")
+            reply = await read_reply(socket)
         return reply
-
-
-async def _reply(socket: trio.socket.SocketType) -> str:
-    octets = b""
-    while not (octets.endswith(b"\r\n") and octets.splitlines()[-1][3:4] == b" "):
-        if not (received := await socket.recv(4096)):
-            break
-        octets += received
-    return octets.decode("ascii")

@@ -171,7 +171,6 @@ def test_the_main_file_alone() -> None:
 
 # laws
 
-HEADS = ("", "ESMTP_Listener", 'ESMTP_Listener { Listen ":25"', "Control_Listener", "Domain Example.com", "Pathway p")
 paths = st.sampled_from(PATHS)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 import trio
 
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import ProcessLink, Roles
 from momentum_trio.net.capability import Capabilities
-
-Sockets = Sequence[trio.socket.SocketType]
 
 
 async def said(operation: Awaitable[object]) -> object:

@@ -29,8 +29,8 @@ from momentum_trio.listener import control
 from momentum_trio.listener.handshake import Handshakes
 from momentum_trio.listener.kind import Connection, Counters, Generation, Generations, Services
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.facts import MemoryFacts, PoolFacts, SystemFacts
 from momentum_trio.machine.os_disk import OsDisk
 from momentum_trio.machine.os_entropy import OsEntropy
 from momentum_trio.machine.os_tls import OsTls
@@ -369,7 +369,7 @@ REPORTS = (
     ListenReport("ESMTP_Listener", "*:2525", "*:2525", ListenState.OPEN, 12, 4711, 1_234_567, 89),
     ListenReport("ESMTP_Listener", "127.0.0.1:0", "127.0.0.1:40001", ListenState.OPEN, 0, 0, 0, 0),
     ListenReport("ESMTP_Listener", "127.0.0.1:2526", "", ListenState.DISABLED, 1, 1, 10, 20),
-    ListenReport("HTTP_Listener", "[::1]:8080", "", ListenState.NOT_BUILT, 0, 0, 0, 0),
+    ListenReport("HTTP_Listener", "[::1]:8080", "", ListenState.FAILED, 0, 0, 0, 0),
 )
 
 

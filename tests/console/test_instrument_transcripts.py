@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from transcript import exchanges
 
 from momentum_trio.console.instruments import InboundConnection
-from momentum_trio.machine.contract import PoolFacts
+from momentum_trio.machine.facts import PoolFacts
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.net.netblock import Address, parse_address, unmapped
 from momentum_trio.node.commands.count import networks

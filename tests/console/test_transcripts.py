@@ -119,11 +119,11 @@ usage: summary [reset|with-mobile]
 """,
     "listeners": """
 > listeners
-Listener        Listen                         State      Sessions  Total  Received  Sent
-ESMTP_Listener  *:2525                         open             12   4711   1234567    89
-ESMTP_Listener  127.0.0.1:0 = 127.0.0.1:40001  open              0      0         0     0
-ESMTP_Listener  127.0.0.1:2526                 disabled          1      1        10    20
-HTTP_Listener   [::1]:8080                     not built         0      0         0     0
+Listener        Listen                         State     Sessions  Total  Received  Sent
+ESMTP_Listener  *:2525                         open            12   4711   1234567    89
+ESMTP_Listener  127.0.0.1:0 = 127.0.0.1:40001  open             0      0         0     0
+ESMTP_Listener  127.0.0.1:2526                 disabled         1      1        10    20
+HTTP_Listener   [::1]:8080                     failed           0      0         0     0
 > json listeners
 [
   {
@@ -160,7 +160,7 @@ HTTP_Listener   [::1]:8080                     not built         0      0       
     "listener": "HTTP_Listener",
     "listen": "[::1]:8080",
     "bound": "",
-    "state": "not built",
+    "state": "failed",
     "sessions": 0,
     "sessions_total": 0,
     "octets_received": 0,

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from momentum_trio.config.chain import AnsweringScope, Chain
 from momentum_trio.config.value import Position, Setting, Word
 from momentum_trio.machine import Machine
-from momentum_trio.machine.contract import MemoryFacts, SystemFacts
 from momentum_trio.machine.disk import Disk, Step
 from momentum_trio.machine.events import Events
+from momentum_trio.machine.facts import MemoryFacts, SystemFacts
 from momentum_trio.mail.dsn import Notify
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.path import split

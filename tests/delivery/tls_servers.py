@@ -15,7 +15,6 @@ from sim.tls import TRUSTED
 
 CHAIN = f"{FOLDER}/chain.pem"
 TERMS = TlsTerms(f"{FOLDER}/{SERVER}", f"{FOLDER}/{SERVER_KEY}")
-WITH_ISSUER = TlsTerms(CHAIN, f"{FOLDER}/{SERVER_KEY}")
 
 
 def equip(host: Host) -> None:

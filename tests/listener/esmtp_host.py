@@ -273,7 +273,6 @@ async def host(
         )
         self.connections.append(connection)
         with accepted_socket:
-            assert kind.converse is not None
             await kind.converse(connection, services)
         self.ended.set()
         self.ended = trio.Event()

@@ -13,8 +13,6 @@ from momentum_trio import __version__
 from momentum_trio.mail.record import Received
 from momentum_trio.spool.fault import SpoolFull, SpoolSick
 
-MANY = BASIC.replace("Listen", "Max_Message_Size = 1000\n  Listen", 1)
-
 
 async def test_a_message_is_kept_and_named_in_the_250() -> None:
     async with conversation() as (at, talk):

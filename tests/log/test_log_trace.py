@@ -15,7 +15,7 @@ import pytest
 from momentum_trio.cli import ec_log_trace, log_sources
 from momentum_trio.cli.log_story import AFTERWARDS_SECONDS
 
-FIRST, SECOND, THIRD = "10/00-00481-001F3556", "11/00-00481-001F3556", "12/00-00481-001F3556"
+FIRST, SECOND = "10/00-00481-001F3556", "11/00-00481-001F3556"
 CONNECTION = "00/00-00481-001F3556"
 MAINLOG = [
     f"1700000000@{FIRST}@{FIRST}@{CONNECTION}@R@bob@example.com@ann@example.net@192.0.2.1@201@esmtp@default@default",

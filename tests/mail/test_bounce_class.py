@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.mail.bounce_class import CODES, INTERNAL, WORDS, BounceClass, Category, classify
+from momentum_trio.mail.bounce_class import BounceClass, Category
+from momentum_trio.mail.bounce_reason import CODES, INTERNAL, WORDS, classify
 
 REPLIES: dict[BounceClass, tuple[str, ...]] = {
     BounceClass.INVALID_RECIPIENT: (

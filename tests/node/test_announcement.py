@@ -13,8 +13,6 @@ import pytest
 from momentum_trio.cli import ecelerity
 from sim.certificates import HERE, SERVER, SERVER_KEY
 
-SECONDS = 20
-
 
 def announcement(folder: Path, config: str, *program: str, environment: dict[str, str] | None = None) -> list[str]:
     """The lines up to the one about the console."""

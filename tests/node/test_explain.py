@@ -394,7 +394,7 @@ ESMTP_Listener {
 
 def test_the_listeners_are_those_there_are() -> None:
     assert set(LISTENER_NAMES) == {kind.key for kind in LISTENERS}
-    assert {kind.key: kind.service for kind in LISTENERS if kind.converse is not None} == SERVICES
+    assert {kind.key: kind.service for kind in LISTENERS} == SERVICES
     assert set(OF_SESSIONS) == set(SERVICES)
     assert KIND.refusal == CEILING_REPLY.octets()
 

@@ -20,7 +20,7 @@ Suspend_Delivery = true
 Control_Listener {{ Listen "{CONTROL}" {{}} }}
 """
 LISTENER = 'ESMTP_Listener { Listen ":25" {} }'
-EHLO, MAIL, RCPT = "EHLO client.example", "MAIL FROM:<ann@client.example>", "RCPT TO:<bob@example.com>"
+EHLO, MAIL = "EHLO client.example", "MAIL FROM:<ann@client.example>"
 CONNTROL = 'conntrol "c" { pause_time = 5 %s }'
 RATWARE = 'disconnect_ratware = "421 4.7.0 wait for your turn\\r\\n"'
 

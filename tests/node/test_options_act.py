@@ -43,11 +43,6 @@ Pathway "special" {{ Relay_Domains = ( "path.example" ) }}
 """
 
 
-async def codes(site: Site, *lines: str) -> str:
-    """The codes of a conversation, the greeting's first: ``220 250 550``."""
-    return " ".join(reply[:3] for reply in await site.talk(*lines))
-
-
 def last(*lines: str) -> Observe:
     """The code of the reply to the last line."""
 

@@ -6,6 +6,7 @@ import pytest
 import trio
 from simulated_host import Site, console
 from test_bounces import reports, send
+from transcript import exchanges
 
 from momentum_trio.mail.record import Failed, Imported, ImportResult, Received
 
@@ -23,7 +24,6 @@ Binding "b1" { }
 ESMTP_Listener { Listen ":25" {} }
 Control_Listener { Listen "/run/control" {} }
 """
-PURGED = "554 5.7.0 [internal] Message manually purged"
 DEAD = ("<bob@dead.example>", "<carol@dead.example>")
 COUNTS = """
 > active 0
@@ -254,18 +254,6 @@ async def ask(site: Site, line: str) -> tuple[str, str]:
         return ">", await site.mx.call(console, line)
     except AssertionError as failed:
         return "!", str(failed).partition("\nassert")[0]
-
-
-def exchanges(conversation: str) -> list[tuple[str, str, str]]:
-    """Mark, line and answer of each exchange."""
-    found: list[tuple[str, str, str]] = []
-    for line in conversation.strip("\n").split("\n"):
-        if line[:2] in ("> ", "! "):
-            found.append((line[0], line[2:], ""))
-        else:
-            mark, typed, answer = found[-1]
-            found[-1] = (mark, typed, f"{answer}{line}\n")
-    return found
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,6 @@ from momentum_trio.node.node import run_node
 from sim.admin import Console
 from sim.host import current_life
 
-SETTLE_SECONDS = 5.0
 WORLDS = [{}, {"latency_seconds": 0.05, "short": 0.3}]
 RESET = struct.pack("ii", 1, 0)  # struct linger: close() sends RST
 

@@ -53,6 +53,6 @@ LISTENERS = Command(
     ("listeners",),
     "Show each Listen: its state, its sessions and the octets they moved.",
     _listeners,
-    help="State: open; disabled (Enable = false, sessions may go on); not built (known, but nobody converses there\n"
-    "yet); failed (it could not be bound). Sessions are those open now; the other counts are since the start.",
+    help="State: open; disabled (Enable = false, sessions may go on); elsewhere (its address floats, and is not\n"
+    "here); failed (it could not be bound). Sessions are those open now; the other counts are since the start.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from momentum_trio.console.command import Answer, Command, Request
-from momentum_trio.machine.contract import MemoryFacts
+from momentum_trio.machine.facts import MemoryFacts
 
 
 async def _memory(request: Request) -> Answer:

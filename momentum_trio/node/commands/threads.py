@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from momentum_trio.console.command import Answer, Command, Data, Request
-from momentum_trio.machine.contract import PoolFacts
+from momentum_trio.machine.facts import PoolFacts
 
 
 async def _stats(request: Request) -> Answer:

@@ -25,7 +25,6 @@ FRAME_OCTETS_MAX: Final = 64 * 1024 * 1024
 SMALL_OCTETS_MAX: Final = 1024
 """Of the payloads of frames that neither carry mail nor authenticate."""
 SASL_OCTETS_MAX: Final = 16 * 1024
-NAME_OCTETS_MAX: Final = 255
 WHY_OCTETS_MAX: Final = 512
 NUMBER_MAX: Final = 2**32 - 1
 """The last batch of a connection; also the largest credit, and the largest content that follows its batch."""
@@ -129,12 +128,6 @@ class Unproved(NamedTuple):
     """The dialogue came to nothing; another may begin. why: for people."""
 
     why: bytes
-
-
-class Chunk(NamedTuple):
-    """The next octets of a content that follows its batch."""
-
-    octets: Octets
 
 
 class Credit(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from momentum_trio.mail import record as of
-from momentum_trio.mail.bounce_class import classify
+from momentum_trio.mail.bounce_reason import classify
 from momentum_trio.protocol.events import event as told
 from momentum_trio.protocol.events.event import Event
 

@@ -74,11 +74,6 @@ class Template:
         """Raises TemplateError."""
         return cls(_Parser(text).whole())
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether it is the same for everybody."""
-        return all(isinstance(node, str) for node in self.nodes)
-
     def render(self, scopes: Sequence[Mapping[str, Data]], *, escaping: bool) -> str:
         """The text for *scopes*, the narrowest first. escaping: it is HTML. Raises TooLong."""
         rendering = _Rendering(scopes, escaping)

@@ -120,7 +120,6 @@ KEYS_FULL: Final = Reply.of("452 4.3.1 too many idempotency keys are in their ti
 # The host's state.
 CONCURRENCY: Final = Reply.of("421 4.4.5 Service unavailable, concurrency limit reached")
 UNAVAILABLE: Final = Reply.of("421 4.4.5 Service unavailable")
-CONFIGURATION: Final = Reply.of("451 4.3.5 configuration error, please try later")
 RECONFIGURATION: Final = Reply.of("421 4.3.2 Reconfiguration in progress")
 SHUTTING_DOWN: Final = Reply.of("421 4.3.2 Service shutting down")  # ours
 INTERNAL_FAULT: Final = Reply.of("421 4.3.0 internal error, closing connection")  # ours

@@ -111,9 +111,6 @@ def changed(place: str, value: Any) -> Any:
     return request
 
 
-WHOLE = {"email_rfc822": "a: b"}
-
-
 @pytest.mark.parametrize(
     ("place", "value", "field", "problem"),
     [

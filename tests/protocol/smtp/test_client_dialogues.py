@@ -18,7 +18,6 @@ EIGHT = Transaction("ann@c", ("bob@d",), 17, eight_bit=True)
 CONTENT = b"Subject: a\r\n\r\n.\r\n"
 BANNER, HELLO, PIPE = "220 mx ESMTP", "250 mx", "250-mx\r\n250 PIPELINING"
 QUIT = "221 bye"
-INTERNAL = "[internal] "
 
 
 def spoken(replies: str, *transactions: Transaction, terms: ClientTerms = TERMS, leave: bool = False) -> Spoken:
