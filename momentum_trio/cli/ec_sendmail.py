@@ -87,7 +87,7 @@ class _Asked:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         asked = _parsed(given)

@@ -25,7 +25,7 @@ KEY_CHARACTERS_MAX = 255
 
 
 def door_of(exchange: Exchange) -> Door:
-    """The one door for mail."""
+    """The door by which mail of this request enters. The plane of mail has one, always."""
     assert exchange.services.door is not None
     return exchange.services.door
 
