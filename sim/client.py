@@ -247,6 +247,13 @@ class Sender:
         owed.left = [path for path in owed.left if path not in settled]
         self._note(owed, kinds.get(reply[:1], Told.DEFERRED), reply[:SAID_MAX])
 
+    def _judge_each(self, owed: Owed, reply: str) -> None:
+        """The same where the server has said of each recipient what it did; *reply* is for all of them."""
+        settled = {*owed.accepted, *(path for path, _ in owed.refused)}
+        owed.left = [path for path in owed.left if path not in settled]
+        told = Told.ACCEPTED if owed.accepted else {"5": Told.REFUSED}.get(reply[:1], Told.DEFERRED)
+        self._note(owed, told, reply[:SAID_MAX])
+
     def _note(self, owed: Owed, told: Told, reply: str) -> None:
         attempt = Attempt(
             owed.mail,

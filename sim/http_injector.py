@@ -29,7 +29,7 @@ from .client import (
     family,
     say_nothing,
 )
-from .evidence import Breach, Told
+from .evidence import Breach
 from .letter import content_of
 from .scenario import Leaving
 
@@ -134,14 +134,7 @@ class HttpInjector(Sender):
             owed.refused = tuple((path, reply) for path, reply in pairs if reply.startswith("5"))
             if owed.accepted and answer.status != 200:
                 raise Broken(f"somebody was accepted, and the answer is {answer.status}")
-            self._judge(owed, min(replies))
-
-    def _judge(self, owed: Owed, reply: str) -> None:
-        """Note how an attempt ended and what of it is left."""
-        settled = {*owed.accepted, *(path for path, _ in owed.refused)}
-        owed.left = [path for path in owed.left if path not in settled]
-        told = Told.ACCEPTED if owed.accepted else {"5": Told.REFUSED}.get(reply[:1], Told.DEFERRED)
-        self._note(owed, told, reply[:SAID_MAX])
+            self._judge_each(owed, min(replies))
 
 
 def _reply(said: Any) -> str:

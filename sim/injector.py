@@ -18,7 +18,6 @@ from .client import (
     LEAVES_AFTER_MS,
     LEFT,
     NOBODY,
-    SAID_MAX,
     Conversation,
     FellSilent,
     Gone,
@@ -27,7 +26,7 @@ from .client import (
     family,
     say_nothing,
 )
-from .evidence import Breach, Told
+from .evidence import Breach
 from .letter import content_of
 from .scenario import Leaving
 
@@ -129,14 +128,7 @@ class Injector(Sender):
             owed.refused = tuple((p, reply) for p, reply in zip(paths, said, strict=True) if reply.startswith("5"))
             if result.id and not owed.accepted:
                 raise Broken("an id for nobody")
-            self._judge(owed, f"{result.reply} {result.id}".rstrip())
-
-    def _judge(self, owed: Owed, reply: str) -> None:
-        """Note how an attempt ended and what of it is left."""
-        settled = {*owed.accepted, *(path for path, _ in owed.refused)}
-        owed.left = [path for path in owed.left if path not in settled]
-        told = Told.ACCEPTED if owed.accepted else {"5": Told.REFUSED}.get(reply[:1], Told.DEFERRED)
-        self._note(owed, told, reply[:SAID_MAX])
+            self._judge_each(owed, f"{result.reply} {result.id}".rstrip())
 
 
 class Result(NamedTuple):

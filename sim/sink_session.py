@@ -65,7 +65,6 @@ class Session:
         self._letter = Letter()
         self._mails = 0
         self._greeted = self._secure = False
-        self._silence = trio.CancelScope()
 
     async def run(self) -> None:
         """Converse until it is over. Raises Over, OSError, trio.TooSlowError."""

@@ -139,7 +139,7 @@ ACTIONS: Mapping[str, Callable[[Control], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     asked = _parser().parse_args(arguments)
     return for_readers(lambda: _run(asked))
 

@@ -20,7 +20,7 @@ from momentum_trio.config.error import render
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="ec_dump_config", description="Print the configuration as it holds.")
     parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
     parser.add_argument("-e", dest="extensions", metavar="DIR", help="taken for compatibility, without effect")

@@ -22,7 +22,7 @@ NO_SESSION = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="ec_explain", description="Tell why a session, or mail to a domain, would go as it goes."
     )

@@ -65,7 +65,7 @@ class _Ended(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = _parser()
     try:
         asked = parser.parse_intermixed_args(arguments)

@@ -57,7 +57,7 @@ class Trouble:
     first: list[str] = field(default_factory=list)
 
     def note(self, problem: Unreadable) -> None:
-        """One more."""
+        """Count a line that could not be read; the first PROBLEMS_SHOWN_MAX are shown."""
         self.count += 1
         if len(self.first) < PROBLEMS_SHOWN_MAX:
             self.first.append(f"{problem.reason}: {rest(problem.line)}")

@@ -22,7 +22,8 @@ from email.utils import formatdate
 from typing import BinaryIO
 
 from momentum_trio.cli.console_link import Endpoint
-from momentum_trio.mail.submission import Submission, author, path_of, up_to_dot, xtext
+from momentum_trio.mail.dsn import escaped
+from momentum_trio.mail.submission import Submission, author, path_of, up_to_dot
 
 MESSAGE_OCTETS_MAX = 256 * 1024 * 1024
 """Longest message that is read: it is held in memory."""
@@ -87,7 +88,7 @@ class _Asked:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
         asked = _parsed(given)
@@ -158,7 +159,7 @@ def _notify(value: str) -> str:
 
 
 def _envelope_id(value: str) -> str:
-    if not value.isascii() or not value.isprintable() or len(xtext(value)) > ENVELOPE_ID_OCTETS_MAX:
+    if not value.isascii() or not value.isprintable() or len(escaped(value)) > ENVELOPE_ID_OCTETS_MAX:
         raise _Ended(EX_USAGE, f"-V: expected at most {ENVELOPE_ID_OCTETS_MAX} printable characters of ASCII")
     return value
 
@@ -286,7 +287,7 @@ class _Envelope:
             options.append("BODY=8BITMIME")
         if smtp.has_extn("dsn"):
             options += [f"RET={self.asked.returns}"] if self.asked.returns else []
-            options += [f"ENVID={xtext(self.asked.envelope_id)}"] if self.asked.envelope_id else []
+            options += [f"ENVID={escaped(self.asked.envelope_id)}"] if self.asked.envelope_id else []
         return options
 
     def rcpt_options(self, smtp: smtplib.SMTP) -> list[str]:

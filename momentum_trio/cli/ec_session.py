@@ -41,7 +41,7 @@ class Unusable(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="ec_session", description="Try SMTP sessions on a configuration.")
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="play a script")

@@ -29,7 +29,7 @@ Test = Callable[[Queued], bool]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="ec_show", description="Show what is queued in the spool.")
     parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
     parser.add_argument("-d", dest="base", metavar="DIR", help="a spool directory, instead of the configuration's")

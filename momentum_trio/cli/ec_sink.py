@@ -37,7 +37,7 @@ ANYBODY = ("0.0.0.0/0", "::/0")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="ec_sink", description="Take mail for anybody, count it, and keep none of it."
     )

@@ -30,7 +30,7 @@ SOUND, DAMAGED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="ec_spool", description="Look at a spool without changing it.")
     parser.add_argument("-c", dest="file", metavar="FILE", default=default_file(), help="default: %(default)s")
     commands = parser.add_subparsers(required=True)

@@ -142,7 +142,7 @@ class Tally:
 
 
 class Sender(Protocol):
-    """One connection."""
+    """A connection over which messages are injected, by whatever protocol."""
 
     async def send(self, messages: Sequence[Message]) -> list[Result]:
         """What came of each of *messages*. Raises InjectionError."""
@@ -164,5 +164,5 @@ async def send_all(sender: Sender, source: Source, tally: Tally) -> bool:
 
 
 def refusals(tally: Tally) -> Iterator[str]:
-    """In words."""
+    """How many messages were refused with each code, in words: ``3 x 550``."""
     return (f"{count} x {code}" for code, count in sorted(tally.refused.items()))

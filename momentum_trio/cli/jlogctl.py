@@ -38,7 +38,7 @@ OF_SUBSCRIBER: tuple[tuple[str, str], ...] = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="jlogctl", description="Look after durable logs.")
     what = parser.add_mutually_exclusive_group(required=True)
     for letter, words in PLAIN:

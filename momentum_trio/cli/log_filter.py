@@ -48,7 +48,7 @@ def matching(text: str) -> Test:
 
 
 def message_id(entry: Entry) -> str | None:
-    """Of the message."""
+    """Of the message it is about: one recipient of a transaction; None: it is about none."""
     return entry.message_id if isinstance(entry, MessageEntry) else None
 
 
@@ -58,7 +58,7 @@ def batch_id(entry: Entry) -> str | None:
 
 
 def connection_id(entry: Entry) -> str | None:
-    """Of the session."""
+    """Of the session it happened in; None: the log does not say."""
     return entry.connection_id if isinstance(entry, MessageEntry | Rejection) else None
 
 
@@ -95,12 +95,12 @@ def destination_address(entry: Entry) -> str | None:
 
 
 def binding(entry: Entry) -> str | None:
-    """The binding it went by."""
+    """The binding of the message; None where the log does not say."""
     return entry.binding if isinstance(entry, Delivery | Failure | Bounce) else None
 
 
 def binding_group(entry: Entry) -> str | None:
-    """The binding group it went by."""
+    """The binding group of the message; None where the log does not say."""
     return entry.binding_group if isinstance(entry, Delivery | Failure | Bounce) else None
 
 

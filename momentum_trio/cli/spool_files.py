@@ -61,7 +61,7 @@ class Queued:
 
     @property
     def domain(self) -> str:
-        """The routing domain."""
+        """Where it goes: the domain an operator rerouted it to, else that of its forward-path, in lower case."""
         return self.way.routing_domain or domain_of(self.recipient.forward_path).lower()
 
 

@@ -69,7 +69,7 @@ def _syntax(file: str) -> Verdict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The program. arguments: in place of the command line's. Returns its exit status."""
     parser = argparse.ArgumentParser(prog="validate_config", description="Check configuration files, each by itself.")
     parser.add_argument("files", metavar="FILE", nargs="*", help=f"default: $CONFFILE or {default_file()}")
     parser.add_argument("--syntax-only", action="store_true", help="stop after the grammar; follow no include")

@@ -119,7 +119,7 @@ class ClusterOptions(Options):
 
 
 class ReplicateOptions(Options):
-    """One replicated object."""
+    """What a ``replicate`` scope says of one object that nodes share."""
 
     type = Option("Type", one_of(*TYPES), "", REPLICATE, "What it is, where its name does not say it.")
     kind = Option("Class", one_of(*TYPES), "", REPLICATE, "As Type, which wins.")

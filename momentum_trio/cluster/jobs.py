@@ -11,7 +11,7 @@ import trio
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job. what: for people."""
+    """Work begun from the console. what: for people. scope: cancelled to give it up."""
 
     number: int
     what: str

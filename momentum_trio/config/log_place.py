@@ -30,7 +30,7 @@ class LogPlace(NamedTuple):
 
     @property
     def is_durable(self) -> bool:
-        """Whether it is a durable log."""
+        """Whether its lines are kept until each subscriber has acknowledged them."""
         return bool(self.subscribers)
 
     @classmethod

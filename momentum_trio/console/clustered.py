@@ -78,7 +78,7 @@ class Clustered(Protocol):
 
     @property
     def floating(self) -> Floating:
-        """The floating addresses."""
+        """What the console may ask and order about floating addresses."""
         ...
 
     @property

@@ -100,7 +100,7 @@ class Administration(Protocol):
 
     @property
     def version(self) -> str:
-        """``0.1.0``."""
+        """Of this program: ``0.1.0``."""
         ...
 
     @property

@@ -8,7 +8,7 @@ from momentum_trio.config.scope import scopes
 
 
 class RoleOptions(Options):
-    """What one Role allows."""
+    """What a ``Role`` scope lets its users do at the console."""
 
     allow = Option(
         "allow",

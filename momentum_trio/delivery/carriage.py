@@ -84,7 +84,7 @@ class Carriage:
 
     @property
     def tree(self) -> OutboundTree:
-        """The current one."""
+        """The outbound scopes of the generation that holds now."""
         return self._generations.current.tree
 
     def begin(self, nursery: trio.Nursery | None) -> None:

@@ -84,7 +84,7 @@ class Holdings:
             lane.hop.ready += 1
 
     def lay_delayed(self, ticket: int, lane: Lane, born: float, attempts: int, until: float) -> None:
-        """As ``enter`` and ``delay``."""
+        """``enter`` and ``delay`` in one: a message that waits until *until*. born, until: by trio's time."""
         self.roster.lay(ticket, Standing.DELAYED, lane.number, lane.delayed, born, attempts)
         self.delays.put(ticket, until)
 
@@ -110,7 +110,7 @@ class Holdings:
     # Steps
 
     def lane(self, ticket: int) -> Lane:
-        """Whose it is."""
+        """The lane in which the message of *ticket* stands."""
         return self.lanes[self.roster.lane[ticket]]
 
     def age(self, ticket: int) -> float:

@@ -58,7 +58,7 @@ class GlobalTree(Protocol):
 
 
 class Generation(Protocol):
-    """A generation of the configuration."""
+    """What of a generation of the configuration is asked here."""
 
     @property
     def tree(self) -> GlobalTree: ...
@@ -170,7 +170,7 @@ class Hosts:
         return self._policies.contexts
 
     def caches(self) -> tuple[CacheReport, ...]:
-        """What is remembered."""
+        """How full the caches of DNS answers, hosts and TLS contexts are, and how often they had an answer."""
         hosts = CacheReport("hosts", DESTINATIONS_MAX, len(self._destinations), self._cache_counts)
         dns = () if self._resolver is None else (self._resolver.report(),)
         return (*dns, hosts, self.contexts.report())

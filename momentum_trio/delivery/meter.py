@@ -31,7 +31,7 @@ class Meter:
         return Meter(key, rate, max(1.0, float(int(rate * BURST_SECONDS))), is_everywhere)
 
     def with_beside(self, other: Meter | None) -> Meter:
-        """Both."""
+        """A meter at which whoever waits has to be granted by both."""
         return self if other is None else replace(self, beside=other)
 
     @property

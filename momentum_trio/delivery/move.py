@@ -129,7 +129,7 @@ class Moves:
         return Parcel(drawn, held, metadata, content)
 
     def connect(self, to: NodePlace) -> AbstractAsyncContextManager[Handover]:
-        """As Connect."""
+        """A connection to that node. Raises Broken."""
         return self._connect(to)
 
     async def end(self, lane: Lane, to: NodePlace, parcel: Parcel) -> None:

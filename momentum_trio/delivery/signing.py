@@ -33,7 +33,7 @@ REMEMBERED_SECONDS = 300.0
 
 
 class Generation(Protocol):
-    """A generation of the configuration."""
+    """What of a generation of the configuration is asked here."""
 
     @property
     def tree(self) -> ConfigTree: ...

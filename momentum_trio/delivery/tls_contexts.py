@@ -27,7 +27,7 @@ class Kept:
 
 
 class ClientContexts:
-    """The contexts of one node."""
+    """The TLS contexts of a node's outbound connections, one for all connections of the same terms."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine

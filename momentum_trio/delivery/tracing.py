@@ -178,7 +178,7 @@ class Trace:
         self._say("=", "connected")
 
     def sent(self, octets: bytes | memoryview) -> None:
-        """The client sent this."""
+        """Note what the client, this host, has sent."""
         self._take(self._transcript.sent(octets))
 
     def received(self, octets: bytes) -> None:
@@ -213,7 +213,7 @@ class TracedWire:
         return TracedWire(wire, self._trace)
 
     async def send(self, octets: bytes | memoryview, /) -> int:
-        """As Wire's."""
+        """As Wire has it; what went is noted."""
         try:
             count = await self._wire.send(octets)
         except OSError as fault:
@@ -223,7 +223,7 @@ class TracedWire:
         return count
 
     async def recv(self, octets_max: int, /) -> bytes:
-        """As Wire's."""
+        """As Wire has it; what came is noted."""
         try:
             octets = await self._wire.recv(octets_max)
         except OSError as fault:
@@ -233,7 +233,7 @@ class TracedWire:
         return octets
 
     async def recv_into(self, buffer: memoryview, /) -> int:
-        """As Wire's."""
+        """As Wire has it; what came is noted."""
         octets = await self.recv(len(buffer))
         buffer[: len(octets)] = octets
         return len(octets)

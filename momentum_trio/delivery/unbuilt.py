@@ -1,4 +1,4 @@
-"""Delivery methods that the configuration knows and this version has not built: mail for them is kept."""
+"""Delivery methods that the configuration knows and this host does not have: mail for them is kept."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ class Unbuilt:
 
     async def attempt(self, attempts: Sequence[Attempt]) -> Sequence[Outcome]:
         """Every message waits for a version or a configuration that can deliver it."""
-        return [Deferred(f"451 4.3.5 [internal] delivery by {self.word} is not built yet")] * len(attempts)
+        return [Deferred(f"451 4.3.5 [internal] delivery by {self.word} is not built here")] * len(attempts)

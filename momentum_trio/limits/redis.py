@@ -47,7 +47,7 @@ SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class RedisTerms:
-    """As ``SharedStateOptions``."""
+    """What ``SharedStateOptions`` say of the engine. timeout: seconds for one question."""
 
     uri: str
     on_failure: OnFailure = OnFailure.LOCAL_SHARE

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import struct
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
 import trio
 
@@ -17,8 +17,8 @@ from momentum_trio.listener.listen_options import ACCEPT_TASKS_MAX, ListenOption
 from momentum_trio.machine import Machine
 from momentum_trio.machine.disk import ChangeMode, FileFacts, FileKind, Link, Rename, Stat, Unlink
 from momentum_trio.mail.record import Level, Panic
-from momentum_trio.net.endpoint import Endpoint, Family
-from momentum_trio.net.netblock import LOOPBACK, parse_address
+from momentum_trio.net.endpoint import Endpoint, Family, endpoint_text
+from momentum_trio.net.netblock import LOOPBACK, Address, parse_address
 
 PRIVATE_UMASK = 0o177
 REST_SECONDS = 0.05  # how long a closing socket waits for one more connection of its queue
@@ -83,7 +83,7 @@ class Listening:
 class Caller:
     """Who connected. address: unmapped, 127.0.0.1 for a Unix peer. peer, local: as ``kind.Connection`` has them."""
 
-    address: IPv4Address | IPv6Address
+    address: Address
     peer: str
     local: str
     uid: int | None
@@ -162,7 +162,7 @@ def endpoint_of(socket: trio.socket.SocketType) -> Endpoint | None:
         return Endpoint.parse(name) if isinstance(name, str) and name.startswith("/") else None
     if socket.family not in (trio.socket.AF_INET, trio.socket.AF_INET6):
         return None
-    return Endpoint.parse(address_text(ip_address(name[0].partition("%")[0]), name[1]))
+    return Endpoint.parse(endpoint_text(ip_address(name[0].partition("%")[0]), name[1]))
 
 
 async def bind_ahead(endpoint: Endpoint, terms: SocketTerms) -> trio.socket.SocketType:
@@ -319,12 +319,7 @@ def caller(socket: trio.socket.SocketType, address: object, listening: Listening
     peer = parse_address(address[0].partition("%")[0])
     ours = socket.getsockname()
     local = parse_address(ours[0].partition("%")[0])
-    return Caller(peer, address_text(peer, address[1]), address_text(local, ours[1]), None)
-
-
-def address_text(address: IPv4Address | IPv6Address, port: int) -> str:
-    """``192.0.2.1:25`` or ``[2001:db8::1]:25``."""
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    return Caller(peer, endpoint_text(peer, address[1]), endpoint_text(local, ours[1]), None)
 
 
 def _peer_uid(socket: trio.socket.SocketType) -> int | None:

@@ -15,11 +15,11 @@ from momentum_trio.listener.injection_terms import injection_terms
 from momentum_trio.listener.kind import Connection
 from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import tls_terms
+from momentum_trio.net.netblock import Address
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.ecstream.batch import MESSAGES_MAX
 from momentum_trio.protocol.ecstream.frame import HEADER, NUMBER_MAX
 from momentum_trio.protocol.ecstream.server import Terms as Offer
-from momentum_trio.reception.client import Address
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
 

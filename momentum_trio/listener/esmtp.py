@@ -22,6 +22,8 @@ from momentum_trio.listener.proxied import may_claim
 from momentum_trio.listener.smtp_authentication import PAUSE_SECONDS, Unavailable
 from momentum_trio.machine.contract import TlsContext
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.endpoint import endpoint_text
+from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.claims import PAIRS_MAX
@@ -47,7 +49,6 @@ from momentum_trio.protocol.smtp.event import (
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.server import Server
 from momentum_trio.protocol.smtp.witness import WitnessedServer
-from momentum_trio.reception.client import Address, endpoint_text
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Refused
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.panel import Discarded

@@ -11,9 +11,11 @@ from momentum_trio.listener.esmtp_security import is_proved_still, security_of
 from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
 from momentum_trio.listener.failure_options import FailureOptions
 from momentum_trio.listener.kind import Connection, Services
+from momentum_trio.net.endpoint import endpoint_text
+from momentum_trio.net.netblock import Address
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.smtp.terms import Terms
-from momentum_trio.reception.client import Address, Client, endpoint_text
+from momentum_trio.reception.client import Client
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.rules import Rules
 

@@ -29,7 +29,7 @@ class Known(Generic[V]):
         return hmac.new(self._key, asked.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()
 
     def of(self, mark: bytes) -> V | None:
-        """What is known of it."""
+        """What was kept of *mark*; None: nothing, or its time is over."""
         until, value = self._held.get(mark, (0.0, None))
         return value if until > trio.current_time() else None
 

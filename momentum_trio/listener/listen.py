@@ -84,7 +84,7 @@ class Listen:
 
     @property
     def endpoint(self) -> Endpoint:
-        """As configured."""
+        """Where it listens, as configured: port 0 stays 0."""
         return self.listening.endpoint
 
     @property

@@ -11,8 +11,9 @@ from momentum_trio.limits.rate import Rate, rate_of
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.kind import Connection, Generation, Services
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.reception.client import Address, Client
+from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import Decision, Deferred
 
 MESSAGES_TOO_FAST = Deferred(replies.MESSAGES_TOO_FAST, "limits", "Message_Rate_Per_Address: the client's address")

@@ -9,10 +9,10 @@ from momentum_trio.listener.proxy_options import ProxyOptions
 from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.record import Rejected
+from momentum_trio.net.endpoint import endpoint_text
 from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.proxy.header import Header, Malformed, Reader
 from momentum_trio.protocol.smtp.phase import Phase
-from momentum_trio.reception.client import endpoint_text
 
 HEADER_SECONDS = 10.0
 """A proxy has its header ready before it connects."""

@@ -8,7 +8,7 @@ from momentum_trio.config.scope import scopes
 
 
 class ProxyOptions(Options):
-    """Whether a proxy is expected."""
+    """Whether clients come through a proxy that says who they are."""
 
     expected = Option(
         "Proxy_Protocol",

@@ -50,7 +50,7 @@ class Pending:
 
     @property
     def waiting(self) -> bool:
-        """Whether lines wait."""
+        """Whether there are lines that are not written out yet."""
         return bool(self._lines)
 
     def _written(self, count: int) -> None:

@@ -115,7 +115,7 @@ class Jlog:
 
     @property
     def octets(self) -> int:
-        """Of the segments."""
+        """What all its segments take on the disk."""
         return sum(segment.end for segment in self._segments)
 
     @property

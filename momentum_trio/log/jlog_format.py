@@ -61,7 +61,7 @@ class Header(NamedTuple):
     first: int
 
     def octets(self) -> bytes:
-        """As written."""
+        """The header as it stands in the file, its check included."""
         return checked(_HEADER.pack(MAGIC, *self))
 
     @property

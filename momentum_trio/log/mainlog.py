@@ -16,7 +16,7 @@ _FAILURE_SEPARATORS = 12
 
 
 def received(record: Received) -> str:
-    """``R``."""
+    """The line of an ``R`` record, without its end."""
     forward_path, reverse_path = record.forward_path, record.reverse_path or "@"
     line = (
         f"{int(record.at)}@{record.message_id}@{record.batch_id}@{record.connection_id}@R@{forward_path}@{reverse_path}"

@@ -34,7 +34,7 @@ class Clock(Protocol):
 
 
 class Entropy(Protocol):
-    """Randomness."""
+    """Where randomness comes from: of the operating system here, of the seed in a simulation."""
 
     def octets(self, count: int) -> bytes:
         """*count* octets nobody can guess."""
@@ -95,7 +95,7 @@ class ClientTlsTerms:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that are read."""
+        """The paths that a context of these terms is read from, each once."""
         wanted = (self.authorities if self.verify else "", self.certificate, self.key if self.certificate else "")
         return tuple(dict.fromkeys(path for path in wanted if path))
 

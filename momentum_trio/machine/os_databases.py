@@ -35,7 +35,7 @@ class OsDatabases:
         return await self._pool.run(partial(_asked, path, query, values, rows_max))
 
     def facts(self) -> PoolFacts:
-        """Of its workers."""
+        """How busy its worker threads are."""
         return self._pool.facts()
 
 

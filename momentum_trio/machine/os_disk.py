@@ -66,7 +66,7 @@ class OsDisk:
         return await self._pool.run(partial(self._carry_out, steps))
 
     def facts(self) -> PoolFacts:
-        """Of its workers."""
+        """How busy its worker threads are."""
         return self._pool.facts()
 
     async def aclose(self) -> None:

@@ -129,7 +129,7 @@ class OsProcess:
         assert held() == identity.capabilities
 
     def monotonic_microseconds(self) -> int:
-        """CLOCK_MONOTONIC."""
+        """Of CLOCK_MONOTONIC, as systemd counts."""
         return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
     def system(self) -> SystemFacts:

@@ -32,7 +32,7 @@ class OsChild:
         return self._process.pid
 
     def signal(self, name: str) -> None:
-        """Send it a signal."""
+        """Send it the signal *name*, ``SIGTERM``. Nothing happens when it has ended."""
         self._process.send_signal(signal.Signals[name])
 
     async def wait(self) -> int:

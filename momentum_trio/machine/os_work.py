@@ -29,5 +29,5 @@ class OsWork:
         return await self._pool.run(function)
 
     def facts(self) -> PoolFacts:
-        """Of its workers."""
+        """How busy its worker threads are."""
         return self._pool.facts()

@@ -44,7 +44,7 @@ class BounceClass(IntEnum):
 
     @property
     def category(self) -> Category:
-        """Its category."""
+        """What a sender should make of a failure of this class."""
         return _CATEGORIES[self]
 
 

@@ -93,8 +93,3 @@ def path_of(address: str, host: str) -> str:
 def author(full_name: str, address: str) -> str:
     """``Full Name <address>`` as From says it, encoded where it has to be (RFC 2047)."""
     return formataddr((full_name, address)) if full_name else address
-
-
-def xtext(text: str) -> str:
-    """*text* of ASCII as the value of a DSN parameter (RFC 3461 section 4)."""
-    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)

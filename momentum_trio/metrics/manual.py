@@ -25,7 +25,7 @@ left out. `explain` and the console's commands say more than numbers can.
 
 
 def metrics_md() -> str:
-    """The page."""
+    """The text of docs/metrics.md."""
     rows = (
         f"| `{metric.name}` | {metric.kind.value} | {', '.join(f'`{label}`' for label in metric.labels)} "
         f"| {metric.meaning} |\n"

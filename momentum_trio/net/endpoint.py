@@ -141,3 +141,8 @@ def _bracketed(host: str, port: int) -> Endpoint:
     if address.ipv4_mapped is not None:
         return Endpoint(Family.INET, _ipv4(str(address.ipv4_mapped)), port)
     return Endpoint(Family.INET6, str(address), port)
+
+
+def endpoint_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> str:
+    """One end of a TCP connection, as logs have it: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

@@ -23,5 +23,5 @@ class TlsTerms:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that are read."""
+        """The paths that a context of these terms is read from, each once."""
         return tuple(dict.fromkeys(path for path in (self.certificate, self.key, self.client_ca, *self.named) if path))

@@ -91,12 +91,12 @@ class NodeAdministration:
 
     @property
     def generation(self) -> int:
-        """Its number."""
+        """The number of the generation that holds, from 1 at the start."""
         return self._generations.current.number
 
     @property
     def version(self) -> str:
-        """Of this program."""
+        """Of this program: ``0.1.0``."""
         return __version__
 
     @property

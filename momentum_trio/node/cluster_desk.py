@@ -9,8 +9,8 @@ from momentum_trio.cluster.plan import canonical
 from momentum_trio.cluster.replication import GLOBAL
 from momentum_trio.console.broadcast import Broadcasting
 from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
-from momentum_trio.listener.accept import address_text
 from momentum_trio.listener.kind import Generations
+from momentum_trio.net.endpoint import endpoint_text
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.cluster_life import Life, Shared
 from momentum_trio.node.cluster_standing import ECCLUSTER_PORT, eccluster_port
@@ -117,7 +117,7 @@ def _row(report: MemberReport) -> MemberRow:
 
 def _place(address: str, port: int) -> str:
     try:
-        return address_text(parse_address(address), port) if address else NOWHERE
+        return endpoint_text(parse_address(address), port) if address else NOWHERE
     except ValueError:  # what another node says of itself
         return NOWHERE
 

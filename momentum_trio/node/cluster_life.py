@@ -114,12 +114,12 @@ class Life:
 
     @property
     def cluster_assembly(self) -> GroupAssembly:
-        """Of cluster_group."""
+        """The group of the bus in which objects are shared and addresses agreed on."""
         return self.cluster.assemblies[self.stands.cluster_group]
 
     @property
     def control_assembly(self) -> GroupAssembly:
-        """Of control_group."""
+        """The group of the bus over which commands are relayed."""
         return self.control.assemblies[self.stands.control_group]
 
     @property

@@ -32,7 +32,7 @@ class Standing:
 
 
 def cluster_options(tree: ConfigTree) -> ClusterOptions:
-    """Of the scope ``cluster``."""
+    """What the scope ``cluster`` says, by default where there is none."""
     return ClusterOptions.resolve(tree.chain_scope(CLUSTER))
 
 

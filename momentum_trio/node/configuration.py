@@ -161,7 +161,7 @@ def undelivered(tree: ConfigTree) -> tuple[str, ...]:
         options = DeliveryOptions.resolve(chain)
         method = options.method
         if method not in BUILT_METHODS:
-            reasons.setdefault(f"delivery by {method} is not built yet", []).append(domain)
+            reasons.setdefault(f"delivery by {method} is not built here", []).append(domain)
         elif method == Maildir.word and not MaildirOptions.resolve(chain).path:
             reasons.setdefault("Maildir_Path is not set", []).append(domain)
         elif method == Ecstream.word and options.gateway is None:

@@ -43,7 +43,7 @@ class Tree(Protocol):
 
 
 class Generation(Protocol):
-    """A generation of the configuration."""
+    """What of a generation of the configuration is asked here."""
 
     @property
     def tree(self) -> Tree: ...

@@ -43,13 +43,13 @@ def _waiting(counted: dict[tuple[str, ...], Count]) -> Iterator[Sample]:
 
 
 def dns_families(hosts: Hosts) -> Iterator[Family]:
-    """Of questions to DNS."""
+    """The metrics of questions to DNS."""
     yield Family(table.DNS_QUESTIONS, [Sample(count, (kind,)) for kind, count in sorted(hosts.questions.items())])
     yield one(table.DNS_PENDING, hosts.pending)
 
 
 def spool_families(spool: Spool) -> Iterator[Family]:
-    """Of custody."""
+    """The metrics of custody."""
     yield one(table.SPOOL_BYTES, spool.log_octets)
     yield one(table.SPOOL_LIVE_BYTES, spool.live_octets)
     yield one(table.SPOOL_BATCHES, spool.batches_in_custody)

@@ -25,7 +25,7 @@ def _row(label: str, count: Count, connections_width: int = 3) -> str:
 
 
 def fields(count: Count) -> dict[str, Data]:
-    """For JSON."""
+    """What a console that asks for JSON gets of *count*."""
     return {
         "connections": count.connections,
         "active": count.active,
@@ -36,7 +36,7 @@ def fields(count: Count) -> dict[str, Data]:
 
 
 def total_of(counts: Iterator[Count]) -> Count:
-    """The sum."""
+    """*counts* added up, field by field."""
     total = Count()
     for count in counts:
         total.add(count)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
 
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.endpoint import endpoint_text
+from momentum_trio.net.netblock import Address
 from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.protocol.smtp import replies
-
-Address = IPv4Address | IPv6Address
 
 ANONYMOUS = "anonymous"
 """The user whom ``Always_Allow`` makes of anybody."""
@@ -78,8 +77,3 @@ class Client:
         self.peer_address, self.peer_text = address, str(address)
         self.peer = endpoint_text(address, port)
         self.is_unix, self.is_proxied = False, True
-
-
-def endpoint_text(address: Address, port: int) -> str:
-    """``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

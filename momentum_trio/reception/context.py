@@ -13,7 +13,7 @@ Context = tuple[tuple[str, str], ...]
 
 
 def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
-    """What is known of the connection."""
+    """The connection context as the rejectlog prints it: name and value of what is known, in its order."""
     pairs = [("pathway", rules.pathway)]
     if client.hello_line:
         pairs += [("ehlo_string", client.hello_line), ("ehlo_domain", client.hello_domain)]

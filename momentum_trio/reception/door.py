@@ -21,11 +21,12 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.netblock import Address
 from momentum_trio.net.tls_facts import TlsFacts
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.checks import CHECKS, Checks
-from momentum_trio.reception.client import Address, Client
+from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import Context, connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes

@@ -167,7 +167,7 @@ class DkimValidationOptions(Options):
 
 
 class DmarcOptions(Options):
-    """The module dmarc."""
+    """What a ``dmarc`` scope says: whether DMARC is checked, and what is refused."""
 
     enabled = Option("enabled", BOOLEAN, True, DMARC, "Whether DMARC is checked.", ours=True)
     enforce = Option(

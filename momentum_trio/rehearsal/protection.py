@@ -37,7 +37,7 @@ class BelievedHandshakes(Handshakes):
         return cast("TlsContext", terms)
 
     async def shake(self, who: Who, socket: trio.socket.SocketType, context: TlsContext) -> Secured | HandshakeFault:
-        """The wire as it is."""
+        """Nothing is encrypted: the wire as it is, as if TLS had begun well."""
         return Secured(cast("TlsWire", socket), FACTS)
 
 

@@ -26,7 +26,7 @@ class SetClock:
         self._offset = 0.0
 
     def set(self, now: float) -> None:
-        """It is *now*."""
+        """From here on it is *now*, Unix seconds, and time goes on from there."""
         self._offset = now - trio.current_time()
 
     def now(self) -> float:
@@ -35,7 +35,7 @@ class SetClock:
 
 
 class NoDisk:
-    """No disk."""
+    """A disk that nobody can use: whoever asks it raises Unavailable."""
 
     async def perform(self, steps: Sequence[Step[Any]]) -> list[Any]:
         """Always wrong."""
@@ -55,7 +55,7 @@ class NoEntropy:
 
 
 class NoWork:
-    """No workers."""
+    """Workers that nobody can use: whoever asks them raises Unavailable."""
 
     async def run(self, function: Callable[[], T]) -> T:
         """Always wrong."""

@@ -10,7 +10,7 @@ says how many events are missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import trio
@@ -22,9 +22,6 @@ from momentum_trio.machine.disk import (
     Datasync,
     Disk,
     File,
-    ListDirectory,
-    Open,
-    Read,
     Sync,
     SyncDirectory,
     Unlink,
@@ -41,8 +38,8 @@ from momentum_trio.webhook.segment import (
     Kind,
     frame,
     frames,
-    parse_header,
 )
+from momentum_trio.webhook.survey import Found, Segment, survey
 
 FILES_WANTED = 16
 """In about so many files all that may wait is kept: one of them is what is dropped at once."""
@@ -54,21 +51,6 @@ NO_LIFE = bytes(8)
 """Of a batch without events."""
 READ_OCTETS = BATCH_OCTETS_MAX + EVENT_OCTETS_MAX + FRAME_OCTETS
 assert FILE_OCTETS_MAX + GROUP_OCTETS_MAX + EVENT_OCTETS_MAX < READ_OCTETS_MAX
-
-
-@dataclass(slots=True, eq=False)
-class Segment:
-    """One file. last: number of its last event that counts, first - 1 if there is none. octets: of it that count."""
-
-    header: Header
-    file: File
-    last: int
-    octets: int = HEADER_OCTETS
-
-    @property
-    def first(self) -> int:
-        """The number of its first event."""
-        return self.header.first
 
 
 class Place(NamedTuple):
@@ -96,27 +78,6 @@ class Batch:
     def id(self) -> str:
         """Of this batch alone, and the same each time it is sent."""
         return f"{self.life.hex()}-{self.first}-{self.last}"
-
-
-@dataclass(slots=True)
-class Found:
-    """What earlier lives left. in_order: the last of them said farewell.
-
-    unfinished: files that say nothing, since power failed when they were begun; damaged: those that cannot be read.
-    """
-
-    in_order: bool = True
-    unfinished: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-    segments: list[Segment] = field(default_factory=list)
-    acknowledged: int = 0
-    sending: int = 0
-    files: int = 0
-
-    @property
-    def last(self) -> int:
-        """The number of the last event there was."""
-        return max((segment.last for segment in self.segments), default=0)
 
 
 class Store:
@@ -150,7 +111,7 @@ class Store:
     async def open(self) -> Found:
         """Take over what earlier lives left, and begin a file. Raises OSError. Cancellation: nothing is lost."""
         await make_durable_directory(self._disk, self._folder)
-        found = await self._look()
+        found = await survey(self._disk, self._folder)
         self._segments, self._files = found.segments, found.files
         self._last, self._acknowledged = found.last, found.acknowledged
         self._sending = found.sending
@@ -336,32 +297,6 @@ class Store:
         size = min(READ_OCTETS, at.segment.octets - at.offset)
         return await read_file(self._disk, at.segment.file.path, size, at.offset)
 
-    # -- what earlier lives left
-
-    async def _look(self) -> Found:
-        found = Found()
-        names = (await self._disk.perform([ListDirectory(self._folder)]))[0]
-        for number in sorted(filter(None, map(NAMES.number, names))):
-            found.files = number
-            await self._look_at(found, number)
-            await trio.lowlevel.checkpoint()
-        return found
-
-    async def _look_at(self, found: Found, number: int) -> None:
-        """The next file. What is counted of it is made durable: it may be in memory alone since a kill."""
-        name = NAMES.of(number)
-        file = File(self._path(name))
-        try:
-            octets: bytes = (await self._disk.perform([Open(file), Datasync(file), Read(file, 0, READ_OCTETS_MAX)]))[2]
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._disk.perform([Close(file)])
-        header = parse_header(octets)
-        if header is None or header.number != number or header.first <= found.acknowledged:
-            (found.damaged if len(octets) > HEADER_OCTETS else found.unfinished).append(name)
-        else:
-            _survey(found, Segment(header, file, header.first - 1), octets)
-
 
 def groups(events: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """*events* in pieces that ``append`` takes."""
@@ -376,27 +311,3 @@ def groups(events: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         octets += len(event)
     if group:
         yield group
-
-
-def _survey(found: Found, segment: Segment, octets: bytes) -> None:
-    """Add *segment*, whose file holds *octets*, to what was *found*. What it repeats of others counts here alone."""
-    for earlier in found.segments:
-        earlier.last = min(earlier.last, segment.first - 1)
-    found.segments.append(segment)
-    found.in_order = False
-    found.acknowledged = max(found.acknowledged, segment.header.acknowledged)
-    for each in frames(segment.header.seed, octets, HEADER_OCTETS):
-        match each.kind:
-            case Kind.EVENT:
-                if each.number != segment.last + 1:
-                    return
-                segment.last = each.number
-            case Kind.SENDING | Kind.ACKNOWLEDGED if each.number > segment.last:
-                return
-            case Kind.SENDING:
-                found.sending = each.number
-            case Kind.ACKNOWLEDGED:
-                found.acknowledged = max(found.acknowledged, each.number)
-            case Kind.FAREWELL:
-                found.in_order = True
-        segment.octets = each.end

@@ -70,7 +70,7 @@ SECRETS: Kind[tuple[str, ...]] = Kind("string-list", _secrets, show_list)
 
 
 class WebhookOptions(Options):
-    """One webhook."""
+    """What a ``webhook`` scope says: whom to tell, what of, and how long to wait."""
 
     url = Option(
         "URL",

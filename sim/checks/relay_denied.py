@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from ..evidence import Attempt, Evidence, Violation
+from ..measure import is_address
 from ..reference_acl import Asker, RawScope, may_relay
 from ..scenario import FaultKind, Program
 from .configuration import root_of
@@ -56,7 +56,7 @@ def _permitted(evidence: Evidence, held: dict[str, InForce], attempt: Attempt, p
         root = _since(held[plan.name], attempt)
     if root is None:
         return None
-    reached = attempt.mail.target if _is_address(attempt.mail.target) else plan.addresses[0]
+    reached = attempt.mail.target if is_address(attempt.mail.target) else plan.addresses[0]
     asker = Asker(reached, attempt.mail.port, attempt.source_address)
     return may_relay(root, asker, attempt.mail.reverse_path, path)
 
@@ -74,14 +74,6 @@ def _changed_at(evidence: Evidence, host: str) -> float:
     """When the console of *host* was first told something that changes who may relay."""
     said = (struck for struck in strikes(evidence, [FaultKind.CONSOLE], host) if _CONCERNS.search(struck.fault.text))
     return min((struck.began for struck in said), default=math.inf)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _violation(attempt: Attempt, text: str) -> Violation:

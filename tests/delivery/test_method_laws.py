@@ -42,7 +42,7 @@ METHODS: dict[str, Make] = {
     "ecstream": lambda world: ByBatch(Ecstream(Outfit(world.machine, world.spool, Hosts(world.machine)))),
     "blackhole": lambda world: Blackhole(),
     "blackholed": lambda world: Blackholed(),
-    "unbuilt": lambda world: Unbuilt("LMTP"),
+    "unbuilt": lambda world: Unbuilt("APN"),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS)
 GATEWAY = NextHop("192.0.2.25")

@@ -219,14 +219,14 @@ async def test_a_bounce_is_final() -> None:
 
 
 @pytest.mark.parametrize("word", ["ESMTP", "SMTP", "LMTP", "ECSTREAM"])
-async def test_methods_not_built_yet_keep_the_mail(word: str, autojump_clock: object) -> None:
+async def test_methods_that_are_not_there_keep_the_mail(word: str, autojump_clock: object) -> None:
     async with house(Told(), Delivery_Method=word) as h:
         h.queue.take(h.spool.receive("a@one.example"))
         await trio.sleep(1300)
         assert h.lines() == ["T a@one.example 0", "T a@one.example 1"]  # once for each attempt, at Retry_Interval
         failed = h.records[0]
         assert isinstance(failed, record.Failed)
-        assert failed.reason == f"451 4.3.5 [internal] delivery by {word} is not built yet"
+        assert failed.reason == f"451 4.3.5 [internal] delivery by {word} is not built here"
         assert h.spool.concluded == {}
         assert h.queue.delayed == 1
 

@@ -78,7 +78,7 @@ def test_the_first_message_is_one_that_would_be_taken(tmp_path: Path, relay: str
 @pytest.mark.parametrize(
     ("domain", "reason"),
     [
-        ('Domain "kept.example" { Delivery_Method = APN }', "delivery by APN is not built yet"),
+        ('Domain "kept.example" { Delivery_Method = APN }', "delivery by APN is not built here"),
         ('Domain "kept.example" { Delivery_Method = ECSTREAM }', "delivery by ECSTREAM needs a Gateway"),
         ('Domain "kept.example" { Delivery_Method = MAILDIR }', "Maildir_Path is not set"),
     ],

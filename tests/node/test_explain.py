@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from momentum_trio.cli import ec_explain
+from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.load import load_text
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.suspension_options import SuspensionOptions
@@ -23,7 +24,6 @@ from momentum_trio.node.explanation.answer import answer
 from momentum_trio.node.explanation.inbound import CEILING_REPLY, OF_SESSIONS
 from momentum_trio.node.explanation.outbound import BUILT, OF_THE_MAIL, OF_THE_WAY
 from momentum_trio.node.explanation.place import SERVICES
-from momentum_trio.node.explanation.question import LISTENERS as LISTENER_NAMES
 from momentum_trio.node.explanation.question import Inbound, Outbound, parse
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.tables import BUILT_METHODS, LISTENERS
@@ -393,7 +393,7 @@ ESMTP_Listener {
 
 
 def test_the_listeners_are_those_there_are() -> None:
-    assert set(LISTENER_NAMES) == {kind.key for kind in LISTENERS}
+    assert set(LISTENER_KINDS) == {kind.key for kind in LISTENERS}
     assert {kind.key: kind.service for kind in LISTENERS} == SERVICES
     assert set(OF_SESSIONS) == set(SERVICES)
     assert KIND.refusal == CEILING_REPLY.octets()

@@ -13,10 +13,11 @@ from momentum_trio.listener.kind import Generation
 from momentum_trio.listener.message_limits import MessageLimits
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response
 from momentum_trio.protocol.smtp.terms import Terms
-from momentum_trio.reception.client import Address, Client
+from momentum_trio.reception.client import Client
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.injection import Injector
 from momentum_trio.reception.rules import Rules
@@ -25,7 +26,7 @@ KEY_CHARACTERS_MAX = 255
 
 
 def door_of(exchange: Exchange) -> Door:
-    """The one door for mail."""
+    """The door by which mail of this request enters. The plane of mail has one, always."""
     assert exchange.services.door is not None
     return exchange.services.door
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from momentum_trio.config.assignment import CONSOLE
 from momentum_trio.config.chain import AnsweringScope, Chain
-from momentum_trio.config.kind import quoted
 from momentum_trio.config.manual import ACTS, state
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.option import Option
 from momentum_trio.config.plain import Plain, plain, plain_typed
 from momentum_trio.config.schema import OptionEntry, Schema
-from momentum_trio.config.show import default_lines, value_lines
+from momentum_trio.config.show import default_lines, scope_head, value_lines
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position, Setting
 
@@ -129,11 +128,7 @@ def scope_words(tree: ConfigTree, scope: AnsweringScope) -> str:
         lineage.append(within)
     if len(lineage) > 1 and lineage[1].kind == "listen":
         del lineage[0]
-    return " in ".join(map(_head, reversed(lineage))) or GLOBAL
-
-
-def _head(scope: Scope) -> str:
-    return f"{scope.name} {quoted(scope.instance)}" if scope.instance else scope.name
+    return " in ".join(map(scope_head, reversed(lineage))) or GLOBAL
 
 
 def scope_at(scope: AnsweringScope) -> str:

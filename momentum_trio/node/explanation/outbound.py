@@ -177,7 +177,7 @@ def _way(tree: ConfigTree, route: Route, system_hostname: str) -> str:
     if BlackholeOptions.resolve(route.own_chain).blackhole != "false":
         return "nowhere: it is taken and fails"
     if route.word not in BUILT:
-        return f"kept: delivery by {route.word} is not built yet"
+        return f"kept: delivery by {route.word} is not built here"
     if route.word == BLACKHOLE:
         return "nowhere: it counts as delivered"
     if route.word == "MAILDIR":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.listen_options import ListenOptions
 from momentum_trio.net.endpoint import Endpoint, Family, accepting
 from momentum_trio.node.explanation.origin import Effective, effective, scope_at, scope_words
-from momentum_trio.node.explanation.question import LISTENERS, Inbound
+from momentum_trio.node.explanation.question import Inbound
 
 DEFAULT_LISTENER = "esmtp_listener"
 SERVICES = {
@@ -39,7 +40,7 @@ class Listen:
 def listens(tree: ConfigTree, listener: str = "") -> list[Listen]:
     """Every Listen, of *listener* or of all, in the order of the text."""
     found = []
-    for kind in [listener] if listener else LISTENERS:
+    for kind in [listener] if listener else LISTENER_KINDS:
         for scope in tree.listens(kind):
             chain = tree.chain_for(kind, scope.endpoint, None)
             enabled = ListenOptions.resolve(chain).enable

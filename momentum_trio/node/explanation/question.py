@@ -9,17 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.net.endpoint import Endpoint, Family
 from momentum_trio.net.netblock import LOOPBACK, Address, parse_address
 
-LISTENERS = (
-    "control_listener",
-    "eccluster_listener",
-    "ecstream_listener",
-    "esmtp_listener",
-    "http_listener",
-    "msgcserver_listener",
-)
 CONTROL = "control_listener"
 UNIX = "unix"
 NULL = "<>"
@@ -193,7 +186,7 @@ def _by_itself(asked: Inbound, word: str) -> Inbound:
 
 def _listener(word: str) -> str:
     lower = word.lower()
-    return next((name for name in LISTENERS if lower in (name, name.removesuffix("_listener"))), "")
+    return next((name for name in LISTENER_KINDS if lower in (name, name.removesuffix("_listener"))), "")
 
 
 def _is_place(word: str) -> bool:

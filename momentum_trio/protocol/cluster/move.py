@@ -89,7 +89,7 @@ class Offered(NamedTuple):
 
 
 class Content(NamedTuple):
-    """Some of its content."""
+    """The next octets of the content of the message that is on its way."""
 
     octets: bytes
 
@@ -134,7 +134,7 @@ class Taking:
         self._say(f"220 {name} ECmmove2")
 
     def receive(self, octets: bytes) -> None:
-        """Take what came."""
+        """Octets of the other side have come; ``next_event`` tells what they mean."""
         self._held.receive(octets)
 
     def next_event(self) -> Event | None:

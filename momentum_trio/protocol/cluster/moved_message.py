@@ -62,7 +62,7 @@ class Dictionaries(Struct, frozen=True, kw_only=True):
 
 
 def encode(part: Metadata | Dictionaries) -> bytes:
-    """As it is sent."""
+    """*part* as it goes over the wire: JSON."""
     return msgspec.json.encode(part)
 
 

@@ -112,7 +112,7 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """What it answered."""
+        """What it answered, with a mark behind it if more was said than is kept."""
         return self.octets.decode("utf-8", "replace") + (CUT if self.is_cut else "")
 
 

@@ -96,7 +96,7 @@ class Sieve:
         self._asked = tuple(self._criteria(wanted))
 
     def wants(self, record: Record) -> bool:
-        """Whether *record* is wanted."""
+        """Whether whoever asked is to be told of *record*: its type and all conditions fit."""
         if type(record) not in self._records:
             return False
         if self._types and isinstance(record, Failed) and _word_of(record) not in self._types:

@@ -21,7 +21,7 @@ _WORDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def event_types_md() -> str:
-    """The page."""
+    """The text of docs/event-types.md."""
     return "\n".join([HEAD, *(_of_type(kind) for kind in EVENTS), _of_filter()])
 
 

@@ -143,7 +143,7 @@ class Reader:
         return token["name"]
 
     def expression(self) -> Expression:
-        """The longest one."""
+        """The longest expression that begins here: ``or`` binds weakest. Raises TemplateError."""
         return self._chain("or", Either, lambda: self._chain("and", Every, self._not))
 
     def close(self, marks: str) -> None:

@@ -170,7 +170,7 @@ MANNERS: Final[Mapping[type[Command], Manner]] = MappingProxyType(
 
 
 def packet_of(command: Command) -> Packet:
-    """*command* as a packet."""
+    """*command* as it goes over the wire to a milter."""
     return Packet(MANNERS[type(command)].kind, command.payload())
 
 

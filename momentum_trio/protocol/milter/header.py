@@ -79,7 +79,7 @@ class HeaderFields:
         return _Field(b"\r\n".join((opening + first, *lines)) + b"\r\n", name.lower())
 
     def section(self) -> bytes:
-        """As it is now."""
+        """The header section with all changes made."""
         return b"".join(field.octets for field in self._fields)
 
 

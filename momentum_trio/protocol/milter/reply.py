@@ -136,7 +136,7 @@ class AddRecipient(Change):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecipient(Change):
-    """A recipient less."""
+    """SMFIR_DELRCPT: the message goes to this recipient no more."""
 
     path: bytes
 

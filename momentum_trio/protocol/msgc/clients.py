@@ -36,7 +36,7 @@ class Clients:
         self._events: list[tuple[str, GroupEvent]] = []
 
     def come(self, member: str) -> bool:
-        """A client is here."""
+        """A client has come; False where it may not: its name is taken or no name, or there are CLIENTS_MAX."""
         if member in self._clients or len(self._clients) >= CLIENTS_MAX or not fits(member):
             return False
         self._clients[member] = Client()
@@ -79,7 +79,7 @@ class Clients:
         self.waiting.append(sending)
 
     def next(self) -> Sending:
-        """What is to be said next."""
+        """Take the sending that has waited longest."""
         sending = self.waiting.popleft()
         if (client := self._clients.get(sending.sender)) is not None and client.waiting:
             client.waiting -= 1

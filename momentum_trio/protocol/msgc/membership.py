@@ -93,7 +93,7 @@ class Membership:
         self.restless = True
 
     def disconnected(self, peer: str) -> None:
-        """It is gone."""
+        """The connection to *peer* is over."""
         self.restless |= self._neighbours.pop(peer, None) is not None
 
     def cut(self, peer: str, why: str) -> None:

@@ -14,6 +14,8 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 
+from momentum_trio.net.netblock import Address
+
 SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 V1_OCTETS_MAX: Final = 107  # section 2.1
 V1_OCTETS_MIN: Final = len(b"PROXY UNKNOWN\r\n")
@@ -29,8 +31,6 @@ _UNSPEC, _INET, _INET6, _UNIX = 0, 1, 2, 3
 _STREAM = 1
 _ADDRESS_OCTETS = {_INET: 4, _INET6: 16}
 _UNIX_OCTETS = 216
-
-Address = IPv4Address | IPv6Address
 
 
 class End(NamedTuple):

@@ -107,7 +107,7 @@ class Skipped:
         self._left, self._refusal = octets, refusal
 
     def receive(self, octets: bytes) -> bytes:
-        """As that of Chunks."""
+        """Pass over what of *octets* belongs to the chunk; what is left of them."""
         count = min(len(octets), self._left)
         self._left -= count
         return octets[count:]

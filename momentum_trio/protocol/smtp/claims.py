@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from momentum_trio.mail.dsn import XTEXT, unescaped
 from momentum_trio.mail.reply import Reply
+from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.smtp import replies
 
 ATTRIBUTES: Final = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "DESTADDR", "DESTPORT")
@@ -31,8 +32,6 @@ _NAME = re.compile("[A-Za-z0-9_#.-]{1,64}")
 _PAIR = re.compile(rf"({_NAME.pattern})=({XTEXT}*)")
 _PORT = re.compile(r"[0-9]{1,5}")
 _WORD = re.compile(r"[!-~]{1,255}")
-
-Address = IPv4Address | IPv6Address
 
 
 class Claim(NamedTuple):

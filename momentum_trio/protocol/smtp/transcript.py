@@ -30,7 +30,7 @@ Line = tuple[str, str]
 
 
 class Transcript:
-    """Of one connection."""
+    """A conversation of one connection, line by line, with what must not be shown masked."""
 
     __slots__ = ("_authenticating", "_chunk", "_content", "_data", "_received", "_replies", "_sent")
 
@@ -42,7 +42,7 @@ class Transcript:
         self._replies: deque[str] = deque()
 
     def sent(self, octets: bytes | memoryview) -> list[Line]:
-        """What the client sent."""
+        """The lines that are whole with what the client sent now."""
         self._sent += octets
         lines = []
         while line := _line(self._sent, self._chunk):

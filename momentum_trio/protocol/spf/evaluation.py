@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import TypeVar
 
 from momentum_trio.mail.path import is_literal
@@ -22,6 +22,7 @@ from momentum_trio.net.dns_records import (
     Unanswered,
     is_name,
 )
+from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.spf.macro import Template
 from momentum_trio.protocol.spf.record import (
     All,
@@ -50,7 +51,6 @@ QUESTIONS_MAX = 2 + TERMS_MAX * (2 + EXCHANGES_MAX) + 1 + POINTERS_MAX
 """The record, what the terms ask, the explanation, the names of the address."""
 
 T = TypeVar("T")
-Address = IPv4Address | IPv6Address
 Asking = Generator[Question, DnsAnswer, T]
 
 

@@ -37,7 +37,7 @@ QUALIFIERS = {"+": SpfResult.PASS, "-": SpfResult.FAIL, "~": SpfResult.SOFTFAIL,
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Everybody."""
+    """``all``: it passes everybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from momentum_trio.reception.client import Address
+from momentum_trio.net.netblock import Address
 from momentum_trio.reception.policy.facts import Asked
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.policy.row import HELO

@@ -129,5 +129,5 @@ class Milters:
         return True
 
     def give_seat_back(self) -> None:
-        """One is closed."""
+        """A connection to a milter is closed: another may take its seat."""
         self._limits.gauge_add(key_of(self._limits), self._limits.node, -1)
