@@ -8,7 +8,16 @@ import pytest
 import trio
 import trio.testing
 
-from momentum_trio.mail.record import Delivered, Failed, Received, Record, Rejected, SessionBegan, SessionEnded, Transferred
+from momentum_trio.mail.record import (
+    Delivered,
+    Failed,
+    Received,
+    Record,
+    Rejected,
+    SessionBegan,
+    SessionEnded,
+    Transferred,
+)
 from momentum_trio.node import series
 from momentum_trio.node.series import Series, address_of, kind_of
 
