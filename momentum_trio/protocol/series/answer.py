@@ -56,10 +56,11 @@ class Counting:
         self._seen: set[tuple[str, int]] = set()
 
     def take(self, journal: Journal) -> None:
-        """Count what *journal* says. Raises TooLarge."""
+        """Count what *journal* says, if it is asked for. Raises TooLarge."""
         question = self._question
         interval = (journal.series, journal.end)
-        if interval in self._seen or not question.begin < journal.end <= question.end:
+        is_asked = journal.series in question.series and question.begin < journal.end <= question.end
+        if not is_asked or interval in self._seen:
             return
         self._seen.add(interval)
         places = [0] if question.is_union else [n for n, each in enumerate(question.series) if each == journal.series]

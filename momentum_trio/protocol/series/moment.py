@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 DAY_SECONDS = 86_400
-_MOMENT = re.compile(r"([0-9]{8})(?:T([0-9]{6}))?")
+_PAIR = "([0-9]{2})"
+_MOMENT = re.compile(f"([0-9]{{4}}){_PAIR}{_PAIR}(?:T{_PAIR}{_PAIR}{_PAIR})?")
 
 
 def moment_text(second: int) -> str:
@@ -34,7 +35,8 @@ def second_of(text: str) -> int:
     if match is None:
         raise ValueError(f"'{text[:40]}' is no date: expected YYYYMMDD or YYYYMMDDThhmmss")
     try:
-        moment = datetime.strptime(f"{match[1]}T{match[2] or '000000'}Z", "%Y%m%dT%H%M%S%z")
+        year, month, day, hour, minute, second = (int(digits or 0) for digits in match.groups())
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         raise ValueError(f"there is no {text}") from None
     if moment.year < 1970:
