@@ -175,11 +175,12 @@ class SeriesFiles:
         journals: dict[int, Journal] = {}
         for name in [whole, *names]:
             try:
-                journals |= {journal.end: journal for journal in await self._journals(name)}
+                found = await self._journals(name)
             except FileNotFoundError:
                 continue
             except ValueError as fault:
                 raise ValueError(f"{name.text} is damaged: {fault}") from None
+            journals.update((journal.end, journal) for journal in found)
         octets = condense(journals[end] for end in sorted(journals))
         await replace_file(self._disk, self._path(day), octets, FILE_MODE)
         await self._remove(names)

@@ -13,7 +13,7 @@ from heapq import nlargest
 import trio
 
 from momentum_trio.cluster.as_logger_options import AS_LOGGER, AsLoggerOptions
-from momentum_trio.cluster.series_files import SeriesFiles
+from momentum_trio.cluster.series_files import Answer, SeriesFiles
 from momentum_trio.config.pattern import Pattern
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
@@ -57,7 +57,7 @@ class SeriesJournals:
     def __init__(self, machine: Machine, tree: Callable[[], ConfigTree]) -> None:
         self._machine, self._tree = machine, tree
         self._series: dict[str, Series] = {}
-        self._files = SeriesFiles(machine.disk, "")
+        self._files = self._asked = SeriesFiles(machine.disk, "")
         self._said = ""
 
     def hears(self, series: str) -> Heard:
@@ -105,6 +105,15 @@ class SeriesJournals:
                     continue
             series.begin = end
         self._say(faults[0] if faults else "")
+
+    async def answer(self, question: str) -> Answer:
+        """What *question* asks of the journals, as ``SeriesFiles.answer`` does."""
+        options = journalled(self._tree())
+        if options is None:
+            return Answer([], ["nothing is journalled here: the configuration has no as_logger {} that is enabled"])
+        if self._asked.folder != options.folder:
+            self._asked = SeriesFiles(self._machine.disk, options.folder)
+        return await self._asked.answer(question)
 
     async def _write(self, folder: str, journal: Journal) -> None:
         """Raises OSError."""

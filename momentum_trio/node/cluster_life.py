@@ -108,7 +108,7 @@ class Life:
         self.membership = Membership(self.cluster_assembly, self._announcement)
         self.floating = FloatingAddresses(machine, self.cluster_assembly, generations.current.tree, serve)
         self._elsewhere = Elsewhere(machine, self.floating, self.membership, tell)
-        self._journals = SeriesJournals(machine, lambda: generations.current.tree)
+        self.journals = SeriesJournals(machine, lambda: generations.current.tree)
 
     @property
     def is_manager(self) -> bool:
@@ -160,7 +160,7 @@ class Life:
         self.control_assembly.add(self.relay)
         self.control_cache = ControlCache(self.relay, self.membership)
         if self.is_manager:
-            nursery.start_soon(self._journals.run)
+            nursery.start_soon(self.journals.run)
             nursery.start_soon(
                 pull_logs, self._machine, who.nodename, self._nodes, lambda: self._generations.current.tree
             )
@@ -256,7 +256,7 @@ class Life:
         shared = self.shared[plan.name] = Shared(plan, Replication(self.cluster_assembly, terms, self.traffic))
         is_journalled = all(other.planned.kind != plan.kind or other is shared for other in self.shared.values())
         if self.is_manager and plan.kind in SERIES and is_journalled:  # once, under whatever names it is shared
-            shared.part.replica.heard = self._journals.hears(plan.kind)
+            shared.part.replica.heard = self.journals.hears(plan.kind)
         nursery.start_soon(self._replicate, shared)
 
     async def _replicate(self, shared: Shared) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from nodes_simulated import Nodes
 from simulated_host import CONFIG_PATH, write_file
@@ -38,7 +38,7 @@ class Managed(Nodes):
         self.addresses[MANAGER_NAME] = MANAGER_ADDRESS
         self.hosts[MANAGER_NAME] = self.world.host(MANAGER_NAME, MANAGER_ADDRESS, "127.0.0.1")
 
-    def tell(self, story: Callable[[Managed], Awaitable[T]], **of_nodes: str) -> T:
+    def tell(self, story: Callable[[Self], Awaitable[T]], **of_nodes: str) -> T:
         """Boot all, wait until they are together, tell the *story*."""
 
         async def main() -> T:

@@ -60,7 +60,7 @@ class Site(Managed):
             with trio.fail_after(30), trio.socket.socket() as socket:
                 await socket.connect((MANAGER_ADDRESS, 9000))
                 await socket.send("\r\n".join((*questions, "")).encode())
-                for _ in questions:
+                for _question in questions:
                     while (line := lines.next()) != "":
                         if line is None:
                             lines.receive(await socket.recv(4096))
@@ -91,6 +91,9 @@ def test_each_connection_is_journalled_once_whoever_dies_meanwhile() -> None:
         await site.connect("labrat-1", 4)
         await trio.sleep(12)
         assert await site.counted() == 14
+        assert await site.order(CONNECT) == "0.0.0.0/0          :        14\n"
+        assert (await site.order("show available")).startswith("connect : ")
+        assert await site.order("show count for spam", may_fail=True) == "'spam' is not an IPv4 or IPv6 address\n"
         site.hosts[MANAGER_NAME].kill()
         await site.connect("labrat-1", 7)  # nobody is there to hear of them
         await site.boot_manager()
