@@ -12,7 +12,8 @@ from heapq import nlargest
 
 import trio
 
-from momentum_trio.cluster.as_logger_options import AS_LOGGER, AsLoggerOptions
+from momentum_trio.cluster.as_logger_options import AsLoggerOptions
+from momentum_trio.cluster.plan import journalled
 from momentum_trio.cluster.series_files import Answer, SeriesFiles
 from momentum_trio.config.pattern import Pattern
 from momentum_trio.config.tree import ConfigTree
@@ -23,17 +24,8 @@ from momentum_trio.protocol.series.gain import Gains
 from momentum_trio.protocol.series.journal import COUNT_MAX, COUNTS_MAX, Host, Journal, host_of
 from momentum_trio.protocol.series.moment import DAY_SECONDS
 
-SCOPE = next(iter(AS_LOGGER))
 LOOK_SECONDS = 5
 """How often the configuration is looked at, where it journals nothing."""
-
-
-def journalled(tree: ConfigTree) -> AsLoggerOptions | None:
-    """What ``as_logger`` of *tree* says; None: nothing is journalled."""
-    if tree.root.child(SCOPE) is None:
-        return None
-    options = AsLoggerOptions.resolve(tree.chain_scope(SCOPE, ""))
-    return options if options.enabled else None
 
 
 def includes(options: AsLoggerOptions, series: str) -> bool:
