@@ -50,10 +50,10 @@ def _read(octets: bytes, *, is_day: bool) -> None:
         name = file_name(text)
         assert name is not None
         try:
-            read = Reader().read(name, octets)
+            read = list(Reader().read(name, octets))
         except ValueError:
             continue
-        assert Reader().read(name, condense(read) if is_day else b"".join(map(encode, read))) == read
+        assert list(Reader().read(name, condense(read) if is_day else b"".join(map(encode, read)))) == read
         counting = Counting(Count(EVERYTHING, ("spam",)))
         for journal in read:
             counting.take(journal)

@@ -109,7 +109,7 @@ class SeriesFiles:
                 continue
             for journal in journals:
                 counting.take(journal)
-                await trio.lowlevel.checkpoint()  # others ask as well
+                await trio.lowlevel.checkpoint()
         return Answer(list(counting.lines()), complaints)
 
     def _details(self) -> Iterator[str]:
@@ -132,7 +132,10 @@ class SeriesFiles:
         octets = await read_file(self._disk, self._path(name.text), CONTENT_OCTETS_MAX + 1)
         if len(octets) > CONTENT_OCTETS_MAX:
             raise ValueError(f"more than {CONTENT_OCTETS_MAX} octets")
-        journals = self._reader.read(name, octets)
+        journals = []
+        for journal in self._reader.read(name, octets):
+            journals.append(journal)
+            await trio.lowlevel.checkpoint()  # large files take a while
         if not name.is_day:
             self._keep(name.text, journals)
         return journals

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 from momentum_trio.net.netblock import Netblock
 from momentum_trio.protocol.series.journal import FileName, Journal
@@ -38,12 +38,8 @@ def wanted(names: Iterable[FileName], question: Count) -> list[FileName]:
     )
 
 
-class Row(NamedTuple):
-    """Of what is counted together: (version, network, prefix), or a day."""
-
-    version: int
-    network: int
-    prefix: int
+Row: TypeAlias = tuple[int, int]
+"""What is counted together: the number of a network and its prefix length; or a day, and 0."""
 
 
 class Counting:
@@ -54,6 +50,9 @@ class Counting:
         self._width = 1 if question.is_union else len(question.series)
         self._counts: dict[Row, list[int]] = {}
         self._seen: set[tuple[str, int]] = set()
+        bits = _bits(question.block.version)
+        low, high = question.sizes or (bits, bits)
+        self._sizes = [(prefix, bits - prefix) for prefix in range(low, high + 1)]
 
     def take(self, journal: Journal) -> None:
         """Count what *journal* says, if it is asked for. Raises TooLarge."""
@@ -65,24 +64,23 @@ class Counting:
         self._seen.add(interval)
         places = [0] if question.is_union else [n for n, each in enumerate(question.series) if each == journal.series]
         block, hidden = question.block, _bits(question.block.version) - question.block.prefix
+        network, one = block.network >> hidden, self._one_row(journal)
         for (version, number), count in journal.counts.items():
-            if version == block.version and number >> hidden == block.network >> hidden:
-                for row in self._rows(journal, number):
-                    self._add(row, places, count)
+            if version == block.version and number >> hidden == network:
+                if one is not None:
+                    self._add(one, places, count)
+                else:
+                    for prefix, host_bits in self._sizes:
+                        self._add((number >> host_bits << host_bits, prefix), places, count)
 
-    def _rows(self, journal: Journal, number: int) -> Iterator[Row]:
-        question = self._question
-        version = question.block.version
-        match question.aggregate:
+    def _one_row(self, journal: Journal) -> Row | None:
+        """Where all of *journal* is counted; None: each network apart."""
+        match self._question.aggregate:
             case Aggregate.ALL:
-                yield Row(version, question.block.network, question.block.prefix)
+                return self._question.block.network, self._question.block.prefix
             case Aggregate.DAILY:
-                yield Row(0, (journal.end - 1) // DAY_SECONDS * DAY_SECONDS, 0)
-            case _:
-                low, high = question.sizes or (_bits(version), _bits(version))
-                for prefix in range(low, high + 1):
-                    host_bits = _bits(version) - prefix
-                    yield Row(version, number >> host_bits << host_bits, prefix)
+                return (journal.end - 1) // DAY_SECONDS * DAY_SECONDS, 0
+        return None
 
     def _add(self, row: Row, places: list[int], count: int) -> None:
         counts = self._counts.get(row)
@@ -99,13 +97,15 @@ class Counting:
         found = [(row, counts) for row, counts in self._counts.items() if max(counts) >= question.threshold]
         found.sort(key=lambda each: ([-count for count in each[1]] if question.is_by_count else [], each[0]))
         for row, counts in found[: question.limit]:
-            label = f"{_label(row):<19}:"
+            label = f"{self._label(row):<19}:"
             yield f"{label}{counts[0]:>10}" if self._width == 1 else f"{label} {','.join(map(str, counts))}"
+
+    def _label(self, row: Row) -> str:
+        question = self._question
+        return (
+            day_text(row[0]) if question.aggregate is Aggregate.DAILY else str(Netblock(question.block.version, *row))
+        )
 
 
 def _bits(version: int) -> int:
     return 32 if version == 4 else 128
-
-
-def _label(row: Row) -> str:
-    return str(Netblock(*row)) if row.version else day_text(row.network)

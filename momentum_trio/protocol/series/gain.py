@@ -32,7 +32,11 @@ class Gains:
         for address, count in counts.items():
             known = before.get(address, 0)
             self._gain(address, count - known if count >= known else count)
-        self._said[member] = {**({} if is_whole else before), **counts}
+        if is_whole:
+            before = dict(counts)
+        else:
+            before.update(counts)
+        self._said[member] = before
         if len(self._said) > MEMBERS_MAX:
             del self._said[next(iter(self._said))]
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import NamedTuple, TypeAlias
 
-from momentum_trio.net.netblock import Netblock, parse_address
+from momentum_trio.net.netblock import parse_address
 from momentum_trio.protocol.series.moment import DAY_SECONDS, day_text, moment_text, second_of
 
 MAGIC, END = "momentum-series 1", "."
 SERIES_LENGTH_MAX = 64
 COUNT_MAX = 2**63 - 1
+COUNT_DIGITS_MAX = 19
 CONTENT_OCTETS_MAX = 32 * 1024 * 1024
 """Of one file, as it is and decompressed."""
 COUNTS_MAX = 400_000
@@ -31,7 +33,6 @@ Host: TypeAlias = tuple[int, int]
 _SERIES = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _NAME = re.compile(rf"({_SERIES})\.(?:([0-9]{{8}}T[0-9]{{6}})|([0-9]{{8}})\.gz)")
 _HEAD = re.compile(rf"{MAGIC} ({_SERIES}) ([0-9]{{8}}T[0-9]{{6}}) ([0-9]{{8}}T[0-9]{{6}})")
-_LINE = re.compile(r"([0-9A-Fa-f:.]{2,45}) ([0-9]{1,19})")
 
 
 def is_series(word: str) -> bool:
@@ -95,7 +96,10 @@ def encode(journal: Journal) -> bytes:
 
 
 def _address(host: Host) -> str:
-    return str(Netblock(*host, 32 if host[0] == 4 else 128).address)
+    version, number = host
+    if version == 4:  # ten times as quick as by way of an object
+        return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return str(IPv6Address(number))
 
 
 def condense(journals: Iterable[Journal]) -> bytes:
@@ -113,20 +117,19 @@ class Reader:
     def __init__(self) -> None:
         self._hosts: dict[str, Host] = {}
 
-    def read(self, name: FileName, octets: bytes) -> list[Journal]:
+    def read(self, name: FileName, octets: bytes) -> Iterator[Journal]:
         """The journals of the file *name*. Raises ValueError: it is damaged, or no file of journals."""
         lines = (_unpacked(octets) if name.is_day else octets).decode("ascii").split("\n")
         if lines.pop() != "":
             raise ValueError("it is cut off")
-        journals, at = [], 0
+        at = 0
         while at < len(lines):
             try:
                 end = lines.index(END, at)
             except ValueError:
                 raise ValueError("it is cut off") from None
-            journals.append(self._journal(name, lines[at], lines[at + 1 : end]))
+            yield self._journal(name, lines[at], lines[at + 1 : end])
             at = end + 1
-        return journals
 
     def _journal(self, name: FileName, head: str, lines: list[str]) -> Journal:
         match = _HEAD.fullmatch(head)
@@ -135,17 +138,19 @@ class Reader:
         begin, end = second_of(match[2]), second_of(match[3])
         if not begin < end or not name.begin < end <= name.end:
             raise ValueError("an interval that does not belong to it")
-        return Journal(name.series, begin, end, dict(map(self._count, lines)))
+        if len(counts := dict(map(self._count, lines))) < len(lines):
+            raise ValueError("an address twice")
+        return Journal(name.series, begin, end, counts)
 
     def _count(self, line: str) -> tuple[Host, int]:
-        match = _LINE.fullmatch(line)
-        if match is None or int(match[2]) > COUNT_MAX:
+        address, _, digits = line.partition(" ")
+        if not digits.isdigit() or len(digits) > COUNT_DIGITS_MAX or (count := int(digits)) > COUNT_MAX:
             raise ValueError(f"a line '{line[:80]}'")
-        if (host := self._hosts.get(match[1])) is None:
+        if (host := self._hosts.get(address)) is None:
             if len(self._hosts) >= HOSTS_MAX:
                 self._hosts.clear()
-            host = self._hosts[match[1]] = host_of(match[1])
-        return host, int(match[2])
+            host = self._hosts[address] = host_of(address)
+        return host, count
 
 
 def host_of(text: str) -> Host:

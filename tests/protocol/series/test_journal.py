@@ -25,7 +25,7 @@ NAME = FileName("spam.20080424T001500", "spam", DAY + 899, DAY + 900, False)
 def test_it_is_written_like_this() -> None:
     assert encode(WRITTEN) == OCTETS
     assert file_name(WRITTEN.file_name) == NAME
-    assert Reader().read(NAME, OCTETS) == [
+    assert list(Reader().read(NAME, OCTETS)) == [
         Journal("spam", DAY, DAY + 900, {(4, 0xC0000201): 35217, host_of("2001:db8::1"): 3})
     ]
 
@@ -34,7 +34,7 @@ def test_it_is_written_like_this() -> None:
 def test_it_is_read_back(journal: Journal) -> None:
     name = file_name(journal.file_name)
     assert name is not None
-    assert Reader().read(name, encode(journal)) == [journal]
+    assert list(Reader().read(name, encode(journal))) == [journal]
 
 
 @given(journals(), st.data())
@@ -42,7 +42,7 @@ def test_what_is_cut_off_is_not_taken_for_whole(journal: Journal, data: st.DataO
     name, octets = file_name(journal.file_name), encode(journal)
     assert name is not None
     with pytest.raises(ValueError, match="cut off"):
-        Reader().read(name, octets[: data.draw(st.integers(1, len(octets) - 1))])
+        list(Reader().read(name, octets[: data.draw(st.integers(1, len(octets) - 1))]))
 
 
 @given(days)
@@ -51,10 +51,10 @@ def test_those_of_a_day_are_read_back_from_one_file(of_day: list[Journal]) -> No
     name = file_name("spam.20080424.gz")
     assert name is not None
     octets = condense(of_day)
-    assert Reader().read(name, octets) == of_day
+    assert list(Reader().read(name, octets)) == of_day
     for wrong in (octets[:-1], octets + b"x"):
         with pytest.raises(ValueError, match="another end"):
-            Reader().read(name, wrong)
+            list(Reader().read(name, wrong))
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,14 @@ def test_those_of_a_day_are_read_back_from_one_file(of_day: list[Journal]) -> No
         (OCTETS.replace(b"192.0.2.1 ", b"192.0.2.256 "), "is not an IPv4"),
         (OCTETS.replace(b"35217", b"-1"), "a line"),
         (OCTETS.replace(b"35217", b"9223372036854775808"), "a line"),
+        (OCTETS.replace(b"2001:db8::1", b"192.0.2.1"), "an address twice"),
         (OCTETS + b"more\n", "cut off"),
         (b"\xff\n.\n", "ascii"),
     ],
 )
 def test_what_is_none_is_refused(octets: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        Reader().read(NAME, octets)
+        list(Reader().read(NAME, octets))
 
 
 @pytest.mark.parametrize(
