@@ -83,7 +83,7 @@ class SeriesJournals:
 
     async def _journal(self, end: int) -> None:
         options, faults = journalled(self._tree()), []
-        for name, series in self._series.items():
+        for name, series in list(self._series.items()):
             if series.begin - DAY_SECONDS < end <= series.begin:
                 continue  # the clock was set back: until it is where it was
             gained = series.gains.take()
@@ -92,6 +92,7 @@ class SeriesJournals:
                 try:
                     await self._write(options.folder, Journal(name, begin, end, _by_host(gained)))
                 except OSError as fault:
+                    self._files = SeriesFiles(self._machine.disk, "")  # its folder may be gone
                     series.gains.put_back(gained)
                     faults.append(f"as_logger: {options.folder}: {fault.strerror or fault}")
                     continue

@@ -117,8 +117,8 @@ def _renew(store: Store, keys: Sequence[bytes], args: Sequence[bytes], seconds: 
 
 
 RENEW = Script(_RENEW_LUA, _renew)
-"""The member lives. KEYS: engine, members. ARGV: member. Answer: since when the engine is there, whether it
-grants by now, the living members.
+"""The member lives. KEYS: engine, members. ARGV: member. Answer: since when the engine is there, whether it grants by
+now, the living members.
 """
 
 _SEATS_LUA = (

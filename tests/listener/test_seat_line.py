@@ -9,17 +9,23 @@ import pytest
 import trio
 import trio.testing
 from agreed import Agreed
-from house import listeners
+from house import DECLARED, ECHO, listeners
 
 from momentum_trio.cluster.leases import LeasedState
+from momentum_trio.config.load import load_text
 from momentum_trio.limits.contract import Key
 from momentum_trio.limits.leased import REACH_SECONDS
+from momentum_trio.limits.local import LocalState
+from momentum_trio.listener.ceiling import Ceilings, Seat
 from momentum_trio.listener.seat_line import SEAT_SECONDS, SeatLines
 from momentum_trio.machine.os_machine import os_machine
+from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.netblock import LOOPBACK
 from momentum_trio.protocol.cluster.holding import LATE_SECONDS
 
 KEY: Key = ("listener_sessions", "esmtp_listener")
 LIMIT = 3
+BOTH = f"Cluster_Listener_Sessions = {LIMIT} Cluster_Service_Sessions = {LIMIT - 1}"
 
 
 @asynccontextmanager
@@ -93,8 +99,35 @@ async def test_no_more_wait_than_there_can_be_seats(autojump_clock: trio.testing
         assert not lines.take(KEY, LIMIT)
 
 
+async def test_whoever_gets_one_seat_and_not_the_other_gives_it_back(autojump_clock: trio.testing.MockClock) -> None:
+    tree = load_text(f'ESMTP_Listener {{ {BOTH} Listen ":25" {{ }} }}', declared=DECLARED)
+    chain = tree.chain_for("esmtp_listener", Endpoint.parse(":25"), LOOPBACK)
+    async with cluster_that_begins() as state, trio.open_nursery() as nursery:
+        ceilings = Ceilings(LocalState("n0"), 100, state)
+        seats = [ceilings.admit(ECHO, chain) for _ in range(LIMIT)]
+        seated = []
+
+        async def complete(seat: Seat) -> None:
+            if await seat.complete():
+                seated.append(seat)
+            else:
+                seat.leave()
+
+        for seat in seats:
+            assert isinstance(seat, Seat)
+            assert [most for _, most in seat.awaited] == [LIMIT, LIMIT - 1]
+            nursery.start_soon(complete, seat)
+        await trio.sleep(SEAT_SECONDS)
+        assert len(seated) == ceilings.sessions == LIMIT - 1
+        assert [state.seat(KEY, LIMIT) for _ in range(2)] == [True, False]
+        for seat in seated:
+            seat.leave()
+        assert isinstance(again := ceilings.admit(ECHO, chain), Seat)
+        assert again.awaited == ()
+
+
 async def test_who_waits_when_the_node_ends_is_refused_in_words() -> None:
-    text = 'ESMTP_Listener { Cluster_Listener_Sessions = 3 Cluster_Service_Sessions = 2 Listen "127.0.0.1:0" { } }'
+    text = f'ESMTP_Listener {{ {BOTH} Listen "127.0.0.1:0" {{ }} }}'
     async with cluster_that_begins(granting=False) as state:
         async with listeners(text, everywhere=state) as house:
             client = await trio.open_tcp_stream("127.0.0.1", house.port("127.0.0.1:0"))
