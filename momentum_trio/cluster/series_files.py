@@ -39,6 +39,8 @@ from momentum_trio.protocol.series.upkeep import Upkeep, work
 
 CACHED_COUNTS_MAX = 1_000_000
 """Counts of addresses that are kept of files that were read last."""
+TRIES_MAX = 5
+"""A question is begun anew so often, when files were condensed or removed meanwhile."""
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 LOCK = ".lock"
 """Held by whoever looks after the folder."""
@@ -98,12 +100,20 @@ class SeriesFiles:
 
     async def _count(self, question: Count) -> Answer:
         """Raises OSError, TooLarge."""
+        for _ in range(TRIES_MAX):
+            names = wanted(await self._names(), question)
+            try:
+                return await self._counted(question, names)
+            except FileNotFoundError:
+                pass  # its time was over, or it is in the file of its day by now
+        return Answer([], ["files go while they are read: ask again"])
+
+    async def _counted(self, question: Count, names: Iterable[FileName]) -> Answer:
+        """Raises OSError: FileNotFoundError, when one of them is no more; TooLarge."""
         counting, complaints = Counting(question), []
-        for name in wanted(await self._names(), question):
+        for name in names:
             try:
                 journals = await self._journals(name)
-            except FileNotFoundError:
-                continue  # its time was over, or it is in the file of its day by now
             except ValueError as fault:
                 complaints.append(f"{name.text} is damaged: {fault}")
                 continue
@@ -141,6 +151,8 @@ class SeriesFiles:
         return journals
 
     def _keep(self, text: str, journals: list[Journal]) -> None:
+        if text in self._cache:
+            return  # somebody else was quicker
         self._cache[text] = journals
         self._cached_counts += _size(journals)
         while self._cached_counts > CACHED_COUNTS_MAX:

@@ -126,6 +126,31 @@ async def test_one_at_a_time_looks_after_a_folder(monkeypatch: pytest.MonkeyPatc
     assert sorted(done) == [Done(0, 0, [f"somebody else looks after {FOLDER}"]), Done(0, 1, [])]
 
 
+async def test_whoever_asks_while_a_day_is_condensed_is_told_of_all() -> None:
+    medium = SimStore()
+    files = SeriesFiles(medium.mount(), FOLDER)
+    await files.open()
+    for end in ENDS:
+        await files.write(journal(end))
+    told: set[tuple[str, ...]] = set()
+    disk = medium.mount()
+
+    async def ask() -> None:
+        while True:
+            answer = await SeriesFiles(disk, FOLDER).answer(ALL)
+            told.add((*answer.lines, *answer.complaints))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(ask)
+        for _ in range(20):
+            for end in ENDS[:3]:
+                await files.write(journal(end))
+            assert (await files.look_after(UPKEEP, DAY + DAY_SECONDS)).condensed == 1
+        nursery.cancel_scope.cancel()
+    assert told == {("192.0.2.1/32       :         4",)}
+
+
 async def test_what_is_kept_in_memory_is_bounded_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(series_files, "CACHED_COUNTS_MAX", 4)
     medium = SimStore()

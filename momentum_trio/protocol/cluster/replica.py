@@ -51,7 +51,7 @@ class Replica:
     """One object, as one member sees it.
 
     outgoing: what is to be said, in this order, to a member or (empty) to all; whoever has said it takes it off.
-    overflows: counts that found no room. heard: is told what others count.
+    overflows: counts that found no room. heard: is told what others count, if it is anybody.
     """
 
     def __init__(self, octets_max: int = OCTETS_MAX, keys_max: int = KEYS_MAX) -> None:
@@ -63,7 +63,7 @@ class Replica:
         self._changed: dict[str, None] = {}
         self.outgoing: deque[tuple[str, bytes]] = deque()
         self.overflows = 0
-        self.heard: Heard = lambda member, counts, is_whole: None
+        self.heard: Heard | None = None
 
     # Our share
 
@@ -139,7 +139,7 @@ class Replica:
                 self._apply(share.counts, counts, self._sums)
                 if share.coming is not None:
                     self._apply(share.coming, counts)
-                if share.is_whole:
+                if share.is_whole and self.heard is not None:
                     self.heard(sender, {key: share.counts.get(key, 0) for key in counts}, False)
             case Snapshot(is_first, is_last, counts):
                 if is_first:
@@ -150,7 +150,8 @@ class Replica:
                 if is_last:
                     self._become(share, share.coming)
                     share.is_whole = True
-                    self.heard(sender, share.counts, True)
+                    if self.heard is not None:
+                        self.heard(sender, share.counts, True)
 
     def _become(self, share: Share, counts: dict[str, int]) -> None:
         gone = dict.fromkeys(share.counts, 0)
