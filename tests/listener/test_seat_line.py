@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 from agreed import Agreed
-from house import DECLARED, ECHO, listeners
+from house import ECHO, listeners
 
 from momentum_trio.cluster.leases import LeasedState
 from momentum_trio.config.load import load_text
@@ -21,6 +21,7 @@ from momentum_trio.listener.seat_line import SEAT_SECONDS, SeatLines
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.netblock import LOOPBACK
+from momentum_trio.node.schema import DECLARED
 from momentum_trio.protocol.cluster.holding import LATE_SECONDS
 
 KEY: Key = ("listener_sessions", "esmtp_listener")
