@@ -61,6 +61,10 @@ class LeasedState(Leased):
         self._assembly = None
         self.apart()
 
+    def is_asking(self, key: Key) -> bool:
+        """As ``SharedState`` has it."""
+        return self._is_asking(key, grants=self._leases.is_granting, may_grant=bool(self._leases.members))
+
     # What happens
 
     def view(self, view: GroupView) -> None:
@@ -139,7 +143,7 @@ class LeasedState(Leased):
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Say what is due, until cancelled."""
-        self._out_since(trio.current_time())
+        self._begin(trio.current_time())
         task_status.started()
         while True:
             self._woken = trio.Event()

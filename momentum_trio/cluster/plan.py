@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from momentum_trio.cluster.as_logger_options import AsLoggerOptions
 from momentum_trio.cluster.cluster_options import (
     CACHE,
     COUNTED,
@@ -21,6 +22,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.value import Position
 from momentum_trio.protocol.cluster.envelope import TOPIC_OCTETS_MAX
 
+AS_LOGGER = "as_logger"
 CLUSTER = "cluster"
 REPLICATE = "replicate"
 TOPIC_PREFIX = "share:"
@@ -69,10 +71,20 @@ def _words(options: ReplicateOptions) -> list[str]:
 
 
 def cluster_warnings(tree: ConfigTree) -> Iterator[str]:
-    """What an operator should know of the objects of *tree*: those that nothing here fills."""
+    """What an operator should know of the objects of *tree*: those that nothing here fills, or that are missing."""
     for name, at, kind, _ in _scopes(tree):
         if kind == CACHE:
             yield f'Replicate "{name}" ({at}) is not shared: this host has no cache of ds_core'
+    if journalled(tree) is not None and not any(isinstance(it, Planned) and it.kind in SERIES for it in planned(tree)):
+        yield f'{AS_LOGGER} journals nothing: cluster has no Replicate "metrics" with Parameters'
+
+
+def journalled(tree: ConfigTree) -> AsLoggerOptions | None:
+    """What ``as_logger`` of *tree* says; None: nothing is journalled."""
+    if tree.root.child(AS_LOGGER) is None:
+        return None
+    options = AsLoggerOptions.resolve(tree.chain_scope(AS_LOGGER, ""))
+    return options if options.enabled else None
 
 
 def _scopes(tree: ConfigTree) -> Iterator[tuple[str, Position, str, ReplicateOptions]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from momentum_trio.console.broadcast import Broadcasting
 from momentum_trio.console.floating import Floating
@@ -63,6 +63,13 @@ class SharedView:
     counts: Mapping[str, int]
 
 
+class SeriesAnswer(NamedTuple):
+    """What a question about journals of series came to: lines, and what was wrong with it or with files."""
+
+    lines: Sequence[str]
+    complaints: Sequence[str]
+
+
 class Clustered(Protocol):
     """What the console may ask of the cluster module of its node."""
 
@@ -108,4 +115,8 @@ class Clustered(Protocol):
 
     def shared_view(self, name: str, node: str = "") -> SharedView | str:
         """Object *name* as *node* counts, or the sum; a sentence where there is no such object or node."""
+        ...
+
+    async def series(self, question: str) -> SeriesAnswer:
+        """The answer to *question*, as ``cidr_cli`` takes it, by the journals of this manager's as_logger."""
         ...

@@ -62,7 +62,6 @@ class Parcel(NamedTuple):
 class MoveCounts:
     """uncertain: messages of which it was not heard what became of them, for a while."""
 
-    moved: int = 0
     uncertain: int = 0
 
 
@@ -137,7 +136,6 @@ class Moves:
         self._machine.events.publish(self._transferred(lane, to, parcel))
         ticket = parcel.drawn.ticket
         self._queue.holdings.leave(ticket)
-        self.counts.moved += 1
         with suppress(SpoolFault):  # it is closed: owed again at the next start, offered again, and known there
             await self._spool.settle([(ticket, Conclusion.DELIVERED)], [])
 

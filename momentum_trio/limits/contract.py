@@ -61,6 +61,13 @@ class SharedState(Protocol):
         """
         ...
 
+    def is_asking(self, key: Key) -> bool:
+        """Whether a seat that was refused may be had in a moment: others are asked, and have not answered yet.
+
+        False is the last word for now: all seats are in use, or nobody can be asked.
+        """
+        ...
+
     def leave(self, key: Key) -> None:
         """One seat that was taken is free again."""
         ...

@@ -20,6 +20,8 @@ from momentum_trio.protocol.cluster.token import Tokens
 GAUGE_SECONDS = 1.0
 """How long what a node counts may be unknown to others."""
 GAUGE_ASKED_SECONDS = 10.0
+REACH_SECONDS = 10.0
+"""Who begins to share has found those who grant by then, if they are there."""
 SAID_MAX = 1_000
 """Broadcasts on their way; beyond it what is said is lost."""
 
@@ -52,6 +54,7 @@ class Leased:
         self._woken = trio.Event()
         self._has_told = False
         self._alone_from = math.inf
+        self._reached_by = -math.inf
 
     @property
     def node(self) -> str:
@@ -74,6 +77,13 @@ class Leased:
         self._holdings.leave(key, trio.current_time())
         self._tell_freed()
         self._wake()
+
+    def _is_asking(self, key: Key, *, grants: bool, may_grant: bool) -> bool:
+        """grants: who grants does so by now. may_grant: he is there, and will in LATE_SECONDS."""
+        now = trio.current_time()
+        if grants and self._holdings.holds(now):
+            return self._holdings.is_asking(key, now)
+        return may_grant or now < self._reached_by
 
     def when_free(self, key: Key, call: Callable[[], None]) -> None:
         """Call *call* once, when we hold a free seat of *key*."""
@@ -141,6 +151,11 @@ class Leased:
                 call()
 
     # Being alone
+
+    def _begin(self, now: float) -> None:
+        """From *now* on we look for those who grant."""
+        self._reached_by = now + REACH_SECONDS
+        self._out_since(now)
 
     def _out_since(self, now: float) -> None:
         """From *now* on nobody grants: when what others hold has run out, each does by itself."""

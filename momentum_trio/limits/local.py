@@ -49,6 +49,10 @@ class LocalState:
         self._seats[key] = taken + 1
         return True
 
+    def is_asking(self, key: Key) -> bool:
+        """Nobody has to be asked."""
+        return False
+
     def leave(self, key: Key) -> None:
         """One seat that was taken is free again: whoever waits for it is told."""
         if self._seats[key] > 1:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from momentum_trio.limits.contract import Told
+from momentum_trio.limits.contract import Key, Told
 from momentum_trio.limits.leased import GAUGE_ASKED_SECONDS, GAUGE_SECONDS, Leased
 from momentum_trio.limits.redis_scripts import GAUGE, LAST, RENEW, SAY, SCRIPTS, SEATS, TOKENS, Script
 from momentum_trio.machine import Machine
@@ -65,7 +65,11 @@ class RedisState(Leased):
         self._since = -1
         self._last = b""
         self._renew_at = self._gauge_at = self._say_all_at = -math.inf
-        self._is_out = False
+        self._is_out = self._grants = False
+
+    def is_asking(self, key: Key) -> bool:
+        """As ``SharedState`` has it."""
+        return self._is_asking(key, grants=self._grants, may_grant=not self._is_out)
 
     # The connection
 
@@ -75,7 +79,7 @@ class RedisState(Leased):
 
         faults = (coredis.exceptions.RedisError, OSError, trio.TooSlowError, TimeoutError)
         self._is_out = True
-        self._out_since(trio.current_time())
+        self._begin(trio.current_time())
         asked = trio.Event()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._keep_serving, faults, asked)
@@ -184,7 +188,8 @@ class RedisState(Leased):
 
     async def _renew(self, client: Redis[bytes]) -> None:
         asked_at = trio.current_time()
-        since, *members = await self._call(client, RENEW, ["engine", "members"], [self._member])
+        since, grants, *members = await self._call(client, RENEW, ["engine", "members"], [self._member])
+        self._grants = bool(grants)
         self._members = tuple(sorted({member.decode().rpartition("#")[0] for member in members}))
         self._holdings.members = len(members)
         self._renewed(asked_at)

@@ -91,9 +91,10 @@ _RENEW_LUA = (
     + b"""
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 local answer = redis.call('ZRANGE', KEYS[2], 0, -1)
+table.insert(answer, 1, now >= since + LATE and 1 or 0)
 table.insert(answer, 1, since)
 return answer
-"""
+""".replace(b"LATE", b"%d" % LATE_MS)
 )
 
 
@@ -108,14 +109,17 @@ def _epoch(store: Store, keys: Sequence[bytes], member: bytes, now: int) -> int:
 def _renew(store: Store, keys: Sequence[bytes], args: Sequence[bytes], seconds: float) -> Answer:
     now = int(seconds * 1000)
     since = _epoch(store, keys, args[0], now)
+    grants = int(now >= since + LATE_MS)
     members = store.scores[keys[1]]
     for member in [member for member, until in members.items() if until <= now]:
         del members[member]
-    return [since, *sorted(members, key=lambda member: (members[member], member))]
+    return [since, grants, *sorted(members, key=lambda member: (members[member], member))]
 
 
 RENEW = Script(_RENEW_LUA, _renew)
-"""The member lives. KEYS: engine, members. ARGV: member. Answer: since when the engine grants, the living members."""
+"""The member lives. KEYS: engine, members. ARGV: member. Answer: since when the engine is there, whether it grants by
+now, the living members.
+"""
 
 _SEATS_LUA = (
     _NOW

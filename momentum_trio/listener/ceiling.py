@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import trio
 
 from momentum_trio.config.chain import Chain
@@ -11,6 +13,7 @@ from momentum_trio.limits.milter_connections import key_of
 from momentum_trio.listener.address_limits import sessions_key, too_many
 from momentum_trio.listener.ceiling_rule import ceilings_of, cluster_ceilings_of
 from momentum_trio.listener.kind import ListenerKind, Plane
+from momentum_trio.listener.seat_line import SeatLines
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address
 
@@ -28,12 +31,33 @@ def sessions_max(descriptors_max: int) -> int:
 
 
 class Seat:
-    """The right of one connection to be there; given back once."""
+    """The right of one connection to be there; given back once.
 
-    __slots__ = ("_ceilings", "_everywhere", "_keys")
+    awaited: limits over all nodes of which it has no seat yet, with the most of each: see ``complete``.
+    """
 
-    def __init__(self, ceilings: Ceilings, keys: tuple[Key, ...], everywhere: tuple[Key, ...]) -> None:
+    __slots__ = ("_ceilings", "_everywhere", "_keys", "awaited")
+
+    def __init__(
+        self,
+        ceilings: Ceilings,
+        keys: tuple[Key, ...],
+        everywhere: tuple[Key, ...],
+        awaited: tuple[tuple[Key, int], ...],
+    ) -> None:
         self._ceilings, self._keys, self._everywhere = ceilings, keys, everywhere
+        self.awaited = awaited
+
+    async def complete(self) -> bool:
+        """Wait for what is awaited, SEAT_SECONDS for each at most; False: there are no seats, for now.
+
+        Cancellation: it has some of them, which ``leave`` gives back.
+        """
+        for key, limit in self.awaited:
+            if not await self._ceilings.lines.wait(key, limit):
+                return False
+            self._everywhere = (*self._everywhere, key)
+        return True
 
     def leave(self) -> None:
         """Give the seat back."""
@@ -51,6 +75,7 @@ class Ceilings:
 
     def __init__(self, limits: SharedState, sessions_max: int, everywhere: SharedState | None = None) -> None:
         self._limits, self._everywhere = limits, everywhere or limits
+        self.lines = SeatLines(self._everywhere)
         self._sessions_max = sessions_max
         self._sessions = 0
         self._left = trio.Event()
@@ -65,6 +90,7 @@ class Ceilings:
     ) -> Seat | Reply | None:
         """A seat for one more connection whose options are *chain*'s; None if a ceiling is reached.
 
+        Its seats of limits over all nodes may be awaited yet.
         address: whose own limits, of *tree*, hold too: a Reply is why not. None: nobody's do.
         """
         reserve = CONTROL_SESSIONS_RESERVE if kind.plane is Plane.CONTROL else 0
@@ -81,22 +107,24 @@ class Ceilings:
                 return refusal
             if own := sessions_key(kind.service, chain, address):
                 keys = (*keys, own)
-        everywhere = self._seats_everywhere(kind, chain)
-        if everywhere is None:
+        wide = [(key, most) for _, key, most in cluster_ceilings_of(kind.key, kind.service, chain)]
+        everywhere = self._seats_everywhere(wide)
+        awaited = tuple(wide[len(everywhere) :])
+        if awaited and not self.lines.may_wait(*awaited[0]):
+            for key in everywhere:
+                self._everywhere.leave(key)
             return None
         self._sessions += 1
         for key in keys:
             self._limits.gauge_add(key, self._limits.node, 1)
-        return Seat(self, keys, everywhere)
+        return Seat(self, keys, everywhere, awaited)
 
-    def _seats_everywhere(self, kind: ListenerKind, chain: Chain) -> tuple[Key, ...] | None:
-        """A seat of each limit that holds over all nodes; None when one of them has none to give."""
+    def _seats_everywhere(self, limits: Sequence[tuple[Key, int]]) -> tuple[Key, ...]:
+        """A seat of each of *limits*, which hold over all nodes, up to the first that has none to give at once."""
         taken: tuple[Key, ...] = ()
-        for _, key, limit in cluster_ceilings_of(kind.key, kind.service, chain):
-            if not self._everywhere.seat(key, limit):
-                for other in taken:
-                    self._everywhere.leave(other)
-                return None
+        for key, most in limits:
+            if not self.lines.take(key, most):
+                break
             taken = (*taken, key)
         return taken
 

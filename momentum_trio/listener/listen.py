@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
+from momentum_trio.config.chain import Chain
 from momentum_trio.listener.accept import (
     EXHAUSTED,
     HANDSHAKE_SECONDS,
@@ -283,10 +284,29 @@ class Listen:
         seat = self._house.ceilings.admit(self.kind, chain, tree, who.address if is_himself else None)
         if not isinstance(seat, Seat):
             refusal = self.kind.refusal if seat is None or not self.kind.speaks_replies else seat.octets()
-            in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
-            await self._turn_away(socket, who, refusal, CEILING_PHASE, in_clear=in_clear)
-            return
-        conversing.start_soon(self._converse, self._connection(socket, who, listen), seat)
+            await self._refuse_seat(socket, who, chain, refusal)
+        elif seat.awaited:
+            conversing.start_soon(self._converse_when_seated, socket, who, listen, chain, seat)
+        else:
+            conversing.start_soon(self._converse, self._connection(socket, who, listen), seat)
+
+    async def _converse_when_seated(
+        self, socket: trio.socket.SocketType, who: Caller, listen: Endpoint, chain: Chain, seat: Seat
+    ) -> None:
+        """One conversation, as soon as there is a seat for it; where there is none, or we are cancelled, a refusal."""
+        is_seated = False
+        try:
+            is_seated = await seat.complete()
+        finally:
+            if not is_seated:
+                seat.leave()
+                await self._refuse_seat(socket, who, chain, self.kind.refusal)
+        if is_seated:
+            await self._converse(self._connection(socket, who, listen), seat)
+
+    async def _refuse_seat(self, socket: trio.socket.SocketType, who: Caller, chain: Chain, refusal: bytes) -> None:
+        in_clear = not ListenerTlsOptions.resolve(chain).use_ssl
+        await self._turn_away(socket, who, refusal, CEILING_PHASE, in_clear=in_clear)
 
     async def _turn_away(
         self, socket: trio.socket.SocketType, who: Caller, octets: bytes, phase: str, *, in_clear: bool = True

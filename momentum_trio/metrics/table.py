@@ -30,7 +30,10 @@ REJECTIONS = Metric(
     "momentum_rejections_total", _COUNTER, "Refusals (5xx) and deferrals (4xx) said to clients.", ("phase", "code")
 )
 
-DELIVERIES = Metric("momentum_deliveries_total", _COUNTER, "Messages handed on.")
+DELIVERIES = Metric(
+    "momentum_deliveries_total", _COUNTER, "Messages that were delivered; what moved to other nodes is not."
+)
+MOVED_MESSAGES = Metric("momentum_moved_messages_total", _COUNTER, "Messages that were handed over to other nodes.")
 DEFERRALS = Metric("momentum_deferrals_total", _COUNTER, "Attempts that failed for now.")
 BOUNCES = Metric("momentum_bounces_total", _COUNTER, "Messages given up, by bounce classification.", ("class",))
 QUEUE = Metric(
@@ -88,7 +91,6 @@ LOG_REPLAYED_BYTES = Metric(
     "momentum_log_replayed_bytes_total", _COUNTER, "Octets of durable logs that were sent to who gathers them."
 )
 LOG_CHECKPOINTS = Metric("momentum_log_checkpoints_total", _COUNTER, "Checkpoints that were kept for who gathers logs.")
-MOVED_MESSAGES = Metric("momentum_moved_messages_total", _COUNTER, "Messages that were handed over to other nodes.")
 MOVES_UNCERTAIN = Metric(
     "momentum_moves_uncertain_total",
     _COUNTER,
@@ -130,6 +132,7 @@ METRICS: tuple[Metric, ...] = (
     RECEPTION_BYTES,
     REJECTIONS,
     DELIVERIES,
+    MOVED_MESSAGES,
     DEFERRALS,
     BOUNCES,
     QUEUE,
@@ -163,7 +166,6 @@ METRICS: tuple[Metric, ...] = (
     ECCLUSTER_ENDS,
     LOG_REPLAYED_BYTES,
     LOG_CHECKPOINTS,
-    MOVED_MESSAGES,
     MOVES_UNCERTAIN,
     CLUSTER_UP,
     CLUSTER_MEMBERS,

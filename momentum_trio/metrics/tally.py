@@ -21,7 +21,7 @@ class Tally:
     """Since the node started. received, rejected: messages taken, and refusals and deferrals said to clients."""
 
     def __init__(self) -> None:
-        self.received = self.rejected = self._delivered = self._deferred = 0
+        self.received = self.rejected = self._delivered = self._moved = self._deferred = 0
         self._receptions: dict[str, list[int]] = {}  # by protocol: messages, octets
         self._rejections: dict[tuple[str, int], int] = {}  # by phase and first digit
         self._bounces: dict[BounceClass, int] = defaultdict(int)
@@ -30,7 +30,7 @@ class Tally:
             Received: self._count_received,
             Rejected: self._count_rejected,
             Delivered: self._count_delivered,
-            Transferred: self._count_delivered,
+            Transferred: self._count_moved,
             Failed: self._count_failed,
             Panic: self._count_panic,
         }
@@ -49,6 +49,7 @@ class Tally:
         rejections = sorted(self._rejections.items())
         yield Family(table.REJECTIONS, [Sample(count, (phase, f"{digit}xx")) for (phase, digit), count in rejections])
         yield one(table.DELIVERIES, self._delivered)
+        yield one(table.MOVED_MESSAGES, self._moved)
         yield one(table.DEFERRALS, self._deferred)
         bounces = sorted(self._bounces.items())
         yield Family(table.BOUNCES, [Sample(count, (kind.name.lower(),)) for kind, count in bounces])
@@ -72,6 +73,9 @@ class Tally:
 
     def _count_delivered(self, record: Delivered) -> None:
         self._delivered += 1
+
+    def _count_moved(self, record: Transferred) -> None:
+        self._moved += 1
 
     def _count_failed(self, record: Failed) -> None:
         if record.permanent:

@@ -8,7 +8,7 @@ from momentum_trio.cluster.membership import MemberReport
 from momentum_trio.cluster.plan import canonical
 from momentum_trio.cluster.replication import GLOBAL
 from momentum_trio.console.broadcast import Broadcasting
-from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
+from momentum_trio.console.clustered import ClusterInfo, MemberRow, SeriesAnswer, SharedRow, SharedView
 from momentum_trio.listener.kind import Generations
 from momentum_trio.net.endpoint import endpoint_text
 from momentum_trio.net.netblock import parse_address
@@ -90,6 +90,11 @@ class ClusterDesk:
         if report is None:
             return f"There is no member '{node}'; there are: {', '.join(self._nodes()) or 'none'}"
         return SharedView(_shared_row(shared), report.member, replica.share(report.member))
+
+    async def series(self, question: str) -> SeriesAnswer:
+        """As ``console.clustered.Clustered`` has it."""
+        answer = await self._life.journals.answer(question)
+        return SeriesAnswer(answer.lines, answer.complaints)
 
     def _named(self, name: str) -> Shared | None:
         known = {key.lower(): shared for key, shared in self._life.shared.items()}

@@ -14,6 +14,7 @@ from momentum_trio.cluster.channel import NodePlace
 from momentum_trio.cluster.cluster_options import (
     OUTBOUND_BINDING_DOMAINS,
     OUTBOUND_DOMAINS,
+    SERIES,
 )
 from momentum_trio.cluster.duravip import FloatingAddresses, Serve
 from momentum_trio.cluster.heartbeat import Heartbeat
@@ -25,6 +26,7 @@ from momentum_trio.cluster.membership import Membership
 from momentum_trio.cluster.plan import Planned, planned
 from momentum_trio.cluster.relay import Perform, Relay
 from momentum_trio.cluster.replication import Replication, Structure, Terms, Traffic
+from momentum_trio.cluster.series_journal import SeriesJournals
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Panic, Record
@@ -106,6 +108,7 @@ class Life:
         self.membership = Membership(self.cluster_assembly, self._announcement)
         self.floating = FloatingAddresses(machine, self.cluster_assembly, generations.current.tree, serve)
         self._elsewhere = Elsewhere(machine, self.floating, self.membership, tell)
+        self.journals = SeriesJournals(machine, lambda: generations.current.tree)
 
     @property
     def is_manager(self) -> bool:
@@ -157,6 +160,7 @@ class Life:
         self.control_assembly.add(self.relay)
         self.control_cache = ControlCache(self.relay, self.membership)
         if self.is_manager:
+            nursery.start_soon(self.journals.run)
             nursery.start_soon(
                 pull_logs, self._machine, who.nodename, self._nodes, lambda: self._generations.current.tree
             )
@@ -250,6 +254,9 @@ class Life:
         structure = Structure.GAUGE_TABLE if by_name else Structure.CIDR_TREE
         terms = Terms(plan.name, structure, plan.max_delay_seconds, plan.max_pending)
         shared = self.shared[plan.name] = Shared(plan, Replication(self.cluster_assembly, terms, self.traffic))
+        is_journalled = all(other.planned.kind != plan.kind or other is shared for other in self.shared.values())
+        if self.is_manager and plan.kind in SERIES and is_journalled:  # once, under whatever names it is shared
+            shared.part.replica.heard = self.journals.hears(plan.kind)
         nursery.start_soon(self._replicate, shared)
 
     async def _replicate(self, shared: Shared) -> None:

@@ -88,5 +88,4 @@ def node_families(nodes: NodeToNode | None, moves: Moves) -> Iterator[Family]:
     yield Family(table.ECCLUSTER_ENDS, [Sample(count, (why,)) for why, count in refused])
     yield one(table.LOG_REPLAYED_BYTES, nodes.logs.counts.lines_octets)
     yield one(table.LOG_CHECKPOINTS, nodes.logs.counts.checkpoints)
-    yield one(table.MOVED_MESSAGES, moves.counts.moved)
     yield one(table.MOVES_UNCERTAIN, moves.counts.uncertain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from momentum_trio.cluster.as_logger_options import AsLoggerOptions
 from momentum_trio.cluster.cluster_options import ClusterOptions, ReplicateOptions
 from momentum_trio.cluster.published_options import GatheringOptions, PublishedOptions, SubscriberOptions
 from momentum_trio.config.authentication_options import AuthenticationOptions, SmtpAuthenticationOptions
@@ -70,6 +71,7 @@ from momentum_trio.reception.screening_options import ScreeningOptions
 from momentum_trio.webhook.webhook_options import WebhookOptions
 
 GROUPS: tuple[type[Options], ...] = (
+    AsLoggerOptions,
     AuthenticateOptions,
     AuthenticationOptions,
     AuthenticationResultsOptions,

@@ -54,7 +54,9 @@ def kind_of(record: Record) -> str | None:
             return RECEPTION
         case Rejected():
             return REJECTION
-        case Delivered() | Transferred():
+        case Transferred():
+            return None  # who delivers it counts it
+        case Delivered():
             return DELIVERY
         case Failed(permanent=permanent):
             return PERMFAIL if permanent else TRANSFAIL

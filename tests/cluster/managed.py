@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from nodes_simulated import Nodes
 from simulated_host import CONFIG_PATH, write_file
@@ -16,24 +16,29 @@ T = TypeVar("T")
 MANAGER_NAME, MANAGER_ADDRESS = "barca", "10.0.0.100"
 CONFIG = """
 Hostname = "barca.example.com"
-cluster { Heartbeat_Start_Delay = 2 Nodename = "barca" Nodeaddr = "10.0.0.100" Log_Idle_Interval = 2 }
+cluster { Heartbeat_Start_Delay = 2 Nodename = "barca" Nodeaddr = "10.0.0.100" Log_Idle_Interval = 2 %(cluster)s }
 msgc_server { Peers = [ %(peers)s ] Cluster_Secret = "0123456789abcdef" }
 msgc_client { Cluster_Secret = "0123456789abcdef" Reconnect_Interval = 1 }
 msgcserver_listener { Listen "*:4809" {} }
 Control_Listener { Listen "/run/control" {} }
 Logs { Logfile = "/gathered/%%{l}/%%{s}/%%{n}" }
+%(more)s
 """
 
 
 class Managed(Nodes):
-    """They, ``labrat-3`` in subcluster ``west``."""
+    """They, ``labrat-3`` in subcluster ``west``.
 
-    def __init__(self) -> None:
+    cluster, more: of the manager's configuration, in ``cluster {}`` and beside it.
+    """
+
+    def __init__(self, cluster: str = "", more: str = "") -> None:
         super().__init__(3)
+        self._of_manager = {"cluster": cluster, "more": more}
         self.addresses[MANAGER_NAME] = MANAGER_ADDRESS
         self.hosts[MANAGER_NAME] = self.world.host(MANAGER_NAME, MANAGER_ADDRESS, "127.0.0.1")
 
-    def tell(self, story: Callable[[Managed], Awaitable[T]], **of_nodes: str) -> T:
+    def tell(self, story: Callable[[Self], Awaitable[T]], **of_nodes: str) -> T:
         """Boot all, wait until they are together, tell the *story*."""
 
         async def main() -> T:
@@ -42,7 +47,7 @@ class Managed(Nodes):
                 await self.configure(name, **(of_nodes | given))
                 await self.boot(name)
             peers = " ".join(f'{each} = "{address}"' for each, address in self.addresses.items())
-            text = CONFIG % {"peers": peers}
+            text = CONFIG % {"peers": peers, **self._of_manager}
             await self.hosts[MANAGER_NAME].call(write_file, CONFIG_PATH, text.encode())
             await self.boot_manager()
             await self.managed(*self.names)

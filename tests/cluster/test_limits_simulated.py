@@ -6,6 +6,8 @@ import trio
 from nodes_simulated import Nodes
 from simulated_host import read_reply
 
+from momentum_trio.limits.leased import REACH_SECONDS
+from momentum_trio.listener.seat_line import SEAT_SECONDS
 from momentum_trio.machine import Machine
 from momentum_trio.protocol.cluster.holding import LATE_SECONDS, LEASE_SECONDS
 
@@ -19,7 +21,7 @@ class Sessions:
     def __init__(self, nodes: Nodes, nursery: trio.Nursery) -> None:
         self.nodes, self._nursery = nodes, nursery
         self._open: dict[str, list[trio.Event]] = {name: [] for name in nodes.names}
-        self.most = 0
+        self.most = self.refused = 0
 
     @property
     def count(self) -> int:
@@ -32,6 +34,13 @@ class Sessions:
                 for name in names:
                     await self._nursery.start(self._session, name)
         return self.count
+
+    async def all_at_once(self, *names: str, each: int) -> None:
+        """Let so many clients connect to each of *names*, and return when all have been answered."""
+        async with trio.open_nursery() as nursery:
+            for name in names:
+                for _ in range(each):
+                    nursery.start_soon(self._nursery.start, self._session, name)
 
     def leave(self, *names: str) -> None:
         for name in names:
@@ -49,6 +58,7 @@ class Sessions:
         with trio.socket.socket() as socket:
             await socket.connect((self.nodes.addresses[name], 25))
             if not (await read_reply(socket)).startswith("220"):
+                self.refused += 1
                 await trio.sleep(0.05)
                 task_status.started()
                 return
@@ -93,6 +103,56 @@ def test_a_flood_never_has_more_and_nearly_as_many() -> None:
             await sessions.flood(first, seconds=10)
             assert sessions.most <= LIMIT
             assert sessions.count >= LIMIT * 0.95
+            nursery.cancel_scope.cancel()
+
+    Nodes().run(story)
+
+
+def test_nobody_is_refused_while_the_cluster_or_a_node_begins() -> None:
+    async def story(nodes: Nodes) -> None:
+        for name in nodes.names:
+            nodes.hosts[name].kill()
+            await nodes.configure(name, more=OPTIONS)
+        for name in nodes.names:
+            await nodes.boot(name)
+        first, *others = nodes.names
+        async with trio.open_nursery() as nursery:
+            sessions = Sessions(nodes, nursery)
+            with trio.fail_after(SEAT_SECONDS):
+                await sessions.all_at_once(*nodes.names, each=LIMIT // 4)
+            assert (sessions.count, sessions.refused) == (LIMIT // 4 * len(nodes.names), 0)
+            sessions.leave(first)
+            nodes.hosts[first].kill()
+            await trio.sleep(2 * LATE_SECONDS)
+            await nodes.boot(first)
+            with trio.fail_after(SEAT_SECONDS):
+                await sessions.all_at_once(first, each=1)
+            assert sessions.refused == 0
+            began = trio.current_time()
+            await sessions.all_at_once(*others, each=LIMIT)
+            assert trio.current_time() - began < SEAT_SECONDS / 2  # the others are refused, and wait for nothing
+            assert LIMIT * 0.95 <= sessions.count <= sessions.most <= LIMIT
+            nursery.cancel_scope.cancel()
+
+    Nodes().run(story)
+
+
+def test_who_waits_for_a_majority_that_is_not_there_is_refused_in_time() -> None:
+    async def story(nodes: Nodes) -> None:
+        for name in nodes.names:
+            nodes.hosts[name].kill()
+            await nodes.configure(name, more=OPTIONS)
+        alone = nodes.names[0]
+        await nodes.boot(alone)
+        async with trio.open_nursery() as nursery:
+            sessions = Sessions(nodes, nursery)
+            with trio.fail_after(REACH_SECONDS + 1):
+                await sessions.all_at_once(alone, each=LIMIT + 5)
+            assert (sessions.count, sessions.refused) == (0, LIMIT + 5)
+            await trio.sleep(REACH_SECONDS)
+            with trio.fail_after(1):
+                await sessions.all_at_once(alone, each=1)
+            assert sessions.count == 0
             nursery.cancel_scope.cancel()
 
     Nodes().run(story)

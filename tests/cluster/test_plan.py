@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from momentum_trio.cluster import plan
 from momentum_trio.cluster.cluster_options import ClusterOptions
 from momentum_trio.cluster.identity import Identity, NoIdentity, identity
 from momentum_trio.cluster.plan import cluster_warnings, planned
+from momentum_trio.cluster.series_journal import includes
 from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
@@ -111,6 +113,32 @@ def test_scopes_that_are_refused(inside: str, why: str) -> None:
     said = [each for each in planned(tree(inside)) if isinstance(each, str)]
     assert len(said) == 1
     assert why in said[0].replace(said[0].partition("(")[2].partition(":")[0], "momentum.conf", 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "journalled"),
+    [
+        ("", []),
+        ("series_include_default = all", ["connect", "rejection"]),
+        ('series_include_default = all series_exclude = ( "ion$" )', ["connect"]),
+        ('series_include = ( "^conn" "x" )', ["connect"]),
+        ('series_include = ( "Conn" )', []),
+        ('series_exclude = ( "^conn" )', []),
+        ("Enabled = false series_include_default = all", []),
+    ],
+)
+def test_which_series_are_journalled(said: str, journalled: list[str]) -> None:
+    options = plan.journalled(load_text(f"cluster {{}}\nas_logger {{ {said} }}", declared=DECLARED))
+    names = ["connect", "rejection"]
+    assert [each for each in names if options is not None and includes(options, each)] == journalled
+
+
+def test_a_logger_of_nothing_is_warned_of() -> None:
+    text = "cluster {{ {} }}\nas_logger {{ series_include_default = all }}"
+    (said,) = cluster_warnings(load_text(text.format(""), declared=DECLARED))
+    assert said == 'as_logger journals nothing: cluster has no Replicate "metrics" with Parameters'
+    replicated = 'Replicate "metrics" { Parameters = "connect" }'
+    assert list(cluster_warnings(load_text(text.format(replicated), declared=DECLARED))) == []
 
 
 def test_a_cache_is_warned_of() -> None:

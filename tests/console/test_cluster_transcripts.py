@@ -12,7 +12,7 @@ from floating_addresses import PlainFloating
 from transcript import exchanges
 
 from momentum_trio.console.broadcast import Broadcasting
-from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
+from momentum_trio.console.clustered import ClusterInfo, MemberRow, SeriesAnswer, SharedRow, SharedView
 from momentum_trio.console.floating import Floating
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.cluster.eccluster import LogFacts, Reader
@@ -73,6 +73,9 @@ class PlainCluster:
         if node and node != "relay-0-1":
             return f"There is no member '{node}'; there are: relay-0-1"
         return SharedView(row, f"#ec1-12137#{node}" if node else "global", COUNTS[name][node or "global"])
+
+    async def series(self, question: str) -> SeriesAnswer:
+        raise AssertionError("a manager's alone")
 
 
 CONVERSATIONS = {

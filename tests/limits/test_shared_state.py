@@ -72,6 +72,43 @@ def test_seats_are_never_more_than_the_limit_and_nearly_all_are_of_use(form: For
     form(tmp_path, body)
 
 
+async def had(state: SharedState, limit: int) -> bool:
+    """Whether a seat of *state* was had: waited for as long as others are asked."""
+    with trio.fail_after(5):
+        while not state.seat(KEY, limit):
+            if not state.is_asking(KEY):
+                return False
+            await trio.sleep(0.01)
+    return True
+
+
+def test_nobody_is_refused_while_there_are_seats_and_at_once_when_there_are_none(form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
+        for _ in range(LIMIT // 2 // len(states)):
+            for state in states:
+                assert await had(state, LIMIT)
+        taken = LIMIT // 2 // len(states) * len(states)
+        for state in states:
+            while await had(state, LIMIT):
+                taken += 1
+        assert LIMIT * 0.95 <= taken <= LIMIT
+        for state in states:
+            assert not await had(state, LIMIT)
+
+    form(tmp_path, body)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_the_only_seats_go_to_whoever_comes_wherever_they_lay(limit: int, form: Form, tmp_path: Path) -> None:
+    async def body(states: Sequence[SharedState]) -> None:
+        for _ in range(3):
+            for state in states:
+                assert await had(state, limit)
+                state.leave(KEY)
+
+    form(tmp_path, body)
+
+
 def test_whoever_waits_for_a_seat_is_told(form: Form, tmp_path: Path) -> None:
     async def body(states: Sequence[SharedState]) -> None:
         sessions, told = Sessions(states, 1), trio.Event()

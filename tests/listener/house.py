@@ -10,6 +10,7 @@ import trio
 
 from momentum_trio.config.load import load_text
 from momentum_trio.config.tree import ConfigTree
+from momentum_trio.limits.contract import SharedState
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.ceiling import Ceilings
 from momentum_trio.listener.kind import Connection, Generation, Generations, ListenerKind, Plane, Services
@@ -43,7 +44,7 @@ OTHER = ListenerKind("Control_Listener", "Control", Plane.CONTROL, echo, b'{"fra
 class Listeners:
     """A supervisor under a configuration that tests replace."""
 
-    def __init__(self, machine: Machine, text: str, sessions_max: int) -> None:
+    def __init__(self, machine: Machine, text: str, sessions_max: int, everywhere: SharedState | None = None) -> None:
         self.machine = machine
         self.records: list[Record] = []
         machine.events.subscribe(self.records.append)
@@ -51,7 +52,7 @@ class Listeners:
         numbers = count(1)
         self.draining = trio.Event()
         self.clients: list[trio.SocketStream] = []
-        self.ceilings = Ceilings(LocalState("here"), sessions_max)
+        self.ceilings = Ceilings(LocalState("here"), sessions_max, everywhere)
         house = House(
             Services(machine, LocalState("here")),
             self.generations,
@@ -101,9 +102,11 @@ class Listeners:
 
 
 @asynccontextmanager
-async def listeners(text: str, *, sessions_max: int = 100, machine: Machine | None = None) -> AsyncIterator[Listeners]:
+async def listeners(
+    text: str, *, sessions_max: int = 100, machine: Machine | None = None, everywhere: SharedState | None = None
+) -> AsyncIterator[Listeners]:
     """Listeners of *text* for the block."""
-    made = Listeners(os_machine() if machine is None else machine, text, sessions_max)
+    made = Listeners(os_machine() if machine is None else machine, text, sessions_max, everywhere)
     async with trio.open_nursery() as nursery:
         await nursery.start(made.supervisor.run)
         await made.configure(text)

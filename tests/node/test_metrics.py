@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from simulated_host import CONTROL, Site, send_all
 
 from momentum_trio.mail.bounce_class import BounceClass
-from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Rejected
+from momentum_trio.mail.record import Delivered, Failed, Level, Panic, Received, Rejected, Transferred
 from momentum_trio.metrics.exposition import exposition
 from momentum_trio.metrics.metric import Distribution, Family, Kind, Metric, Sample
-from momentum_trio.metrics.table import BOUNCES, METRICS, REJECTIONS
+from momentum_trio.metrics.table import BOUNCES, DELIVERIES, METRICS, MOVED_MESSAGES, REJECTIONS
 from momentum_trio.metrics.tally import PHASES_MAX, Tally
 from momentum_trio.spool.latencies import BOUNDS_SECONDS, Latencies
 
@@ -132,12 +132,15 @@ def test_a_tally_counts_records_and_is_bounded() -> None:
         tally.take(Rejected(1.0, "", "", "", "", "", f"phase {number}", 450, "", ""))
         tally.take(Received(1.0, *MESSAGE_ID, "", 10, f"p{number}"))
     tally.take(Delivered(1.0, *MESSAGE_ID, "d", 1, 0, 1.0, ""))
+    for _ in range(2):
+        tally.take(Transferred(1.0, *MESSAGE_ID, "d", 1, 0, 1.0, ""))
     tally.take(Failed(1.0, *MESSAGE_ID, True, "d", 1, 0, 0, 1.0, "", "550 5.1.1 no such user"))
     tally.take(Failed(1.0, *MESSAGE_ID, False, "d", 1, 0, 0, 1.0, "", "450 busy"))
     tally.take(Panic(1.0, Level.ERROR, "oh"))
     told = {family.metric: family.samples for family in tally.families()}
     assert (tally.received, tally.rejected) == (PHASES_MAX + 50, PHASES_MAX + 50)
     assert len(told[REJECTIONS]) == PHASES_MAX
+    assert (told[DELIVERIES], told[MOVED_MESSAGES]) == ((Sample(1),), (Sample(2),))
     assert told[BOUNCES] == [Sample(1, (BounceClass.INVALID_RECIPIENT.name.lower(),))]
     assert sum(len(samples) for samples in told.values()) < 200
 

@@ -8,7 +8,16 @@ import pytest
 import trio
 import trio.testing
 
-from momentum_trio.mail.record import Delivered, Failed, Received, Record, Rejected, SessionBegan, SessionEnded
+from momentum_trio.mail.record import (
+    Delivered,
+    Failed,
+    Received,
+    Record,
+    Rejected,
+    SessionBegan,
+    SessionEnded,
+    Transferred,
+)
 from momentum_trio.node import series
 from momentum_trio.node.series import Series, address_of, kind_of
 
@@ -28,6 +37,7 @@ DELIVERED = Delivered(*MESSAGE, "example.com", 1, 0, 1.0, "192.0.2.9")
         (Received(*MESSAGE, "unknown", 1, "rest"), "reception", None),
         (Rejected(0.0, "192.0.2.2:1", "", "", "", "", "", 550, "relay", ""), "rejection", "192.0.2.2"),
         (DELIVERED, "delivery", "192.0.2.9"),
+        (Transferred(*MESSAGE, "example.com", 1, 0, 1.0, "192.0.2.9"), None, "192.0.2.9"),
         (Failed(*MESSAGE, True, "example.com", 1, 1, 0, 1.0, "192.0.2.9", "why"), "permfail", "192.0.2.9"),
         (Failed(*MESSAGE, False, "example.com", 1, 1, 0, 1.0, "", "why"), "transfail", None),
     ],

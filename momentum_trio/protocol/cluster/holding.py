@@ -31,6 +31,8 @@ RESERVE_PART = 0.05
 """So much of a limit may lie ready at nodes that do not use it, while others lack seats."""
 SPARE_SECONDS = 1.0
 """Whoever got no seats to spare does not ask for them again before that."""
+SHIFT_SECONDS = 0.25
+"""Seats that lie ready at other nodes come within that, once these have heard that somebody lacks some."""
 KEEP_SECONDS = 60.0
 """Seats for which nobody asked so long are given back."""
 WORD_CHARACTERS_MAX = 1_000
@@ -74,9 +76,9 @@ class Holding:
     held: seats granted. taken: in use; more than held only after a lease has run out. owed: free seats beyond our share
     that others are to have. lacking, lacked_at: takes refused since the last answer, and when. touched_at: when
     somebody last wanted one. lackers: other nodes that want seats and got none.
-    wanting: what who grants knows that we lack. asked: number of the ask on its way, or 0. is_unsaid: who grants knows
-    other numbers than ours. again_at: when to ask again for what was not granted; -inf: it will be, without that.
-    spare_at: when to ask again for seats to spare.
+    wanting: what who grants knows that we lack; wanting_at: since when. asked: number of the ask on its way, or 0.
+    is_unsaid: who grants knows other numbers than ours. again_at: when to ask again for what was not granted; -inf: it
+    will be, without that. spare_at: when to ask again for seats to spare.
     """
 
     limit: int
@@ -87,6 +89,7 @@ class Holding:
     lacked_at: float = -math.inf
     touched_at: float = -math.inf
     wanting: int = 0
+    wanting_at: float = -math.inf
     asked: int = 0
     is_unsaid: bool = False
     again_at: float = -math.inf
@@ -165,6 +168,15 @@ class Holdings:
         holding = self._holdings.get(key)
         return 0 if holding is None else holding.taken
 
+    def is_asking(self, key: Key, now: float) -> bool:
+        """Whether a seat that was refused may come in a moment: it was not answered yet that there is none."""
+        holding = self._holdings.get(key)
+        if holding is None or holding.taken >= holding.limit:
+            return False
+        if holding.wanting:
+            return now < holding.wanting_at + SHIFT_SECONDS
+        return bool(holding.asked) or key in self._due
+
     # What who grants is asked and answers
 
     @property
@@ -211,6 +223,8 @@ class Holdings:
         if held < ask.keep + ask.want:
             holding.spare_at = now + SPARE_SECONDS
         holding.asked, holding.lacking = 0, 0 if not missing else holding.lacking
+        if missing and not holding.wanting:
+            holding.wanting_at = now
         holding.wanting, holding.again_at = missing, again_at if missing else -math.inf
         self._set_held(ask.key, holding, held, now)
 

@@ -8,7 +8,7 @@ it; so none can be counted twice, and those of a node that left go with it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from momentum_trio.net.group import GroupView
@@ -33,17 +33,25 @@ NO_KEY = "-"
 
 @dataclass(slots=True)
 class Share:
-    """What one other node counts. coming: a snapshot of which parts have come; None where none is under way."""
+    """What one other node counts. coming: a snapshot of which parts have come; None where none is under way.
+
+    is_whole: a snapshot has come.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     coming: dict[str, int] | None = None
+    is_whole: bool = False
+
+
+Heard = Callable[[str, Mapping[str, int], bool], None]
+"""Is told what another member counts: all of it, or what has changed in that; see ``series.gain.Gains.said``."""
 
 
 class Replica:
     """One object, as one member sees it.
 
     outgoing: what is to be said, in this order, to a member or (empty) to all; whoever has said it takes it off.
-    overflows: counts that found no room.
+    overflows: counts that found no room. heard: is told what others count, if it is anybody.
     """
 
     def __init__(self, octets_max: int = OCTETS_MAX, keys_max: int = KEYS_MAX) -> None:
@@ -55,6 +63,7 @@ class Replica:
         self._changed: dict[str, None] = {}
         self.outgoing: deque[tuple[str, bytes]] = deque()
         self.overflows = 0
+        self.heard: Heard | None = None
 
     # Our share
 
@@ -130,6 +139,8 @@ class Replica:
                 self._apply(share.counts, counts, self._sums)
                 if share.coming is not None:
                     self._apply(share.coming, counts)
+                if share.is_whole and self.heard is not None:
+                    self.heard(sender, {key: share.counts.get(key, 0) for key in counts}, False)
             case Snapshot(is_first, is_last, counts):
                 if is_first:
                     share.coming = {}
@@ -138,6 +149,9 @@ class Replica:
                 self._apply(share.coming, counts)
                 if is_last:
                     self._become(share, share.coming)
+                    share.is_whole = True
+                    if self.heard is not None:
+                        self.heard(sender, share.counts, True)
 
     def _become(self, share: Share, counts: dict[str, int]) -> None:
         gone = dict.fromkeys(share.counts, 0)
