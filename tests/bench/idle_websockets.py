@@ -8,7 +8,7 @@ descriptor a socket, so that the hard limit (``ulimit -Hn``) has to be above the
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import resource
 import select
 import shutil
@@ -22,10 +22,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
+
+from http_side_by_side import Server
+from refusals import refuse
 from side_by_side import ROOT, free_port, wait_for
-from smtpbench import cpu_seconds, memory
 
 WORK = ROOT / ".cache" / "bench-websockets"
 ADDRESSES = 100
@@ -70,6 +74,16 @@ class Running(NamedTuple):
     smtp: int
     http: int
     pid: int
+
+    def cpu_seconds(self) -> float:
+        """Used so far."""
+        return Server(self.http, self.pid).cpu_seconds()
+
+    def octets(self) -> int:
+        """Of memory, what is shared by its share."""
+        found = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{self.pid}/smaps_rollup").read_text(), re.MULTILINE)
+        assert found
+        return 1024 * int(found[1])
 
 
 @contextmanager
@@ -147,16 +161,19 @@ class Crowd:
             self._all[each.socket.fileno()] = each
             self._poll.register(each.socket.fileno(), select.EPOLLIN)
 
+    def leave(self, some: list[Follower]) -> None:
+        """*some* read no more."""
+        for each in some:
+            self._poll.unregister(each.socket.fileno())
+            del self._all[each.socket.fileno()]
+
     def read(self, seconds: float = 1.0) -> list[Follower]:
         """Read what comes, of those for whom it does first; who they are. Who has heard his end leaves."""
         found = [self._all[number] for number, _ in self._poll.poll(seconds)]
         for each in found:
             goes_on = each.receive()
             assert goes_on or each.last, "closed without a word"
-            if each.last:
-                self._poll.unregister(each.socket.fileno())
-                del self._all[each.socket.fileno()]
-                each.socket.close()
+        self.leave([each for each in found if each.last])
         return found
 
     def seconds_until(self, holds: Callable[[Follower], bool], some: list[Follower]) -> list[float]:
@@ -204,17 +221,6 @@ def send(at: Running) -> None:
         client.sendmail("a@d.test", ["b@d.test"], "Subject: one\n\nHello.\n")
 
 
-def refuse(at: Running, count: int) -> None:
-    """So many recipients that are refused."""
-    with socket.create_connection(("127.0.0.1", at.smtp)) as client, client.makefile("rb") as replies:
-        client.sendall(b"EHLO a\r\nMAIL FROM:<a@d.test>\r\n")
-        for _ in range(count // 50):
-            client.sendall(b"RCPT TO:<b@elsewhere.test>\r\n" * 50)
-            for reply in replies:
-                if reply.startswith(b"5") and (count := count - 1) % 50 == 0:
-                    break
-
-
 def main() -> None:
     """Measure, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -228,23 +234,29 @@ def main() -> None:
 
 def each_of(at: Running, count: int, before: int) -> str:
     """The memory that came since it was *before*, for each of *count*."""
-    return f"{(memory(at.pid)['pss'] - before) / count / 1024:.1f} KiB each"
+    return f"{(at.octets() - before) / count / 1024:.1f} KiB each"
 
 
 def measure(at: Running, count: int) -> None:
     """Tell what *count* followers cost."""
     crowd = Crowd()
     begin(at, crowd, 1)
-    before, cpu = memory(at.pid)["pss"], cpu_seconds(at.pid)
+    before, cpu = at.octets(), at.cpu_seconds()
     followers = begin(at, crowd, count)
     crowd.rest(SETTLE_SECONDS)
-    print(f"{count} WebSockets: {each_of(at, count, before)}, {cpu_seconds(at.pid) - cpu:.1f} s of CPU to begin them")
+    print(f"{count} WebSockets: {each_of(at, count, before)}, {at.cpu_seconds() - cpu:.1f} s of CPU to begin them")
     tell(at, crowd, followers)
     print(f"then {each_of(at, count, before)}")
     slow = [Follower("127.0.2.1", ("127.0.0.2", at.http), "rejection", SLOW_OCTETS) for _ in range(SLOW)]
-    cpu = cpu_seconds(at.pid)
-    refuse(at, REFUSED)
-    print(f"{SLOW} read nothing of {REFUSED} events, {cpu_seconds(at.pid) - cpu:.1f} s of CPU: ", end="")
+    crowd.take(slow)
+    crowd.seconds_until(is_told, slow)
+    crowd.leave(slow)
+    cpu = at.cpu_seconds()
+    refusing = Thread(target=refuse, args=(at.smtp, REFUSED))
+    refusing.start()
+    while refusing.is_alive():
+        crowd.read(0.1)
+    print(f"{SLOW} read nothing of {REFUSED} events, {at.cpu_seconds() - cpu:.1f} s of CPU: ", end="")
     crowd.take(slow)
     crowd.seconds_until(is_over, slow)
     print(dict(Counter(each.last for each in slow)))
@@ -255,11 +267,11 @@ def tell(at: Running, crowd: Crowd, followers: list[Follower]) -> None:
     """Send a message, of which all of *followers* are told."""
     for each in followers:
         each.told = False
-    cpu = cpu_seconds(at.pid)
+    cpu = at.cpu_seconds()
     send(at)
     when = crowd.seconds_until(is_told, followers)
     print(f"one message: the first is told after {min(when):.2f} s, the last after {max(when):.2f} s, ", end="")
-    print(f"{cpu_seconds(at.pid) - cpu:.2f} s of CPU")
+    print(f"{at.cpu_seconds() - cpu:.2f} s of CPU")
 
 
 if __name__ == "__main__":
