@@ -11,7 +11,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.events.hub import BATCH_EVENTS_MAX, Hub, Overtaken
+from momentum_trio.events.hub import BATCH_EVENTS_MAX, GATHER_SECONDS, Hub, Overtaken
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Received, Record, Requested
 from momentum_trio.mail.record import Panic as PanicRecord
@@ -141,6 +141,70 @@ async def test_followers_are_woken_and_have_each_event_once(autojump_clock: obje
     assert [msgspec.json.decode(each, type=AnyEvent).time for each in told[0]] == [float(n) for n in range(1200)]
     assert told[0][7] is told[1][7]  # rendered once
     assert stream.followers == 0
+
+
+class Called:
+    """One who is told when he is called, and at no other time; *told* has the times of his events."""
+
+    def __init__(self, stream: Hub, word: str) -> None:
+        self.follower = stream.follow(None, Sieve(Filter(type=(word,)) if word else Filter()))
+        self.told, self.calls = list[float](), 0
+        self.follower.call(self._tell)
+
+    def _tell(self) -> None:
+        self.calls += 1
+        while self.follower.is_behind:
+            self.told += (msgspec.json.decode(each, type=AnyEvent).time for each in self.follower.look())
+        self.follower.call(self._tell)
+
+
+STEPS = st.lists(st.sampled_from(["panic", "reception", "rest", "join panic", "join"]), max_size=60)
+
+
+@given(STEPS)
+def test_who_is_called_has_each_event_he_wants_once(steps: list[str]) -> None:
+    """Also who comes while others are about to be called."""
+    taken: dict[str, list[tuple[int, float]]] = {"": [], "panic": [], "reception": []}
+
+    async def story() -> None:
+        stream, called = hub(1000), list[tuple[Called, str, int]]()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.run)
+            for number, step in enumerate(["join", "join panic", *steps, "rest"]):
+                if step == "rest":
+                    await trio.sleep(GATHER_SECONDS + 1)
+                elif step.startswith("join"):
+                    word = step.removeprefix("join").strip()
+                    called.append((Called(stream, word), word, number))
+                else:
+                    stream.take((panic if step == "panic" else reception)(number))
+                    for word in ("", step):
+                        taken[word].append((number, float(number)))
+            nursery.cancel_scope.cancel()
+        for one, word, since in called:
+            assert one.told == [time for number, time in taken[word] if number > since]
+            assert one.follower.cursor == stream.cursor
+            one.follower.close()
+        assert not stream._watches
+
+    trio.run(story, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def test_who_wants_nothing_of_it_is_not_called_and_his_cursor_goes_on(autojump_clock: object) -> None:
+    stream = hub(8)
+    one = Called(stream, "panic")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.run)
+        for number in range(100):  # more than are kept: he has missed nothing
+            stream.take(reception(number))
+            await trio.sleep(1)
+        assert (one.calls, one.follower.cursor) == (0, stream.cursor)
+        stream.take(panic(7))
+        await trio.sleep(1)
+        assert (one.calls, one.told) == (1, [7.0])
+        nursery.cancel_scope.cancel()
+    one.follower.close()
+    assert not stream._watches
 
 
 def test_nobody_renders_what_nobody_wants() -> None:
