@@ -10,6 +10,7 @@ Where events are missing between the cursor somebody comes with and the first th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import islice
 
@@ -48,7 +49,7 @@ class Hub:
         self._ring: list[Record | None] = [None] * kept  # event n is at n % kept
         self._rendered: list[tuple[int, bytes] | None] = [None] * kept
         self._number = 0
-        self._waiting = False
+        self._wake_at = math.inf  # the number of an event that somebody waits for
         self._news = trio.Event()
         self._followers = 0
         self._watches: dict[Filter, Watch] = {}
@@ -62,9 +63,10 @@ class Hub:
             record = short
         self._number = number = self._number + 1
         self._ring[number % self._kept] = record
-        if self._waiting:
-            self._waiting = False
+        if number >= self._wake_at:
+            self._wake_at = math.inf
             self._news.set()
+            self._news = trio.Event()
 
     @property
     def life(self) -> str:
@@ -129,7 +131,8 @@ class Hub:
             called, watches = 0, tuple(self._watches.values())
             for watch in watches:
                 called += await self._look(watch)
-            await trio.sleep(GATHER_SECONDS + GATHER_SECONDS_EACH * max(called, len(watches)))
+            with trio.move_on_after(GATHER_SECONDS + GATHER_SECONDS_EACH * max(called, len(watches))):
+                await self.wait_behind(self._number + self._kept // 2)  # by then events would soon be forgotten unseen
 
     async def _look(self, watch: Watch) -> int:
         """Call those who wait there if it is time to; how many there were."""
@@ -144,9 +147,8 @@ class Hub:
 
     async def wait_behind(self, number: int) -> None:
         """Wait until there are events behind event *number*."""
-        while number == self._number:
-            if not self._waiting:
-                self._waiting, self._news = True, trio.Event()
+        while self._number <= number:
+            self._wake_at = min(self._wake_at, number + 1)
             await self._news.wait()
 
     def is_wanted(self, number: int, sieve: Sieve) -> bool:

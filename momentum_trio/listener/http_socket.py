@@ -158,7 +158,7 @@ class LineSocket:
         self._is_closing = True
         self._let_on()
         if self._reading is not None:
-            self._reading.deadline = min(self._reading.deadline, trio.current_time() + CLOSE_SECONDS)
+            self._reading.cancel()  # its patience is another now
 
     def beside(self, work: Callable[[], Awaitable[None]]) -> None:
         """As WebSocket's."""
@@ -174,7 +174,8 @@ class LineSocket:
 
     async def _hear(self) -> bool:
         """Have the core take what comes; False: nothing does, and nothing will."""
-        patience = CLOSE_SECONDS if self._is_closing else PING_SECONDS
+        was_closing = self._is_closing
+        patience = CLOSE_SECONDS if was_closing else PING_SECONDS
         octets: bytes | None = None
         with trio.move_on_after(patience) as self._reading:
             try:
@@ -183,7 +184,7 @@ class LineSocket:
                 octets = b""
         self._reading = None
         if octets is None:
-            return self._ask()
+            return not was_closing and (self._is_closing or self._ask())
         self._is_asked = False
         self._connection.octets_received += len(octets)
         self._core.receive(octets)
@@ -191,7 +192,7 @@ class LineSocket:
 
     def _ask(self) -> bool:
         """Whether there is hope: the client was silent, and is asked now whether he is there."""
-        if self._is_asked or self._is_closing:
+        if self._is_asked:
             return False
         self._is_asked = True
         self._put(self._core.ping())

@@ -207,6 +207,22 @@ async def test_who_wants_nothing_of_it_is_not_called_and_his_cursor_goes_on(auto
     assert not stream._watches
 
 
+async def test_nobody_is_overtaken_by_what_he_does_not_want(autojump_clock: object) -> None:
+    """However much of it comes while others are waited for."""
+    stream = hub(8)
+    one = Called(stream, "panic")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.run)
+        for number in range(100):
+            stream.take(reception(number))
+            for _ in range(5):
+                await trio.lowlevel.checkpoint()  # no time passes
+        assert trio.current_time() == 0
+        assert (one.calls, one.told) == (0, [])
+        nursery.cancel_scope.cancel()
+    one.follower.close()
+
+
 def test_nobody_renders_what_nobody_wants() -> None:
     stream = hub(8)
     for number in range(100):
