@@ -53,7 +53,6 @@ class Hub:
         self._news = trio.Event()
         self._followers = 0
         self._watches: dict[Filter, Watch] = {}
-        self._watched = trio.Event()
 
     def take(self, record: Record) -> None:
         """The next event is of *record*; a subscriber of the machine's events."""
@@ -65,8 +64,12 @@ class Hub:
         self._ring[number % self._kept] = record
         if number >= self._wake_at:
             self._wake_at = math.inf
-            self._news.set()
-            self._news = trio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let those who wait for something look again."""
+        self._news.set()
+        self._news = trio.Event()
 
     @property
     def life(self) -> str:
@@ -113,7 +116,7 @@ class Hub:
         """Where those who want what *sieve* lets through wait; begun behind event *number* if nobody does."""
         if (watch := self._watches.get(sieve.filter)) is None:
             self._watches[sieve.filter] = watch = Watch(self, sieve, number)
-            self._watched.set()
+            self._wake()
         return watch
 
     def unwatch(self, watch: Watch) -> None:
@@ -124,10 +127,10 @@ class Hub:
     async def run(self) -> None:
         """Call those who wait once something they want has happened, until cancelled: without it nobody is called."""
         while True:
-            while not self._watches:
-                self._watched = trio.Event()
-                await self._watched.wait()
-            await self.wait_behind(min(watch.number for watch in self._watches.values()))
+            while all(watch.number == self._number for watch in self._watches.values()):
+                if self._watches:
+                    self._wake_at = min(self._wake_at, self._number + 1)
+                await self._news.wait()
             called, watches = 0, tuple(self._watches.values())
             for watch in watches:
                 called += await self._look(watch)

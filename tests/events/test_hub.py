@@ -144,50 +144,91 @@ async def test_followers_are_woken_and_have_each_event_once(autojump_clock: obje
 
 
 class Called:
-    """One who is told when he is called, and at no other time; *told* has the times of his events."""
+    """One who is told when he is called, or *late*; *told* has the times of his events."""
 
-    def __init__(self, stream: Hub, word: str) -> None:
+    def __init__(self, stream: Hub, word: str, *, late: bool = False) -> None:
         self.follower = stream.follow(None, Sieve(Filter(type=(word,)) if word else Filter()))
-        self.told, self.calls = list[float](), 0
-        self.follower.call(self._tell)
+        self.told, self.calls, self.late, self.waits = list[float](), 0, late, True
+        self.follower.call(self._called)
 
-    def _tell(self) -> None:
-        self.calls += 1
+    def _called(self) -> None:
+        self.calls, self.waits = self.calls + 1, False
+        if not self.late:
+            self.look()
+            self.wait()
+
+    def look(self) -> None:
         while self.follower.is_behind:
             self.told += (msgspec.json.decode(each, type=AnyEvent).time for each in self.follower.look())
-        self.follower.call(self._tell)
+
+    def wait(self) -> None:
+        self.waits = True
+        self.follower.call(self._called)
 
 
-STEPS = st.lists(st.sampled_from(["panic", "reception", "rest", "join panic", "join"]), max_size=60)
+STEPS = st.lists(
+    st.sampled_from(["panic", "reception", "rest", "join", "join panic", "join late", "late"]), max_size=60
+)
+
+
+class Story:
+    """Steps, and who is told of them. joined: with the type that he wants, and the step he came at."""
+
+    def __init__(self) -> None:
+        self.stream, self.number = hub(1000), 0
+        self.joined, self.taken = list[tuple[Called, str, int]](), list[tuple[str, int]]()
+
+    async def go(self, step: str) -> None:
+        self.number += 1
+        match step.split():
+            case ["join", *words]:
+                word = "panic" if "panic" in words else ""
+                self.joined.append((Called(self.stream, word, late="late" in words), word, self.number))
+            case ["rest"]:
+                await trio.sleep(GATHER_SECONDS + 1)
+            case ["late"]:
+                await self.be_late()
+            case [kind]:
+                self.take(kind)
+
+    def take(self, kind: str) -> None:
+        self.taken.append((kind, self.number))
+        self.stream.take((panic if kind == "panic" else reception)(self.number))
+
+    async def be_late(self) -> None:
+        """Who was called looks now, and waits again when one event more has happened, of which he does not know."""
+        called = [one for one, _, _ in self.joined if not one.waits]
+        for one in called:
+            one.look()
+        self.take("panic")
+        for one in called:
+            one.wait()
+
+    def judge(self) -> None:
+        for one, word, since in self.joined:
+            assert one.told == [number for kind, number in self.taken if number > since and word in ("", kind)]
+            assert one.follower.cursor == self.stream.cursor
+            one.follower.close()
+        assert not self.stream._watches
 
 
 @given(STEPS)
 def test_who_is_called_has_each_event_he_wants_once(steps: list[str]) -> None:
-    """Also who comes while others are about to be called."""
-    taken: dict[str, list[tuple[int, float]]] = {"": [], "panic": [], "reception": []}
+    """Also who comes while others are about to be called, and who knows less than they when he waits again."""
 
-    async def story() -> None:
-        stream, called = hub(1000), list[tuple[Called, str, int]]()
+    async def run() -> None:
+        story = Story()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.run)
-            for number, step in enumerate(["join", "join panic", *steps, "rest"]):
-                if step == "rest":
-                    await trio.sleep(GATHER_SECONDS + 1)
-                elif step.startswith("join"):
-                    word = step.removeprefix("join").strip()
-                    called.append((Called(stream, word), word, number))
-                else:
-                    stream.take((panic if step == "panic" else reception)(number))
-                    for word in ("", step):
-                        taken[word].append((number, float(number)))
+            nursery.start_soon(story.stream.run)
+            for step in ("join", "join panic", "join late", *steps, "rest", "late", "rest"):
+                await story.go(step)
+            for one, _, _ in story.joined:
+                if not one.waits:
+                    one.look()  # who was called, and is late yet
             nursery.cancel_scope.cancel()
-        for one, word, since in called:
-            assert one.told == [time for number, time in taken[word] if number > since]
-            assert one.follower.cursor == stream.cursor
-            one.follower.close()
-        assert not stream._watches
+        story.judge()
 
-    trio.run(story, clock=trio.testing.MockClock(autojump_threshold=0))
+    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 async def test_who_wants_nothing_of_it_is_not_called_and_his_cursor_goes_on(autojump_clock: object) -> None:
