@@ -196,11 +196,12 @@ class Story:
         self.stream.take((panic if kind == "panic" else reception)(self.number))
 
     async def be_late(self) -> None:
-        """Who was called looks now, and waits again when one event more has happened, of which he does not know."""
+        """Who was called looks now, and waits again a while after one event more, of which he does not know."""
         called = [one for one, _, _ in self.joined if not one.waits]
         for one in called:
             one.look()
         self.take("panic")
+        await trio.sleep(GATHER_SECONDS + 1)
         for one in called:
             one.wait()
 
