@@ -131,10 +131,9 @@ class Hub:
                 if self._watches:
                     self._wake_at = min(self._wake_at, self._number + 1)
                 await self._news.wait()
-            called, watches = 0, tuple(self._watches.values())
-            for watch in watches:
-                called += await self._look(watch)
-            with trio.move_on_after(GATHER_SECONDS + GATHER_SECONDS_EACH * max(called, len(watches))):
+            watches = tuple(self._watches.values())
+            called = [await self._look(watch) for watch in watches]
+            with trio.move_on_after(GATHER_SECONDS + GATHER_SECONDS_EACH * max(sum(called), len(watches))):
                 await self.wait_behind(self._number + self._kept // 2)  # by then events would soon be forgotten unseen
 
     async def _look(self, watch: Watch) -> int:

@@ -182,7 +182,7 @@ class Story:
         self.number += 1
         match step.split():
             case ["join", *words]:
-                word = "panic" if "panic" in words else ""
+                word = {"panic": "panic", "late": "reception"}.get("".join(words), "")
                 self.joined.append((Called(self.stream, word, late="late" in words), word, self.number))
             case ["rest"]:
                 await trio.sleep(GATHER_SECONDS + 1)
@@ -200,7 +200,7 @@ class Story:
         called = [one for one, _, _ in self.joined if not one.waits]
         for one in called:
             one.look()
-        self.take("panic")
+        self.take("reception")
         await trio.sleep(GATHER_SECONDS + 1)
         for one in called:
             one.wait()
