@@ -14,7 +14,7 @@ from momentum_trio.protocol.injection import raw
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaws
 from momentum_trio.protocol.injection.letter import Letter, Writer
 from momentum_trio.protocol.injection.strategies import octets as requests
-from momentum_trio.protocol.injection.transmission import Transmission, parse
+from momentum_trio.protocol.injection.transmission import Attachment, InlineImage, Transmission, parse
 
 NOW: Final = 1_764_000_000.0
 EACH: Final = ("from", "to", "subject", "mime-version", "content-type")
@@ -63,8 +63,21 @@ def _judge_letter(letter: Letter, transmission: Transmission) -> None:
     assert isinstance(message, EmailMessage)
     wanted = {*EACH, *(name.lower() for name in content.headers)}
     wanted |= {"reply-to"} if content.reply_to is not UNSET else set()
-    wanted |= {"content-transfer-encoding"} if content.text is UNSET or content.html is UNSET else set()
+    is_one = content.text is UNSET or content.html is UNSET
+    wanted |= (
+        {"content-transfer-encoding"} if is_one and not content.inline_images and not content.attachments else set()
+    )
     names = [name.lower() for name in message]
     assert set(names) == wanted
-    kinds = [part.get_content_type() for part in message.walk()]
-    assert kinds[-1] == ("text/plain" if content.html is UNSET else "text/html")
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    files: list[InlineImage | Attachment] = [*content.inline_images, *content.attachments]
+    said, told = parts[: len(parts) - len(files)], parts[len(parts) - len(files) :]
+    assert said[-1].get_content_type() == ("text/plain" if content.html is UNSET else "text/html")
+    for file, part in zip(files, told, strict=True):
+        assert isinstance(part, EmailMessage)
+        assert part.get_payload(decode=True) == file.data
+        assert part["content-type"].content_type == file.type.partition(";")[0].strip().lower()
+        if isinstance(file, Attachment):
+            assert part.get_filename() == file.name.strip()  # which is all that this reader tells
+        else:
+            assert part["content-id"] == f"<{file.name}>"

@@ -11,14 +11,15 @@ from functools import partial
 
 import trio
 
+from momentum_trio.listener import http_socket
 from momentum_trio.listener.address_limits import with_client
 from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS
 from momentum_trio.listener.handshake import Secured, Who
 from momentum_trio.listener.http_answering import Answering, Upgraded
 from momentum_trio.listener.http_authentication import Proving
-from momentum_trio.listener.http_body import LineBody
+from momentum_trio.listener.http_body import NO_BODY, LineBody
 from momentum_trio.listener.http_line import Line
-from momentum_trio.listener.http_socket import FAULT, LineSocket
+from momentum_trio.listener.http_socket import Switched
 from momentum_trio.listener.http_standing import Standing
 from momentum_trio.listener.kind import Connection, ListenerKind, Plane, Services
 from momentum_trio.listener.web.lookup import Lookup
@@ -51,14 +52,20 @@ async def converse(connection: Connection, services: Services, lookup: Lookup = 
 
 
 async def _converse(connection: Connection, services: Services, lookup: Lookup, too_many: Reply | None) -> None:
+    if (switched := await _talk(connection, services, lookup, too_many)) is not None:
+        await http_socket.converse(connection, services.machine, switched)
+
+
+async def _talk(connection: Connection, services: Services, lookup: Lookup, too_many: Reply | None) -> Switched | None:
+    """HTTP, to its end, or until the client and we agree on something else."""
     standing = Standing(connection, services)
     if too_many is not None:
         if not standing.terms.at_once:
             await connection.socket.send(KIND.refusal)
-        return
+        return None
     if (wire := await _wire(connection, services, standing)) is None:
         connection.why = "fault"
-        return
+        return None
     proving = Proving(connection, services, KIND.service, await _user(connection, services))
     session = Session(connection, services, standing, wire, Answering(connection, services, standing, proving, lookup))
     try:
@@ -68,6 +75,7 @@ async def _converse(connection: Connection, services: Services, lookup: Lookup, 
             await session.farewell()
     finally:
         connection.on_drain = connection.doing = None
+    return session.switched
 
 
 async def _wire(connection: Connection, services: Services, standing: Standing) -> Wire | None:
@@ -111,7 +119,7 @@ KIND = ListenerKind(
 class Session:
     """One client's connection: what the core understands is answered, one request after the other.
 
-    line: between the core and him.
+    line: between the core and him. switched: what he and we have agreed on instead of HTTP, if anything.
     """
 
     def __init__(
@@ -121,6 +129,7 @@ class Session:
         self._answering = answering
         self._server = Server()
         self.line = Line(connection, wire, self._server, services.deadlines.after(standing.terms.idle_seconds))
+        self.switched: Switched | None = None
         self._dates = DateOfSecond()
         self._endpoint = str(connection.listen)
         self._request: Request | None = None  # that is under way
@@ -178,10 +187,11 @@ class Session:
             answer = await self._answered(request)
             if isinstance(answer, Upgraded):
                 status = 101
-                await self._serve(answer)
-            else:
-                status = answer.status
-                await self._say(answer)
+                await self._switch(answer, sent)
+                status = 0  # it is recorded when it is over
+                return
+            status = answer.status
+            await self._say(answer)
         except trio.Cancelled:
             status = 0
             raise
@@ -193,8 +203,9 @@ class Session:
     async def _answered(self, request: Request) -> Response | Upgraded:
         if self._standing.is_gone:
             return GONE
+        body = LineBody(request, self._server, self.line) if request.has_body else NO_BODY
         try:
-            return await self._answering.answer(request, LineBody(request, self._server, self.line))
+            return await self._answering.answer(request, body)
         except RemoteProtocolError as broken:
             return broken.refusal
 
@@ -235,24 +246,13 @@ class Session:
         server.finish()
         self._connection.in_clear = in_clear
 
-    async def _serve(self, upgraded: Upgraded) -> None:
-        """Be a WebSocket from here on: its own patience holds, not the deadline's."""
+    async def _switch(self, upgraded: Upgraded, sent: int) -> None:
+        """Agree to a WebSocket. sent: octets on this connection before."""
         held = self._server.switch(upgrade.accepted(upgraded.exchange.request))
-        line, connection = self.line, self._connection
-        line.deadline.resume()
-        await line.send()
-        line.deadline.touch(float("inf"))
-        async with trio.open_nursery() as senders:
-            socket = LineSocket(connection, line.wire, senders, held)
-            try:
-                await upgraded.socket.serve(upgraded.exchange, socket)
-                await socket.finish()
-            except BaseException:
-                socket.close(FAULT, "a fault of ours")
-                with trio.move_on_after(FAREWELL_SECONDS, shield=True):
-                    await socket.finish()
-                raise
-            senders.cancel_scope.cancel()
+        self.line.deadline.resume()
+        await self.line.send()
+        upgraded.exchange.request = replace(upgraded.exchange.request, fields={})  # nobody asks for them any more
+        self.switched = Switched(upgraded, self.line.wire, held, self._requested(101, sent))
 
     def _date(self) -> str:
         """For the Date field (RFC 9110 section 5.6.7)."""
@@ -260,21 +260,22 @@ class Session:
 
     def _record(self, status: int, sent: int) -> None:
         """What is under way was answered. sent: octets on this connection before."""
-        connection, machine, request = self._connection, self._services.machine, self._request
-        machine.events.publish(
-            Requested(
-                machine.clock.now(),
-                connection.connection_id,
-                self._endpoint,
-                connection.peer,
-                "" if request is None else request.method,
-                "" if request is None else request.target,
-                "" if request is None else request.version,
-                status,
-                connection.octets_sent - sent,
-                trio.current_time() - self._began,
-                self._answering.user,
-                self._standing.terms.log_to_paniclog,
-            )
-        )
+        self._services.machine.events.publish(self._requested(status, sent))
         self._request = None
+
+    def _requested(self, status: int, sent: int) -> Requested:
+        connection, request = self._connection, self._request
+        return Requested(
+            self._services.machine.clock.now(),
+            connection.connection_id,
+            self._endpoint,
+            connection.peer,
+            "" if request is None else request.method,
+            "" if request is None else request.target,
+            "" if request is None else request.version,
+            status,
+            connection.octets_sent - sent,
+            trio.current_time() - self._began,
+            self._answering.user,
+            self._standing.terms.log_to_paniclog,
+        )

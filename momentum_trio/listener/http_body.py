@@ -11,6 +11,22 @@ from momentum_trio.protocol.http.response import Response
 from momentum_trio.protocol.http.server import Broken, Ended, Part, Server
 
 
+class NoBody:
+    """As ``web.exchange.Body``, of a request that has none."""
+
+    async def whole(self, octets_max: int) -> bytes:
+        """As Body's."""
+        return b""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """As Body's."""
+        for _ in range(0):
+            yield b""
+
+
+NO_BODY = NoBody()
+
+
 class LineBody:
     """As ``web.exchange.Body``. Where the client waits to be told to go on, he is told when he is first listened to."""
 
@@ -18,7 +34,7 @@ class LineBody:
 
     def __init__(self, request: Request, server: Server, line: Line) -> None:
         self._request, self._server, self._line = request, server, line
-        self._is_over = not request.has_body
+        self._is_over = False
 
     async def whole(self, octets_max: int) -> bytes:
         """As Body's."""

@@ -1,17 +1,23 @@
 """A WebSocket on the line of an HTTP connection: who is served over it waits in ``receive``, one more task sends.
 
 Nothing is kept for a client that is idle: the task that sends begins when there is something to send, and ends when
-that is gone; pings are what ``receive`` does when nothing comes.
+that is gone; pings are what ``receive`` does when nothing comes. Of HTTP nothing is left (``converse``).
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import trio
+from msgspec.structs import replace
 
-from momentum_trio.listener.kind import Connection
+from momentum_trio.listener.esmtp_line import FAREWELL_SECONDS
+from momentum_trio.listener.http_answering import Upgraded
+from momentum_trio.listener.kind import Connection, Doing
+from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
+from momentum_trio.mail.record import Requested
 from momentum_trio.protocol.http.websocket import CUT, RECEIVE_OCTETS, Closed, Conversation, Message
 
 MESSAGE_OCTETS_MAX = 1024 * 1024
@@ -30,6 +36,43 @@ NORMAL, GOING_AWAY, FAULT, TRY_AGAIN = 1000, 1001, 1011, 1013
 TOO_SLOW = "what is sent is read too slowly"
 
 
+class Switched(NamedTuple):
+    """A connection that speaks WebSocket from here on.
+
+    wire: what it goes over. held: what the client has sent already. record: of the request, for when it is over.
+    """
+
+    upgraded: Upgraded
+    wire: Wire
+    held: bytes
+    record: Requested
+
+
+async def converse(connection: Connection, machine: Machine, switched: Switched) -> None:
+    """Serve the client until one of the two ends it, and record that."""
+    began, (upgraded, wire, held, record) = trio.current_time(), switched
+    sent = connection.octets_sent - record.octets
+    try:
+        async with trio.open_nursery() as senders:
+            socket = LineSocket(connection, wire, senders, held)
+            try:
+                await upgraded.socket.serve(upgraded.exchange, socket)
+                await socket.finish()
+            except BaseException:
+                socket.close(FAULT, "a fault of ours")
+                with trio.move_on_after(FAREWELL_SECONDS, shield=True):
+                    await socket.finish()
+                raise
+            senders.cancel_scope.cancel()
+        if connection.draining.is_set():
+            connection.why = "drain"
+    finally:
+        connection.on_drain = connection.doing = None
+        now, octets = machine.clock.now(), connection.octets_sent - sent
+        seconds = record.seconds + trio.current_time() - began
+        machine.events.publish(replace(record, at=now, octets=octets, seconds=seconds))
+
+
 class LineSocket:
     """As ``web.websocket.WebSocket``. senders: a nursery around all of it, for the task that sends.
 
@@ -37,6 +80,7 @@ class LineSocket:
     """
 
     __slots__ = (
+        "_began",
         "_connection",
         "_core",
         "_has_room",
@@ -57,13 +101,14 @@ class LineSocket:
         self._core = Conversation(MESSAGE_OCTETS_MAX)
         if held:
             self._core.receive(held)
-        self._queue: deque[bytes] = deque()
+        self._queue: list[bytes] = []
         self._queued_octets = 0
         self._is_sending = self._is_closing = self._is_asked = False
-        self._has_room = trio.Event()
+        self._has_room: trio.Event | None = None  # while somebody waits for it
         self._reading: trio.CancelScope | None = None
+        self._began = trio.current_time()
         self.code, self.why = 0, ""
-        connection.on_drain = self._drain
+        connection.on_drain, connection.doing = self._drain, self._doing
         if connection.draining.is_set():
             self._drain()
 
@@ -99,6 +144,7 @@ class LineSocket:
     async def send(self, message: str | bytes) -> bool:
         """As WebSocket's."""
         while self._queued_octets > QUEUE_OCTETS_MAX // 2 and not (self._is_closing or self._core.is_over):
+            self._has_room = self._has_room or trio.Event()
             await self._has_room.wait()
         await trio.lowlevel.checkpoint()
         return self.offer(message)
@@ -110,9 +156,13 @@ class LineSocket:
         self._put(self._core.close(code, reason))
         self._ended(code, reason)
         self._is_closing = True
-        self._has_room.set()
+        self._let_on()
         if self._reading is not None:
-            self._reading.deadline = min(self._reading.deadline, trio.current_time() + CLOSE_SECONDS)
+            self._reading.cancel()  # its patience is another now
+
+    def beside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """As WebSocket's."""
+        self._senders.start_soon(work)
 
     # how it goes on
 
@@ -124,7 +174,8 @@ class LineSocket:
 
     async def _hear(self) -> bool:
         """Have the core take what comes; False: nothing does, and nothing will."""
-        patience = CLOSE_SECONDS if self._is_closing else PING_SECONDS
+        was_closing = self._is_closing
+        patience = CLOSE_SECONDS if was_closing else PING_SECONDS
         octets: bytes | None = None
         with trio.move_on_after(patience) as self._reading:
             try:
@@ -133,7 +184,7 @@ class LineSocket:
                 octets = b""
         self._reading = None
         if octets is None:
-            return self._ask()
+            return not was_closing and (self._is_closing or self._ask())
         self._is_asked = False
         self._connection.octets_received += len(octets)
         self._core.receive(octets)
@@ -141,7 +192,7 @@ class LineSocket:
 
     def _ask(self) -> bool:
         """Whether there is hope: the client was silent, and is asked now whether he is there."""
-        if self._is_asked or self._is_closing:
+        if self._is_asked:
             return False
         self._is_asked = True
         self._put(self._core.ping())
@@ -165,8 +216,7 @@ class LineSocket:
                 self._is_gone()
                 break
             self._queued_octets -= len(frames)
-            self._has_room.set()
-            self._has_room = trio.Event()
+            self._let_on()
         self._is_sending = False
 
     async def _sent(self, frames: bytes) -> bool:
@@ -195,9 +245,15 @@ class LineSocket:
         self._ended(CUT, "")
         self._core.is_over = True
         self._queue.clear()
-        self._has_room.set()
+        self._let_on()
         if self._reading is not None:
             self._reading.cancel()
+
+    def _let_on(self) -> None:
+        """There is room, or nothing to wait for any more."""
+        if self._has_room is not None:
+            self._has_room.set()
+            self._has_room = None
 
     def _ended(self, code: int, why: str) -> None:
         if not self.code:
@@ -206,3 +262,7 @@ class LineSocket:
     def _drain(self) -> None:
         """The node drains: the client may come to another, or to the next life of this one."""
         self.close(GOING_AWAY, "the host shuts down")
+
+    def _doing(self) -> Doing:
+        """For ``show inbound``."""
+        return Doing("answering", self._began, floating=True)

@@ -28,7 +28,8 @@ class OsWire:
             try:
                 return os.write(self._socket.fileno(), octets)
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._socket)
+                pass  # to wait in here would hold the exception, half a kibibyte, for as long
+            await trio.lowlevel.wait_writable(self._socket)
 
     async def recv(self, octets_max: int, /) -> bytes:
         """As Wire's. Others get their turn, whether there is something to be read or not."""
@@ -37,7 +38,8 @@ class OsWire:
             try:
                 return os.read(self._socket.fileno(), octets_max)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._socket)
+                pass  # to wait in here would hold the exception, half a kibibyte, for as long
+            await trio.lowlevel.wait_readable(self._socket)
 
     async def recv_into(self, buffer: memoryview, /) -> int:
         """As Wire's, and as ``recv``."""
@@ -46,4 +48,5 @@ class OsWire:
             try:
                 return os.readv(self._socket.fileno(), (buffer,))
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._socket)
+                pass  # to wait in here would hold the exception, half a kibibyte, for as long
+            await trio.lowlevel.wait_readable(self._socket)

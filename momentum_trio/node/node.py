@@ -200,6 +200,7 @@ async def _run_planes(
     options = NodeOptions.resolve(generations.current.tree.chain_global())
     hub = Hub(machine, EventOptions.resolve(generations.current.tree.chain_global()).kept)
     machine.events.subscribe(hub.take)
+    background.start_soon(hub.run)
     descriptors = machine.process.raise_descriptors_max(options.descriptors)
     limits = LocalState(machine.process.hostname)
     seats = sessions_max(descriptors)

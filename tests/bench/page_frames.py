@@ -1,7 +1,7 @@
-"""The page under 5,000 events a second: frames, keys, and how busy it is. ``python tests/bench/page_frames.py``.
+"""The page under 5,000 events a second: frames, keys, long tasks, the share of a core. ``tests/bench/page_frames.py``.
 
-The events are a mix of receptions, deliveries and rejections, put into the page's WebSocket by Playwright; what they
-cost the host is not in these figures.
+First the events are a mix of receptions, deliveries and rejections, put into the page's WebSocket by Playwright; what
+they cost the host is not in these figures. Then a real host says them: it refuses so many recipients a second.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "interop"))
 
 from browser import Visit, browser
 from host import running
 from mail_servers import free_port
+from refusals import refuse
 from test_page import HTTP, LIFE
 
 SECONDS, PER_SECOND, MESSAGES_PER_SECOND = 8, 5_000, 50
@@ -28,6 +31,9 @@ KEY_EVERY = 10
 WATCH = """
 window.frames_ms = [];
 window.keys_ms = [];
+window.long_ms = [];
+const longer = new PerformanceObserver((list) => long_ms.push(...list.getEntries().map((task) => task.duration)));
+longer.observe({ type: "longtask" });
 let last = performance.now(), pressed = 0;
 requestAnimationFrame(function frame(now) {
     frames_ms.push(now - last);
@@ -84,18 +90,18 @@ class Watched:
 
     def begin(self) -> None:
         """Count anew."""
-        self._page.evaluate("frames_ms.length = keys_ms.length = 0")
+        self._page.evaluate("frames_ms.length = keys_ms.length = long_ms.length = 0")
         self._began, self._busy = time.monotonic(), self._thread_seconds()
 
     def told(self, what: str) -> str:
         """What was counted since, in a line."""
         seconds = time.monotonic() - self._began
         share = (self._thread_seconds() - self._busy) / seconds
-        frames, keys = self._page.evaluate("frames_ms"), self._page.evaluate("keys_ms")
+        frames, keys, long = map(self._page.evaluate, ("frames_ms", "keys_ms", "long_ms"))
         return (
             f"{what}: {len(frames) / seconds:.0f} frames a second, 95 % within {part(frames, 0.95):.0f} ms;"
             f" a key shows after {part(keys, 0.5):.0f} ms, 95 % within {part(keys, 0.95):.0f} ms;"
-            f" main thread {share:.0%} of a core"
+            f" main thread {share:.0%} of a core; {len(long)} tasks above 50 ms, the longest {max(long, default=0):.0f}"
         )
 
     def _thread_seconds(self) -> float:
@@ -131,6 +137,24 @@ def stream(page: Any, source: Source, per_second: int) -> int:
     return told * count
 
 
+def measured_of_host(chromium: Any, address: str, smtp: int) -> None:
+    """Tell of a page whose host refuses PER_SECOND recipients a second."""
+    visit = Visit(chromium, address, viewport={"width": 1440, "height": 900})
+    page = visit.open()
+    watched = Watched(visit, page)
+    refusing = Thread(target=refuse, args=(smtp, SECONDS * PER_SECOND, PER_SECOND))
+    watched.begin()
+    began = time.monotonic()
+    refusing.start()
+    while refusing.is_alive():
+        page.keyboard.press("p")
+        page.wait_for_timeout(1000 * KEY_EVERY / MESSAGES_PER_SECOND)
+    rate = SECONDS * PER_SECOND / (time.monotonic() - began)
+    rows = page.locator("#rejections .rows li").count()
+    print(watched.told(f"a host that refuses {rate:.0f} a second"), f"{rows} rows", sep="; ")
+    visit.context.close()
+
+
 if __name__ == "__main__":
     with (
         TemporaryDirectory() as folder,
@@ -140,3 +164,4 @@ if __name__ == "__main__":
         found = re.search(r"HTTP_Listener\b.*:(\d+)", host.said())
         assert found
         measured(chromium, f"http://127.0.0.1:{found[1]}/")
+        measured_of_host(chromium, f"http://127.0.0.1:{found[1]}/", host.port)

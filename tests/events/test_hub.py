@@ -11,7 +11,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from momentum_trio.events.hub import BATCH_EVENTS_MAX, Hub, Overtaken
+from momentum_trio.events.hub import BATCH_EVENTS_MAX, GATHER_SECONDS, Hub, Overtaken
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Received, Record, Requested
 from momentum_trio.mail.record import Panic as PanicRecord
@@ -141,6 +141,128 @@ async def test_followers_are_woken_and_have_each_event_once(autojump_clock: obje
     assert [msgspec.json.decode(each, type=AnyEvent).time for each in told[0]] == [float(n) for n in range(1200)]
     assert told[0][7] is told[1][7]  # rendered once
     assert stream.followers == 0
+
+
+class Called:
+    """One who is told when he is called, or *late*; *told* has the times of his events."""
+
+    def __init__(self, stream: Hub, word: str, *, late: bool = False) -> None:
+        self.follower = stream.follow(None, Sieve(Filter(type=(word,)) if word else Filter()))
+        self.told, self.calls, self.late, self.waits = list[float](), 0, late, True
+        self.follower.call(self._called)
+
+    def _called(self) -> None:
+        self.calls, self.waits = self.calls + 1, False
+        if not self.late:
+            self.look()
+            self.wait()
+
+    def look(self) -> None:
+        while self.follower.is_behind:
+            self.told += (msgspec.json.decode(each, type=AnyEvent).time for each in self.follower.look())
+
+    def wait(self) -> None:
+        self.waits = True
+        self.follower.call(self._called)
+
+
+STEPS = st.lists(
+    st.sampled_from(["panic", "reception", "rest", "join", "join panic", "join late", "late"]), max_size=60
+)
+
+
+class Story:
+    """Steps, and who is told of them. joined: with the type that he wants, and the step he came at."""
+
+    def __init__(self) -> None:
+        self.stream, self.number = hub(1000), 0
+        self.joined, self.taken = list[tuple[Called, str, int]](), list[tuple[str, int]]()
+
+    async def go(self, step: str) -> None:
+        self.number += 1
+        match step.split():
+            case ["join", *words]:
+                word = {"panic": "panic", "late": "reception"}.get("".join(words), "")
+                self.joined.append((Called(self.stream, word, late="late" in words), word, self.number))
+            case ["rest"]:
+                await trio.sleep(GATHER_SECONDS + 1)
+            case ["late"]:
+                await self.be_late()
+            case [kind]:
+                self.take(kind)
+
+    def take(self, kind: str) -> None:
+        self.taken.append((kind, self.number))
+        self.stream.take((panic if kind == "panic" else reception)(self.number))
+
+    async def be_late(self) -> None:
+        """Who was called looks now, and waits again a while after one event more, of which he does not know."""
+        called = [one for one, _, _ in self.joined if not one.waits]
+        for one in called:
+            one.look()
+        self.take("reception")
+        await trio.sleep(GATHER_SECONDS + 1)
+        for one in called:
+            one.wait()
+
+    def judge(self) -> None:
+        for one, word, since in self.joined:
+            assert one.told == [number for kind, number in self.taken if number > since and word in ("", kind)]
+            assert one.follower.cursor == self.stream.cursor
+            one.follower.close()
+        assert not self.stream._watches
+
+
+@given(STEPS)
+def test_who_is_called_has_each_event_he_wants_once(steps: list[str]) -> None:
+    """Also who comes while others are about to be called, and who knows less than they when he waits again."""
+
+    async def run() -> None:
+        story = Story()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(story.stream.run)
+            for step in ("join", "join panic", "join late", *steps, "rest", "late", "rest"):
+                await story.go(step)
+            for one, _, _ in story.joined:
+                if not one.waits:
+                    one.look()  # who was called, and is late yet
+            nursery.cancel_scope.cancel()
+        story.judge()
+
+    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def test_who_wants_nothing_of_it_is_not_called_and_his_cursor_goes_on(autojump_clock: object) -> None:
+    stream = hub(8)
+    one = Called(stream, "panic")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.run)
+        for number in range(100):  # more than are kept: he has missed nothing
+            stream.take(reception(number))
+            await trio.sleep(1)
+        assert (one.calls, one.follower.cursor) == (0, stream.cursor)
+        stream.take(panic(7))
+        await trio.sleep(1)
+        assert (one.calls, one.told) == (1, [7.0])
+        nursery.cancel_scope.cancel()
+    one.follower.close()
+    assert not stream._watches
+
+
+async def test_nobody_is_overtaken_by_what_he_does_not_want(autojump_clock: object) -> None:
+    """However much of it comes while others are waited for."""
+    stream = hub(8)
+    one = Called(stream, "panic")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.run)
+        for number in range(100):
+            stream.take(reception(number))
+            for _ in range(5):
+                await trio.lowlevel.checkpoint()  # no time passes
+        assert trio.current_time() == 0
+        assert (one.calls, one.told) == (0, [])
+        nursery.cancel_scope.cancel()
+    one.follower.close()
 
 
 def test_nobody_renders_what_nobody_wants() -> None:

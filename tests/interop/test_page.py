@@ -15,12 +15,23 @@ import pytest
 from browser import Visit, browser
 from host import Host, running
 from mail_servers import free_port
+from refusals import refuse
 
 pytestmark = pytest.mark.interop
 
 LIFE = "5f3a9c1e0b7d4e22"
 BURST, MESSAGES = 100, 50  # events in a message of the WebSocket, and messages: what 5,000 events a second are
-HTTP = 'HTTP_Listener { Listen "127.0.0.1:0" {} }'
+REFUSED, REFUSED_PER_SECOND = 10_000, 5_000
+FRAMES_PER_SECOND_MAX, FRAMES_MAX = 20, 20  # asked for by lists and charts; the host sends fifty messages a second
+ROWS_MAX = 60
+FRAMES = """
+window.frames = 0;
+window.began = performance.now();
+const ask = window.requestAnimationFrame;
+window.requestAnimationFrame = (draw) => { frames += 1; return ask.call(window, draw); };
+frames;
+"""
+HTTP = 'HTTP_Listener { Listen "127.0.0.1:0" {} } ESMTP_Listener { Max_Refused_Recipients = 0 }'
 HOSTILE = '"<img src=/x onerror=alert(1)>"@sender.example'
 
 
@@ -207,6 +218,27 @@ def test_five_thousand_events_a_second_stay_bounded_and_a_loss_is_said(chromium:
     reasons = json.dumps({"ready": False, "reasons": ["the spool cannot write"]})
     page.route("**/readyz", lambda route: route.fulfill(status=503, content_type="application/json", body=reasons))
     expect(page.locator("#verdict")).to_contain_text("The spool cannot write.")
+    other.context.close()
+
+
+def test_a_host_that_refuses_five_thousand_a_second_is_drawn_a_few_times_a_second(
+    chromium: Any, visit: Visit, host: Host
+) -> None:
+    """Not for each event, nor each message of the WebSocket; a slow machine draws less often yet."""
+    other = Visit(chromium, visit.address)
+    page = other.open()
+    count = page.locator("#rejections .count")
+    before = int(count.inner_text().replace(",", "") or 0)
+    page.evaluate(FRAMES)
+    refuse(host.port, REFUSED, REFUSED_PER_SECOND)
+    expect(count).to_have_text(f"{before + REFUSED:,}")
+    frames, seconds = page.evaluate("[frames, (performance.now() - began) / 1000]")
+    assert 1 <= frames <= FRAMES_MAX + FRAMES_PER_SECOND_MAX * seconds
+    assert 1 <= page.locator("#rejections .rows li").count() <= ROWS_MAX
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    expect(page.locator("#notices")).not_to_contain_text("missing")
+    assert other.complaints == []
     other.context.close()
 
 

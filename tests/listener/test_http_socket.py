@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
 import trio
@@ -202,6 +202,21 @@ async def test_a_drain_says_goodbye() -> None:
         await talk.say(b"\x88\x82" + MASK + struct.pack(">H", 1001))
         assert await talk.is_over()
         await at.until(lambda: at.connections[0].why == "drain")
+
+
+async def test_who_is_told_goodbye_as_he_is_about_to_be_asked_hears_it(autojump_clock: MockClock) -> None:
+    """Whichever of the two comes first: the order in which tasks run is random."""
+    async with http_host() as at, AsyncExitStack() as open_ones:
+        talks = [await open_ones.enter_async_context(asking(at)) for _ in range(10)]
+        for talk in talks:
+            await upgraded(talk)
+            talk.patience_seconds = 1000
+        await trio.sleep_until(PING_SECONDS)
+        at.drain()
+        for talk in talks:
+            heard = await frame(talk)
+            goodbye = heard if heard[0] == 0x88 else await frame(talk)
+            assert (goodbye[0], closing(goodbye[1])[0]) == (0x88, 1001)
 
 
 def client(at: HttpHost) -> AbstractAsyncContextManager[WebSocketConnection]:

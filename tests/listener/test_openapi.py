@@ -21,7 +21,7 @@ NAME = re.compile(r"[a-zA-Z0-9._-]+")  # of a component: section 4.8.7.1
 KEYWORDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("$ref", "title", "description", "type", "format", "pattern", "contentEncoding"), str),
     **dict.fromkeys(("enum", "required", "anyOf", "oneOf", "examples"), list),
-    **dict.fromkeys(("properties", "propertyNames", "not"), dict),
+    **dict.fromkeys(("properties", "propertyNames", "not", "dependentRequired"), dict),
     **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength", "maxProperties"), int),
     **dict.fromkeys(("minimum", "maximum"), (int, float)),
     **dict.fromkeys(("additionalProperties", "items"), (bool, dict)),

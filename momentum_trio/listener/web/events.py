@@ -8,7 +8,7 @@ from momentum_trio.events.hub import Follower, Hub, Overtaken
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.route import Command, Operation, Socket
 from momentum_trio.listener.web.websocket import WebSocket
-from momentum_trio.protocol.events.cursor import parse_cursor
+from momentum_trio.protocol.events.cursor import Cursor, parse_cursor
 from momentum_trio.protocol.events.filter import Sieve, filter_of
 from momentum_trio.protocol.events.message import (
     Ping,
@@ -23,9 +23,6 @@ from momentum_trio.protocol.events.message import (
 
 FOLLOWERS_MAX = 20_000
 """Over WebSockets and otherwise; then nobody else may begin."""
-GATHER_SECONDS, GATHER_SECONDS_EACH = 0.02, 0.0003
-"""After events were told others are waited for, so that a thousand a second are fifty messages; the longer, the more
-follow: ten thousand have theirs every three seconds."""
 MISTAKES_MAX = 10
 """Messages that say nothing, before the connection is closed."""
 LINE = "events"
@@ -40,30 +37,29 @@ async def serve(exchange: Exchange, socket: WebSocket) -> None:
     assert hub is not None
     stream = Stream(exchange, hub, socket)
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.tell)
-            await stream.hear()
-            nursery.cancel_scope.cancel()
+        await stream.hear()
     finally:
         stream.close()
 
 
 class Stream:
-    """One client's: what he is told, and what he says."""
+    """One client's: what he is told, and what he says. While there is nothing to tell, nobody waits to tell it."""
+
+    __slots__ = ("_exchange", "_follower", "_generation", "_hub", "_mistakes", "_socket", "_telling", "_told")
 
     def __init__(self, exchange: Exchange, hub: Hub, socket: WebSocket) -> None:
         self._exchange, self._hub, self._socket = exchange, hub, socket
         self._generation = exchange.generation
         self._follower: Follower | None = None
-        self._told = hub.cursor
-        self._subscribed = trio.Event()
-        self._telling = trio.CancelScope()
+        self._told = hub.cursor  # up to there, while he is being told
+        self._telling: trio.CancelScope | None = None
         self._mistakes = 0
 
     def close(self) -> None:
         """He follows no more."""
         if self._follower is not None:
             self._follower.close()
+            self._follower = None
 
     async def hear(self) -> None:
         """Do what the client says, until he is gone: first what is in the query of his request."""
@@ -75,19 +71,28 @@ class Stream:
             except ValueError as wrong:
                 self._refuse(str(wrong))
 
-    async def tell(self) -> None:
-        """Tell him what happens."""
-        while await self._tell_one():
-            pass
+    def _begin_to_tell(self) -> None:
+        """There is something to tell him, and nobody does."""
+        self._telling = trio.CancelScope()
+        self._socket.beside(self._tell)
 
-    async def _tell_one(self) -> bool:
-        """Tell him what is next, unless he subscribes anew meanwhile; False: he is gone."""
-        if (follower := self._follower) is None:
-            await self._subscribed.wait()
-            return True
-        with trio.CancelScope() as self._telling:
+    async def _tell(self) -> None:
+        """Tell him what has happened, and be called again when more has; he may subscribe anew meanwhile."""
+        while (follower := self._follower) is not None:
+            with trio.CancelScope() as self._telling:
+                if not await self._tell_all(follower):
+                    return
+            if follower is self._follower:
+                self._telling = None
+                follower.call(self._begin_to_tell)
+                return
+
+    async def _tell_all(self, follower: Follower) -> bool:
+        """Tell him what there is; False: he is gone, or has to go."""
+        last, is_told = self._hub.number, not follower.is_behind
+        while not is_told:
             try:
-                events = await follower.next()
+                events = follower.look()
             except Overtaken as overtaken:
                 self._socket.close(TRY_AGAIN, f"slow: {overtaken}")
                 return False
@@ -96,8 +101,9 @@ class Stream:
                 return False
             if events and not await self._socket.send(events_message(events, str(follower.cursor))):
                 return False
+            await trio.lowlevel.checkpoint()
             self._told = follower.cursor
-            await trio.sleep(GATHER_SECONDS + GATHER_SECONDS_EACH * self._hub.followers)
+            is_told = self._told.number >= last
         return True
 
     def _take_query(self, query: tuple[tuple[str, str], ...]) -> None:
@@ -113,7 +119,7 @@ class Stream:
             case Subscribe() as wish:
                 self._subscribe(wish)
             case Ping(number):
-                self._socket.offer(written(Pong(number, str(self._told))))
+                self._socket.offer(written(Pong(number, str(self._cursor))))
 
     def _subscribe(self, wish: Subscribe) -> None:
         """Raises ValueError: it means nothing."""
@@ -125,8 +131,15 @@ class Stream:
         self.close()
         self._follower, self._told = self._hub.follow(after, sieve), after
         self._socket.offer(written(Subscribed(str(after))))
-        self._subscribed.set()
-        self._telling.cancel()
+        if self._telling is not None:
+            self._telling.cancel()
+        else:
+            self._follower.call(self._begin_to_tell)
+
+    @property
+    def _cursor(self) -> Cursor:
+        """All up to there that he wants was told him."""
+        return self._told if self._follower is None or self._telling is not None else self._follower.cursor
 
     def _refuse(self, why: str) -> None:
         self._mistakes += 1

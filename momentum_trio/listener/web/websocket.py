@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 
@@ -26,4 +27,8 @@ class WebSocket(Protocol):
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """End it, once what waits is sent. reason: at most 123 octets of UTF-8 are said."""
+        ...
+
+    def beside(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin *work* in a task of its own, which is cancelled where this is over before it; its faults end this."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_qp
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -24,24 +24,35 @@ def with_crlf(text: str) -> str:
     return with_lf(text).replace("\n", "\r\n")
 
 
-def composed(fields: Iterable[str], text: str | None, html: str | None) -> bytes:
+def composed(
+    fields: Iterable[str],
+    text: str | None,
+    html: str | None,
+    images: Sequence[bytes] = (),
+    attachments: Sequence[bytes] = (),
+) -> bytes:
     """The message that begins with *fields*, whole ones, and says *text*, or *html*, or either as its reader likes.
 
-    Each line ends with CRLF and has at most 998 octets of ASCII, if those of *fields* do. The same gives the same.
+    images, which *html* shows, and attachments: parts as ``attachment`` makes them. Each line ends with CRLF and has at
+    most 998 octets of ASCII, if those of *fields* and of the parts do. The same gives the same.
     """
     assert text is not None or html is not None
-    parts = [_part(kind, said) for kind, said in (("plain", text), ("html", html)) if said is not None]
-    head = "".join((*fields, "MIME-Version: 1.0\r\n"))
-    body = parts[0] if len(parts) == 1 else "".join(_alternative(parts))
-    return f"{head}{body}".encode("ascii")
+    assert html is not None or not images
+    said = [_part(kind, words).encode() for kind, words in (("plain", text), ("html", html)) if words is not None]
+    digest = sha256(b"".join(said)).hexdigest()[:BOUNDARY_DIGITS]  # nothing holds its own digest
+    if images:
+        said[-1] = _multipart('related;\r\n\ttype="text/html"', f"=r{digest}", (said[-1], *images))
+    body = said[0] if len(said) == 1 else _multipart("alternative", f"=_{digest}", said)
+    if attachments:
+        body = _multipart("mixed", f"=m{digest}", (body, *attachments))
+    return b"".join(("".join((*fields, "MIME-Version: 1.0\r\n")).encode("ascii"), body))
 
 
-def _alternative(parts: Sequence[str]) -> Iterator[str]:
-    boundary = f"=_{sha256(''.join(parts).encode()).hexdigest()[:BOUNDARY_DIGITS]}"  # nothing holds its own digest
-    yield f'Content-Type: multipart/alternative;\r\n\tboundary="{boundary}"\r\n\r\n'
-    for part in parts:
-        yield f"--{boundary}\r\n{part}\r\n"
-    yield f"--{boundary}--\r\n"
+def _multipart(kind: str, boundary: str, parts: Sequence[bytes]) -> bytes:
+    """*parts* as one (RFC 2046 section 5.1), which ends with CRLF."""
+    delimiter = f"--{boundary}\r\n".encode()
+    head = f'Content-Type: multipart/{kind};\r\n\tboundary="{boundary}"\r\n\r\n'.encode()
+    return b"".join((head, *(b"%b%b\r\n" % (delimiter, part) for part in parts), f"--{boundary}--\r\n".encode()))
 
 
 def _part(kind: str, text: str) -> str:

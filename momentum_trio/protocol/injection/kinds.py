@@ -9,9 +9,8 @@ from msgspec import Meta
 LINE_CHARACTERS_MAX: Final = 2_000
 ADDRESS_CHARACTERS_MAX: Final = 320
 
-Line = Annotated[
-    str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema={"pattern": r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$"})
-]
+LINE: Final = {"pattern": r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$"}
+Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema=LINE)]
 """A name, a subject, the text of a field: without line ends and controls."""
 
 Email = Annotated[str, Meta(max_length=ADDRESS_CHARACTERS_MAX, extra_json_schema={"format": "email"})]
@@ -39,3 +38,9 @@ RcptParameters = Annotated[
         },
     ),
 ]
+
+Base64 = Annotated[
+    bytes,
+    Meta(extra_json_schema={"pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}),
+]
+"""Octets."""

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
+from momentum_trio.mail.mime.attachment import attached, shown
 from momentum_trio.mail.mime.composition import composed, with_crlf
 from momentum_trio.mail.mime.field import Mailbox, is_line, mailboxes, of_mailboxes, unstructured
 from momentum_trio.mail.path import mailbox
@@ -93,10 +94,12 @@ class Writer:
     """Makes the letters of one transmission, which was checked. Raises Flaws, for templates that cannot be read."""
 
     __slots__ = (
+        "_attachments",
         "_author",
         "_author_name",
         "_headers",
         "_html",
+        "_images",
         "_reply_to",
         "_subject",
         "_text",
@@ -113,6 +116,8 @@ class Writer:
         self._subject = _writing("content.subject", content.subject)
         self._reply_to = _writing("content.reply_to", content.reply_to)
         self._author, self._author_name = _author(content)
+        self._images = [shown(each.name, each.type, each.data) for each in content.inline_images]
+        self._attachments = [attached(each.name, each.type, each.data) for each in content.attachments]
         self._headers = [(name, Writing.of(f"content.headers.{name}", text)) for name, text in content.headers.items()]
 
     def letter(self, recipient: Recipient) -> Letter:
@@ -125,7 +130,7 @@ class Writer:
         scopes = (recipient.substitution_data, self.transmission.substitution_data)
         text = None if self._text is None else self._text.written(scopes)
         html = None if self._html is None else self._html.written(scopes)
-        return composed(self._fields(recipient, scopes), text, html)
+        return composed(self._fields(recipient, scopes), text, html, self._images, self._attachments)
 
     def _fields(self, recipient: Recipient, scopes: Scopes) -> list[str]:
         assert self._author is not None

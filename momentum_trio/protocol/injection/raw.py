@@ -10,15 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.mail.mime.composition import with_crlf
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, read
-from momentum_trio.protocol.injection.kinds import Email, MailParameters, RcptParameters
+from momentum_trio.protocol.injection.kinds import Base64, Email, MailParameters, RcptParameters
 
 MESSAGES_MAX: Final = 1_000
 RECIPIENTS_MAX: Final = 10_000
 
-Base64 = Annotated[
-    bytes,
-    Meta(extra_json_schema={"pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}),
-]
 Text = Annotated[str, Meta(extra_json_schema={"pattern": "^[!-9;-~]+:"})]
 
 

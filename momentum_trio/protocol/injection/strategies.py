@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any, Final
 
 import msgspec
@@ -62,9 +63,43 @@ mailboxes = good_addresses | st.sampled_from(["Ann <a@b.example>", '"A, b" <c@d.
 header_names = st.sampled_from(["X-A", "CC", "cc", "Date", "Message-ID"])
 bad_names = st.sampled_from(["To", "Content-Type", "a b", "A\nB", "", "é"])
 
+file_names = st.sampled_from(["a.pdf", 'Ü "q" \\.txt', "x" * 255, "%41.é" * 50, " ", "a\tb"])
+media_types = st.sampled_from(["application/pdf", 'text/csv; charset="utf-8"', "image/svg+xml", "x-a/b;c=d ; e=f"])
+files = st.binary(max_size=200).map(lambda octets: b64encode(octets).decode())
+good_attachments = st.lists(st.fixed_dictionaries({"name": file_names, "type": media_types, "data": files}), max_size=3)
+bad_attachments = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": file_names | texts,
+            "type": media_types | st.sampled_from(["", "a", "message/rfc822", "Multipart/mixed", "a/b\r\nX: y", "é/b"]),
+            "data": files | texts,
+        }
+    ),
+    max_size=3,
+)
+content_ids = st.sampled_from(["a", "logo.1", "a+b@c.example", "-_-"])
+good_images = st.lists(
+    st.fixed_dictionaries({"name": content_ids, "type": st.sampled_from(["image/png", "IMAGE/gif"]), "data": files}),
+    max_size=3,
+    unique_by=lambda image: image["name"],
+)
+bad_images = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": content_ids | st.sampled_from(["", "a b", "a>", "a..b", "é", "a\n"]),
+            "type": media_types | st.just("image/png"),
+            "data": files,
+        }
+    ),
+    max_size=3,
+)
+
 
 def requests_of(
-    addresses: st.SearchStrategy[str], names: st.SearchStrategy[str], extras: st.SearchStrategy[dict[str, Any]]
+    addresses: st.SearchStrategy[str],
+    names: st.SearchStrategy[str],
+    extras: st.SearchStrategy[dict[str, Any]],
+    attachments: st.SearchStrategy[list[dict[str, str]]],
 ) -> st.SearchStrategy[dict[str, Any]]:
     """Requests of ``POST /api/v1/transmissions``, before they are JSON. extras: what else stands in their content."""
     named = {"name": lines, "header_to": addresses}
@@ -82,6 +117,7 @@ def requests_of(
             "html": templates,
             "reply_to": mailboxes,
             "headers": st.dictionaries(names, lines | mailboxes | templates, max_size=3),
+            "attachments": attachments,
         },
     )
     return st.fixed_dictionaries(
@@ -95,10 +131,17 @@ def requests_of(
     )
 
 
-good_requests = requests_of(good_addresses, header_names, st.just({}))
+good_requests = requests_of(
+    good_addresses,
+    header_names,
+    st.just({}) | st.fixed_dictionaries({"html": templates, "inline_images": good_images}),
+    good_attachments,
+)
 bad_requests = requests_of(
     good_addresses | bad_addresses,
     header_names | bad_names,
-    st.dictionaries(st.sampled_from(["x", "email_rfc822", "template_id", "html"]), texts, max_size=2),
+    st.dictionaries(st.sampled_from(["x", "email_rfc822", "template_id", "html"]), texts, max_size=2)
+    | st.fixed_dictionaries({"inline_images": bad_images}),
+    bad_attachments,
 )
 octets = st.one_of(good_requests, good_requests, bad_requests).map(msgspec.json.encode)

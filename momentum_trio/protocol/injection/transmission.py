@@ -5,18 +5,19 @@ The names are those of the manual. Unknown ones are refused: nobody learns from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from momentum_trio.mail.mime.attachment import CONTENT_ID, IMAGE_TYPE, MEDIA_TYPE, is_content_id, is_media_type
 from momentum_trio.mail.mime.field import is_field_name, is_line
 from momentum_trio.mail.path import mailbox
 from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, depth_of, read
-from momentum_trio.protocol.injection.kinds import LINE_CHARACTERS_MAX, Email, Line
+from momentum_trio.protocol.injection.kinds import LINE, LINE_CHARACTERS_MAX, Base64, Email, Line
 
 RECIPIENTS_MAX: Final = 10_000
 HEADERS_MAX: Final = 100
@@ -24,14 +25,24 @@ CAMPAIGN_OCTETS_MAX: Final = 64
 METADATA_OCTETS_MAX: Final = 200
 TAGS_MAX: Final = 10
 DATA_DEPTH_MAX: Final = 32
+FILES_MAX: Final = 100
+FILE_NAME_CHARACTERS_MAX: Final = 255
+MEDIA_TYPE_CHARACTERS_MAX: Final = 255
 
 OURS: Final = frozenset(
     ("from", "to", "subject", "reply-to", "bcc", "return-path", "received", "mime-version")
 )  # fields that are made of something else, or by somebody else
 OURS_BEGIN: Final = "content-"
 
+_OF_NO_FILE: Final = ("multipart/", "message/")  # RFC 2046 sections 5.1 and 5.2.1: neither may be in base64
+
 Data = dict[str, Any]
 Author = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema={"format": "email"})]
+TYPED: Final = f"^(?!multipart/|message/){MEDIA_TYPE}$"
+MediaType = Annotated[str, Meta(max_length=MEDIA_TYPE_CHARACTERS_MAX, extra_json_schema={"pattern": TYPED})]
+ImageType = Annotated[str, Meta(max_length=MEDIA_TYPE_CHARACTERS_MAX, extra_json_schema={"pattern": f"^{IMAGE_TYPE}$"})]
+ContentId = Annotated[str, Meta(max_length=FILE_NAME_CHARACTERS_MAX, extra_json_schema={"pattern": f"^{CONTENT_ID}$"})]
+FileName = Annotated[str, Meta(min_length=1, max_length=FILE_NAME_CHARACTERS_MAX, extra_json_schema=LINE)]
 Headers = Annotated[
     dict[str, Line], Meta(max_length=HEADERS_MAX, extra_json_schema={"propertyNames": {"pattern": "^[!-9;-~]{1,70}$"}})
 ]
@@ -40,6 +51,7 @@ Headers = Annotated[
 WHOLE: Final = {"required": ["email_rfc822"], "maxProperties": 1}
 BOTH: Final = {"required": ["from", "email_rfc822"]}
 INLINE: Final = {"required": ["from", "subject"], "anyOf": [{"required": ["text"]}, {"required": ["html"]}]}
+TOGETHER: Final = {"oneOf": [INLINE, WHOLE], "not": BOTH, "dependentRequired": {"inline_images": ["html"]}}
 UNBUILT: Final = dict.fromkeys(
     ("content.template_id", "content.use_draft_template"),
     "stored templates are not built here: write the content in the request",
@@ -86,6 +98,22 @@ class Sender(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     name: Line = ""
 
 
+class Attachment(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A file that goes with the message. type: its media type. data: its octets in base64. They are no templates."""
+
+    name: FileName
+    type: MediaType
+    data: Base64
+
+
+class InlineImage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An image that the HTML shows where it says ``cid:NAME``. type: ``image/png``. data: its octets in base64."""
+
+    name: ContentId
+    type: ImageType
+    data: Base64
+
+
 class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"sender": "from"}):
     """What is said. Texts may hold ``{{expressions}}``, but for email_rfc822, a whole message, which goes as it is.
 
@@ -98,6 +126,8 @@ class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"
     html: str | UnsetType = UNSET
     reply_to: Author | UnsetType = UNSET
     headers: Headers = {}
+    attachments: Annotated[list[Attachment], Meta(max_length=FILES_MAX)] = []
+    inline_images: Annotated[list[InlineImage], Meta(max_length=FILES_MAX)] = []
     email_rfc822: str | UnsetType = UNSET
 
 
@@ -114,7 +144,7 @@ class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     return_path: Email
     recipients: Annotated[Recipients | RecipientList, Meta(extra_json_schema={"type": "array"})]
-    content: Annotated[Content, Meta(extra_json_schema={"oneOf": [INLINE, WHOLE], "not": BOTH})]
+    content: Annotated[Content, Meta(extra_json_schema=TOGETHER)]
     substitution_data: Data = {}
     options: Options = Options()
     campaign_id: Annotated[str, Meta(max_length=CAMPAIGN_OCTETS_MAX)] = ""
@@ -199,7 +229,7 @@ def _of_content(content: Content) -> Iterator[Flaw]:
     inline = ("sender", "subject", "text", "html", "reply_to")
     given = [name for name in inline if getattr(content, name) is not UNSET]
     if content.email_rfc822 is not UNSET:
-        if given or content.headers:
+        if given or content.headers or content.attachments or content.inline_images:
             yield Flaw("content.email_rfc822", "it is a whole message: nothing else stands beside it")
         return
     for name in ("sender", "subject"):
@@ -208,6 +238,32 @@ def _of_content(content: Content) -> Iterator[Flaw]:
     if "text" not in given and "html" not in given:
         yield Flaw("content", "it has neither text nor html")
     yield from _of_headers(content.headers)
+    yield from _of_attachments(content.attachments)
+    yield from _of_images(content.inline_images)
+    if content.inline_images and "html" not in given:
+        yield Flaw("content.inline_images", "there is no html that could show them")
+
+
+def _of_attachments(attachments: Sequence[Attachment]) -> Iterator[Flaw]:
+    for place, attachment in enumerate(attachments):
+        at = f"content.attachments[{place}]"
+        if not is_line(attachment.name):
+            yield Flaw(f"{at}.name", "a line end or a control stands in it")
+        if not is_media_type(attachment.type) or attachment.type.lower().startswith(_OF_NO_FILE):
+            yield Flaw(f"{at}.type", "it is no media type of a file: application/pdf, text/csv; charset=utf-8")
+
+
+def _of_images(images: Sequence[InlineImage]) -> Iterator[Flaw]:
+    seen = set[str]()
+    for place, image in enumerate(images):
+        at = f"content.inline_images[{place}]"
+        if not is_content_id(image.name):
+            yield Flaw(f"{at}.name", "it cannot stand behind cid: as it is: letters, digits and _ + - . @ between them")
+        elif image.name in seen:
+            yield Flaw(f"{at}.name", "there are two of that name")
+        if not is_media_type(image.type) or not image.type.lower().startswith("image/"):
+            yield Flaw(f"{at}.type", "it is no media type of an image: image/png")
+        seen.add(image.name)
 
 
 def _of_headers(headers: Mapping[str, str]) -> Iterator[Flaw]:

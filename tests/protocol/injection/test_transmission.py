@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -14,6 +15,7 @@ from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import Flaws, depth_of
 from momentum_trio.protocol.injection.letter import Letter, Writer, context_of
 from momentum_trio.protocol.injection.transmission import (
+    FILES_MAX,
     METADATA_OCTETS_MAX,
     RECIPIENTS_MAX,
     parse,
@@ -26,6 +28,10 @@ PLAIN: dict[str, Any] = {
     "recipients": [{"address": {"email": "rcpt@b.example"}}],
     "content": {"from": "sender@a.example", "subject": "Sending Email", "text": "Welcome!\r\nBye."},
 }
+
+PDF = {"name": "a.pdf", "type": "application/pdf", "data": "JVBERg=="}
+IMAGE = {"name": "logo", "type": "image/png", "data": "iVBORw=="}
+HTML: dict[str, Any] = PLAIN["content"] | {"html": '<img src="cid:logo">'}
 
 
 def letters(request: Any) -> list[Letter]:
@@ -97,6 +103,58 @@ def test_a_whole_message_goes_as_it_is() -> None:
     assert letter.octets == "Subject: {{x}}\r\n\r\nä\r\n".encode()
 
 
+def test_files_go_with_what_is_said() -> None:
+    """Attachments beside all of it, images beside the HTML that shows them; long names as RFC 2231 has them."""
+    data, name = bytes(range(256)) * 5, "Übersicht " + "é" * 100 + ".csv"
+    encoded = b64encode(data).decode()
+    attachments = [PDF, {"name": name, "type": "text/csv; charset=utf-8", "data": encoded}]
+    images = [IMAGE | {"data": encoded}]
+    content = HTML | {"text": "{{x}}", "attachments": attachments, "inline_images": images}
+    [letter] = letters(PLAIN | {"content": content})
+    mixed = message(letter)
+    assert [part.get_content_type() for part in mixed.walk()] == [
+        "multipart/mixed",
+        "multipart/alternative",
+        "text/plain",
+        "multipart/related",
+        "text/html",
+        "image/png",
+        "application/pdf",
+        "text/csv",
+    ]
+    body, pdf, csv = mixed.iter_parts()
+    assert (pdf.get_filename(), pdf.get_content_disposition(), pdf.get_payload(decode=True)) == (
+        "a.pdf",
+        "attachment",
+        b"%PDF",
+    )
+    assert (csv.get_filename(), csv["content-type"].params["charset"], csv.get_payload(decode=True)) == (
+        name,
+        "utf-8",
+        data,
+    )
+    related = list(body.iter_parts())[1]
+    assert related["content-type"].params["type"] == "text/html"
+    html, image = related.iter_parts()
+    assert html.get_content().strip() == '<img src="cid:logo">'
+    assert (image["content-id"], image.get_content_disposition(), image.get_content()) == ("<logo>", "inline", data)
+    assert max(map(len, letter.octets.split(b"\r\n"))) <= 78
+    assert letters(PLAIN | {"content": content}) == [letter]
+
+
+@pytest.mark.parametrize(
+    ("content", "kinds"),
+    [
+        ({"text": "a", "attachments": [PDF]}, ["multipart/mixed", "text/plain", "application/pdf"]),
+        ({"html": "a", "inline_images": [IMAGE]}, ["multipart/related", "text/html", "image/png"]),
+        ({"html": "a", "inline_images": [], "attachments": []}, ["text/html"]),
+    ],
+)
+def test_only_what_is_there_is_wrapped(content: dict[str, Any], kinds: list[str]) -> None:
+    [letter] = letters(PLAIN | {"content": {"from": "a@a.example", "subject": "s"} | content})
+    assert [part.get_content_type() for part in message(letter).walk()] == kinds
+
+
 def changed(place: str, value: Any) -> Any:
     """PLAIN with *value* at ``content.subject``."""
     request = msgspec.json.decode(msgspec.json.encode(PLAIN))
@@ -141,7 +199,18 @@ def changed(place: str, value: Any) -> Any:
         ("content.headers", {"CC": "undisclosed"}, "content.headers.CC", "domain"),
         ("content.email_rfc822", "a: b", "content.email_rfc822", "whole message"),
         ("content.template_id", "x", "content.template_id", "not built"),
-        ("content.attachments", [], "content.attachments", "no such field"),
+        ("content.attachments", [PDF | {"name": "a\r\nBcc: x@y"}], "content.attachments[0].name", "line end"),
+        ("content.attachments", [PDF | {"name": ""}], "content.attachments[0].name", "length >= 1"),
+        ("content.attachments", [PDF | {"type": "pdf"}], "content.attachments[0].type", "no media type"),
+        ("content.attachments", [PDF | {"type": "a/b\r\nBcc: x"}], "content.attachments[0].type", "no media type"),
+        ("content.attachments", [PDF | {"type": "Message/rfc822"}], "content.attachments[0].type", "no media type"),
+        ("content.attachments", [PDF, PDF | {"data": "a"}], "content.attachments[1].data", "base64"),
+        ("content.attachments", [PDF] * (FILES_MAX + 1), "content.attachments", f"length <= {FILES_MAX}"),
+        ("content.inline_images", [IMAGE], "content.inline_images", "no html"),
+        ("content", HTML | {"inline_images": [IMAGE, IMAGE]}, "content.inline_images[1].name", "two of that name"),
+        ("content", HTML | {"inline_images": [IMAGE | {"name": "a b"}]}, "content.inline_images[0].name", "cid:"),
+        ("content", HTML | {"inline_images": [IMAGE | {"type": "a/b"}]}, "content.inline_images[0].type", "image"),
+        ("content", WHOLE | {"attachments": [PDF]}, "content.email_rfc822", "whole message"),
         ("options", {"start_time": "2027-11-24T16:00:01Z"}, "options.start_time", "31536000 seconds"),
         ("options", {"start_time": "2025-11-24T16:00:00"}, "options.start_time", "offset from UTC"),
         ("campaign_id", "é" * 33, "campaign_id", "64 octets"),
