@@ -169,6 +169,9 @@ def changed(place: str, value: Any) -> Any:
     return request
 
 
+WHOLE: dict[str, Any] = {"email_rfc822": "a: b"}
+
+
 @pytest.mark.parametrize(
     ("place", "value", "field", "problem"),
     [
