@@ -131,7 +131,7 @@ class SpoolFiles:
             facts.damages.append(Damage(0, SEGMENT_HEADER_OCTETS))
         if claim is not None and claim > facts.after:
             facts.damages.append(Damage(facts.after, claim))
-            item.records = [record for record in item.records if record.place + record.header.octets <= claim]
+            item.records = [record for record in item.records if record.after <= claim]
             self._take(facts, Group(None, item.records), replay)
         elif claim is None:
             facts.unfinished = max(0, length - facts.after)
@@ -139,9 +139,9 @@ class SpoolFiles:
     def _take(self, facts: SegmentFacts, group: Group, replay: Replay) -> None:
         facts.damages += group.damages
         for record in group.records:
-            facts.records[record.header.kind] += 1
+            facts.records[record.kind] += 1
             if not replay.enter(facts.segment, record):
-                facts.damages.append(Damage(record.place, record.place + record.header.octets))
+                facts.damages.append(Damage(record.place, record.after))
 
     # -- what is in custody ------------------------------------------------------------------------------------------
 

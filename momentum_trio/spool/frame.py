@@ -54,6 +54,7 @@ class Kind(IntEnum):
 
 
 KINDS = {int(kind): kind for kind in Kind}
+MARKER = Kind.MARKER  # looked up once
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +139,25 @@ class Frame(msgspec.Struct, eq=False, gc=False):
 
 
 class FrameHeader(msgspec.Struct, frozen=True, gc=False):
-    """A valid header that was read: made for every record at opening, as cheaply as can be. octets: of the frame."""
+    """A valid header. octets: of the frame."""
 
     kind: Kind
     envelope_octets: int
     content_octets: int
     check: int
     octets: int
+
+
+class Found(FrameHeader, frozen=True, gc=False):
+    """A whole frame that was read: one is made of every record at opening. place: its offset."""
+
+    place: int
+    envelope: bytes
+
+    @property
+    def after(self) -> int:
+        """The offset behind it."""
+        return self.place + self.octets
 
 
 class Salt:
@@ -176,6 +189,37 @@ class Salt:
             return None
         octets_in_all = FRAME_HEADER_OCTETS + envelope_octets + content_octets
         return FrameHeader(KINDS[kind], envelope_octets, content_octets, check, octets_in_all)
+
+    def records(self, octets: bytes, place: int, at: int, found: list[Found]) -> Found | None:
+        """Append to *found* the records at *at* in *octets* (*place* in the segment), as long as frames are whole.
+
+        Returns: the frame of the marker that ends them; None when what comes next is damaged, or not all of it is here.
+        It is ``header`` and a check of what follows it, in one loop: what takes a third of opening.
+        """
+        assert at >= 0
+        seed, kinds, append, crc32, unpack = self._seed, KINDS, found.append, zlib.crc32, _CHECKED_FRAME.unpack_from
+        header_after, last = at + FRAME_HEADER_OCTETS, len(octets)
+        while header_after <= last:
+            magic, number, envelope_octets, content_octets, check, own = unpack(octets, at)
+            if (
+                magic != FRAME_MAGIC
+                or own != crc32(octets[at : at + _FRAME.size] + place.to_bytes(PLACE_OCTETS, "big"), seed)
+                or envelope_octets > ENVELOPE_OCTETS_MAX
+                or content_octets > INLINE_OCTETS_MAX
+                or (kind := kinds.get(number)) is None
+            ):
+                break
+            envelope_after = header_after + envelope_octets
+            after = envelope_after + content_octets
+            if after > last or crc32(octets[header_after:after]) != check:
+                break
+            envelope, size = octets[header_after:envelope_after], after - at
+            frame = Found(kind, envelope_octets, content_octets, check, size, place, envelope)
+            if kind is MARKER:
+                return frame
+            append(frame)
+            place, at, header_after = place + size, after, after + FRAME_HEADER_OCTETS
+        return None
 
     def marker(self, marker: Marker) -> Frame:
         """*marker* as a frame."""

@@ -216,7 +216,7 @@ class Recovery:
         if claim is not None and claim > read.after:  # no tail: the next segment was begun after this was durable
             await self._keep(segment, file, Damage(read.after, min(claim, length)), certain=True)
             tail = read.tail
-            tail.records = [record for record in tail.records if record.place + record.header.octets <= claim]
+            tail.records = [record for record in tail.records if record.after <= claim]
             await self._take(segment, file, tail)
             segment.length = max(read.after, min(claim, length))
         if length > segment.length:
@@ -257,7 +257,7 @@ class Recovery:
                 octets = 0
                 await trio.lowlevel.checkpoint()
             if not enter(segment, record):
-                damage = Damage(record.place, record.place + record.header.octets)
+                damage = Damage(record.place, record.after)
                 await self._keep(segment, file, damage, certain=True)
 
     # -- large content -----------------------------------------------------------------------------------------------

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from momentum_trio.spool.frame import Kind
+from momentum_trio.spool.frame import Found, Kind
 from momentum_trio.spool.keys import Keys, Moment, sensible_key
 from momentum_trio.spool.ledger import Ledger
-from momentum_trio.spool.scan import Found
 from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import Custody, Due, Wire
 
@@ -40,20 +39,20 @@ class Replay:
     def enter(self, segment: Segment, record: Found) -> bool:
         """Enter one record; false when it makes no sense."""
         try:
-            if record.header.kind is BATCH:
+            if record.kind is BATCH:
                 return self._batch(segment, record)
-            if record.header.kind is KEYS:
+            if record.kind is KEYS:
                 return self._held(segment, record)
-            self._news(record.header.kind, record.envelope)
+            self._news(record.kind, record.envelope)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return False
         return True
 
     def _batch(self, segment: Segment, record: Found) -> bool:
         custody = self._wire.custody(record.envelope)
-        if not sensible(custody, record.header.content_octets):
+        if not sensible(custody, record.content_octets):
             return False
-        self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
+        self._noted(self._ledger.add(segment, record.place, record, custody), custody)
         if custody.concluding is not None:
             self._conclude(custody.concluding.message_ids)
         return True
@@ -68,7 +67,7 @@ class Replay:
         ends = [(each.name, until(each)) for each in counting]
         in_time = [(name, end) for name, end in ends if end > self._moment.steady]
         if in_time:
-            self._keys.add(segment, record.place, record.header.octets, in_time)
+            self._keys.add(segment, record.place, record.octets, in_time)
         return True
 
     def _news(self, kind: Kind, envelope: bytes) -> None:
