@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import trio
 
@@ -11,9 +11,7 @@ from momentum_trio.mail.path import domain_of
 from momentum_trio.spool.columns import GROWTH_ROWS, NONE
 from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Owed
-from momentum_trio.spool.wire import Custody
-
-STRIDE_BATCHES = 10_000  # between two checkpoints
+from momentum_trio.spool.wire import Recipient
 
 
 class Arrears:
@@ -27,10 +25,10 @@ class Arrears:
         self._domain = array("I")  # by ticket
         self._tickets = array("I")  # in order
 
-    def note(self, tickets: Sequence[int], custody: Custody) -> None:
-        """A batch was read. What is concluded later on in the log is not owed."""
+    def note(self, tickets: Iterable[int], recipients: Iterable[Recipient]) -> None:
+        """Messages were read. What is concluded later on in the log is not owed."""
         known, domain = self._known, self._domain
-        for ticket, recipient in zip(tickets, custody.messages):  # noqa: B905 as many; a keyword costs a fifth of this
+        for ticket, recipient in zip(tickets, recipients, strict=True):
             path = recipient.forward_path
             number = known.get(path[path.rfind("@") :])
             if number is None:
@@ -54,17 +52,13 @@ class Arrears:
 
     async def settle(self) -> None:
         """The log is read to its end: note who is owed, in its order."""
-        ledger, owing, note = self._ledger, self._ledger.messages.owing, self._tickets.append
-        first, following = ledger.batches.first, ledger.messages.following
-        for segment in ledger.segments:
-            for count, row in enumerate(ledger.rows(segment), 1):
-                ticket = first[row]
-                while ticket != NONE:
-                    note(ticket)
-                    owing[ticket] = 1
-                    ticket = following[ticket]
-                if count % STRIDE_BATCHES == 0:
-                    await trio.lowlevel.checkpoint()
+        owing = self._ledger.messages.owing
+        for segment in self._ledger.segments:
+            tickets = self._ledger.tickets(segment)
+            self._tickets.extend(tickets)
+            for ticket in tickets:
+                owing[ticket] = 1
+            await trio.lowlevel.checkpoint()
         self._numbers.clear()
         self._known.clear()
 

@@ -82,7 +82,7 @@ class _Scanner:
         yield group
 
     def _next(self, place: int, records: list[Found]) -> Generator[Want, bytes, Found | Damage | None]:
-        """The marker after *place*, or what else stands before it but for *records*, which get the rest; None: the end."""
+        """The marker behind *place*, or what stands before it and is not put into *records* here. None: the end."""
         while True:
             marker = self._salt.records(self._window, place, place - self._first, records)
             if marker is not None:

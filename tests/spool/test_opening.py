@@ -87,7 +87,7 @@ def test_domains_of_what_is_owed_are_those_of_the_paths(paths: list[str]) -> Non
     arrears = Arrears(ledger)
     for number, path in enumerate(paths):
         batch = custody(f"{number}", [Recipient(f"{number}", path)])
-        arrears.note(ledger.add(segment, number, HEADER, batch), batch)
+        arrears.note(ledger.add(segment, number, HEADER, batch), batch.messages)
     trio.run(arrears.settle)
     assert [owed.domain for owed in arrears.owed()] == [domain_of(path).lower() for path in paths]
 
