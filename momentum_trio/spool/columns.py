@@ -84,6 +84,11 @@ class Columns(Rows):
         super()._grow()
         self.ids += [""] * GROWTH_ROWS
 
+    @property
+    def used(self) -> int:
+        """How many rows are not free."""
+        return len(self.ids) - self.free
+
     def release(self, row: int) -> None:
         """*row* is free."""
         self.ids[row] = ""

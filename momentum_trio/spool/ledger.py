@@ -108,20 +108,12 @@ class Ledger:
                 seen.add(row)  # a row may have been given anew to another batch of this segment
                 yield row
 
-    def tickets(self, segment: Segment) -> list[int]:
-        """Messages of batches whose record lies in *segment*, in order: all at once."""
-        here, first, following = self.batches.segment, self.batches.first, self.messages.following
-        tickets = [first[row] for row in dict.fromkeys(row for row in segment.rows if here[row] == segment.ordinal)]
-        if all(following[ticket] == NONE for ticket in tickets):
-            return tickets
-        return [each for row in self.rows(segment) for each in self.open(row)]
-
     # -- batches -----------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self._index)
 
-    def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
+    def add(self, segment: Segment, place: int, header: FrameHeader | Found, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
         batch_id, messages = custody.batch_id, custody.messages
         if batch_id in self._index:
@@ -197,7 +189,7 @@ class Ledger:
                 del self._index[name]
         return False
 
-    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Found) -> None:
         columns, octets = self.batches, header.octets
         columns.segment[row], columns.place[row] = segment.ordinal, place
         columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets

@@ -47,7 +47,7 @@ from momentum_trio.spool.wire import Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
-STRIDE_RECORDS = 250  # between two checkpoints: few enough that what is made of them stays in the processor's cache
+STRIDE_RECORDS = 128  # between two checkpoints: few enough that what is made of them stays in the processor's cache
 
 
 INCARNATIONS_MAX = 1 << 31  # no spool has that many lives

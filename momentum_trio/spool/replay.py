@@ -125,7 +125,8 @@ class Replay:
 
     def _postpone(self, dues: Sequence[Due]) -> None:
         tickets = self._ledger.find_all([due.message_id for due in dues])
-        self._ledger.postpone_all([each for each in zip(tickets, dues) if each[0] is not None])
+        known = [(ticket, due) for ticket, due in zip(tickets, dues, strict=True) if ticket is not None]
+        self._ledger.postpone_all(known)
 
 
 def is_plain(custody: Custody, inline_octets: int) -> bool:

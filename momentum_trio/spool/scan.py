@@ -103,12 +103,9 @@ class _Scanner:
         if read is None:
             return None
         envelope, check = read
-        whole = check == header.check
-        if not whole:
+        if check != header.check:
             return Damage(place, place + header.octets)
-        return Found(
-            header.kind, header.envelope_octets, header.content_octets, check, header.octets, place, envelope
-        )
+        return Found(header.kind, header.envelope_octets, header.content_octets, header.octets, place, envelope)
 
     def _payload(self, place: int, header: FrameHeader) -> Generator[Want, bytes, tuple[bytes, int] | None]:
         """Envelope and check of a frame, which may be longer than a window; None when the file ends within it."""
