@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from momentum_trio.mail.path import domain_of
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, SEGMENT_HEADER_OCTETS, Kind, parse_segment_header
 from momentum_trio.spool.keys import Keys, Moment
-from momentum_trio.spool.ledger import Ledger, Slot
+from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.record import read_custody, read_keys
 from momentum_trio.spool.replay import Replay
 from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
+from momentum_trio.spool.slot import Slot
 from momentum_trio.spool.ways import Way
 from momentum_trio.spool.wire import Custody, Keyed, Recipient, Wire
 

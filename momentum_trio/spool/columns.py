@@ -78,6 +78,7 @@ class Columns(Rows):
             getattr(self, column).extend(given)
         for whole, growth in zip(self._all, self._growth, strict=True):
             whole.frombytes(growth[: whole.itemsize] * (len(self.ids) - len(whole)))
+            assert len(whole) == len(self.ids)
         return range(first, len(self.ids))
 
     def _grow(self) -> None:

@@ -10,52 +10,17 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
-
-import msgspec
 
 from momentum_trio.spool.columns import NONE, BatchColumns, MessageColumns
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, Found, FrameHeader
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.reasons import Reasons
 from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.slot import Gone, Large, Slot
 from momentum_trio.spool.ways import Way, Ways
 from momentum_trio.spool.wire import Custody, Due, Recipient
 
 ATTEMPTS_MAX, NOTICES_MAX = 0xFFFF, 0xFF
-
-
-class Gone(msgspec.Struct, frozen=True, gc=False):
-    """A batch whose custody ended. row: it was the ledger's. file: its large content, or empty."""
-
-    row: int
-    file: str
-
-
-class Large(NamedTuple):
-    """Content in a file of its own. octets, check: its length and CRC-32."""
-
-    file: str
-    octets: int
-    check: int
-
-
-class Slot(NamedTuple):
-    """Where one batch in custody lies.
-
-    row: the ledger's. file: name of large content, or empty; then content_octets is the length of the inline content,
-    else that of the file.
-    """
-
-    row: int
-    batch_id: str
-    segment: Segment
-    place: int
-    frame_octets: int
-    envelope_octets: int
-    content_octets: int
-    file: str
-    content_check: int
 
 
 class Ledger:

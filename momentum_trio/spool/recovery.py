@@ -38,11 +38,12 @@ from momentum_trio.spool.frame import (
     parse_segment_header,
 )
 from momentum_trio.spool.keys import Keys, Moment
-from momentum_trio.spool.ledger import Ledger, Slot
+from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.replay import FILE_NAME, Replay
 from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
+from momentum_trio.spool.slot import Slot
 from momentum_trio.spool.wire import Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
