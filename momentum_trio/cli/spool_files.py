@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from momentum_trio.mail.path import domain_of
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, SEGMENT_HEADER_OCTETS, Kind, parse_segment_header
 from momentum_trio.spool.keys import Keys, Moment
-from momentum_trio.spool.ledger import Ledger, Slot, Way
+from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.record import read_custody, read_keys
 from momentum_trio.spool.replay import Replay
 from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
+from momentum_trio.spool.slot import Slot
+from momentum_trio.spool.ways import Way
 from momentum_trio.spool.wire import Custody, Keyed, Recipient, Wire
 
 TRIES_MAX = 5  # of reading it all, while the host removes segments
@@ -131,17 +133,15 @@ class SpoolFiles:
             facts.damages.append(Damage(0, SEGMENT_HEADER_OCTETS))
         if claim is not None and claim > facts.after:
             facts.damages.append(Damage(facts.after, claim))
-            item.records = [record for record in item.records if record.place + record.header.octets <= claim]
+            item.records = [record for record in item.records if record.after <= claim]
             self._take(facts, Group(None, item.records), replay)
         elif claim is None:
             facts.unfinished = max(0, length - facts.after)
 
     def _take(self, facts: SegmentFacts, group: Group, replay: Replay) -> None:
         facts.damages += group.damages
-        for record in group.records:
-            facts.records[record.header.kind] += 1
-            if not replay.enter(facts.segment, record):
-                facts.damages.append(Damage(record.place, record.place + record.header.octets))
+        facts.records.update(record.kind for record in group.records)
+        facts.damages += [Damage(each.place, each.after) for each in replay.enter(facts.segment, group.records)]
 
     # -- what is in custody ------------------------------------------------------------------------------------------
 

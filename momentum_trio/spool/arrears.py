@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import trio
 
 from momentum_trio.mail.path import domain_of
-from momentum_trio.spool.columns import GROWTH_ROWS, NONE
+from momentum_trio.spool.columns import NONE
 from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Owed
-from momentum_trio.spool.wire import Custody
+from momentum_trio.spool.wire import Recipient
 
-STRIDE_BATCHES = 10_000  # between two checkpoints
+STRIDE_MESSAGES = 10_000  # between two checkpoints
+NEW = -1  # of domains
 
 
 class Arrears:
@@ -24,22 +25,17 @@ class Arrears:
         self._domains: list[str] = []
         self._numbers: dict[str, int] = {}
         self._known: dict[str, int] = {}
-        self._domain = array("I")  # by ticket
-        self._tickets = array("I")  # in order
+        self._tickets, self._domain = array("I"), array("I")  # in order; and of each the number of its domain
 
-    def note(self, tickets: Sequence[int], custody: Custody) -> None:
-        """A batch was read. What is concluded later on in the log is not owed."""
-        known, domain = self._known, self._domain
-        for ticket, recipient in zip(tickets, custody.messages):  # noqa: B905 as many; a keyword costs a fifth of this
-            path = recipient.forward_path
-            number = known.get(path[path.rfind("@") :])
-            if number is None:
-                number = self._number(path)
-            try:
-                domain[ticket] = number
-            except IndexError:
-                domain.frombytes(bytes((ticket + GROWTH_ROWS - len(domain)) * domain.itemsize))
-                domain[ticket] = number
+    def note(self, tickets: Iterable[int], recipients: Iterable[Recipient]) -> None:
+        """Messages were read. What is concluded later on in the log is not owed."""
+        known = self._known.get
+        paths = [recipient.forward_path for recipient in recipients]
+        numbers = [known(path[path.rfind("@") :], NEW) for path in paths]
+        if NEW in numbers:
+            numbers = [self._number(path) for path in paths]
+        self._tickets.extend(tickets)
+        self._domain.extend(array("I", numbers))
 
     def _number(self, path: str) -> int:
         """Of the domain of *path*. What stands from the last ``@`` on tells it, but for a literal, and is kept."""
@@ -54,29 +50,40 @@ class Arrears:
 
     async def settle(self) -> None:
         """The log is read to its end: note who is owed, in its order."""
-        ledger, owing, note = self._ledger, self._ledger.messages.owing, self._tickets.append
-        first, following = ledger.batches.first, ledger.messages.following
-        for segment in ledger.segments:
-            for count, row in enumerate(ledger.rows(segment), 1):
-                ticket = first[row]
-                while ticket != NONE:
-                    note(ticket)
-                    owing[ticket] = 1
-                    ticket = following[ticket]
-                if count % STRIDE_BATCHES == 0:
-                    await trio.lowlevel.checkpoint()
+        messages = self._ledger.messages
+        if len(self._tickets) != messages.used:
+            await self._forget_gone()
+        for first in range(0, len(self._tickets), STRIDE_MESSAGES):
+            for ticket in self._tickets[first : first + STRIDE_MESSAGES]:
+                messages.owing[ticket] = 1
+            await trio.lowlevel.checkpoint()
         self._numbers.clear()
         self._known.clear()
+
+    async def _forget_gone(self) -> None:
+        """Some ended, or came again as copies: a ticket may have been noted for several messages; the last counts."""
+        ledger = self._ledger
+        domain = array("I", [0]) * len(ledger.messages.ids)
+        for ticket, number in zip(self._tickets, self._domain, strict=True):
+            domain[ticket] = number
+        self._tickets, self._domain = array("I"), array("I")
+        for segment in ledger.segments:
+            for count, row in enumerate(ledger.rows(segment), 1):
+                tickets = list(ledger.open(row))
+                self._tickets.extend(tickets)
+                self._domain.extend(domain[ticket] for ticket in tickets)
+                if count % STRIDE_MESSAGES == 0:
+                    await trio.lowlevel.checkpoint()
 
     def owed(self) -> Iterator[Owed]:
         """Each message once, unless it was concluded meanwhile; then nothing is kept of them here."""
         ledger, messages = self._ledger, self._ledger.messages
         batch, owing, begins_at = messages.batch, messages.owing, ledger.batches.begins_at
-        for ticket in self._tickets:
+        for ticket, number in zip(self._tickets, self._domain, strict=True):
             if batch[ticket] == NONE or not owing[ticket]:
                 continue
             owing[ticket] = 0
             binding_group, binding, rerouted = ledger.way(ticket)
-            domain = rerouted or self._domains[self._domain[ticket]]
+            domain = rerouted or self._domains[number]
             yield Owed(ticket, domain, binding_group, binding, begins_at[batch[ticket]], ledger.retry(ticket))
         self._domains, self._domain, self._tickets = [], array("I"), array("I")

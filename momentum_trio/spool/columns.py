@@ -1,6 +1,6 @@
 """The index of a spool as columns: arrays of one length, a row for each batch and each message.
 
-A million messages are a million rows, some eighty octets each, and one text that names them: nothing for the garbage
+A million messages are a million rows, some seventy octets each, and one text that names them: nothing for the garbage
 collector to visit. A row whose message was concluded is used again; columns never become shorter.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 
 NONE = 0xFFFFFFFF
 """No row."""
@@ -32,6 +33,11 @@ class Rows:
         if not self._free:
             self._grow()
         return self._free.pop()
+
+    @property
+    def free(self) -> int:
+        """How many rows wait to be used."""
+        return len(self._free)
 
     def give_back(self, row: int) -> None:
         """*row* is free."""
@@ -61,9 +67,28 @@ class Columns(Rows):
         self.ids[row] = name
         return row
 
+    def extend(self, names: Sequence[str], **values: array[int] | array[float]) -> range:
+        """New rows, one behind the other, for what has these *names*; those that are free stay free.
+
+        values: of each column, but for those that are as in a row never used.
+        """
+        first = len(self.ids)
+        self.ids += names
+        for column, given in values.items():
+            getattr(self, column).extend(given)
+        for whole, growth in zip(self._all, self._growth, strict=True):
+            whole.frombytes(growth[: whole.itemsize] * (len(self.ids) - len(whole)))
+            assert len(whole) == len(self.ids)
+        return range(first, len(self.ids))
+
     def _grow(self) -> None:
         super()._grow()
         self.ids += [""] * GROWTH_ROWS
+
+    @property
+    def used(self) -> int:
+        """How many rows are not free."""
+        return len(self.ids) - self.free
 
     def release(self, row: int) -> None:
         """*row* is free."""
@@ -76,8 +101,6 @@ class BatchColumns(Columns):
 
     __slots__ = (
         "begins_at",
-        "content_check",
-        "content_octets",
         "envelope_octets",
         "first",
         "frame_octets",
@@ -89,7 +112,6 @@ class BatchColumns(Columns):
     def __init__(self) -> None:
         self.segment, self.place = array("I", [NONE]), array("Q", [0])
         self.frame_octets, self.envelope_octets = array("I", [0]), array("I", [0])
-        self.content_octets, self.content_check = array("Q", [0]), array("I", [0])
         self.begins_at = array("d", [0.0])
         self.first, self.open = array("I", [NONE]), array("I", [0])
         super().__init__(
@@ -97,8 +119,6 @@ class BatchColumns(Columns):
             self.place,
             self.frame_octets,
             self.envelope_octets,
-            self.content_octets,
-            self.content_check,
             self.begins_at,
             self.first,
             self.open,

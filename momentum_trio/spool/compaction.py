@@ -17,12 +17,13 @@ from momentum_trio.machine.disk import Close, Disk, File, Open, Read, Step
 from momentum_trio.spool.frame import Frame, Kind
 from momentum_trio.spool.key_compaction import KeyCompaction, KeyCopy
 from momentum_trio.spool.keys import Keys
-from momentum_trio.spool.ledger import Ledger, Slot
+from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.log import Report
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.record import read_custody
 from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.slot import Slot
 from momentum_trio.spool.wire import Custody, Recipient, Wire
 
 COPY_OCTETS_MAX = 1024 * 1024

@@ -30,8 +30,8 @@ _FRAME = struct.Struct(">4sBBHIII")  # magic kind zero zero envelope_octets cont
 _CHECKED_FRAME = struct.Struct(">4sBxxxIIII")  # the same, and its own check
 _MARKER = struct.Struct(">QQIIQQ")  # segment group count incarnation high_water synced
 _SALT = struct.Struct(">QI")
+_PLACE = struct.Struct(">Q")
 
-PLACE_OCTETS = 8
 SEGMENT_HEADER_OCTETS = _SEGMENT.size + _CHECK.size
 FRAME_HEADER_OCTETS = _FRAME.size + _CHECK.size
 MARKER_OCTETS = FRAME_HEADER_OCTETS + _MARKER.size
@@ -54,6 +54,7 @@ class Kind(IntEnum):
 
 
 KINDS = {int(kind): kind for kind in Kind}
+MARKER = Kind.MARKER  # looked up once
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +139,32 @@ class Frame(msgspec.Struct, eq=False, gc=False):
 
 
 class FrameHeader(msgspec.Struct, frozen=True, gc=False):
-    """A valid header that was read: made for every record at opening, as cheaply as can be. octets: of the frame."""
+    """A valid header. octets: of the frame."""
 
     kind: Kind
     envelope_octets: int
     content_octets: int
     check: int
     octets: int
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """A whole frame that was read: made of every record at opening, as cheaply as can be.
+
+    octets: of the frame. place: its offset.
+    """
+
+    kind: Kind
+    envelope_octets: int
+    content_octets: int
+    octets: int
+    place: int
+    envelope: bytes
+
+    @property
+    def after(self) -> int:
+        """The offset behind it."""
+        return self.place + self.octets
 
 
 class Salt:
@@ -159,7 +179,7 @@ class Salt:
     def chunks(self, frame: Frame, place: int) -> tuple[bytes, bytes]:
         """*frame* as it stands at *place*: header with envelope, and content (not copied)."""
         head = _FRAME.pack(FRAME_MAGIC, frame.kind, 0, 0, len(frame.envelope), len(frame.content), frame.check)
-        check = zlib.crc32(head + place.to_bytes(PLACE_OCTETS, "big"), self._seed)
+        check = zlib.crc32(head + _PLACE.pack(place), self._seed)
         return b"".join((head, _CHECK.pack(check), frame.envelope)), frame.content
 
     def header(self, octets: bytes, place: int, at: int = 0) -> FrameHeader | None:
@@ -170,12 +190,40 @@ class Salt:
             return None
         if magic != FRAME_MAGIC or kind not in KINDS:
             return None
-        if own != zlib.crc32(octets[at : at + _FRAME.size] + place.to_bytes(PLACE_OCTETS, "big"), self._seed):
+        if own != zlib.crc32(octets[at : at + _FRAME.size] + _PLACE.pack(place), self._seed):
             return None
         if envelope_octets > ENVELOPE_OCTETS_MAX or content_octets > INLINE_OCTETS_MAX:
             return None
         octets_in_all = FRAME_HEADER_OCTETS + envelope_octets + content_octets
         return FrameHeader(KINDS[kind], envelope_octets, content_octets, check, octets_in_all)
+
+    def records(self, octets: bytes, place: int, at: int, found: list[Found]) -> Found | None:
+        """Append to *found* the records at *at* in *octets* (*place* in the segment), as long as frames are whole.
+
+        Returns: the marker that ends them; None when what comes next is damaged, or not all of it is here.
+        This is ``header`` and the check of what follows it in one loop: all mail that waits goes through it at opening.
+        """
+        assert at >= 0
+        assert len(octets) <= ENVELOPE_OCTETS_MAX == INLINE_OCTETS_MAX  # what fits is not longer than it may be
+        seed, kinds, append, crc32, unpack = self._seed, KINDS, found.append, zlib.crc32, _CHECKED_FRAME.unpack_from
+        view, last, header_after = memoryview(octets), len(octets), at + FRAME_HEADER_OCTETS
+        while header_after <= last:
+            magic, number, envelope_octets, content_octets, check, own = unpack(octets, at)
+            if magic != FRAME_MAGIC or (kind := kinds.get(number)) is None:
+                break
+            if own != crc32(octets[at : at + _FRAME.size] + _PLACE.pack(place), seed):
+                break
+            envelope_after = header_after + envelope_octets
+            after = envelope_after + content_octets
+            if after > last or crc32(view[header_after:after]) != check:
+                break
+            size, envelope = after - at, octets[header_after:envelope_after]
+            frame = Found(kind, envelope_octets, content_octets, size, place, envelope)
+            if kind is MARKER:
+                return frame
+            append(frame)
+            place, at, header_after = place + size, after, after + FRAME_HEADER_OCTETS
+        return None
 
     def marker(self, marker: Marker) -> Frame:
         """*marker* as a frame."""

@@ -7,53 +7,20 @@ an object is made for the asking.
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
-
-import msgspec
+from collections.abc import Iterable, Iterator, Sequence
 
 from momentum_trio.spool.columns import NONE, BatchColumns, MessageColumns
-from momentum_trio.spool.frame import FrameHeader
+from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, Found, FrameHeader
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.reasons import Reasons
 from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.slot import Gone, Large, Slot
+from momentum_trio.spool.ways import Way, Ways
 from momentum_trio.spool.wire import Custody, Due, Recipient
 
 ATTEMPTS_MAX, NOTICES_MAX = 0xFFFF, 0xFF
-
-
-class Way(NamedTuple):
-    """Which way a message goes. routing_domain: where an operator rerouted it, or empty: its path's domain."""
-
-    binding_group: str
-    binding: str
-    routing_domain: str
-
-
-class Gone(msgspec.Struct, frozen=True, gc=False):
-    """A batch whose custody ended. row: it was the ledger's. file: its large content, or empty."""
-
-    row: int
-    file: str
-
-
-class Slot(NamedTuple):
-    """Where one batch in custody lies.
-
-    row: the ledger's. file: name of large content, or empty; then content_octets is the length of the inline content,
-    else that of the file.
-    """
-
-    row: int
-    batch_id: str
-    segment: Segment
-    place: int
-    frame_octets: int
-    envelope_octets: int
-    content_octets: int
-    file: str
-    content_check: int
 
 
 class Ledger:
@@ -69,12 +36,11 @@ class Ledger:
         self.batches, self.messages = BatchColumns(), MessageColumns()
         self._index: dict[str, int] = {}  # batches; most often it finds the first message too: that has the same id
         self._others: dict[str, int] = {}  # messages it does not find
-        self._files: dict[int, str] = {}  # by row: batches with large content
+        self._large: dict[int, Large] = {}  # by row
         self.by_ordinal: dict[int, Segment] = {}
         self._ordinals = 0
         self._reasons = Reasons()
-        self._ways: list[Way] = []  # as many as an operator has bindings and moves
-        self._way_numbers: dict[tuple[str, str, str], int] = {}
+        self._ways = Ways()
 
     # -- segments ----------------------------------------------------------------------------------------------------
 
@@ -112,17 +78,16 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._index)
 
-    def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
+    def add(self, segment: Segment, place: int, header: FrameHeader | Found, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
         batch_id, messages = custody.batch_id, custody.messages
         if batch_id in self._index:
             self.remove(self._index[batch_id])
         columns = self.batches
         row = self._index[batch_id] = columns.new(batch_id)
-        columns.content_octets[row], columns.content_check[row] = custody.octets, custody.content_check
         columns.begins_at[row] = custody.begins_at
         if custody.file:
-            self._files[row] = custody.file
+            self._large[row] = Large(custody.file, custody.octets, custody.content_check)
         self._put(row, segment, place, header)
         first = messages[0].message_id
         if first == batch_id:
@@ -132,7 +97,64 @@ class Ledger:
         columns.first[row], columns.open[row] = ticket, 1
         return [ticket] if len(messages) == 1 else self._add_further(row, custody, ticket)
 
-    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+    def add_plain(
+        self,
+        segment: Segment,
+        records: Sequence[Found],
+        custodies: Sequence[Custody],
+        singles: Sequence[Recipient],
+    ) -> Sequence[int]:
+        """As ``add``, of batches each of one message that has its name, with inline content; column by column.
+
+        singles: those messages. Returns: a ticket for each.
+        """
+        batches, messages, numbers, count = self.batches, self.messages, self._ways, len(records)
+        names = [custody.batch_id for custody in custodies]
+        rows = range(len(batches.ids), len(batches.ids) + count)
+        if max(batches.free, messages.free) >= count or not self._name(names, rows):
+            return [
+                self.add(segment, record.place, record, custody)[0]
+                for record, custody in zip(records, custodies, strict=True)
+            ]
+        octets = array("I", [record.octets for record in records])
+        batches.extend(
+            names,
+            segment=array("I", [segment.ordinal]) * count,
+            place=array("Q", [record.place for record in records]),
+            frame_octets=octets,
+            envelope_octets=array("I", [record.envelope_octets for record in records]),
+            begins_at=array("d", [max(custody.received_at, custody.not_before) for custody in custodies]),
+            first=array("I", range(len(messages.ids), len(messages.ids) + count)),
+            open=array("I", [1]) * count,
+        )
+        segment.rows.extend(rows)
+        segment.records += count
+        segment.live_octets += (live_octets := sum(octets))
+        self.live_octets += live_octets
+        ways = [
+            numbers[each.binding_group or custody.binding_group, each.binding or custody.binding, each.routing_domain]
+            for custody, each in zip(custodies, singles)  # noqa: B905 as many
+        ]
+        tickets = messages.extend(names, batch=array("I", rows), way=array("I", ways))
+        self.postpone_all(
+            [
+                (ticket, message)
+                for ticket, message in zip(tickets, singles, strict=True)
+                if message.attempts or message.next_attempt_at
+            ]
+        )
+        return tickets
+
+    def _name(self, names: Sequence[str], rows: Sequence[int]) -> bool:
+        """Have *rows* found by *names*, which no batch has; if one has, or two are the same, nothing is done."""
+        if list(map(self._index.setdefault, names, rows)) == list(rows):
+            return True
+        for name, row in zip(names, rows, strict=True):
+            if self._index.get(name) == row:
+                del self._index[name]
+        return False
+
+    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Found) -> None:
         columns, octets = self.batches, header.octets
         columns.segment[row], columns.place[row] = segment.ordinal, place
         columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
@@ -173,7 +195,7 @@ class Ledger:
         self._take_out(row)
         del self._index[self.batches.ids[row]]
         self.batches.release(row)
-        return Gone(row, self._files.pop(row, "") if self._files else "")
+        return Gone(row, self._large.pop(row).file if row in self._large else "")
 
     def row(self, batch_id: str) -> int:
         """Raises KeyError when the batch is not in custody."""
@@ -182,21 +204,24 @@ class Ledger:
     def slot(self, row: int) -> Slot:
         """Where the batch of *row* lies."""
         columns = self.batches
+        frame_octets, envelope_octets = columns.frame_octets[row], columns.envelope_octets[row]
+        inline = Large("", frame_octets - FRAME_HEADER_OCTETS - envelope_octets, 0)
+        file, content_octets, content_check = self._large.get(row, inline)
         return Slot(
             row,
             columns.ids[row],
             self.by_ordinal[columns.segment[row]],
             columns.place[row],
-            columns.frame_octets[row],
-            columns.envelope_octets[row],
-            columns.content_octets[row],
-            self._files.get(row, ""),
-            columns.content_check[row],
+            frame_octets,
+            envelope_octets,
+            content_octets,
+            file,
+            content_check,
         )
 
     def large(self) -> list[Slot]:
         """Batches with content in a file."""
-        return [self.slot(row) for row in self._files]
+        return [self.slot(row) for row in self._large]
 
     def open(self, row: int) -> Iterator[int]:
         """The messages of a batch that are not concluded, in order."""
@@ -229,13 +254,9 @@ class Ledger:
         columns = self.messages
         ticket = columns.new(name)
         columns.batch[ticket] = row
-        way = (
-            message.binding_group or custody.binding_group,
-            message.binding or custody.binding,
-            message.routing_domain,
-        )
-        number = self._way_numbers.get(way)
-        columns.way[ticket] = self._new_way(way) if number is None else number
+        columns.way[ticket] = self._ways[
+            message.binding_group or custody.binding_group, message.binding or custody.binding, message.routing_domain
+        ]
         if message.attempts or message.next_attempt_at:
             self.postpone(ticket, message)
         return ticket
@@ -284,6 +305,13 @@ class Ledger:
                 return ticket
         return self._others.get(message_id)
 
+    def find_all(self, message_ids: Sequence[str]) -> list[int | None]:
+        """The same of several."""
+        if self._others:
+            return [self.find(message_id) for message_id in message_ids]
+        first, row_of = self.batches.first, self._index.get  # every batch is one message that has its name
+        return [None if row is None else first[row] for row in map(row_of, message_ids)]
+
     def knows(self, identifier: str) -> bool:
         """Whether a batch or a message in custody has it."""
         return identifier in self._index or identifier in self._others
@@ -298,19 +326,25 @@ class Ledger:
 
     def postpone(self, ticket: int, retry: Retry | Recipient | Due) -> None:
         """Note where a message stands."""
-        columns = self.messages
-        if columns.reason[ticket]:
-            self._reasons.drop(columns.reason[ticket])
-        if not retry.attempts and not retry.next_attempt_at:
-            columns.next_attempt_at[ticket], columns.reason[ticket] = math.nan, 0
-            return
-        try:
-            columns.attempts[ticket], columns.notices[ticket] = retry.attempts, retry.notices
-        except OverflowError:
-            columns.attempts[ticket] = max(0, min(retry.attempts, ATTEMPTS_MAX))
-            columns.notices[ticket] = max(0, min(retry.notices, NOTICES_MAX))
-        columns.next_attempt_at[ticket] = retry.next_attempt_at
-        columns.reason[ticket] = self._reasons.note(retry.reason)
+        self.postpone_all(((ticket, retry),))
+
+    def postpone_all(self, postponed: Iterable[tuple[int, Retry | Recipient | Due]]) -> None:
+        """The same of several."""
+        columns, reasons = self.messages, self._reasons
+        attempts, notices, reason, until = columns.attempts, columns.notices, columns.reason, columns.next_attempt_at
+        for ticket, retry in postponed:
+            if reason[ticket]:
+                reasons.drop(reason[ticket])
+            made, at = retry.attempts, retry.next_attempt_at
+            if not made and not at:
+                until[ticket], reason[ticket] = math.nan, 0
+                continue
+            try:
+                attempts[ticket], notices[ticket] = made, retry.notices
+            except OverflowError:
+                attempts[ticket] = max(0, min(made, ATTEMPTS_MAX))
+                notices[ticket] = max(0, min(retry.notices, NOTICES_MAX))
+            until[ticket], reason[ticket] = at, reasons.note(retry.reason)
 
     def retry(self, ticket: int) -> Retry | None:
         """Where it stands."""
@@ -323,14 +357,9 @@ class Ledger:
 
     # -- ways --------------------------------------------------------------------------------------------------------
 
-    def _new_way(self, way: tuple[str, str, str]) -> int:
-        number = self._way_numbers[way] = len(self._ways)
-        self._ways.append(Way(*way))
-        return number
-
     def way(self, ticket: int) -> Way:
         """Which way it goes."""
-        return self._ways[self.messages.way[ticket]]
+        return self._ways.all[self.messages.way[ticket]]
 
     def move(
         self, tickets: Iterable[int], binding_group: str | None, binding: str | None, routing_domain: str | None
@@ -343,5 +372,4 @@ class Ledger:
                 binding or old.binding,
                 old.routing_domain if routing_domain is None else routing_domain,
             )
-            number = self._way_numbers.get(way)
-            self.messages.way[ticket] = self._new_way(way) if number is None else number
+            self.messages.way[ticket] = self._ways[way]

@@ -14,11 +14,12 @@ from momentum_trio.spool.content_files import ContentFiles
 from momentum_trio.spool.fault import ContentDamaged, SpoolSick
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS
 from momentum_trio.spool.keys import Keys
-from momentum_trio.spool.ledger import Ledger, Slot
+from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Batch, Held
 from momentum_trio.spool.recent import Recent, RecentBatch
 from momentum_trio.spool.record import read_custody, read_keys
 from momentum_trio.spool.segment import Segment
+from momentum_trio.spool.slot import Slot
 from momentum_trio.spool.wire import Keyed, Wire, batch_of
 
 READ_PIECE_OCTETS = 1024 * 1024

@@ -8,7 +8,7 @@ import msgspec
 
 from momentum_trio.spool.frame import FRAME_HEADER_OCTETS
 from momentum_trio.spool.keys import KeyPlace, sensible_key
-from momentum_trio.spool.ledger import Slot
+from momentum_trio.spool.slot import Slot
 from momentum_trio.spool.wire import Custody, Keyed, Wire
 
 

@@ -32,21 +32,23 @@ from momentum_trio.spool.arrears import Arrears
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.frame import (
     SEGMENT_HEADER_OCTETS,
+    Found,
     NotOurs,
     SegmentHeader,
     parse_segment_header,
 )
 from momentum_trio.spool.keys import Keys, Moment
-from momentum_trio.spool.ledger import Ledger, Slot
+from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.replay import FILE_NAME, Replay
 from momentum_trio.spool.scan import Damage, Group, Want, scan
 from momentum_trio.spool.segment import Segment, parse_segment_name
+from momentum_trio.spool.slot import Slot
 from momentum_trio.spool.wire import Wire
 
 LOG, CONTENT, QUARANTINE, LOCK = "log", "content", "quarantine", "lock"
 STEPS_AT_ONCE_MAX = 256
-STRIDE_RECORDS, STRIDE_ENVELOPE_OCTETS = 1000, 256 * 1024  # between two checkpoints
+STRIDE_RECORDS = 128  # between two checkpoints: few enough that what is made of them stays in the processor's cache
 
 
 INCARNATIONS_MAX = 1 << 31  # no spool has that many lives
@@ -185,16 +187,19 @@ class Recovery:
         await self._disk.perform([Unlink(segment.path, missing_ok=True), SyncDirectory(f"{self._base}/{LOG}")])
 
     async def _read_groups(self, segment: Segment, file: File) -> SegmentRead:
-        """Take each group that counts as it comes."""
-        read = SegmentRead()
+        """Take the groups that count, as many at once as a piece of the log holds."""
+        read, records = SegmentRead(), list[Found]()
         claim = self._claims.get(segment.number)
         scanning = scan(segment.salt)
         item = next(scanning)
         while True:
             octets = b""
             if isinstance(item, Want):
+                await self._take(segment, file, records)
+                records.clear()
                 octets = (await self._disk.perform([Read(file, item.offset, item.size)]))[0]
             elif item.marker is None:
+                await self._take(segment, file, records)
                 read.tail = item
                 return read
             elif claim is None or item.after <= claim:
@@ -202,7 +207,8 @@ class Recovery:
                 read.after = item.after
                 read.synced = max(read.synced, item.marker.synced)
                 read.damages += item.damages
-                await self._take(segment, file, item)
+                self._learn(item.marker.incarnation, item.marker.high_water)
+                records += item.records
             item = scanning.send(octets)
 
     async def _end(self, segment: Segment, file: File, read: SegmentRead) -> None:
@@ -215,9 +221,7 @@ class Recovery:
         segment.length = read.after
         if claim is not None and claim > read.after:  # no tail: the next segment was begun after this was durable
             await self._keep(segment, file, Damage(read.after, min(claim, length)), certain=True)
-            tail = read.tail
-            tail.records = [record for record in tail.records if record.place + record.header.octets <= claim]
-            await self._take(segment, file, tail)
+            await self._take(segment, file, [record for record in read.tail.records if record.after <= claim])
             segment.length = max(read.after, min(claim, length))
         if length > segment.length:
             await self._disk.perform([Truncate(file, segment.length), Datasync(file)])
@@ -246,19 +250,13 @@ class Recovery:
             f"spool: {segment.path}: {size} octets at {damage.first} {what}; kept in quarantine as {name}",
         )
 
-    async def _take(self, segment: Segment, file: File, group: Group) -> None:
-        """Enter the records of *group* in the ledger."""
-        if group.marker is not None:
-            self._learn(group.marker.incarnation, group.marker.high_water)
-        octets, enter = 0, self._replay.enter
-        for count, record in enumerate(group.records, 1):
-            octets += len(record.envelope)
-            if octets >= STRIDE_ENVELOPE_OCTETS or count % STRIDE_RECORDS == 0:
-                octets = 0
+    async def _take(self, segment: Segment, file: File, records: Sequence[Found]) -> None:
+        """Enter *records* in the ledger."""
+        for first in range(0, len(records), STRIDE_RECORDS):
+            if first:
                 await trio.lowlevel.checkpoint()
-            if not enter(segment, record):
-                damage = Damage(record.place, record.place + record.header.octets)
-                await self._keep(segment, file, damage, certain=True)
+            for record in self._replay.enter(segment, records[first : first + STRIDE_RECORDS]):
+                await self._keep(segment, file, Damage(record.place, record.after), certain=True)
 
     # -- large content -----------------------------------------------------------------------------------------------
 

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from momentum_trio.spool.frame import Kind
+from momentum_trio.spool.frame import Found, Kind
 from momentum_trio.spool.keys import Keys, Moment, sensible_key
 from momentum_trio.spool.ledger import Ledger
-from momentum_trio.spool.scan import Found
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.wire import Custody, Due, Wire
+from momentum_trio.spool.wire import Custody, Due, Recipient, Wire
 
 BATCH, KEYS = Kind.BATCH, Kind.KEYS
 FILE_NAME = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}")
 CHECK_MAX = 0xFFFFFFFF  # of a CRC-32
 
 
-def _nothing(_tickets: list[int], _custody: Custody) -> None:
+def _nothing(_tickets: Iterable[int], _recipients: Iterable[Recipient]) -> None:
     """Nobody wants to know."""
 
 
 class Replay:
-    """Into one ledger and its keys. moment: of now. noted: told of each batch, with the tickets of its messages."""
+    """Into one ledger and its keys. moment: of now. noted: told of messages that came, and of their tickets."""
 
     def __init__(
         self,
@@ -32,28 +31,56 @@ class Replay:
         keys: Keys,
         moment: Moment,
         wire: Wire,
-        noted: Callable[[list[int], Custody], None] = _nothing,
+        noted: Callable[[Iterable[int], Iterable[Recipient]], None] = _nothing,
     ) -> None:
         self._ledger, self._keys, self._moment = ledger, keys, moment
         self._wire, self._noted = wire, noted
 
-    def enter(self, segment: Segment, record: Found) -> bool:
-        """Enter one record; false when it makes no sense."""
-        try:
-            if record.header.kind is BATCH:
-                return self._batch(segment, record)
-            if record.header.kind is KEYS:
-                return self._held(segment, record)
-            self._news(record.header.kind, record.envelope)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return False
+    def enter(self, segment: Segment, records: Iterable[Found]) -> list[Found]:
+        """Enter records in their order. Returns those that make no sense and are passed over.
+
+        Nearly all there is in a long log is plain batches: they are entered by their columns, as many as stand
+        together.
+        """
+        senseless: list[Found] = []
+        plain, custodies, decode = list[Found](), list[Custody](), self._wire.custody
+        for record in records:
+            custody = None
+            try:
+                if record.kind is BATCH:
+                    custody = decode(record.envelope)
+                    if is_plain(custody, record.content_octets):
+                        plain.append(record)
+                        custodies.append(custody)
+                        continue
+                if plain:
+                    self._enter_plain(segment, plain, custodies)
+                    plain, custodies = [], []
+                entered = self._enter_other(segment, record, custody)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                entered = False
+            if not entered:
+                senseless.append(record)
+        if plain:
+            self._enter_plain(segment, plain, custodies)
+        return senseless
+
+    def _enter_plain(self, segment: Segment, records: Sequence[Found], custodies: Sequence[Custody]) -> None:
+        singles = [custody.messages[0] for custody in custodies]
+        self._noted(self._ledger.add_plain(segment, records, custodies, singles), singles)
+
+    def _enter_other(self, segment: Segment, record: Found, custody: Custody | None) -> bool:
+        if custody is not None:
+            return self._batch(segment, record, custody)
+        if record.kind is KEYS:
+            return self._held(segment, record)
+        self._news(record.kind, record.envelope)
         return True
 
-    def _batch(self, segment: Segment, record: Found) -> bool:
-        custody = self._wire.custody(record.envelope)
-        if not sensible(custody, record.header.content_octets):
+    def _batch(self, segment: Segment, record: Found, custody: Custody) -> bool:
+        if not sensible(custody, record.content_octets):
             return False
-        self._noted(self._ledger.add(segment, record.place, record.header, custody), custody)
+        self._noted(self._ledger.add(segment, record.place, record, custody), custody.messages)
         if custody.concluding is not None:
             self._conclude(custody.concluding.message_ids)
         return True
@@ -68,7 +95,7 @@ class Replay:
         ends = [(each.name, until(each)) for each in counting]
         in_time = [(name, end) for name, end in ends if end > self._moment.steady]
         if in_time:
-            self._keys.add(segment, record.place, record.header.octets, in_time)
+            self._keys.add(segment, record.place, record.octets, in_time)
         return True
 
     def _news(self, kind: Kind, envelope: bytes) -> None:
@@ -96,11 +123,23 @@ class Replay:
         for ticket in self._in_custody(message_ids):
             self._ledger.conclude(ticket)
 
-    def _postpone(self, dues: Iterable[Due]) -> None:
-        find, postpone = self._ledger.find, self._ledger.postpone
-        for due in dues:
-            if (ticket := find(due.message_id)) is not None:
-                postpone(ticket, due)
+    def _postpone(self, dues: Sequence[Due]) -> None:
+        tickets = self._ledger.find_all([due.message_id for due in dues])
+        known = [(ticket, due) for ticket, due in zip(tickets, dues, strict=True) if ticket is not None]
+        self._ledger.postpone_all(known)
+
+
+def is_plain(custody: Custody, inline_octets: int) -> bool:
+    """Whether a batch is sensible, one message that has its name, its content inline, and nothing ends with it."""
+    messages = custody.messages
+    return (
+        custody.octets == inline_octets
+        and len(messages) == 1
+        and messages[0].message_id == custody.batch_id
+        and not custody.file
+        and not custody.content_check
+        and custody.concluding is None
+    )
 
 
 def sensible(custody: Custody, inline_octets: int) -> bool:

@@ -10,19 +10,17 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from zlib import crc32
 
-import msgspec
-
 from momentum_trio.spool.frame import (
     FRAME_HEADER_OCTETS,
     FRAME_MAGIC,
+    MARKER,
     SEGMENT_HEADER_OCTETS,
+    Found,
     FrameHeader,
-    Kind,
     Marker,
     Salt,
 )
 
-MARKER = Kind.MARKER
 WINDOW_OCTETS = 1024 * 1024
 
 
@@ -32,14 +30,6 @@ class Want:
 
     offset: int
     size: int
-
-
-class Found(msgspec.Struct, frozen=True, gc=False):
-    """A valid record. place: offset of its frame."""
-
-    place: int
-    header: FrameHeader
-    envelope: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,44 +65,50 @@ class _Scanner:
         self._window = b""
 
     def groups(self) -> Scan:
-        place, header_at = SEGMENT_HEADER_OCTETS, self._salt.header
+        place = SEGMENT_HEADER_OCTETS
         group = Group(None, after=place)
-        while True:
-            window, start = self._window, place - self._first
-            header = header_at(window, place, start) if start >= 0 else None
-            if header is None or start + header.octets > len(window):
-                yield from self._look(place, WINDOW_OCTETS)
-                window, start, header = self._window, 0, header_at(self._window, place)
-            if header is None:
-                following = yield from self._next_frame(place + 1)
-                if following is None:
-                    break
-                group.damages.append(Damage(place, following))
-                place = following
-                continue
-            octets = header.octets
-            if start + octets <= len(window):
-                payload = window[start + FRAME_HEADER_OCTETS : start + octets]
-                envelope, check = payload[: header.envelope_octets], crc32(payload)
-            elif (read := (yield from self._long(place, header))) is not None:
-                envelope, check = read
-            else:
-                break
-            after = place + octets
-            whole = check == header.check
-            if whole and header.kind is not MARKER:
-                group.records.append(Found(place, header, envelope))
-            elif whole and (marker := self._salt.parse_marker(envelope)) is not None:
-                group.marker, group.after = marker, after
+        while (following := (yield from self._next(place, group.records))) is not None:
+            place = following.after
+            if isinstance(following, Damage):
+                group.damages.append(following)
+            elif following.kind is not MARKER:
+                group.records.append(following)
+            elif (marker := self._salt.parse_marker(following.envelope)) is not None:
+                group.marker, group.after = marker, place
                 yield group
-                group = Group(None, after=after)
+                group = Group(None, after=place)
             else:
-                group.damages.append(Damage(place, after))
-            place = after
+                group.damages.append(Damage(following.place, place))
         yield group
 
-    def _long(self, place: int, header: FrameHeader) -> Generator[Want, bytes, tuple[bytes, int] | None]:
-        """Envelope and check of a frame that is longer than a window; None when the file ends within it."""
+    def _next(self, place: int, records: list[Found]) -> Generator[Want, bytes, Found | Damage | None]:
+        """The marker behind *place*, or what stands before it and is not put into *records* here. None: the end."""
+        while True:
+            marker = self._salt.records(self._window, place, place - self._first, records)
+            if marker is not None:
+                return marker
+            if records:
+                place = max(place, records[-1].after)
+            if place == self._first:
+                return (yield from self._one(place))
+            yield from self._look(place, WINDOW_OCTETS)
+
+    def _one(self, place: int) -> Generator[Want, bytes, Found | Damage | None]:
+        """What stands at *place*, where the window begins: it is damaged, or not all of it is in the window."""
+        header = self._salt.header(self._window, place)
+        if header is None:
+            following = yield from self._next_frame(place + 1)
+            return None if following is None else Damage(place, following)
+        read = yield from self._payload(place, header)
+        if read is None:
+            return None
+        envelope, check = read
+        if check != header.check:
+            return Damage(place, place + header.octets)
+        return Found(header.kind, header.envelope_octets, header.content_octets, header.octets, place, envelope)
+
+    def _payload(self, place: int, header: FrameHeader) -> Generator[Want, bytes, tuple[bytes, int] | None]:
+        """Envelope and check of a frame, which may be longer than a window; None when the file ends within it."""
         envelope = yield from self._octets(place + FRAME_HEADER_OCTETS, header.envelope_octets)
         if len(envelope) < header.envelope_octets:
             return None

@@ -31,7 +31,7 @@ NUMBER, SALT = 1, 7
 """Of the segment."""
 
 _WIRE = Wire()
-_KINDS = {
+KINDS_OF = {
     Custody: Kind.BATCH,
     Concluded: Kind.CONCLUDED,
     Postponed: Kind.POSTPONED,
@@ -114,7 +114,10 @@ def segment(groups: Sequence[Sequence[tuple[Value, bytes]]]) -> bytes:
     parts, place = [header], len(header)
     for number, group in enumerate(groups, 1):
         marker = salt.marker(Marker(NUMBER, number, len(group), 3, 5, place))
-        for frame in [*(Frame.of(_KINDS[type(value)], _WIRE.encode(value), octets) for value, octets in group), marker]:
+        for frame in [
+            *(Frame.of(KINDS_OF[type(value)], _WIRE.encode(value), octets) for value, octets in group),
+            marker,
+        ]:
             parts += salt.chunks(frame, place)
             place += frame.octets
     return b"".join(parts)

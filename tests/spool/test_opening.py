@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+import pytest
 import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from momentum_trio.mail.identifier import identifier
 from momentum_trio.mail.path import domain_of
+from momentum_trio.spool import scan
 from momentum_trio.spool.arrears import Arrears
 from momentum_trio.spool.frame import (
     ENVELOPE_OCTETS_MAX,
     FRAME_HEADER_OCTETS,
     FRAME_MAGIC,
     INLINE_OCTETS_MAX,
+    Found,
     FrameHeader,
     Kind,
     Salt,
 )
+from momentum_trio.spool.keys import Keys, Moment
 from momentum_trio.spool.ledger import Ledger
 from momentum_trio.spool.message import Retry
+from momentum_trio.spool.replay import Replay, sensible
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.strategies import NUMBER, SALT, segments, spoilt_segments
-from momentum_trio.spool.wire import Custody, Recipient
+from momentum_trio.spool.strategies import KINDS_OF, NUMBER, SALT, ids, records, segments, spoilt_segments
+from momentum_trio.spool.wire import Custody, Recipient, Value, Wire
 
 HEADER = FrameHeader(Kind.BATCH, 100, 20, 0, 144)
 
@@ -74,6 +81,87 @@ def ledger_of_one_segment() -> tuple[Ledger, Segment]:
     return ledger, segment
 
 
+@given(segments | spoilt_segments(), st.integers(FRAME_HEADER_OCTETS, 300))
+def test_how_much_is_read_at_once_changes_nothing(octets: bytes, window_octets: int) -> None:
+    at_once = groups_of(octets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "WINDOW_OCTETS", window_octets)
+        assert groups_of(octets) == at_once
+
+
+def groups_of(octets: bytes) -> list[scan.Group]:
+    scanning, groups = scan.scan(Salt(NUMBER, SALT)), list[scan.Group]()
+    item = next(scanning)
+    with suppress(StopIteration):
+        while True:
+            if isinstance(item, scan.Group):
+                groups.append(item)
+                item = scanning.send(b"")
+            else:
+                item = scanning.send(octets[item.offset : item.offset + item.size])
+    return groups
+
+
+class Index:
+    """A ledger with its keys and its arrears."""
+
+    def __init__(self) -> None:
+        self.ledger, self.segment = ledger_of_one_segment()
+        self.arrears = Arrears(self.ledger)
+        self.replay = Replay(self.ledger, Keys(self.ledger), Moment(0.0, 0.0), Wire(), self.arrears.note)
+
+    def enter_slowly(self, record: Found) -> list[Found]:
+        """A batch by itself, in the way of one that comes in."""
+        if record.kind is not Kind.BATCH:
+            return self.replay.enter(self.segment, [record])
+        batch = Wire().custody(record.envelope)
+        if not sensible(batch, record.content_octets):
+            return [record]
+        self.arrears.note(self.ledger.add(self.segment, record.place, record, batch), batch.messages)
+        for name in batch.concluding.message_ids if batch.concluding is not None else ():
+            if (ticket := self.ledger.find(name)) is not None:
+                self.ledger.conclude(ticket)
+        return []
+
+    def told(self) -> str:
+        """All it says but for the numbers of its rows; as text, in which what is not a number equals itself."""
+        ledger = self.ledger
+        slots = [ledger.slot(row) for row in ledger.rows(self.segment)]
+        trio.run(self.arrears.settle)
+        owed = [(ledger.messages.ids[each.ticket], replace(each, ticket=0)) for each in self.arrears.owed()]
+        lie = [(slot.batch_id, *slot[3:]) for slot in slots]
+        return repr((len(ledger), lie, owed, self.segment.records, ledger.live_octets, self.segment.live_octets))
+
+
+one_message = st.builds(
+    lambda name, path, attempts, group: (
+        custody(name, [Recipient(name, path, attempts, binding_group=group)]),
+        bytes(20),
+    ),
+    ids,
+    st.sampled_from(["a@x.example", "b@X.example", "c@[1.2.3.4]", ""]),
+    st.integers(0, 1),
+    st.sampled_from(["", "moved"]),
+)
+
+
+@settings(deadline=None)  # a trio.run
+@given(st.lists(one_message | records, max_size=12), st.integers(1, 12))
+def test_many_records_at_once_are_what_they_are_one_by_one(values: list[tuple[Value, bytes]], at_once: int) -> None:
+    many, one_by_one, odd = Index(), Index(), list[Found]()
+    found = [found_of(number, *value) for number, value in enumerate(values)]
+    for first in range(0, len(found), at_once):
+        odd += many.replay.enter(many.segment, found[first : first + at_once])
+    assert odd == [each for record in found for each in one_by_one.enter_slowly(record)]
+    assert many.told() == one_by_one.told()
+
+
+def found_of(number: int, value: Value, content: bytes) -> Found:
+    envelope = Wire().encode(value)
+    octets = FRAME_HEADER_OCTETS + len(envelope) + len(content)
+    return Found(KINDS_OF[type(value)], len(envelope), len(content), octets, 1000 * number, envelope)
+
+
 paths = st.text('aZ.@[]"', max_size=8) | st.sampled_from(
     ["b@x.example", "c@X.Example", "d@[general:a@x]", "postmaster"]
 )
@@ -87,7 +175,7 @@ def test_domains_of_what_is_owed_are_those_of_the_paths(paths: list[str]) -> Non
     arrears = Arrears(ledger)
     for number, path in enumerate(paths):
         batch = custody(f"{number}", [Recipient(f"{number}", path)])
-        arrears.note(ledger.add(segment, number, HEADER, batch), batch)
+        arrears.note(ledger.add(segment, number, HEADER, batch), batch.messages)
     trio.run(arrears.settle)
     assert [owed.domain for owed in arrears.owed()] == [domain_of(path).lower() for path in paths]
 
