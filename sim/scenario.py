@@ -86,7 +86,7 @@ class Behaviour:
 class SinkPlan:
     """How a sink is. offers: the extensions it knows, others are errors there. lmtp: speaks LMTP (RFC 2033).
 
-    backlog: connections that may come about, or wait to be accepted; a SYN beyond is lost and sent again a second later.
+    backlog: connections that come about or wait to be accepted; a SYN beyond is lost, and sent again a second later.
     """
 
     ports: tuple[int, ...] = (25,)
