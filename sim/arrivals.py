@@ -42,7 +42,7 @@ class Arrivals:
         self._trees: dict[str, ConfigTree] = {}
         self._mailboxes: dict[str, dict[str, list[str]]] = {}
         self._sinks: list[str] = []
-        self._read: dict[tuple[str, str], None] = {}
+        self._read: dict[tuple[str, str], set[str]] = {}  # the names seen in each folder
         self._shared: Counter[tuple[str, bytes, str]] = Counter()
 
     def anew(self) -> Arrivals:
@@ -76,9 +76,10 @@ class Arrivals:
     def look(self, hosts: Mapping[str, Host]) -> None:
         """See what is new on the disks, as they are now."""
         for host, place, folder in self._folders(hosts):
+            read = self._read.setdefault((host, place), set())
             for name, inode in folder.names.items():
-                if (host, f"{place}/{name}") not in self._read:
-                    self._read[host, f"{place}/{name}"] = None
+                if name not in read:
+                    read.add(name)
                     for arrived in self._arrived(host, f"{place}/{name}", bytes(inode.memory), self._shared):
                         if (mail := name_in(arrived.octets)) is not None:
                             delivery = mail, arrived.forward_path

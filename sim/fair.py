@@ -6,6 +6,7 @@ mail holds.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -43,7 +44,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Fairness:
-    """Both runs. others: of the other mail, in the run with all of it."""
+    """Both runs. others: of the other mail, in the run with all of it. results: without their evidence."""
 
     beside: Pace
     alone: Pace
@@ -63,16 +64,18 @@ def fairness(scenario: Scenario, seed: int, load: str) -> Fairness:
     """Run *scenario* as it is, and with the mail of the load called *load* alone."""
     whole = scenario if scenario.concrete else draw(scenario, seed)
     few = tuple(mail for mail in whole.mails if _of(load)(mail.name))
-    both = tuple(run(each, seed, keep_evidence=True) for each in (whole, replace(whole, mails=few)))
-    first, second = (result.evidence for result in both)
-    assert first is not None
-    assert second is not None
-    return Fairness(
-        pace(first, _of(load)),
-        pace(second, _of(load)),
-        pace(first, lambda name: not _of(load)(name)),
-        (both[0], both[1]),
-    )
+    first, (beside, others) = _run(whole, seed, _of(load), lambda name: not _of(load)(name))
+    gc.collect()  # a world is full of cycles, and while one runs nothing is collected
+    second, (alone,) = _run(replace(whole, mails=few), seed, _of(load))
+    return Fairness(beside, alone, others, (first, second))
+
+
+def _run(scenario: Scenario, seed: int, *meant: Callable[[str], bool]) -> tuple[Result, list[Pace]]:
+    """How it ended, and how fast the mails were whose names are *meant*; not the evidence, of which there is much."""
+    result = run(scenario, seed, keep_evidence=True)
+    assert result.evidence is not None
+    paces = [pace(result.evidence, each) for each in meant]
+    return replace(result, evidence=None), paces
 
 
 def pace(evidence: Evidence, meant: Callable[[str], bool]) -> Pace:

@@ -7,6 +7,7 @@ and events do nothing) and only then cancelled. A halted one (paused, or on a fr
 from __future__ import annotations
 
 import errno
+import heapq
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -131,7 +132,8 @@ class Life:
         self.inboxes: dict[str, list[SignalInbox]] = {}
         self._pending_signals: list[str] = []
         self._scope = trio.CancelScope()
-        self._descriptors: dict[int, Descriptor] = {}
+        self._descriptors: dict[Descriptor, int] = {}
+        self._numbers: list[int] = []  # a heap of those given back, all below the first that was never given
         self.disk: SimDisk = host.store.mount()
         self.machine = build(self)
 
@@ -289,7 +291,7 @@ class Life:
         self.died.set()
         self.died_at = self.host.kernel.now
         self.host.lives.remove(self)
-        for descriptor in list(self._descriptors.values()):
+        for descriptor in list(self._descriptors):
             if silently:
                 descriptor.vanish()
             else:
@@ -313,22 +315,19 @@ class Life:
     def open_descriptor(self, descriptor: Descriptor) -> int:
         """The lowest free number, now *descriptor*'s."""
         self.check_descriptors()
-        number = FIRST_DESCRIPTOR
-        while number in self._descriptors:
-            number += 1
-        self._descriptors[number] = descriptor
+        number = heapq.heappop(self._numbers) if self._numbers else FIRST_DESCRIPTOR + len(self._descriptors)
+        self._descriptors[descriptor] = number
         return number
 
     def descriptors(self) -> list[Descriptor]:
         """What it has open, besides files, in order of number."""
-        return [self._descriptors[number] for number in sorted(self._descriptors)]
+        return sorted(self._descriptors, key=self._descriptors.__getitem__)
 
     def close_descriptor(self, descriptor: Descriptor) -> None:
         """Its number is free again; a second call does nothing."""
-        for number, other in self._descriptors.items():
-            if other is descriptor:
-                del self._descriptors[number]
-                return
+        number = self._descriptors.pop(descriptor, None)
+        if number is not None:
+            heapq.heappush(self._numbers, number)
 
 
 async def await_ends(lives: Sequence[Life], within_seconds: float) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -396,30 +396,39 @@ class Course:
         if not all(service.running for service in services):
             return False
         arrivals.look(self._hosts)
-        owed, reports = self._owed(living)
-        if any(delivery not in arrivals.seen for delivery in owed):
+        if self._anything_missing(living, arrivals):
             return False
-        if any((name, address(path)) not in arrivals.reported for name, path in reports):
+        if any((name, address(path)) not in arrivals.reported for name, path in self._due(living)):
             return False
         kept = self._excused | {name: None for struck in self.evidence.struck for name in struck.mails}
         most = sum(len(mail.forward_paths) for mail in self.scenario.mails if mail.name in kept)
         return all([await _queued(service) <= most for service in services])
 
-    def _owed(self, living: tuple[str, ...]) -> tuple[dict[Delivery, None], dict[Delivery, None]]:
-        """What was accepted by a host that must be well, and nothing excuses; and the failures that are to be told."""
+    def _anything_missing(self, living: tuple[str, ...], arrivals: Arrivals) -> bool:
+        """Whether something is not there that was accepted by a host that must be well, and nothing excuses."""
         excuse = excuses(self.evidence, self.arrivals.reported)
-        owed, reports = dict[Delivery, None](), dict[Delivery, None]()
+        return any(
+            (attempt.mail.name, path) not in arrivals.seen and excuse(attempt, path) is Excuse.NONE
+            for attempt, path in self._accepted(living)
+        )
+
+    def _due(self, living: tuple[str, ...]) -> dict[Delivery, None]:
+        """The failures that are to be told, of what such hosts accepted; what else is excused is noted."""
+        excuse = excuses(self.evidence, self.arrivals.reported)
+        reports = dict[Delivery, None]()
+        for attempt, path in self._accepted(living):
+            why = excuse(attempt, path)
+            if why is Excuse.FAILED and due(self.evidence, attempt):
+                reports[attempt.mail.name, path] = None
+            elif why is not Excuse.NONE:
+                self._excused[attempt.mail.name] = None
+        return reports
+
+    def _accepted(self, living: tuple[str, ...]) -> Iterator[tuple[Attempt, str]]:
         for attempt in self.evidence.attempts:
             if attempt.told is Told.ACCEPTED and attempt.target_host in living:
                 for path in attempt.forward_paths:
-                    why = excuse(attempt, path)
-                    if why is Excuse.NONE:
-                        owed[attempt.mail.name, path] = None
-                    elif why is Excuse.FAILED and due(self.evidence, attempt):
-                        reports[attempt.mail.name, path] = None
-                    else:
-                        self._excused[attempt.mail.name] = None
-        return owed, reports
+                    yield attempt, path
 
     async def _sessions_over(self, living: tuple[str, ...]) -> None:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""

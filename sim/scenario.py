@@ -84,12 +84,16 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class SinkPlan:
-    """How a sink is. offers: the extensions it knows, others are errors there. lmtp: speaks LMTP (RFC 2033)."""
+    """How a sink is. offers: the extensions it knows, others are errors there. lmtp: speaks LMTP (RFC 2033).
+
+    backlog: connections that come about or wait to be accepted; a SYN beyond is lost, and sent again a second later.
+    """
 
     ports: tuple[int, ...] = (25,)
     offers: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SIZE")
     lmtp: bool = False
     behaviours: tuple[Behaviour, ...] = ()
+    backlog: int = 100
 
 
 class DnsAnswer(Enum):

@@ -69,7 +69,7 @@ class HostReader:
     def _sink(self, scope: Scope, program: Program) -> SinkPlan:
         """How a sink is; the same as ever for what is none."""
         if program is not Program.SINK:
-            for option in (HostOptions.ports, HostOptions.offers, HostOptions.lmtp):
+            for option in (HostOptions.ports, HostOptions.offers, HostOptions.lmtp, HostOptions.backlog):
                 if self._said.is_set(scope, option):
                     self._said.wrong(scope.settings[option.key].at, option.name, f"a {program.value} is no sink")
             for member in scope.all("behaviour"):
@@ -81,7 +81,7 @@ class HostReader:
                 self._said.unknown(scope, HostOptions.offers, word, "extension", EXTENSIONS)
         behaviours = tuple(self._behaviour(member) for member in scope.all("behaviour"))
         ports, lmtp = self._said.value(scope, HostOptions.ports), self._said.value(scope, HostOptions.lmtp)
-        return SinkPlan(ports, offers, lmtp, behaviours)
+        return SinkPlan(ports, offers, lmtp, behaviours, self._said.value(scope, HostOptions.backlog))
 
     def _behaviour(self, scope: Scope) -> Behaviour:
         value, reply = self._said.value, self._said.value(scope, BehaviourOptions.reply)

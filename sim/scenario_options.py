@@ -38,6 +38,7 @@ from .scenario import PAIRS as PAIR_KINDS
 CONFIG_AT = "/opt/msys/ecelerity/etc/ecelerity.conf"  # where the original has it
 
 EXTENSIONS = ("PIPELINING", "8BITMIME", "SIZE", "CHUNKING", "DSN", "SMTPUTF8", "STARTTLS", "ENHANCEDSTATUSCODES")
+BACKLOG_MAX = 4096  # more a host does not permit (net.core.somaxconn)
 HOSTS, PATHS, MARKS = words("hosts"), words("forward-paths"), words("names")
 
 
@@ -130,6 +131,13 @@ class HostOptions(Options):
         "Of a sink: the extensions it offers, of " + ", ".join(EXTENSIONS) + ".",
     )
     lmtp = Option("lmtp", BOOLEAN, False, scopes("host"), "Of a sink: it speaks LMTP, with a reply for each recipient.")
+    backlog = Option(
+        "backlog",
+        integer_between(1, BACKLOG_MAX),
+        SinkPlan().backlog,
+        scopes("host"),
+        "Of a sink: how many connections may wait to be accepted.",
+    )
 
 
 class BehaviourOptions(Options):

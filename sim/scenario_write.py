@@ -127,6 +127,7 @@ class _Writer:
         yield from _said(HostOptions.ports, plan.sink.ports)
         yield from _said(HostOptions.offers, plan.sink.offers)
         yield from _said(HostOptions.lmtp, plan.sink.lmtp)
+        yield from _said(HostOptions.backlog, plan.sink.backlog)
         yield from map(_behaviour, plan.sink.behaviours)
         sources = dict(plan.file_sources)
         for path, octets in plan.files:

@@ -38,7 +38,7 @@ from .sink_session import Over, Session
 
 FOLDER, UNFINISHED = "/var/sink/new", "/var/sink/tmp"
 CERTIFICATE, KEY = "/etc/sink/certificate.pem", "/etc/sink/key.pem"
-BACKLOG = 100
+DESCRIPTORS = 65_536  # it may stand for the servers of a thousand domains
 ACCEPT_PAUSE_SECONDS = 1.0  # when there is no descriptor for a connection
 TIMES_MAX = 200_000  # occasions of a behaviour that are counted; later ones are not its any more
 BOOT_STEPS = [
@@ -63,6 +63,7 @@ async def run_sink(
     started: the sockets are bound. Raises OSError of the disk; where STARTTLS is offered, of CERTIFICATE and KEY.
     """
     plan = SinkPlan() if plan is None else plan
+    machine.process.raise_descriptors_max(DESCRIPTORS)
     await machine.disk.perform(BOOT_STEPS)
     context = None
     if "STARTTLS" in plan.offers:
@@ -72,7 +73,7 @@ async def run_sink(
     async with trio.open_nursery() as nursery:
         for port in plan.ports:
             for family, address in ((trio.socket.AF_INET, "0.0.0.0"), (trio.socket.AF_INET6, "::")):
-                nursery.start_soon(sink.accept, nursery, await _listen(family, address, port))
+                nursery.start_soon(sink.accept, nursery, await _listen(family, address, port, plan.backlog))
         task_status.started()
 
 
@@ -153,11 +154,11 @@ def _is_one(path: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(path.lower(), pattern.lower()) for pattern in patterns)
 
 
-async def _listen(family: int, address: str, port: int) -> trio.socket.SocketType:
+async def _listen(family: int, address: str, port: int, backlog: int) -> trio.socket.SocketType:
     socket = trio.socket.socket(family)
     socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
     if family == trio.socket.AF_INET6:
         socket.setsockopt(trio.socket.IPPROTO_IPV6, trio.socket.IPV6_V6ONLY, 1)
     await socket.bind((address, port))
-    socket.listen(BACKLOG)
+    socket.listen(backlog)
     return socket

@@ -49,11 +49,12 @@ def excuses(evidence: Evidence, reported: Container[tuple[str, str]]) -> Excuses
     for life, record in evidence.world.records:
         if isinstance(record, Failed) and record.permanent:
             failed.setdefault((record.batch_id, address(record.forward_path)), []).append((life, record))
+    late = [plan.name for plan in evidence.scenario.hosts if _syncs_late(plan)]
 
     def excuse(attempt: Attempt, path: str) -> Excuse:
         if attempt.mail.name in rotten:
             return Excuse.ROTTEN
-        if _not_synced(evidence, attempt):
+        if any(_not_synced(evidence, host, attempt) for host in late):
             return Excuse.NOT_SYNCED
         ends = failed.get((batch_id(attempt), address(path)), ())
         rightly = any(_rightly(evidence, attempt, life, record) for life, record in ends)
@@ -104,14 +105,13 @@ def _expiration(plan: HostPlan, forward_path: str) -> float:
     return DeliveryOptions.resolve(tree.chain_outbound(DEFAULT, DEFAULT, split(forward_path)[1])).expiration
 
 
-def _not_synced(evidence: Evidence, attempt: Attempt) -> bool:
-    """Whether a host that syncs late lost power, or its disk failed, before it had synced what *attempt* brought."""
+def _syncs_late(plan: HostPlan) -> bool:
+    return plan.program is Program.ECELERITY and any(map(is_false, words(root_of(plan), "force_fsync")))
+
+
+def _not_synced(evidence: Evidence, host: str, attempt: Attempt) -> bool:
+    """Whether *host*, which syncs late, lost power, or its disk failed, before it had synced what *attempt* brought."""
     until = attempt.ended + LATE_SYNC_SECONDS
-    for plan in evidence.scenario.hosts:
-        if plan.program is not Program.ECELERITY or not any(map(is_false, words(root_of(plan), "force_fsync"))):
-            continue
-        if any(overlaps(struck, attempt.began, until) for struck in strikes(evidence, DOUBTFUL, plan.name)):
-            return True
-        if any(attempt.began <= struck.began <= until for struck in strikes(evidence, POWER_FAULTS, plan.name)):
-            return True
-    return False
+    return any(overlaps(struck, attempt.began, until) for struck in strikes(evidence, DOUBTFUL, host)) or any(
+        attempt.began <= struck.began <= until for struck in strikes(evidence, POWER_FAULTS, host)
+    )

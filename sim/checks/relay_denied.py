@@ -21,31 +21,40 @@ from .in_force import InForce, in_force
 NAME = "relay_denied"
 DENIED = "550 5.7.1 relaying denied"
 
+Asked = dict[tuple[int, Asker, str, str], tuple[RawScope, bool]]
+"""What the reference said, by the identity of a configuration, the client, reverse-path and forward-path."""
+
 _CONCERNS = re.compile(r"(?i)\breload|(?:\bset|\bunset)\b.*(?:relay|peer|pathway|bounce_domains|listen|unqualified)")
 
 
 def relay_denied(evidence: Evidence) -> Iterator[Violation]:
     """One for each forward-path that was answered wrongly, or arrived though every attempt had to be denied."""
-    may: dict[tuple[Attempt, str], bool] = {}
+    may: dict[tuple[int, str], bool] = {}  # by the identity of an attempt: to hash its values would cost more
+    asked: Asked = {}
     held = {plan.name: in_force(evidence, plan.name) for plan in evidence.scenario.hosts}
     for attempt in evidence.attempts:
         for path in attempt.mail.forward_paths:
-            if (permitted := _permitted(evidence, held, attempt, path)) is not None:
-                may[attempt, path] = permitted
-    for (attempt, path), permitted in may.items():
-        denied = dict(attempt.refused_paths).get(path, "").startswith(DENIED)
-        if path in attempt.forward_paths and not permitted:
-            yield _violation(attempt, f"{path} was accepted from {attempt.source_address}, who may not relay there")
-        if denied and permitted:
-            yield _violation(attempt, f"{path} was denied to {attempt.source_address}, who may relay there")
+            if (permitted := _permitted(evidence, held, attempt, path, asked)) is None:
+                continue
+            may[id(attempt), path] = permitted
+            yield from _misjudged(attempt, path, permitted)
     attempts, arrived = attempts_by_mail(evidence), copies(evidence)
     for name, tries in attempts.items():
         for path in tries[0].mail.forward_paths:
-            if (name, address(path)) in arrived and not any(may.get((attempt, path), True) for attempt in tries):
+            if (name, address(path)) in arrived and not any(may.get((id(each), path), True) for each in tries):
                 yield _violation(tries[-1], f"{path} got it, though relaying there was to be denied each time")
 
 
-def _permitted(evidence: Evidence, held: dict[str, InForce], attempt: Attempt, path: str) -> bool | None:
+def _misjudged(attempt: Attempt, path: str, permitted: bool) -> Iterator[Violation]:
+    """At most one, where *path* was answered otherwise than *permitted* says."""
+    denied = dict(attempt.refused_paths).get(path, "").startswith(DENIED)
+    if path in attempt.forward_paths and not permitted:
+        yield _violation(attempt, f"{path} was accepted from {attempt.source_address}, who may not relay there")
+    if denied and permitted:
+        yield _violation(attempt, f"{path} was denied to {attempt.source_address}, who may relay there")
+
+
+def _permitted(evidence: Evidence, held: dict[str, InForce], attempt: Attempt, path: str, asked: Asked) -> bool | None:
     """Whether the configuration lets *attempt* send to *path*; None where that is not known."""
     plans = {plan.name: plan for plan in evidence.scenario.hosts}
     plan = plans.get(attempt.target_host)
@@ -58,7 +67,10 @@ def _permitted(evidence: Evidence, held: dict[str, InForce], attempt: Attempt, p
         return None
     reached = attempt.mail.target if is_address(attempt.mail.target) else plan.addresses[0]
     asker = Asker(reached, attempt.mail.port, attempt.source_address)
-    return may_relay(root, asker, attempt.mail.reverse_path, path)
+    question = id(root), asker, attempt.mail.reverse_path, path
+    if question not in asked:
+        asked[question] = root, may_relay(root, asker, attempt.mail.reverse_path, path)
+    return asked[question][1]
 
 
 def _since(held: InForce, attempt: Attempt) -> RawScope | None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from momentum_trio.machine.disk import FileKind
 
+SHARED_OCTETS_MAX = 65_536
+"""The two images of a file that is no longer are one while nothing is unsynced: most files are written once."""
+
 
 @dataclass(eq=False, slots=True)
 class Change:
@@ -21,7 +24,7 @@ class Change:
 
 @dataclass(eq=False, slots=True)
 class Inode:
-    """One file, directory, socket or symbolic link."""
+    """One file, directory, socket or symbolic link. memory may be durable itself: ``part`` comes before a change."""
 
     number: int
     kind: FileKind
@@ -45,11 +48,18 @@ class Inode:
             for change in self.unsynced:
                 apply(self.durable, *change)
             self.unsynced.clear()
+            if len(self.memory) <= SHARED_OCTETS_MAX:
+                self.durable = self.memory
+
+    def part(self) -> None:
+        """What is in memory is about to change, what lasts is not."""
+        if self.memory is self.durable:
+            self.durable = bytearray(self.memory)
 
     def drop_dirty(self) -> None:
         """Forget what was unsynced: the page cache is read anew from the medium."""
         self.unsynced.clear()
-        self.memory = bytearray(self.durable)
+        self.memory = self.durable if len(self.durable) <= SHARED_OCTETS_MAX else bytearray(self.durable)
 
     def change(self, names: dict[str, Inode | None]) -> Change:
         """Change names, not durable yet."""

@@ -106,6 +106,7 @@ class SimStore(Failing):
     def flip(self, path: str, offset: int, mask: int = 0x01) -> None:
         """Bit rot: change one octet of *path*, in memory and on the medium."""
         inode = self.find(path)
+        inode.part()
         for image in (inode.memory, inode.durable):
             if offset < len(image):
                 image[offset] ^= mask
@@ -191,6 +192,7 @@ class SimStore(Failing):
             raise failure(errno.ENOSPC)
         if octets:
             self._used += growth
+            inode.part()
             apply(inode.memory, offset, octets)
             inode.unsynced.append((offset, octets))
             inode.modified = self.clock()
@@ -201,6 +203,7 @@ class SimStore(Failing):
         if growth > self.free:
             raise failure(errno.ENOSPC)
         self._used += growth
+        inode.part()
         apply(inode.memory, size, None)
         inode.unsynced.append((size, None))
         inode.modified = self.clock()

@@ -93,6 +93,7 @@ class Ports:
     def __init__(self, draws: random.Random) -> None:
         self._draws = draws
         self._bindings: dict[tuple[bool, int], list[Binding]] = {}
+        self._adopted: dict[tuple[bool, int], dict[Binding, None]] = {}  # thousands at one port
 
     def claim(self, binding: Binding) -> None:
         """Take the port of *binding*, or choose one if it is 0. EADDRINUSE if another's claim forbids it."""
@@ -105,11 +106,12 @@ class Ports:
 
     def adopt(self, binding: Binding) -> None:
         """Add the claim of an accepted connection, which shares its listener's port by right."""
-        self._bindings.setdefault(binding.key, []).append(binding)
+        self._adopted.setdefault(binding.key, {})[binding] = None
 
     def check(self, binding: Binding) -> None:
         """EADDRINUSE if some other claim forbids *binding* (also asked when it begins to listen)."""
-        for other in reversed(self._bindings.get(binding.key, ())):
+        claims = self._bindings.get(binding.key, ())
+        for other in (*self._adopted.get(binding.key, ()), *reversed(claims)):
             if other is binding or not binding.overlaps(other) or binding.reuses(other):
                 continue
             if not binding.shares(other):
@@ -119,15 +121,21 @@ class Ports:
 
     def release(self, binding: Binding) -> None:
         """Give the port back; a second call does nothing."""
-        claims = self._bindings.get(binding.key, [])
-        if binding in claims:
+        key = binding.key
+        claims, adopted = self._bindings.get(key, []), self._adopted.get(key, {})
+        if binding in adopted:
+            del adopted[binding]
+            if not adopted:
+                del self._adopted[key]
+        elif binding in claims:
             claims.remove(binding)
             if not claims:
-                del self._bindings[binding.key]
+                del self._bindings[key]
 
     def clear(self) -> None:
         """Forget everything: the machine lost power."""
         self._bindings.clear()
+        self._adopted.clear()
 
     def listening(self, target: Name) -> Queue | None:
         """The queue that gets a SYN for *target*: the most specific claim; equals share by lot."""
@@ -168,8 +176,9 @@ class Ports:
         for step in range(span):
             port = EPHEMERAL_FIRST + (start + step) % span
             key = binding.receiver is not None, port
-            if all(other.use is Use.TIME_WAIT for other in self._bindings.get(key, ())):
+            if all(other.use is Use.TIME_WAIT for other in (*self._bindings.get(key, ()), *self._adopted.get(key, ()))):
                 self._bindings.pop(key, None)
+                self._adopted.pop(key, None)
                 return port
         raise failure(errno.EADDRINUSE, binding.name)
 

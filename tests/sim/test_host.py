@@ -287,9 +287,14 @@ def test_descriptors_run_out() -> None:
         with pytest.raises(OSError, match="Too many open files") as caught:
             trio.socket.socket()
         assert caught.value.errno == errno.EMFILE
-        number = kept[5].fileno()
-        kept[5].close()
-        assert trio.socket.socket().fileno() == number
+        numbers = [kept[place].fileno() for place in (5, 9, 700)]
+        for place in (700, 5, 9):
+            kept[place].close()
+            kept[place].close()  # gives nothing back a second time
+        again = [trio.socket.socket() for _ in numbers]
+        assert [socket.fileno() for socket in again] == numbers  # the lowest first
+        with pytest.raises(OSError, match="Too many open files"):
+            trio.socket.socket()
 
     async def main(world: World) -> None:
         await world.host("mx").call(hoard)

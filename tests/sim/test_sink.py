@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 
+import trio
 from small_scenario import SCENARIO, mail, mails
 
+from momentum_trio.machine import Machine
+from sim import World
 from sim.evidence import Told, Verdict
 from sim.letter import name_in, unchanged
 from sim.run import run
 from sim.scenario import Fault, FaultKind
-from sim.sink import kept
+from sim.sink import kept, run_sink
 
 
 def test_a_sink_keeps_what_it_accepts_with_each_forward_path() -> None:
@@ -46,6 +50,42 @@ def test_a_sick_disk_is_answered_451() -> None:
     assert (first.told, first.reply[:3]) == (Told.DEFERRED, "451")
     arrived = [name_in(each.octets) for each in result.evidence.arrived]
     assert sorted(filter(None, arrived)) == ["sink-0", "sink-1"]
+
+
+def test_what_a_backlog_has_no_room_for_is_sent_again() -> None:
+    letters = tuple(replace(each, session=number, at_seconds=1.0) for number, each in enumerate(mails(12, "sink")))
+    dropped = []
+    for backlog in (4, 12):
+        hosts = tuple(
+            replace(plan, sink=replace(plan.sink, backlog=backlog)) if plan.name == "sink" else plan
+            for plan in SCENARIO.hosts
+        )
+        result = run(replace(SCENARIO, hosts=hosts, mails=letters, duration_seconds=5.0), 1, keep_trace=True)
+        assert result.verdict is Verdict.HELD
+        dropped.append(sum(" syn-dropped " in line for line in result.trace))
+    assert dropped[0] >= 8  # all but four, one of them perhaps twice
+    assert dropped[1] == 0
+
+
+def test_a_sink_has_descriptors_for_the_servers_of_many_domains() -> None:
+    """More than the 1,024 that a process has unless it asks for more."""
+    count, greeted = 1_030, list[bytes]()
+
+    async def connect(machine: Machine) -> None:
+        machine.process.raise_descriptors_max(2 * count)
+        with trio.fail_after(600), ExitStack() as opened:
+            for _ in range(count):
+                socket = opened.enter_context(trio.socket.socket())
+                await socket.connect(("10.0.0.90", 25))
+                greeted.append(await socket.recv(100))
+
+    async def main(world: World) -> None:
+        await world.host("sink", "10.0.0.90").start(run_sink)
+        await world.host("client", "10.1.0.7").call(connect)
+
+    world = World(1, keep_trace=False)
+    world.run(main, world)
+    assert greeted == [b"220 sink sink\r\n"] * count
 
 
 def test_a_file_that_is_not_whole_holds_nothing() -> None:
