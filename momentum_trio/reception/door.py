@@ -42,7 +42,7 @@ from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
-from momentum_trio.reception.transaction import Transaction, bare
+from momentum_trio.reception.transaction import Tally, Transaction, bare
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
@@ -276,6 +276,15 @@ class Reception(Envelopes):
         incoming, self._incoming = self._incoming, None
         if incoming is not None:
             await incoming.discard()
+
+    def begun(self) -> None:
+        """Another conversation of the same client begins."""
+        self._tally = Tally()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no transaction is open, and policy has kept nothing: there is nothing to end."""
+        return self._transaction is None and not self._kept.holds_any
 
     async def end(self) -> None:
         """The connection is over: nothing is kept of an open transaction, nor of what policy has kept of it."""

@@ -1,8 +1,8 @@
 """Mail that comes whole with its envelopes, many messages at once (ECStream, HTTP), by the same door as SMTP's.
 
-injector = Injector(door, client, rules, terms)        # one per connection
-for injection in await injector.inject(messages): ...  # one each, in order; an id means custody
-await injector.end()
+injector = Injector(door, client, rules, terms)            # one per connection
+async with injector:
+    for injection in await injector.inject(messages): ...  # one each, in order; an id means custody
 
 Each message is a mail transaction of its own: the checks, the policy, the records and the receipts are a session's, and
 what SMTP says to MAIL, RCPT and the end of content is said of it here. It is kept whole or not at all, whatever becomes
@@ -13,7 +13,8 @@ used before makes no second message: it is answered as the first was.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import msgspec
 import trio
@@ -179,6 +180,17 @@ class Injector:
         self._asked_last: tuple[str, str, Terms] | None = None
         self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
 
+    async def __aenter__(self) -> Self:
+        """A conversation begins: nothing holds that was said in one before."""
+        self.said_last = None
+        self.reception.begun()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.end()
+
     async def inject(self, messages: Iterable[Injected]) -> list[Injection]:
         """Take *messages* into custody: of each what became of it. Raises nothing for what mail is.
 
@@ -197,7 +209,8 @@ class Injector:
             return injections + await self._settled(whole.outcomes)
         finally:
             self._release()
-            await discard_all(each.judged for each in portion.outcomes if isinstance(each, _Kept))
+            if portion.outcomes:
+                await discard_all(each.judged for each in portion.outcomes if isinstance(each, _Kept))
             await self.reception.abandon()
 
     async def begin(self, message: Injected) -> Underway | Injection:
@@ -237,6 +250,8 @@ class Injector:
     async def end(self) -> None:
         """The connection is over. Cancellation: shielded, in bounded time."""
         self._release()
+        if self.reception.is_idle:  # most often: then there is nothing to wait for
+            return
         with trio.CancelScope(shield=True):
             await self.reception.end()
 
@@ -303,9 +318,9 @@ class Injector:
 
     def _release(self) -> None:
         """Nothing with a key is underway."""
-        for once in self._held:
+        held, self._held = self._held, []
+        for once in held:
             once.release()
-        self._held.clear()
 
     # envelopes
 

@@ -153,7 +153,7 @@ class Server:
             return Broken(broken.refusal)
 
     def _look(self) -> None:
-        """See where h11 is now. It is asked once for each of its steps, not whenever somebody wants to know."""
+        """See where h11 is now. Where that is plain it is not asked: it takes as long as a step of its own."""
         ours = self._h11.our_state
         self._is_answered, self.may_answer = ours is h11.DONE, ours in _UNANSWERED
         if ours is h11.SWITCHED_PROTOCOL:
@@ -175,6 +175,8 @@ class Server:
 
     def _begun(self) -> Begun | Left | None:
         held = self._held
+        if not held:
+            return Left() if self._has_left else None
         if held[:2] == b"\r\n":
             del held[:2]  # RFC 9112 section 2.2: an empty line is overlooked
         octets = whole(held, self._scanned)
@@ -195,11 +197,13 @@ class Server:
         self._h11.next_event()
         self.omits_content = request.method == "HEAD"
         self._lacking = request.body_octets
+        self.state = State.BODY if request.has_body else State.ANSWER
         if self._lacking is None:
             self._chunks = Chunks(self.body_octets_max)
-        elif not self._lacking:
+        elif self._lacking:
+            self._feed()  # what came with the head
+        else:
             self._h11.next_event()  # the end
-        self._look()
 
     def _body(self) -> Part | Ended | None:
         """The next of the body; of one that is answered already, all of it is passed over."""
@@ -212,7 +216,7 @@ class Server:
                     raise RemoteProtocolError(_CUT.refusal)
                 return None
         if not self._is_answered:
-            self._look()
+            self.state = State.ANSWER
             return Ended()
         self._turn()
         return None
@@ -263,7 +267,7 @@ class Server:
         self._send(self._head.framing)
         dated = f"date: {date}\r\n" if date else ""
         self._to_send[-1] = self._to_send[-1][:-2] + dated.encode() + self._head.rest  # which h11 need not see again
-        self._look()
+        self.may_answer = False
 
     def part(self, octets: bytes) -> None:
         """The next octets of an answer; those that a client does not want to see (HEAD) are passed over."""
@@ -298,10 +302,11 @@ class Server:
 
     def _turn(self) -> None:
         """On to the next request, where this one and its answer are whole, and another may follow."""
-        if self._h11.our_state is self._h11.their_state is h11.DONE:
-            self._h11.start_next_cycle()
-            self.omits_content = False
         self._look()
+        if self._is_answered and self._h11.their_state is h11.DONE:
+            self._h11.start_next_cycle()
+            self.omits_content = self._is_answered = False
+            self.state, self.may_answer = State.HEAD, True
 
     @property
     def _leaves_body(self) -> bool:
