@@ -331,22 +331,26 @@ class Injector:
         return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
 
     async def _envelope(self, message: Injected) -> Envelope | Injection:
-        mail = await self._mail(message)
+        reception, mail = self.reception, self._mail(message)
+        if (self.turn is not None or reception.rules.rows) and isinstance(mail, Mail):
+            mail = await self._let_in(mail)
         if isinstance(mail, Reply):
-            await self.reception.abandon()
+            await reception.abandon()
             return Injection("", mail)
-        refused = {}
+        refused, rows = dict[int, Reply](), reception.rules_now.rows
         for place, addressee in enumerate(message.recipients):
-            reply = await self._recipient(addressee, mail)
+            reply = self._recipient(addressee, mail)
+            if reply is None and PolicyPhase.RCPTTO in rows:
+                reply = self._unless_accepted(await reception.ask(PolicyPhase.RCPTTO), Phase.AWAITING_RCPTTO)
             if reply is not None:
                 refused[place] = reply
         count = len(message.recipients)
         if len(refused) < count:
             return Envelope(mail, refused, count)
-        await self.reception.abandon()
+        await reception.abandon()
         return Injection("", _mildest(refused.values()), tuple(refused.values()))
 
-    async def _mail(self, message: Injected) -> Mail | Reply:
+    def _mail(self, message: Injected) -> Mail | Reply:
         if self.said_last is not None:
             return self.said_last
         mail = self._mail_of(message.reverse_path, message.parameters)
@@ -360,11 +364,16 @@ class Injector:
             reception.transaction.not_before = message.not_before
             if message.context:
                 reception.transaction.set_context(message.context)
-        if decision is ACCEPTED and (rows := reception.rules.rows) and PolicyPhase.MAILFROM in rows:
-            decision = await self._asked(PolicyPhase.MAILFROM)
-        if decision is ACCEPTED and self.turn is not None:
-            decision = await self.turn(mail.reverse_path) or decision
         return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
+
+    async def _let_in(self, mail: Mail) -> Mail | Reply:
+        """*mail*, which the checks have accepted, if policy and what limits the client do."""
+        decision: Decision = ACCEPTED
+        if PolicyPhase.MAILFROM in self.reception.rules.rows:
+            decision = await self._asked(PolicyPhase.MAILFROM)
+        if isinstance(decision, Accepted) and self.turn is not None:
+            decision = await self.turn(mail.reverse_path) or decision
+        return self._unless_accepted(decision, Phase.AWAITING_MAILFROM) or mail
 
     async def _asked(self, phase: PolicyPhase) -> Decision:
         """What policy says of the message in *phase*; it may send it through a pathway."""
@@ -380,18 +389,15 @@ class Injector:
             self._asked_last, self._mail_last = asked, mail_of(*asked)
         return self._mail_last
 
-    async def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
+    def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
         """Why there is no such recipient; None: there is."""
         if self.said_last is not None:
             return self.said_last
         rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=mail.smtputf8)
         if isinstance(rcpt, Reply):
             return self._refused(rcpt, Phase.AWAITING_RCPTTO)
-        reception = self.reception
-        decision = reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
-        if decision is ACCEPTED and (rows := reception.rules_now.rows) and PolicyPhase.RCPTTO in rows:
-            decision = await reception.ask(PolicyPhase.RCPTTO)
-        return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
+        decision = self.reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
+        return self._unless_accepted(decision, Phase.AWAITING_RCPTTO)
 
     # content
 
@@ -435,6 +441,9 @@ class Injector:
     def refused_whole(self, decision: Deferred) -> Injection:
         """What becomes of a message that could not be looked at."""
         return Injection("", self._decided(decision, Phase.READING_BODY))
+
+    def _unless_accepted(self, decision: Decision, phase: Phase) -> Reply | None:
+        return None if isinstance(decision, Accepted) else self._decided(decision, phase)
 
     def _decided(self, decision: Decision, phase: Phase) -> Reply:
         assert not isinstance(decision, Accepted)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from momentum_trio.spool.columns import NONE, BatchColumns, MessageColumns
-from momentum_trio.spool.frame import FrameHeader
+from momentum_trio.spool.frame import Frame, FrameHeader
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.reasons import Reasons
 from momentum_trio.spool.segment import Segment
@@ -112,7 +112,7 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._index)
 
-    def add(self, segment: Segment, place: int, header: FrameHeader, custody: Custody) -> list[int]:
+    def add(self, segment: Segment, place: int, header: FrameHeader | Frame, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
         batch_id, messages = custody.batch_id, custody.messages
         if batch_id in self._index:
@@ -132,7 +132,7 @@ class Ledger:
         columns.first[row], columns.open[row] = ticket, 1
         return [ticket] if len(messages) == 1 else self._add_further(row, custody, ticket)
 
-    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Frame) -> None:
         columns, octets = self.batches, header.octets
         columns.segment[row], columns.place[row] = segment.ordinal, place
         columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
@@ -149,7 +149,7 @@ class Ledger:
         segment.live_octets -= octets
         self.live_octets -= octets
 
-    def relocate(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+    def relocate(self, row: int, segment: Segment, place: int, header: FrameHeader | Frame) -> None:
         """The record of a batch was copied forward."""
         self._take_out(row)
         self._put(row, segment, place, header)
