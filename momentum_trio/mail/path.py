@@ -175,7 +175,7 @@ def split(path: str) -> tuple[str, str]:
 
 def domain_of(path: str) -> str:
     """The domain of a canonical path; empty for the null reverse-path and for an address without one."""
-    local, at, domain = path.rpartition("@")
+    _, at, domain = path.rpartition("@")
     if not at or domain[-1:] in _CLOSING:  # as it seldom is
         return split(path)[1]
     return domain

@@ -291,7 +291,7 @@ class Spool:
             if claim is not None and keys is not None:
                 self._keep(claim, keys, segment, place + frame.octets)
 
-        request = Request(batch.batch_id, frame, demands_sync=True, beside=keys, kept=kept)
+        request = Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept)
         return _InCustody(batch, request, tickets)
 
     def _keep(self, claim: Claim, keys: Frame, segment: Segment, place: int) -> None:

@@ -2,8 +2,8 @@
 
     ecstreamload.py HOST PORT CONNECTIONS MESSAGES OCTETS [--batch MESSAGES]
 
-Every message has a content of its own. What is the same in each batch is encoded once, as ``smtpload`` does. Exit status
-1 when a message is not taken, and after LIMIT_SECONDS.
+Every message has a content of its own. What is the same in each batch is encoded once, as ``smtpload`` does. Exit
+status 1 when a message is not taken, and after LIMIT_SECONDS.
 """
 
 from __future__ import annotations
