@@ -30,7 +30,7 @@ from momentum_trio.delivery.side import Side
 from momentum_trio.limits.contract import SharedState
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
-from momentum_trio.mail.path import split
+from momentum_trio.mail.path import domain_of
 from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.spool.message import Batch, Held, Message, Owed, Receipt
 
@@ -137,7 +137,7 @@ class Queue:
 
     def _take_one(self, batch: Batch, message: Message, ticket: int, born: float) -> None:
         self.settlement.tallies[batch.binding_group, batch.binding].received += 1
-        domain = message.routing_domain or split(message.forward_path)[1]
+        domain = message.routing_domain or domain_of(message.forward_path)
         holdings = self.holdings
         lane = holdings.lanes.of((batch.binding_group, batch.binding, domain))
         if batch.not_before and born > trio.current_time():

@@ -123,13 +123,14 @@ def _messages(batch: Batch) -> list[Injected]:
 
 def _injected(message: Message, content: Octets | Entry) -> Injected:
     """What is not UTF-8 is no path, no parameter and no context either: it becomes what none of them may hold."""
+    reverse_path, recipients, _, parameters, context, key = message
     return Injected(
-        _text(message.reverse_path),
-        tuple([Addressee(_text(path), _text(said) if said else "") for path, said in message.recipients]),
+        _text(reverse_path),
+        tuple([Addressee(_text(path), _text(said) if said else "") for path, said in recipients]),
         content,
-        _text(message.parameters) if message.parameters else "",
-        tuple([(_text(name), _text(value)) for name, value in message.context]) if message.context else (),
-        message.key.decode("latin-1"),
+        _text(parameters) if parameters else "",
+        tuple([(_text(name), _text(value)) for name, value in context]) if context else (),
+        key.decode("latin-1"),
     )
 
 

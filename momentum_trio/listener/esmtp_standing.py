@@ -65,7 +65,7 @@ class Standing:
         self.failures = FailureOptions.resolve(chain).failures
         self.security = security_of(chain, self.options, client)
         self.reception = door.reception(client, door.rules(generation.tree, chain, client, generation.plugins))
-        self.terms = self._terms()
+        self.terms = self._terms(chain)
         self._greeted_as = (self.terms.host, self.options.static_banner)
         self.offered: tuple[str, ...] | None = None
         self.secured_by: TlsTerms | None = None
@@ -131,7 +131,7 @@ class Standing:
         chain = self.chain()
         self.options = SessionOptions.resolve(chain)
         self._judge(chain)
-        self.terms = self._terms()
+        self.terms = self._terms(chain)
 
     def judge_anew(self) -> None:
         """What the client may and is offered, by what is known of him now; his options stay."""
@@ -169,14 +169,20 @@ class Standing:
             or (terms.host, self.options.static_banner) != self._greeted_as
             or (self.offered is not None and self.offered != terms.extensions)
             or (self.secured_by is not None and self.secured_by != self.security.tls)
-            or not is_proved_still(self.proved_by, self.security, self.chain())
+            or (self.proved_by is not None and not is_proved_still(self.proved_by, self.security, self.chain()))
         )
 
-    def _terms(self) -> Terms:
-        now = self._door.machine.clock.now()
+    def _terms(self, chain: Chain) -> Terms:
+        """Made once for *chain*, as long as nothing changes: whoever connects for each message comes many times in one
+        second."""
+        date = self._door.dates.at(self._door.machine.clock.now())
         opening = self._services.conntrol.opening(self.generation.tree)
         rules, peer_text = self.reception.rules, self.client.peer_text
-        return terms_of(self.options, rules, self.security, peer_text, now, self._for_trusted(), opening)
+        asked = (self.options, rules, self.security, peer_text, date, self._for_trusted(), opening)
+        made: tuple[object, Terms] | None = chain.resolved.get(Terms)
+        if made is None or made[0] != asked:
+            made = chain.resolved[Terms] = asked, terms_of(*asked)
+        return made[1]
 
     def _for_trusted(self) -> tuple[str, ...]:
         """What is offered to the peer that we see ourselves, not to whom he says he brings; behind a proxy of the PROXY
@@ -184,7 +190,8 @@ class Standing:
         if self._connection.proxied is not None:
             return ()
         own = self._connection.peer_address
-        return for_trusted(self.options if own == self.address else SessionOptions.resolve(self._chain_of(own)))
+        is_himself = own is self.address or own == self.address
+        return for_trusted(self.options if is_himself else SessionOptions.resolve(self._chain_of(own)))
 
 
 def client_of(connection: Connection) -> Client:

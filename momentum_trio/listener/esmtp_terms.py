@@ -5,7 +5,6 @@ from __future__ import annotations
 from momentum_trio import __version__
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import Security
-from momentum_trio.mail.date import date_text
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
 from momentum_trio.protocol.smtp.terms import Injection, LoneLineEnds, Terms
@@ -38,16 +37,15 @@ def terms_of(
     rules: Rules,
     security: Security,
     peer_text: str,
-    now: float | None,
+    date: str,
     trusted: tuple[str, ...] = (),
     opening: str = "",
 ) -> Terms:
     """The terms that *options*, *rules* and *security* make for one client.
 
-    peer_text: his address. now: the time in the greeting; None: there is none, and DATE stands for it. trusted: what
-    ``for_trusted`` gives him. opening: a line in front of the greeting, ``220-TEXT``.
+    peer_text: his address. date: the time in the greeting. trusted: what ``for_trusted`` gives him. opening: a line in
+    front of the greeting, ``220-TEXT``.
     """
-    date = DATE if now is None else date_text(int(now))
     mail, host = rules.options, options.banner_hostname or rules.hostname
     banner = options.static_banner or f"220 {host} ESMTP momentum-trio {__version__} {date}"
     return Terms(

@@ -12,6 +12,7 @@ from momentum_trio.listener.http_authority import ConsoleAuthority
 from momentum_trio.listener.http_standing import Standing
 from momentum_trio.listener.kind import Connection, Services
 from momentum_trio.listener.web.exchange import Body, Exchange
+from momentum_trio.listener.web.injectors import Injectors
 from momentum_trio.listener.web.lookup import OPTIONS, Found, Lookup, OtherMethods
 from momentum_trio.listener.web.route import OPEN, Command, Route, Socket
 from momentum_trio.protocol.http import upgrade
@@ -40,6 +41,7 @@ class Answering:
         self._connection, self._services, self._standing = connection, services, standing
         self._proving, self._lookup = proving, lookup
         self._roster = Roster(services.machine)
+        self._injectors = Injectors(connection, services, standing.client)
         self.user = ""  # of the request that is, or was, answered last
         self._directed: tuple[int, str, str] | None = None  # generation, Host and Origin of a request that was for us
 
@@ -103,6 +105,7 @@ class Answering:
             who.user,
             who.is_proved,
             authority,
+            self._injectors,
         )
 
 

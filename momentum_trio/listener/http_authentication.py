@@ -65,19 +65,18 @@ class _Wrong(NamedTuple):
 
 
 class Proving:
-    """The proofs of one connection. service: for guesses. user: of a Unix peer, by the operating system."""
+    """The proofs of one connection. service: for guesses. user: of a Unix peer, by the operating system.
+
+    is_near: the client is on this host, and nobody stands between.
+    """
 
     def __init__(self, connection: Connection, services: Services, service: str, user: str) -> None:
         assert services.proofs is not None
         self._connection, self._proofs, self._user = connection, services.proofs, user
         self._guesses = Guesses(services.limits, service, connection.peer_address)
         self._known: _Known | None = None
-
-    @property
-    def is_near(self) -> bool:
-        """Whether the client is on this host, and nobody stands between."""
-        connection = self._connection
-        return (connection.is_unix or connection.peer_address.is_loopback) and connection.proxied is None
+        self.is_near = (connection.is_unix or connection.peer_address.is_loopback) and connection.proxied is None
+        self._is_open = connection.listen.is_loopback and self.is_near
 
     async def who(self, request: Request, terms: HttpTerms) -> Identity | Response:
         """Who asks, or what he is told instead of an answer. Cancellation: a guess stays counted."""
@@ -94,8 +93,7 @@ class Proving:
             return await self._judged(said, request, terms)
         if terms.always_allow:
             return Identity(ANONYMOUS, "", is_proved=False)
-        is_open = connection.listen.is_loopback and self.is_near
-        if not is_open or terms.demands:
+        if not self._is_open or terms.demands:
             return self._demand(terms)
         return NOBODY
 

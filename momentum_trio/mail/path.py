@@ -31,6 +31,8 @@ POSTMASTER: Final = "postmaster"
 
 NULL_REVERSE_PATH = ""
 
+_CLOSING = frozenset(']"')
+
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOT_STRING = rf"{_ATEXT}++(?:\.{_ATEXT}++)*"
 _BEYOND = "\x80-\U0010ffff"  # UTF8-non-ascii
@@ -173,7 +175,10 @@ def split(path: str) -> tuple[str, str]:
 
 def domain_of(path: str) -> str:
     """The domain of a canonical path; empty for the null reverse-path and for an address without one."""
-    return split(path)[1]
+    _, at, domain = path.rpartition("@")
+    if not at or domain[-1:] in _CLOSING:  # as it seldom is
+        return split(path)[1]
+    return domain
 
 
 def local_part_of(path: str) -> str:

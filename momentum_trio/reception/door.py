@@ -43,7 +43,7 @@ from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import received_opening
-from momentum_trio.reception.transaction import Transaction, bare
+from momentum_trio.reception.transaction import Tally, Transaction, bare
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
@@ -55,8 +55,13 @@ class Configuration(Tree, Protocol):
         ...
 
 
+RULES_MAX = 1000
+"""Clients whose rules are remembered until one more comes: who connects for each message is judged once."""
+
+
 class OfTree(NamedTuple):
-    """What is made once of a configuration, as ``Rules`` has it."""
+    """What is made once of a configuration, as ``Rules`` has it. rules: of clients who have proved nothing, under the
+    plug-ins they were made with."""
 
     tree: Configuration
     blackhole: Callable[[str], str] | None
@@ -64,6 +69,7 @@ class OfTree(NamedTuple):
     modules: Modules
     milters: Sequence[Milter]
     pathways: AbstractSet[str]
+    rules: dict[tuple[Chain, str, bool, str], tuple[Sequence[Plugin], Rules]]
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -108,6 +114,7 @@ class Door:
         self.lists, self.desk, self._milters = lists, desk, milters
         self.dates = DateOfSecond()
         self._of_tree: OfTree | None = None  # of that asked about last
+        self._heard: tuple[Rules, Checks] | None = None  # of those asked about last
 
     def rules(self, tree: Configuration, chain: Chain, client: Client, plugins: Sequence[Plugin] = ()) -> Rules:
         """What holds for *client* in one generation; *chain* is the one *tree* made for him, *plugins* its policy."""
@@ -115,12 +122,29 @@ class Door:
         if held is None or held.tree is not tree:
             modules = Modules.of(tree.root)
             held = self._of_tree = OfTree(
-                tree, blackholes(tree), Bindings(tree), modules, self._milters(tree), tree.pathways()
+                tree, blackholes(tree), Bindings(tree), modules, self._milters(tree), tree.pathways(), {}
             )
+        if client.identity is not None or client.tls is not None:
+            return self._rules(held, chain, client, plugins)
+        key = (chain, client.peer_text, client.is_unix, client.own_right)
+        known = held.rules.get(key)
+        if known is None or known[0] is not plugins:
+            if len(held.rules) >= RULES_MAX:
+                held.rules.clear()
+            known = held.rules[key] = plugins, self._rules(held, chain, client, plugins)
+        return known[1]
+
+    def _rules(self, held: OfTree, chain: Chain, client: Client, plugins: Sequence[Plugin]) -> Rules:
         rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
         return Rules.of(
             chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows, held.pathways
         )
+
+    def checks_under(self, rules: Rules) -> Checks:
+        """Those that have something to say under *rules*."""
+        if self._heard is None or self._heard[0] is not rules:
+            self._heard = rules, self.checks.under(rules)
+        return self._heard[1]
 
     def reception(self, client: Client, rules: Rules) -> Reception:
         """The mail of one connection."""
@@ -133,38 +157,38 @@ class Reception(Envelopes):
     __slots__ = ("_door", "_incoming", "_kept", "_opening", "_panel")
 
     def __init__(self, door: Door, client: Client, rules: Rules) -> None:
-        super().__init__(door.checks, client, rules)
+        super().__init__(door.checks_under, client, rules)
         self._door = door
         self._incoming: Incoming | None = None
         self._panel: Panel | None = None
         self._kept = Kept()
-        self._opening = received_opening(client)
+        self._opening = ""  # of Received; made when it is needed, anew when the client is known as somebody else
 
     def hello(self, domain: str, line: str, *, extended: bool) -> None:
         """The client has introduced itself: by EHLO (*extended*) or by HELO."""
         client = self.client
         client.hello_domain, client.hello_line, client.extended = domain, line, extended
-        self._opening = received_opening(client)
+        self._opening = ""
 
     def secured(self, tls: TlsFacts) -> None:
         """TLS has begun: what the client said in clear is forgotten (RFC 3207 section 4.2)."""
         client = self.client
         client.tls, client.identity, client.auth_failed = tls, None, False
         client.hello_domain = client.hello_line = ""
-        self._opening = received_opening(client)
+        self._opening = ""
 
     def claimed(self, address: Address, port: int = 0) -> None:
         """A proxy that speaks SMTP has said where the client is."""
         self.client.claim(address, port)
         self.client.is_spoken_for = True
-        self._opening = received_opening(self.client)
+        self._opening = ""
 
     def begun_anew(self, hello: str = "") -> None:
         """Somebody else talks now. hello: what he is said to have called himself."""
         client = self.client
         client.identity, client.auth_failed = None, False
         client.hello_domain, client.hello_line = hello, ""
-        self._opening = received_opening(client)
+        self._opening = ""
 
     @property
     def contexts(self) -> tuple[Context, Context]:
@@ -278,6 +302,15 @@ class Reception(Envelopes):
         if incoming is not None:
             await incoming.discard()
 
+    def begun(self) -> None:
+        """Another conversation of the same client begins."""
+        self._tally = Tally()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no transaction is open, and policy has kept nothing: there is nothing to end."""
+        return self._transaction is None and not self._kept.holds_any
+
     async def end(self) -> None:
         """The connection is over: nothing is kept of an open transaction, nor of what policy has kept of it."""
         try:
@@ -315,5 +348,6 @@ class Reception(Envelopes):
             assert transaction.forward_paths  # DATA cannot be reached without one
             door, panel = self._door, self._asking() if transaction.rules.rows else None
             checks = self._checks_under(transaction.rules)
+            self._opening = self._opening or received_opening(self.client)
             self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self._opening, panel)
         return self._incoming

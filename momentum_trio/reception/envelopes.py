@@ -5,6 +5,8 @@ It is what a session and an explanation have in common, so that the two cannot d
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from momentum_trio.mail.dsn import NO_RETURNING, NO_WISH, Returning, Wish
 from momentum_trio.mail.path import POSTMASTER, domain_of
 from momentum_trio.reception.address import completed
@@ -18,15 +20,15 @@ from momentum_trio.reception.transaction import Recipient, Tally, Transaction
 class Envelopes:
     """Mail transactions one after the other, as far as their envelopes go.
 
+    under: the checks that have something to say under rules.
     rules: the next transaction follows them; replace them when the generation has changed.
     """
 
-    __slots__ = ("_checks", "_heard", "_heard_under", "_tally", "_transaction", "client", "rules")
+    __slots__ = ("_heard", "_heard_under", "_tally", "_transaction", "_under", "client", "rules")
 
-    def __init__(self, checks: Checks, client: Client, rules: Rules) -> None:
-        self._checks, self.client, self.rules = checks, client, rules
-        self._heard = checks
-        self._heard_under: Rules | None = None
+    def __init__(self, under: Callable[[Rules], Checks], client: Client, rules: Rules) -> None:
+        self._under, self.client, self.rules = under, client, rules
+        self._heard, self._heard_under = under(rules), rules
         self._tally = Tally()
         self._transaction: Transaction | None = None
 
@@ -71,7 +73,7 @@ class Envelopes:
     def _checks_under(self, rules: Rules) -> Checks:
         """Those that have something to say; mostly the rules are those of the message before."""
         if rules is not self._heard_under:
-            self._heard, self._heard_under = self._checks.under(rules), rules
+            self._heard, self._heard_under = self._under(rules), rules
         return self._heard
 
     def withdraw_recipient(self) -> None:

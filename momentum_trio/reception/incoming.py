@@ -14,7 +14,7 @@ from momentum_trio.protocol.smtp.command import BINARYMIME
 from momentum_trio.reception.checks import Checks
 from momentum_trio.reception.content import HEADER_TOO_LONG
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred, Refused
-from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to, line_limit
+from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to
 from momentum_trio.reception.policy.draft import Draft
 from momentum_trio.reception.policy.panel import Panel, Ruling
 from momentum_trio.reception.trace import added_fields
@@ -108,19 +108,19 @@ class Incoming:
         Cancellation: the caller discards it.
         """
         await self._take(octets, last=True)
-        if self._panel is not None and isinstance(self._decision, Accepted):
-            self._decision = await self._judged(self._panel)
+        panel = self._panel
+        if panel is not None and isinstance(self._decision, Accepted):
+            self._decision = await self._judged(panel)
         if not isinstance(self._decision, Accepted):
             await self.discard()
             return self._decision
         entry = self._entry
         assert entry is not None
-        front = b"" if self._panel is None else self._panel.evidence.front
-        try:
-            if front:
+        if panel is not None and (front := panel.evidence.front):
+            try:
                 await entry.put_in_front(front)
-        except (SpoolFull, SpoolSick) as fault:
-            return deferral(fault)
+            except (SpoolFull, SpoolSick) as fault:
+                return deferral(fault)
         return Whole(entry, self._batch(entry.octets))
 
     async def _judged(self, panel: Panel) -> Ruling:
@@ -142,9 +142,10 @@ class Incoming:
     async def _take(self, octets: bytes, *, last: bool) -> None:
         if not isinstance(self._decision, Accepted):
             return
+        panel = self._panel
         if self._entry is None:
             looked_at = len(self._head)
-            head = self._head + octets if self._head else octets
+            head = self._head + octets if looked_at else octets
             end = section_end(head, looked_at)
             section_octets = end if end >= 0 else len(head)
             self._head = b""
@@ -157,19 +158,18 @@ class Incoming:
                 return
             seen = scan(head[:section_octets])
             self._decision = self._checked(seen)
-            if self._panel is not None and isinstance(self._decision, Accepted):
-                self._decision = await self._panel.header_section(head[:section_octets], self._transaction)
+            if panel is not None and isinstance(self._decision, Accepted):
+                self._decision = await panel.header_section(head[:section_octets], self._transaction)
+                panel.evidence.body(head[section_octets + 2 :])
             if not isinstance(self._decision, Accepted):
                 return
-            if self._panel is not None:
-                self._panel.evidence.body(head[section_octets + 2 :])
             completed = self._with_fields(head, section_octets, seen, last=last)
             if completed is None:
                 return
             octets, self._entry = completed, self._spool.begin()
         else:
-            if self._panel is not None:
-                self._panel.evidence.body(octets)
+            if panel is not None:
+                panel.evidence.body(octets)
             if self._body_lines is not None:
                 kept = self._body_lines.take(octets, last=last)
                 if isinstance(kept, Refused):
@@ -184,9 +184,10 @@ class Incoming:
             await self._entry.discard()  # now: the client may take its time with the rest
 
     def _checked(self, seen: Scan) -> Decision:
-        self._transaction.is_undated = not seen.has_date
+        transaction = self._transaction
+        transaction.is_undated = not seen.has_date
         for check in self._checks.content:
-            if (decision := check(self._transaction, seen)) is not ACCEPTED:
+            if (decision := check(transaction, seen)) is not ACCEPTED:
                 return decision
         return ACCEPTED
 
@@ -196,23 +197,22 @@ class Incoming:
         None: a line is longer than it may be, and that is refused.
         """
         self._received_at = now = self._machine.clock.now()
-        self._batch_id = self._spool.next_id()
-        options = self._transaction.rules.options
-        octets = len(head)
-        if seen.return_paths and options.trace_headers:
+        self._batch_id = batch_id = self._spool.next_id()
+        transaction, panel, octets = self._transaction, self._panel, len(head)
+        rules = transaction.rules
+        if seen.return_paths and rules.options.trace_headers:
             head = seen.without_return_paths(head)
-        if self._panel is not None and seen.begins_with_field:
+        if panel is not None and seen.begins_with_field:
             section = head[: end - octets + len(head)]
-            head = self._panel.evidence.without_ours(section) + head[len(section) :]
-        if limit := line_limit(options):
+            head = panel.evidence.without_ours(section) + head[len(section) :]
+        if (limit := rules.line_limit) is not None:
             kept = self._kept_to(limit, head, end - octets + len(head) if seen.begins_with_field else 0, last=last)
             if isinstance(kept, Refused):
                 self._decision = kept
                 return None
             head = kept
-        more = () if self._panel is None else self._panel.fields
-        ours = added_fields(self._transaction, seen, self._opening, self._batch_id, self._dates.at(now), more)
-        return ours + head
+        more = () if panel is None else panel.fields
+        return added_fields(transaction, seen, self._opening, batch_id, self._dates.at(now), more) + head
 
     def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
         """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
@@ -232,12 +232,16 @@ class Incoming:
         paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
         assert paths
         messages = [Message(self._batch_id, paths[0])]
-        messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
-        for place, wish in transaction.wishes.items():
-            messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
-        binding = None
-        if self._panel is not None:
-            messages, binding = self._panel.kept(messages), self._panel.binding
+        if len(paths) > 1:
+            messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
+        if transaction.wishes:
+            for place, wish in transaction.wishes.items():
+                messages[place] = replace(
+                    messages[place], notify=wish.notify, original_recipient=wish.original_recipient
+                )
+        panel, binding, returning, body = self._panel, None, transaction.returning, transaction.body
+        if panel is not None:
+            messages, binding = panel.kept(messages), panel.binding
         binding = binding or rules.choose_binding()
         return Batch(  # by their places: this is done once for each mail
             self._batch_id,
@@ -251,9 +255,9 @@ class Incoming:
             binding.group,
             binding.name,
             (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
-            transaction.returning.returns,
-            transaction.returning.envelope_id,
-            "" if transaction.body == "7BIT" else transaction.body,
+            returning.returns,
+            returning.envelope_id,
+            "" if body == "7BIT" else body,
             transaction.smtputf8,
             transaction.not_before,
         )

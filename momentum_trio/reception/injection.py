@@ -1,8 +1,8 @@
 """Mail that comes whole with its envelopes, many messages at once (ECStream, HTTP), by the same door as SMTP's.
 
-injector = Injector(door, client, rules, terms)        # one per connection
-for injection in await injector.inject(messages): ...  # one each, in order; an id means custody
-await injector.end()
+injector = Injector(door, client, rules, terms)            # one per connection
+async with injector:
+    for injection in await injector.inject(messages): ...  # one each, in order; an id means custody
 
 Each message is a mail transaction of its own: the checks, the policy, the records and the receipts are a session's, and
 what SMTP says to MAIL, RCPT and the end of content is said of it here. It is kept whole or not at all, whatever becomes
@@ -13,7 +13,8 @@ used before makes no second message: it is answered as the first was.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import msgspec
 import trio
@@ -179,6 +180,17 @@ class Injector:
         self._asked_last: tuple[str, str, Terms] | None = None
         self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
 
+    async def __aenter__(self) -> Self:
+        """A conversation begins: nothing holds that was said in one before."""
+        self.said_last = None
+        self.reception.begun()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.end()
+
     async def inject(self, messages: Iterable[Injected]) -> list[Injection]:
         """Take *messages* into custody: of each what became of it. Raises nothing for what mail is.
 
@@ -197,7 +209,8 @@ class Injector:
             return injections + await self._settled(whole.outcomes)
         finally:
             self._release()
-            await discard_all(each.judged for each in portion.outcomes if isinstance(each, _Kept))
+            if portion.outcomes:
+                await discard_all(each.judged for each in portion.outcomes if isinstance(each, _Kept))
             await self.reception.abandon()
 
     async def begin(self, message: Injected) -> Underway | Injection:
@@ -237,6 +250,8 @@ class Injector:
     async def end(self) -> None:
         """The connection is over. Cancellation: shielded, in bounded time."""
         self._release()
+        if self.reception.is_idle:  # most often: then there is nothing to wait for
+            return
         with trio.CancelScope(shield=True):
             await self.reception.end()
 
@@ -303,9 +318,9 @@ class Injector:
 
     def _release(self) -> None:
         """Nothing with a key is underway."""
-        for once in self._held:
+        held, self._held = self._held, []
+        for once in held:
             once.release()
-        self._held.clear()
 
     # envelopes
 
@@ -316,22 +331,26 @@ class Injector:
         return Underway(envelope, Plain(self.terms, binary=envelope.mail.body == BINARYMIME))
 
     async def _envelope(self, message: Injected) -> Envelope | Injection:
-        mail = await self._mail(message)
+        reception, mail = self.reception, self._mail(message)
+        if (self.turn is not None or reception.rules.rows) and isinstance(mail, Mail):
+            mail = await self._let_in(mail)
         if isinstance(mail, Reply):
-            await self.reception.abandon()
+            await reception.abandon()
             return Injection("", mail)
-        refused = {}
+        refused, rows = dict[int, Reply](), reception.rules_now.rows
         for place, addressee in enumerate(message.recipients):
-            reply = await self._recipient(addressee, mail)
+            reply = self._recipient(addressee, mail)
+            if reply is None and PolicyPhase.RCPTTO in rows:
+                reply = self._unless_accepted(await reception.ask(PolicyPhase.RCPTTO), Phase.AWAITING_RCPTTO)
             if reply is not None:
                 refused[place] = reply
         count = len(message.recipients)
         if len(refused) < count:
             return Envelope(mail, refused, count)
-        await self.reception.abandon()
+        await reception.abandon()
         return Injection("", _mildest(refused.values()), tuple(refused.values()))
 
-    async def _mail(self, message: Injected) -> Mail | Reply:
+    def _mail(self, message: Injected) -> Mail | Reply:
         if self.said_last is not None:
             return self.said_last
         mail = self._mail_of(message.reverse_path, message.parameters)
@@ -345,11 +364,16 @@ class Injector:
             reception.transaction.not_before = message.not_before
             if message.context:
                 reception.transaction.set_context(message.context)
-        if decision is ACCEPTED and (rows := reception.rules.rows) and PolicyPhase.MAILFROM in rows:
-            decision = await self._asked(PolicyPhase.MAILFROM)
-        if decision is ACCEPTED and self.turn is not None:
-            decision = await self.turn(mail.reverse_path) or decision
         return mail if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_MAILFROM)
+
+    async def _let_in(self, mail: Mail) -> Mail | Reply:
+        """*mail*, which the checks have accepted, if policy and what limits the client do."""
+        decision: Decision = ACCEPTED
+        if PolicyPhase.MAILFROM in self.reception.rules.rows:
+            decision = await self._asked(PolicyPhase.MAILFROM)
+        if isinstance(decision, Accepted) and self.turn is not None:
+            decision = await self.turn(mail.reverse_path) or decision
+        return self._unless_accepted(decision, Phase.AWAITING_MAILFROM) or mail
 
     async def _asked(self, phase: PolicyPhase) -> Decision:
         """What policy says of the message in *phase*; it may send it through a pathway."""
@@ -365,18 +389,15 @@ class Injector:
             self._asked_last, self._mail_last = asked, mail_of(*asked)
         return self._mail_last
 
-    async def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
+    def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
         """Why there is no such recipient; None: there is."""
         if self.said_last is not None:
             return self.said_last
         rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=mail.smtputf8)
         if isinstance(rcpt, Reply):
             return self._refused(rcpt, Phase.AWAITING_RCPTTO)
-        reception = self.reception
-        decision = reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
-        if decision is ACCEPTED and (rows := reception.rules_now.rows) and PolicyPhase.RCPTTO in rows:
-            decision = await reception.ask(PolicyPhase.RCPTTO)
-        return None if isinstance(decision, Accepted) else self._decided(decision, Phase.AWAITING_RCPTTO)
+        decision = self.reception.recipient(rcpt.forward_path, rcpt.line, rcpt.wish)
+        return self._unless_accepted(decision, Phase.AWAITING_RCPTTO)
 
     # content
 
@@ -420,6 +441,9 @@ class Injector:
     def refused_whole(self, decision: Deferred) -> Injection:
         """What becomes of a message that could not be looked at."""
         return Injection("", self._decided(decision, Phase.READING_BODY))
+
+    def _unless_accepted(self, decision: Decision, phase: Phase) -> Reply | None:
+        return None if isinstance(decision, Accepted) else self._decided(decision, phase)
 
     def _decided(self, decision: Decision, phase: Phase) -> Reply:
         assert not isinstance(decision, Accepted)

@@ -10,6 +10,7 @@ from momentum_trio.config.binding import DEFAULT, Binding, Nested
 from momentum_trio.config.chain import Chain
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.client import Client
+from momentum_trio.reception.line_length import LineLimit, line_limit
 from momentum_trio.reception.policy.row import NO_ROWS, Rows
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -33,7 +34,7 @@ class Rules:
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
-    pathways: the names of those.
+    pathways: the names of those. line_limit: of content.
     """
 
     options: ReceptionOptions
@@ -48,6 +49,7 @@ class Rules:
     relay_right: str = ""
     rows: Rows = field(default_factory=dict)
     pathways: AbstractSet[str] = frozenset()
+    line_limit: LineLimit | None = None
 
     @property
     def postmasters_domain(self) -> str:
@@ -81,6 +83,7 @@ class Rules:
             right,
             rows,
             pathways,
+            line_limit(options),
         )
 
     def choose_binding(self) -> Binding:

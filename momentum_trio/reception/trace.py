@@ -38,7 +38,7 @@ def in_comment(text: str) -> str:
 
 def received_opening(client: Client) -> str:
     """The part of Received that is the same for all mail of *client*, up to ``by``."""
-    address = f"[IPv6:{client.peer_address}]" if client.peer_address.version == 6 else f"[{client.peer_address}]"
+    address = f"[IPv6:{client.peer_text}]" if client.peer_address.version == 6 else f"[{client.peer_text}]"
     hello = in_comment(client.hello_domain[:HELLO_CHARACTERS_MAX])
     named = f" helo={hello}" if hello else ""
     return f"Received: from {address} ([{in_comment(client.peer or 'unix')}]{named})\r\n\tby "

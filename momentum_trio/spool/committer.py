@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+import msgspec
 import outcome
 import trio
 
@@ -43,7 +44,7 @@ class Phase(Enum):
     DONE = 4
 
 
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One record on its way into the log.
 
     name: what a report calls it. beside: another record, directly behind it in the same group. demands_sync: its caller
@@ -52,42 +53,17 @@ class Request:
     place when it is in the log. fault: once it is DONE, why it is not kept; None: it is.
     """
 
-    __slots__ = (
-        "always_synced",
-        "awaited",
-        "beside",
-        "demands_sync",
-        "fault",
-        "frame",
-        "handed",
-        "kept",
-        "name",
-        "phase",
-        "recallable",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        frame: Frame,
-        *,
-        beside: Frame | None = None,
-        demands_sync: bool,
-        always_synced: bool = False,
-        recallable: bool = True,
-        handed: Callable[[], None] | None = None,
-        kept: Callable[[Segment, int], None] | None = None,
-    ) -> None:
-        self.name = name
-        self.frame, self.beside = frame, beside
-        self.demands_sync = demands_sync
-        self.always_synced = always_synced
-        self.recallable = recallable
-        self.handed = handed
-        self.kept = kept
-        self.phase = Phase.QUEUED
-        self.fault: SpoolFault | None = None
-        self.awaited: Awaited | None = None
+    name: str
+    frame: Frame
+    demands_sync: bool
+    beside: Frame | None = None
+    always_synced: bool = False
+    recallable: bool = True
+    handed: Callable[[], None] | None = None
+    kept: Callable[[Segment, int], None] | None = None
+    phase: Phase = Phase.QUEUED
+    fault: SpoolFault | None = None
+    awaited: Awaited | None = None
 
     @property
     def octets(self) -> int:

@@ -98,7 +98,7 @@ class Compaction:
         if isinstance(copy, KeyCopy):
             self._keys.moved(copy, segment, place)
             return
-        self._ledger.relocate(copy.slot.row, segment, place, copy.frame.header)
+        self._ledger.relocate(copy.slot.row, segment, place, copy.frame)
 
     def _copy(self, slot: Slot, octets: bytes) -> Frame | None:
         read = read_custody(slot, octets, self._wire)

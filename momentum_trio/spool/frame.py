@@ -133,9 +133,9 @@ class Frame(msgspec.Struct, eq=False, gc=False):
         return cls(kind, envelope, content, check, FRAME_HEADER_OCTETS + len(envelope) + len(content))
 
     @property
-    def header(self) -> FrameHeader:
-        """What its header says."""
-        return FrameHeader(self.kind, len(self.envelope), len(self.content), self.check, self.octets)
+    def envelope_octets(self) -> int:
+        """As its header has it."""
+        return len(self.envelope)
 
 
 class FrameHeader(msgspec.Struct, frozen=True, gc=False):

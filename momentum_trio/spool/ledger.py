@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from momentum_trio.spool.columns import NONE, BatchColumns, MessageColumns
-from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, Found, FrameHeader
+from momentum_trio.spool.frame import FRAME_HEADER_OCTETS, Found, Frame, FrameHeader
 from momentum_trio.spool.message import Retry
 from momentum_trio.spool.reasons import Reasons
 from momentum_trio.spool.segment import Segment
@@ -78,7 +78,7 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._index)
 
-    def add(self, segment: Segment, place: int, header: FrameHeader | Found, custody: Custody) -> list[int]:
+    def add(self, segment: Segment, place: int, header: FrameHeader | Frame | Found, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
         batch_id, messages = custody.batch_id, custody.messages
         if batch_id in self._index:
@@ -154,7 +154,7 @@ class Ledger:
                 del self._index[name]
         return False
 
-    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Found) -> None:
+    def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Frame | Found) -> None:
         columns, octets = self.batches, header.octets
         columns.segment[row], columns.place[row] = segment.ordinal, place
         columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
@@ -171,7 +171,7 @@ class Ledger:
         segment.live_octets -= octets
         self.live_octets -= octets
 
-    def relocate(self, row: int, segment: Segment, place: int, header: FrameHeader) -> None:
+    def relocate(self, row: int, segment: Segment, place: int, header: FrameHeader | Frame) -> None:
         """The record of a batch was copied forward."""
         self._take_out(row)
         self._put(row, segment, place, header)

@@ -229,7 +229,7 @@ class Spool:
         Cancellation: before hand-over to the committer, as if never called; after it, shielded until the outcome is
             known, since a record in a group cannot be recalled.
         """
-        custody = await self._custody(entry, batch, concluding, claim)
+        custody = self._custody(entry, await entry.finish(), batch, concluding, claim)
         await self._committer.put(custody.request)
         return Receipt(custody.batch, self._durability, custody.tickets)
 
@@ -245,7 +245,7 @@ class Spool:
         requests: list[Request] = []
         for entry, batch, claim in kept:
             try:
-                custody = await self._custody(entry, batch, (), claim)
+                custody = self._custody(entry, await entry.finish(), batch, (), claim)
             except (SpoolFull, SpoolSick) as fault:
                 judged.append(fault)
             else:
@@ -260,15 +260,18 @@ class Spool:
         assert fault is None or isinstance(fault, SpoolFull | SpoolSick)
         return fault or Receipt(custody.batch, self._durability, custody.tickets)
 
-    async def _custody(
-        self, entry: Entry, batch: Batch, concluding: Sequence[tuple[int, Conclusion]], claim: Claim | None
+    def _custody(
+        self,
+        entry: Entry,
+        content: bytes,
+        batch: Batch,
+        concluding: Sequence[tuple[int, Conclusion]],
+        claim: Claim | None,
     ) -> _InCustody:
-        """What is to be written for *entry*, which is whole from here on. Raises SpoolFull, SpoolSick."""
-        assert entry.state is EntryState.OPEN
+        """What is to be written for *entry*, whose *content*, where it is small, is whole. Raises SpoolFull."""
         assert batch.messages
         if batch.octets != entry.octets:
             batch = batch.with_octets(entry.octets)
-        content = await entry.finish()
         ended = self._named(concluding) if concluding else []
         custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
         envelope = self._wire.encode(custody)
@@ -281,7 +284,7 @@ class Spool:
 
         def kept(segment: Segment, place: int) -> None:
             entry.state = EntryState.COMMITTED
-            tickets.extend(self._ledger.add(segment, place, frame.header, custody))
+            tickets.extend(self._ledger.add(segment, place, frame, custody))
             self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
             if ended:
                 self._conclude(ended)

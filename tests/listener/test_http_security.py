@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from http_host import LISTEN, PLAIN, HttpHost, asking, http_conversation, http_host, within_tls
+from http_host import LISTEN, PLAIN, HttpHost, Said, asking, http_conversation, http_host, within_tls
 from tls_talk import CERTIFICATE, OF_CLIENTS, SHOWS
 from trio.testing import MockClock
 
@@ -47,6 +47,11 @@ def patient_clock(autojump_clock: MockClock) -> MockClock:
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def challenged(said: Said) -> str:
+    """The first challenge of an answer."""
+    return next(value for name, value in said.all_fields if name == "www-authenticate")
 
 
 def nonce_of(challenge: str) -> str:
@@ -148,7 +153,7 @@ async def test_what_proves_nothing_is_refused_after_a_pause(
 
 async def test_digest_proves_each_request_by_itself(secrets: str) -> None:
     async with http_conversation(secrets) as (at, talk):
-        nonce = nonce_of((await talk.ask("GET", "/who")).all_fields[0][1])
+        nonce = nonce_of(challenged(await talk.ask("GET", "/who")))
         for count in (1, 2, 5, 3):
             said = await talk.ask("GET", "/who", authorization=digest(nonce, count))
             assert said.json == ["ada", "DIGEST-MD5"]
@@ -169,7 +174,7 @@ async def test_a_digest_of_something_else_is_no_proof(
 ) -> None:
     async with http_conversation(secrets) as (_, talk):
         talk.patience_seconds = 100
-        nonce = nonce_of((await talk.ask("GET", "/who")).all_fields[0][1])
+        nonce = nonce_of(challenged(await talk.ask("GET", "/who")))
         assert (await talk.ask("GET", "/who", authorization=digest(nonce, **wrong))).status == 401  # type: ignore[arg-type]
         assert (await talk.ask("GET", "/who", authorization=digest(nonce))).status == 200
 
@@ -177,7 +182,7 @@ async def test_a_digest_of_something_else_is_no_proof(
 async def test_a_digest_that_was_heard_is_worth_nothing_again(secrets: str, patient_clock: MockClock) -> None:
     async with http_host(PLAIN % secrets) as at, asking(at) as ada, asking(at) as eve:
         ada.patience_seconds = eve.patience_seconds = 100
-        nonce = nonce_of((await ada.ask("GET", "/who")).all_fields[0][1])
+        nonce = nonce_of(challenged(await ada.ask("GET", "/who")))
         heard = digest(nonce)
         assert (await ada.ask("GET", "/who", authorization=heard)).status == 200
         assert (await eve.ask("GET", "/who", authorization=heard)).status == 401
@@ -189,13 +194,13 @@ async def test_a_nonce_is_over_after_a_while_and_another_is_taken_at_once(
 ) -> None:
     async with http_conversation(f"{secrets} Idle_Time = 1000") as (_, talk):
         talk.patience_seconds = 1000
-        nonce = nonce_of((await talk.ask("GET", "/who")).all_fields[0][1])
+        nonce = nonce_of(challenged(await talk.ask("GET", "/who")))
         await trio.sleep(SECONDS + 1)
         began = trio.current_time()
         said = await talk.ask("GET", "/who", authorization=digest(nonce))
-        assert (said.status, "stale=true" in said.all_fields[0][1]) == (401, True)
+        assert (said.status, "stale=true" in challenged(said)) == (401, True)
         assert trio.current_time() - began < 1
-        again = digest(nonce_of(said.all_fields[0][1]))
+        again = digest(nonce_of(challenged(said)))
         assert (await talk.ask("GET", "/who", authorization=again)).status == 200
 
 

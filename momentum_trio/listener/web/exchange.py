@@ -9,6 +9,7 @@ from typing import Protocol
 from momentum_trio.config.chain import Chain
 from momentum_trio.console.command import Operator
 from momentum_trio.listener.kind import Connection, Generation, Services
+from momentum_trio.listener.web.injectors import Injectors
 from momentum_trio.protocol.http.request import Request
 from momentum_trio.reception.client import Client
 
@@ -55,7 +56,8 @@ class Exchange:
 
     parameters: what stood in the places of the route's path. client: of mail; its identity is that of this request.
     generation, chain: the configuration that holds for it, from its head to its answer. user: who asks; empty on a
-    loopback Listen that demands no authentication. is_proved: by a password or a certificate.
+    loopback Listen that demands no authentication. is_proved: by a password or a certificate. injectors: of the
+    connection.
     """
 
     request: Request
@@ -69,6 +71,7 @@ class Exchange:
     user: str
     is_proved: bool
     authority: Authority
+    injectors: Injectors
 
     async def may(self, line: str) -> bool:
         """Whether the user may say *line* at a console; nothing is accounted."""

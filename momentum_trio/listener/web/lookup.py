@@ -38,11 +38,14 @@ class Lookup:
 
     def __init__(self, rows: Iterable[Route | Socket]) -> None:
         self._root = _Node()
+        self._in_letters: dict[tuple[str, str], Route | Socket] = {}  # those without parameters, by method and path
         for row in rows:
             self._add(row)
 
     def find(self, method: str, path: str) -> Found | OtherMethods | None:
         """What is at *path* for *method*, with HEAD as GET; None: nothing is there."""
+        if (row := self._in_letters.get((GET if method == HEAD else method, path))) is not None:
+            return Found(row, {})
         values: list[str] = []
         node = _walk(self._root, _segments(path), 0, values)
         if node is None:
@@ -63,6 +66,8 @@ class Lookup:
         method = row.method if isinstance(row, Route) else GET
         assert method not in node.rows, f"{method} {row.path} is there twice"
         node.rows[method] = row
+        if "{" not in row.path:
+            self._in_letters[method, row.path] = row
 
 
 def _walk(node: _Node, segments: list[str], at: int, values: list[str]) -> _Node | None:

@@ -16,7 +16,7 @@ from momentum_trio.config.option import Option
 from momentum_trio.listener.conntrol import Conntrol
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import security_of
-from momentum_trio.listener.esmtp_terms import for_trusted, terms_of
+from momentum_trio.listener.esmtp_terms import DATE, for_trusted, terms_of
 from momentum_trio.mail.domain_globs import DomainGlobs
 from momentum_trio.mail.header import scan
 from momentum_trio.mail.reply import Reply
@@ -107,7 +107,7 @@ class Conversation:
         self._asked: list[Asked] = []
         observed = witness.watched(chain)
         self.rules = watched_rules(witness, observed, client, system_hostname)
-        self._envelopes = Envelopes(self._attended(CHECKS), client, self.rules)
+        self._envelopes = Envelopes(self._attended(CHECKS).under, client, self.rules)
         options = SessionOptions.resolve(observed)
         security = security_of(observed, options, client)
         self._server = Server(
@@ -116,7 +116,7 @@ class Conversation:
                 self.rules,
                 security,
                 str(client.peer_address),
-                None,
+                DATE,
                 for_trusted(options),
                 Conntrol().opening(witness.tree),
             )

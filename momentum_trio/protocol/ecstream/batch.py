@@ -57,6 +57,9 @@ class Following(NamedTuple):
     octets: int
 
 
+_NOTHING: Final = Following(0)
+
+
 def length_of(content: Octets | Following) -> int:
     """In octets, wherever it is."""
     return content.octets if isinstance(content, Following) else len(content)
@@ -166,15 +169,39 @@ def _decoded(payload: Octets) -> tuple[Batch, int]:
 
 def _message(payload: Octets, at: int) -> tuple[Message, int]:
     key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(payload, at)
-    if key_octets > KEY_OCTETS_MAX or pairs > CONTEXT_MAX:
+    if (
+        key_octets > KEY_OCTETS_MAX
+        or pairs > CONTEXT_MAX
+        or path_octets > PATH_OCTETS_MAX
+        or parameter_octets > PARAMETERS_OCTETS_MAX
+    ):
         raise _too_long()
-    if path_octets > PATH_OCTETS_MAX or parameter_octets > PARAMETERS_OCTETS_MAX:
-        raise _too_long()
-    start = at + _MESSAGE.size
-    path_at = start + key_octets
-    parameters_at = path_at + path_octets
-    at = parameters_at + parameter_octets
-    strings = bytes(payload[start:at])
+    at += _MESSAGE.size
+    end = at + key_octets + path_octets + parameter_octets
+    path, key, parameters = bytes(payload[at:end]), b"", b""
+    if key_octets or parameter_octets:  # seldom
+        key, path, parameters = (
+            path[:key_octets],
+            path[key_octets : end - at - parameter_octets],
+            path[path_octets + key_octets :],
+        )
+    context: tuple[tuple[bytes, bytes], ...] = ()
+    if pairs:
+        context, end = _context(payload, end, pairs)
+    recipients = []
+    for _ in range(recipient_count):
+        own_path, own_parameters = _RECIPIENT.unpack_from(payload, end)
+        if own_path > PATH_OCTETS_MAX or own_parameters > PARAMETERS_OCTETS_MAX:
+            raise _too_long()
+        at = end + _RECIPIENT.size
+        end = at + own_path + own_parameters
+        both = bytes(payload[at:end])
+        recipients.append(Recipient(both[:own_path], both[own_path:]) if own_parameters else Recipient(both))
+    return Message(path, tuple(recipients), content, parameters, context, key), end
+
+
+def _context(payload: Octets, at: int, pairs: int) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
+    """So many names with their values, and where they end."""
     context = []
     for _ in range(pairs):
         name_octets, value_octets = _PAIR.unpack_from(payload, at)
@@ -184,18 +211,7 @@ def _message(payload: Octets, at: int) -> tuple[Message, int]:
         pair = bytes(payload[at : at + name_octets + value_octets])
         context.append((pair[:name_octets], pair[name_octets:]))
         at += name_octets + value_octets
-    recipients = []
-    for _ in range(recipient_count):
-        own_path, own_parameters = _RECIPIENT.unpack_from(payload, at)
-        at += _RECIPIENT.size
-        if own_path > PATH_OCTETS_MAX or own_parameters > PARAMETERS_OCTETS_MAX:
-            raise _too_long()
-        both = bytes(payload[at : at + own_path + own_parameters])
-        recipients.append(Recipient(both[:own_path], both[own_path:]))
-        at += own_path + own_parameters
-    key, path = strings[:key_octets], strings[key_octets : key_octets + path_octets]
-    parameters = strings[key_octets + path_octets :]
-    return Message(path, tuple(recipients), content, parameters, tuple(context), key), at
+    return tuple(context), at
 
 
 def _too_long() -> RemoteProtocolError:
@@ -206,17 +222,14 @@ def _problem(batch: Batch) -> tuple[str, Code] | None:
     """What is wrong with *batch* besides the length of its fields, or None."""
     if not batch.messages:
         return "a batch has no message", Code.PROTOCOL
-    used, recipients = set[int](), 0
-    for message in batch.messages:
-        if not message.recipients:
-            return "a message has no recipient", Code.PROTOCOL
-        used.add(message.content)
-        recipients += len(message.recipients)
-    if used != set(range(len(batch.contents))):
+    counts = [len(message.recipients) for message in batch.messages]
+    if not all(counts):
+        return "a message has no recipient", Code.PROTOCOL
+    if {message.content for message in batch.messages} != set(range(len(batch.contents))):
         return "a content is used by no message, or there is none", Code.PROTOCOL
-    if recipients > RECIPIENTS_MAX:
+    if sum(counts) > RECIPIENTS_MAX:
         return "a batch has too many recipients", Code.TOO_LARGE
-    if any(isinstance(content, Following) and not content.octets for content in batch.contents):
+    if _NOTHING in batch.contents:
         return "a content that follows is empty", Code.PROTOCOL
     return None
 

@@ -98,7 +98,16 @@ class _Said(NamedTuple):
     closes: bool
 
 
+class _Head(NamedTuple):
+    """The head of an answer. framing: the fields by which h11 frames it. rest: the others, and the line behind them."""
+
+    framing: h11.Response
+    rest: bytes
+
+
 _STATES: Final = {h11.IDLE: State.HEAD, h11.SEND_BODY: State.BODY}
+_UNANSWERED: Final = frozenset((h11.IDLE, h11.SEND_RESPONSE))
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 
 
 class Server:
@@ -106,7 +115,7 @@ class Server:
 
     body_octets_max: of a request; None: any. chunks: whether answers without a length may be chunked; else the end of
     the connection ends them. omits_content: the answer is one to HEAD. Held at most: a head and what one ``receive``
-    brings.
+    brings. state: what comes next.
     """
 
     def __init__(self, body_octets_max: int | None = None, *, chunks: bool = True) -> None:
@@ -119,8 +128,10 @@ class Server:
         self._lacking: int | None = 0  # octets of the body that h11 has not got; None: chunks say
         self._chunks = Chunks()
         self._said: _Said | None = None
-        self._head: h11.Response | None = None  # of it
+        self._head: _Head | None = None  # of it
         self._to_send: list[bytes] = []
+        self.state = State.HEAD
+        self._is_answered, self.may_answer = False, True
 
     # what comes
 
@@ -138,22 +149,19 @@ class Server:
             return self._begun() if self.state is State.HEAD else None
         except RemoteProtocolError as broken:
             self._is_deaf = True
+            self._look()
             return Broken(broken.refusal)
 
-    @property
-    def state(self) -> State:
-        """What comes next."""
+    def _look(self) -> None:
+        """See where h11 is now. Where that is plain it is not asked: it takes as long as a step of its own."""
         ours = self._h11.our_state
+        self._is_answered, self.may_answer = ours is h11.DONE, ours in _UNANSWERED
         if ours is h11.SWITCHED_PROTOCOL:
-            return State.OTHER
-        if self._is_deaf or ours is h11.MUST_CLOSE:
-            return State.NOTHING
-        return _STATES.get(self._h11.their_state, State.ANSWER)
-
-    @property
-    def may_answer(self) -> bool:
-        """Whether no answer has begun to what came last."""
-        return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+            self.state = State.OTHER
+        elif self._is_deaf or ours is h11.MUST_CLOSE:
+            self.state = State.NOTHING
+        else:
+            self.state = _STATES.get(self._h11.their_state, State.ANSWER)
 
     @property
     def is_at_rest(self) -> bool:
@@ -167,6 +175,8 @@ class Server:
 
     def _begun(self) -> Begun | Left | None:
         held = self._held
+        if not held:
+            return Left() if self._has_left else None
         if held[:2] == b"\r\n":
             del held[:2]  # RFC 9112 section 2.2: an empty line is overlooked
         octets = whole(held, self._scanned)
@@ -187,9 +197,12 @@ class Server:
         self._h11.next_event()
         self.omits_content = request.method == "HEAD"
         self._lacking = request.body_octets
+        self.state = State.BODY if request.has_body else State.ANSWER
         if self._lacking is None:
             self._chunks = Chunks(self.body_octets_max)
-        elif not self._lacking:
+        elif self._lacking:
+            self._feed()  # what came with the head
+        else:
             self._h11.next_event()  # the end
 
     def _body(self) -> Part | Ended | None:
@@ -203,13 +216,10 @@ class Server:
                     raise RemoteProtocolError(_CUT.refusal)
                 return None
         if not self._is_answered:
+            self.state = State.ANSWER
             return Ended()
         self._turn()
         return None
-
-    @property
-    def _is_answered(self) -> bool:
-        return self._h11.our_state is h11.DONE
 
     def _read(self) -> object:
         try:
@@ -254,9 +264,10 @@ class Server:
         if said != self._said:  # most answers of a connection begin alike: h11 checks the first
             self._said, self._head = said, _head(said)
         assert self._head is not None
-        self._send(self._head)
-        always = f"date: {date}\r\n{_ALWAYS}\r\n" if date else f"{_ALWAYS}\r\n"
-        self._to_send[-1] = self._to_send[-1][:-2] + always.encode()  # nothing of it needs to be checked each time
+        self._send(self._head.framing)
+        dated = f"date: {date}\r\n" if date else ""
+        self._to_send[-1] = self._to_send[-1][:-2] + dated.encode() + self._head.rest  # which h11 need not see again
+        self.may_answer = False
 
     def part(self, octets: bytes) -> None:
         """The next octets of an answer; those that a client does not want to see (HEAD) are passed over."""
@@ -272,10 +283,12 @@ class Server:
         """The answer that has begun cannot be finished: the end of the connection tells the client so."""
         assert not self.may_answer
         self._is_deaf = True
+        self._look()
 
     def switch(self, fields: Fields) -> bytes:
         """Answer 101 with *fields*: this is HTTP no more. Returns what the client has sent already."""
         self._send(h11.InformationalResponse(status_code=101, headers=list(fields), reason=_REASONS[101]))
+        self._look()
         return bytes(self._held)
 
     def octets_to_send(self) -> bytes:
@@ -289,9 +302,11 @@ class Server:
 
     def _turn(self) -> None:
         """On to the next request, where this one and its answer are whole, and another may follow."""
+        self._look()
         if self._is_answered and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
-            self.omits_content = False
+            self.omits_content = self._is_answered = False
+            self.state, self.may_answer = State.HEAD, True
 
     @property
     def _leaves_body(self) -> bool:
@@ -302,7 +317,7 @@ class Server:
         return waits or self._lacking is None or self._lacking > PASSED_OVER_OCTETS_MAX
 
 
-def _head(said: _Said) -> h11.Response:
+def _head(said: _Said) -> _Head:
     """Raises h11.LocalProtocolError where a field has what no field may have, as the end of a line."""
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in said.fields]
     if said.media_type:
@@ -313,7 +328,13 @@ def _head(said: _Said) -> h11.Response:
         headers.append((b"connection", b"close"))
     if all(name != CACHING for name, _ in said.fields):
         headers.append((CACHING.encode(), b"no-store"))
-    return h11.Response(status_code=said.status, headers=headers, reason=_REASONS[said.status])
+    whole = h11.Response(status_code=said.status, headers=headers, reason=_REASONS[said.status])
+    framing = [field for field in whole.headers if field[0] in _FRAMING]
+    rest = b"".join(b"%b: %b\r\n" % field for field in whole.headers if field[0] not in _FRAMING)
+    return _Head(
+        h11.Response(status_code=said.status, headers=framing, reason=_REASONS[said.status]),
+        rest + f"{_ALWAYS}\r\n".encode(),
+    )
 
 
 def octets_of(response: Response) -> bytes:

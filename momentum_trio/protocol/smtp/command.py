@@ -128,7 +128,8 @@ _FROM = re.compile("from:", re.IGNORECASE)
 _TO = re.compile("to:", re.IGNORECASE)
 
 # What nearly every client sends: a dot-string, a domain name, brackets close around them.
-_USUAL = rf"<({path.DOT_STRING.pattern})@({path.DOMAIN_NAME.pattern})>(?: (.+))?"
+_USUAL_PATH = re.compile(rf"({path.DOT_STRING.pattern})@({path.DOMAIN_NAME.pattern})")
+_USUAL = rf"<{_USUAL_PATH.pattern}>(?: (.+))?"
 _USUAL_MAIL = re.compile(rf"[Ff][Rr][Oo][Mm]:{_USUAL}")
 _USUAL_RCPT = re.compile(rf"[Tt][Oo]:{_USUAL}")
 
@@ -220,6 +221,8 @@ def mail_of(reverse_path: str, parameters: str, terms: Terms) -> Mail | Reply:
 
 def rcpt_of(forward_path: str, parameters: str, terms: Terms, *, smtputf8: bool) -> Rcpt | Reply:
     """The same of RCPT. smtputf8: MAIL had that parameter."""
+    if not parameters and (match := _USUAL_PATH.fullmatch(forward_path)) and (usual := _usual_path(match)):
+        return Rcpt(usual, NO_PARAMETERS, f"RCPT TO:<{forward_path}>")
     line = f"RCPT TO:<{forward_path}>{parameters and ' '}{parameters}"
     if not (smtputf8 or line.isascii()):
         return replies.NOT_ASCII if line.isprintable() else replies.RCPT_SYNTAX

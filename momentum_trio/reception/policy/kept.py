@@ -31,6 +31,11 @@ class Kept:
             self._held[row] = make()
         return cast(C, self._held[row])
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether there is one."""
+        return bool(self._held)
+
     async def close(self) -> None:
         """The connection is over."""
         held, self._held = self._held, {}
