@@ -18,14 +18,15 @@ from .draw import draw
 from .evidence import Verdict
 from .planted import FOLDER, ROOT, Planted, apply
 from .scenario import Scenario
-from .shrink import ESCAPE, Shrunk
+from .shrink import Shrunk
+from .shrinking.search import ESCAPE
 from .surroundings import fix_addresses, hash_seed_of
 from .swarm import Worker
 from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
 
 RANGE_STRIDE = 10_000  # between the first seeds of two ranges
 FAULTS_BAR, MAILS_BAR = 3, 2  # a shrunk find shall have so many at most
-SHRINK_SECONDS_MAX = 900.0
+SHRINK_SECONDS_MAX = 7_200.0  # real seconds: its budget ends it long before, unless one run never ends
 SEED_SECONDS_MAX = 120.0  # real seconds one run may take: a bug may be that it never ends
 
 

@@ -163,6 +163,7 @@ def shrunk(task: Task, asked: ShrinkRequest) -> ShrinkOutcome:
             asked.seed,
             asked.invariant,
             partial(named(task.run), keep_evidence=True),
+            brief=partial(named(task.run), keep_evidence=True, looking_for=asked.invariant),
             sensible=lambda candidate: can_be_read(candidate, asked.path),
         )
     except (NotBroken, SimulationFailure) as fault:

@@ -6,6 +6,7 @@ is the only witness, and accuses only of what nothing but itself can do.
 
 from __future__ import annotations
 
+from ..phase import Phase
 from .answered import answered
 from .best_mx_first import best_mx_first
 from .bounced_once import bounced_once
@@ -61,8 +62,8 @@ ALL = (
     Check("welcomed", welcomed),
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
-    Check("answered", answered),
-    Check("protocol_kept", protocol_kept),
+    Check("answered", answered, Phase.DRAINED),
+    Check("protocol_kept", protocol_kept, Phase.DRAINED),
     Check("drained", drained),
     Check("prompt", prompt),
     Check("best_mx_first", best_mx_first),
@@ -71,10 +72,10 @@ ALL = (
     Check("records_agree", records_agree),
     Check("logs_agree", logs_agree),
     Check("webhooks_told", webhooks_told),
-    Check("evs", evs),
-    Check("views_right", views_right),
-    Check("shares_agree", shares_agree),
-    Check("one_owner", one_owner),
-    Check("no_leak", no_leak),
+    Check("evs", evs, Phase.SETTLED),
+    Check("views_right", views_right, Phase.SETTLED),
+    Check("shares_agree", shares_agree, Phase.AGREED),
+    Check("one_owner", one_owner, Phase.AGREED),
+    Check("no_leak", no_leak, Phase.DRAINED),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

@@ -23,7 +23,8 @@ from sim.scenario import (
     SinkPlan,
     Turn,
 )
-from sim.shrink import RUNS_MAX, SCHEDULE_SEEDS, NotBroken, Shrunk, shrink, size
+from sim.shrink import BUDGET, NotBroken, Shrunk, shrink
+from sim.shrinking.search import SCHEDULE_SEEDS, Budget, size
 
 LOST = "no_accepted_lost"
 
@@ -92,7 +93,7 @@ def test_exactly_what_is_needed_is_left(faults: set[str], mails: set[str]) -> No
     shrunk = shrink(scenario(), 5, LOST, runs_as(needs(faults, mails)))
     assert faults_of(shrunk.scenario) == faults
     assert mails_of(shrunk.scenario) == mails
-    assert shrunk.runs <= RUNS_MAX
+    assert shrunk.runs <= BUDGET.runs
     assert shrunk.seed == 5
 
 
@@ -236,7 +237,7 @@ def test_runs_are_bounded(runs_max: int) -> None:
         count += 1
         return needs({"f3", "f7", "f11"}, {"m12", "m45"})(candidate, seed)
 
-    shrunk = shrink(scenario(), 1, LOST, runs_as(fails), runs_max=runs_max)
+    shrunk = shrink(scenario(), 1, LOST, runs_as(fails), budget=Budget(runs_max))
     assert count == shrunk.runs <= runs_max
     assert {"f3", "f7", "f11"} <= faults_of(shrunk.scenario)
 
