@@ -315,7 +315,7 @@ def _swarms(draw: DrawFn, some: SearchStrategy[tuple[str, ...]], duration: float
 def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect:
     sufficient = draw(some)
     return Expect(
-        tuple(draw(st.lists(st.sampled_from([name for name, _ in checks.ALL]), max_size=2, unique=True))),
+        tuple(draw(st.lists(st.sampled_from([check.name for check in checks.ALL]), max_size=2, unique=True))),
         draw(durations),
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,
