@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .dsn import Report
     from .heard import Heard
     from .hook import Hooked
+    from .seats import Look
     from .shared import Shared
     from .world import World
 
@@ -160,6 +161,7 @@ class Evidence:
     bus: BusHistory = field(default_factory=BusHistory)
     shared: Shared = field(default_factory=dict)  # when all was drained, or the limit was reached
     shared_within_seconds: float = 0.0  # that limit
+    seats: list[Look] = field(default_factory=list)  # of limits that all nodes share, since the load began
     floating: tuple[str, ...] = ()  # addresses that any node has so
     election_limit_seconds: float = 0.0  # until each has one owner
 

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import trio
 
-from . import checks, marks
+from . import checks, marks, seats
 from .aftermath import SETTLE_SECONDS, Aftermath
 from .arrivals import Arrivals
 from .client import Sender, Target
@@ -219,6 +219,8 @@ class Course:
             self.by_hand()
         if self.look is not None:
             self._nursery.start_soon(self._look_on, self.look)
+        if seats.are_shared(self.scenario):
+            self._nursery.start_soon(seats.watch, self._programs.services, self.now, self.evidence.seats)
         await self._load_over.wait()
 
     def end_load(self, scenario: Scenario) -> None:

@@ -35,6 +35,7 @@ from .records_agree import records_agree
 from .relay_denied import relay_denied
 from .reported_right import reported_right
 from .retried_in_time import retried_in_time
+from .seats_once import seats_once
 from .shares_agree import shares_agree
 from .spool_size import spool_size
 from .throttled import throttled
@@ -74,6 +75,7 @@ ALL = (
     Check("webhooks_told", webhooks_told),
     Check("evs", evs, Phase.SETTLED),
     Check("views_right", views_right, Phase.SETTLED),
+    Check("seats_once", seats_once, Phase.SETTLED),
     Check("shares_agree", shares_agree, Phase.AGREED),
     Check("one_owner", one_owner, Phase.AGREED),
     Check("no_leak", no_leak, Phase.DRAINED),
