@@ -15,6 +15,8 @@ from .arrivals import Arrivals, Delivery
 from .checks.configuration import root_of, words
 from .checks.custody import address
 from .checks.excuses import Excuse, excuses
+from .checks.gathered_once import gathered, missing
+from .checks.no_leak import NAME as NO_LEAK
 from .checks.no_leak import on_one_bus
 from .checks.reports import due
 from .client import Sender
@@ -27,7 +29,7 @@ from .letter import name_in
 from .members import Members
 from .phase import Phase
 from .programs import Programs
-from .scenario import FaultKind, Heal
+from .scenario import FaultKind, Heal, Program
 from .service import Service
 from .shared import differences, known_by
 from .spools import Spools
@@ -40,6 +42,7 @@ NOBODY_KNOWS = 1 << 30
 LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is judged of them
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SHARES_SECONDS = 10.0  # until a share is known to all: max_delay, and a snapshot
+GATHERED_SECONDS = 30.0  # until a manager has the last lines, when it knows its nodes: its pauses between two looks
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 
@@ -148,7 +151,7 @@ class Aftermath:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
         evidence = self.evidence
         with trio.move_on_after(SESSIONS_SECONDS):
-            while True:
+            while NO_LEAK not in evidence.scenario.expect.without:
                 self.programs.count(leftover := evidence.leftover)
                 before, now = (on_one_bus(evidence.scenario, each) for each in (evidence.baseline, leftover))
                 if all(now[name] == before.get(name) for name in now if {*name.split(", ")} <= {*living}):
@@ -158,8 +161,9 @@ class Aftermath:
     # -- agreed
 
     async def _agree(self, living: tuple[str, ...]) -> None:
-        """Wait until nodes of a cluster know the same, and elections have had their time; then measure spools."""
+        """Wait until nodes of a cluster know the same, logs are gathered and addresses have owners; measure spools."""
         await self._shares_agree(living)
+        await self._logs_gathered(living)
         if self.evidence.floating:
             await trio.sleep(self.evidence.election_limit_seconds + SETTLE_SECONDS)
         self.spools.measure(living)
@@ -178,6 +182,18 @@ class Aftermath:
             if not differences(self.evidence.shared) or self.stage.now - began > limit:
                 return
             await trio.sleep(LOOK_SECONDS)
+
+    async def _logs_gathered(self, living: tuple[str, ...]) -> None:
+        """Wait until managers have gathered all there is, at most for as long as that may take."""
+        managers = [each for each in self.programs.services(living) if each.plan.program is Program.ECCMGR]
+        began = self.stage.now
+        for manager in managers:
+            while True:
+                found = self.evidence.gathered[manager.host.name] = gathered(manager.plan, manager.host.store)
+                late = self.stage.now - began > self.members.limit + GATHERED_SECONDS
+                if late or not any(missing(self.evidence, found)):
+                    break
+                await trio.sleep(LOOK_SECONDS)
 
     # -- examined
 

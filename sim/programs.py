@@ -8,7 +8,8 @@ from functools import partial
 
 import trio
 
-from momentum_trio.node.node import run_node
+from momentum_trio.node.eccmgr import MANAGER
+from momentum_trio.node.node import NODE, run_node
 
 from .checks.configuration import known_schema
 from .checks.webhooks_told import hook_ports
@@ -92,7 +93,8 @@ class Programs:
         await self._members.start(plan.name)
         lived = Lived(plan.name, self._now())
         self._evidence.lives.append(lived)
-        life = await host.start(run_node, plan.config, schema=known_schema())
+        program = MANAGER if plan.program is Program.ECCMGR else NODE
+        life = await host.start(run_node, plan.config, program=program, schema=known_schema())
         lived.number, lived.up = life.number, self._now()
         self._lives.append((lived, life))
         return life

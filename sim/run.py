@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
@@ -29,7 +29,6 @@ from .injector import Injector
 from .kernel import Deadlock, Event, Livelock, SimulationFailure
 from .members import Members
 from .order import Order
-from .phase import Phase
 from .programs import Programs
 from .scenario import Carried, Mail, Scenario
 from .service import Up
@@ -58,11 +57,11 @@ def run(
     keep_trace: bool = False,
     keep_evidence: bool = False,
     look: Look | None = None,
-    looking_for: str = "",
+    looking_for: Collection[str] = (),
 ) -> Result:
     """Run *scenario* (drawn with *seed* first, unless it is concrete) in a world of that seed, and judge it.
 
-    looking_for: of all checks that of this name alone is asked, and the run ends as soon as that knows enough.
+    looking_for: of all checks those of these names alone are asked, and the run ends as soon as they know enough.
     """
     concrete = scenario if scenario.concrete else draw(scenario, seed)
     course = Course(concrete, seed, keep_trace=keep_trace, looking_for=looking_for)
@@ -78,10 +77,13 @@ class Course:
     check finds is looked for to the end.
     """
 
-    def __init__(self, scenario: Scenario, seed: int, *, keep_trace: bool = False, looking_for: str = "") -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, *, keep_trace: bool = False, looking_for: Collection[str] = ()
+    ) -> None:
         self.scenario = scenario
-        named = tuple([check for check in checks.ALL if check.name == looking_for])
-        self._checks, self._until = named or checks.ALL, named[0].after if named else Phase.EXAMINED
+        named = tuple([check for check in checks.ALL if check.name in looking_for])
+        self._checks = named if named and len(named) == len(looking_for) else checks.ALL
+        self._until = max(check.after for check in self._checks)
         self.world = world = World(seed, short=scenario.short_share, keep_trace=keep_trace)
         self.evidence = Evidence(scenario, world)
         self.evidence.floating = addresses_of(scenario)

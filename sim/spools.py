@@ -13,6 +13,7 @@ from .custodian import Custodian
 from .evidence import Evidence
 from .order import Order
 from .programs import Programs
+from .scenario import Program
 from .service import Service
 
 SAMPLE_SECONDS_MIN, SAMPLES_MAX = 1.0, 5_000  # between two looks; in all the load's time
@@ -28,7 +29,7 @@ class Spools:
     def sample(self, is_over: Callable[[], bool]) -> None:
         """Look now, and again and again until it *is_over*."""
         for service in self._programs.services():
-            if service.running and (tree := tree_of(service)) is not None:
+            if service.running and (tree := _with_a_spool(service)) is not None:
                 base, store = SpoolOptions.resolve(tree.chain_global()).base, service.host.store
                 with suppress(OSError):  # it is being made
                     in_use = sum(sum(store.files(f"{base}/{part}").values()) for part in ("log", "content"))
@@ -44,7 +45,7 @@ class Spools:
         if any(struck.mails for struck in self._evidence.struck):
             return
         for service in self._programs.services(living):
-            if (tree := tree_of(service)) is not None:
+            if (tree := _with_a_spool(service)) is not None:
                 files = service.host.store.files(f"{SpoolOptions.resolve(tree.chain_global()).base}/log")
                 self._evidence.spool_octets.append((service.host.name, self._now(), sum(files.values()), 0))
 
@@ -53,3 +54,8 @@ def tree_of(service: Service) -> ConfigTree | None:
     """The configuration that holds in a node."""
     node = node_of(service)
     return None if node is None else node.administration.tree
+
+
+def _with_a_spool(service: Service) -> ConfigTree | None:
+    """The same, of a node that carries mail."""
+    return tree_of(service) if service.plan.program is Program.ECELERITY else None

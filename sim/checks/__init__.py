@@ -20,6 +20,7 @@ from .evs import evs
 from .explained_as_it_is import explained_as_it_is
 from .failed_set_changes_nothing import failed_set_changes_nothing
 from .first_commit_wins import first_commit_wins
+from .gathered_once import gathered_once
 from .logs_agree import logs_agree
 from .no_accepted_lost import no_accepted_lost
 from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
@@ -72,6 +73,7 @@ ALL = (
     Check("throttled", throttled),
     Check("records_agree", records_agree),
     Check("logs_agree", logs_agree),
+    Check("gathered_once", gathered_once, Phase.AGREED),
     Check("webhooks_told", webhooks_told),
     Check("evs", evs, Phase.SETTLED),
     Check("views_right", views_right, Phase.SETTLED),

@@ -52,7 +52,7 @@ def _act(asked: argparse.Namespace) -> int:
             seed,
             invariant,
             partial(run, keep_evidence=True),
-            brief=partial(run, keep_evidence=True, looking_for=invariant),
+            brief=partial(run, keep_evidence=True, looking_for=(invariant,)),
             budget=Budget(asked.runs, asked.events),
             sensible=lambda candidate: can_be_read(candidate, str(path)),
             say=lambda line: print(line, flush=True),
