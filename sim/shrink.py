@@ -61,7 +61,7 @@ def shrink(
     spendable = replace(budget, runs=budget.runs - verifications)
     search = Search(scenario, seed, invariant, brief or run, spendable, sensible, say)
     if not search.try_(scenario, "as given", schedules=1 if brief else SCHEDULE_SEEDS):
-        search.run = run
+        search.run_with(run)
         if brief is None or not search.try_(scenario, "as given"):
             raise NotBroken(f"{invariant} holds under seed {seed} and {SCHEDULE_SEEDS - 1} other schedules")
     for _ in range(ROUNDS_MAX):

@@ -49,11 +49,14 @@ def _without_name(names: tuple[NamePlan, ...], host: str) -> tuple[NamePlan, ...
 
 
 def _merged(scenario: Scenario, host: HostPlan) -> Iterator[tuple[Scenario, str]]:
+    """Another of the same program takes the part of *host*; not a client whose mails have the keys of that one's."""
     for other in scenario.hosts:
         if other.program is host.program is not Program.SINK and other.name != host.name:
             mails = tuple([_moved(mail, host, other) for mail in scenario.mails])
-            merged = replace(scenario, mails=mails, faults=_moved_faults(scenario.faults, host.name, other.name))
-            yield without_host(merged, host.name), f"{other.name} instead of {host.name}"
+            keys = [(mail.source, mail.key) for mail in mails if mail.key]
+            if len(keys) == len(set(keys)):
+                merged = replace(scenario, mails=mails, faults=_moved_faults(scenario.faults, host.name, other.name))
+                yield without_host(merged, host.name), f"{other.name} instead of {host.name}"
 
 
 def _moved_faults(faults: tuple[Fault, ...], name: str, other: str) -> tuple[Fault, ...]:

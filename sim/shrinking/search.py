@@ -79,7 +79,7 @@ class Search:
         self._budget = budget
         self._say = say
         self._seeds = tuple(seed + number for number in range(SCHEDULE_SEEDS))
-        self._refused: dict[Scenario, None] = {}
+        self._held: dict[Scenario, set[int]] = {}  # under which seeds it did not fail
 
     @property
     def mail(self) -> Mail | None:
@@ -91,12 +91,20 @@ class Search:
         """Whether nothing is left of the budget."""
         return self.runs >= self._budget.runs or self.events >= self._budget.events
 
+    def run_with(self, run: Run) -> None:
+        """Have *run* run candidates from now on: what held before may not."""
+        self.run = run
+        self._held.clear()
+
     def try_(self, candidate: Scenario, what: str, schedules: int = SCHEDULE_SEEDS) -> bool:
         """Whether *candidate* fails in the same way under one of *schedules* seeds; it is the best one then."""
-        if candidate in self._refused or (candidate == self.best and self.digest):
+        if candidate == self.best and self.digest:
             return False
+        held = self._held.setdefault(candidate, set())
         seeds = sorted(self._seeds, key=lambda each: each != self.seed)  # the one that failed last comes first
         for seed in seeds[:schedules]:
+            if seed in held:
+                continue
             if self.spent:
                 return False
             result = self._outcome(candidate, seed)
@@ -106,8 +114,7 @@ class Search:
                 self.history.append(what)
                 self._say(f"run {self.runs}: {what}: {size(candidate)}, seed {seed}")
                 return True
-        if schedules == SCHEDULE_SEEDS:
-            self._refused[candidate] = None
+            held.add(seed)
         return False
 
     def _look_at(self, result: Result) -> None:
