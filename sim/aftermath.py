@@ -19,6 +19,7 @@ from .checks.gathered_once import gathered, missing
 from .checks.no_leak import NAME as NO_LEAK
 from .checks.no_leak import on_one_bus
 from .checks.reports import due
+from .checks.shares_agree import NAME as SHARES_AGREE
 from .client import Sender
 from .consoles import Consoles, node_of
 from .drain_limit import drain_limit
@@ -43,12 +44,13 @@ LOGS = ("mainlog", "bouncelog")  # the options that say where they are; what is 
 OUTCOMES_SECONDS = 90.0  # until outcomes are durable: after a failing disk a spool tries again each 64 s at most
 SHARES_SECONDS = 10.0  # until a share is known to all: max_delay, and a snapshot
 GATHERED_SECONDS = 30.0  # until a manager has the last lines, when it knows its nodes: its pauses between two looks
+ABOUT_SESSIONS = frozenset({NO_LEAK, SHARES_AGREE})  # checks that want to know what is left when all have ended
 SESSIONS_SECONDS = 600.0  # until sessions whose peer is gone have ended (Idle_Time is 300 s)
 
 
 @dataclass(slots=True)
 class Aftermath:
-    """senders: of all sessions there were."""
+    """senders: of all sessions there were. asked: the names of the checks that will judge."""
 
     evidence: Evidence
     stage: Stage
@@ -57,6 +59,7 @@ class Aftermath:
     consoles: Consoles
     spools: Spools
     senders: Collection[Sender]
+    asked: Collection[str]
     _excused: dict[str, None] = field(default_factory=dict)  # names of mails that a spool may keep for ever
 
     async def run(self, until: Phase) -> None:
@@ -151,7 +154,7 @@ class Aftermath:
         """Wait until what is open is what was open before the load, or sessions have had time to end; count it."""
         evidence = self.evidence
         with trio.move_on_after(SESSIONS_SECONDS):
-            while NO_LEAK not in evidence.scenario.expect.without:
+            while not ABOUT_SESSIONS.isdisjoint(self.asked):
                 self.programs.count(leftover := evidence.leftover)
                 before, now = (on_one_bus(evidence.scenario, each) for each in (evidence.baseline, leftover))
                 if all(now[name] == before.get(name) for name in now if {*name.split(", ")} <= {*living}):

@@ -82,8 +82,9 @@ class Course:
     ) -> None:
         self.scenario = scenario
         named = tuple([check for check in checks.ALL if check.name in looking_for])
-        self._checks = named if named and len(named) == len(looking_for) else checks.ALL
-        self._until = max(check.after for check in self._checks)
+        chosen = named if named and len(named) == len(looking_for) else checks.ALL
+        self._asked = [check for check in chosen if check.name not in scenario.expect.without]
+        self._until = max(check.after for check in chosen)
         self.world = world = World(seed, short=scenario.short_share, keep_trace=keep_trace)
         self.evidence = Evidence(scenario, world)
         self.evidence.floating = addresses_of(scenario)
@@ -125,9 +126,8 @@ class Course:
             violations.append(Violation(name, str(failure), self.now()))
         else:
             self._programs.note_ends()
-            for check in self._checks:
-                if check.name not in self.scenario.expect.without:
-                    violations.extend(check.find(self.evidence))
+            for check in self._asked:
+                violations.extend(check.find(self.evidence))
         if violations and verdict is Verdict.HELD:
             verdict = Verdict.BROKEN
         kernel = self.world.kernel
@@ -196,7 +196,14 @@ class Course:
 
     def _aftermath(self) -> Aftermath:
         return Aftermath(
-            self.evidence, self.stage, self._programs, self._members, self._consoles, self._spools, self.senders
+            self.evidence,
+            self.stage,
+            self._programs,
+            self._members,
+            self._consoles,
+            self._spools,
+            self.senders,
+            [check.name for check in self._asked],
         )
 
     def break_off(self) -> None:
