@@ -12,7 +12,6 @@ from momentum_trio.cluster.published_options import GatheringOptions
 from momentum_trio.log.parse_mainlog import mainlog_entry
 from momentum_trio.protocol.cluster.log_path import root
 
-from ..arrivals import durable_files
 from ..disk import SimStore
 from ..evidence import Evidence, Violation
 from ..scenario import FaultKind, HostPlan, Program
@@ -41,7 +40,7 @@ def gathered(plan: HostPlan, store: SimStore) -> Counter[Line]:
     tree = configuration_of(plan)
     assert tree is not None, plan.name
     folder = root(GatheringOptions.resolve(tree.chain_scope("logs", "")).logfile)
-    texts = (octets for path, octets in durable_files(store) if path.startswith(folder) and "/." not in path)
+    texts = (octets for path, octets in store.durable_files() if path.startswith(folder) and "/." not in path)
     entries = (mainlog_entry(line) for octets in texts for line in octets.decode("utf-8", "replace").splitlines())
     return Counter(entry for entry in entries if isinstance(entry, Line))
 
