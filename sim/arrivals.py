@@ -108,7 +108,7 @@ class Arrivals:
         """What would be there if the power failed now and nothing unsynced survived, wherever on the disk it lies."""
         found, shared = list[Arrived](), Counter[tuple[str, bytes, str]]()
         for name in (*self._mailboxes, *self._sinks):
-            for path, octets in durable_files(hosts[name].store):
+            for path, octets in hosts[name].store.durable_files():
                 if path.startswith(f"{FOLDER}/") or path.split("/")[-2] in IN_MAILDIR:
                     found += self._arrived(name, path, octets, shared)
         return found
@@ -162,17 +162,6 @@ class Arrivals:
 def _places(mail: Mail) -> dict[str, None]:
     """Where something may lie that is of *mail*: itself, and what its sender is told."""
     return dict.fromkeys(path for path in (*mail.forward_paths, mail.reverse_path) if path)
-
-
-def durable_files(store: SimStore) -> Iterator[tuple[str, bytes]]:
-    """The regular files that a power loss now would leave, by path and in order, with what it would leave of them."""
-    ahead = [("", store.root)]
-    while ahead:
-        path, inode = ahead.pop()
-        if inode.kind is FileKind.FILE:
-            yield path, bytes(inode.durable)
-        names = inode.durable_names
-        ahead.extend((f"{path}/{name}", names[name]) for name in sorted(names, reverse=True))
 
 
 def _directory(store: SimStore, path: str) -> Inode | None:

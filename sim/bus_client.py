@@ -9,7 +9,7 @@ from momentum_trio.msgc.member import Member
 from momentum_trio.msgc.msgc_options import LineOptions, MsgcClientOptions, MsgcServerOptions
 
 from .checks.configuration import configuration_of
-from .scenario import HostPlan, Program, Scenario
+from .scenario import CONFIGURED, HostPlan, Scenario
 from .service import PAUSE_MAX_SECONDS
 
 SILENT_ROUNDS = 3  # of missed heartbeats, after which a silent connection is given up (momentum_trio.protocol.msgc)
@@ -33,14 +33,14 @@ def settle_limit(scenario: Scenario) -> float:
     A program is started again; connections that died with a fault are given up as silent, and made again; a server that
     was not heard comes back; then the same for the connections of members.
     """
-    trees = [configuration_of(plan) for plan in scenario.hosts if plan.program is Program.ECELERITY]
+    trees = [configuration_of(plan) for plan in scenario.hosts if plan.program in CONFIGURED]
     limits = [_servers(tree) + _again(_client_options(tree)) for tree in trees if tree is not None]
     return 2 * PAUSE_MAX_SECONDS + max(limits, default=0.0) + MARGIN_SECONDS
 
 
 def meeting_seconds(scenario: Scenario) -> float:
     """How long nodes that all run, and have just begun, need until they are in one view and know who has what."""
-    trees = [configuration_of(plan) for plan in scenario.hosts if plan.program is Program.ECELERITY]
+    trees = [configuration_of(plan) for plan in scenario.hosts if plan.program in CONFIGURED]
     meshes = [tree for tree in trees if tree is not None and tree.root.child(SERVER) is not None]
     return max(map(_meeting, meshes), default=0.0)
 

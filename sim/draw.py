@@ -322,7 +322,7 @@ _WITH_A_SERVICE = (
     FaultKind.READ_ONLY,
     FaultKind.DESCRIPTORS,
 )
-_PROGRAMS = dict.fromkeys(_WITH_A_SERVICE, (Program.ECELERITY, Program.SINK)) | {
+_PROGRAMS = dict.fromkeys(_WITH_A_SERVICE, (Program.ECELERITY, Program.ECCMGR, Program.SINK)) | {
     FaultKind.BIT_ROT: (Program.ECELERITY,),
     **dict.fromkeys(NAME_FAULTS, (Program.NAMESERVER,)),
 }

@@ -6,6 +6,7 @@ Judge durable state, not events: a process may be killed between an effect and t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,9 +16,11 @@ from .scenario import Fault, Mail, Scenario
 
 if TYPE_CHECKING:
     from .admin import Said
+    from .checks.logs_agree import Line
     from .dsn import Report
     from .heard import Heard
     from .hook import Hooked
+    from .seats import Look
     from .shared import Shared
     from .world import World
 
@@ -160,6 +163,8 @@ class Evidence:
     bus: BusHistory = field(default_factory=BusHistory)
     shared: Shared = field(default_factory=dict)  # when all was drained, or the limit was reached
     shared_within_seconds: float = 0.0  # that limit
+    seats: list[Look] = field(default_factory=list)  # of limits that all nodes share, since the load began
+    gathered: dict[str, Counter[Line]] = field(default_factory=dict)  # lines that managers have, durably
     floating: tuple[str, ...] = ()  # addresses that any node has so
     election_limit_seconds: float = 0.0  # until each has one owner
 

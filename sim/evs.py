@@ -35,13 +35,14 @@ class Breach(NamedTuple):
 class Stay:
     """What a tenure saw from one regular view on until the next, or its end.
 
-    moved: the transitional view in it; told_before: how many of *told* came before it.
+    moved: the transitional view in it, and the last form of it; told_before: how many of *told* came before it.
     """
 
     view: GroupView
     at: float
     told: list[Told] = field(default_factory=list)
     moved: GroupView | None = None
+    last_moved: GroupView | None = None
     told_before: int = 0
 
     @property
@@ -49,10 +50,11 @@ class Stay:
         return key_of(self.view)
 
     def move(self, view: GroupView) -> bool:
-        """The transitional *view* came: the first, or the same without somebody who left. Otherwise False."""
-        if self.moved is not None:
-            same = view.id == self.moved.id and {*view.members} < {*self.moved.members}
-            return same and view.number == self.moved.number + 1
+        """The transitional *view* came: the first, or the last one without somebody who left. Otherwise False."""
+        last, self.last_moved = self.last_moved, view
+        if last is not None:
+            same = view.id == last.id and {*view.members} < {*last.members}
+            return same and view.number == last.number + 1
         self.moved, self.told_before = view, len(self.told)
         return True
 

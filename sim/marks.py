@@ -166,6 +166,10 @@ def _by_another_life(evidence: Evidence) -> int:
     )
 
 
+def _seats_used_up(evidence: Evidence) -> int:
+    return sum(sum(look.held.values()) == look.limit for look in evidence.seats)
+
+
 def _reconfigured(evidence: Evidence) -> int:
     return sum(isinstance(record, Reconfigured) for _, record in evidence.world.records)
 
@@ -279,6 +283,7 @@ MARKS = (
     Mark("deferred_then_delivered", "a message was delivered after a failed attempt", _after_retry),
     Mark("given_up", "a message failed for good", _given_up),
     Mark("moved", "a message was handed over to another node of its cluster", _moved),
+    Mark("seats_used_up", "nodes held all seats of a limit they share", _seats_used_up),
     Mark("sender_told", "a notification arrived", lambda evidence: len(evidence.reports)),
     Mark("worse_exchanger", "mail went to another exchanger than the best", _worse_exchanger),
     Mark("delivered_by_another_life", "a message was delivered after a restart", _by_another_life),

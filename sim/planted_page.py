@@ -16,9 +16,10 @@ _INTRODUCTION = """\
 <!-- Made by `make planted`: do not edit. -->
 
 A testbed is measured by the bugs it finds. Each row is a patch in [sim/planted](../sim/planted), applied to a copy of
-the tree and looked for with a swarm of the scenario named: {ranges} ranges of {seeds} seeds. A find counts when the
-same concrete scenario holds under the same seed without the patch. The first find is shrunk, and where much is left of
-it the next one; the smallest lies in [sim/planted/found](../sim/planted/found): tests run it without the patch.
+the tree and looked for with a swarm of the scenario named: {ranges} ranges of {seeds} seeds. A run ends as soon as the
+checks that the patch names know enough. A find counts when the same concrete scenario holds under the same seed without
+the patch. The first find is shrunk, and where much is left of it the next one; the smallest lies in
+[sim/planted/found](../sim/planted/found): tests run it without the patch.
 
 * *Seeds*: run until the first find, in each range (`{none}`: not found in it), then their median.
 * *Shrunk*: faults and messages that are left; at most {faults} and {mails} are wanted. Acts of members of the bus are

@@ -1,8 +1,10 @@
 """How soon a planted bug is found: ranges of seeds run in a copy of the tree that has it, and a find shrunk.
 
-Every find is tried on the tree as it is, the same concrete scenario under the same seed: one that fails there too is a
-false alarm of the testbed, or a bug nobody planted, and counts for nothing. Real processes and files: not to be called
-inside a world.
+Runs end as soon as the checks that the patch names know enough. Every find is tried on the tree as it is, the same
+concrete scenario under the same seed: one that fails there too is a false alarm of the testbed, or a bug nobody
+planted, and counts for nothing. What is left of one that was shrunk is tried there by all checks.
+
+Real processes and files: not to be called inside a world.
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ from .draw import draw
 from .evidence import Verdict
 from .planted import FOLDER, ROOT, Planted, apply
 from .scenario import Scenario
-from .shrink import ESCAPE, Shrunk
+from .shrink import Shrunk
+from .shrinking.search import ESCAPE
 from .surroundings import fix_addresses, hash_seed_of
 from .swarm import Worker
 from .swarm_worker import Outcome, RunRequest, ShrinkOutcome, ShrinkRequest, Task
 
 RANGE_STRIDE = 10_000  # between the first seeds of two ranges
 FAULTS_BAR, MAILS_BAR = 3, 2  # a shrunk find shall have so many at most
-SHRINK_SECONDS_MAX = 900.0
-SEED_SECONDS_MAX = 120.0  # real seconds one run may take: a bug may be that it never ends
+SHRINK_SECONDS_MAX = 7_200.0  # real seconds: its budget ends it long before, unless one run never ends
+SEED_SECONDS_MAX = 1_200.0  # real seconds one run may take, on a busy machine: a bug may be that it never ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,10 @@ def search(
     """Look for *planted* with *scenario*, range by range, and shrink a find if wanted. Raises PatchError, OSError."""
     fix_addresses()
     result = Search(planted)
-    with tempfile.TemporaryDirectory(prefix="planted-") as folder, _runner(scenario, ROOT) as good:
+    task = Task(scenario, looking_for=planted.checks)
+    with tempfile.TemporaryDirectory(prefix="planted-") as folder, _runner(task, ROOT) as good:
         apply(planted, Path(folder))
-        with _runner(scenario, Path(folder)) as bad:
+        with _runner(task, Path(folder)) as bad:
             for number in range(ranges):
                 first = number * RANGE_STRIDE + 1
                 found = _first_find(result, range(first, first + seeds_per_range), bad, good)
@@ -134,7 +138,7 @@ def _shrink(result: Search, bad: _Runner, good: _Runner) -> None:
         result.shrink_cpu_seconds += outcome.cpu_seconds
         if outcome.small is None:
             result.trouble = outcome.trouble
-        elif (without := good.run(outcome.small.scenario, outcome.small.seed)).verdict is not Verdict.HELD:
+        elif (without := good.run(outcome.small.scenario, outcome.small.seed, whole=True)).verdict is not Verdict.HELD:
             result.alarms.append((outcome.small.seed, f"{_broke(without)}, shrunk"))
         elif result.small is None or _size(outcome.small) < _size(result.small):
             result.small = outcome.small
@@ -155,9 +159,9 @@ def is_small(small: Shrunk) -> bool:
 class _Runner:
     """Runs scenarios with the code of one tree, in a process that is replaced when it dies."""
 
-    def __init__(self, scenario: Scenario, tree: Path) -> None:
+    def __init__(self, task: Task, tree: Path) -> None:
         self.cpu_seconds = 0.0
-        self._task = Task(scenario)
+        self._task = task
         self._tree = tree
         self._worker: Worker | None = None
 
@@ -165,9 +169,9 @@ class _Runner:
         """Run that seed of the scenario."""
         return self._ask(seed, seed)
 
-    def run(self, scenario: Scenario, seed: int) -> Outcome:
-        """Run a concrete one."""
-        return self._ask(RunRequest(scenario, seed), seed)
+    def run(self, scenario: Scenario, seed: int, *, whole: bool = False) -> Outcome:
+        """Run a concrete one. whole: all checks are meant."""
+        return self._ask(RunRequest(scenario, seed, whole), seed)
 
     def shrink(self, asked: ShrinkRequest) -> ShrinkOutcome:
         """Shrink a find, in a process of its own, in which nothing ran before."""
@@ -196,8 +200,8 @@ class _Runner:
 
 
 @contextmanager
-def _runner(scenario: Scenario, tree: Path) -> Iterator[_Runner]:
-    runner = _Runner(scenario, tree)
+def _runner(task: Task, tree: Path) -> Iterator[_Runner]:
+    runner = _Runner(task, tree)
     try:
         yield runner
     finally:

@@ -18,9 +18,14 @@ class Program(Enum):
     """What runs on a host."""
 
     ECELERITY = "ecelerity"  # the product, from a real configuration
+    ECCMGR = "eccmgr"  # a cluster's manager, from a real configuration
     CLIENT = "client"  # where mail comes from
     SINK = "sink"  # an SMTP server of the simulator's own that keeps what it gets
     NAMESERVER = "nameserver"  # DNS for all the names of the world
+
+
+CONFIGURED = frozenset({Program.ECELERITY, Program.ECCMGR})
+"""What reads a configuration."""
 
 
 class Carried(Enum):

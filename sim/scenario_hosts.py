@@ -17,7 +17,7 @@ from momentum_trio.config.schema import Schema
 from .measure import is_address
 from .production import HostTree, Production, Reading, load
 from .said import Said
-from .scenario import HOSTS_MAX, Behaviour, HostPlan, Program, SinkPlan, Turn, Way
+from .scenario import CONFIGURED, HOSTS_MAX, Behaviour, HostPlan, Program, SinkPlan, Turn, Way
 from .scenario_options import EXTENSIONS, BehaviourOptions, FileOptions, HostOptions
 
 _name = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?").fullmatch
@@ -104,7 +104,7 @@ class HostReader:
     def _config_at(self, scope: Scope, program: Program, files: Mapping[str, bytes]) -> str:
         """Where the configuration lies on the host; empty for a program that has none."""
         at = self._said.value(scope, HostOptions.config_at)
-        if program is not Program.ECELERITY:
+        if program not in CONFIGURED:
             for option in (HostOptions.config, HostOptions.config_at):
                 if self._said.is_set(scope, option):
                     setting = scope.settings[option.key]

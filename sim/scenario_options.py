@@ -105,7 +105,8 @@ class HostOptions(Options):
         one_of(*(program.value for program in Program)),
         Program.ECELERITY.value,
         scopes("host"),
-        "What runs: the product; a client, where mail comes from; a sink, an SMTP server that keeps what it gets; a"
+        "What runs: the product; eccmgr, a cluster's manager; a client, where mail comes from; a sink, an SMTP server"
+        " that keeps what it gets; a"
         " nameserver, which knows all the names of the world (where no host is one, there is one that never fails).",
     )
     config = Option(

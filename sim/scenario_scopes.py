@@ -474,7 +474,7 @@ class Reader:
         if heal is Heal.SUFFICIENT and not sufficient:
             self._said.wrong_value(scope, ExpectOptions.heal, "which hosts suffice?", 'write sufficient = ( "HOST" )')
         return Expect(
-            self._words_of(scope, ExpectOptions.without, "invariant", [name for name, _ in checks.ALL]),
+            self._words_of(scope, ExpectOptions.without, "invariant", [check.name for check in checks.ALL]),
             value(scope, ExpectOptions.drained_within),
             heal,
             sufficient,

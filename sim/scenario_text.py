@@ -25,7 +25,7 @@ from .missing import Lack, lacks
 from .missing_domains import unknown_domains
 from .production import Production, Reading, socket_folders
 from .said import Said
-from .scenario import HostPlan, Program, Scenario
+from .scenario import CONFIGURED, HostPlan, Scenario
 from .scenario_hosts import HostReader
 from .scenario_options import SimulationOptions, schema
 from .scenario_scopes import Cast, Reader
@@ -150,7 +150,7 @@ def _cast(said: Said, simulation: Scope, plans: dict[str, HostPlan]) -> Cast:
 
 def _loaded(hosts: HostReader, plan: HostPlan, scope: Scope, cast: Cast, found: Checked) -> HostPlan:
     """*plan* with the files of its configuration."""
-    if plan.program is not Program.ECELERITY or not (plan.config_source or plan.config in dict(plan.files)):
+    if plan.program not in CONFIGURED or not (plan.config_source or plan.config in dict(plan.files)):
         return plan
     production = hosts.production(plan, scope)
     if production is None:

@@ -12,6 +12,7 @@ from momentum_trio.config.option import Kind, Option
 
 from .measure import shown_seconds
 from .scenario import (
+    CONFIGURED,
     Behaviour,
     Expect,
     Fault,
@@ -22,7 +23,6 @@ from .scenario import (
     Members,
     NamePlan,
     Operator,
-    Program,
     Scenario,
     Swarm,
 )
@@ -117,7 +117,7 @@ class _Writer:
         yield from _said(HostOptions.addresses, plan.addresses, always=True)
         yield from _said(HostOptions.program, plan.program.value)
         yield from _said(HostOptions.config, self._path(plan.config_source))
-        if plan.program is Program.ECELERITY:
+        if plan.program in CONFIGURED:
             yield from _said(HostOptions.config_at, plan.config)
         yield from _said(HostOptions.root, self._path(plan.root))
         yield from _said(HostOptions.users, plan.users)

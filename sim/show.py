@@ -20,7 +20,7 @@ from .evidence import Result, Verdict, Violation
 from .show_picture import lane_names, lane_places, picture
 from .show_story import Moment, Story, story
 from .show_words import meaning
-from .shrink import ESCAPE, size
+from .shrinking.search import ESCAPE, size
 
 HERE = Path(__file__).parent
 STORY_MAX = 60  # sentences at the top; the whole run has all

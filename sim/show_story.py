@@ -185,12 +185,20 @@ def _mails_of_batches(evidence: Evidence) -> dict[tuple[str, str], str]:
 # -- the picture
 
 
+LANES = {
+    Program.CLIENT: ("client", "sends mail"),
+    Program.ECELERITY: ("node", "the server under test"),
+    Program.ECCMGR: ("node", "manages the cluster"),
+    Program.SINK: ("sink", "receives mail"),
+    Program.NAMESERVER: ("sink", "knows the names"),
+}
+"""What the lane of a host is called, and says, by its program; in this order they stand."""
+
+
 def _lanes(result: Result, arrows: Iterable[Arrow]) -> Iterator[Lane]:
     mailboxes = dict.fromkeys(arrow.target for arrow in arrows if arrow.target.endswith(MAILBOXES))
-    order = (Program.CLIENT, Program.ECELERITY, Program.SINK)
-    for host in sorted(result.scenario.hosts, key=lambda each: order.index(each.program)):
-        kind = {Program.CLIENT: "client", Program.ECELERITY: "node", Program.SINK: "sink"}[host.program]
-        note = {"client": "sends mail", "node": "the server under test", "sink": "receives mail"}[kind]
+    for host in sorted(result.scenario.hosts, key=lambda each: [*LANES].index(each.program)):
+        kind, note = LANES[host.program]
         yield Lane(host.name, host.name, kind, note)
         if host.name + MAILBOXES in mailboxes:
             yield Lane(host.name + MAILBOXES, host.name, "mailboxes", f"on the disk of {host.name}")

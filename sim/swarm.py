@@ -22,7 +22,7 @@ from .difference import CONTEXT_LINES, describe, first_difference, lines_in_comm
 from .evidence import Verdict, Violation
 from .kernel import PREFIX_EVENTS
 from .marks import Campaign as Marks
-from .shrink import ESCAPE
+from .shrinking.search import ESCAPE
 from .surroundings import CHECKOUT, environment, fix_addresses, hash_seed_of
 from .swarm_worker import Answer, Outcome, Request, Task, TraceRequest
 

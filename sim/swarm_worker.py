@@ -33,12 +33,15 @@ TEXT_MAX = 4_000  # of what is said about a failure
 class Task:
     """What is run. run, draw, readable: ``module:name`` of what makes a result of a scenario, a concrete scenario of
     one, and says whether a shrunk one could be written and read: a worker imports what it is asked for, no more.
+
+    looking_for: names of checks, if not all are meant: as ``run`` has it.
     """
 
     scenario: Scenario
     run: str = "sim.run:run"
     draw: str = "sim.draw:draw"
     readable: str = "sim.scenario_again:can_be_read"
+    looking_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,11 @@ class TraceRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Run that seed of another, concrete, scenario than the task's."""
+    """Run that seed of another, concrete, scenario than the task's. whole: all checks are meant."""
 
     scenario: Scenario
     seed: int
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,8 @@ def _answer(task: Task, asked: Request) -> Answer:
     if isinstance(asked, TraceRequest):
         return traced(task, asked)
     if isinstance(asked, RunRequest):
-        return outcome(replace(task, scenario=asked.scenario), asked.seed)
+        looking_for = () if asked.whole else task.looking_for
+        return outcome(replace(task, scenario=asked.scenario, looking_for=looking_for), asked.seed)
     return outcome(task, asked)
 
 
@@ -157,15 +162,23 @@ def outcome(task: Task, seed: int) -> Outcome:
 
 
 def shrunk(task: Task, asked: ShrinkRequest) -> ShrinkOutcome:
-    """Shrink, with the evidence of each run."""
+    """Shrink, with the evidence of each run, and say how it goes on standard error."""
     began, small, trouble = time.process_time(), None, ""
+
+    def once(scenario: Scenario, seed: int, looking_for: tuple[str, ...] = ()) -> Result:
+        gc.collect()  # a shrinking is hundreds of runs, and none of them needs what those before have left
+        result: Result = named(task.run)(scenario, seed, keep_evidence=True, looking_for=looking_for)
+        return result
+
     try:
         small = shrink(
             asked.scenario,
             asked.seed,
             asked.invariant,
-            partial(named(task.run), keep_evidence=True),
+            once,
+            brief=partial(once, looking_for=(asked.invariant,)),
             sensible=partial(named(task.readable), path=asked.path),
+            say=partial(print, flush=True),
         )
     except (NotBroken, SimulationFailure) as fault:
         trouble = str(fault)
@@ -186,7 +199,8 @@ def _concrete(task: Task, seed: int) -> Scenario:
 
 
 def _run(task: Task, scenario: Scenario, seed: int, *, keep_trace: bool) -> Result:
-    result: Result = named(task.run)(scenario, seed, keep_trace=keep_trace)
+    brief = {"looking_for": task.looking_for} if task.looking_for else {}
+    result: Result = named(task.run)(scenario, seed, keep_trace=keep_trace, **brief)
     return result
 
 

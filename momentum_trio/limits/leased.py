@@ -66,6 +66,10 @@ class Leased:
         """Whether there is somebody who grants: our lease is valid."""
         return self._holdings.holds(trio.current_time())
 
+    def held(self) -> list[tuple[Key, int, int]]:
+        """Of each limit the seats that are ours now, whether they are taken or not: its key, the limit, seats."""
+        return self._holdings.all_held() if self.is_up else []
+
     def seat(self, key: Key, limit: int) -> bool:
         """Take one of *limit* seats, if we hold one that is free."""
         taken = self._holdings.take(key, limit, trio.current_time())

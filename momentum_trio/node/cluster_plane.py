@@ -56,7 +56,7 @@ class ClusterPlane:
         limits: LeasedState | None = None,
         node_type: NodeType = NodeType.MOMENTUM,
     ) -> None:
-        self._limits, self._node_type = limits, node_type
+        self.limits, self._node_type = limits, node_type
         self._machine, self._generations, self._census, self._dial = machine, generations, census, dial
         self._serve, self._tell = serve, tell
         self.life: Life | None = None
@@ -85,7 +85,7 @@ class ClusterPlane:
             relayed.perform,
             self._serve,
             self._tell,
-            self._limits,
+            self.limits,
             self._node_type,
         )
         try:

@@ -6,6 +6,7 @@ is the only witness, and accuses only of what nothing but itself can do.
 
 from __future__ import annotations
 
+from ..phase import Phase
 from .answered import answered
 from .best_mx_first import best_mx_first
 from .bounced_once import bounced_once
@@ -19,6 +20,7 @@ from .evs import evs
 from .explained_as_it_is import explained_as_it_is
 from .failed_set_changes_nothing import failed_set_changes_nothing
 from .first_commit_wins import first_commit_wins
+from .gathered_once import gathered_once
 from .logs_agree import logs_agree
 from .no_accepted_lost import no_accepted_lost
 from .no_bounce_of_a_bounce import no_bounce_of_a_bounce
@@ -34,6 +36,7 @@ from .records_agree import records_agree
 from .relay_denied import relay_denied
 from .reported_right import reported_right
 from .retried_in_time import retried_in_time
+from .seats_once import seats_once
 from .shares_agree import shares_agree
 from .spool_size import spool_size
 from .throttled import throttled
@@ -61,8 +64,8 @@ ALL = (
     Check("welcomed", welcomed),
     Check("spool_size", spool_size),
     Check("no_damage_without_cause", no_damage_without_cause),
-    Check("answered", answered),
-    Check("protocol_kept", protocol_kept),
+    Check("answered", answered, Phase.DRAINED),
+    Check("protocol_kept", protocol_kept, Phase.DRAINED),
     Check("drained", drained),
     Check("prompt", prompt),
     Check("best_mx_first", best_mx_first),
@@ -70,11 +73,13 @@ ALL = (
     Check("throttled", throttled),
     Check("records_agree", records_agree),
     Check("logs_agree", logs_agree),
+    Check("gathered_once", gathered_once, Phase.AGREED),
     Check("webhooks_told", webhooks_told),
-    Check("evs", evs),
-    Check("views_right", views_right),
-    Check("shares_agree", shares_agree),
-    Check("one_owner", one_owner),
-    Check("no_leak", no_leak),
+    Check("evs", evs, Phase.SETTLED),
+    Check("views_right", views_right, Phase.SETTLED),
+    Check("seats_once", seats_once, Phase.SETTLED),
+    Check("shares_agree", shares_agree, Phase.AGREED),
+    Check("one_owner", one_owner, Phase.AGREED),
+    Check("no_leak", no_leak, Phase.DRAINED),
     Check("paniclog_says_nothing_of_ours", paniclog_says_nothing_of_ours),
 )

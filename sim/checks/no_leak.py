@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ..evidence import Evidence, Violation
-from ..scenario import FaultKind, Program, Scenario
+from ..scenario import CONFIGURED, FaultKind, Scenario
 from .configuration import root_of
 from .custody import strikes
 
@@ -40,7 +40,7 @@ def no_leak(evidence: Evidence) -> Iterator[Violation]:
 
 def on_one_bus(scenario: Scenario, counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
     """What is open, by host; that of all nodes with a server of the bus added up, under the names of all."""
-    nodes = [plan for plan in scenario.hosts if plan.program is Program.ECELERITY]
+    nodes = [plan for plan in scenario.hosts if plan.program in CONFIGURED]
     mesh = [
         plan.name for plan in nodes if (root := root_of(plan)) is not None and root.child("msgc_server") is not None
     ]

@@ -14,7 +14,7 @@ from ..hand.line import Misunderstood
 from ..hand.session import Session
 from ..scenario import Scenario
 from ..scenario_text import write
-from ..shrink import broken
+from ..shrinking.search import broken
 from ..surroundings import hash_seed_of, settle
 from .command import EXIT_HELD, Command, UsageError, add_file, add_seed, scenario_in, write_file
 from .provenance import of_this_process

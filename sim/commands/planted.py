@@ -38,9 +38,6 @@ def _act(asked: argparse.Namespace) -> int:
         raise UsageError("--jobs, --ranges, --seeds-per-range: at least 1")
     wanted = _wanted(asked.names, asked.scenario)
     scenarios = {name: scenario_in(str(SCENARIOS / f"{name}.sim")) for name in {each.scenario for each in wanted}}
-    rows: dict[str, str] = {}
-    if asked.output is not None and asked.output.exists():
-        rows = rows_in(asked.output.read_text("utf-8"))
     good = True
 
     def look(planted: Planted) -> Search:
@@ -59,13 +56,18 @@ def _act(asked: argparse.Namespace) -> int:
                 result = done.result()
             except (PatchError, OSError) as wrong:
                 raise UsageError(str(wrong)) from wrong
-            rows[result.planted.name] = row(result)
-            print(rows[result.planted.name], *(f"  {what}" for what in wanting(result)), sep="\n", flush=True)
+            print(row(result), *(f"  {what}" for what in wanting(result)), sep="\n", flush=True)
             good = good and not wanting(result)
             if asked.output is not None:
                 _keep(result)
+                rows = _rows(asked.output) | {result.planted.name: row(result)}
                 write_file(asked.output, page(rows, asked.ranges, asked.seeds_per_range))
     return EXIT_HELD if good else EXIT_BROKEN
+
+
+def _rows(path: Path) -> dict[str, str]:
+    """Those of the page as it is now: another search may have written some meanwhile."""
+    return rows_in(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _wanted(names: Sequence[str], scenario: str | None) -> list[Planted]:

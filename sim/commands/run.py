@@ -9,7 +9,7 @@ from pathlib import Path
 from ..evidence import Result, Verdict
 from ..run import run
 from ..scenario import Scenario
-from ..shrink import broken
+from ..shrinking.search import broken
 from ..surroundings import hash_seed_of, settle
 from .command import Command, add_file, add_seed, program, scenario_in, write_trace
 from .provenance import of_this_process, save

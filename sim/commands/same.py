@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ..determinism import by_digest, counted, how_they_part, in_processes
 from ..evidence import Verdict
-from ..shrink import ESCAPE
+from ..shrinking.search import ESCAPE
 from ..swarm import JOBS_MAX
 from ..swarm_worker import Outcome, Task
 from .command import EXIT_BROKEN, SEEDS_MAX, Command, UsageError, add_file, scenario_in, seed, seeds

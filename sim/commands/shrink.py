@@ -10,7 +10,8 @@ from ..draw import draw
 from ..evidence import Verdict
 from ..run import run
 from ..scenario_again import can_be_read
-from ..shrink import RUNS_MAX, NotBroken, broken, shrink, size
+from ..shrink import BUDGET, NotBroken, shrink
+from ..shrinking.search import Budget, broken, size
 from .command import EXIT_HELD, Command, UsageError, add_file, add_seed, program, scenario_in
 from .provenance import of_this_process, read_provenance, save
 from .replay import settled
@@ -20,7 +21,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_seed(parser)
     parser.add_argument("--invariant", metavar="NAME", help="that must stay broken; default: the first one that is")
-    parser.add_argument("--runs", type=int, default=RUNS_MAX, metavar="COUNT", help="at most; default: %(default)s")
+    parser.add_argument("--runs", type=int, default=BUDGET.runs, metavar="COUNT", help="at most; default: %(default)s")
+    parser.add_argument(
+        "--events",
+        type=int,
+        default=BUDGET.events,
+        metavar="COUNT",
+        help="in all runs, at most; default: %(default)s",
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="SMALL.sim", help="default: FILE with .small before .sim")
 
 
@@ -44,7 +52,8 @@ def _act(asked: argparse.Namespace) -> int:
             seed,
             invariant,
             partial(run, keep_evidence=True),
-            runs_max=asked.runs,
+            brief=partial(run, keep_evidence=True, looking_for=(invariant,)),
+            budget=Budget(asked.runs, asked.events),
             sensible=lambda candidate: can_be_read(candidate, str(path)),
             say=lambda line: print(line, flush=True),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..draw import draw
 from ..scenario import Scenario
-from ..shrink import ESCAPE
+from ..shrinking.search import ESCAPE
 from ..surroundings import code_hash, versions
 from ..swarm import DIED, ENDLESS, JOBS_MAX, Plan, Summary, campaign, describe_campaign
 from ..swarm_worker import Outcome, Task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from momentum_trio.machine.disk import FileKind, Step
@@ -125,6 +125,16 @@ class SimStore(Failing):
     def make_folder(self, path: str) -> None:
         """Place a durable folder, parents included (seeding a host's disk)."""
         self._parent(f"{path}/any", make=True)
+
+    def durable_files(self) -> Iterator[tuple[str, bytes]]:
+        """The regular files that a power loss now would leave, in order: path, and what it would leave of each."""
+        ahead = [("", self.root)]
+        while ahead:
+            path, inode = ahead.pop()
+            if inode.kind is FileKind.FILE:
+                yield path, bytes(inode.durable)
+            names = inode.durable_names
+            ahead.extend((f"{path}/{name}", names[name]) for name in sorted(names, reverse=True))
 
     def octets(self, path: str) -> bytes:
         """What a reader of *path* sees now."""

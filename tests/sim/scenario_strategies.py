@@ -12,6 +12,7 @@ from sim import checks
 from sim.measure import COUNT, SIZE
 from sim.member_acts import drawn_act, text_of
 from sim.scenario import (
+    CONFIGURED,
     INSTANT,
     NAME_FAULTS,
     PAIRS,
@@ -160,7 +161,7 @@ def _hosts(draw: DrawFn, name: str, number: int) -> HostPlan:
     folders: tuple[str, ...] = ()
     if draw(st.booleans()):
         files["/etc/ssl/mx.pem"], sources["/etc/ssl/mx.pem"] = TREE["work/certs/mx.pem"], "certs/mx.pem"
-    if program is Program.ECELERITY:
+    if program in CONFIGURED:
         config = draw(st.sampled_from([CONFIG_AT, "/etc/ecelerity.conf"]))
         source = draw(st.sampled_from(["", *PRODUCTS]))
         if source:
@@ -315,7 +316,7 @@ def _swarms(draw: DrawFn, some: SearchStrategy[tuple[str, ...]], duration: float
 def _expectations(draw: DrawFn, some: SearchStrategy[tuple[str, ...]]) -> Expect:
     sufficient = draw(some)
     return Expect(
-        tuple(draw(st.lists(st.sampled_from([name for name, _ in checks.ALL]), max_size=2, unique=True))),
+        tuple(draw(st.lists(st.sampled_from([check.name for check in checks.ALL]), max_size=2, unique=True))),
         draw(durations),
         draw(st.sampled_from(Heal)) if sufficient else Heal.ALL,
         sufficient,

@@ -192,3 +192,10 @@ def test_each_law_is_seen_broken(tape: Tape, law: str) -> None:
 
 def test_what_was_not_taken_is_owed_to_nobody() -> None:
     assert laws(begun("ec1").on("ec1", said(b"a", taken=False))) == set()
+
+
+def test_members_leave_one_after_the_other_between_two_views() -> None:
+    tape = Tape().on("ec1", Began(), Joined("red"), view(A, B, C), moved(A, B, C, number=0))
+    tape.on("ec1", moved(A, B, number=1), moved(A, number=2))
+    assert laws(Tape([*tape.entries]).on("ec1", view(A, id=TWO))) == set()
+    assert laws(Tape([*tape.entries]).on("ec1", moved(A, number=3))) == {"transitional"}

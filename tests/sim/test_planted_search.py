@@ -28,7 +28,7 @@ def test_what_is_left_of_a_find_is_small_and_holds_without_the_bug(planted: Plan
     assert scenario.concrete
     faults = len(scenario.faults) - len(scenario.acts)
     assert (faults <= FAULTS_BAR, len(scenario.mails) <= MAILS_BAR) == (True, True)
-    result = run(scenario, scenario.seed)
+    result = run(scenario, scenario.seed, looking_for=planted.checks)
     assert result.verdict is Verdict.HELD, result.violations
 
 

@@ -210,3 +210,16 @@ def test_how_long_draining_may_take_follows_the_configuration() -> None:
     named = replace(SCENARIO, expect=Expect(drained_within_seconds=7.0))
     assert drain_limit(named) == 7.0
     assert Program.CLIENT in {plan.program for plan in named.hosts}
+
+
+def test_a_run_that_looks_for_one_thing_ends_when_that_is_judged() -> None:
+    scenario = replace(SCENARIO, mails=mails(2), duration_seconds=5.0)
+    whole, brief = run(scenario, 1), run(scenario, 1, looking_for=("no_leak",))
+    assert brief.seconds < whole.seconds - 60
+    assert brief.prefixes == whole.prefixes[: len(brief.prefixes)]
+
+
+def test_what_no_check_finds_is_looked_for_to_the_end() -> None:
+    scenario = replace(SCENARIO, mails=mails(2), duration_seconds=5.0)
+    whole, other = run(scenario, 1), run(scenario, 1, looking_for=("no_leak", "deadlock"))
+    assert (other.digest, other.seconds) == (whole.digest, whole.seconds)

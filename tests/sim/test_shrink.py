@@ -23,7 +23,8 @@ from sim.scenario import (
     SinkPlan,
     Turn,
 )
-from sim.shrink import RUNS_MAX, SCHEDULE_SEEDS, NotBroken, Shrunk, shrink, size
+from sim.shrink import BUDGET, NotBroken, Shrunk, shrink
+from sim.shrinking.search import SCHEDULE_SEEDS, Budget, size
 
 LOST = "no_accepted_lost"
 
@@ -92,7 +93,7 @@ def test_exactly_what_is_needed_is_left(faults: set[str], mails: set[str]) -> No
     shrunk = shrink(scenario(), 5, LOST, runs_as(needs(faults, mails)))
     assert faults_of(shrunk.scenario) == faults
     assert mails_of(shrunk.scenario) == mails
-    assert shrunk.runs <= RUNS_MAX
+    assert shrunk.runs <= BUDGET.runs
     assert shrunk.seed == 5
 
 
@@ -132,6 +133,54 @@ def test_clients_are_merged() -> None:
     left = shrink(scenario(), 1, LOST, runs_as(needs(set(), {"m10", "m11"}))).scenario
     assert len({mail.source for mail in left.mails}) == 1
     assert len(left.hosts) == 2
+
+
+def test_clients_whose_mails_have_the_same_keys_stay_two() -> None:
+    """One client with two mails of one key would be wrong by itself."""
+    mails = tuple(replace(mail, key="7") for mail in scenario(0, 2).mails)
+    left = shrink(replace(scenario(0, 0), mails=mails), 1, LOST, runs_as(needs(set(), {"m0", "m1"}))).scenario
+    assert {mail.source for mail in left.mails} == {"client1", "client2"}
+
+
+def test_events_are_bounded_and_the_best_so_far_is_kept() -> None:
+    """Each run has an event: so many runs, and the verification."""
+    shrunk = shrink(scenario(), 1, LOST, runs_as(needs({"f3"}, {"m12"})), budget=Budget(events=30))
+    assert shrunk.runs == 31
+    assert len(shrunk.scenario.faults) + len(shrunk.scenario.mails) < 80
+
+
+def test_what_is_run_briefly_is_verified_by_a_whole_run() -> None:
+    """The brief run is what the candidates are tried with; where it does not show the failure the whole one is."""
+    whole, brief = list[Scenario](), list[Scenario]()
+
+    def run(candidate: Scenario, seed: int) -> Result:
+        whole.append(candidate)
+        return runs_as(needs({"f3"}, set()))(candidate, seed)
+
+    def soon(candidate: Scenario, seed: int) -> Result:
+        brief.append(candidate)
+        return replace(run(candidate, seed), digest="soon")
+
+    shrunk = shrink(scenario(), 1, LOST, run, brief=soon)
+    assert faults_of(shrunk.scenario) == {"f3"}
+    assert len(whole) == len(brief) + 1
+    assert shrunk.digest != "soon"
+    blind = runs_as(lambda candidate, seed: False)
+    assert faults_of(shrink(scenario(), 1, LOST, run, brief=blind).scenario) == {"f3"}
+
+
+def test_parts_are_left_out_under_one_schedule_first() -> None:
+    """Twenty faults of which none can be left out: that is asked of one schedule in the first round, then of all."""
+    asked = list[tuple[int, int]]()
+
+    def fails(candidate: Scenario, seed: int) -> bool:
+        asked.append((len(candidate.faults), seed))
+        return len(candidate.faults) == 20
+
+    shrink(scenario(), 1, LOST, runs_as(fails))
+    without_one = [seed for count, seed in asked if count == 19]
+    assert without_one[:20] == [1] * 20
+    assert without_one[20:24] == [1, 2, 3, 4]  # of a smaller scenario by then
 
 
 def test_a_host_takes_the_faults_of_another() -> None:
@@ -236,7 +285,7 @@ def test_runs_are_bounded(runs_max: int) -> None:
         count += 1
         return needs({"f3", "f7", "f11"}, {"m12", "m45"})(candidate, seed)
 
-    shrunk = shrink(scenario(), 1, LOST, runs_as(fails), runs_max=runs_max)
+    shrunk = shrink(scenario(), 1, LOST, runs_as(fails), budget=Budget(runs_max))
     assert count == shrunk.runs <= runs_max
     assert {"f3", "f7", "f11"} <= faults_of(shrunk.scenario)
 
