@@ -178,10 +178,13 @@ class Standing:
         date = self._door.dates.at(self._door.machine.clock.now())
         opening = self._services.conntrol.opening(self.generation.tree)
         rules, peer_text = self.reception.rules, self.client.peer_text
-        asked = (self.options, rules, self.security, peer_text, date, self._for_trusted(), opening)
+        trusted = self._for_trusted()
+        # not the rules themselves, which know their chain: in a ring with it they would never be freed
+        asked = (self.options, rules.options, rules.hostname, self.security, peer_text, date, trusted, opening)
         made: tuple[object, Terms] | None = chain.resolved.get(Terms)
         if made is None or made[0] != asked:
-            made = chain.resolved[Terms] = asked, terms_of(*asked)
+            terms = terms_of(self.options, rules, self.security, peer_text, date, trusted, opening)
+            made = chain.resolved[Terms] = asked, terms
         return made[1]
 
     def _for_trusted(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from sim.evidence import Evidence, Exchange, Struck, Told
 from sim.hook import Hooked
 from sim.marks import MARKS, NAMES, Campaign, reached
 from sim.scenario import FaultKind, NamePlan
+from sim.seats import Look
 
 IDS = ("b", "c", BOB, "", "default", "default")
 
@@ -99,6 +100,7 @@ REACHED = {
     "arrived": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE)]),
     "second_copy": evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE), delivered(MAIL_ONE, copy=1)]),
     "sender_told": evidence(attempt(MAIL_ONE), reports=[Report(delivered(MAIL_ONE), "sender@client.example")]),
+    "seats_used_up": evidence(seats=[Look(2.0, ("smtp",), 3, {"mx#1": 1, "mx#2": 2})]),
     "moved": evidence(records=[Transferred(at(2), "m", *IDS, "example.com", 9, 0, 1.0, "10.0.0.9")]),
     "worse_exchanger": to_a_worse_exchanger(),
     "451_disk": told("451 4.3.0 transaction failed"),
