@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fuzz.__main__ import attempt, drawn, fuzz, invariant, load, main, mutated, targets
 
-SECONDS = 1.0
+SECONDS = 0.4
 
 
 @pytest.mark.parametrize("name", targets())
