@@ -124,7 +124,7 @@ class Aftermath:
         services = self.programs.services(living)
         if not all(service.running for service in services):
             return False
-        arrivals.look({name: up.host for name, up in self.programs.up.items()})
+        arrivals.look(self.programs.hosts)
         if self._anything_missing(living, arrivals):
             return False
         if any((name, address(path)) not in arrivals.reported for name, path in self._due(living)):
@@ -224,7 +224,7 @@ class Aftermath:
             for service in self._operated(living):
                 await self.consoles.look(service)
             await self._idle(living, arrivals.anew())
-        for arrived in arrivals.durable({name: up.host for name, up in self.programs.up.items()}):
+        for arrived in arrivals.durable(self.programs.hosts):
             if name_in(arrived.octets) is None and is_report(arrived.octets):
                 self.evidence.reports.append(read_report(arrived))
             else:

@@ -29,7 +29,7 @@ LOOK_SECONDS = 1.0  # how often it is looked whether they are
 class Programs:
     """up: every host of the scenario by its name; those with a program are Services.
 
-    now: virtual seconds since the load began. troubled, complain: as a Service has them.
+    hosts: all of them. now: virtual seconds since the load began. troubled, complain: as a Service has them.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Programs:
     ) -> None:
         self._evidence, self._nameservers, self._members = evidence, nameservers, members
         self._now, self._troubled, self._complain = now, troubled, complain
+        self.hosts = hosts
         self._lives: list[tuple[Lived, Life]] = []
         self._hooks: dict[tuple[str, int], Life] = {}
         self.up = {plan.name: self._up(plan, hosts[plan.name]) for plan in evidence.scenario.hosts}

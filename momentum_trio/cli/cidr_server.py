@@ -13,7 +13,7 @@ from functools import partial
 
 import trio
 
-from momentum_trio.cli.output import for_operators
+from momentum_trio.cli.output import for_operators, leaves
 from momentum_trio.cli.series_place import Wrong, add_place, upkeep_of
 from momentum_trio.cluster.series_files import SeriesFiles
 from momentum_trio.machine.os_machine import os_machine
@@ -34,15 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     endpoint, folder = Endpoint.parse(asked.listen), upkeep_of(asked).folder
-    fault: BaseException | None = None
+    faults: list[BaseException] = []
     try:
         trio.run(_serve, endpoint, folder)
     except* OSError as group:
-        fault = group
-    while isinstance(fault, BaseExceptionGroup):
-        fault = fault.exceptions[0]
-    if fault is not None:
-        raise OSError(f"{endpoint}: {fault}") from fault
+        faults = leaves(group)
+    if faults:
+        raise OSError(f"{endpoint}: {faults[0]}") from faults[0]
     return 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import trio
 
 from momentum_trio import __version__
+from momentum_trio.cli.output import leaves
 from momentum_trio.config.error import ConfigErrors, render
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
@@ -65,17 +66,17 @@ def serve(program: Program, description: str, arguments: Sequence[str] | None) -
     try:
         status = trio.run(_check if chosen.check_config else _run, program, chosen.config)
     except* ConfigErrors as faults:
-        for fault in _leaves(faults):
+        for fault in leaves(faults):
             assert isinstance(fault, ConfigErrors)
             _complain(fault.render())
         status = WRONG
     except* ApplyError as faults:
-        for fault in _leaves(faults):
+        for fault in leaves(faults):
             assert isinstance(fault, ApplyError)
             for problem in fault.problems:
                 _complain(f"{program.name}: {problem}")
     except* SpoolFault as faults:
-        for fault in _leaves(faults):
+        for fault in leaves(faults):
             _complain(f"ecelerity: spool: {fault}")
     return status
 
@@ -194,12 +195,6 @@ def _console() -> str:
 
 def _complain(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _leaves(fault: BaseException) -> list[BaseException]:
-    if isinstance(fault, BaseExceptionGroup):
-        return [leaf for inner in fault.exceptions for leaf in _leaves(inner)]
-    return [fault]
 
 
 if __name__ == "__main__":

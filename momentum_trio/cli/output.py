@@ -41,3 +41,10 @@ def for_operators(program: str, command: Callable[[], int], *faults: type[Except
         return UNUSABLE
 
     return for_readers(obeyed)
+
+
+def leaves(fault: BaseException) -> list[BaseException]:
+    """The faults in a group of them, however deep; *fault* itself, where it is no group."""
+    if isinstance(fault, BaseExceptionGroup):
+        return [leaf for inner in fault.exceptions for leaf in leaves(inner)]
+    return [fault]

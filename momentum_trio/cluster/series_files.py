@@ -24,7 +24,7 @@ from momentum_trio.machine.disk import (
     make_durable_directory,
 )
 from momentum_trio.machine.whole_file import NEW, read_file, replace_file
-from momentum_trio.protocol.series.answer import Counting, TooLarge, available, wanted
+from momentum_trio.protocol.series.answer import Counting, SeriesAnswer, TooLarge, available, wanted
 from momentum_trio.protocol.series.journal import (
     CONTENT_OCTETS_MAX,
     FileName,
@@ -44,13 +44,6 @@ TRIES_MAX = 5
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 LOCK = ".lock"
 """Held by whoever looks after the folder."""
-
-
-class Answer(NamedTuple):
-    """lines: what was asked for. complaints: what was wrong with the question, or with files."""
-
-    lines: list[str]
-    complaints: list[str]
 
 
 class Done(NamedTuple):
@@ -83,22 +76,22 @@ class SeriesFiles:
 
     # Questions
 
-    async def answer(self, line: str) -> Answer:
+    async def answer(self, line: str) -> SeriesAnswer:
         """What *line* asks. Raises nothing for what is wrong with it, or with the folder."""
         try:
             match parse(line):
                 case Available():
-                    return Answer(available(await self._names()), [])
+                    return SeriesAnswer(available(await self._names()), [])
                 case CacheDetails():
-                    return Answer(list(self._details()), [])
+                    return SeriesAnswer(list(self._details()), [])
                 case question:
                     return await self._count(question)
         except (ValueError, TooLarge) as fault:
-            return Answer([], [str(fault)])
+            return SeriesAnswer([], [str(fault)])
         except OSError as fault:
-            return Answer([], [f"{self.folder}: {fault.strerror or fault}"])
+            return SeriesAnswer([], [f"{self.folder}: {fault.strerror or fault}"])
 
-    async def _count(self, question: Count) -> Answer:
+    async def _count(self, question: Count) -> SeriesAnswer:
         """Raises OSError, TooLarge."""
         for _ in range(TRIES_MAX):
             names = wanted(await self._names(), question)
@@ -106,9 +99,9 @@ class SeriesFiles:
                 return await self._counted(question, names)
             except FileNotFoundError:
                 pass  # its time was over, or it is in the file of its day by now
-        return Answer([], ["files go while they are read: ask again"])
+        return SeriesAnswer([], ["files go while they are read: ask again"])
 
-    async def _counted(self, question: Count, names: Iterable[FileName]) -> Answer:
+    async def _counted(self, question: Count, names: Iterable[FileName]) -> SeriesAnswer:
         """Raises OSError: FileNotFoundError, when one of them is no more; TooLarge."""
         counting, complaints = Counting(question), []
         for name in names:
@@ -120,7 +113,7 @@ class SeriesFiles:
             for journal in journals:
                 counting.take(journal)
                 await trio.lowlevel.checkpoint()
-        return Answer(list(counting.lines()), complaints)
+        return SeriesAnswer(list(counting.lines()), complaints)
 
     def _details(self) -> Iterator[str]:
         """As the original prints them."""

@@ -14,12 +14,13 @@ import trio
 
 from momentum_trio.cluster.as_logger_options import AsLoggerOptions
 from momentum_trio.cluster.plan import journalled
-from momentum_trio.cluster.series_files import Answer, SeriesFiles
+from momentum_trio.cluster.series_files import SeriesFiles
 from momentum_trio.config.pattern import Pattern
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.protocol.cluster.replica import Heard
+from momentum_trio.protocol.series.answer import SeriesAnswer
 from momentum_trio.protocol.series.gain import Gains
 from momentum_trio.protocol.series.journal import COUNT_MAX, COUNTS_MAX, Host, Journal, host_of
 from momentum_trio.protocol.series.moment import DAY_SECONDS
@@ -99,11 +100,13 @@ class SeriesJournals:
             series.begin = end
         self._say(faults[0] if faults else "")
 
-    async def answer(self, question: str) -> Answer:
+    async def answer(self, question: str) -> SeriesAnswer:
         """What *question* asks of the journals, as ``SeriesFiles.answer`` does."""
         options = journalled(self._tree())
         if options is None:
-            return Answer([], ["nothing is journalled here: the configuration has no as_logger {} that is enabled"])
+            return SeriesAnswer(
+                [], ["nothing is journalled here: the configuration has no as_logger {} that is enabled"]
+            )
         if self._asked.folder != options.folder:
             self._asked = SeriesFiles(self._machine.disk, options.folder)
         return await self._asked.answer(question)

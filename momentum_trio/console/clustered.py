@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from momentum_trio.console.broadcast import Broadcasting
 from momentum_trio.console.floating import Floating
+from momentum_trio.protocol.series.answer import SeriesAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,6 @@ class SharedView:
     row: SharedRow
     view: str
     counts: Mapping[str, int]
-
-
-class SeriesAnswer(NamedTuple):
-    """What a question about journals of series came to: lines, and what was wrong with it or with files."""
-
-    lines: Sequence[str]
-    complaints: Sequence[str]
 
 
 class Clustered(Protocol):

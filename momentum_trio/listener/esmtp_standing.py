@@ -179,7 +179,7 @@ class Standing:
         opening = self._services.conntrol.opening(self.generation.tree)
         rules, peer_text = self.reception.rules, self.client.peer_text
         trusted = self._for_trusted()
-        # not the rules themselves, which know their chain: in a ring with it they would never be freed
+        # not the rules themselves, which know their chain: in a ring with it they would wait for the collector
         asked = (self.options, rules.options, rules.hostname, self.security, peer_text, date, trusted, opening)
         made: tuple[object, Terms] | None = chain.resolved.get(Terms)
         if made is None or made[0] != asked:

@@ -84,6 +84,11 @@ class Netblock:
         return f"{self.address}/{self.prefix}"
 
     @property
+    def bits(self) -> int:
+        """How many an address of its family has."""
+        return _BITS[self.version]
+
+    @property
     def address(self) -> Address:
         """Its first address."""
         return ipaddress.IPv4Address(self.network) if self.version == 4 else ipaddress.IPv6Address(self.network)

@@ -8,13 +8,14 @@ from momentum_trio.cluster.membership import MemberReport
 from momentum_trio.cluster.plan import canonical
 from momentum_trio.cluster.replication import GLOBAL
 from momentum_trio.console.broadcast import Broadcasting
-from momentum_trio.console.clustered import ClusterInfo, MemberRow, SeriesAnswer, SharedRow, SharedView
+from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
 from momentum_trio.listener.kind import Generations
 from momentum_trio.net.endpoint import endpoint_text
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.cluster_life import Life, Shared
 from momentum_trio.node.cluster_standing import ECCLUSTER_PORT, eccluster_port
 from momentum_trio.node.duravip_desk import DuravipDesk
+from momentum_trio.protocol.series.answer import SeriesAnswer
 
 BUS_PORT = 4809
 """Of a server of the bus, by convention."""
@@ -93,8 +94,7 @@ class ClusterDesk:
 
     async def series(self, question: str) -> SeriesAnswer:
         """As ``console.clustered.Clustered`` has it."""
-        answer = await self._life.journals.answer(question)
-        return SeriesAnswer(answer.lines, answer.complaints)
+        return await self._life.journals.answer(question)
 
     def _named(self, name: str) -> Shared | None:
         known = {key.lower(): shared for key, shared in self._life.shared.items()}

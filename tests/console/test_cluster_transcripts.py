@@ -12,10 +12,11 @@ from floating_addresses import PlainFloating
 from transcript import exchanges
 
 from momentum_trio.console.broadcast import Broadcasting
-from momentum_trio.console.clustered import ClusterInfo, MemberRow, SeriesAnswer, SharedRow, SharedView
+from momentum_trio.console.clustered import ClusterInfo, MemberRow, SharedRow, SharedView
 from momentum_trio.console.floating import Floating
 from momentum_trio.node.tables import COMMANDS
 from momentum_trio.protocol.cluster.eccluster import LogFacts, Reader
+from momentum_trio.protocol.series.answer import SeriesAnswer
 
 CIDR, GAUGES = SharedRow("inbound_cidr", "cidrtree", True), SharedRow("outbound_domains", "gauge table", True)
 COUNTS: dict[str, dict[str, Mapping[str, int]]] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from momentum_trio.net.netblock import Netblock
 from momentum_trio.protocol.series.journal import FileName, Journal
@@ -12,6 +12,13 @@ from momentum_trio.protocol.series.question import Aggregate, Count
 
 ROWS_MAX = 1_000_000
 """Networks, or days, of one answer."""
+
+
+class SeriesAnswer(NamedTuple):
+    """lines: what was asked for. complaints: what was wrong with the question, or with files."""
+
+    lines: Sequence[str]
+    complaints: Sequence[str]
 
 
 class TooLarge(Exception):
@@ -50,7 +57,7 @@ class Counting:
         self._width = 1 if question.is_union else len(question.series)
         self._counts: dict[Row, list[int]] = {}
         self._seen: set[tuple[str, int]] = set()
-        bits = _bits(question.block.version)
+        bits = question.block.bits
         low, high = question.sizes or (bits, bits)
         self._sizes = [(prefix, bits - prefix) for prefix in range(low, high + 1)]
 
@@ -63,7 +70,7 @@ class Counting:
             return
         self._seen.add(interval)
         places = [0] if question.is_union else [n for n, each in enumerate(question.series) if each == journal.series]
-        block, hidden = question.block, _bits(question.block.version) - question.block.prefix
+        block, hidden = question.block, question.block.bits - question.block.prefix
         network, one = block.network >> hidden, self._one_row(journal)
         for (version, number), count in journal.counts.items():
             if version == block.version and number >> hidden == network:
@@ -105,7 +112,3 @@ class Counting:
         return (
             day_text(row[0]) if question.aggregate is Aggregate.DAILY else str(Netblock(question.block.version, *row))
         )
-
-
-def _bits(version: int) -> int:
-    return 32 if version == 4 else 128

@@ -189,7 +189,7 @@ def _since(words: _Words, question: Count) -> Count:
 def _cidrsize(words: _Words, question: Count) -> Count:
     low = words.number()
     high = words.number() if words.take("to") else low
-    if not low <= high <= (32 if question.block.version == 4 else 128):
+    if not low <= high <= question.block.bits:
         raise ValueError(f"there are no blocks of {low} to {high} bits")
     return replace(question, sizes=(low, high))
 
