@@ -13,7 +13,7 @@ from functools import partial
 
 from momentum_trio.cli.output import for_readers
 
-from .commands import COMMANDS
+from .commands import COMMANDS, load
 from .commands.command import EXIT_USAGE, UsageError
 
 
@@ -25,13 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Exit status: 0 held, 1 broken, 2 usage, 3 nondeterminism, 4 escape.",
     )
     choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        options = choices.add_parser(
-            command.name, help=command.summary, description=f"ec_sim {command.name}: {command.summary}."
-        )
-        command.options(options)
-        options.set_defaults(act=command.act)
-    asked = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    for name, summary in COMMANDS.items():
+        options = choices.add_parser(name, help=summary, description=f"ec_sim {name}: {summary}.")
+        if name in words[:1]:
+            command = load(name)
+            command.options(options)
+            options.set_defaults(act=command.act)
+    asked = parser.parse_args(words)
     return for_readers(partial(_act, asked))
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from momentum_trio.cluster.replication import GLOBAL
 from momentum_trio.net.group import node_of
-from momentum_trio.node.node import Started
+
+if TYPE_CHECKING:  # checks are named where scenarios are read, long before there is a node
+    from momentum_trio.node.node import Started
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,4 +13,4 @@ def _act(asked: argparse.Namespace) -> int:
     return check_command(asked.file, sys.stdout)
 
 
-COMMAND = Command("check", "say what is wrong with a scenario, or what is in it", add_file, _act)
+COMMAND = Command(add_file, _act)

@@ -30,8 +30,6 @@ class Command:
     A command that runs seeds itself begins with ``surroundings.settle``, which may start the program again.
     """
 
-    name: str
-    summary: str
     options: Callable[[argparse.ArgumentParser], object]
     act: Callable[[argparse.Namespace], int]
 

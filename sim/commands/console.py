@@ -8,16 +8,19 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..evidence import Result
 from ..hand.line import Misunderstood
-from ..hand.session import Session
 from ..scenario import Scenario
 from ..scenario_text import write
 from ..shrinking.search import broken
 from ..surroundings import hash_seed_of, settle
 from .command import EXIT_HELD, Command, UsageError, add_file, add_seed, scenario_in, write_file
 from .provenance import of_this_process
+
+if TYPE_CHECKING:
+    from ..hand.session import Session
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,8 @@ def _act(asked: argparse.Namespace) -> int:
 
 def converse(scenario: Scenario, seed: int) -> int:
     """A session on stdin and stdout. Returns the exit status."""
+    from ..hand.session import Session
+
     shell = Shell(seed)
     session = Session(scenario, seed, shell.ask, print, shell.keep)
     shell.attend(session)
@@ -112,4 +117,4 @@ class Shell:
         return f"{self._candidates[state]} " if state < len(self._candidates) else None
 
 
-COMMAND = Command("console", "try a running world by hand", _options, _act)
+COMMAND = Command(_options, _act)

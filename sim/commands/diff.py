@@ -31,4 +31,4 @@ def _act(asked: argparse.Namespace) -> int:
     return EXIT_BROKEN
 
 
-COMMAND = Command("diff", "show where two traces part", _options, _act)
+COMMAND = Command(_options, _act)

@@ -48,4 +48,4 @@ def _line(what: str, pace: Pace) -> str:
     return f"{what}: {speed}; each took {pace.median:.2f} s in the median, {pace.most:.1f} s at most"
 
 
-COMMAND = Command("fair", "compare one load beside others with it alone", _options, _act)
+COMMAND = Command(_options, _act)

@@ -36,4 +36,4 @@ def named(beginning: str) -> Planted:
     return found[0]
 
 
-COMMAND = Command("plant", "make a copy of the tree that has a planted bug", _options, _act)
+COMMAND = Command(_options, _act)

@@ -89,4 +89,4 @@ def _keep(result: Search) -> None:
     write_file(path, head + text)
 
 
-COMMAND = Command("planted", "look for planted bugs: how many seeds until each is found", _options, _act)
+COMMAND = Command(_options, _act)

@@ -46,4 +46,4 @@ def _act(asked: argparse.Namespace) -> int:
     return result.verdict.value
 
 
-COMMAND = Command("replay", "run a saved failing scenario again", _options, _act)
+COMMAND = Command(_options, _act)

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from ..evidence import Result, Verdict
-from ..run import run
 from ..scenario import Scenario
 from ..shrinking.search import broken
 from ..surroundings import hash_seed_of, settle
@@ -46,6 +45,8 @@ def _act(asked: argparse.Namespace) -> int:
 
 def run_and_say(scenario: Scenario, seed: int, name: str, trace: Path | None) -> Result:
     """Run it, report it, and keep its trace where that is wanted."""
+    from ..run import run
+
     began = time.process_time()
     result = run(scenario, seed, keep_trace=trace is not None, keep_evidence=True)
     for line in report(result, name, time.process_time() - began):
@@ -56,4 +57,4 @@ def run_and_say(scenario: Scenario, seed: int, name: str, trace: Path | None) ->
     return result
 
 
-COMMAND = Command("run", "run one seed of a scenario", _options, _act)
+COMMAND = Command(_options, _act)

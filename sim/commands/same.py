@@ -70,4 +70,4 @@ def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"Seed {outcome.seed}: {VERDICTS.get(outcome.verdict, outcome.verdict.name)}, {first}"
 
 
-COMMAND = Command("same", "run one seed in many processes and compare", _options, _act)
+COMMAND = Command(_options, _act)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..run import run
-from ..show import drawing, page
 from ..surroundings import code_hash, hash_seed, versions
 from .command import EXIT_HELD, Command, add_file, add_seed, program, scenario_in, write_file
 from .provenance import read_provenance
@@ -24,6 +22,9 @@ def _act(asked: argparse.Namespace) -> int:
     scenario = scenario_in(asked.file)
     seed: int = scenario.seed if asked.seed is None else asked.seed
     settled(asked, seed, read_provenance(asked.file))
+    from ..run import run
+    from ..show import drawing, page
+
     result = run(scenario, seed, keep_trace=True, keep_evidence=True)
     facts = {
         "Run it again": program(f"run {asked.file} --seed {seed} --hash-seed {hash_seed()}"),
@@ -37,4 +38,4 @@ def _act(asked: argparse.Namespace) -> int:
     return EXIT_HELD
 
 
-COMMAND = Command("show", "write a run as an HTML page", _options, _act)
+COMMAND = Command(_options, _act)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ..draw import draw
 from ..evidence import Verdict
-from ..run import run
 from ..scenario_again import can_be_read
 from ..shrink import BUDGET, NotBroken, shrink
 from ..shrinking.search import Budget, broken, size
@@ -36,6 +35,8 @@ def _act(asked: argparse.Namespace) -> int:
     scenario = scenario_in(asked.file)
     seed: int = scenario.seed if asked.seed is None else asked.seed
     settled(asked, seed, read_provenance(asked.file))
+    from ..run import run
+
     concrete = scenario if scenario.concrete else draw(scenario, seed)
     invariant = asked.invariant
     if invariant is None:
@@ -68,4 +69,4 @@ def _act(asked: argparse.Namespace) -> int:
     return Verdict.BROKEN.value
 
 
-COMMAND = Command("shrink", "make a failing scenario as small as it can be", _options, _act)
+COMMAND = Command(_options, _act)

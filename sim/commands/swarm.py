@@ -91,4 +91,4 @@ class _Progress:
             print(summary.progress(), end="\033[K\r" if self._terminal else "\n", file=sys.stderr, flush=True)
 
 
-COMMAND = Command("swarm", "run many seeds of a scenario over several processes", _options, _act)
+COMMAND = Command(_options, _act)
