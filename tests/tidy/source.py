@@ -70,26 +70,32 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_text(encoding="utf-8"), str(self.path))
 
-    def imports(self) -> Iterator[tuple[str, int]]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of the tree."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[tuple[str, int]]:
         """Every module imported anywhere in the file (also inside functions), with its line."""
-        for node in ast.walk(self.tree):
+        found: list[tuple[str, int]] = []
+        for node in self.nodes:
             if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield alias.name, node.lineno
+                found += [(alias.name, node.lineno) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{self.path}:{node.lineno}: relative import"
                 assert node.module is not None
-                for alias in node.names:
-                    yield f"{node.module}.{alias.name}", node.lineno
+                found += [(f"{node.module}.{alias.name}", node.lineno) for alias in node.names]
+        return found
 
     def our_imports(self) -> Iterator[tuple[str, int]]:
         """The rooms of ours it imports from, with the line."""
-        for name, line in self.imports():
+        for name, line in self.imports:
             parts = name.split(".")
             if parts[0] == "momentum_trio" and len(parts) > 1 and parts[1] in FLOORS:
                 yield parts[1], line
 
 
-def modules() -> list[Module]:
+def modules() -> Iterator[Module]:
     """All modules of the product, in order of name."""
-    return [Module(path) for path in sorted(PRODUCT.rglob("*.py"))]
+    return map(Module, sorted(PRODUCT.rglob("*.py")))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable, Iterator
 
 import pytest
 from source import FLOORS, PRODUCT, Module, modules
-
-MODULES = modules()
 
 # F3 services import each other only here.
 SERVICES = {("reception", "spool"), ("reception", "limits"), ("cluster", "msgc"), ("cluster", "limits")}
@@ -27,6 +26,7 @@ WORLD = {
     "trio.socket.from_stdlib_socket", "trio.socket.fromfd", "trio.socket.socketpair",
     "trio.open_signal_receiver", "trio.from_thread",
 }  # fmt: skip
+WORLD_LAST = {name.rpartition(".")[2] for name in WORLD if "." in name}
 SSL_CONTRACT = {"momentum_trio.machine.contract", "momentum_trio.machine.tls_wire"}
 
 POSSESSIVE_GROUP = re.compile(r"(?<!\\\\)\)(?:[*+?]|\{[0-9,]+\})\+")
@@ -34,9 +34,8 @@ MUTABLE = {"list", "dict", "set", "deque", "defaultdict", "Counter", "ContextVar
 MUTATORS = {"append", "add", "clear", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update", "discard"}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_imports_stay_on_their_floor(module: Module) -> None:
-    wrong = []
+def floors(module: Module) -> Iterator[str]:
+    """Imports stay on their floor."""
     for room, line in module.our_imports():
         floor = FLOORS[room]
         same_room = room == module.room
@@ -55,50 +54,51 @@ def test_imports_stay_on_their_floor(module: Module) -> None:
         if options_file and floor > 1:
             allowed = False
         if not allowed:
-            wrong.append(f"{module.path}:{line}: F{module.floor} {module.room} imports F{floor} {room}")
-    assert not wrong, "\n".join(wrong)
+            yield f"{module.path}:{line}: F{module.floor} {module.room} imports F{floor} {room}"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_the_world_is_reached_through_the_machine_alone(module: Module) -> None:
+def the_world(module: Module) -> Iterator[str]:
+    """The world is reached through the machine alone."""
     if module.touches_world:
         return
     banned = WORLD | OUTSIDE.get(module.floor, set())
-    wrong = [
-        f"{module.path}:{line}: {name}"
-        for name, line in module.imports()
-        if any(name == b or name.startswith(b + ".") for b in banned)
-        or (name.split(".")[0] == "ssl" and module.name not in SSL_CONTRACT)
-    ]
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in WORLD:
-            wrong.append(f"{module.path}:{node.lineno}: {ast.unparse(node)}")
+    for name, line in module.imports:
+        if any(name == each or name.startswith(each + ".") for each in banned) or (
+            name.split(".")[0] == "ssl" and module.name not in SSL_CONTRACT
+        ):
+            yield f"{module.path}:{line}: {name}"
+    for node in module.nodes:
+        if isinstance(node, ast.Attribute) and node.attr in WORLD_LAST and ast.unparse(node) in WORLD:
+            yield f"{module.path}:{node.lineno}: {ast.unparse(node)}"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("open", "input"):
-            wrong.append(f"{module.path}:{node.lineno}: {node.func.id}()")
-    assert not wrong, "\n".join(wrong)
+            yield f"{module.path}:{node.lineno}: {node.func.id}()"
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m.path.name.endswith("_options.py")], ids=lambda m: m.name)
-def test_options_files_need_no_trio(module: Module) -> None:
-    assert not [name for name, _ in module.imports() if name.split(".")[0] == "trio"]
+def options_without_trio(module: Module) -> Iterator[str]:
+    """Files of options need no trio."""
+    if module.path.name.endswith("_options.py"):
+        yield from named(module, lambda name: name.split(".")[0] == "trio")
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_hypothesis_and_strategies_stay_out_of_the_product(module: Module) -> None:
-    imported = [name for name, _ in module.imports()]
+def no_hypothesis(module: Module) -> Iterator[str]:
+    """Hypothesis and strategies stay out of the product."""
     if module.path.name != "strategies.py":
-        assert not [name for name in imported if name.split(".")[0] == "hypothesis" or ".strategies" in name]
+        yield from named(module, lambda name: name.split(".")[0] == "hypothesis" or ".strategies" in name)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_nothing_above_the_product_is_imported(module: Module) -> None:
-    assert not [name for name, _ in module.imports() if name.split(".")[0] in ("sim", "fuzz", "tests")]
+def nothing_above(module: Module) -> Iterator[str]:
+    """Nothing above the product is imported."""
+    yield from named(module, lambda name: name.split(".")[0] in ("sim", "fuzz", "tests"))
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_no_module_level_mutable_state(module: Module) -> None:
+def named(module: Module, is_wrong: Callable[[str], bool]) -> Iterator[str]:
+    """The imports whose name is wrong."""
+    return (f"{module.path}:{line}: {name}" for name, line in module.imports if is_wrong(name))
+
+
+def no_mutable_state(module: Module) -> Iterator[str]:
     """A module-level list, dict or set is a constant table: upper case, and nothing in its module changes it."""
-    wrong, tables = [], set()
+    tables = set()
     for node in module.tree.body:
         if not isinstance(node, ast.Assign | ast.AnnAssign):
             continue
@@ -112,37 +112,54 @@ def test_no_module_level_mutable_state(module: Module) -> None:
             if mutable and name != "__all__":
                 tables.add(name)
                 if not name.lstrip("_").isupper():
-                    wrong.append(f"{module.path}:{node.lineno}: {name} is mutable and not a constant")
-    for part in ast.walk(module.tree):
+                    yield f"{module.path}:{node.lineno}: {name} is mutable and not a constant"
+    for part in module.nodes:
         if isinstance(part, ast.Global):
-            wrong.append(f"{module.path}:{part.lineno}: global {', '.join(part.names)}")
+            yield f"{module.path}:{part.lineno}: global {', '.join(part.names)}"
         changed = None
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in MUTATORS:
             changed = part.func.value
         elif isinstance(part, ast.Subscript) and isinstance(part.ctx, ast.Store | ast.Del):
             changed = part.value
         if isinstance(changed, ast.Name) and changed.id in tables:
-            wrong.append(f"{module.path}: {changed.id} is changed: {ast.unparse(part)}")
-    cached = ("functools.cache", "functools.lru_cache")
-    wrong += [f"{module.path}:{line}: {name}" for name, line in module.imports() if name in cached]
-    assert not wrong, "\n".join(wrong)
+            yield f"{module.path}: {changed.id} is changed: {ast.unparse(part)}"
+    yield from named(module, lambda name: name in ("functools.cache", "functools.lru_cache"))
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_no_await_inside_an_augmented_assignment(module: Module) -> None:
+def no_await_in_augmented_assignments(module: Module) -> Iterator[str]:
     """``total += await f()`` reads total before the await and loses what others added."""
-    assert not [
-        f"{module.path}:{node.lineno}"
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.AugAssign) and any(isinstance(part, ast.Await) for part in ast.walk(node.value))
-    ]
+    for node in module.nodes:
+        if isinstance(node, ast.AugAssign) and any(isinstance(part, ast.Await) for part in ast.walk(node.value)):
+            yield f"{module.path}:{node.lineno}"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
-def test_no_group_is_repeated_possessively(module: Module) -> None:
+def no_group_repeated_possessively(module: Module) -> Iterator[str]:
     """``(...)*+`` goes wrong before CPython 3.11.5 (gh-106052): it keeps what a failed round has eaten."""
-    texts = [node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
-    assert not [text for text in texts if isinstance(text, str | bytes) and POSSESSIVE_GROUP.search(repr(text))]
+    for node in module.nodes:
+        match node:
+            case ast.Constant(value=str() | bytes() as text) if POSSESSIVE_GROUP.search(repr(text)):
+                yield f"{module.path}:{node.lineno}: {text!r}"
+
+
+RULES = (
+    floors, the_world, options_without_trio, no_hypothesis, nothing_above, no_mutable_state,
+    no_await_in_augmented_assignments, no_group_repeated_possessively,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def wrong() -> dict[str, list[str]]:
+    """What breaks each rule; all rules look at a module at once, so that one tree is there at a time."""
+    found: dict[str, list[str]] = {rule.__name__: [] for rule in RULES}
+    for module in modules():
+        for rule in RULES:
+            found[rule.__name__] += rule(module)
+    return found
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_module_keeps(rule: Callable[[Module], Iterator[str]], wrong: dict[str, list[str]]) -> None:
+    assert not wrong[rule.__name__], "\n".join(wrong[rule.__name__])
 
 
 def test_files_have_the_name_of_a_concept() -> None:
