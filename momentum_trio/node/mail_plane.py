@@ -43,7 +43,6 @@ from momentum_trio.node.mail_measures import (
     queue_families,
     spool_families,
 )
-from momentum_trio.node.move_desk import MoveDesk
 from momentum_trio.node.node_options import SpoolOptions
 from momentum_trio.node.node_to_node import bind_with, connect_with
 from momentum_trio.node.onward import Onward
@@ -152,7 +151,7 @@ class MailPlane:
         async with trio.open_nursery() as errands:
             dns, queue = DnsDesk(self.hosts, self.generations, errands), self._queue_desk(errands)
             outbound = OutboundDesk(self.outbound, self.hosts, self.signer)
-            trace, moves = TraceDesk(self.tracers), MoveDesk(self.moves)
+            trace = TraceDesk(self.tracers)
             while True:
                 try:
                     number, asked = await link.receive()
@@ -178,7 +177,7 @@ class MailPlane:
                     case Ask(command) if outbound.knows(command):
                         await link.answer(number, outbound.answer(asked))
                     case Ask(command):
-                        desk = trace if trace.knows(command) else moves if moves.knows(command) else queue
+                        desk = trace if trace.knows(command) else queue
                         errands.start_soon(_say, link, number, desk, asked)
             errands.cancel_scope.cancel()
 
@@ -231,7 +230,7 @@ class MailPlane:
         )
 
 
-async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk | MoveDesk, asked: Ask) -> None:
+async def _say(link: MailEnd, number: int, desk: QueueDesk | TraceDesk, asked: Ask) -> None:
     await link.answer(number, await desk.answer(asked))
 
 

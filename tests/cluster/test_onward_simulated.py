@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 
 import pytest
 import trio
-from simulated_host import CONFIG_PATH, console, read_folder, write_file
-from two_nodes import send_message
+from simulated_host import CONFIG_PATH, console, read_folder, read_reply, send_all, write_file
 
 from momentum_trio.machine import Machine
-from momentum_trio.mail.record import Record, Transferred
+from momentum_trio.mail.record import Received, Record, Transferred
 from momentum_trio.node.node import run_node
 from sim.host import Life
 from sim.world import World
@@ -95,7 +94,7 @@ class Cluster:
 
     async def send(self, to: str, *local_parts: str) -> None:
         paths = [f"{each}@example.com" for each in local_parts]
-        assert (await self.client.call(send_message, NODES[to], paths, "one")).startswith("250")
+        assert (await self.client.call(send_message, NODES[to], paths)).startswith("250")
 
     async def ask(self, name: str, line: str) -> str:
         return await self.hosts[name].call(console, line)
@@ -122,6 +121,20 @@ class Cluster:
         return [each.forward_path.partition("@")[0] for each in self.records[name] if isinstance(each, Transferred)]
 
 
+async def send_message(_machine: Machine, address: str, forward_paths: Sequence[str]) -> str:
+    """The last reply."""
+    lines = ["EHLO other.example.com", "MAIL FROM:<ann@client.example>"]
+    lines += [f"RCPT TO:<{path}>" for path in forward_paths]
+    lines += ["DATA", "From: <ann@client.example>\r\nSubject: one\r\n\r\nbody\r\n."]
+    with trio.fail_after(60), trio.socket.socket() as socket:
+        await socket.connect((address, 25))
+        reply: str = await read_reply(socket)
+        for line in lines:
+            await send_all(socket, line.encode() + b"\r\n")
+            reply = await read_reply(socket)
+        return reply
+
+
 def test_mail_that_came_to_another_node_goes_to_the_owner_unless_nothing_is_delivered_at_all() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.send("n2", "bob")
@@ -133,6 +146,13 @@ def test_mail_that_came_to_another_node_goes_to_the_owner_unless_nothing_is_deli
         await trio.sleep(FOLLOWS_SECONDS)
         assert (cluster.moved("n1"), cluster.moved("n2")) == ([], ["bob"])
         assert await cluster.delivered("ann", "bob") == {("n1", "ann"): 1, ("n1", "bob"): 1}
+        handed = [each for each in cluster.records["n2"] if isinstance(each, Transferred)]
+        received = [each for each in cluster.records["n1"] if isinstance(each, Received)]
+        assert [(each.forward_path, each.peer_address) for each in handed] == [("bob@example.com", NODES["n1"])]
+        assert [(each.forward_path, each.protocol, each.peer_address) for each in received] == [
+            ("ann@example.com", "esmtp", str(cluster.client.addresses[0])),
+            ("bob@example.com", "xfer", NODES["n2"]),
+        ]
 
     Cluster().run(story, binding=PREFERRED, more="Suspend_Delivery = true")
 
