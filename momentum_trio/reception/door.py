@@ -30,7 +30,8 @@ from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import Context, connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes
-from momentum_trio.reception.incoming import Incoming, Whole, deferral
+from momentum_trio.reception.form import Form, form_of
+from momentum_trio.reception.incoming import Incoming, Whole, batch_of, deferral
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.kept import Kept
@@ -42,7 +43,7 @@ from momentum_trio.reception.policy.plugin import Plugin
 from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
-from momentum_trio.reception.trace import received_opening
+from momentum_trio.reception.trace import added_fields, received_opening
 from momentum_trio.reception.transaction import Tally, Transaction, bare
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
@@ -73,11 +74,11 @@ class OfTree(NamedTuple):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A message that was judged whole, and is to be committed or discarded."""
+    """A message that was judged whole, and is to be committed or discarded. incoming: None where nothing is held by it."""
 
     transaction: Transaction
     panel: Panel | None
-    incoming: Incoming
+    incoming: Incoming | None
     whole: Whole
 
     def with_claim(self, claim: Claim) -> Judged:
@@ -88,7 +89,8 @@ class Judged(msgspec.Struct, frozen=True):
 async def discard_all(messages: Iterable[Judged]) -> None:
     """Keep nothing of those of *messages* that were not committed. Cancellation: shielded."""
     for judged in messages:
-        await judged.incoming.discard()
+        if judged.incoming is not None:
+            await judged.incoming.discard()
 
 
 class Door:
@@ -252,6 +254,42 @@ class Reception(Envelopes):
             self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
         return answer
 
+    @property
+    def opening(self) -> str:
+        """Of Received, the client's part."""
+        self._opening = self._opening or received_opening(self.client)
+        return self._opening
+
+    def form(self) -> Form | None:
+        """The form of messages with the envelope of the open transaction; None where each is judged by itself."""
+        transaction = self._transaction
+        assert transaction is not None
+        return form_of(transaction, self._checks_under(transaction.rules), self.opening)
+
+    def judge_by(self, form: Form, content: bytes) -> Judged | None:
+        """As ``judge``, of a message of *form*: where no transaction is open, as if its envelope had come once more.
+
+        None: ``judge`` has to say what is against it, or wait for something.
+        """
+        door, transaction = self._door, form.transaction
+        spool = door.spool
+        if not spool.takes_inline(len(content)) or (seen := form.seen(content)) is None:
+            return None
+        if not seen.has_date:
+            transaction = form.undated
+        if seen.return_paths and transaction.rules.options.trace_headers:
+            content = seen.without_return_paths(content)
+        now, batch_id = door.machine.clock.now(), spool.next_id()
+        content = added_fields(transaction, seen, form.received, batch_id, door.dates.at(now)) + content
+        if not spool.takes_inline(len(content)):
+            return None
+        if self._transaction is None:
+            self._tally.recipients += len(transaction.forward_paths)
+        self._transaction = None
+        self._tally.receptions += 1
+        batch = batch_of(transaction, batch_id, spool.next_id, now, len(content))
+        return Judged(transaction, None, None, Whole(content, batch))
+
     async def commit_all(self, messages: Sequence[Judged]) -> list[Receipt | Deferred]:
         """Take custody of *messages* at once, each for itself; what is not taken is discarded.
 
@@ -348,6 +386,5 @@ class Reception(Envelopes):
             assert transaction.forward_paths  # DATA cannot be reached without one
             door, panel = self._door, self._asking() if transaction.rules.rows else None
             checks = self._checks_under(transaction.rules)
-            self._opening = self._opening or received_opening(self.client)
-            self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self._opening, panel)
+            self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self.opening, panel)
         return self._incoming

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Defer
 from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to
 from momentum_trio.reception.policy.draft import Draft
 from momentum_trio.reception.policy.panel import Panel, Ruling
-from momentum_trio.reception.trace import added_fields
+from momentum_trio.reception.trace import added_fields, received_begun
 from momentum_trio.reception.transaction import Transaction
 from momentum_trio.spool.message import Batch, Message
 from momentum_trio.spool.spool import Claim, Entry, Receipt, Spool, SpoolFull, SpoolSick
@@ -28,9 +29,12 @@ MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of th
 
 
 class Whole(NamedTuple):
-    """A message that was judged, and is to be committed. claim: to the idempotency key that is kept with it."""
+    """A message that was judged, and is to be committed.
 
-    entry: Entry
+    content: in an entry; small content may be octets. claim: to the idempotency key that is kept with it.
+    """
+
+    content: Entry | bytes
     batch: Batch
     claim: Claim | None = None
 
@@ -98,7 +102,8 @@ class Incoming:
         if not isinstance(whole, Whole):
             return whole
         try:
-            return await self._spool.commit(whole.entry, whole.batch)
+            assert isinstance(whole.content, Entry)
+            return await self._spool.commit(whole.content, whole.batch)
         except (SpoolFull, SpoolSick) as fault:
             return deferral(fault)
 
@@ -121,7 +126,8 @@ class Incoming:
                 await entry.put_in_front(front)
             except (SpoolFull, SpoolSick) as fault:
                 return deferral(fault)
-        return Whole(entry, self._batch(entry.octets))
+        batch = batch_of(self._transaction, self._batch_id, self._spool.next_id, self._received_at, entry.octets, panel)
+        return Whole(entry, batch)
 
     async def _judged(self, panel: Panel) -> Ruling:
         """What policy says of the whole, which it may have changed."""
@@ -212,7 +218,8 @@ class Incoming:
                 return None
             head = kept
         more = () if panel is None else panel.fields
-        return added_fields(transaction, seen, self._opening, batch_id, self._dates.at(now), more) + head
+        received = received_begun(transaction, self._opening) if rules.options.trace_headers else ""
+        return added_fields(transaction, seen, received, batch_id, self._dates.at(now), more) + head
 
     def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
         """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
@@ -226,38 +233,43 @@ class Incoming:
         body = self._body_lines.take(head[end:], last=last)
         return body if isinstance(body, Refused) else section + body
 
-    def _batch(self, octets: int) -> Batch:
-        """The batch of all recipients: the first message has the batch's own id."""
-        transaction = self._transaction
-        paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
-        assert paths
-        messages = [Message(self._batch_id, paths[0])]
-        if len(paths) > 1:
-            messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
-        if transaction.wishes:
-            for place, wish in transaction.wishes.items():
-                messages[place] = replace(
-                    messages[place], notify=wish.notify, original_recipient=wish.original_recipient
-                )
-        panel, binding, returning, body = self._panel, None, transaction.returning, transaction.body
-        if panel is not None:
-            messages, binding = panel.kept(messages), panel.binding
-        binding = binding or rules.choose_binding()
-        return Batch(  # by their places: this is done once for each mail
-            self._batch_id,
-            client.connection_id,
-            self._received_at,
-            transaction.reverse_path,
-            tuple(messages),
-            octets,
-            client.peer_text,
-            client.protocol,
-            binding.group,
-            binding.name,
-            (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
-            returning.returns,
-            returning.envelope_id,
-            "" if body == "7BIT" else body,
-            transaction.smtputf8,
-            transaction.not_before,
-        )
+
+def batch_of(
+    transaction: Transaction,
+    batch_id: str,
+    next_id: Callable[[], str],
+    received_at: float,
+    octets: int,
+    panel: Panel | None = None,
+) -> Batch:
+    """The batch of all recipients of *transaction*: the first message has the batch's own id."""
+    paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
+    assert paths
+    messages = [Message(batch_id, paths[0])]
+    if len(paths) > 1:
+        messages += [Message(next_id(), path) for path in paths[1:]]
+    if transaction.wishes:
+        for place, wish in transaction.wishes.items():
+            messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
+    binding, returning, body = None, transaction.returning, transaction.body
+    if panel is not None:
+        messages, binding = panel.kept(messages), panel.binding
+    binding = binding or rules.choose_binding()
+    return Batch(  # by their places: this is done once for each mail
+        batch_id,
+        client.connection_id,
+        received_at,
+        transaction.reverse_path,
+        tuple(messages),
+        octets,
+        client.peer_text,
+        client.protocol,
+        binding.group,
+        binding.name,
+        (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
+        returning.returns,
+        returning.envelope_id,
+        "" if body == "7BIT" else body,
+        transaction.smtputf8,
+        transaction.not_before,
+    )

@@ -27,9 +27,10 @@ from momentum_trio.protocol.smtp.content import Plain, is_faultless
 from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event, Mail
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Terms
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import Client, Identity
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
 from momentum_trio.reception.door import Door, Judged, discard_all
+from momentum_trio.reception.form import Form
 from momentum_trio.reception.idempotency import DENIALS, OTHER, Once, scope_of
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
@@ -41,12 +42,16 @@ from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 PORTION_MESSAGES = 1000
 PORTION_OCTETS = 4 * 1024 * 1024
 """Messages that are held at a time, of however many come together, until they are committed."""
+FORMS_MAX = 250
+"""Envelopes whose form one connection remembers, until one more comes."""
 MESSAGES_PER_TURN = 100
 """Judged at a stretch, before others get their turn."""
 
 UNREADABLE = Deferred(replies.TRANSACTION_FAILED, "spool", "content that waited in the spool could not be read back")
 
 Octets = bytes | memoryview
+EnvelopeGiven = tuple[str, str, tuple["Addressee", ...], tuple[tuple[str, str], ...], float]
+"""All of an envelope, as it came."""
 Turn = Callable[[str], Awaitable[Decision | None]]
 """Waits until the client may begin a message with this reverse-path; or says why he may not."""
 
@@ -150,7 +155,7 @@ class _Portion:
         """A message was judged."""
         self.outcomes.append(outcome)
         if isinstance(outcome, _Kept):
-            self._octets += outcome.judged.whole.entry.octets
+            self._octets += outcome.judged.whole.batch.octets
 
 
 class Injector:
@@ -177,6 +182,8 @@ class Injector:
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
+        self._forms: dict[EnvelopeGiven, tuple[Envelope, Form]] = {}
+        self._forms_hold_under: tuple[Rules, Terms, Identity | None, str, Turn | None] | None = None
         self._asked_last: tuple[str, str, Terms] | None = None
         self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
 
@@ -197,6 +204,7 @@ class Injector:
         Cancellation: some may be in custody; those will be delivered. Of the others nothing is kept.
         """
         injections, portion = list[Injection](), _Portion()
+        self._look_at_forms()
         try:
             for message in messages:
                 if portion.is_full or (message.key and self._would_wait(message)):
@@ -267,14 +275,42 @@ class Injector:
     async def _judge(self, message: Injected) -> Injection | _Kept:
         content = message.content
         if isinstance(content, bytes) and not message.key and is_faultless(content, self.terms):  # as most are
-            envelope = await self._envelope(message)
-            return envelope if isinstance(envelope, Injection) else await self._taken(envelope, content)
+            return await self._judge_whole(message, content)
         underway = await self.begin(message)
         if isinstance(underway, Injection):
             return underway
         if isinstance(content, Entry):
             return await self._read(underway, content)
         return await self._judged(underway, bytes(content))
+
+    async def _judge_whole(self, message: Injected, content: bytes) -> Injection | _Kept:
+        """With *content* nothing is wrong in itself."""
+        given = (message.reverse_path, message.parameters, message.recipients, message.context, message.not_before)
+        known = self._forms.get(given)
+        if known is not None and self.said_last is None and (judged := self.reception.judge_by(known[1], content)):
+            return _Kept(known[0], judged)
+        envelope = await self._envelope(message)
+        if isinstance(envelope, Injection):
+            return envelope
+        if known is None and not envelope.refused and (form := self._form()) is not None:
+            if len(self._forms) >= FORMS_MAX:
+                self._forms.clear()
+            self._forms[given] = envelope, form
+            if (judged := self.reception.judge_by(form, content)) is not None:
+                return _Kept(envelope, judged)
+        return await self._taken(envelope, content)
+
+    def _look_at_forms(self) -> None:
+        """Forget those that were made under other rules and limits, or for who is somebody else now."""
+        reception = self.reception
+        under = (reception.rules, self.terms, reception.client.identity, reception.opening, self.turn)
+        if self._forms_hold_under != under:
+            self._forms_hold_under = under
+            self._forms.clear()
+
+    def _form(self) -> Form | None:
+        """Of the envelope that was just accepted; None where each of its messages is judged by itself."""
+        return None if self.turn is not None else self.reception.form()
 
     async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
         """The content is in *source*."""

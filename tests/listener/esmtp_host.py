@@ -56,9 +56,9 @@ class SystemName:
 
 
 class MemoryEntry(Entry):
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.octets = 0
+    def __init__(self, octets: bytes = b"") -> None:
+        self.parts: list[bytes] = [octets]
+        self.octets = len(octets)
 
     async def write(self, octets: bytes | bytearray | memoryview) -> None:
         self.parts.append(bytes(octets))
@@ -92,6 +92,9 @@ class MemorySpool(Spool):
     def begin(self) -> MemoryEntry:
         return MemoryEntry()
 
+    def takes_inline(self, octets: int) -> bool:
+        return True
+
     async def commit(
         self,
         entry: Entry,
@@ -111,13 +114,16 @@ class MemorySpool(Spool):
         return Receipt(batch, Durability.SYNCED)
 
     async def commit_all(
-        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+        self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
     ) -> list[Receipt | SpoolFull | SpoolSick]:
-        self.groups.append(len(kept))
+        self.groups.append(len(messages))
         try:
-            return [await self.commit(entry, batch) for entry, batch, _ in kept]
+            return [await self.commit(self._entry(content), batch) for content, batch, _ in messages]
         except (SpoolFull, SpoolSick) as fault:
-            return [fault] * len(kept)
+            return [fault] * len(messages)
+
+    def _entry(self, content: Entry | bytes) -> Entry:
+        return content if isinstance(content, Entry) else MemoryEntry(content)
 
 
 @dataclass

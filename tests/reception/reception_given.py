@@ -77,10 +77,10 @@ class FixedClock:
 class MemoryEntry(Entry):
     """Content in memory."""
 
-    def __init__(self, spool: MemorySpool) -> None:
+    def __init__(self, spool: MemorySpool, octets: bytes = b"") -> None:
         self._spool = spool
-        self.octets = 0
-        self.parts: list[bytes] = []
+        self.octets = len(octets)
+        self.parts: list[bytes] = [octets]
         self.over = False
 
     async def write(self, octets: bytes | bytearray | memoryview) -> None:
@@ -114,6 +114,9 @@ class MemorySpool(Spool):
         self.entries.append(MemoryEntry(self))
         return self.entries[-1]
 
+    def takes_inline(self, octets: int) -> bool:
+        return True
+
     async def commit(
         self,
         entry: Entry,
@@ -131,11 +134,12 @@ class MemorySpool(Spool):
         return Receipt(batch, Durability.SYNCED)
 
     async def commit_all(
-        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+        self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
     ) -> list[Receipt | SpoolFull | SpoolSick]:
-        self.groups.append(len(kept))
+        self.groups.append(len(messages))
         outcomes: list[Receipt | SpoolFull | SpoolSick] = []
-        for entry, batch, _ in kept:
+        for content, batch, _ in messages:
+            entry = content if isinstance(content, Entry) else MemoryEntry(self, content)
             try:
                 outcomes.append(await self.commit(entry, batch))
             except (SpoolFull, SpoolSick) as fault:
