@@ -126,11 +126,11 @@ def _injected(message: Message, content: Octets | Entry) -> Injected:
     reverse_path, recipients, _, parameters, context, key = message
     return Injected(
         _text(reverse_path),
-        tuple([Addressee(_text(path), _text(said) if said else "") for path, said in recipients]),
+        tuple([Addressee(_text(path), _text(said)) if said else Addressee(_text(path)) for path, said in recipients]),
         content,
         _text(parameters) if parameters else "",
         tuple([(_text(name), _text(value)) for name, value in context]) if context else (),
-        key.decode("latin-1"),
+        key.decode("latin-1") if key else "",
     )
 
 

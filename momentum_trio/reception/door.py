@@ -96,8 +96,8 @@ async def discard_all(messages: Iterable[Judged]) -> None:
 class Door:
     """Where the mail of all connections comes in.
 
-    accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
-        delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
+    accepted: told of receipts once custody is taken, before the client is; it neither blocks nor raises (it is the
+        delivery queue's ``take_all``). checks: the table that decides; the product's own unless somebody extended it.
         lists: of DNS, that can be asked; None: none can. desk: what mail authentication goes by; None: there is none.
         milters: those that a tree names; none where none is asked.
     """
@@ -106,7 +106,7 @@ class Door:
         self,
         machine: Machine,
         spool: Spool,
-        accepted: Callable[[Receipt], None],
+        accepted: Callable[[Sequence[Receipt]], None],
         checks: Checks = CHECKS,
         lists: Lists | None = None,
         desk: Desk | None = None,
@@ -235,7 +235,8 @@ class Reception(Envelopes):
         answer = await self._content().commit(octets)
         if isinstance(answer, Receipt):
             self._tally.receptions += 1
-            self._tell_taken(answer, *self._closed())
+            self._tell_of(answer, *self._closed())
+            self._door.accepted((answer,))
         elif isinstance(answer, Discarded):
             self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
         return answer
@@ -271,24 +272,23 @@ class Reception(Envelopes):
 
         None: ``judge`` has to say what is against it, or wait for something.
         """
-        door, transaction = self._door, form.transaction
-        spool = door.spool
-        if not spool.takes_inline(len(content)) or (seen := form.seen(content)) is None:
+        door, seen = self._door, form.seen(content)
+        if seen is None:
             return None
-        if not seen.has_date:
-            transaction = form.undated
-        if seen.return_paths and transaction.rules.options.trace_headers:
+        transaction, spool = form.transaction if seen.has_date else form.undated, door.spool
+        if seen.return_paths and form.received:
             content = seen.without_return_paths(content)
-        now, batch_id = door.machine.clock.now(), spool.next_id()
+        now = door.machine.clock.now()
+        batch_id = spool.id_at(now)
         content = added_fields(transaction, seen, form.received, batch_id, door.dates.at(now)) + content
-        if not spool.takes_inline(len(content)):
+        octets, tally = len(content), self._tally
+        if octets > spool.inline_octets_max:
             return None
         if self._transaction is None:
-            self._tally.recipients += len(transaction.forward_paths)
+            tally.recipients += len(transaction.forward_paths)
         self._transaction = None
-        self._tally.receptions += 1
-        batch = batch_of(transaction, batch_id, spool.next_id, now, len(content))
-        return Judged(transaction, None, None, Whole(content, batch))
+        tally.receptions += 1
+        return Judged(transaction, None, None, Whole(content, batch_of(transaction, batch_id, spool, now, octets)))
 
     async def commit_all(self, messages: Sequence[Judged]) -> list[Receipt | Deferred]:
         """Take custody of *messages* at once, each for itself; what is not taken is discarded.
@@ -299,7 +299,9 @@ class Reception(Envelopes):
         try:
             outcomes = await self._door.spool.commit_all([judged.whole for judged in messages])
             answers = [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
-            taken = all(isinstance(answer, Receipt) for answer in answers)
+            receipts = [answer for answer in answers if isinstance(answer, Receipt)]
+            self._door.accepted(receipts)
+            taken = len(receipts) == len(answers)
         finally:
             if not taken:
                 await discard_all(messages)
@@ -307,7 +309,7 @@ class Reception(Envelopes):
 
     def _settled(self, judged: Judged, outcome: Receipt | SpoolFull | SpoolSick) -> Receipt | Deferred:
         if isinstance(outcome, Receipt):
-            self._tell_taken(outcome, judged.transaction, judged.panel)
+            self._tell_of(outcome, judged.transaction, judged.panel)
             return outcome
         self._tally.receptions -= 1
         decision = deferral(outcome)
@@ -321,8 +323,8 @@ class Reception(Envelopes):
         self._transaction = self._incoming = self._panel = None
         return transaction, panel
 
-    def _tell_taken(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
-        """Custody is ours: tell delivery and whoever listens, also of the recipients that policy has left out."""
+    def _tell_of(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
+        """Custody is ours: tell whoever listens, also of the recipients that policy has left out."""
         if panel is not None:
             for place, discarded in panel.dropped.items():
                 transaction.asked = bare(transaction.forward_paths[place])
@@ -331,7 +333,6 @@ class Reception(Envelopes):
         publish = self._door.machine.events.publish
         for message in batch.messages:
             publish(received(batch, message))
-        self._door.accepted(receipt)
 
     async def abandon(self) -> None:
         """End the transaction, if there is one, and keep nothing of it: RSET, a new EHLO, a refusal, a lost client."""

@@ -60,7 +60,7 @@ class Form(msgspec.Struct, frozen=True, gc=False):
     def seen(self, content: bytes) -> Scan | None:
         """What the header section of *content* holds; None where a check has something against it."""
         end = section_end(content)
-        seen = scan(content[:end] if end >= 0 else content)
+        seen = scan(content if end < 0 else content[:end])
         for check in self.checks:
             if check(self.transaction, seen) is not ACCEPTED:
                 return None

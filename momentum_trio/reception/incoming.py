@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -126,7 +125,7 @@ class Incoming:
                 await entry.put_in_front(front)
             except (SpoolFull, SpoolSick) as fault:
                 return deferral(fault)
-        batch = batch_of(self._transaction, self._batch_id, self._spool.next_id, self._received_at, entry.octets, panel)
+        batch = batch_of(self._transaction, self._batch_id, self._spool, self._received_at, entry.octets, panel)
         return Whole(entry, batch)
 
     async def _judged(self, panel: Panel) -> Ruling:
@@ -237,7 +236,7 @@ class Incoming:
 def batch_of(
     transaction: Transaction,
     batch_id: str,
-    next_id: Callable[[], str],
+    spool: Spool,
     received_at: float,
     octets: int,
     panel: Panel | None = None,
@@ -247,7 +246,7 @@ def batch_of(
     assert paths
     messages = [Message(batch_id, paths[0])]
     if len(paths) > 1:
-        messages += [Message(next_id(), path) for path in paths[1:]]
+        messages += [Message(spool.next_id(), path) for path in paths[1:]]
     if transaction.wishes:
         for place, wish in transaction.wishes.items():
             messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)

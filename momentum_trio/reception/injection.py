@@ -114,8 +114,10 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     def answered(self, reply: Reply, batch_id: str = "") -> Injection:
         """What became of the message when *reply* was said to it."""
-        refused, everybody = self.refused, range(self.recipient_count)
-        return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in everybody) if refused else ())
+        refused = self.refused
+        if not refused:
+            return Injection(batch_id, reply)
+        return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in range(self.recipient_count)))
 
     @property
     def answer(self) -> Answer:
@@ -140,22 +142,24 @@ class _Kept(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Portion:
-    """Messages that are committed together."""
+    """Messages that are committed together. octets: of those that are kept."""
+
+    __slots__ = ("octets", "outcomes")
 
     def __init__(self) -> None:
         self.outcomes: list[Injection | _Kept] = []
-        self._octets = 0
+        self.octets = 0
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more comes into it."""
-        return self._octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
+        return self.octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
 
     def add(self, outcome: Injection | _Kept) -> None:
         """A message was judged."""
         self.outcomes.append(outcome)
         if isinstance(outcome, _Kept):
-            self._octets += outcome.judged.whole.batch.octets
+            self.octets += outcome.judged.whole.batch.octets
 
 
 class Injector:
@@ -210,7 +214,7 @@ class Injector:
                 if portion.is_full or (message.key and self._would_wait(message)):
                     whole, portion = portion, _Portion()
                     injections.extend(await self._settled(whole.outcomes))
-                portion.add(await self._judge(message))
+                portion.add(self._judged_by_form(message) or await self._judge(message))
                 if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
             whole, portion = portion, _Portion()
@@ -285,20 +289,28 @@ class Injector:
 
     async def _judge_whole(self, message: Injected, content: bytes) -> Injection | _Kept:
         """With *content* nothing is wrong in itself."""
-        given = (message.reverse_path, message.parameters, message.recipients, message.context, message.not_before)
-        known = self._forms.get(given)
-        if known is not None and self.said_last is None and (judged := self.reception.judge_by(known[1], content)):
-            return _Kept(known[0], judged)
         envelope = await self._envelope(message)
         if isinstance(envelope, Injection):
             return envelope
-        if known is None and not envelope.refused and (form := self._form()) is not None:
+        form = None if envelope.refused or self.turn is not None else self.reception.form()
+        if form is not None:
             if len(self._forms) >= FORMS_MAX:
                 self._forms.clear()
-            self._forms[given] = envelope, form
+            self._forms[_given(message)] = envelope, form
             if (judged := self.reception.judge_by(form, content)) is not None:
                 return _Kept(envelope, judged)
         return await self._taken(envelope, content)
+
+    def _judged_by_form(self, message: Injected) -> _Kept | None:
+        """A message that is to be kept, as one with its envelope was; None: it has to be judged by itself."""
+        content = message.content
+        if message.key or self.said_last is not None or not isinstance(content, bytes):
+            return None
+        known = self._forms.get(_given(message))
+        if known is None or not is_faultless(content, self.terms):
+            return None
+        judged = self.reception.judge_by(known[1], content)
+        return None if judged is None else _Kept(known[0], judged)
 
     def _look_at_forms(self) -> None:
         """Forget those that were made under other rules and limits, or for who is somebody else now."""
@@ -307,10 +319,6 @@ class Injector:
         if self._forms_hold_under != under:
             self._forms_hold_under = under
             self._forms.clear()
-
-    def _form(self) -> Form | None:
-        """Of the envelope that was just accepted; None where each of its messages is judged by itself."""
-        return None if self.turn is not None else self.reception.form()
 
     async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
         """The content is in *source*."""
@@ -496,6 +504,10 @@ class Injector:
         if reply.code == 421:
             self.said_last = reply
         return reply
+
+
+def _given(message: Injected) -> EnvelopeGiven:
+    return message.reverse_path, message.parameters, message.recipients, message.context, message.not_before
 
 
 def _told(envelope: Envelope, taken: Receipt | Deferred) -> Injection:

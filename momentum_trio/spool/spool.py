@@ -175,7 +175,7 @@ def parts(values: Sequence[T], count_max: int) -> Iterator[Sequence[T]]:
 
 
 class Spool:
-    """Made by ``open_spool``."""
+    """Made by ``open_spool``. inline_octets_max: of content that goes into the log."""
 
     def __init__(self, machine: Machine, terms: SpoolTerms, found: Recovered, incarnation: int) -> None:
         self.terms = terms
@@ -210,7 +210,7 @@ class Spool:
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
         self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
         self._moved_max = max(1, record_octets_max // MOVED_OCTETS)
-        self._inline_octets_max = terms.inline_octets_max
+        self.inline_octets_max = terms.inline_octets_max
         self._durability = Durability.SYNCED if terms.force_fsync else Durability.WRITTEN
 
     # -- taking custody ----------------------------------------------------------------------------------------------
@@ -222,11 +222,15 @@ class Spool:
 
     def next_id(self) -> str:
         """A new identifier (message, batch or connection) that no life of this spool has given before."""
-        return self._identifiers.next(self._machine.clock.now())
+        return self.id_at(self._machine.clock.now())
+
+    def id_at(self, now: float) -> str:
+        """As ``next_id``, of who knows already that it is *now*."""
+        return self._identifiers.next(now)
 
     def begin(self) -> Entry:
         """A new, empty entry."""
-        return Entry(self._disk, self._files, self._inline_octets_max, self.terms.mode)
+        return Entry(self._disk, self._files, self.inline_octets_max, self.terms.mode)
 
     async def commit(
         self,
@@ -251,16 +255,12 @@ class Spool:
         await self._committer.put(self._request([coming]))
         return self._receipt(coming)
 
-    def takes_inline(self, octets: int) -> bool:
-        """Whether content of so many goes into the log."""
-        return octets <= self._inline_octets_max
-
     async def commit_all(
         self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
     ) -> list[Receipt | SpoolFull | SpoolSick]:
         """The same of several at once, each for itself; they share as few groups of the log as they fit.
 
-        Small content (``takes_inline``) may come as octets, without an entry.
+        Small content (``inline_octets_max``) may come as octets, without an entry.
 
         Returns: of each its Receipt, or what ``commit`` would have raised.
         Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
@@ -309,7 +309,7 @@ class Spool:
 
     def _coming(self, content: bytes, batch: Batch, claim: Claim | None) -> _Coming:
         """What is to be written for *content*, which is small. Raises SpoolFull."""
-        assert len(content) == batch.octets <= self._inline_octets_max
+        assert len(content) == batch.octets <= self.inline_octets_max
         custody = custody_of(batch, "", 0)
         frame, keys = self._frame(custody, content), None if claim is None else self._key_record(claim, batch)
         return _Coming(batch, custody, frame, content, None, claim, keys)

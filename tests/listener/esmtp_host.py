@@ -79,6 +79,7 @@ class MemorySpool(Spool):
 
     def __init__(self) -> None:
         self.terms = SpoolTerms("/memory", key_seconds=0)
+        self.inline_octets_max = self.terms.inline_octets_max
         self.kept: list[tuple[Batch, bytes]] = []
         self.groups: list[int] = []  # how many were committed together
         self.fault: Exception | None = None
@@ -87,13 +88,10 @@ class MemorySpool(Spool):
         self._identifiers = Identifiers(7, 0)
 
     def next_id(self) -> str:
-        return self._identifiers.next(1_254_219_116.5)
+        return self.id_at(1_254_219_116.5)
 
     def begin(self) -> MemoryEntry:
         return MemoryEntry()
-
-    def takes_inline(self, octets: int) -> bool:
-        return True
 
     async def commit(
         self,
@@ -247,7 +245,7 @@ async def host(
     events = machine.events
     spool = MemorySpool()
     accepted: list[Batch] = []
-    door = Door(machine, real or spool, lambda receipt: accepted.append(receipt.batch))
+    door = Door(machine, real or spool, lambda receipts: accepted.extend(receipt.batch for receipt in receipts))
     services = Services(
         machine,
         LocalState("here"),

@@ -105,17 +105,15 @@ class MemorySpool(Spool):
         self.entries: list[MemoryEntry] = []
         self.write_fault: Exception | None = None
         self.commit_fault: Exception | None = None
+        self.inline_octets_max = 64 * 1024
         self._identifiers = Identifiers(7, 0)
 
     def next_id(self) -> str:
-        return self._identifiers.next(NOW)
+        return self.id_at(NOW)
 
     def begin(self) -> MemoryEntry:
         self.entries.append(MemoryEntry(self))
         return self.entries[-1]
-
-    def takes_inline(self, octets: int) -> bool:
-        return True
 
     async def commit(
         self,
@@ -175,7 +173,7 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        self.door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
+        self.door = Door(machine, self.spool, lambda receipts: self.accepted.extend(receipt.batch for receipt in receipts))
         self.rules = rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
         self.reception = self.door.reception(self.client, self.rules)
 

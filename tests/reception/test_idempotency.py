@@ -47,7 +47,7 @@ class Host:
     accepted: list[str] = field(default_factory=list)
 
     def injector(self, who: Client = ANN) -> Injector:
-        door = Door(self.machine, self.spool, lambda receipt: self.accepted.append(receipt.batch.batch_id))
+        door = Door(self.machine, self.spool, lambda receipts: self.accepted.extend(receipt.batch.batch_id for receipt in receipts))
         return Injector(door, who, rules(who, OPEN_RELAY), TERMS)
 
     async def inject(self, *messages: Injected, who: Client = ANN) -> list[Injection]:

@@ -25,6 +25,7 @@ _MESSAGE = struct.Struct(
 )  # octets of key, pairs of context, octets of path and parameters, content, recipients
 _RECIPIENT = struct.Struct(">HH")  # octets of path and parameters
 _PAIR = struct.Struct(">BH")  # octets of name and value
+_MESSAGE_OCTETS, _RECIPIENT_OCTETS = _MESSAGE.size, _RECIPIENT.size
 _HERE, _FOLLOWS = 0, 1
 
 
@@ -160,47 +161,53 @@ def _decoded(payload: Octets) -> tuple[Batch, int]:
             contents.append(Following(octets))
         else:
             raise RemoteProtocolError("a content is neither here nor follows")
-    messages = []
+    messages, octets, end = list[Message](), bytes(payload[at:]), 0
     for _ in range(message_count):
-        message, at = _message(payload, at)
+        message, end = _message(octets, end)
         messages.append(message)
-    return Batch(number, tuple(contents), tuple(messages)), at
+    return Batch(number, tuple(contents), tuple(messages)), at + end
 
 
-def _message(payload: Octets, at: int) -> tuple[Message, int]:
-    key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(payload, at)
+def _message(octets: bytes, at: int) -> tuple[Message, int]:
+    """The message at *at*, and where it ends."""
+    key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(octets, at)
+    at += _MESSAGE_OCTETS
+    key = parameters = b""
+    if key_octets:
+        key = octets[at : at + key_octets]
+        at += key_octets
+    path = octets[at : at + path_octets]
+    end = at + path_octets
+    if parameter_octets:
+        parameters = octets[end : end + parameter_octets]
+        end += parameter_octets
     if (
-        key_octets > KEY_OCTETS_MAX
-        or pairs > CONTEXT_MAX
-        or path_octets > PATH_OCTETS_MAX
+        path_octets > PATH_OCTETS_MAX
+        or key_octets > KEY_OCTETS_MAX
         or parameter_octets > PARAMETERS_OCTETS_MAX
+        or pairs > CONTEXT_MAX
     ):
         raise _too_long()
-    at += _MESSAGE.size
-    end = at + key_octets + path_octets + parameter_octets
-    path, key, parameters = bytes(payload[at:end]), b"", b""
-    if key_octets or parameter_octets:  # seldom
-        key, path, parameters = (
-            path[:key_octets],
-            path[key_octets : end - at - parameter_octets],
-            path[path_octets + key_octets :],
-        )
     context: tuple[tuple[bytes, bytes], ...] = ()
     if pairs:
-        context, end = _context(payload, end, pairs)
+        context, end = _context(octets, end, pairs)
     recipients = []
     for _ in range(recipient_count):
-        own_path, own_parameters = _RECIPIENT.unpack_from(payload, end)
-        if own_path > PATH_OCTETS_MAX or own_parameters > PARAMETERS_OCTETS_MAX:
+        path_octets, parameter_octets = _RECIPIENT.unpack_from(octets, end)
+        if path_octets > PATH_OCTETS_MAX or parameter_octets > PARAMETERS_OCTETS_MAX:
             raise _too_long()
-        at = end + _RECIPIENT.size
-        end = at + own_path + own_parameters
-        both = bytes(payload[at:end])
-        recipients.append(Recipient(both[:own_path], both[own_path:]) if own_parameters else Recipient(both))
+        at = end + _RECIPIENT_OCTETS
+        end = at + path_octets
+        own = octets[at:end]
+        if parameter_octets:
+            recipients.append(Recipient(own, octets[end : end + parameter_octets]))
+            end += parameter_octets
+        else:
+            recipients.append(Recipient(own))
     return Message(path, tuple(recipients), content, parameters, context, key), end
 
 
-def _context(payload: Octets, at: int, pairs: int) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
+def _context(payload: bytes, at: int, pairs: int) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
     """So many names with their values, and where they end."""
     context = []
     for _ in range(pairs):
@@ -208,7 +215,7 @@ def _context(payload: Octets, at: int, pairs: int) -> tuple[tuple[tuple[bytes, b
         at += _PAIR.size
         if value_octets > CONTEXT_VALUE_OCTETS_MAX:
             raise _too_long()
-        pair = bytes(payload[at : at + name_octets + value_octets])
+        pair = payload[at : at + name_octets + value_octets]
         context.append((pair[:name_octets], pair[name_octets:]))
         at += name_octets + value_octets
     return tuple(context), at
