@@ -38,11 +38,6 @@ class Checks:
     recipient: tuple[Callable[[Transaction, Recipient], Decision], ...]
     content: tuple[Callable[[Transaction, Scan], Decision], ...]
 
-    @property
-    def all(self) -> tuple[Callable[..., Decision], ...]:
-        """Those of every step."""
-        return (*self.mail, *self.recipient, *self.content)
-
     def under(self, rules: Rules) -> Checks:
         """Those that may say anything but yes under *rules*."""
         return Checks(_heard(self.mail, rules), _heard(self.recipient, rules), _heard(self.content, rules))

@@ -19,6 +19,7 @@ from msgspec import structs
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.dsn import NO_WISH, Wish
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address
@@ -30,8 +31,8 @@ from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import Context, connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes
-from momentum_trio.reception.form import Form, form_of
-from momentum_trio.reception.incoming import Incoming, Whole, batch_of, deferral
+from momentum_trio.reception.form import Form, Formed, form_of
+from momentum_trio.reception.incoming import Incoming, Whole, batch_of, deferral, messages_of
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.kept import Kept
@@ -44,7 +45,7 @@ from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import added_fields, received_opening
-from momentum_trio.reception.transaction import Tally, Transaction, bare
+from momentum_trio.reception.transaction import Recipient, Tally, Transaction, bare
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
@@ -76,7 +77,7 @@ class OfTree(NamedTuple):
 class Judged(msgspec.Struct, frozen=True):
     """A message that was judged whole, and is to be committed or discarded. incoming: None where nothing is held by it."""
 
-    transaction: Transaction
+    transaction: Transaction | Formed
     panel: Panel | None
     incoming: Incoming | None
     whole: Whole
@@ -262,20 +263,26 @@ class Reception(Envelopes):
         return self._opening
 
     def form(self) -> Form | None:
-        """The form of messages with the envelope of the open transaction; None where each is judged by itself."""
+        """The form of messages of the open transaction's sender; None where each is judged by itself."""
         transaction = self._transaction
         assert transaction is not None
         return form_of(transaction, self._checks_under(transaction.rules), self.opening)
 
-    def judge_by(self, form: Form, content: bytes) -> Judged | None:
-        """As ``judge``, of a message of *form*: where no transaction is open, as if its envelope had come once more.
+    def would_take(self, form: Form, forward_path: str, line: str, wish: Wish) -> Recipient | None:
+        """As ``recipient`` of a message of *form*: whom he would be; None: there is something against it."""
+        asked = self._asked(form.transaction, forward_path, line, wish)
+        return asked if form.takes(asked) else None
 
-        None: ``judge`` has to say what is against it, or wait for something.
+    def judge_by(self, form: Form, recipients: Sequence[Recipient], content: bytes) -> Judged | None:
+        """As ``mail``, ``recipient`` and ``judge``, of a message of *form* to *recipients*, whom the checks take.
+
+        None, and nothing has happened: they have to say what is against it, or to wait for something.
         """
+        assert self._transaction is None
         door, seen = self._door, form.seen(content)
         if seen is None:
             return None
-        transaction, spool = form.transaction if seen.has_date else form.undated, door.spool
+        transaction, spool = form.transaction, door.spool
         if seen.return_paths and form.received:
             content = seen.without_return_paths(content)
         now = door.machine.clock.now()
@@ -284,11 +291,13 @@ class Reception(Envelopes):
         octets, tally = len(content), self._tally
         if octets > spool.inline_octets_max:
             return None
-        if self._transaction is None:
-            tally.recipients += len(transaction.forward_paths)
-        self._transaction = None
+        tally.recipients += len(recipients)
         tally.receptions += 1
-        return Judged(transaction, None, None, Whole(content, batch_of(transaction, batch_id, spool, now, octets)))
+        paths = [recipient.path for recipient in recipients]
+        wishes = {place: each.wish for place, each in enumerate(recipients) if each.wish != NO_WISH}
+        messages = messages_of(batch_id, paths, wishes, spool)
+        batch = batch_of(transaction, batch_id, messages, now, octets, transaction.rules.choose_binding())
+        return Judged(Formed(form, recipients, not seen.has_date), None, None, Whole(content, batch))
 
     async def commit_all(self, messages: Sequence[Judged]) -> list[Receipt | Deferred]:
         """Take custody of *messages* at once, each for itself; what is not taken is discarded.
@@ -312,8 +321,9 @@ class Reception(Envelopes):
             self._tell_of(outcome, judged.transaction, judged.panel)
             return outcome
         self._tally.receptions -= 1
-        decision = deferral(outcome)
-        self.rejected(Phase.READING_BODY.words, decision.reply, decision.module, judged.transaction)
+        decision, told = deferral(outcome), judged.transaction
+        transaction = told.transaction if isinstance(told, Formed) else told
+        self.rejected(Phase.READING_BODY.words, decision.reply, decision.module, transaction)
         return decision
 
     def _closed(self) -> tuple[Transaction, Panel | None]:
@@ -323,9 +333,9 @@ class Reception(Envelopes):
         self._transaction = self._incoming = self._panel = None
         return transaction, panel
 
-    def _tell_of(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
+    def _tell_of(self, receipt: Receipt, transaction: Transaction | Formed, panel: Panel | None) -> None:
         """Custody is ours: tell whoever listens, also of the recipients that policy has left out."""
-        if panel is not None:
+        if panel is not None and isinstance(transaction, Transaction):
             for place, discarded in panel.dropped.items():
                 transaction.asked = bare(transaction.forward_paths[place])
                 self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
@@ -389,3 +399,4 @@ class Reception(Envelopes):
             checks = self._checks_under(transaction.rules)
             self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self.opening, panel)
         return self._incoming
+

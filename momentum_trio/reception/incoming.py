@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from momentum_trio.config.binding import Binding
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.dsn import Wish
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, Scan, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.command import BINARYMIME
@@ -125,8 +128,7 @@ class Incoming:
                 await entry.put_in_front(front)
             except (SpoolFull, SpoolSick) as fault:
                 return deferral(fault)
-        batch = batch_of(self._transaction, self._batch_id, self._spool, self._received_at, entry.octets, panel)
-        return Whole(entry, batch)
+        return Whole(entry, self._batch(entry.octets))
 
     async def _judged(self, panel: Panel) -> Ruling:
         """What policy says of the whole, which it may have changed."""
@@ -232,28 +234,38 @@ class Incoming:
         body = self._body_lines.take(head[end:], last=last)
         return body if isinstance(body, Refused) else section + body
 
+    def _batch(self, octets: int) -> Batch:
+        """The batch of all recipients that policy has left in."""
+        transaction, panel, batch_id = self._transaction, self._panel, self._batch_id
+        messages = messages_of(batch_id, transaction.forward_paths, transaction.wishes, self._spool)
+        binding = None
+        if panel is not None:
+            messages, binding = panel.kept(messages), panel.binding
+        binding = binding or transaction.rules.choose_binding()
+        return batch_of(transaction, batch_id, messages, self._received_at, octets, binding)
 
-def batch_of(
-    transaction: Transaction,
-    batch_id: str,
-    spool: Spool,
-    received_at: float,
-    octets: int,
-    panel: Panel | None = None,
-) -> Batch:
-    """The batch of all recipients of *transaction*: the first message has the batch's own id."""
-    paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
+
+def messages_of(batch_id: str, paths: Sequence[str], wishes: Mapping[int, Wish], spool: Spool) -> list[Message]:
+    """One for each of *paths*, with its wish where there is one by its place; the first has the batch's own id."""
     assert paths
     messages = [Message(batch_id, paths[0])]
     if len(paths) > 1:
         messages += [Message(spool.next_id(), path) for path in paths[1:]]
-    if transaction.wishes:
-        for place, wish in transaction.wishes.items():
-            messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
-    binding, returning, body = None, transaction.returning, transaction.body
-    if panel is not None:
-        messages, binding = panel.kept(messages), panel.binding
-    binding = binding or rules.choose_binding()
+    for place, wish in wishes.items():
+        messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
+    return messages
+
+
+def batch_of(
+    transaction: Transaction,
+    batch_id: str,
+    messages: Sequence[Message],
+    received_at: float,
+    octets: int,
+    binding: Binding,
+) -> Batch:
+    """What the spool is to have of a mail transaction."""
+    client, returning, body = transaction.client, transaction.returning, transaction.body
     return Batch(  # by their places: this is done once for each mail
         batch_id,
         client.connection_id,
@@ -265,7 +277,7 @@ def batch_of(
         client.protocol,
         binding.group,
         binding.name,
-        (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
+        (MAY_RELAY if transaction.rules.client_may_relay else ()) + transaction.context,
         returning.returns,
         returning.envelope_id,
         "" if body == "7BIT" else body,

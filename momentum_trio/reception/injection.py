@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 import trio
+from msgspec import structs
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
@@ -35,6 +36,7 @@ from momentum_trio.reception.idempotency import DENIALS, OTHER, Once, scope_of
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
+from momentum_trio.reception.transaction import Recipient
 from momentum_trio.spool.entry import PIECE_OCTETS, Entry
 from momentum_trio.spool.key import KEY_LENGTH_MAX, Answer, Denial, Earlier, key_name
 from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
@@ -42,16 +44,17 @@ from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 PORTION_MESSAGES = 1000
 PORTION_OCTETS = 4 * 1024 * 1024
 """Messages that are held at a time, of however many come together, until they are committed."""
-FORMS_MAX = 250
-"""Envelopes whose form one connection remembers, until one more comes."""
+FORMS_MAX, RECIPIENTS_MAX = 10, 100
+"""Senders of which one connection remembers what is the same for all their messages, and recipients of each, until one
+more comes."""
 MESSAGES_PER_TURN = 100
 """Judged at a stretch, before others get their turn."""
 
 UNREADABLE = Deferred(replies.TRANSACTION_FAILED, "spool", "content that waited in the spool could not be read back")
 
 Octets = bytes | memoryview
-EnvelopeGiven = tuple[str, str, tuple["Addressee", ...], tuple[tuple[str, str], ...], float]
-"""All of an envelope, as it came."""
+SenderGiven = tuple[str, str, tuple[tuple[str, str], ...], float]
+"""All of an envelope but its recipients, as it came."""
 Turn = Callable[[str], Awaitable[Decision | None]]
 """Waits until the client may begin a message with this reverse-path; or says why he may not."""
 
@@ -126,6 +129,15 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
         return Answer(reply, recipients)
 
 
+class SenderForm(NamedTuple):
+    """What is known of a sender's messages. envelope: of one with one recipient. taken: recipients whom the checks take,
+    by what was given."""
+
+    form: Form
+    envelope: Envelope
+    taken: dict[Addressee, Recipient]
+
+
 class Underway(NamedTuple):
     """A message whose content comes in pieces. once: of its key, if it has one. envelope: None where that is known."""
 
@@ -186,7 +198,8 @@ class Injector:
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
-        self._forms: dict[EnvelopeGiven, tuple[Envelope, Form]] = {}
+        self._forms: dict[SenderGiven, SenderForm] = {}
+        self._sender_last: SenderGiven | None = None
         self._forms_hold_under: tuple[Rules, Terms, Identity | None, str, Turn | None] | None = None
         self._asked_last: tuple[str, str, Terms] | None = None
         self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
@@ -292,32 +305,62 @@ class Injector:
         envelope = await self._envelope(message)
         if isinstance(envelope, Injection):
             return envelope
-        form = None if envelope.refused or self.turn is not None else self.reception.form()
-        if form is not None:
-            if len(self._forms) >= FORMS_MAX:
-                self._forms.clear()
-            self._forms[_given(message)] = envelope, form
-            if (judged := self.reception.judge_by(form, content)) is not None:
-                return _Kept(envelope, judged)
+        self._remember(message, envelope.mail)
         return await self._taken(envelope, content)
 
+    def _remember(self, message: Injected, mail: Mail) -> None:
+        """*mail* was accepted: if that is so the second time, what there is to say of such messages is kept."""
+        last, self._sender_last = self._sender_last, _sender(message)
+        if self._sender_last != last or self.turn is not None or (form := self.reception.form()) is None:
+            return
+        if len(self._forms) >= FORMS_MAX:
+            self._forms.clear()
+        self._forms[last] = SenderForm(form, Envelope(mail, {}, 1), {})
+
     def _judged_by_form(self, message: Injected) -> _Kept | None:
-        """A message that is to be kept, as one with its envelope was; None: it has to be judged by itself."""
+        """A message that is to be kept, as others of its sender; None: it has to be judged by itself."""
         content = message.content
         if message.key or self.said_last is not None or not isinstance(content, bytes):
             return None
-        known = self._forms.get(_given(message))
+        known = self._forms.get(_sender(message))
         if known is None or not is_faultless(content, self.terms):
             return None
-        judged = self.reception.judge_by(known[1], content)
-        return None if judged is None else _Kept(known[0], judged)
+        recipients = self._recipients(known, message.recipients)
+        if recipients is None or (judged := self.reception.judge_by(known.form, recipients, content)) is None:
+            return None
+        envelope, count = known.envelope, len(recipients)
+        return _Kept(envelope if count == 1 else structs.replace(envelope, recipient_count=count), judged)
+
+    def _recipients(self, known: SenderForm, addressees: Sequence[Addressee]) -> list[Recipient] | None:
+        """Those of a message; None where there are too many of them, or something is against one."""
+        if len(addressees) > known.form.recipients_max:
+            return None
+        recipients = list[Recipient]()
+        for addressee in addressees:
+            recipient = known.taken.get(addressee) or self._would_be(known, addressee)
+            if recipient is None:
+                return None
+            recipients.append(recipient)
+        return recipients
+
+    def _would_be(self, known: SenderForm, addressee: Addressee) -> Recipient | None:
+        """A recipient not asked about before."""
+        rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=known.form.transaction.smtputf8)
+        if isinstance(rcpt, Reply):
+            return None
+        recipient = self.reception.would_take(known.form, rcpt.forward_path, rcpt.line, rcpt.wish)
+        if recipient is not None:
+            if len(known.taken) >= RECIPIENTS_MAX:
+                known.taken.clear()
+            known.taken[addressee] = recipient
+        return recipient
 
     def _look_at_forms(self) -> None:
         """Forget those that were made under other rules and limits, or for who is somebody else now."""
         reception = self.reception
         under = (reception.rules, self.terms, reception.client.identity, reception.opening, self.turn)
         if self._forms_hold_under != under:
-            self._forms_hold_under = under
+            self._forms_hold_under, self._sender_last = under, None
             self._forms.clear()
 
     async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
@@ -506,8 +549,8 @@ class Injector:
         return reply
 
 
-def _given(message: Injected) -> EnvelopeGiven:
-    return message.reverse_path, message.parameters, message.recipients, message.context, message.not_before
+def _sender(message: Injected) -> SenderGiven:
+    return message.reverse_path, message.parameters, message.context, message.not_before
 
 
 def _told(envelope: Envelope, taken: Receipt | Deferred) -> Injection:
