@@ -74,8 +74,8 @@ class OfTree(NamedTuple):
     rules: dict[tuple[Chain, str, bool, str], tuple[Sequence[Plugin], Rules]]
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """A message that was judged whole, and is to be committed or discarded. incoming: None where nothing is held by it."""
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """A message that was judged whole, and is to be committed or discarded. incoming: that holds something of it."""
 
     transaction: Transaction | Formed
     panel: Panel | None
@@ -84,7 +84,7 @@ class Judged(msgspec.Struct, frozen=True):
 
     def with_claim(self, claim: Claim) -> Judged:
         """The same with the idempotency key that is kept with it."""
-        return structs.replace(self, whole=self.whole._replace(claim=claim))
+        return structs.replace(self, whole=structs.replace(self.whole, claim=claim))
 
 
 async def discard_all(messages: Iterable[Judged]) -> None:
@@ -306,7 +306,9 @@ class Reception(Envelopes):
         """
         taken = False
         try:
-            outcomes = await self._door.spool.commit_all([judged.whole for judged in messages])
+            outcomes = await self._door.spool.commit_all(
+                [(whole.content, whole.batch, whole.claim) for whole in [judged.whole for judged in messages]]
+            )
             answers = [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
             receipts = [answer for answer in answers if isinstance(answer, Receipt)]
             self._door.accepted(receipts)
@@ -399,4 +401,3 @@ class Reception(Envelopes):
             checks = self._checks_under(transaction.rules)
             self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self.opening, panel)
         return self._incoming
-

@@ -8,7 +8,7 @@ long way (``Reception.mail``, ``recipient``, ``judge``), which says what is wron
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -47,9 +47,10 @@ the header section. They say the same as often as they are asked."""
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
-    """Of all messages of one sender. transaction: as MAIL began it: it is read, and never changed. received: the Received
-    field up to the id, empty where there is none. recipients_max: of one message. recipient_checks, content_checks: that
-    are asked.
+    """Of all messages of one sender.
+
+    transaction: as MAIL began it; it is read, and never changed. received: the Received field up to the id, empty where
+    there is none. recipients_max: of one message. recipient_checks, content_checks: that are asked.
     """
 
     transaction: Transaction
@@ -72,7 +73,7 @@ class Form(msgspec.Struct, frozen=True, gc=False):
         return seen
 
 
-class Formed(NamedTuple):
+class Formed(msgspec.Struct, frozen=True, gc=False):
     """A message of *form* to *recipients*."""
 
     form: Form
@@ -83,9 +84,9 @@ class Formed(NamedTuple):
     def transaction(self) -> Transaction:
         """Its mail transaction, made for who wants to tell of it."""
         transaction = replace(self.form.transaction, forward_paths=[], wishes={}, is_undated=self.is_undated)
-        for recipient in self.recipients:
-            transaction.add(recipient)
-            transaction.asked = recipient
+        for asked in self.recipients:
+            transaction.add(asked)
+            transaction.asked = asked
         return transaction
 
 
@@ -103,4 +104,3 @@ def form_of(transaction: Transaction, checks: Checks, opening: str) -> Form | No
     begun = replace(transaction, forward_paths=[], wishes={}, asked=None, is_undated=False)
     received = received_begun(transaction, opening) if rules.options.trace_headers else ""
     return Form(begun, received, forward_paths_max(rules.options), recipient_checks, checks.content)
-

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from momentum_trio.config.binding import Binding
@@ -30,7 +30,7 @@ SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
 MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of the message context
 
 
-class Whole(NamedTuple):
+class Whole(msgspec.Struct, frozen=True, gc=False):
     """A message that was judged, and is to be committed.
 
     content: in an entry; small content may be octets. claim: to the idempotency key that is kept with it.

@@ -94,7 +94,7 @@ class Injected(msgspec.Struct, frozen=True, gc=False):
             yield from pair
 
 
-class Injection(NamedTuple):
+class Injection(msgspec.Struct, frozen=True, gc=False):
     """What became of it.
 
     id: of the batch we have custody of, or had; empty: of none. reply: to the message. recipients: of each what was
@@ -125,13 +125,15 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     @property
     def answer(self) -> Answer:
         """What is said to it where it is kept."""
-        _, reply, recipients, _ = self.answered(replies.OK)
-        return Answer(reply, recipients)
+        answered = self.answered(replies.OK)
+        return Answer(answered.reply, answered.recipients)
 
 
 class SenderForm(NamedTuple):
-    """What is known of a sender's messages. envelope: of one with one recipient. taken: recipients whom the checks take,
-    by what was given."""
+    """What is known of a sender's messages.
+
+    envelope: of one with one recipient. taken: recipients whom the checks take, by what was given.
+    """
 
     form: Form
     envelope: Envelope

@@ -139,9 +139,9 @@ class Named(NamedTuple, Generic[T]):
 class _Coming(msgspec.Struct, eq=False, gc=False):
     """A batch on its way into custody.
 
-    content: where it is small. entry: the one it came in; None: it came as octets. claim: to its key, of which *keys* is
-    the record. ended: whose custody ends with its coming. tickets: of its messages, once they are in custody. fault: why
-    they are not.
+    content: where it is small. entry: the one it came in; None: it came as octets. claim: to its key, of which *keys*
+    is the record. ended: whose custody ends with its coming. tickets: of its messages, once they are in custody.
+    fault: why they are not.
     """
 
     batch: Batch

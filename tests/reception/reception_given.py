@@ -173,7 +173,7 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        self.door = Door(machine, self.spool, lambda receipts: self.accepted.extend(receipt.batch for receipt in receipts))
+        self.door = Door(machine, self.spool, lambda receipts: self.accepted.extend(each.batch for each in receipts))
         self.rules = rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
         self.reception = self.door.reception(self.client, self.rules)
 

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from momentum_trio.protocol.ecstream.frame import Code, Kind, Octets, RemoteProtocolError, framed
 
 MESSAGES_MAX: Final = 65535
@@ -29,14 +31,14 @@ _MESSAGE_OCTETS, _RECIPIENT_OCTETS = _MESSAGE.size, _RECIPIENT.size
 _HERE, _FOLLOWS = 0, 1
 
 
-class Recipient(NamedTuple):
+class Recipient(msgspec.Struct, frozen=True, gc=False):
     """path: without brackets. parameters: RCPT's, as SMTP writes them (RFC 5321 section 4.1.2)."""
 
     path: bytes
     parameters: bytes = b""
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message.
 
     reverse_path: without brackets; empty: the null reverse-path. content: which of the batch's contents. parameters:
@@ -90,10 +92,9 @@ class Encoded(NamedTuple):
 
 def message_octets(message: Message) -> int:
     """What *message* takes of the payload of its batch, without its content."""
-    path, recipients, _, parameters, context, key = message
-    own = _MESSAGE.size + len(path) + len(parameters) + len(key)
-    pairs = sum(_PAIR.size + len(name) + len(value) for name, value in context)
-    return own + pairs + sum(_RECIPIENT.size + len(path) + len(parameters) for path, parameters in recipients)
+    own = _MESSAGE.size + len(message.reverse_path) + len(message.parameters) + len(message.key)
+    pairs = sum(_PAIR.size + len(name) + len(value) for name, value in message.context)
+    return own + pairs + sum(_RECIPIENT.size + len(each.path) + len(each.parameters) for each in message.recipients)
 
 
 def content_octets(content: Octets | Following) -> int:
@@ -124,13 +125,15 @@ def encode_batch(batch: Batch) -> list[Octets]:
 
 
 def _encoded(message: Message) -> bytes:
-    path, recipients, content, parameters, context, key = message
-    pieces = [_MESSAGE.pack(len(key), len(context), len(path), len(parameters), content, len(recipients))]
+    path, parameters, key = message.reverse_path, message.parameters, message.key
+    context, recipients = message.context, message.recipients
+    pieces = [_MESSAGE.pack(len(key), len(context), len(path), len(parameters), message.content, len(recipients))]
     pieces += (key, path, parameters)
     for name, value in context:
         pieces += (_PAIR.pack(len(name), len(value)), name, value)
     for recipient in recipients:
-        pieces += (_RECIPIENT.pack(*map(len, recipient)), *recipient)
+        path, parameters = recipient.path, recipient.parameters
+        pieces += (_RECIPIENT.pack(len(path), len(parameters)), path, parameters)
     return b"".join(pieces)
 
 
@@ -243,10 +246,12 @@ def _problem(batch: Batch) -> tuple[str, Code] | None:
 
 def within_bounds(message: Message) -> bool:
     """Whether no field of *message* is longer than it may be."""
-    path, recipients, _, parameters, context, key = message
-    if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX or len(key) > KEY_OCTETS_MAX:
+    context = message.context
+    if len(message.reverse_path) > PATH_OCTETS_MAX or len(message.parameters) > PARAMETERS_OCTETS_MAX:
         return False
-    for path, parameters in recipients:  # no generators: this is asked of every message
-        if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX:
+    if len(message.key) > KEY_OCTETS_MAX:
+        return False
+    for recipient in message.recipients:  # no generators: this is asked of every message
+        if len(recipient.path) > PATH_OCTETS_MAX or len(recipient.parameters) > PARAMETERS_OCTETS_MAX:
             return False
     return len(context) <= CONTEXT_MAX and all(len(value) <= CONTEXT_VALUE_OCTETS_MAX for _, value in context)
