@@ -190,8 +190,9 @@ class Reception(Envelopes):
         """Somebody else talks now. hello: what he is said to have called himself."""
         client = self.client
         client.identity, client.auth_failed = None, False
+        if client.hello_domain != hello:
+            self._opening = ""
         client.hello_domain, client.hello_line = hello, ""
-        self._opening = ""
 
     @property
     def contexts(self) -> tuple[Context, Context]:

@@ -156,8 +156,10 @@ class Ledger:
 
     def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Frame | Found) -> None:
         columns, octets = self.batches, header.octets
-        columns.segment[row], columns.place[row] = segment.ordinal, place
-        columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
+        columns.segment[row] = segment.ordinal
+        columns.place[row] = place
+        columns.frame_octets[row] = octets
+        columns.envelope_octets[row] = header.envelope_octets
         segment.rows.append(row)
         segment.records += 1
         segment.live_octets += octets
