@@ -44,7 +44,7 @@ from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 PORTION_MESSAGES = 1000
 PORTION_OCTETS = 4 * 1024 * 1024
 """Messages that are held at a time, of however many come together, until they are committed."""
-FORMS_MAX, RECIPIENTS_MAX = 10, 100
+FORMS_MAX, RECIPIENTS_MAX = 4, 50
 """Senders of which one connection remembers what is the same for all their messages, and recipients of each, until one
 more comes."""
 MESSAGES_PER_TURN = 100

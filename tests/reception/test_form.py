@@ -1,4 +1,4 @@
-"""The law of forms: mail whose sender was taken before becomes what it becomes where each message is judged by itself."""
+"""The law of forms: mail whose sender was taken before becomes what it would if each message were judged by itself."""
 
 from __future__ import annotations
 
