@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from momentum_trio.client.message import Message, Result
 from momentum_trio.client.terms import InjectionError, Terms
 from momentum_trio.mail.reply import Reply
@@ -235,7 +237,7 @@ class Dispatch:
         if encoded.key or not welcome.key_seconds:
             return encoded
         item.key = item.key or self._octets(KEY_OCTETS).hex().encode()
-        return encoded._replace(key=item.key)
+        return replace(encoded, key=item.key)
 
     def _refusal(self, item: Item, welcome: Welcome) -> Reply | None:
         """Why this server need not be asked about a message."""

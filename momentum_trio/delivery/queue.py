@@ -119,13 +119,20 @@ class Queue:
 
     def take(self, receipt: Receipt) -> None:
         """Take over the batch of *receipt*, which the spool holds durably. Never blocks, never raises."""
-        batch = receipt.batch
-        born = self._born(batch)
-        if len(batch.messages) > STRIDE_MESSAGES and self._nursery is not None:
-            self._nursery.start_soon(self._take_slowly, receipt, born)
-            return
-        for ticket, message in zip(receipt.tickets, batch.messages, strict=True):
-            self._take_one(batch, message, ticket, born)
+        self.take_all((receipt,))
+
+    def take_all(self, receipts: Sequence[Receipt]) -> None:
+        """The same of several, in their order."""
+        now, unix_now = trio.current_time(), self._machine.clock.now()
+        for receipt in receipts:
+            batch = receipt.batch
+            ahead = batch.begins_at - unix_now
+            born = now + min(ahead, SCHEDULE_SECONDS_MAX if batch.not_before else 0.0)
+            if len(batch.messages) > STRIDE_MESSAGES and self._nursery is not None:
+                self._nursery.start_soon(self._take_slowly, receipt, born)
+                continue
+            for ticket, message in zip(receipt.tickets, batch.messages, strict=True):
+                self._take_one(batch, message, ticket, born)
 
     async def _take_slowly(self, receipt: Receipt, born: float) -> None:
         """A batch of very many messages: others get their turn meanwhile."""
@@ -146,7 +153,8 @@ class Queue:
             return
         holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         holdings.lay_ready(ticket, lane, born, 0)
-        self.wake(lane)
+        if lane.hop is not None or not lane.waiting:
+            self.wake(lane)
 
     def take_found(self, owed: Owed) -> None:
         """Take a message that came into custody otherwise than by reception, where it stood. Never blocks."""
@@ -202,10 +210,6 @@ class Queue:
         self.carriage.reconfigured()
 
     # Lanes
-
-    def _born(self, batch: Batch) -> float:
-        ahead = batch.begins_at - self._machine.clock.now()
-        return trio.current_time() + min(ahead, SCHEDULE_SECONDS_MAX if batch.not_before else 0.0)
 
     def _generation(self) -> int:
         return self._generations.current.number

@@ -70,13 +70,14 @@ class Roster:
 
     def lay(self, ticket: int, standing: int, lane: int, strand: Strand, born: float, attempts: int) -> None:
         """As ``enter``, and it stands at the end of *strand* at once: for very many."""
-        if ticket >= len(self.standing):
+        standings = self.standing
+        if ticket >= len(standings):
             self._grow(ticket + 1)
-        assert not self.standing[ticket], "a ticket is given to one message at a time"
-        self.standing[ticket] = standing
+        assert not standings[ticket], "a ticket is given to one message at a time"
+        standings[ticket] = standing
         self.lane[ticket] = lane
         self.born[ticket] = born
-        self.attempts[ticket] = min(attempts, ATTEMPTS_MAX)
+        self.attempts[ticket] = min(attempts, ATTEMPTS_MAX) if attempts else 0
         self.append(strand, ticket)
 
     def leave(self, ticket: int) -> None:

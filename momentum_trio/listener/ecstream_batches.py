@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from momentum_trio.protocol.ecstream.batch import Batch, Following, Message
+from momentum_trio.protocol.ecstream.batch import Batch, Following, Message, Recipient
 from momentum_trio.protocol.ecstream.frame import Octets
 from momentum_trio.protocol.ecstream.results import Result
 from momentum_trio.protocol.ecstream.server import ContentPart
@@ -123,15 +123,20 @@ def _messages(batch: Batch) -> list[Injected]:
 
 def _injected(message: Message, content: Octets | Entry) -> Injected:
     """What is not UTF-8 is no path, no parameter and no context either: it becomes what none of them may hold."""
-    reverse_path, recipients, _, parameters, context, key = message
+    parameters, context, key = message.parameters, message.context, message.key
     return Injected(
-        _text(reverse_path),
-        tuple([Addressee(_text(path), _text(said) if said else "") for path, said in recipients]),
+        _text(message.reverse_path),
+        tuple([_addressee(recipient) for recipient in message.recipients]),
         content,
         _text(parameters) if parameters else "",
         tuple([(_text(name), _text(value)) for name, value in context]) if context else (),
-        key.decode("latin-1"),
+        key.decode("latin-1") if key else "",
     )
+
+
+def _addressee(recipient: Recipient) -> Addressee:
+    parameters = recipient.parameters
+    return Addressee(_text(recipient.path), _text(parameters) if parameters else "")
 
 
 def _text(octets: bytes) -> str:

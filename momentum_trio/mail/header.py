@@ -70,13 +70,9 @@ def scan(section: bytes) -> Scan:
     if not begins_with_field(section):
         return Scan(len(section), False, False, 0, False, False, ())
     received_count, well_formed, has_date, has_message_id = 0, True, False, False
-    return_paths: list[tuple[int, int]] = []
+    has_return_path = False
     octets = b"\n" + section  # so that every line follows a line end
-    for match in _LINE.finditer(octets):
-        name = match[1]
-        if name is None:
-            well_formed = False
-            continue
+    for name, _ in _LINE.findall(octets):
         length = len(name)  # the four names differ in length
         if length == 8:
             received_count += 1
@@ -84,7 +80,17 @@ def scan(section: bytes) -> Scan:
             has_date = True
         elif length == 10:
             has_message_id = True
+        elif length:
+            has_return_path = True
         else:
-            end = _FIELD_END.search(octets, match.end())
-            return_paths.append((match.start(), end.start() if end else len(section)))
-    return Scan(len(section), True, well_formed, received_count, has_date, has_message_id, tuple(return_paths))
+            well_formed = False
+    return_paths = _return_paths(octets) if has_return_path else ()
+    return Scan(len(section), True, well_formed, received_count, has_date, has_message_id, return_paths)
+
+
+def _return_paths(octets: bytes) -> tuple[tuple[int, int], ...]:
+    """Where they stand in the section that follows the first of *octets*."""
+    starts = [match for match in _LINE.finditer(octets) if match[1] is not None and len(match[1]) == 11]
+    ends = [_FIELD_END.search(octets, match.end()) for match in starts]
+    whole = len(octets) - 1
+    return tuple([(at.start(), end.start() if end else whole) for at, end in zip(starts, ends, strict=True)])

@@ -14,6 +14,7 @@ NONE = "00/00-00000-00000000"
 PER_SECOND_MAX = 0x10000
 SECOND_MAX = 0xFFFFFFFF  # in 2106
 INCARNATION_MAX = 99_999
+_BACKWARDS = tuple(f"{octet:02X}"[::-1] for octet in range(0x100))
 
 
 def identifier(second: int, incarnation: int, count: int) -> str:
@@ -50,9 +51,9 @@ class Identifiers:
         elif self._count == PER_SECOND_MAX:
             self.second, self._count = self.second + 1, 0
             self._tail = self._tail_now()
-        counter = f"{self._count:04X}"[::-1]
-        self._count += 1
-        return f"{counter[:2]}/{counter[2:]}{self._tail}"
+        count = self._count
+        self._count = count + 1
+        return f"{_BACKWARDS[count & 0xFF]}/{_BACKWARDS[count >> 8]}{self._tail}"
 
     def _tail_now(self) -> str:
         return identifier(self.second, self.incarnation, 0)[len("00/00") :]

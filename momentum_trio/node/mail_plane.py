@@ -109,7 +109,7 @@ class MailPlane:
         door = Door(
             machine,
             spool,
-            self.queue.take,
+            self.queue.take_all,
             lists=Lists(lookup_with(self.hosts, self.generations)),
             desk=Desk(machine, questions_with(self.hosts, self.generations)),
             milters=named_by(Milters(machine, limits, connections_max)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,12 +46,13 @@ class Counts:
     octets: int = 0
     refused: Counter[tuple[str, int]] = field(default_factory=Counter)
 
-    def take(self, receipt: Receipt) -> None:
-        """A message was taken."""
-        self.messages += 1
-        self.recipients += len(receipt.batch.messages)
-        self.octets += receipt.batch.octets
-        self.told()
+    def take(self, receipts: Sequence[Receipt]) -> None:
+        """Messages were taken."""
+        for receipt in receipts:
+            self.messages += 1
+            self.recipients += len(receipt.batch.messages)
+            self.octets += receipt.batch.octets
+            self.told()
 
     def note(self, record: Record) -> None:
         """Something happened."""

@@ -19,6 +19,7 @@ from msgspec import structs
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.dsn import NO_WISH, Wish
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address
@@ -30,7 +31,8 @@ from momentum_trio.reception.client import Client
 from momentum_trio.reception.context import Context, connection_context, message_context
 from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes
-from momentum_trio.reception.incoming import Incoming, Whole, deferral
+from momentum_trio.reception.form import Form, Formed, form_of
+from momentum_trio.reception.incoming import Incoming, Whole, batch_of, deferral, messages_of
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.kept import Kept
@@ -42,8 +44,8 @@ from momentum_trio.reception.policy.plugin import Plugin
 from momentum_trio.reception.policy.table import rows_of
 from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
-from momentum_trio.reception.trace import received_opening
-from momentum_trio.reception.transaction import Tally, Transaction, bare
+from momentum_trio.reception.trace import added_fields, received_opening
+from momentum_trio.reception.transaction import Recipient, Tally, Transaction, bare
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
@@ -72,30 +74,31 @@ class OfTree(NamedTuple):
     rules: dict[tuple[Chain, str, bool, str], tuple[Sequence[Plugin], Rules]]
 
 
-class Judged(msgspec.Struct, frozen=True):
-    """A message that was judged whole, and is to be committed or discarded."""
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """A message that was judged whole, and is to be committed or discarded. incoming: that holds something of it."""
 
-    transaction: Transaction
+    transaction: Transaction | Formed
     panel: Panel | None
-    incoming: Incoming
+    incoming: Incoming | None
     whole: Whole
 
     def with_claim(self, claim: Claim) -> Judged:
         """The same with the idempotency key that is kept with it."""
-        return structs.replace(self, whole=self.whole._replace(claim=claim))
+        return structs.replace(self, whole=structs.replace(self.whole, claim=claim))
 
 
 async def discard_all(messages: Iterable[Judged]) -> None:
     """Keep nothing of those of *messages* that were not committed. Cancellation: shielded."""
     for judged in messages:
-        await judged.incoming.discard()
+        if judged.incoming is not None:
+            await judged.incoming.discard()
 
 
 class Door:
     """Where the mail of all connections comes in.
 
-    accepted: told of each receipt once custody is taken, before the client is; it neither blocks nor raises (it is the
-        delivery queue's ``take``). checks: the table that decides; the product's own unless somebody extended it.
+    accepted: told of receipts once custody is taken, before the client is; it neither blocks nor raises (it is the
+        delivery queue's ``take_all``). checks: the table that decides; the product's own unless somebody extended it.
         lists: of DNS, that can be asked; None: none can. desk: what mail authentication goes by; None: there is none.
         milters: those that a tree names; none where none is asked.
     """
@@ -104,7 +107,7 @@ class Door:
         self,
         machine: Machine,
         spool: Spool,
-        accepted: Callable[[Receipt], None],
+        accepted: Callable[[Sequence[Receipt]], None],
         checks: Checks = CHECKS,
         lists: Lists | None = None,
         desk: Desk | None = None,
@@ -187,8 +190,9 @@ class Reception(Envelopes):
         """Somebody else talks now. hello: what he is said to have called himself."""
         client = self.client
         client.identity, client.auth_failed = None, False
+        if client.hello_domain != hello:
+            self._opening = ""
         client.hello_domain, client.hello_line = hello, ""
-        self._opening = ""
 
     @property
     def contexts(self) -> tuple[Context, Context]:
@@ -233,7 +237,8 @@ class Reception(Envelopes):
         answer = await self._content().commit(octets)
         if isinstance(answer, Receipt):
             self._tally.receptions += 1
-            self._tell_taken(answer, *self._closed())
+            self._tell_of(answer, *self._closed())
+            self._door.accepted((answer,))
         elif isinstance(answer, Discarded):
             self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
         return answer
@@ -252,6 +257,49 @@ class Reception(Envelopes):
             self.rejected(Phase.READING_BODY.words, answer.reply, answer.module)
         return answer
 
+    @property
+    def opening(self) -> str:
+        """Of Received, the client's part."""
+        self._opening = self._opening or received_opening(self.client)
+        return self._opening
+
+    def form(self) -> Form | None:
+        """The form of messages of the open transaction's sender; None where each is judged by itself."""
+        transaction = self._transaction
+        assert transaction is not None
+        return form_of(transaction, self._checks_under(transaction.rules), self.opening)
+
+    def would_take(self, form: Form, forward_path: str, line: str, wish: Wish) -> Recipient | None:
+        """As ``recipient`` of a message of *form*: whom he would be; None: there is something against it."""
+        asked = self._asked(form.transaction, forward_path, line, wish)
+        return asked if form.takes(asked) else None
+
+    def judge_by(self, form: Form, recipients: Sequence[Recipient], content: bytes) -> Judged | None:
+        """As ``mail``, ``recipient`` and ``judge``, of a message of *form* to *recipients*, whom the checks take.
+
+        None, and nothing has happened: they have to say what is against it, or to wait for something.
+        """
+        assert self._transaction is None
+        door, seen = self._door, form.seen(content)
+        if seen is None:
+            return None
+        transaction, spool = form.transaction, door.spool
+        if seen.return_paths and form.received:
+            content = seen.without_return_paths(content)
+        now = door.machine.clock.now()
+        batch_id = spool.id_at(now)
+        content = added_fields(transaction, seen, form.received, batch_id, door.dates.at(now)) + content
+        octets, tally = len(content), self._tally
+        if octets > spool.inline_octets_max:
+            return None
+        tally.recipients += len(recipients)
+        tally.receptions += 1
+        paths = [recipient.path for recipient in recipients]
+        wishes = {place: each.wish for place, each in enumerate(recipients) if each.wish != NO_WISH}
+        messages = messages_of(batch_id, paths, wishes, spool)
+        batch = batch_of(transaction, batch_id, messages, now, octets, transaction.rules.choose_binding())
+        return Judged(Formed(form, recipients, not seen.has_date), None, None, Whole(content, batch))
+
     async def commit_all(self, messages: Sequence[Judged]) -> list[Receipt | Deferred]:
         """Take custody of *messages* at once, each for itself; what is not taken is discarded.
 
@@ -259,9 +307,13 @@ class Reception(Envelopes):
         """
         taken = False
         try:
-            outcomes = await self._door.spool.commit_all([judged.whole for judged in messages])
+            outcomes = await self._door.spool.commit_all(
+                [(whole.content, whole.batch, whole.claim) for whole in [judged.whole for judged in messages]]
+            )
             answers = [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
-            taken = all(isinstance(answer, Receipt) for answer in answers)
+            receipts = [answer for answer in answers if isinstance(answer, Receipt)]
+            self._door.accepted(receipts)
+            taken = len(receipts) == len(answers)
         finally:
             if not taken:
                 await discard_all(messages)
@@ -269,11 +321,12 @@ class Reception(Envelopes):
 
     def _settled(self, judged: Judged, outcome: Receipt | SpoolFull | SpoolSick) -> Receipt | Deferred:
         if isinstance(outcome, Receipt):
-            self._tell_taken(outcome, judged.transaction, judged.panel)
+            self._tell_of(outcome, judged.transaction, judged.panel)
             return outcome
         self._tally.receptions -= 1
-        decision = deferral(outcome)
-        self.rejected(Phase.READING_BODY.words, decision.reply, decision.module, judged.transaction)
+        decision, told = deferral(outcome), judged.transaction
+        transaction = told.transaction if isinstance(told, Formed) else told
+        self.rejected(Phase.READING_BODY.words, decision.reply, decision.module, transaction)
         return decision
 
     def _closed(self) -> tuple[Transaction, Panel | None]:
@@ -283,9 +336,9 @@ class Reception(Envelopes):
         self._transaction = self._incoming = self._panel = None
         return transaction, panel
 
-    def _tell_taken(self, receipt: Receipt, transaction: Transaction, panel: Panel | None) -> None:
-        """Custody is ours: tell delivery and whoever listens, also of the recipients that policy has left out."""
-        if panel is not None:
+    def _tell_of(self, receipt: Receipt, transaction: Transaction | Formed, panel: Panel | None) -> None:
+        """Custody is ours: tell whoever listens, also of the recipients that policy has left out."""
+        if panel is not None and isinstance(transaction, Transaction):
             for place, discarded in panel.dropped.items():
                 transaction.asked = bare(transaction.forward_paths[place])
                 self.rejected(Phase.READING_BODY.words, discarded.reply, discarded.module, transaction)
@@ -293,7 +346,6 @@ class Reception(Envelopes):
         publish = self._door.machine.events.publish
         for message in batch.messages:
             publish(received(batch, message))
-        self._door.accepted(receipt)
 
     async def abandon(self) -> None:
         """End the transaction, if there is one, and keep nothing of it: RSET, a new EHLO, a refusal, a lost client."""
@@ -348,6 +400,5 @@ class Reception(Envelopes):
             assert transaction.forward_paths  # DATA cannot be reached without one
             door, panel = self._door, self._asking() if transaction.rules.rows else None
             checks = self._checks_under(transaction.rules)
-            self._opening = self._opening or received_opening(self.client)
-            self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self._opening, panel)
+            self._incoming = Incoming(door.machine, door.spool, checks, door.dates, transaction, self.opening, panel)
         return self._incoming

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
+from momentum_trio.config.binding import Binding
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
+from momentum_trio.mail.dsn import Wish
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, Scan, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.command import BINARYMIME
@@ -17,7 +20,7 @@ from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Defer
 from momentum_trio.reception.line_length import BodyLines, LineLimit, header_kept_to
 from momentum_trio.reception.policy.draft import Draft
 from momentum_trio.reception.policy.panel import Panel, Ruling
-from momentum_trio.reception.trace import added_fields
+from momentum_trio.reception.trace import added_fields, received_begun
 from momentum_trio.reception.transaction import Transaction
 from momentum_trio.spool.message import Batch, Message
 from momentum_trio.spool.spool import Claim, Entry, Receipt, Spool, SpoolFull, SpoolSick
@@ -27,10 +30,13 @@ SPOOL_SICK = Deferred(replies.TRANSACTION_FAILED, "spool")
 MAY_RELAY = (("can_relay", "true"),)  # what policies after acceptance ask of the message context
 
 
-class Whole(NamedTuple):
-    """A message that was judged, and is to be committed. claim: to the idempotency key that is kept with it."""
+class Whole(msgspec.Struct, frozen=True, gc=False):
+    """A message that was judged, and is to be committed.
 
-    entry: Entry
+    content: in an entry; small content may be octets. claim: to the idempotency key that is kept with it.
+    """
+
+    content: Entry | bytes
     batch: Batch
     claim: Claim | None = None
 
@@ -98,7 +104,8 @@ class Incoming:
         if not isinstance(whole, Whole):
             return whole
         try:
-            return await self._spool.commit(whole.entry, whole.batch)
+            assert isinstance(whole.content, Entry)
+            return await self._spool.commit(whole.content, whole.batch)
         except (SpoolFull, SpoolSick) as fault:
             return deferral(fault)
 
@@ -212,7 +219,8 @@ class Incoming:
                 return None
             head = kept
         more = () if panel is None else panel.fields
-        return added_fields(transaction, seen, self._opening, batch_id, self._dates.at(now), more) + head
+        received = received_begun(transaction, self._opening) if rules.options.trace_headers else ""
+        return added_fields(transaction, seen, received, batch_id, self._dates.at(now), more) + head
 
     def _kept_to(self, limit: LineLimit, head: bytes, end: int, *, last: bool) -> bytes | Refused:
         """*head*, whose header section ends at *end*, with no line longer than *limit* says, and what follows likewise.
@@ -227,37 +235,52 @@ class Incoming:
         return body if isinstance(body, Refused) else section + body
 
     def _batch(self, octets: int) -> Batch:
-        """The batch of all recipients: the first message has the batch's own id."""
-        transaction = self._transaction
-        paths, client, rules = transaction.forward_paths, transaction.client, transaction.rules
-        assert paths
-        messages = [Message(self._batch_id, paths[0])]
-        if len(paths) > 1:
-            messages += [Message(self._spool.next_id(), path) for path in paths[1:]]
-        if transaction.wishes:
-            for place, wish in transaction.wishes.items():
-                messages[place] = replace(
-                    messages[place], notify=wish.notify, original_recipient=wish.original_recipient
-                )
-        panel, binding, returning, body = self._panel, None, transaction.returning, transaction.body
+        """The batch of all recipients that policy has left in."""
+        transaction, panel, batch_id = self._transaction, self._panel, self._batch_id
+        messages = messages_of(batch_id, transaction.forward_paths, transaction.wishes, self._spool)
+        binding = None
         if panel is not None:
             messages, binding = panel.kept(messages), panel.binding
-        binding = binding or rules.choose_binding()
-        return Batch(  # by their places: this is done once for each mail
-            self._batch_id,
-            client.connection_id,
-            self._received_at,
-            transaction.reverse_path,
-            tuple(messages),
-            octets,
-            client.peer_text,
-            client.protocol,
-            binding.group,
-            binding.name,
-            (MAY_RELAY if rules.client_may_relay else ()) + transaction.context,
-            returning.returns,
-            returning.envelope_id,
-            "" if body == "7BIT" else body,
-            transaction.smtputf8,
-            transaction.not_before,
-        )
+        binding = binding or transaction.rules.choose_binding()
+        return batch_of(transaction, batch_id, messages, self._received_at, octets, binding)
+
+
+def messages_of(batch_id: str, paths: Sequence[str], wishes: Mapping[int, Wish], spool: Spool) -> list[Message]:
+    """One for each of *paths*, with its wish where there is one by its place; the first has the batch's own id."""
+    assert paths
+    messages = [Message(batch_id, paths[0])]
+    if len(paths) > 1:
+        messages += [Message(spool.next_id(), path) for path in paths[1:]]
+    for place, wish in wishes.items():
+        messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
+    return messages
+
+
+def batch_of(
+    transaction: Transaction,
+    batch_id: str,
+    messages: Sequence[Message],
+    received_at: float,
+    octets: int,
+    binding: Binding,
+) -> Batch:
+    """What the spool is to have of a mail transaction."""
+    client, returning, body = transaction.client, transaction.returning, transaction.body
+    return Batch(  # by their places: this is done once for each mail
+        batch_id,
+        client.connection_id,
+        received_at,
+        transaction.reverse_path,
+        tuple(messages),
+        octets,
+        client.peer_text,
+        client.protocol,
+        binding.group,
+        binding.name,
+        (MAY_RELAY if transaction.rules.client_may_relay else ()) + transaction.context,
+        returning.returns,
+        returning.envelope_id,
+        "" if body == "7BIT" else body,
+        transaction.smtputf8,
+        transaction.not_before,
+    )

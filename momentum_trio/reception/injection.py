@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 
 import msgspec
 import trio
+from msgspec import structs
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
@@ -27,13 +28,15 @@ from momentum_trio.protocol.smtp.content import Plain, is_faultless
 from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event, Mail
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Terms
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import Client, Identity
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
 from momentum_trio.reception.door import Door, Judged, discard_all
+from momentum_trio.reception.form import Form
 from momentum_trio.reception.idempotency import DENIALS, OTHER, Once, scope_of
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
+from momentum_trio.reception.transaction import Recipient
 from momentum_trio.spool.entry import PIECE_OCTETS, Entry
 from momentum_trio.spool.key import KEY_LENGTH_MAX, Answer, Denial, Earlier, key_name
 from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
@@ -41,12 +44,17 @@ from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 PORTION_MESSAGES = 1000
 PORTION_OCTETS = 4 * 1024 * 1024
 """Messages that are held at a time, of however many come together, until they are committed."""
+FORMS_MAX, RECIPIENTS_MAX = 4, 50
+"""Senders of which one connection remembers what is the same for all their messages, and recipients of each, until one
+more comes."""
 MESSAGES_PER_TURN = 100
 """Judged at a stretch, before others get their turn."""
 
 UNREADABLE = Deferred(replies.TRANSACTION_FAILED, "spool", "content that waited in the spool could not be read back")
 
 Octets = bytes | memoryview
+SenderGiven = tuple[str, str, tuple[tuple[str, str], ...], float]
+"""All of an envelope but its recipients, as it came."""
 Turn = Callable[[str], Awaitable[Decision | None]]
 """Waits until the client may begin a message with this reverse-path; or says why he may not."""
 
@@ -86,7 +94,7 @@ class Injected(msgspec.Struct, frozen=True, gc=False):
             yield from pair
 
 
-class Injection(NamedTuple):
+class Injection(msgspec.Struct, frozen=True, gc=False):
     """What became of it.
 
     id: of the batch we have custody of, or had; empty: of none. reply: to the message. recipients: of each what was
@@ -109,14 +117,27 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     def answered(self, reply: Reply, batch_id: str = "") -> Injection:
         """What became of the message when *reply* was said to it."""
-        refused, everybody = self.refused, range(self.recipient_count)
-        return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in everybody) if refused else ())
+        refused = self.refused
+        if not refused:
+            return Injection(batch_id, reply)
+        return Injection(batch_id, reply, tuple(refused.get(place, reply) for place in range(self.recipient_count)))
 
     @property
     def answer(self) -> Answer:
         """What is said to it where it is kept."""
-        _, reply, recipients, _ = self.answered(replies.OK)
-        return Answer(reply, recipients)
+        answered = self.answered(replies.OK)
+        return Answer(answered.reply, answered.recipients)
+
+
+class SenderForm(NamedTuple):
+    """What is known of a sender's messages.
+
+    envelope: of one with one recipient. taken: recipients whom the checks take, by what was given.
+    """
+
+    form: Form
+    envelope: Envelope
+    taken: dict[Addressee, Recipient]
 
 
 class Underway(NamedTuple):
@@ -135,22 +156,24 @@ class _Kept(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Portion:
-    """Messages that are committed together."""
+    """Messages that are committed together. octets: of those that are kept."""
+
+    __slots__ = ("octets", "outcomes")
 
     def __init__(self) -> None:
         self.outcomes: list[Injection | _Kept] = []
-        self._octets = 0
+        self.octets = 0
 
     @property
     def is_full(self) -> bool:
         """Whether nothing more comes into it."""
-        return self._octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
+        return self.octets >= PORTION_OCTETS or len(self.outcomes) == PORTION_MESSAGES
 
     def add(self, outcome: Injection | _Kept) -> None:
         """A message was judged."""
         self.outcomes.append(outcome)
         if isinstance(outcome, _Kept):
-            self._octets += outcome.judged.whole.entry.octets
+            self.octets += outcome.judged.whole.batch.octets
 
 
 class Injector:
@@ -177,6 +200,9 @@ class Injector:
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
+        self._forms: dict[SenderGiven, SenderForm] = {}
+        self._sender_last: SenderGiven | None = None
+        self._forms_hold_under: tuple[Rules, Terms, Identity | None, str, Turn | None] | None = None
         self._asked_last: tuple[str, str, Terms] | None = None
         self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
 
@@ -197,12 +223,13 @@ class Injector:
         Cancellation: some may be in custody; those will be delivered. Of the others nothing is kept.
         """
         injections, portion = list[Injection](), _Portion()
+        self._look_at_forms()
         try:
             for message in messages:
                 if portion.is_full or (message.key and self._would_wait(message)):
                     whole, portion = portion, _Portion()
                     injections.extend(await self._settled(whole.outcomes))
-                portion.add(await self._judge(message))
+                portion.add(self._judged_by_form(message) or await self._judge(message))
                 if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
             whole, portion = portion, _Portion()
@@ -267,14 +294,76 @@ class Injector:
     async def _judge(self, message: Injected) -> Injection | _Kept:
         content = message.content
         if isinstance(content, bytes) and not message.key and is_faultless(content, self.terms):  # as most are
-            envelope = await self._envelope(message)
-            return envelope if isinstance(envelope, Injection) else await self._taken(envelope, content)
+            return await self._judge_whole(message, content)
         underway = await self.begin(message)
         if isinstance(underway, Injection):
             return underway
         if isinstance(content, Entry):
             return await self._read(underway, content)
         return await self._judged(underway, bytes(content))
+
+    async def _judge_whole(self, message: Injected, content: bytes) -> Injection | _Kept:
+        """With *content* nothing is wrong in itself."""
+        envelope = await self._envelope(message)
+        if isinstance(envelope, Injection):
+            return envelope
+        self._remember(message, envelope.mail)
+        return await self._taken(envelope, content)
+
+    def _remember(self, message: Injected, mail: Mail) -> None:
+        """*mail* was accepted: if that is so the second time, what there is to say of such messages is kept."""
+        last, self._sender_last = self._sender_last, _sender(message)
+        if self._sender_last != last or self.turn is not None or (form := self.reception.form()) is None:
+            return
+        if len(self._forms) >= FORMS_MAX:
+            self._forms.clear()
+        self._forms[last] = SenderForm(form, Envelope(mail, {}, 1), {})
+
+    def _judged_by_form(self, message: Injected) -> _Kept | None:
+        """A message that is to be kept, as others of its sender; None: it has to be judged by itself."""
+        content = message.content
+        if message.key or self.said_last is not None or not isinstance(content, bytes):
+            return None
+        known = self._forms.get(_sender(message))
+        if known is None or not is_faultless(content, self.terms):
+            return None
+        recipients = self._recipients(known, message.recipients)
+        if recipients is None or (judged := self.reception.judge_by(known.form, recipients, content)) is None:
+            return None
+        envelope, count = known.envelope, len(recipients)
+        return _Kept(envelope if count == 1 else structs.replace(envelope, recipient_count=count), judged)
+
+    def _recipients(self, known: SenderForm, addressees: Sequence[Addressee]) -> list[Recipient] | None:
+        """Those of a message; None where there are too many of them, or something is against one."""
+        if len(addressees) > known.form.recipients_max:
+            return None
+        recipients = list[Recipient]()
+        for addressee in addressees:
+            recipient = known.taken.get(addressee) or self._would_be(known, addressee)
+            if recipient is None:
+                return None
+            recipients.append(recipient)
+        return recipients
+
+    def _would_be(self, known: SenderForm, addressee: Addressee) -> Recipient | None:
+        """A recipient not asked about before."""
+        rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=known.form.transaction.smtputf8)
+        if isinstance(rcpt, Reply):
+            return None
+        recipient = self.reception.would_take(known.form, rcpt.forward_path, rcpt.line, rcpt.wish)
+        if recipient is not None:
+            if len(known.taken) >= RECIPIENTS_MAX:
+                known.taken.clear()
+            known.taken[addressee] = recipient
+        return recipient
+
+    def _look_at_forms(self) -> None:
+        """Forget those that were made under other rules and limits, or for who is somebody else now."""
+        reception = self.reception
+        under = (reception.rules, self.terms, reception.client.identity, reception.opening, self.turn)
+        if self._forms_hold_under != under:
+            self._forms_hold_under, self._sender_last = under, None
+            self._forms.clear()
 
     async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
         """The content is in *source*."""
@@ -460,6 +549,10 @@ class Injector:
         if reply.code == 421:
             self.said_last = reply
         return reply
+
+
+def _sender(message: Injected) -> SenderGiven:
+    return message.reverse_path, message.parameters, message.context, message.not_before
 
 
 def _told(envelope: Envelope, taken: Receipt | Deferred) -> Injection:

@@ -66,27 +66,29 @@ def message_id(batch_id: str, host: str) -> str:
     return f"{batch_id.replace('/', '.').replace('-', '.')}@{host}"
 
 
+def received_begun(transaction: Transaction, opening: str) -> str:
+    """The Received field of mail with the envelope of *transaction*, up to the id. opening: ``received_opening``."""
+    return (
+        f"{opening}{transaction.rules.received_hostname} (envelope-from <{in_comment(transaction.reverse_path_given)}>)"
+        f"\r\n\t({PRODUCT}) with {_with(transaction)}\r\n\tid "
+    )
+
+
 def added_fields(
     transaction: Transaction,
     scan: Scan,
-    opening: str,
+    received: str,
     batch_id: str,
     date: str,
     more: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """What goes in front of the content of *transaction*, whose header section *scan* has seen.
 
-    opening: ``received_opening`` of its client. date: the time of reception, as a Date field writes it. more: fields of
-    policy, behind Received.
+    received: ``received_begun``; empty: no such field. date: the time of reception, as a Date field writes it. more:
+    fields of policy, behind Received.
     """
-    rules, fields = transaction.rules, ""
-    if rules.options.trace_headers:
-        path = transaction.reverse_path_given
-        fields = (
-            f"{opening}{rules.received_hostname} (envelope-from <{in_comment(path)}>)\r\n"
-            f"\t({PRODUCT}) with {_with(transaction)}\r\n"
-            f"\tid {batch_id}; {date}\r\n"
-        )
+    rules = transaction.rules
+    fields = f"{received}{batch_id}; {date}\r\n" if received else ""
     if more:
         fields += "".join(f"{name}: {value}\r\n" for name, value in more)
     if not scan.has_date and rules.options.date_header == "ifneeded":

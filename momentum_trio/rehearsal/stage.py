@@ -90,7 +90,7 @@ class Stage:
         self._tree = tree
         self._world = RehearsalMachine()
         self._world.events.subscribe(self._take)
-        self._door = Door(self._world.machine, NoCustody(self._world.clock), lambda receipt: None)
+        self._door = Door(self._world.machine, NoCustody(self._world.clock), lambda receipts: None)
         self._notes: Notes | None = None
         self._taken: list[Received] = []
 

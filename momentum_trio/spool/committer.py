@@ -45,22 +45,21 @@ class Phase(Enum):
 
 
 class Request(msgspec.Struct, eq=False):
-    """One record on its way into the log.
+    """Records on their way into the log: they stand in one group, one behind the other.
 
-    name: what a report calls it. beside: another record, directly behind it in the same group. demands_sync: its caller
-    is told when it is durable, or that it is not kept; the others are lazy. always_synced: also where 250 need not wait
-    for a sync. recallable: its caller may withdraw. handed: called when it goes into a group. kept: called with its
-    place when it is in the log. fault: once it is DONE, why it is not kept; None: it is.
+    names: what a report calls them. frames: one at least. demands_sync: its caller is told when they are durable, or
+    that they are not kept; the others are lazy. always_synced: also where 250 need not wait for a sync. recallable: its
+    caller may withdraw. handed: called when they go into a group. kept: called with the place of each when they are in
+    the log. fault: once it is DONE, why they are not kept; None: they are.
     """
 
-    name: str
-    frame: Frame
+    names: Sequence[str]
+    frames: Sequence[Frame]
     demands_sync: bool
-    beside: Frame | None = None
     always_synced: bool = False
     recallable: bool = True
     handed: Callable[[], None] | None = None
-    kept: Callable[[Segment, int], None] | None = None
+    kept: Callable[[Segment, Sequence[int]], None] | None = None
     phase: Phase = Phase.QUEUED
     fault: SpoolFault | None = None
     awaited: Awaited | None = None
@@ -68,7 +67,7 @@ class Request(msgspec.Struct, eq=False):
     @property
     def octets(self) -> int:
         """Of all its records."""
-        return self.frame.octets + (0 if self.beside is None else self.beside.octets)
+        return sum([frame.octets for frame in self.frames])
 
 
 class Awaited:
@@ -82,6 +81,8 @@ class Awaited:
 
 class Committer:
     """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it.
+
+    group_octets_max: of records in one group, unless one request alone has more.
 
     keys: those whose time is over are forgotten here, between two groups. latencies: of groups that were written, and
     synced where that was owed.
@@ -100,7 +101,7 @@ class Committer:
         self._log, self._compaction, self._files, self._report = log, compaction, files, report
         self._keys = keys
         self._force_fsync = force_fsync
-        self._group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
+        self.group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
         self.latencies = Latencies()
         self._queue: deque[Request] = deque()
         self._parked: trio.lowlevel.Task | None = None
@@ -200,7 +201,7 @@ class Committer:
             request = queue[0]
             if request.phase is Phase.QUEUED:
                 octets += request.octets
-                if group and octets > self._group_octets_max:
+                if group and octets > self.group_octets_max:
                     break
                 request.phase = Phase.HANDED
                 group.append(request)
@@ -237,16 +238,15 @@ class Committer:
         due = began >= self._lazy_due
         try:
             if group or log.carried:
-                frames, lazy_frames = frames_of(firm), [request.frame for request in lazy]
+                frames, lazy_frames = frames_of(firm), frames_of(lazy)
                 sync = due or any(self._force_fsync or request.always_synced for request in firm)
                 appended = await log.append(frames, lazy_frames, sync=sync)
-                places = iter(appended.places)
+                at = 0
                 for request in firm:
-                    place = next(places)
-                    if request.beside is not None:
-                        next(places)  # it follows at once
+                    after = at + len(request.frames)
                     if request.kept is not None:
-                        request.kept(appended.segment, place)
+                        request.kept(appended.segment, appended.places[at:after])
+                    at = after
                     answer(request)
             else:
                 await log.sync()
@@ -285,9 +285,10 @@ class Committer:
             self._sick = True
             self._report(f"spool: cannot write: {fault}")
         if fault.doubtful:
-            for first in range(0, len(firm), DOUBTFUL_IN_A_LINE_MAX):
-                names = " ".join(request.name for request in firm[first : first + DOUBTFUL_IN_A_LINE_MAX])
-                self._report(f"spool: refused after a failed sync, may appear twice: {names}")
+            names = [name for request in firm for name in request.names]
+            for first in range(0, len(names), DOUBTFUL_IN_A_LINE_MAX):
+                some = " ".join(names[first : first + DOUBTFUL_IN_A_LINE_MAX])
+                self._report(f"spool: refused after a failed sync, may appear twice: {some}")
 
     def _compaction_due(self) -> bool:
         return self._compaction.due(self._log.active) and trio.current_time() >= self._compact_after
@@ -319,12 +320,7 @@ class Committer:
 
 def frames_of(requests: Sequence[Request]) -> list[Frame]:
     """Their records, in order."""
-    frames: list[Frame] = []
-    for request in requests:
-        frames.append(request.frame)
-        if request.beside is not None:
-            frames.append(request.beside)
-    return frames
+    return [frame for request in requests for frame in request.frames]
 
 
 def answer(request: Request, fault: SpoolFault | None = None) -> None:

@@ -152,13 +152,13 @@ class Keys:
 
     def places(self, segment: Segment) -> Iterator[KeyPlace]:
         """Records of *segment* that hold keys, in order."""
-        rows, here, gone, seen = segment.key_rows, self._records.segment, 0, set[int]()
+        rows, here, gone = segment.key_rows, self._records.segment, 0
         while gone < len(rows) and here[rows[gone]] != segment.ordinal:
             gone += 1
         del rows[:gone]
-        for row in rows:
-            if here[row] == segment.ordinal and row not in seen:
-                seen.add(row)  # a row may have been given anew to another record of this segment
+        latest = dict.fromkeys(reversed(rows))  # a row may have been given anew to a later record of this segment
+        for row in reversed(latest):
+            if here[row] == segment.ordinal:
                 yield self._place(row)
 
     def _place(self, record: int) -> KeyPlace:

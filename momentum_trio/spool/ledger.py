@@ -80,21 +80,21 @@ class Ledger:
 
     def add(self, segment: Segment, place: int, header: FrameHeader | Frame | Found, custody: Custody) -> list[int]:
         """*custody* lies at *place*; an earlier record of the batch no longer counts. A ticket for each message."""
-        batch_id, messages = custody.batch_id, custody.messages
-        if batch_id in self._index:
-            self.remove(self._index[batch_id])
-        columns = self.batches
-        row = self._index[batch_id] = columns.new(batch_id)
-        columns.begins_at[row] = custody.begins_at
+        batch_id, messages, index, columns = custody.batch_id, custody.messages, self._index, self.batches
+        if batch_id in index:
+            self.remove(index[batch_id])
+        row = index[batch_id] = columns.new(batch_id)
+        columns.begins_at[row] = max(custody.received_at, custody.not_before)
         if custody.file:
             self._large[row] = Large(custody.file, custody.octets, custody.content_check)
         self._put(row, segment, place, header)
-        first = messages[0].message_id
-        if first == batch_id:
-            ticket = self._add_message(row, batch_id, custody, messages[0])  # the name they have is kept once
+        first = messages[0]
+        if first.message_id == batch_id:
+            ticket = self._add_message(row, batch_id, custody, first)  # the name they have is kept once
         else:
-            ticket = self._others[first] = self._add_message(row, first, custody, messages[0])
-        columns.first[row], columns.open[row] = ticket, 1
+            ticket = self._others[first.message_id] = self._add_message(row, first.message_id, custody, first)
+        columns.first[row] = ticket
+        columns.open[row] = 1
         return [ticket] if len(messages) == 1 else self._add_further(row, custody, ticket)
 
     def add_plain(
@@ -156,8 +156,10 @@ class Ledger:
 
     def _put(self, row: int, segment: Segment, place: int, header: FrameHeader | Frame | Found) -> None:
         columns, octets = self.batches, header.octets
-        columns.segment[row], columns.place[row] = segment.ordinal, place
-        columns.frame_octets[row], columns.envelope_octets[row] = octets, header.envelope_octets
+        columns.segment[row] = segment.ordinal
+        columns.place[row] = place
+        columns.frame_octets[row] = octets
+        columns.envelope_octets[row] = header.envelope_octets
         segment.rows.append(row)
         segment.records += 1
         segment.live_octets += octets

@@ -54,6 +54,7 @@ from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
 from momentum_trio.spool.segment import Segment
 from momentum_trio.spool.wire import (
+    Custody,
     Ended,
     Keyed,
     KeysHeld,
@@ -135,12 +136,29 @@ class Named(NamedTuple, Generic[T]):
     what: T
 
 
-class _InCustody(msgspec.Struct, frozen=True, gc=False):
-    """A batch once *request* is written. tickets: of its messages, from then on."""
+class _Coming(msgspec.Struct, eq=False, gc=False):
+    """A batch on its way into custody.
+
+    content: where it is small. entry: the one it came in; None: it came as octets. claim: to its key, of which *keys*
+    is the record. ended: whose custody ends with its coming. tickets: of its messages, once they are in custody.
+    fault: why they are not.
+    """
 
     batch: Batch
-    request: Request
-    tickets: list[int]
+    custody: Custody
+    frame: Frame
+    content: bytes
+    entry: Entry | None = None
+    claim: Claim | None = None
+    keys: Frame | None = None
+    ended: Sequence[Named[Conclusion]] = ()
+    tickets: Sequence[int] = ()
+    fault: SpoolFault | None = None
+
+    @property
+    def octets(self) -> int:
+        """Of its records."""
+        return self.frame.octets + (0 if self.keys is None else self.keys.octets)
 
 
 def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
@@ -157,7 +175,7 @@ def parts(values: Sequence[T], count_max: int) -> Iterator[Sequence[T]]:
 
 
 class Spool:
-    """Made by ``open_spool``."""
+    """Made by ``open_spool``. inline_octets_max: of content that goes into the log."""
 
     def __init__(self, machine: Machine, terms: SpoolTerms, found: Recovered, incarnation: int) -> None:
         self.terms = terms
@@ -192,7 +210,7 @@ class Spool:
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
         self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
         self._moved_max = max(1, record_octets_max // MOVED_OCTETS)
-        self._inline_octets_max = terms.inline_octets_max
+        self.inline_octets_max = terms.inline_octets_max
         self._durability = Durability.SYNCED if terms.force_fsync else Durability.WRITTEN
 
     # -- taking custody ----------------------------------------------------------------------------------------------
@@ -204,11 +222,15 @@ class Spool:
 
     def next_id(self) -> str:
         """A new identifier (message, batch or connection) that no life of this spool has given before."""
-        return self._identifiers.next(self._machine.clock.now())
+        return self.id_at(self._machine.clock.now())
+
+    def id_at(self, now: float) -> str:
+        """As ``next_id``, of who knows already that it is *now*."""
+        return self._identifiers.next(now)
 
     def begin(self) -> Entry:
         """A new, empty entry."""
-        return Entry(self._disk, self._files, self._inline_octets_max, self.terms.mode)
+        return Entry(self._disk, self._files, self.inline_octets_max, self.terms.mode)
 
     async def commit(
         self,
@@ -229,70 +251,113 @@ class Spool:
         Cancellation: before hand-over to the committer, as if never called; after it, shielded until the outcome is
             known, since a record in a group cannot be recalled.
         """
-        custody = self._custody(entry, await entry.finish(), batch, concluding, claim)
-        await self._committer.put(custody.request)
-        return Receipt(custody.batch, self._durability, custody.tickets)
+        coming = self._coming_in(entry, await entry.finish(), batch, claim, concluding)
+        await self._committer.put(self._request([coming]))
+        return self._receipt(coming)
 
     async def commit_all(
-        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+        self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
     ) -> list[Receipt | SpoolFull | SpoolSick]:
         """The same of several at once, each for itself; they share as few groups of the log as they fit.
+
+        Small content (``inline_octets_max``) may come as octets, without an entry.
 
         Returns: of each its Receipt, or what ``commit`` would have raised.
         Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
         """
-        judged: list[_InCustody | SpoolFull | SpoolSick] = []
-        requests: list[Request] = []
-        for entry, batch, claim in kept:
+        judged: list[_Coming | SpoolFull | SpoolSick] = []
+        for content, batch, claim in messages:
             try:
-                custody = self._custody(entry, await entry.finish(), batch, (), claim)
+                if isinstance(content, bytes):
+                    judged.append(self._coming(content, batch, claim))
+                else:
+                    judged.append(self._coming_in(content, await content.finish(), batch, claim))
             except (SpoolFull, SpoolSick) as fault:
                 judged.append(fault)
-            else:
-                judged.append(custody)
-                requests.append(custody.request)
-        if requests:
+        if groups := self._groups([each for each in judged if isinstance(each, _Coming)]):
+            requests = list(map(self._request, groups))
             await self._committer.put_all(requests)
-        return [self._receipt(each) if isinstance(each, _InCustody) else each for each in judged]
+            for request, group in zip(requests, groups, strict=True):
+                for coming in group:
+                    coming.fault = request.fault
+        return [self._outcome(each) if isinstance(each, _Coming) else each for each in judged]
 
-    def _receipt(self, custody: _InCustody) -> Receipt | SpoolFull | SpoolSick:
-        fault = custody.request.fault
+    def _outcome(self, coming: _Coming) -> Receipt | SpoolFull | SpoolSick:
+        fault = coming.fault
         assert fault is None or isinstance(fault, SpoolFull | SpoolSick)
-        return fault or Receipt(custody.batch, self._durability, custody.tickets)
+        return fault or self._receipt(coming)
 
-    def _custody(
+    def _receipt(self, coming: _Coming) -> Receipt:
+        assert coming.tickets  # it is in custody
+        return Receipt(coming.batch, self._durability, coming.tickets)
+
+    def _coming_in(
         self,
         entry: Entry,
         content: bytes,
         batch: Batch,
-        concluding: Sequence[tuple[int, Conclusion]],
         claim: Claim | None,
-    ) -> _InCustody:
+        concluding: Sequence[tuple[int, Conclusion]] = (),
+    ) -> _Coming:
         """What is to be written for *entry*, whose *content*, where it is small, is whole. Raises SpoolFull."""
-        assert batch.messages
+        ended = self._named(concluding) if concluding else []
         if batch.octets != entry.octets:
             batch = batch.with_octets(entry.octets)
-        ended = self._named(concluding) if concluding else []
         custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
+        frame, keys = self._frame(custody, content), None if claim is None else self._key_record(claim, batch)
+        return _Coming(batch, custody, frame, content, entry, claim, keys, ended)
+
+    def _coming(self, content: bytes, batch: Batch, claim: Claim | None) -> _Coming:
+        """What is to be written for *content*, which is small. Raises SpoolFull."""
+        assert len(content) == batch.octets <= self.inline_octets_max
+        custody = custody_of(batch, "", 0)
+        frame, keys = self._frame(custody, content), None if claim is None else self._key_record(claim, batch)
+        return _Coming(batch, custody, frame, content, None, claim, keys)
+
+    def _frame(self, custody: Custody, content: bytes) -> Frame:
+        assert custody.messages
         envelope = self._wire.encode(custody)
         if len(envelope) > ENVELOPE_OCTETS_MAX:
             raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
-        frame = Frame.of(Kind.BATCH, envelope, content)
-        keys = None if claim is None else self._key_record(claim, batch)
+        return Frame.of(Kind.BATCH, envelope, content)
 
-        tickets: list[int] = []
+    def _groups(self, coming: Sequence[_Coming]) -> list[list[_Coming]]:
+        """As few as may be, none of them more than fits a group of the log, but for one batch alone."""
+        groups, octets, octets_max = list[list[_Coming]](), 0, self._committer.group_octets_max
+        for each in coming:
+            octets += each.octets
+            if not groups or octets > octets_max:
+                groups.append([])
+                octets = each.octets
+            groups[-1].append(each)
+        return groups
 
-        def kept(segment: Segment, place: int) -> None:
-            entry.state = EntryState.COMMITTED
-            tickets.extend(self._ledger.add(segment, place, frame, custody))
-            self._recent.put(self._ledger.messages.batch[tickets[0]], batch, None if custody.file else content)
-            if ended:
-                self._conclude(ended)
-            if claim is not None and keys is not None:
-                self._keep(claim, keys, segment, place + frame.octets)
+    def _request(self, together: Sequence[_Coming]) -> Request:
+        """To write all of *together*, each with its key directly behind it, so that neither is there alone."""
+        frames = list[Frame]()
+        for coming in together:
+            frames.append(coming.frame)
+            if coming.keys is not None:
+                frames.append(coming.keys)
 
-        request = Request(batch.batch_id, frame, beside=keys, demands_sync=True, kept=kept)
-        return _InCustody(batch, request, tickets)
+        def kept(segment: Segment, places: Sequence[int]) -> None:
+            place = iter(places)
+            for coming in together:
+                self._enter(coming, segment, next(place))
+                if coming.claim is not None and coming.keys is not None:
+                    self._keep(coming.claim, coming.keys, segment, next(place))
+
+        return Request([coming.batch.batch_id for coming in together], frames, demands_sync=True, kept=kept)
+
+    def _enter(self, coming: _Coming, segment: Segment, place: int) -> None:
+        """It is in the log, and in custody."""
+        if coming.entry is not None:
+            coming.entry.state = EntryState.COMMITTED
+        ledger, custody = self._ledger, coming.custody
+        tickets = coming.tickets = ledger.add(segment, place, coming.frame, custody)
+        self._recent.put(ledger.messages.batch[tickets[0]], coming.batch, None if custody.file else coming.content)
+        if coming.ended:
+            self._conclude(coming.ended)
 
     def _keep(self, claim: Claim, keys: Frame, segment: Segment, place: int) -> None:
         """The key of *claim* is in the log."""
@@ -387,7 +452,7 @@ class Spool:
                 if self._still(named):
                     self._ledger.postpone(named.ticket, named.what)
 
-        return Request("outcomes", frame, demands_sync=False, recallable=False, handed=handed)
+        return Request(["outcomes"], [frame], demands_sync=False, recallable=False, handed=handed)
 
     async def _each_shielded(self, requests: Sequence[Request]) -> None:
         """One after the other; once the first is handed over none is left out."""
@@ -437,14 +502,14 @@ class Spool:
         named = self._named([(ticket, None) for ticket in tickets])
         moved = Moved([each.message_id for each in named], binding_group, binding, routing_domain)
 
-        def kept(_segment: Segment, _place: int) -> None:
+        def kept(_segment: Segment, _places: Sequence[int]) -> None:
             still = [each.ticket for each in named if self._still(each)]
             for ticket in still:
                 self._recent.drop(self._ledger.batch_of(ticket))
             self._ledger.move(still, binding_group, binding, routing_domain)
 
         frame = Frame.of(Kind.MOVED, self._wire.encode(moved))
-        return Request("a move", frame, demands_sync=True, kept=kept)
+        return Request(["a move"], [frame], demands_sync=True, kept=kept)
 
     async def keys_in_time(self) -> AsyncIterator[list[Keyed]]:
         """Idempotency keys in their time, some at a time. Raises SpoolSick."""
@@ -474,10 +539,10 @@ class Spool:
         moment = Moment(self._machine.clock.now(), trio.current_time())
         frame = Frame.of(Kind.KEYS, self._wire.encode(KeysHeld(list(keys), copied=True)))
 
-        def kept(segment: Segment, place: int) -> None:
-            self._keys.add(segment, place, frame.octets, [(each.name, moment.until(each)) for each in keys])
+        def kept(segment: Segment, places: Sequence[int]) -> None:
+            self._keys.add(segment, places[0], frame.octets, [(each.name, moment.until(each)) for each in keys])
 
-        return Request("idempotency keys", frame, demands_sync=True, kept=kept)
+        return Request(["idempotency keys"], [frame], demands_sync=True, kept=kept)
 
     async def sync(self) -> None:
         """Make durable what was committed and settled before. Raises SpoolFull, SpoolSick.
@@ -485,7 +550,7 @@ class Spool:
         Cancellation: as of ``commit``.
         """
         frame = Frame.of(Kind.SETTLED, self._wire.encode(Settled(Ended([], []), [])))
-        await self._committer.put(Request("a sync", frame, demands_sync=True, always_synced=True))
+        await self._committer.put(Request(["a sync"], [frame], demands_sync=True, always_synced=True))
 
     # -- figures -----------------------------------------------------------------------------------------------------
 

@@ -163,12 +163,17 @@ class KeysHeld(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 def custody_of(batch: Batch, file: str, content_check: int, concluding: Ended | None = None) -> Custody:
     """The wire form of *batch*."""
+    not_before, messages = batch.not_before, batch.messages
+    if len(messages) == 1:  # as most have
+        recipients = [_recipient_of(messages[0], not_before)]
+    else:
+        recipients = [_recipient_of(message, not_before) for message in messages]
     return Custody(
         batch.batch_id,
         batch.connection_id,
         batch.received_at,
         batch.reverse_path,
-        [_recipient_of(message, batch.not_before) for message in batch.messages],
+        recipients,
         batch.octets,
         batch.peer_address,
         batch.protocol,
@@ -182,18 +187,21 @@ def custody_of(batch: Batch, file: str, content_check: int, concluding: Ended | 
         batch.body,
         batch.smtputf8,
         concluding,
-        batch.not_before,
+        not_before,
     )
 
 
 def _recipient_of(message: Message, not_before: float) -> Recipient:
-    return Recipient(
+    return Recipient(  # by their places: this is done once for each message
         message.message_id,
         message.forward_path,
-        next_attempt_at=not_before,
-        notify=int(message.notify),
-        original_recipient=message.original_recipient,
-        routing_domain=message.routing_domain,
+        0,
+        not_before,
+        0,
+        "",
+        message.notify.value,
+        message.original_recipient,
+        message.routing_domain,
     )
 
 

@@ -18,6 +18,7 @@ from momentum_trio.machine.os_tls import make_context
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.ecstream.batch import Message as Carried
+from momentum_trio.protocol.ecstream.batch import Recipient as CarriedTo
 from sim.certificates import AUTHORITY, HERE, SERVER, SERVER_KEY
 
 QUICK = Terms(pause_seconds=0.01, attempts_max=3, connect_seconds=5.0, silence_seconds=5.0)
@@ -325,7 +326,7 @@ def test_nobody_is_refused_for_being_carried() -> None:
     )
     assert message.encoded == Carried(
         "ä@a.example".encode(),
-        ((b"bob@b.example", b""), (b"c@d", b"NOTIFY=NEVER")),  # type: ignore[arg-type]
+        (CarriedTo(b"bob@b.example"), CarriedTo(b"c@d", b"NOTIFY=NEVER")),
         0,
         b"SMTPUTF8",
         ((b"a", "ö".encode()),),

@@ -26,6 +26,7 @@ from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
 from momentum_trio.net.next_hop import NextHop
 from momentum_trio.net.tls_terms import TlsTerms
+from momentum_trio.protocol.ecstream.batch import Recipient
 from momentum_trio.spool.fault import SpoolSick
 from momentum_trio.spool.message import Batch, Message
 from sim.certificates import AUTHORITY, FOLDER, SERVER, SERVER_KEY, install
@@ -202,7 +203,7 @@ def test_the_envelope_says_what_the_message_needs() -> None:
     assert road.deliver(replace(batch, messages=(asked,))) == [DELIVERED]
     (taken,) = road.server.messages
     assert taken.message.parameters == b"BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+20b"
-    assert taken.message.recipients == (("ü@d".encode(), b"NOTIFY=FAILURE,DELAY ORCPT=rfc822;bob@e"),)
+    assert taken.message.recipients == (Recipient("ü@d".encode(), b"NOTIFY=FAILURE,DELAY ORCPT=rfc822;bob@e"),)
 
 
 @pytest.mark.parametrize("ending", [RESET, ERROR])

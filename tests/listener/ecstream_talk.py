@@ -143,7 +143,7 @@ async def play(pieces: Sequence[bytes], text: str = BASIC) -> Played:
     """A whole connection in memory, of a client that says *pieces* and closes."""
     client, spool, generations = Pieces(pieces), MemorySpool(), Generations(Generation(1, tree_of(text)))
     machine = replace(machine_with(Events()), wire=lambda socket: client)
-    services = Services(machine, LocalState("here"), door=Door(machine, spool, lambda receipt: None))
+    services = Services(machine, LocalState("here"), door=Door(machine, spool, lambda receipts: None))
     connection = Connection(
         socket=cast("trio.socket.SocketType", client),
         listen=Endpoint.parse(LISTEN),

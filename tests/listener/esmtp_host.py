@@ -56,9 +56,9 @@ class SystemName:
 
 
 class MemoryEntry(Entry):
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.octets = 0
+    def __init__(self, octets: bytes = b"") -> None:
+        self.parts: list[bytes] = [octets]
+        self.octets = len(octets)
 
     async def write(self, octets: bytes | bytearray | memoryview) -> None:
         self.parts.append(bytes(octets))
@@ -79,6 +79,7 @@ class MemorySpool(Spool):
 
     def __init__(self) -> None:
         self.terms = SpoolTerms("/memory", key_seconds=0)
+        self.inline_octets_max = self.terms.inline_octets_max
         self.kept: list[tuple[Batch, bytes]] = []
         self.groups: list[int] = []  # how many were committed together
         self.fault: Exception | None = None
@@ -87,7 +88,7 @@ class MemorySpool(Spool):
         self._identifiers = Identifiers(7, 0)
 
     def next_id(self) -> str:
-        return self._identifiers.next(1_254_219_116.5)
+        return self.id_at(1_254_219_116.5)
 
     def begin(self) -> MemoryEntry:
         return MemoryEntry()
@@ -111,13 +112,16 @@ class MemorySpool(Spool):
         return Receipt(batch, Durability.SYNCED)
 
     async def commit_all(
-        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+        self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
     ) -> list[Receipt | SpoolFull | SpoolSick]:
-        self.groups.append(len(kept))
+        self.groups.append(len(messages))
         try:
-            return [await self.commit(entry, batch) for entry, batch, _ in kept]
+            return [await self.commit(self._entry(content), batch) for content, batch, _ in messages]
         except (SpoolFull, SpoolSick) as fault:
-            return [fault] * len(kept)
+            return [fault] * len(messages)
+
+    def _entry(self, content: Entry | bytes) -> Entry:
+        return content if isinstance(content, Entry) else MemoryEntry(content)
 
 
 @dataclass
@@ -241,7 +245,7 @@ async def host(
     events = machine.events
     spool = MemorySpool()
     accepted: list[Batch] = []
-    door = Door(machine, real or spool, lambda receipt: accepted.append(receipt.batch))
+    door = Door(machine, real or spool, lambda receipts: accepted.extend(receipt.batch for receipt in receipts))
     services = Services(
         machine,
         LocalState("here"),

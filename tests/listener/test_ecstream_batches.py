@@ -8,6 +8,7 @@ import pytest
 import trio
 from ecstream_talk import CONTENT, Played, conversation, message, play
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from momentum_trio.mail.record import Received
 from momentum_trio.protocol.ecstream.batch import Batch, Following, encode_batch
@@ -121,7 +122,7 @@ def credited(frames: list[Small | Results]) -> list[Small | Results]:
     """Without what depends on when it was said."""
     return [
         frame._replace(
-            credit=0, messages=tuple(each._replace(id=b"" if not each.id else b"id") for each in frame.messages)
+            credit=0, messages=tuple(replace(each, id=b"" if not each.id else b"id") for each in frame.messages)
         )
         if isinstance(frame, Results)
         else frame

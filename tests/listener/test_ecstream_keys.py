@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ecstream_talk import CONTENT, listening, message, talk_to
+from msgspec.structs import replace
 
 from momentum_trio.machine.os_machine import os_machine
 from momentum_trio.protocol.ecstream.batch import Following
@@ -15,7 +16,7 @@ from momentum_trio.spool.spool import SpoolTerms, open_spool
 
 async def test_a_batch_that_is_sent_again_makes_no_second_message(tmp_path: Path) -> None:
     machine, terms = os_machine(), SpoolTerms(str(tmp_path / "spool"), key_seconds=77)
-    keyed = message("c@d.example", "no path")._replace(key=b"\xff\0key")
+    keyed = replace(message("c@d.example", "no path"), key=b"\xff\0key")
     batches = ((CONTENT,), (Following(len(CONTENT)),))
     async with open_spool(machine, terms) as spool, listening(real=spool, machine=machine) as at:
         told = list[Result]()

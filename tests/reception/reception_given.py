@@ -77,10 +77,10 @@ class FixedClock:
 class MemoryEntry(Entry):
     """Content in memory."""
 
-    def __init__(self, spool: MemorySpool) -> None:
+    def __init__(self, spool: MemorySpool, octets: bytes = b"") -> None:
         self._spool = spool
-        self.octets = 0
-        self.parts: list[bytes] = []
+        self.octets = len(octets)
+        self.parts: list[bytes] = [octets]
         self.over = False
 
     async def write(self, octets: bytes | bytearray | memoryview) -> None:
@@ -105,10 +105,11 @@ class MemorySpool(Spool):
         self.entries: list[MemoryEntry] = []
         self.write_fault: Exception | None = None
         self.commit_fault: Exception | None = None
+        self.inline_octets_max = 64 * 1024
         self._identifiers = Identifiers(7, 0)
 
     def next_id(self) -> str:
-        return self._identifiers.next(NOW)
+        return self.id_at(NOW)
 
     def begin(self) -> MemoryEntry:
         self.entries.append(MemoryEntry(self))
@@ -131,11 +132,12 @@ class MemorySpool(Spool):
         return Receipt(batch, Durability.SYNCED)
 
     async def commit_all(
-        self, kept: Sequence[tuple[Entry, Batch, Claim | None]]
+        self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
     ) -> list[Receipt | SpoolFull | SpoolSick]:
-        self.groups.append(len(kept))
+        self.groups.append(len(messages))
         outcomes: list[Receipt | SpoolFull | SpoolSick] = []
-        for entry, batch, _ in kept:
+        for content, batch, _ in messages:
+            entry = content if isinstance(content, Entry) else MemoryEntry(self, content)
             try:
                 outcomes.append(await self.commit(entry, batch))
             except (SpoolFull, SpoolSick) as fault:
@@ -171,7 +173,7 @@ class Entrance:
             events=events,
         )
         self.client = who or client()
-        self.door = Door(machine, self.spool, lambda receipt: self.accepted.append(receipt.batch))
+        self.door = Door(machine, self.spool, lambda receipts: self.accepted.extend(each.batch for each in receipts))
         self.rules = rules(self.client, *scopes, blackhole=blackhole, bindings=bindings)
         self.reception = self.door.reception(self.client, self.rules)
 

@@ -47,7 +47,11 @@ class Host:
     accepted: list[str] = field(default_factory=list)
 
     def injector(self, who: Client = ANN) -> Injector:
-        door = Door(self.machine, self.spool, lambda receipt: self.accepted.append(receipt.batch.batch_id))
+        door = Door(
+            self.machine,
+            self.spool,
+            lambda receipts: self.accepted.extend(receipt.batch.batch_id for receipt in receipts),
+        )
         return Injector(door, who, rules(who, OPEN_RELAY), TERMS)
 
     async def inject(self, *messages: Injected, who: Client = ANN) -> list[Injection]:
@@ -86,7 +90,7 @@ def message(key: str = "k", *paths: str, content: bytes = CONTENT, **changes: An
 
 
 def again(injection: Injection) -> Injection:
-    return injection._replace(repeated=True)
+    return structs.replace(injection, repeated=True)
 
 
 async def test_a_message_is_taken_once() -> None:

@@ -98,7 +98,7 @@ async def recorded_host(text: str, *, disk: Disk | None = None, peer: str = "192
         dialogues=partial(Dialogues, machine, Credentials(machine)),
         recorder=recorder,
     )
-    services.door = Door(machine, NoCustody(machine.clock), lambda receipt: None)
+    services.door = Door(machine, NoCustody(machine.clock), lambda receipts: None)
     socket = trio.socket.socket()
     await socket.bind(("127.0.0.1", 0))
     socket.listen(10)

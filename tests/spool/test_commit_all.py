@@ -44,6 +44,32 @@ async def test_all_of_them_are_one_group_and_durable() -> None:
     assert await contents(store) == sorted(b"%d" % n for n in range(MANY))
 
 
+async def test_small_content_needs_no_entry() -> None:
+    store = SimStore()
+    async with open_spool(World(store.mount()).machine, terms()) as spool:
+        with_entry = await entries(spool, b"a", b"b")
+        made = [(content, batch_for(spool).with_octets(len(content)), None) for content in (b"c", b"dd")]
+        outcomes = await spool.commit_all([with_entry[0], *made, with_entry[1]])
+        assert all(isinstance(outcome, Receipt) for outcome in outcomes)
+        assert [outcome.batch for outcome in outcomes if isinstance(outcome, Receipt)][1:3] == [
+            batch for _, batch, _ in made
+        ]
+        assert [await spool.content(batch.batch_id) for _, batch, _ in made] == [b"c", b"dd"]
+    assert await contents(store) == [b"a", b"b", b"c", b"dd"]
+
+
+async def test_more_than_a_group_of_the_log_holds() -> None:
+    """Each in its place, whatever group it came into."""
+    store = SimStore()
+    wanted = [b"%03d" % n + b"x" * 300 for n in range(MANY)]
+    async with open_spool(World(store.mount()).machine, terms()) as spool:
+        made = [(content, batch_for(spool).with_octets(len(content)), None) for content in wanted]
+        outcomes = await spool.commit_all(made)
+        assert len({outcome.tickets[0] for outcome in outcomes if isinstance(outcome, Receipt)}) == MANY
+        assert [await spool.content(batch.batch_id) for _, batch, _ in made] == wanted
+    assert await contents(store) == wanted
+
+
 async def test_large_content_among_them() -> None:
     store = SimStore()
     async with open_spool(World(store.mount()).machine, terms()) as spool:

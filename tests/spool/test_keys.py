@@ -62,6 +62,7 @@ steps = st.one_of(
 @settings(deadline=None)
 @given(st.lists(steps, max_size=25))
 @example([("add", [(name(0, 0), 1), (name(0, 0), 5)]), ("pass", 1.0), ("pass", 2.0), ("pass", 2.0)])
+@example([("add", [(name(high, 0), 1)]) for high in (0, 1, 1, 0)])
 def test_it_is_a_dictionary_whose_entries_end(script: list[tuple[str, object]]) -> None:
     ledger, now, number = Ledger(), 10.0, 0
     keys, model = Keys(ledger), Model()

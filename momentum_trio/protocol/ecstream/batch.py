@@ -6,6 +6,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from momentum_trio.protocol.ecstream.frame import Code, Kind, Octets, RemoteProtocolError, framed
 
 MESSAGES_MAX: Final = 65535
@@ -25,17 +27,18 @@ _MESSAGE = struct.Struct(
 )  # octets of key, pairs of context, octets of path and parameters, content, recipients
 _RECIPIENT = struct.Struct(">HH")  # octets of path and parameters
 _PAIR = struct.Struct(">BH")  # octets of name and value
+_MESSAGE_OCTETS, _RECIPIENT_OCTETS = _MESSAGE.size, _RECIPIENT.size
 _HERE, _FOLLOWS = 0, 1
 
 
-class Recipient(NamedTuple):
+class Recipient(msgspec.Struct, frozen=True, gc=False):
     """path: without brackets. parameters: RCPT's, as SMTP writes them (RFC 5321 section 4.1.2)."""
 
     path: bytes
     parameters: bytes = b""
 
 
-class Message(NamedTuple):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message.
 
     reverse_path: without brackets; empty: the null reverse-path. content: which of the batch's contents. parameters:
@@ -89,10 +92,9 @@ class Encoded(NamedTuple):
 
 def message_octets(message: Message) -> int:
     """What *message* takes of the payload of its batch, without its content."""
-    path, recipients, _, parameters, context, key = message
-    own = _MESSAGE.size + len(path) + len(parameters) + len(key)
-    pairs = sum(_PAIR.size + len(name) + len(value) for name, value in context)
-    return own + pairs + sum(_RECIPIENT.size + len(path) + len(parameters) for path, parameters in recipients)
+    own = _MESSAGE.size + len(message.reverse_path) + len(message.parameters) + len(message.key)
+    pairs = sum(_PAIR.size + len(name) + len(value) for name, value in message.context)
+    return own + pairs + sum(_RECIPIENT.size + len(each.path) + len(each.parameters) for each in message.recipients)
 
 
 def content_octets(content: Octets | Following) -> int:
@@ -123,13 +125,15 @@ def encode_batch(batch: Batch) -> list[Octets]:
 
 
 def _encoded(message: Message) -> bytes:
-    path, recipients, content, parameters, context, key = message
-    pieces = [_MESSAGE.pack(len(key), len(context), len(path), len(parameters), content, len(recipients))]
+    path, parameters, key = message.reverse_path, message.parameters, message.key
+    context, recipients = message.context, message.recipients
+    pieces = [_MESSAGE.pack(len(key), len(context), len(path), len(parameters), message.content, len(recipients))]
     pieces += (key, path, parameters)
     for name, value in context:
         pieces += (_PAIR.pack(len(name), len(value)), name, value)
     for recipient in recipients:
-        pieces += (_RECIPIENT.pack(*map(len, recipient)), *recipient)
+        path, parameters = recipient.path, recipient.parameters
+        pieces += (_RECIPIENT.pack(len(path), len(parameters)), path, parameters)
     return b"".join(pieces)
 
 
@@ -160,47 +164,53 @@ def _decoded(payload: Octets) -> tuple[Batch, int]:
             contents.append(Following(octets))
         else:
             raise RemoteProtocolError("a content is neither here nor follows")
-    messages = []
+    messages, octets, end = list[Message](), bytes(payload[at:]), 0
     for _ in range(message_count):
-        message, at = _message(payload, at)
+        message, end = _message(octets, end)
         messages.append(message)
-    return Batch(number, tuple(contents), tuple(messages)), at
+    return Batch(number, tuple(contents), tuple(messages)), at + end
 
 
-def _message(payload: Octets, at: int) -> tuple[Message, int]:
-    key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(payload, at)
+def _message(octets: bytes, at: int) -> tuple[Message, int]:
+    """The message at *at*, and where it ends."""
+    key_octets, pairs, path_octets, parameter_octets, content, recipient_count = _MESSAGE.unpack_from(octets, at)
+    at += _MESSAGE_OCTETS
+    key = parameters = b""
+    if key_octets:
+        key = octets[at : at + key_octets]
+        at += key_octets
+    path = octets[at : at + path_octets]
+    end = at + path_octets
+    if parameter_octets:
+        parameters = octets[end : end + parameter_octets]
+        end += parameter_octets
     if (
-        key_octets > KEY_OCTETS_MAX
-        or pairs > CONTEXT_MAX
-        or path_octets > PATH_OCTETS_MAX
+        path_octets > PATH_OCTETS_MAX
+        or key_octets > KEY_OCTETS_MAX
         or parameter_octets > PARAMETERS_OCTETS_MAX
+        or pairs > CONTEXT_MAX
     ):
         raise _too_long()
-    at += _MESSAGE.size
-    end = at + key_octets + path_octets + parameter_octets
-    path, key, parameters = bytes(payload[at:end]), b"", b""
-    if key_octets or parameter_octets:  # seldom
-        key, path, parameters = (
-            path[:key_octets],
-            path[key_octets : end - at - parameter_octets],
-            path[path_octets + key_octets :],
-        )
     context: tuple[tuple[bytes, bytes], ...] = ()
     if pairs:
-        context, end = _context(payload, end, pairs)
+        context, end = _context(octets, end, pairs)
     recipients = []
     for _ in range(recipient_count):
-        own_path, own_parameters = _RECIPIENT.unpack_from(payload, end)
-        if own_path > PATH_OCTETS_MAX or own_parameters > PARAMETERS_OCTETS_MAX:
+        path_octets, parameter_octets = _RECIPIENT.unpack_from(octets, end)
+        if path_octets > PATH_OCTETS_MAX or parameter_octets > PARAMETERS_OCTETS_MAX:
             raise _too_long()
-        at = end + _RECIPIENT.size
-        end = at + own_path + own_parameters
-        both = bytes(payload[at:end])
-        recipients.append(Recipient(both[:own_path], both[own_path:]) if own_parameters else Recipient(both))
+        at = end + _RECIPIENT_OCTETS
+        end = at + path_octets
+        own = octets[at:end]
+        if parameter_octets:
+            recipients.append(Recipient(own, octets[end : end + parameter_octets]))
+            end += parameter_octets
+        else:
+            recipients.append(Recipient(own))
     return Message(path, tuple(recipients), content, parameters, context, key), end
 
 
-def _context(payload: Octets, at: int, pairs: int) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
+def _context(payload: bytes, at: int, pairs: int) -> tuple[tuple[tuple[bytes, bytes], ...], int]:
     """So many names with their values, and where they end."""
     context = []
     for _ in range(pairs):
@@ -208,7 +218,7 @@ def _context(payload: Octets, at: int, pairs: int) -> tuple[tuple[tuple[bytes, b
         at += _PAIR.size
         if value_octets > CONTEXT_VALUE_OCTETS_MAX:
             raise _too_long()
-        pair = bytes(payload[at : at + name_octets + value_octets])
+        pair = payload[at : at + name_octets + value_octets]
         context.append((pair[:name_octets], pair[name_octets:]))
         at += name_octets + value_octets
     return tuple(context), at
@@ -236,10 +246,12 @@ def _problem(batch: Batch) -> tuple[str, Code] | None:
 
 def within_bounds(message: Message) -> bool:
     """Whether no field of *message* is longer than it may be."""
-    path, recipients, _, parameters, context, key = message
-    if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX or len(key) > KEY_OCTETS_MAX:
+    context = message.context
+    if len(message.reverse_path) > PATH_OCTETS_MAX or len(message.parameters) > PARAMETERS_OCTETS_MAX:
         return False
-    for path, parameters in recipients:  # no generators: this is asked of every message
-        if len(path) > PATH_OCTETS_MAX or len(parameters) > PARAMETERS_OCTETS_MAX:
+    if len(message.key) > KEY_OCTETS_MAX:
+        return False
+    for recipient in message.recipients:  # no generators: this is asked of every message
+        if len(recipient.path) > PATH_OCTETS_MAX or len(recipient.parameters) > PARAMETERS_OCTETS_MAX:
             return False
     return len(context) <= CONTEXT_MAX and all(len(value) <= CONTEXT_VALUE_OCTETS_MAX for _, value in context)

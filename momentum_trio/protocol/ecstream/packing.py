@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Final
 
+from msgspec.structs import replace
+
 from momentum_trio.protocol.ecstream.batch import (
     HEAD_OCTETS,
     RECIPIENTS_MAX,
@@ -55,7 +57,7 @@ class Packing:
             place = self._places[known_as] = len(self._contents)
             self._contents.append(content)
         self._octets, self._recipients = octets, recipients
-        self._messages.append(message._replace(content=place))
+        self._messages.append(replace(message, content=place))
         return True
 
     @property

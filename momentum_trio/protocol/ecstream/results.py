@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
+import msgspec
+
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.ecstream.frame import Kind, Octets, RemoteProtocolError, framed
 
@@ -26,7 +28,7 @@ _REPLY = struct.Struct(">HBH")  # code, octets of enhanced code and text
 _MESSAGE = struct.Struct(">BHH")  # octets of id, reply, recipients
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """What became of one message.
 
     id: of the message we have custody of; empty: we have none. reply: to the message. recipients: of each its reply, in

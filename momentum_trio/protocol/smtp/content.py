@@ -8,6 +8,7 @@ done by searches and counts over whole buffers, never by line.
 
 from __future__ import annotations
 
+from io import IncrementalNewlineDecoder
 from typing import Final
 
 from momentum_trio.mail.reply import Reply
@@ -28,6 +29,8 @@ CONTENT_PART_OCTETS: Final = 64 * 1024
 
 TERMINATOR: Final = b"\r\n.\r\n"
 STUFFED: Final = b"\r\n."
+WHOLE_ALONE: Final = (None, "\r\n")
+"""What is noted of octets in which there are no line ends, or none but CRLF."""
 
 
 def is_faultless(text: bytes, terms: Terms) -> bool:
@@ -39,7 +42,9 @@ def is_faultless(text: bytes, terms: Terms) -> bool:
 
 def has_whole_line_ends(text: bytes) -> bool:
     """Whether every CR and every LF is of a CRLF."""
-    return text.count(b"\n") == text.count(b"\r\n") == text.count(b"\r")
+    looking = IncrementalNewlineDecoder(None, translate=False)  # it notes which line ends there are, in one quick pass
+    looking.decode(text.decode("latin-1"), final=True)
+    return looking.newlines in WHOLE_ALONE
 
 
 def stuffed(content: bytes) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
-from momentum_trio.protocol.smtp.content import CONTENT_PART_OCTETS, Content
+from momentum_trio.protocol.smtp.content import CONTENT_PART_OCTETS, Content, has_whole_line_ends
 from momentum_trio.protocol.smtp.event import ContentEnd
 from momentum_trio.protocol.smtp.strategies import bdat, cut, cuts, hostile_contents, rehearse
 from momentum_trio.protocol.smtp.terms import LoneLineEnds, Terms
@@ -136,3 +136,9 @@ def test_the_seam_of_two_parts_hides_nothing(before: bytes, behind: bytes) -> No
 def test_binary_content_is_left_alone_behind_its_header_section() -> None:
     dialogue = ENVELOPE.replace(b"<a@b>", b"<a@b> BODY=BINARYMIME") + bdat(b"A: b\n\nx\n.\r\0y", last=True)
     assert rehearse([dialogue], terms(FIX, PEDANTIC)).messages == (b"A: b\r\n\r\nx\n.\r\0y",)
+
+
+@given(st.lists(st.sampled_from((b"\r", b"\n", b"\r\n", b"\0", b"x", b"\xe4", b"\r\r\n", b"\n\r"))).map(b"".join))
+def test_whole_line_ends_are_seen_as_counting_sees_them(octets: bytes) -> None:
+    counted = octets.count(b"\n") == octets.count(b"\r\n") == octets.count(b"\r")
+    assert has_whole_line_ends(octets) == counted
