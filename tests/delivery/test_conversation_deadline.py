@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -32,7 +33,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.count, self.strike_before = 0, -1
-        self.strike = lambda: None
+        self.strike: Callable[[], None] = lambda: None
         self.said: list[bytes] = []
 
     async def send(self, octets: bytes | memoryview, /) -> int:
