@@ -67,7 +67,7 @@ class Carriage:
         everywhere: SharedState,
     ) -> None:
         self._generations, self._holdings, self._settlement = generations, holdings, settlement
-        self._pace, self._alarms = pace, alarms
+        self._pace, self.alarms = pace, alarms
         self._offer_lane, self._faulted = offer_lane, faulted
         self.seats = Seats(connections_max, self.serve, everywhere)
         self._hops: dict[HopKey, Hop] = {}
@@ -300,7 +300,7 @@ class Carriage:
     def _pause(self, hop: Hop) -> None:
         if not hop.pausing:
             hop.pausing = True
-            self._alarms.set(trio.current_time() + hop.pause_seconds, partial(self._resume, hop))
+            self.alarms.set(trio.current_time() + hop.pause_seconds, partial(self._resume, hop))
 
     def _resume(self, hop: Hop) -> None:
         hop.pausing = False
@@ -336,7 +336,8 @@ class Carriage:
             self._again(lane, hop)
             hands: list[Hand] = []
             try:
-                hands = await self._settlement.living(await self._read(lane, [first]))
+                hand = self._holdings.at_hand(first)
+                hands = await self._settlement.living(await self._read(lane, [first]) if hand is None else [hand])
                 hands += self._holdings.more_of(hands[0], count - 1) if hands else []
             finally:
                 if hop.meter is not None:

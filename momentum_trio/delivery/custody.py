@@ -66,6 +66,10 @@ class Custody(Contents, Protocol):
         """
         ...
 
+    def conclude_soon(self, concluded: Sequence[tuple[int, Conclusion]]) -> bool:
+        """The same of messages whose custody ends, a moment later; False: it is to be settled, very many wait."""
+        ...
+
     async def move(
         self,
         tickets: Sequence[int],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+import outcome
 import trio
 
 from momentum_trio.config.chain import Chain
@@ -37,7 +39,9 @@ class LaneFeed:
         self.in_hand: dict[int, tuple[Parcel, list[Hand]]] = {}
         self.ended = self.greeted = self.useful = False
         self.coming = True
-        self._woken = trio.Event()
+        self._parked: trio.lowlevel.Task | None = None
+        self._idle_until = math.inf  # while it is parked
+        self._is_watched = False  # it is looked at again, for whether it has been parked for too long
         self._taken = self._delivered = self._held = 0  # parcels; messages, delivered and in hand
 
     @property
@@ -101,8 +105,8 @@ class LaneFeed:
     def _to_be_given_up(self) -> bool:
         """Whether another hop is to have the seat: one with fewer connections, or any if this one has nothing to do."""
         hop = self._hop
-        other = self._carriage.seats.claimant(self.seat, hop)
-        if other is None or not self.greeted:
+        other = self._carriage.seats.claimant(self.seat, hop) if self.greeted else None
+        if other is None:
             return False
         in_turn = not other.connections and self._taken >= TURN_PARCELS
         return not hop.ready or in_turn or hop.connections > other.connections + 1
@@ -121,20 +125,44 @@ class LaneFeed:
 
     async def _park(self, until: float) -> bool:
         """Wait for mail; False when none came in time. Whoever waited last is woken first, so that others may close."""
-        self._woken = trio.Event()
         hop, idle = self._hop, self._carriage.seats.idle
         hop.parked[self] = idle[self] = None
+        self._parked, self._idle_until = trio.lowlevel.current_task(), until
+        if not self._is_watched:
+            self._watch()
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._parked = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
         try:
-            with trio.move_on_at(until):
-                await self._woken.wait()
+            return bool(await trio.lowlevel.wait_task_rescheduled(abort))
         finally:
             hop.parked.pop(self, None)
             del idle[self]
-        return self._woken.is_set()
+
+    def _watch(self) -> None:
+        self._is_watched = True
+        self._carriage.alarms.set(self._idle_until, self._look)
+
+    def _look(self) -> None:
+        """One look for all the times that it was parked meanwhile."""
+        self._is_watched = False
+        if self._parked is None:
+            return
+        if self._idle_until <= trio.current_time():
+            self._unpark(woken=False)
+        else:
+            self._watch()
+
+    def _unpark(self, *, woken: bool) -> None:
+        if self._parked is not None:
+            task, self._parked = self._parked, None
+            trio.lowlevel.reschedule(task, outcome.Value(woken))
 
     def wake(self) -> None:
         """There is mail, or something else to be looked at."""
-        self._woken.set()
+        self._unpark(woken=True)
 
     async def report(self, parcel: Parcel, outcomes: Sequence[Outcome]) -> None:
         """See ``method.Feed``."""

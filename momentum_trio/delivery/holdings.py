@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import trio
 
 from momentum_trio.delivery.custody import Custody
@@ -20,8 +21,7 @@ from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.message import Batch, Held, Message, Retry
 
 
-@dataclass(slots=True, eq=False)
-class Hand:
+class Hand(msgspec.Struct, eq=False):
     """A message in hand, its envelope read. retry: where it stood, if it was tried before."""
 
     ticket: int
@@ -184,6 +184,11 @@ class Holdings:
 
     # Envelopes
 
+    def at_hand(self, ticket: int) -> Hand | None:
+        """A message in hand, if its envelope is in memory."""
+        held = self._residents.pop(ticket, None)
+        return None if held is None else Hand(ticket, self.lane(ticket), held.batch, held.message, held.retry)
+
     async def read(self, tickets: Sequence[int]) -> list[Hand | Unread]:
         """The envelopes of messages in hand, in their order, from memory or from the spool.
 
@@ -193,11 +198,11 @@ class Holdings:
             found: dict[int, Hand | Unread] = {}
             missing = []
             for ticket in tickets:
-                held = self._residents.pop(ticket, None)
-                if held is None:
+                hand = self.at_hand(ticket)
+                if hand is None:
                     missing.append(ticket)
                 else:
-                    found[ticket] = Hand(ticket, self.lane(ticket), held.batch, held.message, held.retry)
+                    found[ticket] = hand
             if len(missing) == 1:
                 found[missing[0]] = await self._read(missing[0])
             elif missing:

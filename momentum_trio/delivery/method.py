@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.outcome import Bounced, Deferred, Outcome
@@ -13,8 +14,7 @@ from momentum_trio.net.next_hop import NextHop
 from momentum_trio.spool.message import Batch, Message
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """One message about to be tried.
 
     domain: the routing domain. retries: attempts before this one. chain: the outbound scopes that hold for it, from
@@ -58,8 +58,7 @@ class Method(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(msgspec.Struct, frozen=True, gc=False, eq=False):
     """Messages of one batch in one lane, taken out of the queue to be tried together over one connection."""
 
     attempts: Sequence[Attempt]

@@ -7,13 +7,12 @@ there was no connection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from momentum_trio.mail.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True, gc=False):
     """Somebody else has custody now, durably. peer_address: who; empty when it is this host.
 
     reports_itself: he was told what the sender asked about notifications (RFC 3461) and sees to it.
@@ -23,8 +22,7 @@ class Delivered:
     reports_itself: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(msgspec.Struct, frozen=True, gc=False):
     """Not now: the message stays in the spool and is tried again."""
 
     reason: str
@@ -33,8 +31,7 @@ class Deferred:
     octets: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Bounced:
+class Bounced(msgspec.Struct, frozen=True, gc=False):
     """Never: the message is given up."""
 
     reason: str

@@ -160,7 +160,11 @@ class Seats:
 
     def claimant(self, seat: tuple[Key, ...], hop: Hop) -> Hop | None:
         """A hop other than *hop* that waits for a limit which *seat* counts against."""
-        return next((other for key in seat if (other := self._limits[key].claimant(hop)) is not None), None)
+        for key in seat:
+            limit = self._limits[key]
+            if limit.waiting and (other := limit.claimant(hop)) is not None:
+                return other
+        return None
 
     def all_in_line(self) -> list[Hop]:
         """Let everybody out of the lines, for the limits may be others now."""

@@ -6,9 +6,8 @@ If that cannot be done the message stays and is tried again.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import trio
@@ -27,7 +26,6 @@ from momentum_trio.delivery.transcode import transcoded
 from momentum_trio.delivery.transcode_options import TranscodeOptions
 from momentum_trio.machine import Machine
 from momentum_trio.mail import record
-from momentum_trio.mail.dsn import Notify
 from momentum_trio.reception.received import received
 from momentum_trio.spool.fault import ContentDamaged, SpoolFault, SpoolSick
 from momentum_trio.spool.heading import heading
@@ -46,18 +44,17 @@ class Ending:
     told: Failure
 
 
-@dataclass(slots=True)
-class Round:
+class Round(msgspec.Struct):
     """Outcomes that are recorded together; endings by batch, for those that may be reported.
 
     postponed: also by ticket the time, of trio, of the next attempt.
     """
 
-    concluded: list[tuple[int, Conclusion]] = field(default_factory=list)
-    postponed: dict[int, tuple[Retry, float]] = field(default_factory=dict)
-    failed: dict[str, list[Ending]] = field(default_factory=lambda: defaultdict(list))
-    late: dict[str, list[Ending]] = field(default_factory=lambda: defaultdict(list))
-    asked_for: dict[str, list[Ending]] = field(default_factory=lambda: defaultdict(list))
+    concluded: list[tuple[int, Conclusion]] = []
+    postponed: dict[int, tuple[Retry, float]] = {}
+    failed: dict[str, list[Ending]] = {}
+    late: dict[str, list[Ending]] = {}
+    asked_for: dict[str, list[Ending]] = {}
 
 
 class Settlement:
@@ -106,7 +103,7 @@ class Settlement:
             outcome = transcoded(TranscodeOptions.resolve(self._chain(hand)), given)
             if isinstance(outcome, Bounced):
                 ending = self._ending(hand, outcome, self._attempts(hand) + attempted, told_reason)
-                together.failed[hand.batch.batch_id].append(ending)
+                together.failed.setdefault(hand.batch.batch_id, []).append(ending)
             else:
                 self._defer(hand, outcome, together, spread_seconds)
         given_up = 0
@@ -161,10 +158,10 @@ class Settlement:
         self.delivered += 1
         hand.lane.sent += 1
         self.tallies[hand.lane.key[:2]].delivered += 1
-        if self._reporter is not None and hand.message.notify & Notify.SUCCESS and not outcome.reports_itself:
+        if self._reporter is not None and hand.message.notify.on_success and not outcome.reports_itself:
             ending = self._ending(hand, outcome, self._attempts(hand) + 1)
             self._machine.events.publish(ending.said)
-            together.asked_for[hand.batch.batch_id].append(ending)
+            together.asked_for.setdefault(hand.batch.batch_id, []).append(ending)
         else:
             self._machine.events.publish(self._delivered(hand, outcome))
             together.concluded.append((hand.ticket, Conclusion.DELIVERED))
@@ -197,7 +194,7 @@ class Settlement:
         wait = verdict(route.options, retries, age)
         if isinstance(wait, str):
             ended = Bounced(wait, outcome.stage, outcome.peer_address, outcome.octets)
-            together.failed[hand.batch.batch_id].append(self._ending(hand, ended, retries + 1))
+            together.failed.setdefault(hand.batch.batch_id, []).append(self._ending(hand, ended, retries + 1))
             return
         if spread_seconds:
             wait += spread_seconds * self._machine.entropy.fraction()
@@ -206,7 +203,7 @@ class Settlement:
             options = DelayNoticeOptions.resolve(route.own_chain)
             if options.enable and age >= notice_age_seconds(options, notices):
                 ending = self._ending(hand, outcome, retries + 1)
-                together.late[hand.batch.batch_id].append(ending)
+                together.late.setdefault(hand.batch.batch_id, []).append(ending)
                 notices += 1
         self._postpone(hand, wait, outcome.reason, notices, together)
 
@@ -287,6 +284,8 @@ class Settlement:
     async def _record(self, together: Round) -> None:
         """Have the spool remember the rest, all in one group."""
         if not together.concluded and not together.postponed:
+            return
+        if not together.postponed and self._spool.conclude_soon(together.concluded):
             return
         postponed = [(ticket, retry) for ticket, (retry, _) in together.postponed.items()]
         for ticket, (_, until) in together.postponed.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from momentum_trio.config.chain import Chain
 from momentum_trio.delivery.custody import Contents
 from momentum_trio.delivery.outcome import Bounced, Deferred
-from momentum_trio.delivery.signing import Signer
+from momentum_trio.delivery.signing import Signer, Signing
 from momentum_trio.delivery.smtp_options import AS_IT_IS, STRIPPED, SmtpOptions
 from momentum_trio.mail.mime.seven_bit import Unconvertible, seven_bit, stripped
 from momentum_trio.mail.stage import Stage
@@ -73,10 +73,11 @@ class OutgoingContent:
         signing = None if self._signer is None else self._signer.signing(self._batch, self._chain, is_converted)
         if self._held is None and expected <= HELD_OCTETS_MAX:
             self._held = await self._contents.content(self._batch.batch_id)
-        while part := await self._part(self._inspection.octets):
-            self._inspection.part(part)
-            if signing is not None:
-                signing.part(part)
+        if self._held is not None:
+            self._look_at(self._held, signing)
+        else:
+            while part := await self._part(self._inspection.octets):
+                self._look_at(part, signing)
         if self._inspection.octets != expected:
             raise ContentDamaged(f"{self._inspection.octets} of {expected} octets")
         fields = b"" if signing is None else await signing.fields()
@@ -84,6 +85,11 @@ class OutgoingContent:
             return fields
         self._prefix = fields
         return None
+
+    def _look_at(self, part: bytes, signing: Signing | None) -> None:
+        self._inspection.part(part)
+        if signing is not None:
+            signing.part(part)
 
     async def part(self, offset: int) -> bytes:
         """The part that begins at *offset* of ``octets``; empty at the end and beyond. Raises: KeyError, SpoolFault."""

@@ -24,7 +24,6 @@ from momentum_trio.protocol.smtp.client_event import (
     Concluded,
     ContentWanted,
     Ended,
-    Event,
     TlsWanted,
     Transaction,
     Verdict,
@@ -39,8 +38,8 @@ CUT_SHORT = Reply.of("451 4.3.0 [internal] spool: the content is shorter than it
 
 
 class Conversation:
-    """A conversation that was begun by connecting *socket*: greet, make transactions, part. The socket is the caller's
-    to close.
+    """A conversation that was begun by connecting *socket*: greet, make transactions, part, all within *deadline*, and
+    once that has struck ``give_up``. The socket is the caller's to close.
 
     wire: over the socket, until there is TLS. ended: why it is over, once it is. tls_failure: where that was TLS.
     octets_sent: all that the connection took.
@@ -64,8 +63,7 @@ class Conversation:
         self._demand, self._chain = demand, chain
         self._wire = wire
         self._patience = patience(options)
-        self._deadlines = deadlines
-        self._deadline = deadlines.after(math.inf)  # of what is underway
+        self.deadline = deadlines.after(math.inf)  # of what is underway
         self._content: OutgoingContent | None = None
         self._verdicts: tuple[Verdict, ...] = ()
         self._torn = False  # the connection takes no more octets
@@ -106,26 +104,31 @@ class Conversation:
         self._client.quit()
         await self._converse()
 
+    async def give_up(self) -> tuple[Verdict, ...]:
+        """The deadline has struck: what that makes of each forward-path of the transaction, as from ``make``."""
+        self._client.silent()
+        await self._hear()
+        return self._verdicts
+
     async def _converse(self) -> None:
         """Until an order is due, or the conversation is over."""
-        client = self._client
-        deadline = self._deadline = self._deadlines.after(self._patience[client.stage])
+        client, deadline = self._client, self.deadline
+        deadline.touch(self._patience[client.stage])
         try:
-            with deadline:
-                await self._hear()
-                while not (client.ready or client.closed):
-                    await self._send()
-                    await self._listen()
-        finally:
-            if client.stage is Stage.READING_CONFIRMATION:
-                self._recall()
-        if deadline.fired:
-            client.silent()
             await self._hear()
+            while client.waits:
+                await self._send()
+                await self._listen()
+        finally:
+            deadline.park()
+            if client.waits and client.stage is Stage.READING_CONFIRMATION:
+                self._recall()
+        if deadline.struck:  # with the last answer: there is no next
+            await self.give_up()
 
     async def _listen(self) -> None:
         """Wait for what the server says next, and act on it."""
-        client, deadline = self._client, self._deadline
+        client, deadline = self._client, self.deadline
         try:
             octets = await self._wire.recv(RECEIVE_OCTETS)
         except OSError:  # a reset: an end like any other
@@ -136,7 +139,7 @@ class Conversation:
             client.receive(octets)
         replies_count = client.replies_count
         await self._hear()
-        if client.ready or client.closed:
+        if not client.waits:
             return
         if client.replies_count > replies_count:  # a whole reply, not just octets
             deadline.touch(self._patience[client.stage])
@@ -146,18 +149,15 @@ class Conversation:
     async def _hear(self) -> None:
         """Act on the events that there are."""
         while (event := self._client.next_event()) is not None:
-            await self._act(event)
-
-    async def _act(self, event: Event) -> None:
-        match event:
-            case Concluded():
-                self._verdicts = event.verdicts
-            case ContentWanted():
-                await self._send_content()
-            case TlsWanted():
-                await self._secure()
-            case Ended():
-                self.ended = event
+            match event:
+                case Concluded():
+                    self._verdicts = event.verdicts
+                case ContentWanted():
+                    await self._send_content()
+                case TlsWanted():
+                    await self._secure()
+                case Ended():
+                    self.ended = event
 
     def _recall(self) -> None:
         """Nobody waits for the confirmation any more, and what the kernel has not sent yet is not to be sent after all.
@@ -168,9 +168,9 @@ class Conversation:
 
     async def _secure(self) -> None:
         client = self._client
-        self._deadline.park()  # it has a limit of its own
+        self.deadline.park()  # it has a limit of its own
         made = await secure(self._machine, self._socket, self._place, self._demand, self._chain)
-        self._deadline.resume()
+        self.deadline.resume()
         if isinstance(made, TlsFailure):
             self.tls_failure = made
             client.abandon(Reply.of(made.reason))
@@ -181,7 +181,7 @@ class Conversation:
 
     async def _send_content(self) -> None:
         """All of it; the last part waits in the core, to go out together with what ends it."""
-        client, deadline, content = self._client, self._deadline, self._content
+        client, deadline, content = self._client, self.deadline, self._content
         assert content is not None
         deadline.touch(self._patience[Stage.SENDING_BODY])
         offset, whole = 0, content.octets
@@ -207,14 +207,14 @@ class Conversation:
 
     async def _send(self) -> None:
         """All that waits, unless the connection takes no more: then what is to be heard of it says why."""
-        rest = memoryview(self._client.octets_to_send())
+        rest: bytes | memoryview = self._client.octets_to_send()
         try:
             while rest and not self._torn:
                 sent = await self._wire.send(rest)
                 self.octets_sent += sent
-                rest = rest[sent:]
+                rest = memoryview(rest)[sent:] if sent < len(rest) else b""
                 if rest or self._client.stage is Stage.SENDING_BODY:  # commands, and an end, are no sign of a slow line
-                    self._deadline.credit(sent)
+                    self.deadline.credit(sent)
         except OSError:
             self._torn = True
 

@@ -26,7 +26,7 @@ from momentum_trio.machine.contract import Wire
 from momentum_trio.mail.path import domain_of
 from momentum_trio.protocol.smtp.client import Client
 from momentum_trio.protocol.smtp.client_credentials import Credentials
-from momentum_trio.protocol.smtp.client_event import ClientTerms, Use
+from momentum_trio.protocol.smtp.client_event import ClientTerms, Use, Verdict
 from momentum_trio.reception.reception_options import NameOptions
 from momentum_trio.spool.fault import SpoolFault
 
@@ -72,6 +72,7 @@ class SmtpErrand(Errand):
         super().__init__(outfit, feed, port, seconds)
         self._dialect = dialect
         self._work: Work | None = None
+        self._octets_before = 0  # that this connection took for other parcels
 
     async def run(self) -> None:
         """Serve the feed until it has nothing more, or no way is left."""
@@ -97,10 +98,19 @@ class SmtpErrand(Errand):
             self._wire(connected.socket, place),
         )
         connected.seen.talk = conversation
-        if not await conversation.greet():
+        greeted = False
+        with conversation.deadline:
+            greeted = await conversation.greet()
+            if greeted:
+                self._worked(connected)
+                return await self._serve(conversation, place)
+        verdicts = await conversation.give_up() if conversation.deadline.fired else ()
+        if not greeted:
             return self._not_greeted(place, conversation)
-        self._worked(connected)
-        return await self._serve(conversation, place)
+        if self._work is not None:
+            undecided = await self._decide(self._work, conversation, place, verdicts)
+            assert undecided is None  # who is silent has not left
+        return None
 
     def _wire(self, socket: trio.socket.SocketType, place: Place) -> Wire:
         wire, tracers = self._outfit.machine.wire(socket), self._outfit.tracers
@@ -153,8 +163,8 @@ class SmtpErrand(Errand):
         self._has_reached()  # not before: what this one takes calls for no further connection
         while taken or await self._take():
             taken = False
-            octets_before = conversation.octets_sent if served else 0
-            ended = await self._deliver(conversation, place, octets_before)
+            self._octets_before = conversation.octets_sent if served else 0
+            ended = await self._deliver(conversation, place)
             if ended is not None:
                 return Left(ended, again=served)
             served = True
@@ -176,7 +186,7 @@ class SmtpErrand(Errand):
         self._work = None
         await self._feed.report(work.parcel, work.decide_all(rest))
 
-    async def _deliver(self, conversation: Conversation, place: Place, octets_before: int) -> Deferred | Bounced | None:
+    async def _deliver(self, conversation: Conversation, place: Place) -> Deferred | Bounced | None:
         """The parcel in hand, in one transaction; reported, unless the server left it undecided: then why."""
         work = self._work
         assert work is not None
@@ -187,8 +197,13 @@ class SmtpErrand(Errand):
         transaction = transaction_of(
             work.open, content, name=self._name_for_sender(), tells_origin=self._options.xclient != Use.NO.value
         )
-        verdicts = await conversation.make(transaction, content)
-        octets = conversation.octets_sent - octets_before
+        return await self._decide(work, conversation, place, await conversation.make(transaction, content))
+
+    async def _decide(
+        self, work: Work, conversation: Conversation, place: Place, verdicts: Sequence[Verdict]
+    ) -> Deferred | Bounced | None:
+        """Report what *verdicts* make of the parcel in hand, unless the server left it undecided: then why."""
+        octets = conversation.octets_sent - self._octets_before
         ended = conversation.ended
         undecided = ended.verdict if ended is not None and ended.left else None
         reports_itself = conversation.extensions.dsn

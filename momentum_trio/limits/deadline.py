@@ -148,6 +148,11 @@ class Deadline:
         self._scope.cancel()
 
     @property
+    def struck(self) -> bool:
+        """Whether it ends the block at its next checkpoint, or has."""
+        return self._scope.cancel_called
+
+    @property
     def fired(self) -> bool:
         """Whether the block was ended by this deadline (or by ``expire``); known once the block is left."""
         return self._scope.cancelled_caught

@@ -48,7 +48,7 @@ class Notify(IntFlag):
     @property
     def on_success(self) -> bool:
         """Whether a message that was delivered, or handed to a host that knows no DSN, is reported."""
-        return bool(self & Notify.SUCCESS)
+        return self is not Notify.UNSET and bool(self & Notify.SUCCESS)
 
 
 class Wish(NamedTuple):

@@ -58,15 +58,17 @@ class Lines:
         """The next line without its CRLF; TooLong for one beyond the bound; None when more octets are needed."""
         if self._discarded is not None and (endless := self._discard(self._discarded)):
             return endless
-        held = self._held
-        at = self._at
+        held, at = self._held, self._at
+        if at == len(held) or self._discarded is not None:
+            return None
         end = held.find(CRLF, at)
-        if (len(held) if end < 0 else end + 2) - at > self.octets_max:
+        after = len(held) if end < 0 else end + 2
+        if after - at > self.octets_max:
             self._discarded = 0
             return TooLong(held[at : at + START_OCTETS])
-        if end < 0 or self._discarded is not None:
+        if end < 0:
             return None
-        self._at = end + 2
+        self._at = after
         return held[at:end]
 
     @property

@@ -29,6 +29,7 @@ from momentum_trio.spool.segment import Segment
 
 GROUP_OCTETS_MAX = 4 * 1024 * 1024
 GROUP_COUNT_MAX = 1024
+GATHERING_SECONDS = 0.02  # what nobody waits for is written with what somebody does, or alone after so long
 LAZY_SYNC_SECONDS = 1.0  # what was written but not synced waits about as long for its sync
 RETRY_SECONDS_MAX = 64.0  # a failing disk is tried again for the lazy records: after 1, 2, 4 ... seconds
 COMPACTION_PAUSE_SECONDS = 10.0  # after a failure of the disk while copying forward
@@ -50,7 +51,7 @@ class Request(msgspec.Struct, eq=False):
     names: what a report calls them. frames: one at least. demands_sync: its caller is told when they are durable, or
     that they are not kept; the others are lazy. always_synced: also where 250 need not wait for a sync. recallable: its
     caller may withdraw. handed: called when they go into a group. kept: called with the place of each when they are in
-    the log. fault: once it is DONE, why they are not kept; None: they are.
+    the log. fault: once it is DONE, why they are not kept; None: they are. awaited: None: nobody waits.
     """
 
     names: Sequence[str]
@@ -82,10 +83,9 @@ class Awaited:
 class Committer:
     """Owns the log while ``run`` runs. force_fsync: sync each group that holds a request which demands it.
 
-    group_octets_max: of records in one group, unless one request alone has more.
-
-    keys: those whose time is over are forgotten here, between two groups. latencies: of groups that were written, and
-    synced where that was owed.
+    group_octets_max: of records in one group, unless one request alone has more. keys: those whose time is over are
+    forgotten here, between two groups. gathered: gives what nobody waits for, when a group is written anyway or
+    GATHERING_SECONDS after ``expect``. latencies: of groups that were written, and synced where that was owed.
     """
 
     def __init__(
@@ -95,11 +95,12 @@ class Committer:
         files: ContentFiles,
         keys: Keys,
         report: Report,
+        gathered: Callable[[], list[Request]],
         *,
         force_fsync: bool,
     ) -> None:
         self._log, self._compaction, self._files, self._report = log, compaction, files, report
-        self._keys = keys
+        self._keys, self._gathered = keys, gathered
         self._force_fsync = force_fsync
         self.group_octets_max = min(GROUP_OCTETS_MAX, log.segment_octets - SEGMENT_HEADER_OCTETS - MARKER_OCTETS)
         self.latencies = Latencies()
@@ -107,6 +108,7 @@ class Committer:
         self._parked: trio.lowlevel.Task | None = None
         self._closing = self._ended = False
         self._sick = False
+        self._gathered_due = math.inf  # when what has gathered is written at the latest; infinity: there is nothing
         self._lazy_due = math.inf  # when the lazy records are synced, or written again
         self._lazy_delay = LAZY_SYNC_SECONDS
         self._compact_after = -math.inf
@@ -152,6 +154,13 @@ class Committer:
 
         await trio.lowlevel.wait_task_rescheduled(abort)
 
+    def expect(self) -> bool:
+        """Something gathers from now on, if nothing did before; False: the spool is closed."""
+        if self._gathered_due == math.inf and not self._ended:
+            self._gathered_due = trio.current_time() + GATHERING_SECONDS
+            self._wake()
+        return not self._ended
+
     def close(self) -> None:
         """Write what is queued, sync, then end ``run``."""
         self._closing = True
@@ -190,13 +199,16 @@ class Committer:
             self._parked = None
             return trio.lowlevel.Abort.SUCCEEDED
 
-        with trio.move_on_at(min(self._lazy_due, self._keys.next_end)):
+        with trio.move_on_at(min(self._gathered_due, self._lazy_due, self._keys.next_end)):
             self._parked = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(abort)
 
     def _take(self) -> list[Request]:
         """The next group: within the bounds, or one request alone. Taken requests are HANDED."""
         queue, group, octets = self._queue, list[Request](), 0
+        if queue or self._closing or trio.current_time() >= self._gathered_due:
+            self._gathered_due = math.inf
+            queue.extend(self._gathered())
         while queue and len(group) < GROUP_COUNT_MAX:
             request = queue[0]
             if request.phase is Phase.QUEUED:
@@ -326,9 +338,10 @@ def frames_of(requests: Sequence[Request]) -> list[Frame]:
 def answer(request: Request, fault: SpoolFault | None = None) -> None:
     """Tell the caller of *request*, which is HANDED (or QUEUED, when the committer ends)."""
     assert request.phase in (Phase.HANDED, Phase.QUEUED)
-    assert request.awaited is not None
     request.phase, request.fault = Phase.DONE, fault
     awaited = request.awaited
+    if awaited is None:
+        return
     awaited.left -= 1
     if not awaited.left:
         trio.lowlevel.reschedule(awaited.task, outcome.Value(None))

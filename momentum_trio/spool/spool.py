@@ -7,11 +7,10 @@ with power costs a duplicate delivery, never a message.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 import trio
@@ -48,6 +47,7 @@ from momentum_trio.spool.keys import Moment
 from momentum_trio.spool.latencies import Latencies
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
+from momentum_trio.spool.outcomes import Named, Outcomes, ended_of, parts
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.recent import Recent
@@ -62,9 +62,7 @@ from momentum_trio.spool.wire import (
     Settled,
     Wire,
     custody_of,
-    due_of,
     keyed_of,
-    shortened,
 )
 
 __all__ = [
@@ -96,7 +94,8 @@ T = TypeVar("T")
 DIRECTORY_MODE = 0o750
 SEGMENT_OCTETS_MIN = 1024
 RECORD_OCTETS_MAX = 256 * 1024  # of outcomes or moves, about; more go into several records
-SETTLED_OCTETS, MOVED_OCTETS = 512, 32  # of one message in such a record, at most
+GATHERED_MAX = 1000  # conclusions that nobody waits for; then whoever brings more waits for that
+MOVED_OCTETS = 32  # of one message in such a record, at most
 KEYS_AT_ONCE_MAX = 64  # in a record that brings them from another spool
 FIRST_INCARNATIONS = 100_000
 
@@ -128,14 +127,6 @@ class SpoolTerms:
         return min(self.large_message_octets, self.segment_octets // 4, INLINE_OCTETS_MAX)
 
 
-class Named(NamedTuple, Generic[T]):
-    """A message in custody, and what came of it."""
-
-    ticket: int
-    message_id: str
-    what: T
-
-
 class _Coming(msgspec.Struct, eq=False, gc=False):
     """A batch on its way into custody.
 
@@ -159,19 +150,6 @@ class _Coming(msgspec.Struct, eq=False, gc=False):
     def octets(self) -> int:
         """Of its records."""
         return self.frame.octets + (0 if self.keys is None else self.keys.octets)
-
-
-def ended_of(concluded: Sequence[Named[Conclusion]]) -> Ended:
-    """The wire form of conclusions."""
-    return Ended(
-        [named.message_id for named in concluded if named.what is Conclusion.DELIVERED],
-        [named.message_id for named in concluded if named.what is not Conclusion.DELIVERED],
-    )
-
-
-def parts(values: Sequence[T], count_max: int) -> Iterator[Sequence[T]]:
-    """*values* in parts of at most so many."""
-    return (values[first : first + count_max] for first in range(0, len(values), count_max))
 
 
 class Spool:
@@ -204,11 +182,17 @@ class Spool:
         compaction = Compaction(
             self._disk, self._ledger, self._keys, self._wire, quarantine, self._report_error, terms.segment_octets
         )
-        self._committer = Committer(
-            self._log, compaction, self._files, self._keys, self._report_error, force_fsync=terms.force_fsync
-        )
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
-        self._settled_max = max(1, record_octets_max // SETTLED_OCTETS)
+        self._outcomes = Outcomes(self._ledger, self._recent, self._files, self._wire, record_octets_max)
+        self._committer = Committer(
+            self._log,
+            compaction,
+            self._files,
+            self._keys,
+            self._report_error,
+            self._outcomes.take,
+            force_fsync=terms.force_fsync,
+        )
         self._moved_max = max(1, record_octets_max // MOVED_OCTETS)
         self.inline_octets_max = terms.inline_octets_max
         self._durability = Durability.SYNCED if terms.force_fsync else Durability.WRITTEN
@@ -300,7 +284,7 @@ class Spool:
         concluding: Sequence[tuple[int, Conclusion]] = (),
     ) -> _Coming:
         """What is to be written for *entry*, whose *content*, where it is small, is whole. Raises SpoolFull."""
-        ended = self._named(concluding) if concluding else []
+        ended = self._outcomes.named(concluding) if concluding else []
         if batch.octets != entry.octets:
             batch = batch.with_octets(entry.octets)
         custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
@@ -357,7 +341,7 @@ class Spool:
         tickets = coming.tickets = ledger.add(segment, place, coming.frame, custody)
         self._recent.put(ledger.messages.batch[tickets[0]], coming.batch, None if custody.file else coming.content)
         if coming.ended:
-            self._conclude(coming.ended)
+            self._outcomes.conclude(coming.ended)
 
     def _keep(self, claim: Claim, keys: Frame, segment: Segment, place: int) -> None:
         """The key of *claim* is in the log."""
@@ -436,23 +420,19 @@ class Spool:
         spool is closed.
         Cancellation: shielded, for outcomes are facts.
         """
-        both = zip_longest(parts(concluded, self._settled_max), parts(postponed, self._settled_max), fillvalue=())
-        for request in [self._settled(*part) for part in both]:
+        for request in self._outcomes.requests(concluded, postponed):
             await self._committer.put(request)
 
-    def _settled(self, concluded: Sequence[tuple[int, Conclusion]], postponed: Sequence[tuple[int, Retry]]) -> Request:
-        ended = self._named(concluded)
-        dues = [named._replace(what=shortened(named.what)) for named in self._named(postponed)]
-        settled = Settled(ended_of(ended), [due_of(named.message_id, named.what) for named in dues])
-        frame = Frame.of(Kind.SETTLED, self._wire.encode(settled))
+    def conclude_soon(self, concluded: Sequence[tuple[int, Conclusion]]) -> bool:
+        """The same for conclusions that need not be written when it returns: they go with the next group, or alone
+        within GATHERING_SECONDS. Until then a crash of this program loses them, too.
 
-        def handed() -> None:
-            self._conclude(ended)
-            for named in dues:
-                if self._still(named):
-                    self._ledger.postpone(named.ticket, named.what)
-
-        return Request(["outcomes"], [frame], demands_sync=False, recallable=False, handed=handed)
+        Returns: False, and nothing was done, when GATHERED_MAX wait already, or the spool is closed.
+        """
+        if self._outcomes.gathered >= GATHERED_MAX or not self._committer.expect():
+            return False
+        self._outcomes.gather(concluded)
+        return True
 
     async def _each_shielded(self, requests: Sequence[Request]) -> None:
         """One after the other; once the first is handed over none is left out."""
@@ -461,23 +441,6 @@ class Spool:
             with trio.CancelScope(shield=begun):
                 await self._committer.put(request)
             begun = True
-
-    def _named(self, tickets: Iterable[tuple[int, T]]) -> list[Named[T]]:
-        """Those of messages in custody, by their ids too: a ticket may pass to another while a request waits."""
-        ids, holds = self._ledger.messages.ids, self._ledger.holds
-        return [Named(ticket, ids[ticket], what) for ticket, what in tickets if holds(ticket)]
-
-    def _still(self, named: Named[Any]) -> bool:
-        """Whether the ticket is still the same message's."""
-        return self._ledger.holds(named.ticket) and self._ledger.messages.ids[named.ticket] == named.message_id
-
-    def _conclude(self, ended: Iterable[Named[Conclusion]]) -> None:
-        for named in ended:
-            gone = self._ledger.conclude(named.ticket) if self._still(named) else None
-            if gone is not None:
-                self._recent.drop(gone.row)
-                if gone.file:
-                    self._files.retire(gone.file)
 
     async def move(
         self,
@@ -499,11 +462,11 @@ class Spool:
     def _moved(
         self, tickets: Sequence[int], binding_group: str | None, binding: str | None, routing_domain: str | None
     ) -> Request:
-        named = self._named([(ticket, None) for ticket in tickets])
+        named = self._outcomes.named([(ticket, None) for ticket in tickets])
         moved = Moved([each.message_id for each in named], binding_group, binding, routing_domain)
 
         def kept(_segment: Segment, _places: Sequence[int]) -> None:
-            still = [each.ticket for each in named if self._still(each)]
+            still = [each.ticket for each in named if self._outcomes.still(each)]
             for ticket in still:
                 self._recent.drop(self._ledger.batch_of(ticket))
             self._ledger.move(still, binding_group, binding, routing_domain)

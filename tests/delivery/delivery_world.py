@@ -275,6 +275,10 @@ class MemorySpool:
         self.retries.update({self.message_id(ticket): retry for ticket, retry in postponed})
         await trio.lowlevel.checkpoint()
 
+    def conclude_soon(self, concluded: Sequence[tuple[int, Conclusion]]) -> bool:
+        self._conclude(concluded)
+        return True
+
     async def move(
         self,
         tickets: Sequence[int],

@@ -38,6 +38,11 @@ NO_TLS: Final = Reply.of("451 4.7.6 [internal] STARTTLS required but not adverti
 NO_GO_AHEAD: Final = Reply.of("451 4.7.5 [internal] no tls go-ahead")
 NO_XCLIENT: Final = Reply.of("451 4.7.6 [internal] XCLIENT required but not advertised")
 IN_CLEAR: Final = Reply.of("454 4.7.0 [internal] AUTH is not done without TLS")
+CONTENT_WANTED: Final = ContentWanted()
+AT_REST: Final = (State.READY, State.CLOSED)
+DEAF: Final = (State.CLOSED, State.SECURING)
+"""What the server says in these is not looked at."""
+
 DONE: Final = Reply.of("221 2.0.0 [internal] done")
 
 
@@ -121,13 +126,18 @@ class Client:
         return self._state is State.READY
 
     @property
+    def waits(self) -> bool:
+        """Whether the server has to say something before there can be an order: neither ready nor closed."""
+        return self._state not in AT_REST
+
+    @property
     def stage(self) -> Stage:
         """What is waited for, as the logs number it."""
         if self._state is State.SENDING:
             return Stage.SENDING_BODY
         if self._state is State.SECURING:
             return Stage.HANDSHAKING_TLS
-        return self._outstanding[0][0].value.stage if self._outstanding else Stage.IDLE
+        return self._outstanding[0][0].stage if self._outstanding else Stage.IDLE
 
     # ---- orders
 
@@ -213,7 +223,7 @@ class Client:
 
     def next_event(self) -> Event | None:
         """What came of the replies so far, or None when more octets are needed or the conversation is over."""
-        while not self._events and self._state not in (State.CLOSED, State.SECURING):
+        while not self._events and self._state not in DEAF:
             reply = self._replies.next()
             if isinstance(reply, Reply):
                 self.replies_count += 1
@@ -244,9 +254,7 @@ class Client:
         if reply.code == 421 and asked is not Asked.QUIT:
             self._leave(reply)
             return
-        question = asked.value
-        verdict = Verdict(reply, question.stage)
-        step = question.steps.get(reply.code // 100)
+        step = asked.steps.get(reply.code // 100)
         if step is None:
             self._fail(Fault.OUT_OF_PLACE)
             return
@@ -261,7 +269,7 @@ class Client:
                 self._want_content(Stuffing())
             case Step.DECIDED:
                 self._unfinished = self._unfinished and asked is not Asked.CONTENT
-                self._decide(verdict)
+                self._decide(Verdict(reply, asked.stage))
                 self._go_on()
             case Step.HELLO:
                 self._hello()
@@ -281,27 +289,27 @@ class Client:
                 self._authenticated = True
                 self._greeted()
             case Step.NOT_AUTHENTICATED:  # the operator's fault, not the message's: whatever the code, it may wait
-                self._quit(Verdict(Reply(454, "4.7.0", (f"[internal] AUTH refused: {reply}",)), verdict.stage))
+                self._quit(Verdict(Reply(454, "4.7.0", (f"[internal] AUTH refused: {reply}",)), asked.stage))
             case Step.TOLD:
                 self._tell_no_more()
                 self._hello()
             case Step.UNTOLD:
-                self._untold(verdict)
+                self._untold(Verdict(reply, asked.stage))
             case Step.GO_ON:
                 self._unfinished = False
                 self._go_on()
             case Step.SENDER_REFUSED:
-                self._decide(verdict)
+                self._decide(Verdict(reply, asked.stage))
                 self._pending.clear()
                 self._go_on()
             case Step.RECIPIENT_DECIDED:
                 self._unfinished = self._unfinished and asked is Asked.RCPT
-                self._verdicts[place] = self._verdicts[place] or verdict
+                self._verdicts[place] = self._verdicts[place] or Verdict(reply, asked.stage)
                 self._go_on()
             case Step.END:
-                self._quit(verdict)
+                self._quit(Verdict(reply, asked.stage))
             case Step.CLOSE:
-                self._end(reply, verdict.stage)
+                self._end(reply, asked.stage)
 
     def _take_unasked(self, reply: Reply) -> None:
         """A reply to nothing: the server ends the conversation, or refuses content it has not heard to its end."""
@@ -428,19 +436,29 @@ class Client:
 
     def _go_on(self) -> None:
         """Say what may be said now; conclude the transaction when that is all and all was answered."""
-        window = GROUP_COMMANDS_MAX if self.extensions.pipelining else 1
-        while self._pending and len(self._outstanding) < window:
-            asked, place = self._pending[0]
-            if asked is Asked.DATA and self.extensions.chunking and self._outstanding and None in self._verdicts:
-                return  # content goes at once with BDAT: not before somebody is to have it
-            self._pending.popleft()
-            if asked is not Asked.DATA:
-                self._ask(asked, self._command(asked, place), place)
-            elif None in self._verdicts:
-                self._ask_for_content()
-        if not self._pending and not self._outstanding and self._state in (State.COMMANDS, State.CONFIRMING):
+        if self._pending:
+            self._say_more()
+        if self._outstanding or self._pending:
+            return
+        if self._state in (State.COMMANDS, State.CONFIRMING):
             self._conclude()
             self._state = State.READY
+
+    def _say_more(self) -> None:
+        """The commands of the transaction that may be said before others are answered."""
+        window = GROUP_COMMANDS_MAX if self.extensions.pipelining else 1
+        pending, outstanding = self._pending, self._outstanding
+        while pending and len(outstanding) < window:
+            asked, place = pending[0]
+            if asked is not Asked.DATA:
+                pending.popleft()
+                self._ask(asked, self._command(asked, place), place)
+                continue
+            if self.extensions.chunking and outstanding and None in self._verdicts:
+                return  # content goes at once with BDAT: not before somebody is to have it
+            pending.popleft()
+            if None in self._verdicts:
+                self._ask_for_content()
 
     def _command(self, asked: Asked, place: int) -> bytes:
         transaction = self._transaction
@@ -476,7 +494,7 @@ class Client:
         self._framing = framing
         self._state = State.SENDING
         if None in self._verdicts:
-            self._events.append(ContentWanted())
+            self._events.append(CONTENT_WANTED)
         elif self._terms.lmtp:  # nobody to send it to, so no reply to wait for (RFC 2033 section 4.2): no way on
             self._fail(Fault.OUT_OF_PLACE)
         else:  # no content at all, and the server drops it (RFC 2920 section 3.1)
@@ -490,7 +508,7 @@ class Client:
 
     def _conclude(self) -> None:
         if self._transaction is not None:
-            verdicts = tuple(verdict for verdict in self._verdicts if verdict is not None)
+            verdicts = tuple(filter(None, self._verdicts))
             assert len(verdicts) == len(self._transaction.forward_paths)
             self._transaction = None
             self._events.append(Concluded(verdicts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import msgspec
+
 from momentum_trio.mail.dsn import NO_RETURNING, Returning, Wish
 from momentum_trio.mail.reply import Reply
 from momentum_trio.mail.stage import Stage
@@ -45,8 +47,7 @@ class ClientTerms:
     xclient: Use = Use.NO
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(msgspec.Struct, frozen=True, gc=False):
     """One mail transaction to be made. Paths are canonical (``mail/path.py``).
 
     octets: of the content, before its dots are doubled. eight_bit: whether the content has octets above 127. binary:
@@ -68,8 +69,7 @@ class Transaction:
     origin: Attributes = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What became of one forward-path.
 
     reply: the server's, or ours where the text begins with ``[internal]``. Below 400 the server has custody; from 400
@@ -80,37 +80,31 @@ class Verdict:
     stage: Stage
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of all events."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsWanted(Event):
+class TlsWanted(Event, frozen=True):
     """The server waits for the handshake of TLS: after it ``secured`` is called, or ``abandon`` when it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready(Event):
+class Ready(Event, frozen=True):
     """Hello was accepted, and what had to follow it: a transaction may begin, or the conversation may end."""
 
     extensions: Extensions
 
 
-@dataclass(frozen=True, slots=True)
-class ContentWanted(Event):
+class ContentWanted(Event, frozen=True):
     """The server asks for content: it is sent with ``content`` and ``end_content``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Concluded(Event):
+class Concluded(Event, frozen=True):
     """The transaction is over. verdicts: one for each forward-path, in their order."""
 
     verdicts: tuple[Verdict, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended(Event):
+class Ended(Event, frozen=True):
     """The conversation is over, for the reason given: to be said of every transaction that had no turn.
 
     left: the server went away, or said that it would, before it had heard the end of a content: what this is the

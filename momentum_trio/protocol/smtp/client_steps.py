@@ -71,6 +71,9 @@ _RECIPIENT_DECIDED: Final = {2: Step.RECIPIENT_DECIDED, 4: Step.RECIPIENT_DECIDE
 class Asked(Enum):
     """Every question. The first asks itself: by the connection."""
 
+    def __init__(self, question: Question) -> None:
+        self.stage, self.steps = question.stage, question.steps  # of every reply: Enum.value takes its time
+
     BANNER = _question(  # section 3.1
         "banner",
         Stage.READING_BANNER,

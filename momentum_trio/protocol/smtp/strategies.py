@@ -6,9 +6,10 @@ For tests, fuzzing and simulation only: this file imports hypothesis.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import strategies as st
+from msgspec import structs
 
 from momentum_trio.mail.dsn import Notify, Returning, Wish
 from momentum_trio.mail.reply import Reply
@@ -420,7 +421,7 @@ transactions_to_make = st.lists(_transactions(), max_size=3)
 
 def of(content: bytes, transactions: Iterable[Transaction]) -> list[Transaction]:
     """*transactions* that are to bring *content*."""
-    return [replace(transaction, octets=len(content)) for transaction in transactions]
+    return [structs.replace(transaction, octets=len(content)) for transaction in transactions]
 
 
 client_terms = st.builds(

@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from test_client_dialogues import BANNER, CONTENT, EIGHT, HELLO, ONE, PIPE, QUIT, TERMS, TWO, said, spoken, verdicts
 
 from momentum_trio.mail.dsn import Notify, Returning, Wish
@@ -169,7 +170,7 @@ def test_why_nobody_is_authenticated(credentials: Credentials, replies: str, rep
 # XCLIENT
 
 ORIGIN = (("ADDR", "IPV6:2001:db8::1"), ("NAME", "[UNAVAILABLE]"), ("HELO", "a=b"))
-TOLD, OTHER = replace(ONE, origin=ORIGIN), replace(ONE, origin=(("ADDR", "192.0.2.9"),))
+TOLD, OTHER = structs.replace(ONE, origin=ORIGIN), structs.replace(ONE, origin=(("ADDR", "192.0.2.9"),))
 XCLIENT = offers("XCLIENT ADDR NAME", "PIPELINING")
 LINE = "XCLIENT ADDR=IPV6:2001:db8::1 NAME=[UNAVAILABLE]"
 GROUP = [MAIL, RCPT, "DATA"]
@@ -212,7 +213,7 @@ def test_xclient_is_said_again_for_another_client_only() -> None:
 
 def test_another_name_is_said_in_a_hello_of_its_own() -> None:
     replies = f"{BANNER}|{PIPE}|{TAKEN}|{HELLO}|250 s"
-    conversation = spoken(replies, ONE, replace(ONE, name="other.example"))
+    conversation = spoken(replies, ONE, structs.replace(ONE, name="other.example"))
     assert said(conversation)[5:] == ["EHLO other.example", MAIL, RCPT]
 
 
@@ -220,7 +221,7 @@ def test_another_name_is_said_in_a_hello_of_its_own() -> None:
 
 CHUNKING = offers("CHUNKING")
 CHUNK = ["BDAT 17 LAST", *CONTENT.decode().split("\r\n")[:-1]]
-BINARY = replace(ONE, binary=True)
+BINARY = structs.replace(ONE, binary=True)
 
 
 @pytest.mark.parametrize(
@@ -271,11 +272,11 @@ UTF8_OFFERS = offers("SMTPUTF8", "8BITMIME", "PIPELINING")
     [
         (UTF8_OFFERS, UTF8, ["MAIL FROM:<ü@c> BODY=8BITMIME SMTPUTF8", RCPT, "RCPT TO:<ö@d>", "DATA"]),
         (UTF8_OFFERS, ONE, [MAIL, RCPT, "DATA"]),
-        (UTF8_OFFERS, replace(ONE, smtputf8=True), [f"{MAIL} SMTPUTF8", RCPT, "DATA"]),
+        (UTF8_OFFERS, structs.replace(ONE, smtputf8=True), [f"{MAIL} SMTPUTF8", RCPT, "DATA"]),
         (offers("8BITMIME"), UTF8, ["QUIT"]),
-        (PIPE, replace(UTF8, reverse_path="ann@c", eight_bit=False), [MAIL, RCPT, "DATA"]),
-        (PIPE, replace(ONE, smtputf8=True), ["QUIT"]),
-        (UTF8_OFFERS, replace(ONE, forward_paths=("ü\r\nRSET@d",)), ["QUIT"]),
+        (PIPE, structs.replace(UTF8, reverse_path="ann@c", eight_bit=False), [MAIL, RCPT, "DATA"]),
+        (PIPE, structs.replace(ONE, smtputf8=True), ["QUIT"]),
+        (UTF8_OFFERS, structs.replace(ONE, forward_paths=("ü\r\nRSET@d",)), ["QUIT"]),
     ],
 )
 def test_smtputf8(hello: str, transaction: Transaction, lines: list[str]) -> None:
@@ -283,7 +284,7 @@ def test_smtputf8(hello: str, transaction: Transaction, lines: list[str]) -> Non
 
 
 def test_who_needs_smtputf8_is_refused_without() -> None:
-    whole = spoken(f"{BANNER}|{PIPE}", UTF8, replace(ONE, smtputf8=True))
+    whole = spoken(f"{BANNER}|{PIPE}", UTF8, structs.replace(ONE, smtputf8=True))
     assert [[str(v.reply)[:9] for v in transaction] for transaction in whole.verdicts] == [
         ["553 5.6.7", "553 5.6.7"],
         ["550 5.6.7"],
