@@ -17,15 +17,20 @@ STATES = {
     Outcome.FAILED: ReplyState.FAILED,
     Outcome.GONE: ReplyState.GONE,
 }
+SAID = (Outcome.ANSWERED, Outcome.FAILED)
 NOT_ASKED = "Nobody is asked: this manager is cut off from the bus, or too much waits for it already"
 
 
 class ControlCache:
-    """One life's. It keeps nothing itself but who answers under which member's name: the relay bounds the rest."""
+    """One life's. It keeps nothing itself but who answers under which member's name, and to whom commands were sent.
+
+    The relay bounds the rest.
+    """
 
     def __init__(self, relay: Relay, membership: Membership) -> None:
         self._relay, self._membership = relay, membership
         self._known: dict[str, Announcement] = {}
+        self._sent: dict[int, list[Announcement]] = {}  # by the number of the command
 
     def ask(
         self, line: str, who: tuple[str, str, str], nodename: str = "", subcluster: str = ""
@@ -39,8 +44,12 @@ class ControlCache:
             what = f"node '{nodename}'" if nodename else f"node in subcluster '{subcluster}'" if subcluster else "node"
             names = ", ".join(sorted(node.nodename for node in self._nodes()))
             return f"There is no {what}; there are: {names or 'none'}"
-        if self._relay.ask(line, "text", who, (nodename,) if nodename else (), subcluster) is None:
+        question = self._relay.ask(line, "text", who, (nodename,) if nodename else (), subcluster)
+        if question is None:
             return NOT_ASKED
+        asked = self._relay.questions.asked
+        self._sent = {number: nodes for number, nodes in self._sent.items() if number in asked}
+        self._sent[question.command.number] = there
         return sorted({node.nodename for node in there})
 
     def replies(self, line: str, nodename: str = "", subcluster: str = "") -> Sequence[NodeReply]:
@@ -49,7 +58,7 @@ class ControlCache:
         found: dict[str, NodeReply] = {}
         for question in reversed(self._relay.questions.asked.values()):
             if question.command.line == line:
-                for reply in self._of(question):
+                for reply in self._of(question).values():
                     if _is_of(reply.nodename, reply.subcluster, nodename, subcluster):
                         found.setdefault(reply.nodename, reply)
         return [found[name] for name in sorted(found)]
@@ -58,10 +67,18 @@ class ControlCache:
         """As ``console.broadcast.Broadcasting`` has it."""
         return self._relay.flush()
 
-    def _of(self, question: Question) -> Iterator[NodeReply]:
-        for member, reply in question.replies.items():
-            if reply.outcome in STATES:
-                yield self._row(member, reply)
+    def _of(self, question: Question) -> dict[str, NodeReply]:
+        """By name. A node that came anew has two members for a while, and the younger one stands later in the view."""
+        rows = [self._row(member, reply) for member, reply in question.replies.items() if self._is_told(member, reply)]
+        found = {row.nodename: row for row in rows}
+        unheard = ReplyState.GONE if question.is_told else ReplyState.WAITING  # by those who are in no view of it
+        for node in self._sent.get(question.command.number, ()):
+            found.setdefault(node.nodename, NodeReply(node.nodename, node.subcluster, unheard, ""))
+        return found
+
+    def _is_told(self, member: str, reply: Reply) -> bool:
+        """Whether it is a node's: managers are members too, and decline as soon as they hear."""
+        return reply.outcome in SAID or (reply.outcome in STATES and member in self._known)
 
     def _row(self, member: str, reply: Reply) -> NodeReply:
         said = self._known.get(member)
