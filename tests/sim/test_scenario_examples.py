@@ -69,7 +69,18 @@ def test_members_of_a_bus_are_told_what_they_say() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["chunks", "crowd", "delivery", "ecstream_relay", "gathered", "late_sync", "old_mail", "operator", "relay_chain"],
+    [
+        "broadcast",
+        "chunks",
+        "crowd",
+        "delivery",
+        "ecstream_relay",
+        "gathered",
+        "late_sync",
+        "old_mail",
+        "operator",
+        "relay_chain",
+    ],
 )
 def test_a_seed_of_it_holds(name: str) -> None:
     result = run(read(str(FOLDER / f"{name}.sim")), 2)
