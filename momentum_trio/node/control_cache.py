@@ -17,7 +17,7 @@ STATES = {
     Outcome.FAILED: ReplyState.FAILED,
     Outcome.GONE: ReplyState.GONE,
 }
-SAID = (Outcome.ANSWERED, Outcome.FAILED)
+RAN = (Outcome.ANSWERED, Outcome.FAILED)
 NOT_ASKED = "Nobody is asked: this manager is cut off from the bus, or too much waits for it already"
 
 
@@ -71,14 +71,15 @@ class ControlCache:
         """By name. A node that came anew has two members for a while, and the younger one stands later in the view."""
         rows = [self._row(member, reply) for member, reply in question.replies.items() if self._is_told(member, reply)]
         found = {row.nodename: row for row in rows}
-        unheard = ReplyState.GONE if question.is_told else ReplyState.WAITING  # by those who are in no view of it
+        unheard = ReplyState.GONE if question.is_told else ReplyState.WAITING
         for node in self._sent.get(question.command.number, ()):
-            found.setdefault(node.nodename, NodeReply(node.nodename, node.subcluster, unheard, ""))
+            if node.control not in question.replies:  # it was in no view that heard it, or is in none yet
+                found.setdefault(node.nodename, NodeReply(node.nodename, node.subcluster, unheard, ""))
         return found
 
     def _is_told(self, member: str, reply: Reply) -> bool:
         """Whether it is a node's: managers are members too, and decline as soon as they hear."""
-        return reply.outcome in SAID or (reply.outcome in STATES and member in self._known)
+        return reply.outcome in RAN or (reply.outcome in STATES and member in self._known)
 
     def _row(self, member: str, reply: Reply) -> NodeReply:
         said = self._known.get(member)
@@ -94,6 +95,7 @@ class ControlCache:
     def _learn(self) -> None:
         """Who has which member in the group of commands; those of whom nothing is kept are forgotten."""
         kept = {member for question in self._relay.questions.asked.values() for member in question.replies}
+        kept |= {node.control for nodes in self._sent.values() for node in nodes}
         self._known = {member: said for member, said in self._known.items() if member in kept}
         self._known |= {node.control: node for node in self._nodes()}
 
