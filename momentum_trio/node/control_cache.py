@@ -69,17 +69,21 @@ class ControlCache:
 
     def _of(self, question: Question) -> dict[str, NodeReply]:
         """By name. A node that came anew has two members for a while, and the younger one stands later in the view."""
-        rows = [self._row(member, reply) for member, reply in question.replies.items() if self._is_told(member, reply)]
-        found = {row.nodename: row for row in rows}
+        found: dict[str, NodeReply] = {}
+        for member, reply in question.replies.items():
+            if reply.outcome in RAN or (reply.outcome in STATES and self._is_for(question, member)):
+                row = self._row(member, reply)
+                found[row.nodename] = row
         unheard = ReplyState.GONE if question.is_told else ReplyState.WAITING
         for node in self._sent.get(question.command.number, ()):
             if node.control not in question.replies:  # it was in no view that heard it, or is in none yet
                 found.setdefault(node.nodename, NodeReply(node.nodename, node.subcluster, unheard, ""))
         return found
 
-    def _is_told(self, member: str, reply: Reply) -> bool:
-        """Whether it is a node's: managers are members too, and decline as soon as they hear."""
-        return reply.outcome in RAN or (reply.outcome in STATES and member in self._known)
+    def _is_for(self, question: Question, member: str) -> bool:
+        """Whether *member* is to run it; managers and other nodes are members too, and decline as soon as they hear."""
+        said = self._known.get(member)
+        return said is not None and question.command.is_for(said.nodename, said.subcluster)
 
     def _row(self, member: str, reply: Reply) -> NodeReply:
         said = self._known.get(member)
