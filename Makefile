@@ -10,7 +10,7 @@ JOBS = 2
 TIME = 1h
 TIMES = 50
 STEPS = 1000000
-CLUSTER = bus bus_five bus_nine floats shared owners moves gathered cluster
+CLUSTER = bus bus_five bus_nine floats shared owners moves gathered broadcast cluster
 
 run: product
 	mkdir -p var

@@ -26,11 +26,12 @@ from .drain_limit import drain_limit
 from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Told
 from .faults import Stage, heal
+from .holding import is_commanded
 from .letter import name_in
 from .members import Members
 from .phase import Phase
 from .programs import Programs
-from .scenario import FaultKind, Heal, Program
+from .scenario import CONFIGURED, FaultKind, Heal, Program
 from .service import Service
 from .shared import differences, known_by
 from .spools import Spools
@@ -83,17 +84,24 @@ class Aftermath:
         return expect.sufficient if expect.heal is Heal.SUFFICIENT else tuple(self.programs.up)
 
     def _operated(self, living: tuple[str, ...]) -> list[Service]:
-        """The nodes of *living* at whose console somebody was to speak."""
-        faults = self.evidence.scenario.faults
-        told = {name for fault in faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+        """The nodes of *living* that somebody was to command: at their console, or at that of their manager."""
+        scenario = self.evidence.scenario
+        told = {name for fault in scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+        if is_commanded(scenario):
+            told |= {plan.name for plan in scenario.hosts if plan.program in CONFIGURED}
         return [service for service in self.programs.services(living) if service.host.name in told]
 
     # -- settled
 
     async def _settle(self, living: tuple[str, ...]) -> None:
-        """Nodes take their own files again; members see the right views."""
+        """Managers reach their nodes, which take their own files again; members see the right views."""
         self.evidence.drain_limit_seconds = drain_limit(self.evidence.scenario)
-        for service in self._operated(living):
+        operated = self._operated(living)
+        nodes = [service.host.name for service in operated if service.plan.program is Program.ECELERITY]
+        for service in operated:
+            if service.plan.program is Program.ECCMGR:
+                await self.consoles.reach(service, nodes, self.members.limit)
+        for service in operated:
             await self.consoles.restore(service)
         await self.members.settle(living)
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import trio
 
+from momentum_trio.console.broadcast import ReplyState
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.node.node import Started
 from momentum_trio.protocol.console.frame import LocalProtocolError, RemoteProtocolError
 
 from .admin import SHOW, Said, Unanswered, Watch, look, say, settled
+from .checks.asked import rows_of
 from .console_line import How
 from .evidence import Evidence, Exchange, Struck
 from .host import Host, ProcessDied
 from .reference_configuration import flat
 from .service import Service
 
+ANSWERED_SECONDS = 1.0  # for nodes to answer their manager, when all is well
+REACHING = f"broadcast version\nwait {ANSWERED_SECONDS:g}\nretrieve version"
+REACH_AGAIN_SECONDS = 2.0  # between two tries
 RESTORE_SECONDS, RESTORE_AGAIN_SECONDS = 120.0, 2.0  # until a node takes its own files again; between two tries
 SHUTDOWN = "shutdown"  # the command after which a node ends
 WRITING = (How.REPLACE.value, "config writeback")  # what begins so may have changed a node's files
@@ -69,6 +74,22 @@ class Consoles:
                 if why:
                     await trio.sleep(RESTORE_AGAIN_SECONDS)
         self._evidence.restored[name] = why
+
+    async def reach(self, service: Service, nodes: Sequence[str], within_seconds: float) -> None:
+        """Have a manager ask all of *nodes* something, again and again until all of them have answered in time."""
+        name, why = service.host.name, "it does not run"
+        with trio.move_on_after(within_seconds):
+            while why:
+                try:
+                    async with self._lock(service):
+                        said = await self._talk(service, REACHING, [])
+                    answered = {row.node for row in rows_of(said.answer) if row.state is ReplyState.ANSWERED}
+                    why = "" if answered == {*nodes} else said.answer
+                except FAULTS as fault:
+                    why = f"{type(fault).__name__}: {fault}"
+                if why:
+                    await trio.sleep(REACH_AGAIN_SECONDS)
+        self._evidence.reached[name] = why
 
     def _restoring(self, service: Service) -> str:
         plan, text = service.plan, "config reload"

@@ -19,15 +19,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from .manager_acts import ACTS as MANAGER_ACTS
+from .manager_acts import bureau_of
 from .measure import LISTED_MAX
 from .member_acts import Join, MemberAct, drawn_act, text_of
-from .operator_acts import ACTS, desk_of
+from .operator_acts import ACTS, Lines, desk_of
 from .scenario import (
+    AT_A_MANAGER,
     INSTANT,
     NAME_FAULTS,
     PAIRS,
     SAID,
     SPLITS,
+    Act,
     Fault,
     FaultKind,
     Leaving,
@@ -173,16 +177,32 @@ def _chunks(load: Load, octets: int, of: random.Random) -> tuple[int, ...]:
 
 
 def _conversations(scenario: Scenario, operator: Operator, mails: Sequence[Mail], seed: int) -> list[Fault]:
-    chances = {act: draws(seed, f"operator/{operator.name}/{act.value}").random() for act in operator.acts}
+    at_a_manager = scenario.host(operator.host).program is Program.ECCMGR
+    suitable = [act for act in operator.acts if (act in AT_A_MANAGER) is at_a_manager]
+    chances = {act: draws(seed, f"operator/{operator.name}/{act.value}").random() for act in suitable}
     acts = [act for act, chance in chances.items() if chance < ACT_SHARE] or [min(chances, key=chances.__getitem__)]
-    desk = desk_of(scenario, scenario.host(operator.host), mails)
+    does = _at_a_manager(scenario, operator, seed) if at_a_manager else _at_a_node(scenario, operator, mails)
     said = []
     for number in range(operator.count):
         of = draws(seed, f"operator/{operator.name}", number)
         at = operator.at_seconds + of.random() * operator.seconds
-        text = "\n".join(ACTS[of.choice(acts)](of, desk))
+        text = "\n".join(does(of.choice(acts), of))
         said.append(Fault(FaultKind.CONSOLE, round(_aimed(at, operator, mails, of), 6), (operator.host,), text=text))
     return sorted(said, key=lambda fault: fault.at_seconds)
+
+
+Does = Callable[[Act, random.Random], Lines]
+"""From an act to the lines of a conversation."""
+
+
+def _at_a_node(scenario: Scenario, operator: Operator, mails: Sequence[Mail]) -> Does:
+    desk = desk_of(scenario, scenario.host(operator.host), mails)
+    return lambda act, of: ACTS[act](of, desk)
+
+
+def _at_a_manager(scenario: Scenario, operator: Operator, seed: int) -> Does:
+    bureau = bureau_of(scenario, draws(seed, f"operator/{operator.name}/commands"))
+    return lambda act, of: MANAGER_ACTS[act](of, bureau)
 
 
 def _aimed(at: float, operator: Operator, mails: Sequence[Mail], of: random.Random) -> float:

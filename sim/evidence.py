@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .checks.logs_agree import Line
     from .dsn import Report
     from .heard import Heard
+    from .holding import Held
     from .hook import Hooked
     from .seats import Look
     from .shared import Shared
@@ -165,6 +166,8 @@ class Evidence:
     shared_within_seconds: float = 0.0  # that limit
     seats: list[Look] = field(default_factory=list)  # of limits that all nodes share, since the load began
     gathered: dict[str, Counter[Line]] = field(default_factory=dict)  # lines that managers have, durably
+    held: list[Held] = field(default_factory=list)  # what nodes had in force, where a manager commands them
+    reached: dict[str, str] = field(default_factory=dict)  # by manager: all nodes answer when all is mended; or why not
     floating: tuple[str, ...] = ()  # addresses that any node has so
     election_limit_seconds: float = 0.0  # until each has one owner
 

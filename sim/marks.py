@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from momentum_trio.console.broadcast import ReplyState
 from momentum_trio.mail.record import Delivered, Failed, Panic, Received, Reconfigured, SessionEnded, Transferred
 from momentum_trio.spool.segment import parse_segment_name
 
+from .checks.asked import askings, looks
 from .checks.custody import DISK_FAULTS, copies, strikes
 from .checks.delivered_once import unsaid
 from .checks.explained_as_it_is import questions
@@ -204,6 +206,11 @@ def _said(*beginnings: str, ok: bool | None) -> Callable[[Evidence], int]:
     )
 
 
+def _told_of_nodes(state: ReplyState) -> Callable[[Evidence], int]:
+    """Answers of nodes that a manager told of, in that state."""
+    return lambda evidence: sum(row.state is state for look in looks(evidence) for row in look.rows)
+
+
 def _commits(evidence: Evidence) -> list[Exchange]:
     return [each for each in evidence.exchanges if each.line.startswith("config commit") and each.ended is not None]
 
@@ -295,6 +302,14 @@ MARKS = (
     Mark("written_back", "what held was written to the files", _said("config writeback", ok=True)),
     Mark("switched_under_load", "a Listen was moved while somebody connected", _switched_under_load),
     Mark("explained", "a client was explained", lambda evidence: sum(1 for _ in questions(evidence))),
+    Mark("broadcast", "a manager was asked to have nodes run a command", lambda evidence: len(askings(evidence))),
+    Mark("broadcast_waiting", "a manager told that a node has not answered yet", _told_of_nodes(ReplyState.WAITING)),
+    Mark("broadcast_answered", "a manager told what a node had answered", _told_of_nodes(ReplyState.ANSWERED)),
+    Mark("broadcast_failed", "a manager told that a command had failed at a node", _told_of_nodes(ReplyState.FAILED)),
+    Mark("broadcast_gone", "a manager told that a node had left before it answered", _told_of_nodes(ReplyState.GONE)),
+    Mark("broadcast_unknown", "answers were looked for that a manager does not have", _said("retrieve", ok=False)),
+    Mark("broadcast_left", "an operator's connection was lost before a command was sent", _said("broadcast", ok=None)),
+    Mark("manager_anew", "a manager left its cluster and came again", _said("config set cluster", ok=True)),
     Mark("command_refused", "a console command was refused", lambda evidence: len(evidence.refused_commands)),
 )
 

@@ -23,7 +23,7 @@ Words = str | tuple[str, ...]
 Scopes = dict[Path, dict[str, Words]]
 
 NAMED = frozenset({"domain", "ec_logger", "listen", "peer"})  # of the scopes that are named at a console here
-SCOPES = NAMED | {"control_listener", "ecstream_listener", "esmtp_listener"}
+SCOPES = NAMED | {"cluster", "control_listener", "ecstream_listener", "esmtp_listener"}
 BOUND = (
     "control_listener",
     "eccluster_listener",
@@ -33,6 +33,7 @@ BOUND = (
 )
 """The listeners whose sockets the host opens."""
 OFF = ("off", "false", "disabled", "0")
+SECRETS, HIDDEN = frozenset({"cluster_secret"}), "***"  # options that consoles show so, whatever they are
 NOWHERE = Position("", 0, 0)
 
 _ANY = {"": "0.0.0.0", "*": "0.0.0.0", "[*]": "[::]"}
@@ -175,7 +176,9 @@ def _scope(tokens: list[str], at: int, path: Path, scopes: Scopes) -> int:
     while at < len(tokens) and tokens[at] != "}":
         following = tokens[at + 1 : at + 3]
         if following[:1] == ["="]:
-            settings[tokens[at].lower()], at = _words(tokens, at + 2)
+            option = tokens[at].lower()
+            words, at = _words(tokens, at + 2)
+            settings[option] = HIDDEN if option in SECRETS else words
         elif "{" in following:
             instance = _bare(following[0]) if following[0] != "{" else ""
             inside = _scope(tokens, at + (3 if instance else 2), (*path, _step(tokens[at].lower(), instance)), scopes)

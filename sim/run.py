@@ -23,6 +23,7 @@ from .faults import Stage
 from .floating import addresses_of, election_limit
 from .furnishing import equip_with_names, furnish, lay_links
 from .hermetic import Escape
+from .holding import Holding, is_commanded
 from .host import ProcessDied
 from .http_injector import HttpInjector
 from .injector import Injector
@@ -230,6 +231,10 @@ class Course:
             self._nursery.start_soon(self._look_on, self.look)
         if seats.are_shared(self.scenario):
             self._nursery.start_soon(seats.watch, self._programs.services, self.now, self.evidence.seats)
+        if is_commanded(self.scenario):
+            holding = Holding(self._programs.services, self.now, self.evidence.held)
+            self.world.onlookers.append(holding.look)
+            self._nursery.start_soon(holding.watch)
         await self._load_over.wait()
 
     def end_load(self, scenario: Scenario) -> None:

@@ -293,11 +293,24 @@ class Act(Enum):
     RELOAD = "reload"  # of changed files: good, wrong, and cut short
     WRITEBACK = "writeback"  # what holds goes into the files
     EXPLAIN = "explain"  # why is what this client sends taken, or not?
+    BROADCAST = "broadcast"  # at a manager's: commands to all nodes, and their answers
+    SOME = "some"  # at a manager's: the same for one node, or those of a subcluster
+    RETRIEVE = "retrieve"  # at a manager's: answers to what may have been asked before
+    FLUSH = "flush"  # at a manager's: all that is forgotten
+    MEMBERSHIP = "membership"  # at a manager's: who is there
+    ANEW = "anew"  # at a manager's: it leaves the cluster and comes again
+
+
+AT_A_MANAGER = frozenset({Act.BROADCAST, Act.SOME, Act.RETRIEVE, Act.FLUSH, Act.MEMBERSHIP, Act.ANEW})
+"""What is done at the console of a manager; the other acts are done at that of a node."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Somebody who works at the console of *host*: *count* conversations between *at_seconds* and *seconds* later."""
+    """Somebody who works at the console of *host*: *count* conversations between *at_seconds* and *seconds* later.
+
+    acts: of those, what can be done at the console of such a host.
+    """
 
     name: str
     host: str

@@ -301,7 +301,8 @@ class OperatorOptions(Options):
         _OPERATORS,
         "What a conversation may be about, each seed a part of it: set an option; try something wrong; disable and"
         " enable a listen; switch it to another address; race for a commit; have a commit confirmed, or not; reload"
-        " files; writeback; explain what a client gets.",
+        " files; writeback; explain what a client gets. At a manager's console: broadcast; ask some nodes; retrieve;"
+        " flush; membership; have the manager come anew.",
     )
 
 

@@ -16,6 +16,8 @@ from .measure import DURATION, is_address, shown_seconds
 from .member_acts import act_of
 from .said import Said, nearest, shown
 from .scenario import (
+    AT_A_MANAGER,
+    CONFIGURED,
     FAULTS_MAX,
     MAILS_MAX,
     NAME_FAULTS,
@@ -308,7 +310,7 @@ class Reader:
         self._once(scope)
         value, option = self._said.value, OperatorOptions.host
         self._said.required(scope, option, 'write console = "HOST"')
-        nodes, hosts = self._nodes(), value(scope, option)
+        nodes, hosts = [*self._nodes(), *self._managers()], value(scope, option)
         for name in hosts:
             if name not in nodes:
                 self._said.unknown(scope, option, name, "host that runs the product", nodes)
@@ -316,14 +318,21 @@ class Reader:
         if count > FAULTS_MAX:
             self._said.wrong_value(scope, OperatorOptions.count, f"expected at most {FAULTS_MAX} conversations")
         acts = self._words_of(scope, OperatorOptions.acts, "act", [act.value for act in Act])
-        if not acts:
-            self._said.wrong_value(scope, OperatorOptions.acts, "expected one act at least")
         known = tuple(act for act in Act if act.value in acts)
+        at_a_manager = bool(hosts) and hosts[0] in self._managers()
+        if not any((act in AT_A_MANAGER) is at_a_manager for act in known):
+            where = "manager" if at_a_manager else "node"
+            self._said.wrong_value(
+                scope, OperatorOptions.acts, f"expected one act at least of an operator of a {where}"
+            )
         seconds = self._seconds(scope, OperatorOptions.seconds, at)
         return Operator(scope.instance, hosts[0] if hosts else "", count, at, seconds, known)
 
     def _nodes(self) -> list[str]:
         return [name for name, plan in self._cast.hosts.items() if plan.program is Program.ECELERITY]
+
+    def _managers(self) -> list[str]:
+        return [name for name, plan in self._cast.hosts.items() if plan.program is Program.ECCMGR]
 
     # members of the bus
 
@@ -386,8 +395,8 @@ class Reader:
     def _targets(self, scope: Scope, kind: FaultKind) -> tuple[str, ...]:
         option = FAULT_OPTIONS[kind]
         among = None
-        if (program := _ONLY_OF.get(kind)) is not None:
-            among = [name for name, plan in self._cast.hosts.items() if plan.program is program]
+        if (programs := _ONLY_OF.get(kind)) is not None:
+            among = [name for name, plan in self._cast.hosts.items() if plan.program in programs]
         targets = self._said.value(scope, option)
         for name in targets:
             if name not in self._cast.hosts:
@@ -496,10 +505,11 @@ class Reader:
 
 _BESIDE_KINDS = frozenset(option.key for option in AtOptions.declared)
 _TEXTS = {FaultKind.CONSOLE: "config show", FaultKind.MEMBER: "join red"}
+_NODES = frozenset({Program.ECELERITY})
 _ONLY_OF = {
-    FaultKind.CONSOLE: Program.ECELERITY,
-    FaultKind.MEMBER: Program.ECELERITY,
-    FaultKind.BIT_ROT: Program.ECELERITY,
-    **dict.fromkeys(SPLITS, Program.ECELERITY),
-    **dict.fromkeys(NAME_FAULTS, Program.NAMESERVER),
+    FaultKind.CONSOLE: CONFIGURED,
+    FaultKind.MEMBER: _NODES,
+    FaultKind.BIT_ROT: _NODES,
+    **dict.fromkeys(SPLITS, _NODES),
+    **dict.fromkeys(NAME_FAULTS, frozenset({Program.NAMESERVER})),
 }

@@ -60,6 +60,9 @@ MEANINGS = {
     ),
     "one_owner": "A floating address has one owner in each component, when elections have had their time.",
     "gathered_once": "A cluster's manager has each line of its nodes' durable logs once, whoever crashes.",
+    "broadcasts_as_told": (
+        "What a cluster's manager tells of its nodes' answers is what they did, once each time they were asked."
+    ),
     "seats_once": "A seat of a limit that all nodes share is granted to one node at a time.",
     "shares_agree": "Nodes of a cluster come to know the same of what they share: each one's counts, and their sum.",
     "views_right": "When all is mended, members of the bus soon see who is in their groups, and hear what is said.",

@@ -76,6 +76,7 @@ class World:
         self.record_times: list[float] = []  # the kernel's, of each record
         self.floating: list[Floating] = []  # in the order in which they came up
         self.findings: list[SimulationFailure] = []
+        self.onlookers: list[Callable[[], object]] = []  # called after each record
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._ran = False
@@ -219,6 +220,8 @@ class World:
         if len(self.records) < RECORDS_MAX:
             self.records.append((life, record))
             self.record_times.append(self.kernel.now)
+        for look in self.onlookers:
+            look()
 
     def came_up(self, host: Host, address: str) -> None:
         """A program brought *address* up on *host*."""

@@ -48,18 +48,25 @@ class Relay:
     """One node's.
 
     names: its node name and subcluster, as commands are addressed; None: none is for it (a manager). perform: runs one.
-    questions: what we have asked.
+    first: the number before that of our first command; drawn, for who comes anew may have the name he had, and is told
+    answers to what he asked before. questions: what we have asked.
     """
 
     topic = "relay"
 
     def __init__(
-        self, assembly: Assembly, nursery: trio.Nursery, jobs: Jobs, names: tuple[str, str] | None, perform: Perform
+        self,
+        assembly: Assembly,
+        nursery: trio.Nursery,
+        jobs: Jobs,
+        names: tuple[str, str] | None,
+        perform: Perform,
+        first: int = 0,
     ) -> None:
         self._assembly, self._nursery, self._jobs = assembly, nursery, jobs
         self._names, self._perform = names, perform
         self.questions = Questions()
-        self._number = self._running = 0
+        self._number, self._running = first, 0
         self._stirred = trio.Event()
 
     # What we ask

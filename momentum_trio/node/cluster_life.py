@@ -42,6 +42,8 @@ ANNOUNCE_SECONDS = 1.0
 """How often it is looked whether what we say of ourselves has changed."""
 ADDRESS_SECONDS = 30.0
 """How often the node's name is looked up."""
+NUMBER_OCTETS = 6
+"""Of the number before that of the first command: enough that no two lives of one process meet in it."""
 PANIC_TOPIC = "paniclog"
 PANIC_CHARACTERS_MAX = 8_000
 
@@ -156,7 +158,8 @@ class Life:
         self.replan()
         who = self.stands.identity
         names = None if self.is_manager else (who.nodename, who.subcluster)
-        self.relay = Relay(self.control_assembly, nursery, self.jobs, names, self._perform)
+        first = int.from_bytes(self._machine.entropy.octets(NUMBER_OCTETS), "big")
+        self.relay = Relay(self.control_assembly, nursery, self.jobs, names, self._perform, first)
         self.control_assembly.add(self.relay)
         self.control_cache = ControlCache(self.relay, self.membership)
         if self.is_manager:

@@ -10,6 +10,7 @@ from ..phase import Phase
 from .answered import answered
 from .best_mx_first import best_mx_first
 from .bounced_once import bounced_once
+from .broadcasts_as_told import broadcasts_as_told
 from .check import Check
 from .configured_as_told import configured_as_told
 from .content_unchanged import content_unchanged
@@ -77,6 +78,7 @@ ALL = (
     Check("webhooks_told", webhooks_told),
     Check("evs", evs, Phase.SETTLED),
     Check("views_right", views_right, Phase.SETTLED),
+    Check("broadcasts_as_told", broadcasts_as_told, Phase.SETTLED),
     Check("seats_once", seats_once, Phase.SETTLED),
     Check("shares_agree", shares_agree, Phase.AGREED),
     Check("one_owner", one_owner, Phase.AGREED),

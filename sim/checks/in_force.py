@@ -1,13 +1,15 @@
 """Which configuration a node may have had at which time: followed from what was said at its console, and answered.
 
-A change that is under way may have happened or not; so may one whose answer never came, until its process ends. A node
-that starts has what its files say. Nothing is known of a host whose text the slow reader does not understand, nor from
+A change that is under way may have happened or not; so may one whose answer never came, until its process ends, and one
+that the manager of its cluster was asked for, until it has told that the node has answered. A node that starts has what
+its files say. Nothing is known of a host whose text the slow reader does not understand, nor from
 the first line on that it does not.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +17,8 @@ from functools import lru_cache
 from ..admin import LATE_SECONDS, SHOW
 from ..console_line import read as line_of
 from ..evidence import Evidence, Exchange, Lived
-from ..reference_configuration import Broken, Configuration, place, read, words_of
+from ..reference_configuration import Broken, Configuration, read
+from .asked import DONE, Asking, askings, looks, setting_of
 
 Several = tuple[Configuration, ...]
 Effect = Callable[[Configuration], Configuration]
@@ -23,6 +26,7 @@ Effect = Callable[[Configuration], Configuration]
 READINGS_KEPT = 512
 _INCLUDE = re.compile("include", re.I)  # of a file, by any of its names
 UNKNOWN_SECONDS = float("inf")
+_CHANGING = ("set", "unset", "reload", "rollback", "confirm", "commit", "begin", "writeback")
 QUIET_SECONDS = 20.0  # after which a change that nobody hears of is over, if it happens at all
 
 
@@ -43,6 +47,17 @@ class _Pending:
     low: float
     high: float
     is_over: bool = False  # *low* has come
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """*asking* was done here at *began*, if it was ever."""
+
+    began: float
+    asking: Asking
+
+
+Event = Exchange | Lived | Asking | _Answer
 
 
 @dataclass(slots=True)
@@ -86,14 +101,26 @@ def in_force(evidence: Evidence, host: str) -> InForce:
         return InForce()
     follower = _Follower(plan.config, first)
     lives = [lived for lived in evidence.lives if lived.host == host]
-    events: list[Exchange | Lived] = [*exchanges, *lives]
+    asked = [asking for asking in askings(evidence) if asking.concerns(host)]
+    events: list[Event] = [*exchanges, *lives, *asked, *_answers(evidence, asked, host)]
     for event in sorted(events, key=_place):
         follower.follow(event)
     follower.advance(UNKNOWN_SECONDS)
     return follower.found
 
 
-def _place(event: Exchange | Lived) -> tuple[float, int]:
+def _answers(evidence: Evidence, asked: Sequence[Asking], host: str) -> Iterator[_Answer]:
+    """What *host* has done of *asked*, and nobody asked for twice."""
+    once = {(asking.manager, asking.life, asking.command): asking for asking in asked}
+    counts = Counter((asking.manager, asking.command) for asking in asked)
+    for look in looks(evidence):
+        asking = once.get((look.manager, look.life, look.command))
+        is_once = asking is not None and counts[look.manager, look.command] == 1
+        if asking is not None and is_once and any(row.node == host and row.state in DONE for row in look.rows):
+            yield _Answer(look.ended, asking)
+
+
+def _place(event: Event) -> tuple[float, int]:
     """Of commits that were said at once, the first one is that which made the lower generation."""
     return event.began, event.generation if isinstance(event, Exchange) else 0
 
@@ -129,6 +156,7 @@ class _Follower:
         self._prior: Several = self._may  # before the last change, which ended then:
         self._settled = -UNKNOWN_SECONDS
         self._late: list[Effect] = []  # changes nobody heard of any more
+        self._asked: dict[Asking, Effect] = {}  # of a manager, and not known to be done
         self._writes_late = False
         self._pending: _Pending | None = None
         self._transactions: dict[int, list[Effect]] = {}
@@ -136,7 +164,7 @@ class _Follower:
         self._is_known = False  # what holds was seen since the node started
         self._is_lost = False  # it did not understand
 
-    def follow(self, event: Exchange | Lived) -> None:
+    def follow(self, event: Event) -> None:
         """*event* is next."""
         if self._is_lost:
             return
@@ -144,6 +172,10 @@ class _Follower:
         try:
             if isinstance(event, Lived):
                 self._boot(event)
+            elif isinstance(event, Asking):
+                self._ask(event)
+            elif isinstance(event, _Answer):
+                self._answered(event)
             elif event.session < 0:
                 self._file(event)
             elif not event.life or (self._lives and event.life == self._lives[-1].number):
@@ -172,7 +204,7 @@ class _Follower:
 
     def _closed(self, may: Iterable[Configuration]) -> Several:
         found = _unique(may)
-        for effect in self._late:
+        for effect in (*self._late, *self._asked.values()):
             found = _unique([*found, *map(effect, found)])
         return found
 
@@ -191,6 +223,18 @@ class _Follower:
         if pending is not None and seconds >= pending.high:
             self._pending = None
             self._hold(pending.high, pending.before)
+
+    # the manager
+
+    def _ask(self, asking: Asking) -> None:
+        words = asking.command.split()
+        if words[:1] == ["config"] and words[1:2] != [] and words[1] in _CHANGING:
+            self._asked[asking] = _effect(asking.command)
+            self._hold(asking.began, self._may)
+
+    def _answered(self, answer: _Answer) -> None:
+        if self._pending is None:  # what is taken back may be taken back from under it
+            self._asked.pop(answer.asking, None)
 
     # files
 
@@ -219,8 +263,8 @@ class _Follower:
                 raise _NotUnderstood  # from scratch
             case ["config", "begin"] if exchange.ok:
                 self._transactions[exchange.session] = []
-            case ["config", "set" | "unset" as verb] if exchange.ok is not False:
-                effect = _effect(verb, rest)
+            case ["config", "set" | "unset"] if exchange.ok is not False:
+                effect = _effect(exchange.line)
                 if transaction is None:
                     self._change(exchange, [effect])
                 elif exchange.ok:
@@ -330,18 +374,12 @@ class _Follower:
         self._writes_late = self._writes_late or exchange.ok is None
 
 
-def _effect(verb: str, rest: str) -> Effect:
+def _effect(command: str) -> Effect:
     """What ``config set`` or ``config unset`` does. Raises _NotUnderstood."""
-    try:
-        path, option, value = place(rest)
-        words = words_of(value) if verb == "set" else ""
-    except Broken:
-        raise _NotUnderstood from None
-    if verb == "unset":
-        if value:
-            raise _NotUnderstood
-        return lambda configuration: configuration.without(path, option)
-    return lambda configuration: configuration.with_option(path, option, words)
+    setting = setting_of(command)
+    if setting is None:
+        raise _NotUnderstood
+    return setting.on
 
 
 def _constant(configuration: Configuration) -> Effect:

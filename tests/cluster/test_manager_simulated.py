@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from managed import MANAGER_NAME, Managed
 from transcript import exchanges
@@ -148,6 +149,26 @@ def test_a_manager_that_is_cut_off_asks_nobody() -> None:
     async def nobody(site: Managed) -> bool:
         said = await site.order("broadcast pid", may_fail=True)
         return said == "There is no node; there are: none\n"
+
+    Managed().tell(story)
+
+
+def test_what_was_sent_is_told_of_before_it_has_its_place_in_the_order_and_when_it_never_gets_one() -> None:
+    """Of nodes alone: the manager is a member itself, and runs nothing."""
+
+    async def story(site: Managed) -> None:
+        site.world.partition(site.hosts[MANAGER_NAME], [site.hosts[name] for name in site.names])
+        assert await site.order("broadcast version") == f"Sent to {', '.join(site.names)}\n"
+        assert await site.order("retrieve version") == told("has not answered yet", *site.names)
+        assert await site.order("subcluster retrieve west version") == told("has not answered yet", "labrat-3")
+        await site.until(partial(over, site))
+        assert await site.order("retrieve version") == told("left before it had answered", *site.names)
+
+    async def over(site: Managed) -> bool:
+        return "has not answered yet" not in await site.order("retrieve version")
+
+    def told(what: str, *names: str) -> str:
+        return "".join(f"[{name}] {what}\n" for name in names)
 
     Managed().tell(story)
 

@@ -136,6 +136,27 @@ async def test_who_asks_and_is_cut_off_waits_for_nobody() -> None:
         assert world.relays["m"].ask("version", "text", WHO) is None
 
 
+async def test_who_comes_anew_under_his_name_is_told_no_answer_to_what_he_asked_before() -> None:
+    async with trio.open_nursery() as nursery:
+        world = Nodes(nursery)
+        world.go_on = trio.Event()
+        assert world.relays["m"].ask("version", "text", WHO) is not None
+        await world.quiet()
+        seat = world.order["m"]
+        anew = Relay(seat, nursery, Jobs(), None, world._performing("m"), first=2**48 - 1)
+        del seat.parts[anew.topic]
+        seat.add(anew)
+        question = anew.ask("wrong", "text", WHO)
+        assert question is not None
+        await world.quiet()
+        world.go_on.set()
+        await world.quiet()
+        outcomes = {member: reply.outcome for member, reply in question.replies.items() if member != seat.member}
+        assert outcomes == {world.order[node].name: Outcome.FAILED for node in "abc"}
+        assert all(b"wrong" in reply.octets for reply in question.replies.values() if reply.octets)
+        assert sorted({line for _, _, line in world.ran}) == ["version", "wrong"]
+
+
 async def test_a_command_that_runs_is_a_job_that_can_be_aborted_and_there_is_a_bound() -> None:
     async with trio.open_nursery() as nursery:
         world = Nodes(nursery)

@@ -242,23 +242,24 @@ def _loads(draw: DrawFn, name: str, clients: list[HostPlan], targets: SearchStra
 
 
 def _operators_of(hosts: Sequence[HostPlan], duration: float) -> SearchStrategy[tuple[Operator, ...]]:
-    nodes = [plan.name for plan in hosts if plan.program is Program.ECELERITY]
-    if not nodes:
+    consoles = [plan for plan in hosts if plan.program in CONFIGURED]
+    if not consoles:
         return st.just(())
-    operators = st.lists(_operators(nodes, duration), max_size=2, unique_by=lambda operator: operator.name)
+    operators = st.lists(_operators(consoles, duration), max_size=2, unique_by=lambda operator: operator.name)
     return operators.map(tuple)
 
 
 @st.composite
-def _operators(draw: DrawFn, nodes: Sequence[str], duration: float) -> Operator:
-    at = draw(st.floats(0, duration))
+def _operators(draw: DrawFn, consoles: Sequence[HostPlan], duration: float) -> Operator:
+    at, plan = draw(st.floats(0, duration)), draw(st.sampled_from(consoles))
+    needed = Act.SET if plan.program is Program.ECELERITY else Act.BROADCAST
     return Operator(
         draw(words),
-        draw(st.sampled_from(nodes)),
+        plan.name,
         draw(counts),
         at,
         draw(st.floats(0, max(duration - at, 0.0))),
-        tuple(act for act in Act if draw(st.booleans())) or (Act.SET,),
+        tuple(act for act in Act if act is needed or draw(st.booleans())),
     )
 
 

@@ -15,7 +15,7 @@ from sim.dsn import Report
 from sim.evidence import Evidence, Exchange, Struck, Told
 from sim.hook import Hooked
 from sim.marks import MARKS, NAMES, Campaign, reached
-from sim.scenario import FaultKind, NamePlan
+from sim.scenario import FaultKind, NamePlan, Program
 from sim.seats import Look
 
 IDS = ("b", "c", BOB, "", "default", "default")
@@ -70,6 +70,14 @@ def said(*lines: str, ok: bool | None = True, answer: str = "") -> Evidence:
     ended = None if ok is None else 9.0
     exchanges = [Exchange("mx", 1, number, line, 1.0, ended, ok, answer) for number, line in enumerate(lines)]
     return evidence(attempt(MAIL_ONE, at=2.0), exchanges=exchanges)
+
+
+def at_a_manager(line: str, *, ok: bool | None = True, answer: str = "") -> Evidence:
+    """*line* said at its console."""
+    found = said(line, ok=ok, answer=answer)
+    plans = (replace(plan, program=Program.ECCMGR) if plan.name == "mx" else plan for plan in found.scenario.hosts)
+    found.scenario = replace(found.scenario, hosts=tuple(plans))
+    return found
 
 
 def switched() -> Evidence:
@@ -128,6 +136,14 @@ REACHED = {
     "written_back": said("config writeback"),
     "switched_under_load": switched(),
     "explained": said(f"config explain 10.0.0.7 to 10.0.0.25:25 from a@b.example rcpt {BOB}", answer="has no session"),
+    "broadcast": at_a_manager("broadcast version"),
+    "broadcast_waiting": at_a_manager("retrieve version", answer="[mx] has not answered yet\n"),
+    "broadcast_answered": at_a_manager("retrieve version", answer="[mx]\n1\n"),
+    "broadcast_failed": at_a_manager("retrieve version", answer="[mx] failed\nno\n"),
+    "broadcast_gone": at_a_manager("retrieve version", answer="[mx] left before it had answered\n"),
+    "broadcast_unknown": at_a_manager("retrieve version", ok=False),
+    "broadcast_left": at_a_manager("broadcast version", ok=None),
+    "manager_anew": at_a_manager("config set cluster Heartbeat_Start_Delay 3"),
     "command_refused": evidence(refused_commands=[(fault(FaultKind.CONSOLE, text="x"), "", "")]),
 }
 

@@ -67,6 +67,15 @@ def test_members_of_a_bus_are_told_what_they_say() -> None:
     assert told > 50
 
 
+def test_nodes_are_commanded_from_the_console_of_their_manager() -> None:
+    result = run(read(str(FOLDER / "broadcast.sim")), 2, keep_evidence=True)
+    assert result.verdict is Verdict.HELD, result.violations
+    assert result.evidence is not None
+    assert result.evidence.reached == {"mgr": ""}
+    assert {held.host for held in result.evidence.held} == {"ec1", "ec2", "ec3", "mgr"}
+    assert result.marks["broadcast_answered"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["chunks", "crowd", "delivery", "ecstream_relay", "gathered", "late_sync", "old_mail", "operator", "relay_chain"],
