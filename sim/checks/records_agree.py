@@ -1,14 +1,15 @@
 """The product's own records, from which mainlog and figures are made, agree with what clients were told.
 
-What was answered 250 was recorded as received, once for each recipient, with its envelope. In one life a message ends
-once. Of a process that was never ended from outside each message that arrived was recorded as delivered, unless the
-reply that said so was lost: such a one may still wait. Nothing is younger than its reception.
+What was answered 250 was recorded as received, once for each recipient, with its envelope; unless it was the answer to
+an idempotency key whose message was taken before, by a process that was ended before it could record that. In one life
+a message ends once. Of a process that was never ended from outside each message that arrived was recorded as delivered,
+unless the reply that said so was lost: such a one may still wait. Nothing is younger than its reception.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from momentum_trio.mail.record import Delivered, Failed, Received
 from momentum_trio.mail.stage import Stage
@@ -36,16 +37,28 @@ def _of_receptions(evidence: Evidence) -> Iterator[Violation]:
     for life, record in evidence.world.records:
         if isinstance(record, Received):
             received.setdefault((life.host.name, record.batch_id), []).append(record)
+    attempts = attempts_by_mail(evidence)
     for attempt in _accepted(evidence):
         if attempt.target_host not in nodes or not batch_id(attempt):
             continue
         records = received.get((attempt.target_host, batch_id(attempt)), [])
+        if not records and _is_of_another_life(evidence, attempt, attempts[attempt.mail.name]):
+            continue
         told, said = sorted(map(address, attempt.forward_paths)), sorted(address(one.forward_path) for one in records)
         if said != told and all("@" in path for path in told):
             yield _of(attempt, f"was accepted for {told}, and recorded as received for {said}")
         senders = {one.reverse_path for one in records} - {attempt.mail.reverse_path}
         if senders and "@" in attempt.mail.reverse_path:
             yield _of(attempt, f"came from <{attempt.mail.reverse_path}>, and was recorded as of {sorted(senders)}")
+
+
+def _is_of_another_life(evidence: Evidence, attempt: Attempt, attempts: Sequence[Attempt]) -> bool:
+    """Whether a process may have taken it at one of *attempts* before, and been ended before it told anybody."""
+    if not attempt.mail.key:
+        return False
+    unheard = [each.began for each in attempts if each.told is Told.UNKNOWN and each.ended <= attempt.began]
+    kills = strikes(evidence, POWER_FAULTS | {FaultKind.KILL}, attempt.target_host)
+    return any(began <= struck.began <= attempt.began for struck in kills for began in unheard)
 
 
 def _of_ends(evidence: Evidence) -> Iterator[Violation]:

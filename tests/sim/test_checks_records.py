@@ -29,7 +29,7 @@ from sim.checks.envelope_kept import envelope_kept
 from sim.checks.prompt import prompt
 from sim.checks.records_agree import records_agree
 from sim.evidence import Arrived, Evidence, Struck, Told
-from sim.scenario import FaultKind
+from sim.scenario import FaultKind, Mail
 from sim.show_words import MEANINGS
 
 
@@ -46,7 +46,17 @@ def of_one(*records: Received | Delivered | Failed, struck: Sequence[Struck] = (
     return evidence(attempt(MAIL_ONE), arrived=[delivered(MAIL_ONE)], records=records, struck=struck)
 
 
+KEYED = replace(MAIL_ONE, key="one")
+
+
+def sent_again(mail: Mail, killed: float) -> Evidence:
+    """Nobody answered at 10 s; at 40 s it was answered 250, and no record tells of its reception."""
+    attempts = attempt(mail, Told.UNKNOWN), attempt(mail, at=40.0)
+    return evidence(*attempts, struck=[fault(FaultKind.KILL, at=killed, ended=None)])
+
+
 AGREE = {
+    "taken before by who was killed, and its key is known": sent_again(KEYED, 10.2),
     "received and delivered": of_one(received(MAIL_ONE), went(MAIL_ONE)),
     "killed before it could tell": of_one(received(MAIL_ONE), struck=[fault(FaultKind.KILL)]),
     "its reply was lost": of_one(received(MAIL_ONE), deferred(LOST)),
@@ -58,6 +68,8 @@ AGREE = {
     ),
 }
 DISAGREE = {
+    "taken before by who was killed, but without a key": sent_again(MAIL_ONE, 10.2),
+    "killed before it can have been taken": sent_again(KEYED, 9.0),
     "no reception": of_one(went(MAIL_ONE)),
     "no delivery": of_one(received(MAIL_ONE)),
     "no delivery, but a refusal": of_one(received(MAIL_ONE), deferred("452 4.2.2 mailbox full")),
