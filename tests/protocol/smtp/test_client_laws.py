@@ -102,7 +102,7 @@ def test_inspection_in_parts(content: bytes, sizes: list[int]) -> None:
 EXTENSIONS = [
     (),
     ("PIPELINING",),
-    ("8BITMIME", "SIZE 1000000"),
+    ("8BITMIME", "SIZE 4000000"),
     ("PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES"),
 ]
 
