@@ -90,6 +90,7 @@ class Settlement:
     ) -> int:
         """What came of each attempt: said and recorded when it returns. Returns how many messages were given up.
 
+        Conclusions of attempts, where there is nothing else to be recorded, are a moment later (``conclude_soon``).
         attempted: there was an attempt, else an operator or the clock decided. quiet: failures are not reported.
         told_reason: what reports say instead of the reasons that are logged. spread_seconds: retries are spread over so
         much more time.
@@ -110,7 +111,7 @@ class Settlement:
         if together.failed or together.asked_for or together.late:
             with trio.CancelScope(shield=True):
                 given_up = await self._tell(together, quiet=quiet)
-        await self._record(together)
+        await self._record(together, soon=attempted)
         return given_up
 
     async def _tell(self, together: Round, *, quiet: bool) -> int:
@@ -281,11 +282,11 @@ class Settlement:
             self._machine.events.publish(received(receipt.batch, message))
         self._taken(receipt)
 
-    async def _record(self, together: Round) -> None:
-        """Have the spool remember the rest, all in one group."""
+    async def _record(self, together: Round, *, soon: bool) -> None:
+        """Have the spool remember the rest, all in one group. soon: conclusions may be recorded a moment later."""
         if not together.concluded and not together.postponed:
             return
-        if not together.postponed and self._spool.conclude_soon(together.concluded):
+        if soon and not together.postponed and self._spool.conclude_soon(together.concluded):
             return
         postponed = [(ticket, retry) for ticket, (retry, _) in together.postponed.items()]
         for ticket, (_, until) in together.postponed.items():
