@@ -39,6 +39,7 @@ class Member:
     def __init__(self, plan: HostPlan, note: Callable[[str, int, Deed], object]) -> None:
         self.plan = plan
         self.life: Life | None = None
+        self.is_starting = False
         self.joined: dict[str, None] = {}
         self.views: dict[str, GroupView] = {}
         self.heard: dict[bytes, None] = {}
@@ -62,7 +63,11 @@ class Member:
         self._told.clear()
         self.views.clear()
         self.heard.clear()
-        self.life = await host.start(self._run)
+        self.is_starting = True  # on a frozen host until it thaws
+        try:
+            self.life = await host.start(self._run)
+        finally:
+            self.is_starting = False
 
     def do(self, *deeds: Deed) -> None:
         """Have its process do that: join, leave, or say what is not said yet."""
@@ -146,9 +151,9 @@ class Members:
         self._history.entries.append(Entry(self._now(), host, life, deed))
 
     async def start(self, host: str) -> None:
-        """Start the one beside the node of *host*, if there is to be one and none runs."""
+        """Start the one beside the node of *host*, if there is to be one and none runs or is being started."""
         member = self._members.get(host)
-        if member is not None and not member.alive:
+        if member is not None and not member.alive and not member.is_starting:
             await member.start(self._hosts[host])
 
     async def ready(self) -> None:
