@@ -26,12 +26,12 @@ from .drain_limit import drain_limit
 from .dsn import is_report, read_report
 from .evidence import Attempt, Evidence, Told
 from .faults import Stage, heal
-from .holding import is_commanded
+from .holding import is_commanded, spoken_to
 from .letter import name_in
 from .members import Members
 from .phase import Phase
 from .programs import Programs
-from .scenario import CONFIGURED, FaultKind, Heal, Program
+from .scenario import CONFIGURED, Heal, Program
 from .service import Service
 from .shared import differences, known_by
 from .spools import Spools
@@ -86,7 +86,7 @@ class Aftermath:
     def _operated(self, living: tuple[str, ...]) -> list[Service]:
         """The nodes of *living* that somebody was to command: at their console, or at that of their manager."""
         scenario = self.evidence.scenario
-        told = {name for fault in scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+        told = spoken_to(scenario)
         if is_commanded(scenario):
             told |= {plan.name for plan in scenario.hosts if plan.program in CONFIGURED}
         return [service for service in self.programs.services(living) if service.host.name in told]

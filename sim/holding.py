@@ -41,9 +41,14 @@ class Held(NamedTuple):
         return None
 
 
+def spoken_to(scenario: Scenario) -> set[str]:
+    """The hosts at whose console somebody speaks."""
+    return {name for fault in scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+
+
 def is_commanded(scenario: Scenario) -> bool:
-    """Whether somebody speaks at the console of a manager, whose nodes do what they are told there."""
-    told = {name for fault in scenario.faults if fault.kind is FaultKind.CONSOLE for name in fault.targets}
+    """Whether one of them is a manager, whose nodes do what they are told there."""
+    told = spoken_to(scenario)
     return any(plan.name in told for plan in scenario.hosts if plan.program is Program.ECCMGR)
 
 

@@ -153,8 +153,7 @@ class Queue:
             return
         holdings.keep(ticket, lane, Held(batch, message, None), self.route(lane).resident_max)
         holdings.lay_ready(ticket, lane, born, 0)
-        if lane.hop is not None or not lane.waiting:
-            self.wake(lane)
+        self.wake(lane)
 
     def take_found(self, owed: Owed) -> None:
         """Take a message that came into custody otherwise than by reception, where it stood. Never blocks."""

@@ -65,6 +65,8 @@ class Limit:
 
     def claimant(self, hop: Hop) -> Hop | None:
         """Whose turn it will be, if that is not *hop*."""
+        if not self.waiting:  # as most often
+            return None
         return next(
             (other for line in (self.starving, self.line) for other in islice(line, 2) if other is not hop), None
         )
@@ -160,11 +162,7 @@ class Seats:
 
     def claimant(self, seat: tuple[Key, ...], hop: Hop) -> Hop | None:
         """A hop other than *hop* that waits for a limit which *seat* counts against."""
-        for key in seat:
-            limit = self._limits[key]
-            if limit.waiting and (other := limit.claimant(hop)) is not None:
-                return other
-        return None
+        return next((other for key in seat if (other := self._limits[key].claimant(hop)) is not None), None)
 
     def all_in_line(self) -> list[Hop]:
         """Let everybody out of the lines, for the limits may be others now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,9 @@ from momentum_trio.mail.record import Rejected
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception import form
 from momentum_trio.reception.decision import Deferred
+from momentum_trio.reception.door import Judged, Reception
 from momentum_trio.reception.injection import FORMS_MAX, RECIPIENTS_MAX, Addressee, Injected, Injection
+from momentum_trio.reception.transaction import Recipient
 from momentum_trio.spool.message import Batch
 from momentum_trio.spool.spool import SpoolFull
 
@@ -95,10 +98,12 @@ async def judged(here: Entrance, mail: list[Injected], monkeypatch: pytest.Monke
     formed = 0
     judge_by = type(here.reception).judge_by
 
-    def counted(*arguments: object) -> object:
+    def counted(
+        reception: Reception, given: form.Form, recipients: Sequence[Recipient], content: bytes
+    ) -> Judged | None:
         nonlocal formed
         formed += 1
-        return judge_by(*arguments)  # type: ignore[arg-type]
+        return judge_by(reception, given, recipients, content)
 
     monkeypatch.setattr(type(here.reception), "judge_by", counted)
     return await injector(here).inject(mail), formed
