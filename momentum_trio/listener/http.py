@@ -6,10 +6,10 @@ The rules of HTTP are in ``protocol/http``, what is answered is in ``web``; here
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 
 import trio
+from msgspec.structs import replace
 
 from momentum_trio.listener import http_socket
 from momentum_trio.listener.address_limits import with_client

@@ -43,7 +43,7 @@ class LineBody:
             raise RemoteProtocolError(_too_large(octets_max))
         parts: list[bytes] = []
         octets = 0
-        async for part in self:
+        while (part := await self._next()) is not None:
             octets += len(part)
             if octets > octets_max:
                 raise RemoteProtocolError(_too_large(octets_max))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from itertools import islice
 from typing import Annotated, Final, cast
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType, structs
+from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import flawed, queried
@@ -49,14 +49,14 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_def
     parameters: MailParameters = ""
 
 
-class MessageRecipient(msgspec.Struct, frozen=True):
+class MessageRecipient(msgspec.Struct, frozen=True, gc=False):
     """What was said to one recipient."""
 
     email: str
     reply: SmtpReply
 
 
-class MessageResult(msgspec.Struct, frozen=True):
+class MessageResult(msgspec.Struct, frozen=True, gc=False):
     """What became of one message. id: of the batch that this host has custody of, synced; empty: of none."""
 
     id: str
@@ -103,18 +103,21 @@ async def _as_it_is(exchange: Exchange, key: str) -> Response:
             raise Flaws(Flaw("to" if envelope.to == [] else "return_path", "it is missing in the query"))
     except Flaws as flaws:
         return flawed(flaws)
-    to = tuple(map(Addressee, envelope.to))
-    message = Injected(envelope.return_path, to, b"", envelope.parameters.strip(), key=key)
     declared = exchange.request.body_octets
     if declared is not None and declared <= WHOLE_OCTETS_MAX:
-        message = structs.replace(message, content=await exchange.body.whole(WHOLE_OCTETS_MAX))
+        message = _injected(envelope, envelope.return_path, await exchange.body.whole(WHOLE_OCTETS_MAX), key)
         async with injecting(exchange) as injector:
             return _answer([message], await injector.inject([message]), "to")
     async with door_of(exchange).spool.begin() as entry, injecting(exchange) as injector:
         if refused := await _written(exchange, entry, injector.terms.message_octets_max):
             return refused
-        message = structs.replace(message, content=entry)
+        message = _injected(envelope, envelope.return_path, entry, key)
         return _answer([message], await injector.inject([message]), "to")
+
+
+def _injected(envelope: Envelope, return_path: str, content: bytes | Entry, key: str) -> Injected:
+    to = tuple(map(Addressee, envelope.to))
+    return Injected(return_path, to, content, envelope.parameters.strip(), key=key)
 
 
 async def _written(exchange: Exchange, entry: Entry, octets_max: int) -> Response | None:
@@ -134,20 +137,28 @@ async def _written(exchange: Exchange, entry: Entry, octets_max: int) -> Respons
 
 def _answer(messages: list[Injected], injections: list[Injection], within: str) -> Response:
     """within: ``messages``, where their envelopes are in the JSON; else the name of recipients in the query."""
-    results, said = list[MessageResult](), list[tuple[str, Reply]]()
-    for place, (message, injection) in enumerate(zip(messages, injections, strict=True)):
+    results, said = list[MessageResult](), list[Reply]()
+    for message, injection in zip(messages, injections, strict=True):
         each = replies_of(injection, len(message.recipients))
-        of_one = f"messages[{place}].recipients" if within == "messages" else within
-        said += [(f"{of_one}[{number}]", reply) for number, reply in enumerate(each)]
+        said += each
         recipients = [
             MessageRecipient(recipient.path, SmtpReply.of(reply))
             for recipient, reply in zip(message.recipients, each, strict=True)
         ]
         results.append(MessageResult(injection.id, SmtpReply.of(injection.reply), recipients))
-    status, fields = status_of([reply for _, reply in said])
+    status, fields = status_of(said)
     if status != 200:
-        return refusals(status, list(islice(errors_of(said), ERRORS_MAX)), fields=fields)
+        errors = errors_of(zip(_recipients(messages, within), said, strict=True))
+        return refusals(status, list(islice(errors, ERRORS_MAX)), fields=fields)
     return of_json(MessageResults(results))
+
+
+def _recipients(messages: list[Injected], within: str) -> Iterator[str]:
+    """The field of each."""
+    for place, message in enumerate(messages):
+        of_one = f"messages[{place}].recipients" if within == "messages" else within
+        for number in range(len(message.recipients)):
+            yield f"{of_one}[{number}]"
 
 
 MESSAGES = Route(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ RETRY_SECONDS = 60
 """When to come again after a refusal that does not last."""
 
 
-class SmtpReply(msgspec.Struct, frozen=True):
+class SmtpReply(msgspec.Struct, frozen=True, gc=False):
     """What SMTP would have said: ``550``, ``5.7.1``, ``relaying denied``."""
 
     code: int
@@ -52,7 +52,7 @@ def _is_about_form(reply: Reply) -> bool:
     return reply.code < 510 or reply.enhanced.startswith(("5.5.", "5.6."))
 
 
-def errors_of(said: Sequence[tuple[str, Reply]]) -> Iterator[Error]:
+def errors_of(said: Iterable[tuple[str, Reply]]) -> Iterator[Error]:
     """One for each refusal, of fields and what was said about them."""
     for field, reply in said:
         if not reply.positive:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 """Those that change nothing (RFC 9110 section 9.2.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """The head of a request.
 
     method: as sent, upper case. target: as sent, in origin-form. path: of it, decoded once, from its first slash on;

@@ -6,8 +6,10 @@ while (event := server.next_event()) is not None: ...
 server.answer(response, date)                          # to each Begun, before or after its body came
 await send(socket, server.octets_to_send())
 
-``head`` and ``chunks`` look at the octets first, and refuse what h11 would let pass; h11 frames messages, both ways.
-It is given no octet behind the message that is answered: the next one waits here, and is looked at then (docs/http.md).
+``head`` and ``chunks`` look at the octets first, and refuse what h11 would let pass; h11 knows whose turn it is, and
+frames what has no declared length, and answers. Of a request it is told what that depends on, and its chunks: a body of
+a declared length is counted here. No octet behind the message that is answered is looked at before that is over
+(docs/http.md).
 """
 
 from __future__ import annotations
@@ -108,6 +110,8 @@ class _Head(NamedTuple):
 _STATES: Final = {h11.IDLE: State.HEAD, h11.SEND_BODY: State.BODY}
 _UNANSWERED: Final = frozenset((h11.IDLE, h11.SEND_RESPONSE))
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+_ASKED_BY_H11: Final = ("host", "connection", "transfer-encoding", "expect", "upgrade")
+"""The fields of a request that h11 is told of; of a length that is declared it is not: such a body is counted here."""
 
 
 class Server:
@@ -125,7 +129,7 @@ class Server:
         self._held = bytearray()
         self._scanned = 0  # of what is held, in vain, for the end of a head
         self._has_left = self._is_deaf = False
-        self._lacking: int | None = 0  # octets of the body that h11 has not got; None: chunks say
+        self._lacking: int | None = 0  # octets of the body that are to come; None: chunks say
         self._chunks = Chunks()
         self._said: _Said | None = None
         self._head: _Head | None = None  # of it
@@ -187,55 +191,65 @@ class Server:
         del held[:octets]
         self._scanned = 0
         request = request_of(head)
-        self._frame(request, head)
+        self._frame(request)
         if self.body_octets_max is not None and (request.body_octets or 0) > self.body_octets_max:
             raise RemoteProtocolError(TOO_LARGE.refusal)
         return Begun(request)
 
-    def _frame(self, request: Request, head: bytes) -> None:
-        self._h11.receive_data(head)
+    def _frame(self, request: Request) -> None:
+        self._h11.receive_data(_framing(request))
         self._h11.next_event()
         self.omits_content = request.method == "HEAD"
         self._lacking = request.body_octets
         self.state = State.BODY if request.has_body else State.ANSWER
         if self._lacking is None:
             self._chunks = Chunks(self.body_octets_max)
-        elif self._lacking:
-            self._feed()  # what came with the head
-        else:
+        elif not self._lacking:
             self._h11.next_event()  # the end
 
     def _body(self) -> Part | Ended | None:
         """The next of the body; of one that is answered already, all of it is passed over."""
-        while type(event := self._read()) is not h11.EndOfMessage:
-            if type(event) is h11.Data:
-                if not self._is_answered:
-                    return Part(bytes(event.data))
-            elif not self._feed():
-                if self._has_left:
-                    raise RemoteProtocolError(_CUT.refusal)
-                return None
+        while octets := self._counted() if self._lacking is not None else self._unchunked():
+            if not self._is_answered:
+                return Part(octets)
+        if octets is None:
+            if self._has_left:
+                raise RemoteProtocolError(_CUT.refusal)
+            return None
         if not self._is_answered:
             self.state = State.ANSWER
             return Ended()
         self._turn()
         return None
 
+    def _counted(self) -> bytes | None:
+        """What is here of a body of a declared length; no octets: that was all; None: more have to come."""
+        assert self._lacking is not None
+        if not self._lacking:
+            self._h11.next_event()  # the end
+            return b""
+        octets = bytes(self._held[: self._lacking])
+        del self._held[: len(octets)]
+        self._lacking -= len(octets)
+        return octets or None
+
+    def _unchunked(self) -> bytes | None:
+        """The same of a body in chunks."""
+        while type(event := self._read()) is not h11.EndOfMessage:
+            if type(event) is h11.Data:
+                return bytes(event.data)
+            good = self._chunks.good(self._held)
+            if not good:
+                return None
+            self._h11.receive_data(bytes(self._held[:good]))
+            del self._held[:good]
+        return b""
+
     def _read(self) -> object:
         try:
             return self._h11.next_event()
         except h11.RemoteProtocolError as fault:  # of a chunk's end, or of a trailer
             raise RemoteProtocolError(BAD_CHUNK.refusal) from fault
-
-    def _feed(self) -> bool:
-        """Give h11 what is good of this message, and no octet of the next; whether there was any."""
-        good = self._chunks.good(self._held) if self._lacking is None else min(self._lacking, len(self._held))
-        if good:
-            self._h11.receive_data(bytes(self._held[:good]))
-            del self._held[:good]
-        if self._lacking is not None:
-            self._lacking -= good
-        return good > 0
 
     # what is answered
 
@@ -315,6 +329,13 @@ class Server:
             return self._is_deaf
         waits = self._h11.they_are_waiting_for_100_continue
         return waits or self._lacking is None or self._lacking > PASSED_OVER_OCTETS_MAX
+
+
+def _framing(request: Request) -> bytes:
+    """The head of *request* for h11."""
+    fields = request.fields
+    lines = [f"{name}: {fields[name]}\r\n" for name in _ASKED_BY_H11 if name in fields]
+    return f"{request.method} * HTTP/{request.version}\r\n{''.join(lines)}\r\n".encode("latin-1")
 
 
 def _head(said: _Said) -> _Head:

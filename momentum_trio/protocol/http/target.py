@@ -45,11 +45,13 @@ def parse(text: str, method: str) -> Target:
 
 
 def _path(text: str) -> str:
-    if _AMBIGUOUS.search(text):
-        raise RemoteProtocolError(_refusal("a slash in it is encoded"))
-    path = _decoded(text)
-    if _CONTROL.search(path):
-        raise RemoteProtocolError(_refusal("there is a control character in its path"))
+    path = text
+    if "%" in text:
+        if _AMBIGUOUS.search(text):
+            raise RemoteProtocolError(_refusal("a slash in it is encoded"))
+        path = _decoded(text)
+        if _CONTROL.search(path):
+            raise RemoteProtocolError(_refusal("there is a control character in its path"))
     if not {".", ".."}.isdisjoint(path.split("/")):
         raise RemoteProtocolError(_refusal("its path climbs: a segment is . or .."))
     return path
@@ -61,8 +63,8 @@ def _query(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [pair for pair in text.replace("+", "%20").split("&") if pair]
     if len(pairs) > PAIRS_MAX:
         raise RemoteProtocolError(_refusal(f"its query has more than {PAIRS_MAX} pairs"))
-    halves = (pair.partition("=") for pair in pairs)
-    return tuple((_decoded(name), _decoded(value)) for name, _, value in halves)
+    halves = [pair.partition("=") for pair in pairs]
+    return tuple([(_decoded(name), _decoded(value)) for name, _, value in halves])
 
 
 def _decoded(text: str) -> str:
