@@ -19,6 +19,7 @@ from momentum_trio.cli.output import for_operators
 from momentum_trio.cli.series_place import Wrong, add_place, upkeep_of
 from momentum_trio.cluster.series_files import SeriesFiles
 from momentum_trio.machine.os_disk import OsDisk
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.protocol.series.wire import COMPLAINT, Lines, answers
 
 PORT = 9000
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    place = _server(asked.server) if asked.server else upkeep_of(asked).folder
+    place = HostPort.parse(asked.server).or_at(PORT) if asked.server else upkeep_of(asked).folder
     try:
         return trio.run(_converse, place, " ".join(asked.question))
     except KeyboardInterrupt:
@@ -48,18 +49,8 @@ def _run(asked: argparse.Namespace) -> int:
         return 0
 
 
-def _server(text: str) -> tuple[str, int]:
-    """Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, str(PORT)
-    if not host or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
-        raise ValueError(f"'{text}' is no server: expected HOST[:PORT]")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-async def _converse(place: str | tuple[str, int], question: str) -> int:
-    async with _at_server(*place) if isinstance(place, tuple) else _here(place) as ask:
+async def _converse(place: str | HostPort, question: str) -> int:
+    async with _at_server(*place) if isinstance(place, HostPort) else _here(place) as ask:
         if question:
             return 0 if await ask(question) else 1
         while (line := await trio.to_thread.run_sync(_read, abandon_on_cancel=True)) is not None:

@@ -30,6 +30,7 @@ from momentum_trio.client.terms import PORT, InjectionError, NotAdmittedError, T
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
 from momentum_trio.machine.os_machine import os_machine
+from momentum_trio.net.host_port import HostPort
 
 SMTP_PORT = 25
 PASSWORD = "EC_INJECT_PASSWORD"
@@ -37,7 +38,6 @@ FILE_OCTETS_MAX = 256 * 1024 * 1024
 """Of all files together: they are held in memory."""
 PERCENTILES = (50, 95, 99)
 
-_PLACE = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^\[\]:/]+))(?::(?P<port>[0-9]{1,5}))?")
 _LINE_END = re.compile(rb"\r?\n")
 
 
@@ -127,14 +127,17 @@ def _positive(text: str) -> int:
 # ---- what is asked for
 
 
+def _place(text: str, *, smtp: bool) -> tuple[str, int]:
+    if text.startswith("/") and not smtp:
+        return text, 0
+    try:
+        return HostPort.parse(text).or_at(SMTP_PORT if smtp else PORT)
+    except ValueError as wrong:
+        raise _Ended(os.EX_USAGE, str(wrong)) from None
+
+
 def _way(asked: argparse.Namespace) -> Way:
-    found = _PLACE.fullmatch(asked.place)
-    if asked.place.startswith("/") and not asked.smtp:
-        host, port = asked.place, 0
-    elif found is None or not 0 < int(found["port"] or 1) <= 65535:
-        raise _Ended(os.EX_USAGE, f"{asked.place!r} is no place: expected host, host:port or [v6]:port")
-    else:
-        host, port = found["v6"] or found["host"], int(found["port"] or (SMTP_PORT if asked.smtp else PORT))
+    host, port = _place(asked.place, smtp=asked.smtp)
     password = os.environ.get(PASSWORD, "")
     if asked.user and not password:
         raise _Ended(os.EX_USAGE, f"--user: the password is not in ${PASSWORD}")

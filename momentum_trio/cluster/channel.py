@@ -12,7 +12,7 @@ from momentum_trio.machine import Machine
 from momentum_trio.machine.contract import Wire
 from momentum_trio.msgc.dial import dialled
 from momentum_trio.msgc.line import Traffic, Uncounted
-from momentum_trio.msgc.msgc_options import Place
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.protocol.cluster import eccluster
 from momentum_trio.protocol.cluster.eccluster import MESSAGES_MAX, PREFACE, Answer, Asked, Begin, Ready, Service
 from momentum_trio.protocol.msgc.frame import BATCH_OCTETS_MAX, Code, RemoteProtocolError
@@ -34,7 +34,7 @@ class NodePlace(NamedTuple):
     """A node, and where its ECCluster_Listener is."""
 
     name: str
-    place: Place
+    place: HostPort
     subcluster: str = "default"
 
 

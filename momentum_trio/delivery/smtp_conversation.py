@@ -12,7 +12,7 @@ from momentum_trio.delivery.custody import unreadable
 from momentum_trio.delivery.place import Place
 from momentum_trio.delivery.smtp_content import OutgoingContent
 from momentum_trio.delivery.smtp_options import SmtpOptions
-from momentum_trio.delivery.tls import TlsDemand, TlsFailure, secure
+from momentum_trio.delivery.tls import TIMED_OUT, TlsDemand, TlsFailure, secure
 from momentum_trio.delivery.tracing import TracedWire
 from momentum_trio.limits.deadline import Deadlines
 from momentum_trio.machine import Machine
@@ -106,7 +106,10 @@ class Conversation:
 
     async def give_up(self) -> tuple[Verdict, ...]:
         """The deadline has struck: what that makes of each forward-path of the transaction, as from ``make``."""
-        self._client.silent()
+        if self._client.stage is Stage.HANDSHAKING_TLS:  # it struck as the go-ahead came: the server was not silent
+            self._client.abandon(Reply.of(TIMED_OUT))
+        else:
+            self._client.silent()
         await self._hear()
         return self._verdicts
 

@@ -33,6 +33,7 @@ HANDSHAKE_SECONDS_MAX = 300.0
 _SERVER_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 FAILED = "451 4.7.5 [internal] TLS negotiation failed"
+TIMED_OUT = f"{FAILED} (timed out)"
 WRONG_ISSUER = "451 4.7.5 [internal] SSL cert must be signed by a valid CA"
 WRONG_NAME = "451 4.7.5 [internal] SSL cert common name does not match host"
 
@@ -132,7 +133,7 @@ async def secure(
         with trio.fail_after(min(patience, HANDSHAKE_SECONDS_MAX)):
             await wire.shake()
     except trio.TooSlowError:
-        return TlsFailure(f"{FAILED} (timed out)", plain_allowed=plain_allowed)
+        return TlsFailure(TIMED_OUT, plain_allowed=plain_allowed)
     except OSError as broken:
         return _failure(HandshakeFault.of(broken), plain_allowed)
     return _judged(machine, wire, place, demand)

@@ -11,7 +11,8 @@ from momentum_trio.protocol.ecstream.results import Result
 from momentum_trio.protocol.ecstream.server import ContentPart
 from momentum_trio.reception.decision import Deferred
 from momentum_trio.reception.incoming import deferral
-from momentum_trio.reception.injection import Addressee, Injected, Injection, Injector, Underway
+from momentum_trio.reception.injected import Addressee, Injected
+from momentum_trio.reception.injection import Injection, Injector, Underway
 from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.spool import Spool, SpoolFull, SpoolSick
 

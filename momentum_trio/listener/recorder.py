@@ -21,13 +21,13 @@ from momentum_trio.protocol.rehearsal.notes import About, Notes
 from momentum_trio.protocol.rehearsal.recording import LINE_OCTETS_MAX, encode
 
 AT_ONCE_MAX = 64  # sessions taken down at the same time; others that begin meanwhile are not
-PLACES_MAX = 256  # files in one life of the host
+FILES_MAX = 256  # files in one life of the host
 WAITING_OCTETS_MAX = 8 * 1024 * 1024  # for the disk, in each file; more is not recorded
 LAST_FLUSH_SECONDS = 5.0
 MODE = 0o600  # envelopes are in it
 
 
-class Place:
+class RecordingFile:
     """One file, and what it has taken in this life of the host.
 
     octets: its length, None while that is not known. has_failed: nothing more goes there. is_full: some bound of the
@@ -95,8 +95,8 @@ class Recorder:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._places: dict[str, Place] = {}
-        self._open: dict[str, tuple[Notes, Place, int]] = {}  # by connection; the octets its file may have
+        self._files: dict[str, RecordingFile] = {}
+        self._open: dict[str, tuple[Notes, RecordingFile, int]] = {}  # by connection; the octets its file may have
         self._wake = trio.Event()
 
     def begin(self, connection: Connection, chain: Chain) -> Notes | None:
@@ -104,23 +104,23 @@ class Recorder:
         options = RecordOptions.resolve(chain)
         if not options.path or len(self._open) >= AT_ONCE_MAX:
             return None
-        place = self._place(options)
-        if place is None:
+        file = self._file(options)
+        if file is None:
             return None
         if not self._open:
             self._machine.events.subscribe(self.take)
         who = about(connection, self._machine)
         notes = Notes(who, since_now(), keep_content=options.content)
-        place.sessions += 1
-        self._open[connection.connection_id] = (notes, place, options.octets_max)
+        file.sessions += 1
+        self._open[connection.connection_id] = (notes, file, options.octets_max)
         return notes
 
     def end(self, connection: Connection, notes: Notes) -> None:
         """*connection*, of which *notes* were taken, is over: they go to their file."""
-        _, place, octets_max = self._open.pop(connection.connection_id)
+        _, file, octets_max = self._open.pop(connection.connection_id)
         if not self._open:
             self._machine.events.unsubscribe(self.take)
-        place.put(encode(notes.recording(connection.why)), octets_max)
+        file.put(encode(notes.recording(connection.why)), octets_max)
         self._wake.set()
 
     def take(self, record: Record) -> None:
@@ -138,35 +138,35 @@ class Recorder:
         finally:
             with trio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
                 await self._write()
-                for place in self._places.values():
-                    await place.destination.close(self._machine.disk)
+                for file in self._files.values():
+                    await file.destination.close(self._machine.disk)
 
-    def _place(self, options: RecordOptions) -> Place | None:
+    def _file(self, options: RecordOptions) -> RecordingFile | None:
         """The file for one session more; None when it takes none."""
-        place = self._places.get(options.path)
-        if place is None:
-            if len(self._places) >= PLACES_MAX:
+        file = self._files.get(options.path)
+        if file is None:
+            if len(self._files) >= FILES_MAX:
                 return None
-            place = self._places[options.path] = Place(options.path)
+            file = self._files[options.path] = RecordingFile(options.path)
             self._wake.set()  # whether it can be had, and how long it is, is known soon
-        if place.has_failed:
+        if file.has_failed:
             return None
-        bound = place.bound(options)
-        if bound and not place.is_full:
-            self._say(Level.NOTICE, f"recording {place.path}: no more sessions, {bound} is reached")
-        place.is_full = bool(bound)
-        return None if bound else place
+        bound = file.bound(options)
+        if bound and not file.is_full:
+            self._say(Level.NOTICE, f"recording {file.path}: no more sessions, {bound} is reached")
+        file.is_full = bool(bound)
+        return None if bound else file
 
     async def _write(self) -> None:
         disk = self._machine.disk
-        for place in tuple(self._places.values()):
-            if not place.has_work:
+        for file in tuple(self._files.values()):
+            if not file.has_work:
                 continue
             try:
-                await place.write(disk)
+                await file.write(disk)
             except OSError as fault:
-                await place.fail(disk)
-                self._say(Level.ERROR, f"recording {place.path}: no more sessions: {fault.strerror or fault}")
+                await file.fail(disk)
+                self._say(Level.ERROR, f"recording {file.path}: no more sessions: {fault.strerror or fault}")
 
     def _say(self, level: Level, text: str) -> None:
         self._machine.events.publish(Panic(self._machine.clock.now(), level, text))

@@ -6,7 +6,7 @@ import errno
 
 import trio
 
-from momentum_trio.msgc.msgc_options import Place
+from momentum_trio.net.host_port import HostPort
 
 
 def tune(socket: trio.socket.SocketType, buffer_octets: int) -> None:
@@ -18,7 +18,7 @@ def tune(socket: trio.socket.SocketType, buffer_octets: int) -> None:
 
 
 async def dialled(
-    place: Place, source: str, buffer_octets: int, *, source_is_wish: bool = False
+    place: HostPort, source: str, buffer_octets: int, *, source_is_wish: bool = False
 ) -> trio.socket.SocketType:
     """A connection to *place*. source: the address it comes from; empty: the kernel's choice.
 

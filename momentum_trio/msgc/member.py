@@ -18,9 +18,10 @@ from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
 from momentum_trio.msgc.dial import dialled
 from momentum_trio.msgc.line import Line, Uncounted
-from momentum_trio.msgc.msgc_options import PORT, MsgcClientOptions, Place
+from momentum_trio.msgc.msgc_options import PORT, MsgcClientOptions
 from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.net.group import GROUP_OCTETS_MAX, Apart, GroupEvent, Service
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.protocol.msgc.handshake import NONCE_OCTETS, Hello, Role, is_name
 from momentum_trio.protocol.msgc.link import Closed, Link, Welcomed
 from momentum_trio.protocol.msgc.message import SENDING_OCTETS_MAX
@@ -44,7 +45,7 @@ class Member:
         self._line: Line | None = None
         self._events: deque[GroupEvent] = deque()
         self._came, self._taken = trio.Event(), trio.Event()
-        self._complaints: dict[Place, str] = {}
+        self._complaints: dict[HostPort, str] = {}
         self.name = self.server = ""
 
     def join(self, group: str) -> None:
@@ -97,7 +98,7 @@ class Member:
                     break
             await trio.sleep(self._options().reconnect_interval)
 
-    async def _talk(self, place: Place) -> bool:
+    async def _talk(self, place: HostPort) -> bool:
         """Be connected to the server at *place* as long as may be; whether we were."""
         try:
             secrets = await secrets_of(self._machine, self._options())
@@ -115,11 +116,10 @@ class Member:
             self._complain(place, opened.why)
             return False
 
-    async def _dial(self, place: Place) -> trio.socket.SocketType:
+    async def _dial(self, place: HostPort) -> trio.socket.SocketType:
         options = self._options()
         with trio.move_on_after(options.connect_timeout):
-            there = place if place.port else place._replace(port=PORT)
-            return await dialled(there, options.bind_address, options.buffer_octets)
+            return await dialled(place.or_at(PORT), options.bind_address, options.buffer_octets)
         raise TimeoutError("connecting took too long")
 
     def _new_line(self, socket: trio.socket.SocketType, secrets: tuple[bytes, ...]) -> Line:
@@ -164,7 +164,7 @@ class Member:
             self._taken = trio.Event()
             await self._taken.wait()
 
-    def _complain(self, place: Place, why: str) -> None:
+    def _complain(self, place: HostPort, why: str) -> None:
         """Let it be known why there is no connection, unless it was before."""
         if self._complaints.get(place) != why:
             self._complaints[place] = why

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from momentum_trio.config.kind import BOOLEAN, SECONDS, integer_between, quoted, show_list, word_of, words_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import GLOBAL, scopes
 from momentum_trio.config.value import Dictionary, Value
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.protocol.msgc.frame import BATCH_MESSAGES_MAX
 from momentum_trio.protocol.msgc.handshake import NAME_OCTETS_MAX, SECRET_OCTETS_MIN, is_name
@@ -23,53 +22,30 @@ BOTH = SERVER | CLIENT
 _SECONDS = integer_between(1, 86_400, SECONDS.name, "seconds")
 
 
-class Place(NamedTuple):
-    """Where a server of the bus is. host: an address, or a name. port: 0 where nothing is said of it."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}" if self.port else host
-
-
-def _place(text: str) -> Place:
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
-        host, port = text, ""
-    if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
-        raise ValueError(f"expected a port from 1 to 65535, not '{port}'")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not bare:
-        raise ValueError("expected ADDRESS or ADDRESS:PORT, of IPv6 [ADDRESS]:PORT")
-    return Place(bare, int(port or 0))
-
-
-def _peers(value: Value) -> tuple[tuple[str, Place], ...]:
+def _peers(value: Value) -> tuple[tuple[str, HostPort], ...]:
     if not isinstance(value, Dictionary):
         raise ValueError('expected a dictionary [ name = "ADDRESS" ... ]')
     if len(value.pairs) > PEERS_MAX:
         raise ValueError(f"expected at most {PEERS_MAX} peers")
-    found: dict[str, Place] = {}
+    found: dict[str, HostPort] = {}
     for name, word in value.pairs:
         if not is_name(name.lower()):
             raise ValueError(f"'{name}' is no name: expected at most {NAME_OCTETS_MAX} of a-z, 0-9, '.', '_' and '-'")
         if name in found:
             raise ValueError(f"'{name}' is there twice")
-        place = _place(word.text)
+        place = HostPort.parse(word.text)
         found[name] = place._replace(host=str(parse_address(place.host)))
     return tuple(found.items())
 
 
-def _show_peers(peers: tuple[tuple[str, Place], ...]) -> str:
+def _show_peers(peers: tuple[tuple[str, HostPort], ...]) -> str:
     return "[\n" + "".join(f"  {name} = {quoted(str(place))}\n" for name, place in peers) + "]"
 
 
-def _servers(value: Value) -> tuple[Place, ...]:
+def _servers(value: Value) -> tuple[HostPort, ...]:
     if not (texts := words_of(value, "a list of HOST:PORT")):
         raise ValueError("expected at least one HOST:PORT")
-    return tuple(_place(text) for text in texts)
+    return tuple(HostPort.parse(text) for text in texts)
 
 
 def _address(value: Value) -> str:
@@ -85,8 +61,8 @@ def _secret(value: Value) -> str:
     return text
 
 
-PEERS: Kind[tuple[tuple[str, Place], ...]] = Kind("dictionary", _peers, _show_peers)
-SERVERS: Kind[tuple[Place, ...]] = Kind("string-list", _servers, lambda places: show_list(map(str, places)))
+PEERS: Kind[tuple[tuple[str, HostPort], ...]] = Kind("dictionary", _peers, _show_peers)
+SERVERS: Kind[tuple[HostPort, ...]] = Kind("string-list", _servers, lambda places: show_list(map(str, places)))
 ADDRESS: Kind[str] = Kind("ip-address", _address, quoted)
 SECRET: Kind[str] = Kind("string", _secret, quoted)
 
@@ -202,7 +178,7 @@ class MsgcClientOptions(LineOptions):
     servers = Option(
         "Server",
         SERVERS,
-        (Place("127.0.0.1", PORT),),
+        (HostPort("127.0.0.1", PORT),),
         CLIENT,
         "Servers of the bus, in the order in which they are tried; the first that takes us is ours until it is gone.",
     )

@@ -18,9 +18,10 @@ from momentum_trio.mail.record import Level, Panic
 from momentum_trio.msgc.dial import dialled, tune
 from momentum_trio.msgc.life import Life
 from momentum_trio.msgc.line import Line, Traffic, Uncounted
-from momentum_trio.msgc.msgc_options import MsgcServerOptions, Place
+from momentum_trio.msgc.msgc_options import MsgcServerOptions
 from momentum_trio.msgc.secret import secrets_of
 from momentum_trio.net.group import GROUP_OCTETS_MAX
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.msgc.frame import Code
 from momentum_trio.protocol.msgc.handshake import NONCE_OCTETS, Hello, Role
@@ -88,7 +89,7 @@ class BusServer:
         names = frozenset(dict(options.peers)) | {self.name}
         return Terms(names, options.heartbeat_interval, options.heartbeats_missed)
 
-    def _places(self) -> dict[str, Place]:
+    def _places(self) -> dict[str, HostPort]:
         return dict(self._options().peers)
 
     async def run(self) -> None:
@@ -133,7 +134,7 @@ class BusServer:
                 await self._connect(life, peer, place)
             await trio.sleep(self._options().reconnect_interval)
 
-    async def _connect(self, life: Life, peer: str, place: Place) -> None:
+    async def _connect(self, life: Life, peer: str, place: HostPort) -> None:
         """Try to connect to *peer*, and be connected as long as may be."""
         attempt = self._attempts[peer] = Attempt()
         try:
@@ -148,12 +149,11 @@ class BusServer:
         finally:
             self._attempts.pop(peer, None)
 
-    async def _dial(self, place: Place) -> trio.socket.SocketType:
+    async def _dial(self, place: HostPort) -> trio.socket.SocketType:
         options, source = self._options(), self._places().get(self.name)
-        there = place if place.port else place._replace(port=options.port)
         here = "" if source is None else source.host
         with trio.move_on_after(options.connect_timeout):
-            return await dialled(there, here, options.buffer_octets, source_is_wish=True)
+            return await dialled(place.or_at(options.port), here, options.buffer_octets, source_is_wish=True)
         raise TimeoutError("connecting took too long")
 
     async def _calling(self, socket: trio.socket.SocketType, peer: str) -> Line:
@@ -272,5 +272,5 @@ def _objection(code: Code, why: str) -> Closed:
     return Closed(code, why, by_peer=False)
 
 
-def _are_here(place: Place, address: Address) -> bool:
+def _are_here(place: HostPort, address: Address) -> bool:
     return address.is_loopback and ip_address(place.host).is_loopback

@@ -30,7 +30,7 @@ from momentum_trio.cluster.series_journal import SeriesJournals
 from momentum_trio.listener.kind import Generations
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Panic, Record
-from momentum_trio.msgc.msgc_options import Place
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.node.census import Census
 from momentum_trio.node.cluster_standing import Standing, cluster_options, eccluster_port
 from momentum_trio.node.control_cache import ControlCache
@@ -206,7 +206,7 @@ class Life:
         nodes = [one for one in said if one.type is NodeType.MOMENTUM and one.address and one.port]
         return tuple(
             {
-                one.nodename: NodePlace(one.nodename, Place(one.address, one.port), one.subcluster) for one in nodes
+                one.nodename: NodePlace(one.nodename, HostPort(one.address, one.port), one.subcluster) for one in nodes
             }.values()
         )
 

@@ -16,7 +16,7 @@ from momentum_trio.cluster.membership import Membership
 from momentum_trio.config.binding import Binding
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic
-from momentum_trio.msgc.msgc_options import Place
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.net.netblock import parse_address
 from momentum_trio.node.link import HEARSAY_SECONDS
 
@@ -75,7 +75,7 @@ class Elsewhere:
             address = str(parse_address(said.address))
         except ValueError:  # what another node says of itself
             return None
-        return NodePlace(said.nodename, Place(address, said.port), said.subcluster)
+        return NodePlace(said.nodename, HostPort(address, said.port), said.subcluster)
 
     def _say(self, text: str) -> None:
         self._machine.events.publish(Panic(self._machine.clock.now(), Level.WARNING, text))

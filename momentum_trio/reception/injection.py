@@ -12,31 +12,30 @@ used before makes no second message: it is answered as the first was.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import msgspec
 import trio
-from msgspec import structs
 
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.claims import context_refusal
-from momentum_trio.protocol.smtp.command import BINARYMIME, mail_of, rcpt_of
+from momentum_trio.protocol.smtp.command import BINARYMIME, rcpt_of
 from momentum_trio.protocol.smtp.content import Plain, is_faultless
 from momentum_trio.protocol.smtp.event import ContentEnd, ContentPart, Event, Mail
 from momentum_trio.protocol.smtp.phase import Phase
 from momentum_trio.protocol.smtp.terms import Terms
-from momentum_trio.reception.client import Client, Identity
+from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision, Deferred
 from momentum_trio.reception.door import Door, Judged, discard_all
-from momentum_trio.reception.form import Form
 from momentum_trio.reception.idempotency import DENIALS, OTHER, Once, scope_of
+from momentum_trio.reception.injected import Addressee, Injected
 from momentum_trio.reception.policy.panel import Discarded
 from momentum_trio.reception.policy.phase import PolicyPhase
 from momentum_trio.reception.rules import Rules
-from momentum_trio.reception.transaction import Recipient
+from momentum_trio.reception.senders import Senders
 from momentum_trio.spool.entry import PIECE_OCTETS, Entry
 from momentum_trio.spool.key import KEY_LENGTH_MAX, Answer, Denial, Earlier, key_name
 from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
@@ -44,54 +43,13 @@ from momentum_trio.spool.spool import Receipt, SpoolFull, SpoolSick
 PORTION_MESSAGES = 1000
 PORTION_OCTETS = 4 * 1024 * 1024
 """Messages that are held at a time, of however many come together, until they are committed."""
-FORMS_MAX, RECIPIENTS_MAX = 4, 50
-"""Senders of which one connection remembers what is the same for all their messages, and recipients of each, until one
-more comes."""
 MESSAGES_PER_TURN = 100
 """Judged at a stretch, before others get their turn."""
 
 UNREADABLE = Deferred(replies.TRANSACTION_FAILED, "spool", "content that waited in the spool could not be read back")
 
-Octets = bytes | memoryview
-SenderGiven = tuple[str, str, tuple[tuple[str, str], ...], float]
-"""All of an envelope but its recipients, as it came."""
 Turn = Callable[[str], Awaitable[Decision | None]]
 """Waits until the client may begin a message with this reverse-path; or says why he may not."""
-
-
-class Addressee(msgspec.Struct, frozen=True, gc=False):
-    """One recipient. path: without brackets. parameters: of RCPT, as SMTP writes them (``NOTIFY=NEVER``)."""
-
-    path: str
-    parameters: str = ""
-
-
-class Injected(msgspec.Struct, frozen=True, gc=False):
-    """One message with its envelope.
-
-    reverse_path: without brackets; empty: the null one. recipients: one at least. content: RFC 5322 octets, nothing
-    stuffed, as octets or in an entry of the spool, which stays its owner's to discard. parameters: of MAIL, as SMTP
-    writes them (``BODY=8BITMIME RET=HDRS``). context: pairs of the message context. key: of idempotency; empty: none.
-    not_before: Unix seconds, until when it is not sent; 0: at once.
-    """
-
-    reverse_path: str
-    recipients: tuple[Addressee, ...]
-    content: Octets | Entry
-    parameters: str = ""
-    context: tuple[tuple[str, str], ...] = ()
-    key: str = ""
-    not_before: float = 0.0
-
-    @property
-    def envelope(self) -> Iterator[str]:
-        """All but content and key. Counts stand before what there are several of, so that no other envelope is this."""
-        yield from (self.reverse_path, self.parameters, str(self.not_before))
-        yield from (str(len(self.recipients)), str(len(self.context)))
-        for recipient in self.recipients:
-            yield from (recipient.path, recipient.parameters)
-        for pair in self.context:
-            yield from pair
 
 
 class Injection(msgspec.Struct, frozen=True, gc=False):
@@ -129,17 +87,6 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
         return Answer(answered.reply, answered.recipients)
 
 
-class SenderForm(NamedTuple):
-    """What is known of a sender's messages.
-
-    envelope: of one with one recipient. taken: recipients whom the checks take, by what was given.
-    """
-
-    form: Form
-    envelope: Envelope
-    taken: dict[Addressee, Recipient]
-
-
 class Underway(NamedTuple):
     """A message whose content comes in pieces. once: of its key, if it has one. envelope: None where that is known."""
 
@@ -149,9 +96,9 @@ class Underway(NamedTuple):
 
 
 class _Kept(msgspec.Struct, frozen=True, gc=False):
-    """A message that is to be committed."""
+    """A message that is to be committed. envelope: None where none of its recipients was refused."""
 
-    envelope: Envelope
+    envelope: Envelope | None
     judged: Judged
 
 
@@ -200,11 +147,7 @@ class Injector:
         self.reception = door.reception(client, rules)
         self.terms = terms
         self.said_last: Reply | None = None
-        self._forms: dict[SenderGiven, SenderForm] = {}
-        self._sender_last: SenderGiven | None = None
-        self._forms_hold_under: tuple[Rules, Terms, Identity | None, str, Turn | None] | None = None
-        self._asked_last: tuple[str, str, Terms] | None = None
-        self._mail_last: Mail | Reply = replies.MAIL_SYNTAX
+        self._senders = Senders(self.reception, terms)
 
     async def __aenter__(self) -> Self:
         """A conversation begins: nothing holds that was said in one before."""
@@ -223,13 +166,13 @@ class Injector:
         Cancellation: some may be in custody; those will be delivered. Of the others nothing is kept.
         """
         injections, portion = list[Injection](), _Portion()
-        self._look_at_forms()
+        self._senders.hold_under(self.terms)
         try:
             for message in messages:
                 if portion.is_full or (message.key and self._would_wait(message)):
                     whole, portion = portion, _Portion()
                     injections.extend(await self._settled(whole.outcomes))
-                portion.add(self._judged_by_form(message) or await self._judge(message))
+                portion.add(self._judged_as_before(message) or await self._judge(message))
                 if len(portion.outcomes) % MESSAGES_PER_TURN == 0:
                     await trio.lowlevel.checkpoint()
             whole, portion = portion, _Portion()
@@ -245,6 +188,7 @@ class Injector:
 
         Returns: what to ``write`` to, and ``finish``, before anything else is injected; or what became of it at once.
         """
+        self._senders.hold_under(self.terms)
         if not message.key:
             return await self._begin(message)
         once = await self._once(message)
@@ -307,63 +251,16 @@ class Injector:
         envelope = await self._envelope(message)
         if isinstance(envelope, Injection):
             return envelope
-        self._remember(message, envelope.mail)
+        if self.turn is None:
+            self._senders.taken()
         return await self._taken(envelope, content)
 
-    def _remember(self, message: Injected, mail: Mail) -> None:
-        """*mail* was accepted: if that is so the second time, what there is to say of such messages is kept."""
-        last, self._sender_last = self._sender_last, _sender(message)
-        if self._sender_last != last or self.turn is not None or (form := self.reception.form()) is None:
-            return
-        if len(self._forms) >= FORMS_MAX:
-            self._forms.clear()
-        self._forms[last] = SenderForm(form, Envelope(mail, {}, 1), {})
-
-    def _judged_by_form(self, message: Injected) -> _Kept | None:
+    def _judged_as_before(self, message: Injected) -> _Kept | None:
         """A message that is to be kept, as others of its sender; None: it has to be judged by itself."""
-        content = message.content
-        if message.key or self.said_last is not None or not isinstance(content, bytes):
+        if self.said_last is not None or self.turn is not None:
             return None
-        known = self._forms.get(_sender(message))
-        if known is None or not is_faultless(content, self.terms):
-            return None
-        recipients = self._recipients(known, message.recipients)
-        if recipients is None or (judged := self.reception.judge_by(known.form, recipients, content)) is None:
-            return None
-        envelope, count = known.envelope, len(recipients)
-        return _Kept(envelope if count == 1 else structs.replace(envelope, recipient_count=count), judged)
-
-    def _recipients(self, known: SenderForm, addressees: Sequence[Addressee]) -> list[Recipient] | None:
-        """Those of a message; None where there are too many of them, or something is against one."""
-        if len(addressees) > known.form.recipients_max:
-            return None
-        recipients = list[Recipient]()
-        for addressee in addressees:
-            recipient = known.taken.get(addressee) or self._would_be(known, addressee)
-            if recipient is None:
-                return None
-            recipients.append(recipient)
-        return recipients
-
-    def _would_be(self, known: SenderForm, addressee: Addressee) -> Recipient | None:
-        """A recipient not asked about before."""
-        rcpt = rcpt_of(addressee.path, addressee.parameters, self.terms, smtputf8=known.form.transaction.smtputf8)
-        if isinstance(rcpt, Reply):
-            return None
-        recipient = self.reception.would_take(known.form, rcpt.forward_path, rcpt.line, rcpt.wish)
-        if recipient is not None:
-            if len(known.taken) >= RECIPIENTS_MAX:
-                known.taken.clear()
-            known.taken[addressee] = recipient
-        return recipient
-
-    def _look_at_forms(self) -> None:
-        """Forget those that were made under other rules and limits, or for who is somebody else now."""
-        reception = self.reception
-        under = (reception.rules, self.terms, reception.client.identity, reception.opening, self.turn)
-        if self._forms_hold_under != under:
-            self._forms_hold_under, self._sender_last = under, None
-            self._forms.clear()
+        judged = self._senders.judged(message)
+        return None if judged is None else _Kept(None, judged)
 
     async def _read(self, underway: Underway, source: Entry) -> Injection | _Kept:
         """The content is in *source*."""
@@ -442,7 +339,7 @@ class Injector:
     def _mail(self, message: Injected) -> Mail | Reply:
         if self.said_last is not None:
             return self.said_last
-        mail = self._mail_of(message.reverse_path, message.parameters)
+        mail = self._senders.mail(message)
         if isinstance(mail, Reply):
             return self._refused(mail, Phase.AWAITING_MAILFROM)
         if message.context and (refusal := context_refusal(message.context)) is not None:
@@ -470,13 +367,6 @@ class Injector:
         if transaction is not None and transaction.pathway is not None and self._through is not None:
             transaction.rules = self._through(transaction.pathway)
         return decision
-
-    def _mail_of(self, reverse_path: str, parameters: str) -> Mail | Reply:
-        """What MAIL with these would be; mostly they are those of the message before."""
-        asked = (reverse_path, parameters, self.terms)
-        if self._asked_last != asked:
-            self._asked_last, self._mail_last = asked, mail_of(*asked)
-        return self._mail_last
 
     def _recipient(self, addressee: Addressee, mail: Mail) -> Reply | None:
         """Why there is no such recipient; None: there is."""
@@ -551,14 +441,9 @@ class Injector:
         return reply
 
 
-def _sender(message: Injected) -> SenderGiven:
-    return message.reverse_path, message.parameters, message.context, message.not_before
-
-
-def _told(envelope: Envelope, taken: Receipt | Deferred) -> Injection:
-    if isinstance(taken, Deferred):
-        return envelope.answered(taken.reply)
-    return envelope.answered(replies.OK, taken.batch.batch_id)
+def _told(envelope: Envelope | None, taken: Receipt | Deferred) -> Injection:
+    reply, batch_id = (taken.reply, "") if isinstance(taken, Deferred) else (replies.OK, taken.batch.batch_id)
+    return Injection(batch_id, reply) if envelope is None else envelope.answered(reply, batch_id)
 
 
 def _mildest(said: Iterable[Reply]) -> Reply:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
-import msgspec
 import trio
 
 from momentum_trio.machine import Machine
@@ -28,42 +26,26 @@ from momentum_trio.machine.disk import (
 )
 from momentum_trio.mail.identifier import Identifiers
 from momentum_trio.mail.record import Level, Panic
+from momentum_trio.spool.arrivals import Arrival, Arrivals, groups_of
 from momentum_trio.spool.claims import Claim, Claims
 from momentum_trio.spool.committer import Committer, Request
 from momentum_trio.spool.compaction import Compaction
 from momentum_trio.spool.content_files import ContentFiles
-from momentum_trio.spool.entry import Entry, EntryState
+from momentum_trio.spool.entry import Entry
 from momentum_trio.spool.fault import ContentDamaged, SpoolFault, SpoolFull, SpoolLocked, SpoolSick
-from momentum_trio.spool.frame import (
-    ENVELOPE_OCTETS_MAX,
-    INLINE_OCTETS_MAX,
-    MARKER_OCTETS,
-    SEGMENT_HEADER_OCTETS,
-    Frame,
-    Kind,
-)
-from momentum_trio.spool.key import DIGEST_OCTETS, KEY_SECONDS_MAX, Answer, Denial, Earlier
+from momentum_trio.spool.frame import INLINE_OCTETS_MAX, MARKER_OCTETS, SEGMENT_HEADER_OCTETS, Frame, Kind
+from momentum_trio.spool.key import KEY_SECONDS_MAX, Answer, Denial, Earlier
 from momentum_trio.spool.keys import Moment
 from momentum_trio.spool.latencies import Latencies
 from momentum_trio.spool.log import Log, spool_fault
 from momentum_trio.spool.message import Batch, Conclusion, Durability, Held, Message, Owed, Receipt, Retry
-from momentum_trio.spool.outcomes import Named, Outcomes, ended_of, parts
+from momentum_trio.spool.outcomes import Outcomes, parts
 from momentum_trio.spool.quarantine import Quarantine
 from momentum_trio.spool.reading import Reading
 from momentum_trio.spool.recent import Recent
 from momentum_trio.spool.recovery import CONTENT, LOCK, LOG, QUARANTINE, Recovered, Recovery
 from momentum_trio.spool.segment import Segment
-from momentum_trio.spool.wire import (
-    Custody,
-    Ended,
-    Keyed,
-    KeysHeld,
-    Moved,
-    Settled,
-    Wire,
-    custody_of,
-    keyed_of,
-)
+from momentum_trio.spool.wire import Ended, Keyed, KeysHeld, Moved, Settled, Wire
 
 __all__ = [
     "Answer",
@@ -88,8 +70,6 @@ __all__ = [
     "SpoolTerms",
     "open_spool",
 ]
-
-T = TypeVar("T")
 
 DIRECTORY_MODE = 0o750
 SEGMENT_OCTETS_MIN = 1024
@@ -127,31 +107,6 @@ class SpoolTerms:
         return min(self.large_message_octets, self.segment_octets // 4, INLINE_OCTETS_MAX)
 
 
-class _Coming(msgspec.Struct, eq=False, gc=False):
-    """A batch on its way into custody.
-
-    content: where it is small. entry: the one it came in; None: it came as octets. claim: to its key, of which *keys*
-    is the record. ended: whose custody ends with its coming. tickets: of its messages, once they are in custody.
-    fault: why they are not.
-    """
-
-    batch: Batch
-    custody: Custody
-    frame: Frame
-    content: bytes
-    entry: Entry | None = None
-    claim: Claim | None = None
-    keys: Frame | None = None
-    ended: Sequence[Named[Conclusion]] = ()
-    tickets: Sequence[int] = ()
-    fault: SpoolFault | None = None
-
-    @property
-    def octets(self) -> int:
-        """Of its records."""
-        return self.frame.octets + (0 if self.keys is None else self.keys.octets)
-
-
 class Spool:
     """Made by ``open_spool``. inline_octets_max: of content that goes into the log."""
 
@@ -184,6 +139,16 @@ class Spool:
         )
         record_octets_max = min(RECORD_OCTETS_MAX, terms.segment_octets // 4)
         self._outcomes = Outcomes(self._ledger, self._recent, self._files, self._wire, record_octets_max)
+        self._arrivals = Arrivals(
+            machine.clock,
+            self._ledger,
+            self._keys,
+            self._recent,
+            self._outcomes,
+            self._wire,
+            terms.inline_octets_max,
+            terms.key_seconds,
+        )
         self._committer = Committer(
             self._log,
             compaction,
@@ -235,9 +200,9 @@ class Spool:
         Cancellation: before hand-over to the committer, as if never called; after it, shielded until the outcome is
             known, since a record in a group cannot be recalled.
         """
-        coming = self._coming_in(entry, await entry.finish(), batch, claim, concluding)
-        await self._committer.put(self._request([coming]))
-        return self._receipt(coming)
+        arrival = self._arrivals.of_entry(entry, await entry.finish(), batch, claim, concluding)
+        await self._committer.put(self._arrivals.request([arrival]))
+        return self._receipt(arrival)
 
     async def commit_all(
         self, messages: Sequence[tuple[Entry | bytes, Batch, Claim | None]]
@@ -249,114 +214,32 @@ class Spool:
         Returns: of each its Receipt, or what ``commit`` would have raised.
         Cancellation: before the first is handed over, as if never called; after it, shielded until all is known.
         """
-        judged: list[_Coming | SpoolFull | SpoolSick] = []
+        arrivals, judged = self._arrivals, list[Arrival | SpoolFull | SpoolSick]()
         for content, batch, claim in messages:
             try:
                 if isinstance(content, bytes):
-                    judged.append(self._coming(content, batch, claim))
+                    judged.append(arrivals.of(content, batch, claim))
                 else:
-                    judged.append(self._coming_in(content, await content.finish(), batch, claim))
+                    judged.append(arrivals.of_entry(content, await content.finish(), batch, claim))
             except (SpoolFull, SpoolSick) as fault:
                 judged.append(fault)
-        if groups := self._groups([each for each in judged if isinstance(each, _Coming)]):
-            requests = list(map(self._request, groups))
+        sound = [each for each in judged if isinstance(each, Arrival)]
+        if groups := groups_of(sound, self._committer.group_octets_max):
+            requests = list(map(arrivals.request, groups))
             await self._committer.put_all(requests)
             for request, group in zip(requests, groups, strict=True):
-                for coming in group:
-                    coming.fault = request.fault
-        return [self._outcome(each) if isinstance(each, _Coming) else each for each in judged]
+                for arrival in group:
+                    arrival.fault = request.fault
+        return [self._outcome(each) if isinstance(each, Arrival) else each for each in judged]
 
-    def _outcome(self, coming: _Coming) -> Receipt | SpoolFull | SpoolSick:
-        fault = coming.fault
+    def _outcome(self, arrival: Arrival) -> Receipt | SpoolFull | SpoolSick:
+        fault = arrival.fault
         assert fault is None or isinstance(fault, SpoolFull | SpoolSick)
-        return fault or self._receipt(coming)
+        return fault or self._receipt(arrival)
 
-    def _receipt(self, coming: _Coming) -> Receipt:
-        assert coming.tickets  # it is in custody
-        return Receipt(coming.batch, self._durability, coming.tickets)
-
-    def _coming_in(
-        self,
-        entry: Entry,
-        content: bytes,
-        batch: Batch,
-        claim: Claim | None,
-        concluding: Sequence[tuple[int, Conclusion]] = (),
-    ) -> _Coming:
-        """What is to be written for *entry*, whose *content*, where it is small, is whole. Raises SpoolFull."""
-        ended = self._outcomes.named(concluding) if concluding else []
-        if batch.octets != entry.octets:
-            batch = batch.with_octets(entry.octets)
-        custody = custody_of(batch, entry.file, entry.check, ended_of(ended) if ended else None)
-        frame, keys = self._frame(custody, content), None if claim is None else self._key_record(claim, batch)
-        return _Coming(batch, custody, frame, content, entry, claim, keys, ended)
-
-    def _coming(self, content: bytes, batch: Batch, claim: Claim | None) -> _Coming:
-        """What is to be written for *content*, which is small. Raises SpoolFull."""
-        assert len(content) == batch.octets <= self.inline_octets_max
-        custody = custody_of(batch, "", 0)
-        frame, keys = self._frame(custody, content), None if claim is None else self._key_record(claim, batch)
-        return _Coming(batch, custody, frame, content, None, claim, keys)
-
-    def _frame(self, custody: Custody, content: bytes) -> Frame:
-        assert custody.messages
-        envelope = self._wire.encode(custody)
-        if len(envelope) > ENVELOPE_OCTETS_MAX:
-            raise SpoolFull(f"an envelope of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept")
-        return Frame.of(Kind.BATCH, envelope, content)
-
-    def _groups(self, coming: Sequence[_Coming]) -> list[list[_Coming]]:
-        """As few as may be, none of them more than fits a group of the log, but for one batch alone."""
-        groups, octets, octets_max = list[list[_Coming]](), 0, self._committer.group_octets_max
-        for each in coming:
-            octets += each.octets
-            if not groups or octets > octets_max:
-                groups.append([])
-                octets = each.octets
-            groups[-1].append(each)
-        return groups
-
-    def _request(self, together: Sequence[_Coming]) -> Request:
-        """To write all of *together*, each with its key directly behind it, so that neither is there alone."""
-        frames = list[Frame]()
-        for coming in together:
-            frames.append(coming.frame)
-            if coming.keys is not None:
-                frames.append(coming.keys)
-
-        def kept(segment: Segment, places: Sequence[int]) -> None:
-            place = iter(places)
-            for coming in together:
-                self._enter(coming, segment, next(place))
-                if coming.claim is not None and coming.keys is not None:
-                    self._keep(coming.claim, coming.keys, segment, next(place))
-
-        return Request([coming.batch.batch_id for coming in together], frames, demands_sync=True, kept=kept)
-
-    def _enter(self, coming: _Coming, segment: Segment, place: int) -> None:
-        """It is in the log, and in custody."""
-        if coming.entry is not None:
-            coming.entry.state = EntryState.COMMITTED
-        ledger, custody = self._ledger, coming.custody
-        tickets = coming.tickets = ledger.add(segment, place, coming.frame, custody)
-        self._recent.put(ledger.messages.batch[tickets[0]], coming.batch, None if custody.file else coming.content)
-        if coming.ended:
-            self._outcomes.conclude(coming.ended)
-
-    def _keep(self, claim: Claim, keys: Frame, segment: Segment, place: int) -> None:
-        """The key of *claim* is in the log."""
-        self._keys.add(segment, place, keys.octets, [(claim.name, trio.current_time() + self.terms.key_seconds)])
-
-    def _key_record(self, claim: Claim, batch: Batch) -> Frame:
-        """The record of a key. Raises SpoolFull when it would be longer than one may be."""
-        assert claim.answer is not None
-        assert len(claim.digest) == DIGEST_OCTETS
-        earlier = Earlier(claim.digest, batch.batch_id, claim.answer)
-        keyed = keyed_of(claim.name, earlier, self._machine.clock.now(), self.terms.key_seconds)
-        envelope = self._wire.encode(KeysHeld([keyed]))
-        if len(envelope) > ENVELOPE_OCTETS_MAX:
-            raise SpoolFull(f"an answer of {len(envelope)} octets; at most {ENVELOPE_OCTETS_MAX} are kept with a key")
-        return Frame.of(Kind.KEYS, envelope)
+    def _receipt(self, arrival: Arrival) -> Receipt:
+        assert arrival.tickets  # it is in custody
+        return Receipt(arrival.batch, self._durability, arrival.tickets)
 
     # -- delivery ----------------------------------------------------------------------------------------------------
 

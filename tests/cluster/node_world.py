@@ -24,8 +24,8 @@ from momentum_trio.listener.node_to_node import NodeToNode
 from momentum_trio.log.jlogs import Jlogs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Record
-from momentum_trio.msgc.msgc_options import Place
 from momentum_trio.net.endpoint import Endpoint
+from momentum_trio.net.host_port import HostPort
 from momentum_trio.node.node_to_node import bind_with, connect_with, published_logs
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.reception.transfer import Transfers
@@ -61,7 +61,7 @@ TREES = {name: tree_of(name) for name in ADDRESSES}
 
 def place(name: str) -> NodePlace:
     """Where a node is."""
-    return NodePlace(name, Place(ADDRESSES[name], PORT))
+    return NodePlace(name, HostPort(ADDRESSES[name], PORT))
 
 
 class Node:

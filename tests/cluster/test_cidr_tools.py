@@ -104,3 +104,5 @@ def test_a_place_that_cannot_be_had_is_said(folder: Path, capsys: pytest.Capture
     for listen in ("192.0.2.1:9000", "nonsense"):
         assert cidr_server.main(["--basedir", str(folder), "--listen", listen]) == 2
         assert capsys.readouterr().err.startswith("cidr_server: ")
+    assert cidr_cli.main(["--server", "[::1]:0", COUNT]) == 2
+    assert capsys.readouterr().err == "cidr_cli: expected a port from 1 to 65535, not '0'\n"

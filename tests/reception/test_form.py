@@ -9,6 +9,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from reception_given import Entrance, Scope, client, scope
 from test_injection import TERMS, entrance, injector, message
 
@@ -17,7 +18,9 @@ from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception import form
 from momentum_trio.reception.decision import Deferred
 from momentum_trio.reception.door import Judged, Reception
-from momentum_trio.reception.injection import FORMS_MAX, RECIPIENTS_MAX, Addressee, Injected, Injection
+from momentum_trio.reception.injected import Addressee, Injected
+from momentum_trio.reception.injection import Injection
+from momentum_trio.reception.senders import FORMS_MAX, RECIPIENTS_MAX
 from momentum_trio.reception.transaction import Recipient
 from momentum_trio.spool.message import Batch
 from momentum_trio.spool.spool import SpoolFull
@@ -130,9 +133,9 @@ async def test_what_is_remembered_is_bounded() -> None:
     ours = injector(here)
     senders = [f"{n // 2}@b.example" for n in range(4 * FORMS_MAX)]
     await ours.inject([message(reverse_path=sender) for sender in senders])
-    assert 0 < len(ours._forms) <= FORMS_MAX
+    assert 0 < len(ours._senders._known) <= FORMS_MAX
     await ours.inject([message(f"{n}@d.example") for n in range(3 * RECIPIENTS_MAX)])
-    assert all(len(known.taken) <= RECIPIENTS_MAX for known in ours._forms.values())
+    assert all(len(known.taken) <= RECIPIENTS_MAX for known in ours._senders._known.values())
     assert len(here.spool.kept) == len(senders) + 3 * RECIPIENTS_MAX
 
 
@@ -142,6 +145,30 @@ async def test_other_rules_hold_from_the_next_call_on() -> None:
     assert [each.reply.code for each in await ours.inject([message() for _ in range(4)])] == [250] * 4
     ours.reception.rules = Entrance(scope("esmtp_listener")).rules
     assert [each.reply.code for each in await ours.inject([message() for _ in range(2)])] == [550] * 2
+
+
+async def test_other_terms_hold_from_the_next_call_on() -> None:
+    here = entrance()
+    ours = injector(here)
+    eight_bit = message(parameters="BODY=8BITMIME")
+    assert [each.reply.code for each in await ours.inject([eight_bit] * 4)] == [250] * 4
+    ours.terms = replace(TERMS, extensions=())
+    begun = await ours.begin(eight_bit)
+    assert isinstance(begun, Injection)
+    assert [begun.reply.code, *(each.reply.code for each in await ours.inject([eight_bit]))] == [555] * 2
+
+
+@pytest.mark.parametrize("again", ["context", "later"])
+async def test_a_message_that_differs_by_more_than_its_recipient_has_another_sender(
+    again: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, mail = entrance(), list[Injected]()
+    for number in range(6):
+        other = {"context": (("n", str(number)),)} if again == "context" else {"not_before": 2e9 + number}
+        mail.append(structs.replace(message(), **other))
+    injections, formed = await judged(here, mail, monkeypatch)
+    assert formed == 0
+    assert [each.reply for each in injections] == [replies.OK] * 6
 
 
 async def test_a_limit_that_comes_is_asked_about_each_message() -> None:

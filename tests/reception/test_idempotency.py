@@ -24,7 +24,8 @@ from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import Client, Identity
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.idempotency import Once, scope_of
-from momentum_trio.reception.injection import Addressee, Injected, Injection, Injector, Underway
+from momentum_trio.reception.injected import Addressee, Injected
+from momentum_trio.reception.injection import Injection, Injector, Underway
 from momentum_trio.spool.claims import PENDING_SECONDS_MAX
 from momentum_trio.spool.key import KEY_LENGTH_MAX, Earlier
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool

@@ -14,11 +14,10 @@ from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.decision import Decision, Deferred
+from momentum_trio.reception.injected import Addressee, Injected
 from momentum_trio.reception.injection import (
     PORTION_MESSAGES,
     PORTION_OCTETS,
-    Addressee,
-    Injected,
     Injection,
     Injector,
     Turn,

@@ -39,8 +39,8 @@ async def settled(host: RecordedHost, sessions: int, path: str) -> None:
 
 def is_idle(host: RecordedHost, path: str) -> bool:
     """Whether no session is open, and none waits for the disk."""
-    place = host.recorder._places[path]
-    return not host.recorder._open and not place.has_work
+    file = host.recorder._files[path]
+    return not host.recorder._open and not file.has_work
 
 
 async def read(store: SimStore, path: str) -> list[bytes]:
@@ -140,7 +140,7 @@ async def test_a_host_that_does_not_record_takes_no_notes() -> None:
     assert RecordOptions.resolve(tree.chain_for("esmtp_listener", None, None)).path == ""
     async with recorded_host(configuration("").replace('Record_Sessions = ""', "")) as host:
         await said(host.port, [QUIT])
-        assert host.recorder._places == {}
+        assert host.recorder._files == {}
         assert host.connections
 
 
@@ -174,11 +174,11 @@ async def test_no_more_octets_than_asked_for(tmp_path: Path) -> None:
 async def test_no_longer_than_asked_for(autojump_clock: trio.testing.MockClock) -> None:
     tree = tree_of(configuration("/sessions", "Record_Seconds = 600"))
     options = RecordOptions.resolve(tree.chain_for("esmtp_listener", None, None))
-    place = recorder.Place("/sessions")
+    file = recorder.RecordingFile("/sessions")
     await trio.sleep(600)
-    assert place.bound(options) == ""
+    assert file.bound(options) == ""
     await trio.sleep(1)
-    assert place.bound(options) == "Record_Seconds = 600"
+    assert file.bound(options) == "Record_Seconds = 600"
 
 
 async def test_not_more_at_once_than_there_is_room_for(tmp_path: Path) -> None:

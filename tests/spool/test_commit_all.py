@@ -8,7 +8,7 @@ import pytest
 import trio
 from spool_world import GatedDisk, World, batch_for, recovered, submit, terms
 
-from momentum_trio.spool import spool as spool_module
+from momentum_trio.spool import arrivals
 from momentum_trio.spool.spool import Batch, Claim, Entry, Receipt, Spool, SpoolFault, SpoolFull, SpoolSick, open_spool
 from sim.disk import SimStore
 
@@ -79,7 +79,7 @@ async def test_large_content_among_them() -> None:
 
 
 async def test_what_cannot_be_kept_costs_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool_module, "ENVELOPE_OCTETS_MAX", 400)
+    monkeypatch.setattr(arrivals, "ENVELOPE_OCTETS_MAX", 400)
     async with open_spool(World(SimStore().mount()).machine, terms()) as spool:
         made = await entries(spool, b"a", b"b", b"c")
         paths = [f"{n}@d.example" for n in range(50)]

@@ -21,7 +21,8 @@ from momentum_trio.protocol.http.response import JSON, Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaw, Flaws
 from momentum_trio.protocol.injection.kinds import Email, MailParameters
 from momentum_trio.protocol.injection.raw import RawMessages, parse
-from momentum_trio.reception.injection import Addressee, Injected, Injection
+from momentum_trio.reception.injected import Addressee, Injected
+from momentum_trio.reception.injection import Injection
 from momentum_trio.spool.spool import Entry, SpoolFull, SpoolSick
 
 ERRORS_MAX: Final = 1_000

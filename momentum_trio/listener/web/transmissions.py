@@ -21,7 +21,8 @@ from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
 from momentum_trio.protocol.injection.letter import Writer, context_of
 from momentum_trio.protocol.injection.transmission import Transmission, parse, starts_at
-from momentum_trio.reception.injection import Addressee, Injected, Injection
+from momentum_trio.reception.injected import Addressee, Injected
+from momentum_trio.reception.injection import Injection
 
 REQUEST_OCTETS_MAX: Final = 16 * 1024 * 1024
 ID_OCTETS: Final = 8
