@@ -74,7 +74,7 @@ def with_listener(*options: str) -> str:
                 ("MAIL FROM:<a@b.example>", "250 2.1.0 MAIL FROM accepted"),
                 ("RCPT TO:<c@elsewhere.example>", "550 5.7.1 relaying denied"),
                 ("DATA", "503 5.5.1 DATA without RCPT TO"),
-                ("RCPT TO:<c@d.example>", "250 2.1.5 RCPT TO accepted"),
+                ("RCPT TO:<c@d.example>", "250 2.1.5 RCPT TO accepted."),
                 ("DATA", "354"),
                 ("no header\r\n.", "550 5.6.0 Required headers not found (see RFC2822 section 3.6)"),
                 ("MAIL FROM:<>", "250"),

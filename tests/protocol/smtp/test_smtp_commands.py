@@ -126,7 +126,7 @@ def test_rcpt(arguments: str, forward_path: str) -> None:
     line = f"RCPT TO:{arguments}"
     assert said(line.encode(), before=b"MAIL FROM:<>\r\n") == (
         Rcpt(forward_path, {}, line),
-        "250 2.1.5 RCPT TO accepted",
+        "250 2.1.5 RCPT TO accepted.",
     )
 
 
