@@ -57,8 +57,8 @@ def _of_identity(client: Client) -> Iterator[tuple[str, str]]:
         yield "auth_name", client.identity.mechanism
         yield "auth_status", "pass"
         yield "auth_user", client.identity.user
-    elif client.auth_failed:
-        yield "auth_status", "fail"
+    elif client.auth_failure:
+        yield "auth_status", client.auth_failure
 
 
 def message_context(transaction: Transaction | None) -> Context:

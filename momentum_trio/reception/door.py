@@ -176,7 +176,7 @@ class Reception(Envelopes):
     def secured(self, tls: TlsFacts) -> None:
         """TLS has begun: what the client said in clear is forgotten (RFC 3207 section 4.2)."""
         client = self.client
-        client.tls, client.identity, client.auth_failed = tls, None, False
+        client.tls, client.identity, client.auth_failure = tls, None, ""
         client.hello_domain = client.hello_line = ""
         self._opening = ""
 
@@ -189,7 +189,7 @@ class Reception(Envelopes):
     def begun_anew(self, hello: str = "") -> None:
         """Somebody else talks now. hello: what he is said to have called himself."""
         client = self.client
-        client.identity, client.auth_failed = None, False
+        client.identity, client.auth_failure = None, ""
         if client.hello_domain != hello:
             self._opening = ""
         client.hello_domain, client.hello_line = hello, ""

@@ -159,6 +159,7 @@ async def test_a_file_that_cannot_be_read_is_a_temporary_failure(tmp_path: Path,
         await talk.ask("EHLO client.example")
         assert await authenticate(talk, "PLAIN") == "454 4.7.0 temporary authentication failure"
         assert await authenticate(talk, "CRAM-MD5") == "454 4.7.0 temporary authentication failure"
+        assert {dict(r.connection_context)["auth_status"] for r in at.rejected} == {"error"}
         panics = [record.text for record in at.records if isinstance(record, Panic)]
         assert len(panics) == 2
         assert all(f"{tmp_path}/file" in text for text in panics)
