@@ -197,7 +197,9 @@ class Reception(Envelopes):
     @property
     def contexts(self) -> tuple[Context, Context]:
         """Of the connection, and of the mail transaction."""
-        return connection_context(self.client, self.rules, self._tally), message_context(self._transaction)
+        transaction = self._transaction
+        of_connection = connection_context(self.client, self.rules_now, self._tally, transaction)
+        return of_connection, message_context(transaction)
 
     @property
     def rules_now(self) -> Rules:
@@ -387,7 +389,7 @@ class Reception(Envelopes):
                 code=reply.code,
                 module=module,
                 text=reply.text,
-                connection_context=connection_context(client, rules, self._tally),
+                connection_context=connection_context(client, rules, self._tally, transaction),
                 message_context=message_context(transaction),
                 protocol=client.protocol,
             )

@@ -111,12 +111,27 @@ async def test_contexts() -> None:
         )
         await talk.ask("MAIL FROM:<a@b.example>")
         assert "250-[message] mailfrom_domain b.example" in await talk.ask("XDUMPCONTEXT")
+        await talk.ask("RCPT TO:<c@d.example>")
+        assert "|250-[connection] message_rcpt_count 1|" in await talk.ask("XDUMPCONTEXT")
         await talk.ask(ELSEWHERE)
         assert ("campaign", "a b") in at.rejected[-1].connection_context
         await talk.ask("RSET")
+        assert "message_rcpt_count" not in await talk.ask("XDUMPCONTEXT")
         assert (await talk.ask("XSETCONTEXT can_relay=true")).startswith("550 5.7.1 ")
         await talk.ask("MAIL FROM:<a@b.example>")
         assert (await talk.ask(ELSEWHERE)).startswith("550")
+
+
+async def test_who_may_relay_for_one_transaction_is_known_to_for_as_long() -> None:
+    text = TRUSTING.replace("ESMTP_Listener {", "ESMTP_Listener {\n  Relay_For_Sending_Domains = ( b.example )")
+    async with host(text, connected_as=PROXY_PEER) as at, talk_to(at) as talk:
+        seen = []
+        for reverse_path in ("a@b.example", "", "a@c.example"):
+            await talk.ask(f"MAIL FROM:<{reverse_path}>")
+            seen.append("250-[connection] can_relay true|" in await talk.ask("XDUMPCONTEXT"))
+            await talk.ask("RSET")
+            assert "can_relay" not in await talk.ask("XDUMPCONTEXT")
+        assert seen == [True, False, False]
 
 
 async def test_the_context_is_bounded() -> None:
