@@ -119,6 +119,10 @@ def with_listener(*options: str) -> str:
             with_listener("Allow_Trailing_Whitespace_In_Commands = on"),
             [("", "220"), ("NOOP  ", "250"), ("MAIL FROM:< a@b.example >  ", "250")],
         ),
+        (
+            "RFC2821_Allow_Whitespace_In_Envelope = on\n" + BASIC,
+            [("", "220"), ("RSET ", "501"), ("MAIL FROM:< a@b.example >", "501"), ("MAIL FROM:<>  ", "250")],
+        ),
         ("RFC2821_Pedantic_Address_Rules = off\n" + BASIC, [("", "220"), ("MAIL FROM:<a..b@x.example>", "250")]),
         (BASIC, [("", "220"), ("MAIL FROM:<a..b@x.example>", "501 5.5.2 MAIL FROM syntax error")]),
         (with_listener("Open_Relay = on"), [("", "220"), ("MAIL FROM:<>", "250"), ("RCPT TO:<a@any.example>", "250")]),

@@ -46,6 +46,7 @@ ITEMS_SHOWN_MAX = 3
 
 _session, _mail = SessionOptions, ReceptionOptions
 _GREETING: tuple[Option[str], ...] = (_session.static_banner, _session.banner_hostname, NameOptions.hostname)
+_OF_COMMANDS = (_session.pedantic_addresses, _session.trailing_whitespace, _session.whitespace_in_envelope)
 _OFFER = (_session.smtp_extensions, _session.message_octets_max)
 _OF_CONTENT = (_session.message_octets_max, _session.lone_lf_in_body)
 _OF_HELLO = (ScreeningOptions.hello_qualified, ScreeningOptions.hello_literal, ScreeningOptions.hello_not_ours)
@@ -53,11 +54,11 @@ _OF_PROTOCOL: dict[str, tuple[str, tuple[Option[Any], ...]]] = {
     replies.HELLO_NEEDED.text: ("Require_EHLO wants EHLO or HELO first", (_session.require_ehlo,)),
     replies.MAIL_SYNTAX.text: (
         "the grammar of RFC 5321 section 4.1.2 as these options have it",
-        (_session.pedantic_addresses, _session.trailing_whitespace, _mail.domain_for_unqualified_senders),
+        (*_OF_COMMANDS, _mail.domain_for_unqualified_senders),
     ),
     replies.RCPT_SYNTAX.text: (
         "the grammar of RFC 5321 section 4.1.2 as these options have it",
-        (_session.pedantic_addresses, _session.trailing_whitespace, _mail.domain_for_unqualified_recipients),
+        (*_OF_COMMANDS, _mail.domain_for_unqualified_recipients),
     ),
     replies.MESSAGE_TOO_LARGE.text: ("SIZE declares more than Max_Message_Size", (_session.message_octets_max,)),
     replies.PARAMETER_UNKNOWN.text: ("no extension that EHLO offers here has this parameter", _OFFER),
