@@ -34,6 +34,8 @@ def connection_context(client: Client, rules: Rules, tally: Tally, transaction: 
         pairs.append(("conntrol_bad_commands", str(client.bad_count)))
     if client.unrecognized_count:
         pairs.append(("conntrol_unrecognized_commands", str(client.unrecognized_count)))
+    if client.received_count:
+        pairs.append(("mail_loop_header_count", str(client.received_count)))
     found = (*pairs, *_of_tls(client), *_of_identity(client))
     set_for_him = rules.options.context
     if not (set_for_him or client.context):

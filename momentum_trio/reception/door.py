@@ -33,6 +33,7 @@ from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.form import Form, Formed, form_of
 from momentum_trio.reception.incoming import Incoming, Whole, batch_of, deferral, messages_of
+from momentum_trio.reception.mail_loop_options import MailLoopOptions, mail_loop_chain
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.kept import Kept
@@ -71,6 +72,7 @@ class OfTree(NamedTuple):
     modules: Modules
     milters: Sequence[Milter]
     pathways: AbstractSet[str]
+    mail_loop: MailLoopOptions
     rules: dict[tuple[Chain, str, bool, str], tuple[Sequence[Plugin], Rules]]
 
 
@@ -125,7 +127,14 @@ class Door:
         if held is None or held.tree is not tree:
             modules = Modules.of(tree.root)
             held = self._of_tree = OfTree(
-                tree, blackholes(tree), Bindings(tree), modules, self._milters(tree), tree.pathways(), {}
+                tree,
+                blackholes(tree),
+                Bindings(tree),
+                modules,
+                self._milters(tree),
+                tree.pathways(),
+                MailLoopOptions.resolve(mail_loop_chain(tree.root)),
+                {},
             )
         if client.identity is not None or client.tls is not None:
             return self._rules(held, chain, client, plugins)
@@ -140,7 +149,14 @@ class Door:
     def _rules(self, held: OfTree, chain: Chain, client: Client, plugins: Sequence[Plugin]) -> Rules:
         rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
         return Rules.of(
-            chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows, held.pathways
+            chain,
+            client,
+            self.machine.process.hostname,
+            held.blackhole,
+            held.bindings,
+            rows,
+            held.pathways,
+            held.mail_loop,
         )
 
     def checks_under(self, rules: Rules) -> Checks:

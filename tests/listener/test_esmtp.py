@@ -185,6 +185,26 @@ async def test_the_rejectlog_names_phase_and_module() -> None:
         assert dict(at.rejected[3].connection_context)["ehlo_string"] == "EHLO client.example"
 
 
+@pytest.mark.parametrize(
+    ("scope", "hops", "reply"),
+    [
+        ("", 20, "250"),
+        ("", 21, "554 5.4.6 mail loop: too many Received headers"),
+        ('mail_loop "a" { max_received_headers = 2 }', 2, "250"),
+        ('mail_loop "a" { max_received_headers = 2 }', 3, "554 5.4.6"),
+        ('mail_loop "a" { max_received_headers = 30  code = 451 } mail_loop "b" { code = 550 }', 30, "250"),
+        ('mail_loop "a" { max_received_headers = 30  code = 451 } mail_loop "b" { code = 550 }', 31, "451 4.4.6"),
+        ('mail_loop "a" { code = 250 }', 21, "250"),
+    ],
+)
+async def test_mail_that_goes_in_a_circle(scope: str, hops: int, reply: str) -> None:
+    async with conversation(f"{scope}\n{BASIC}") as (at, talk):
+        assert (await talk.message(b"Received: x\r\n" * hops + MESSAGE)).startswith(reply)
+        await talk.ask("NONSENSE")
+        counted = dict(at.rejected[-1].connection_context).get("mail_loop_header_count")
+        assert counted == ("21" if "250 " in scope else None)
+
+
 @pytest.mark.parametrize("octets", [100_000, 3_000_000])
 async def test_large_and_eight_bit_content_comes_back_as_it_was(octets: int) -> None:
     line = bytes(range(128, 256)).replace(b"\r", b"").replace(b"\n", b"") + b"\r\n"

@@ -126,7 +126,8 @@ Content is judged by
       RFC2822_Missing_Headers = "reject"  default
   date: RFC2822_Date_Header = pedantic: a Date field is required.
       RFC2822_Date_Header = "ifneeded"  default
-  loop: More than RECEIVED_MAX Received fields: refused (RFC 5321 section 6.3).
+  loop: More than max_received_headers Received fields (mail_loop): refused (RFC 5321 section 6.3).
+      max_received_headers = 20  default
 
 Depends on the moment
   the sessions of Listen ":25": when there are 500, 421 4.4.5 Service unavailable, concurrency limit reached

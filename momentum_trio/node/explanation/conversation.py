@@ -30,6 +30,7 @@ from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision
 from momentum_trio.reception.envelopes import Envelopes
+from momentum_trio.reception.mail_loop_options import MailLoopOptions, mail_loop_chain
 from momentum_trio.reception.policy.hello import judged
 from momentum_trio.reception.policy.row import HELO, bypassed
 from momentum_trio.reception.policy.verdict import Reject
@@ -271,7 +272,8 @@ def watched_rules(witness: Witness, chain: Chain, client: Client, system_hostnam
     """The rules of *client* along *chain*, observed: what they hold that follows from options is worked out anew
     whenever it is asked for, so that these are read then.
     """
-    rules = Rules.of(chain, client, system_hostname, blackholes(witness), Bindings(witness))
+    loops = MailLoopOptions.resolve(witness.watched(mail_loop_chain(witness.root)))
+    rules = Rules.of(chain, client, system_hostname, blackholes(witness), Bindings(witness), mail_loop=loops)
     follows: dict[str, Callable[[], object]] = {
         "client_may_relay": lambda: relay_right_of(rules.options, client),
         "has_default_binding": lambda: DefaultBindingOptions.resolve(chain).default_binding,
