@@ -34,6 +34,7 @@ INJECTION = {"reject": Injection.REJECT, "ignore": Injection.IGNORE, "allow": In
 
 def terms_of(
     options: SessionOptions,
+    limits: SessionOptions,
     rules: Rules,
     security: Security,
     peer_text: str,
@@ -41,7 +42,7 @@ def terms_of(
     trusted: tuple[str, ...] = (),
     opening: str = "",
 ) -> Terms:
-    """The terms that *options*, *rules* and *security* make for one client.
+    """The terms that *options* (of what he is told), *limits*, *rules* and *security* make for one client.
 
     peer_text: his address. date: the time in the greeting. trusted: what ``for_trusted`` gives him. opening: a line in
     front of the greeting, ``220-TEXT``.
@@ -52,20 +53,20 @@ def terms_of(
         host=host,
         greeting=Reply(220, "", (opening[4:], banner[4:])) if opening else Reply.of(banner),
         extensions=(*extensions(options, mail), *trusted, *security.extensions),
-        message_octets_max=options.message_octets_max,
-        require_ehlo=options.require_ehlo,
-        pedantic_addresses=options.pedantic_addresses,
-        trailing_whitespace=options.trailing_whitespace,
-        whitespace_in_envelope=options.whitespace_in_envelope,
-        bad_commands_max=options.bad_commands_max,
+        message_octets_max=limits.message_octets_max,
+        require_ehlo=limits.require_ehlo,
+        pedantic_addresses=limits.pedantic_addresses,
+        trailing_whitespace=limits.trailing_whitespace,
+        whitespace_in_envelope=limits.whitespace_in_envelope,
+        bad_commands_max=limits.bad_commands_max,
         peer_text=peer_text,
         unqualified_reverse_path=bool(mail.domain_for_unqualified_senders),
         unqualified_forward_path=bool(mail.domain_for_unqualified_recipients),
         in_tls=security.in_tls,
         starttls_injection=INJECTION[options.starttls_injection_policy],
         mechanisms_in_tls=security.mechanisms_in_tls,
-        lone_line_ends_in_headers=LoneLineEnds(options.lone_lf_in_headers),
-        lone_line_ends_in_body=LoneLineEnds(options.lone_lf_in_body),
+        lone_line_ends_in_headers=LoneLineEnds(limits.lone_lf_in_headers),
+        lone_line_ends_in_body=LoneLineEnds(limits.lone_lf_in_body),
     )
 
 

@@ -115,6 +115,7 @@ class Conversation:
         self._server = Server(
             terms_of(
                 options,
+                options,
                 self.rules,
                 security,
                 str(client.peer_address),
