@@ -14,7 +14,7 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import tls_terms
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, PLAIN
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import Client, Identity
 
 STARTTLS = "STARTTLS"
 AUTH = "AUTH "
@@ -101,15 +101,19 @@ def mechanisms_of(chain: Chain) -> Mapping[str, BackEnd]:
     return _back_ends(chain, [f"{AUTH}{name}" for name in _parameters(chain)])
 
 
-def is_proved_still(proved_by: tuple[str, BackEnd] | None, security: Security, chain: Chain) -> bool:
-    """Whether a client whom *security* and *chain* hold for would still be taken for whom he has proved to be.
+def is_proved_still(
+    proved_by: tuple[str, BackEnd] | None, identity: Identity | None, security: Security, chain: Chain
+) -> bool:
+    """Whether a client whom *security* and *chain* hold for would still be taken for *identity*.
 
     proved_by: the mechanism, and what that was judged by; None: he has proved nothing.
     """
     if proved_by is None:
         return True
     mechanism, held = proved_by
-    return security.back_ends.get(mechanism) == held and not SmtpAuthenticationOptions.resolve(chain).always_deny
+    options = SmtpAuthenticationOptions.resolve(chain)
+    is_lost = options.always_deny or (identity is not None and not identity.is_proved and not options.always_allow)
+    return security.back_ends.get(mechanism) == held and not is_lost
 
 
 def is_near(client: Client) -> bool:

@@ -175,8 +175,12 @@ class Standing:
             or (terms.host, self.options.static_banner) != self._greeted_as
             or (self.offered is not None and self.offered != terms.extensions)
             or (self.secured_by is not None and self.secured_by != self.security.tls)
-            or (self.proved_by is not None and not is_proved_still(self.proved_by, self.security, self.chain()))
+            or (self.proved_by is not None and not self._is_known_still)
         )
+
+    @property
+    def _is_known_still(self) -> bool:
+        return is_proved_still(self.proved_by, self.client.identity, self.security, self.chain())
 
     def _terms(self, chain: Chain) -> Terms:
         """Made once for *chain*, as long as nothing changes: whoever connects for each message comes many times in one

@@ -107,6 +107,7 @@ class ReceptionOptions(Options):
     )
     enable_authentication = AuthenticationOptions.enable_authentication
     always_allow = AuthenticationOptions.always_allow
+    always_deny = AuthenticationOptions.always_deny
     relay_for_sending_domains = Option(
         "Relay_For_Sending_Domains",
         DOMAIN_GLOBS,
