@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from momentum_trio.config.binding import Nested
 from momentum_trio.config.chain import Chain
-from momentum_trio.config.kind import integer_between
+from momentum_trio.config.kind import BOOLEAN, integer_between
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.reply_code import REPLY_CODE
 from momentum_trio.config.scope import scopes
@@ -15,8 +15,9 @@ CODE = 554
 
 
 class MailLoopOptions(Options):
-    """What one mail_loop scope says; the first of the file holds for all mail, and without one the defaults do."""
+    """What one mail_loop scope says; the first that is enabled holds for all mail, and without one the defaults do."""
 
+    enabled = Option("enabled", BOOLEAN, True, MAIL_LOOP, "Whether what is said here holds, rather than the defaults.")
     received_max = Option(
         "max_received_headers",
         integer_between(1, 1000),
@@ -35,4 +36,5 @@ class MailLoopOptions(Options):
 
 def mail_loop_chain(root: Nested) -> Chain:
     """Who answers for them in a configuration. root: its file level."""
-    return Chain([scope for scope in root.children if scope.kind == "mail_loop"][:1])
+    every = (Chain((scope,)) for scope in root.children if scope.kind == "mail_loop")
+    return next((chain for chain in every if MailLoopOptions.resolve(chain).enabled), Chain(()))

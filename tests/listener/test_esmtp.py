@@ -195,6 +195,8 @@ async def test_the_rejectlog_names_phase_and_module() -> None:
         ('mail_loop "a" { max_received_headers = 30  code = 451 } mail_loop "b" { code = 550 }', 30, "250"),
         ('mail_loop "a" { max_received_headers = 30  code = 451 } mail_loop "b" { code = 550 }', 31, "451 4.4.6"),
         ('mail_loop "a" { code = 250 }', 21, "250"),
+        ('mail_loop "a" { enabled = off max_received_headers = 2 }', 20, "250"),
+        ('mail_loop { enabled = off } mail_loop "b" { max_received_headers = 2 }', 3, "554 5.4.6"),
     ],
 )
 async def test_mail_that_goes_in_a_circle(scope: str, hops: int, reply: str) -> None:
