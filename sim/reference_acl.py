@@ -15,6 +15,7 @@ from typing import Protocol
 from momentum_trio.config.value import Array, Dictionary, Setting, Value, Word
 
 LISTENER = "esmtp_listener"
+DEFAULT = "default"  # the pathway where none is chosen, and the group of those that stand in none
 LOOPBACK = "127.0.0.1"  # what a Unix peer counts as
 
 Network = IPv4Network | IPv6Network
@@ -72,7 +73,9 @@ def answering(root: RawScope, asker: Asker) -> list[RawScope]:
                 found += peers(container, LOOPBACK if asker.is_unix else asker.peer)
                 found.append(container)
     pathway = next((_text(scope.settings["pathway"].value) for scope in found if "pathway" in scope.settings), "")
-    groups = [group for group in _all(root, "pathway_group") if _named(group, "pathway", pathway)]
+    pathway = pathway or DEFAULT
+    every = list(_all(root, "pathway_group"))
+    groups = [group for group in every if _named(group, "pathway", pathway)] or _named(root, "pathway_group", DEFAULT)
     found += [inner for group in groups for inner in _named(group, "pathway", pathway)]
     found += _named(root, "pathway", pathway)
     return [*found, *groups, root]

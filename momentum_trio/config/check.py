@@ -77,6 +77,7 @@ class _Check:
         yield from self._setting(setting, setting.name.lower(), kinds)
         yield from self._local_changes()
         yield from self._same_socket()
+        yield from self._same_pathway()
         yield from floating.problems(self._tree)
 
     def _all(self) -> Iterator[ConfigError]:
@@ -85,6 +86,7 @@ class _Check:
             yield from self._missing(inner, self._tree.root)
         yield from self._local_changes()
         yield from self._same_socket()
+        yield from self._same_pathway()
         yield from floating.problems(self._tree)
 
     def _scope(self, scope: Scope, kinds: tuple[str, ...]) -> Iterator[ConfigError]:
@@ -241,6 +243,18 @@ class _Check:
             if other is not listen:
                 problem = f"{listen.key} is already listened on at {other.at}"
                 yield ConfigError(listen.at, "Listen", problem, "each socket belongs to one listener")
+
+    def _same_pathway(self) -> Iterator[ConfigError]:
+        """A pathway has one name, wherever it stands: two of them would both answer (listeners.md, section 8)."""
+        root, taken = self._tree.root, dict[str, Scope]()
+        for container in (root, *root.all("pathway_group")):
+            for pathway in container.all("pathway"):
+                other = taken.setdefault(pathway.key, pathway)
+                if other is not pathway:
+                    problem = f"there is a Pathway '{pathway.key}' already, at {other.at}"
+                    yield ConfigError(
+                        pathway.at, "Pathway", problem, "each pathway stands once, in one group or in none"
+                    )
 
     def _is_enabled(self, listener: str, listen: Scope) -> bool:
         setting = self._tree.chain_path(((listener, ""), ("listen", listen.key))).find(

@@ -34,7 +34,7 @@ restart only.
 _WHY_STORED = {
     "TLS": "what is not asked of OpenSSL it decides by itself",
     "authentication": "groups are read from files, by the console; schemes of modules other than auth_ds are not built",
-    "policy": "addresses are not expanded, bounces that come as mail are mail, a loop is told by Received fields alone",
+    "policy": "addresses are not expanded, bounces that come as mail are mail, no address of our own tells a loop",
     "cluster": "no cache is replicated, moved mail keeps its binding, a manager keeps the answers of nodes in memory",
     "outbound": "messages become ready when they are due, not by sweeps, and a connection serves one domain",
     "spool": "it keeps content on disk, not in memory, and has one format",

@@ -36,6 +36,11 @@ __all__ = ["CHAINS_MAX", "CONSOLE", "ConfigTree", "File", "Scope", "ScopePath"]
 
 _NEVER_FALLS_BACK = frozenset((("host", "max_outbound_connections"),))  # section 7.1, exceptions
 
+DEFAULT_PATHWAY = "default"
+"""The pathway of sessions that nobody chose one for, and the group of pathways that stand in none (listeners.md,
+section 8). Both are there without their scopes."""
+_WITH_PATHWAYS = frozenset(("ecstream_listener", "esmtp_listener", "http_listener"))
+
 CHAINS_MAX = 16384  # remembered per generation (the default of Match_Cache_Size)
 
 
@@ -160,7 +165,7 @@ class ConfigTree:
             listener, listen, peer, pathway = key
             scopes = self._listener_scopes(listener, listen, peer)
             if pathway is None:
-                pathway = _pathway_set_by(scopes)
+                pathway = _pathway_of(listener, scopes)
             known = self._remember(key, (*scopes, *self._pathway_scopes(pathway), self.root))
         return known
 
@@ -183,24 +188,26 @@ class ConfigTree:
             self._memory.peers[id(container)] = table
         return table
 
-    def _pathway_scopes(self, pathway: str | None) -> tuple[Scope, ...]:
-        """Pathway of a group, global Pathway, the groups: places 5 to 7."""
+    def _pathway_scopes(self, pathway: str) -> tuple[Scope, ...]:
+        """Pathway of a group, global Pathway, the groups: places 5 to 7. Empty: there is no pathway."""
         if not pathway:
             return ()
         known = self._memory.pathways.get(pathway)
         if known is None:
-            groups = [group for group in self.root.all("pathway_group") if ("pathway", pathway) in group.members]
+            every = self.root.all("pathway_group")
+            groups = [group for group in every if ("pathway", pathway) in group.members]
+            groups = groups or [group for group in every if group.key == DEFAULT_PATHWAY]
             alone = self.root.members.get(("pathway", pathway))
-            within = (group.members["pathway", pathway] for group in groups)
+            within = (group.members["pathway", pathway] for group in groups if ("pathway", pathway) in group.members)
             known = (*within, *(() if alone is None else (alone,)), *groups)
             if known:
                 self._memory.pathways[pathway] = known
         return known
 
     def pathways(self) -> set[str]:
-        """The names of all Pathway scopes."""
+        """The names of all pathways; there always is the default one."""
         containers = (self.root, *self.root.all("pathway_group"))
-        return {scope.key for container in containers for scope in container.all("pathway")}
+        return {DEFAULT_PATHWAY, *(scope.key for container in containers for scope in container.all("pathway"))}
 
     def chain_outbound(self, binding_group: str, binding: str, domain: str) -> Chain:
         """Who answers for mail to *domain* through *binding* of *binding_group*: the order of section 7.1."""
@@ -281,7 +288,7 @@ class ConfigTree:
 
     def _path_of_listener(self, path: ScopePath) -> tuple[Scope, ...]:
         scopes: list[Scope] = []
-        peer = None
+        listener, peer = path[0][0], None
         if path[-1][0] == "peer":
             peer = _netblock(path[-1][1])
             path = path[:-1]
@@ -293,7 +300,7 @@ class ConfigTree:
                 around = (scope for scope in self._peers(container).matches(peer.address))
                 scopes += [scope for scope in around if scope.netblock.covers(peer)]
             scopes.append(container)
-        return (*scopes, *self._pathway_scopes(_pathway_set_by(scopes)), self.root)
+        return (*scopes, *self._pathway_scopes(_pathway_of(listener, scopes)), self.root)
 
     # what the console asks and changes (spec: console, section 6)
 
@@ -447,11 +454,13 @@ def _paths(scope: Scope, path: tuple[str, ...]) -> Iterator[tuple[int, tuple[str
         yield from _paths(member, (*path, kind, key))
 
 
-def _pathway_set_by(scopes: list[Scope]) -> str | None:
-    for scope in scopes:
-        if setting := scope.settings.get("pathway"):
-            return setting.value.text if isinstance(setting.value, Word) else None
-    return None
+def _pathway_of(listener: str, scopes: list[Scope]) -> str:
+    """The pathway that *scopes*, the most specific first, choose; empty where *listener* knows none."""
+    if listener not in _WITH_PATHWAYS:
+        return ""
+    settings = (setting for scope in scopes if (setting := scope.settings.get("pathway")))
+    value = next((setting.value for setting in settings), None)
+    return (value.text if isinstance(value, Word) else "") or DEFAULT_PATHWAY
 
 
 def _netblock(text: str) -> Netblock | None:

@@ -1,4 +1,4 @@
-"""What the conntrol scope of a configuration says (the conntrol module)."""
+"""What the conntrol scopes of a configuration say (the conntrol module)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from momentum_trio.listener.conntrol_options import ConntrolOptions
 
 
 class Conntrol:
-    """What the first conntrol scope of a configuration says, looked up once for each."""
+    """What the first conntrol scope of a configuration that is enabled says, looked up once for each."""
 
     def __init__(self) -> None:
         self._of: tuple[ConfigTree, ConntrolOptions | None] | None = None
 
     def options(self, tree: ConfigTree) -> ConntrolOptions | None:
-        """Those of *tree*; None: it has no such scope."""
+        """Those of *tree*; None: it has no such scope that is enabled."""
         if self._of is None or self._of[0] is not tree:
-            found = tree.root.all("conntrol")
-            self._of = (tree, ConntrolOptions.resolve(Chain(found[:1])) if found else None)
+            every = (ConntrolOptions.resolve(Chain((scope,))) for scope in tree.root.all("conntrol"))
+            self._of = (tree, next((options for options in every if options.enabled), None))
         return self._of[1]
 
     def opening(self, tree: ConfigTree) -> str:

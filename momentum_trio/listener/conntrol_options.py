@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import STRING, integer_between, quoted
+from momentum_trio.config.kind import BOOLEAN, STRING, integer_between, quoted
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import scopes
 from momentum_trio.config.value import Value
@@ -39,8 +39,9 @@ def _farewell(value: Value) -> Reply | None:
 
 
 class ConntrolOptions(Options):
-    """What one conntrol scope says; the first of the file holds for all ESMTP listeners."""
+    """What one conntrol scope says; the first of the file that is enabled holds for all ESMTP listeners."""
 
+    enabled = Option("enabled", BOOLEAN, True, CONNTROL, "Whether any of this is done.")
     banner = Option(
         "banner", Kind("string", _banner, quoted), "", CONNTROL, "A line in front of the greeting: 220-TEXT."
     )

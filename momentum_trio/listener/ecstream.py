@@ -337,7 +337,7 @@ class Session:
 
     async def _not_proved(self, outcome: Failed | Unavailable) -> None:
         """Say so, after a pause: who guesses has to wait."""
-        self._proving.failed(outcome.user if isinstance(outcome, Failed) else "")
+        self._proving.failed(outcome)
         await trio.sleep(PAUSE_SECONDS)
         self._unproved(replies.AUTH_UNAVAILABLE if isinstance(outcome, Unavailable) else replies.AUTH_FAILED, "auth")
 

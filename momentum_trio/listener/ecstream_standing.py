@@ -143,7 +143,7 @@ class Standing:
             or not self.is_let_in
             or self.offer._replace(authenticated_only=False) != self._told
             or (self.secured_by is not None and self.secured_by != self.security.tls)
-            or not is_proved_still(self.proved_by, self.security, self.chain())
+            or not is_proved_still(self.proved_by, self.client.identity, self.security, self.chain())
         )
 
     def _offer(self) -> Offer:

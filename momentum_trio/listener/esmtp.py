@@ -221,7 +221,7 @@ class Session:
             if not left:
                 await self.line.send()
                 left = EVENTS_PER_TURN
-            if standing.is_of_the_past and not server.in_transaction:
+            if (standing.is_of_the_past or self._has_moved) and not server.in_transaction:
                 self._renew()
             event = server.next_event()
             if event is None:
@@ -298,9 +298,6 @@ class Session:
     async def _mail(self, event: Mail) -> None:
         if self._comes_again():
             return
-        if self._has_moved:
-            self._has_moved = False
-            self.standing.judge_anew()
         decision = self.reception.mail(event.reverse_path, event.line, event.returning, event.body, event.smtputf8)
         if self.reception.rules.rows and decision is ACCEPTED:
             decision = await self._asked(PolicyPhase.MAILFROM)
@@ -376,11 +373,17 @@ class Session:
         return True
 
     def _renew(self) -> None:
-        """Let the newest generation hold, from the next mail transaction on."""
+        """Let the newest generation hold, and what holds for where the client is, from the next mail transaction on."""
         standing = self.standing
-        if self.notes is not None:
-            self.notes.reconfigured = True
-        standing.renew()
+        if standing.is_of_the_past:
+            if self.notes is not None:
+                self.notes.reconfigured = True
+            standing.renew()
+        elif standing.is_stale:
+            return
+        if self._has_moved and not standing.is_stale:
+            self._has_moved = False
+            standing.move()
         if standing.listen is not None:
             self._server.terms = standing.terms
             self.deadline.touch(standing.silence_seconds)
@@ -406,7 +409,7 @@ class Session:
         self.deadline.touch(self.standing.silence_seconds)
 
     def _move(self, event: XRemoteIp) -> None:
-        """XREMOTEIP: what was offered stays; from the next mail transaction on the rules are those of the address."""
+        """XREMOTEIP: what was offered stays; from the next mail transaction on all else is that of the address."""
         if self._is_claimed_rightly(event.address):
             self.reception.claimed(event.address)
             self._has_moved = True
@@ -517,7 +520,7 @@ class Session:
 
     async def _not_proved(self, outcome: Failed | Unavailable) -> None:
         """Say so, after a pause: who guesses has to wait."""
-        self._proving.failed(outcome.user if isinstance(outcome, Failed) else "")
+        self._proving.failed(outcome)
         await trio.sleep(PAUSE_SECONDS)
         reply = replies.AUTH_UNAVAILABLE if isinstance(outcome, Unavailable) else replies.AUTH_FAILED
         self.reception.rejected(self._server.phase.words, reply, "auth")

@@ -10,12 +10,12 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.limits.guesses import Guesses
 from momentum_trio.listener.esmtp_security import Security
 from momentum_trio.listener.kind import Connection, Services
-from momentum_trio.listener.smtp_authentication import Dialogues, Outcome
+from momentum_trio.listener.smtp_authentication import Dialogues, Outcome, Unavailable
 from momentum_trio.mail.record import Authenticated
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp.event import Auth, AuthResponse
 from momentum_trio.protocol.smtp.terms import Terms
-from momentum_trio.reception.client import ANONYMOUS, Client, Identity
+from momentum_trio.reception.client import ANONYMOUS, ERROR, FAIL, Client, Identity
 
 
 class Standing(Protocol):
@@ -89,12 +89,13 @@ class Proving:
     def revoke(self) -> None:
         """He has proved it, and policy is against him."""
         standing = self._standing
-        standing.client.identity, standing.client.auth_failed, standing.proved_by = None, True, None
+        standing.client.identity, standing.client.auth_failure, standing.proved_by = None, FAIL, None
         standing.judge_anew()
 
-    def failed(self, user: str) -> None:
-        """He has not proved to be *user*."""
-        self._standing.client.auth_failed = True
+    def failed(self, outcome: Failed | Unavailable) -> None:
+        """He has not proved who he is, or nobody could tell."""
+        failure, user = (FAIL, outcome.user) if isinstance(outcome, Failed) else (ERROR, "")
+        self._standing.client.auth_failure = failure
         self._account(user, accepted=False)
 
     def _account(self, user: str, *, accepted: bool) -> None:

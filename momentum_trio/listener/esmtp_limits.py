@@ -59,7 +59,7 @@ class SessionLimits:
     async def refused_recipient(self, decision: Refused) -> Decision:
         """One more that is: count it, and let the client wait for it."""
         self._refused_count += 1
-        options, limits = self._standing.options, self._services.limits
+        options, limits = self._standing.session_options, self._services.limits
         if 0 < options.refused_recipients_max < self._refused_count:
             return TOO_MANY_REFUSED
         if not options.refusal_seconds or limits.gauge(TARPITS) >= TARPITS_MAX:

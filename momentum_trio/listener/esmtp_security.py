@@ -14,10 +14,10 @@ from momentum_trio.listener.tls_options import ListenerTlsOptions
 from momentum_trio.listener.tls_terms import tls_terms
 from momentum_trio.net.tls_terms import TlsTerms
 from momentum_trio.protocol.sasl.mechanism import CRAM_MD5, DIGEST_MD5, IN_CLEAR, LOGIN, PLAIN
-from momentum_trio.reception.client import Client
+from momentum_trio.reception.client import Client, Identity
 
 STARTTLS = "STARTTLS"
-_AUTH = "AUTH "
+AUTH = "AUTH "
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +98,22 @@ def security_of(chain: Chain, options: SessionOptions, client: Client) -> Securi
 
 def mechanisms_of(chain: Chain) -> Mapping[str, BackEnd]:
     """Every mechanism whose parameters hold along *chain* and can be used, with what it is judged by."""
-    return _back_ends(chain, [f"{_AUTH}{name}" for name in _parameters(chain)])
+    return _back_ends(chain, [f"{AUTH}{name}" for name in _parameters(chain)])
 
 
-def is_proved_still(proved_by: tuple[str, BackEnd] | None, security: Security, chain: Chain) -> bool:
-    """Whether a client whom *security* and *chain* hold for would still be taken for whom he has proved to be.
+def is_proved_still(
+    proved_by: tuple[str, BackEnd] | None, identity: Identity | None, security: Security, chain: Chain
+) -> bool:
+    """Whether a client whom *security* and *chain* hold for would still be taken for *identity*.
 
     proved_by: the mechanism, and what that was judged by; None: he has proved nothing.
     """
     if proved_by is None:
         return True
     mechanism, held = proved_by
-    return security.back_ends.get(mechanism) == held and not SmtpAuthenticationOptions.resolve(chain).always_deny
+    options = SmtpAuthenticationOptions.resolve(chain)
+    is_lost = options.always_deny or (identity is not None and not identity.is_proved and not options.always_allow)
+    return security.back_ends.get(mechanism) == held and not is_lost
 
 
 def is_near(client: Client) -> bool:
@@ -125,12 +129,12 @@ def unoffered(chain: Chain, options: SessionOptions) -> Iterator[str]:
     held = _parameters(chain)
     for name in _mechanisms(listed):
         if name not in held:
-            yield f"{_AUTH}{name} is not offered: there is no such mechanism"
+            yield f"{AUTH}{name} is not offered: there is no such mechanism"
             continue
         back_end = held[name]
         judged = "its parameters are not set" if back_end is None else usable(chain, name, back_end)
         if isinstance(judged, str):
-            yield f"{_AUTH}{name} is not offered: {judged}"
+            yield f"{AUTH}{name} is not offered: {judged}"
 
 
 def _back_ends(chain: Chain, listed: Iterable[str]) -> Mapping[str, BackEnd]:
@@ -153,7 +157,7 @@ def usable(chain: Chain, mechanism: str, back_end: BackEnd) -> BackEnd | str:
 
 
 def _mechanisms(listed: Iterable[str]) -> list[str]:
-    return [word.removeprefix(_AUTH).strip() for word in listed if word.startswith(_AUTH)]
+    return [word.removeprefix(AUTH).strip() for word in listed if word.startswith(AUTH)]
 
 
 def _parameters(chain: Chain) -> Mapping[str, BackEnd | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from momentum_trio.config.back_end import BackEnd
 from momentum_trio.config.chain import Chain
@@ -27,7 +28,9 @@ class Standing:
     was told already (the greeting, the offer of EHLO) cannot be taken back: if that changed, he is stale, and is asked
     to come again.
 
-    listen: whose options hold; None: it is gone, and none took its place. address: the client's, whose options hold.
+    listen: whose options hold; None: it is gone, and none took its place. options: of the client at *address*, by which
+    he was greeted and is offered what he is. session_options: of where he is now, which XREMOTEIP may have said since:
+    by these he is limited.
     pathway_at_connect: that policy has sent him through before he was greeted. offered: the extensions of the last
     EHLO; None: there was none. secured_by: what TLS was begun by. proved_by: the mechanism by which he has proved who
     he is, and what that was judged by.
@@ -51,6 +54,7 @@ class Standing:
         "reception",
         "secured_by",
         "security",
+        "session_options",
         "terms",
     )
 
@@ -61,7 +65,7 @@ class Standing:
         client = self.client = client_of(connection)
         self.address = client.peer_address
         chain, generation = self.chain(), self.generation
-        self.options = SessionOptions.resolve(chain)
+        self.options = self.session_options = SessionOptions.resolve(chain)
         self.failures = FailureOptions.resolve(chain).failures
         self.security = security_of(chain, self.options, client)
         self.reception = door.reception(client, door.rules(generation.tree, chain, client, generation.plugins))
@@ -81,12 +85,7 @@ class Standing:
     @property
     def silence_seconds(self) -> float:
         """How long the client may be silent; Idle_Time = 0 lets him be so for ever."""
-        return self.options.idle_time or math.inf
-
-    @property
-    def session_options(self) -> SessionOptions:
-        """As ``message_limits.Standing`` has them."""
-        return self.options
+        return self.session_options.idle_time or math.inf
 
     def chain(self) -> Chain:
         """Who answers for the client's options."""
@@ -137,9 +136,16 @@ class Standing:
         """What the client may and is offered, by what is known of him now; his options stay."""
         self._judge(self.chain())
 
+    def move(self) -> None:
+        """The client is known to be at another address: he may what is permitted there. What he was offered stays."""
+        extensions = self.terms.extensions
+        self.judge_anew()
+        self.terms = replace(self._terms(self.chain()), extensions=extensions)
+
     def _judge(self, chain: Chain) -> None:
         generation, client = self.generation, self.client
         of_client = self._chain_of(client.peer_address)
+        self.session_options = SessionOptions.resolve(of_client)
         self.failures = FailureOptions.resolve(chain).failures
         self.reception.rules = self._door.rules(generation.tree, of_client, client, generation.plugins)
         self.security = security_of(chain, self.options, client)
@@ -169,8 +175,12 @@ class Standing:
             or (terms.host, self.options.static_banner) != self._greeted_as
             or (self.offered is not None and self.offered != terms.extensions)
             or (self.secured_by is not None and self.secured_by != self.security.tls)
-            or (self.proved_by is not None and not is_proved_still(self.proved_by, self.security, self.chain()))
+            or (self.proved_by is not None and not self._is_known_still)
         )
+
+    @property
+    def _is_known_still(self) -> bool:
+        return is_proved_still(self.proved_by, self.client.identity, self.security, self.chain())
 
     def _terms(self, chain: Chain) -> Terms:
         """Made once for *chain*, as long as nothing changes: whoever connects for each message comes many times in one
@@ -180,10 +190,22 @@ class Standing:
         rules, peer_text = self.reception.rules, self.client.peer_text
         trusted = self._for_trusted()
         # not the rules themselves, which know their chain: in a ring with it they would wait for the collector
-        asked = (self.options, rules.options, rules.hostname, self.security, peer_text, date, trusted, opening)
+        asked = (
+            self.options,
+            self.session_options,
+            rules.options,
+            rules.hostname,
+            self.security,
+            peer_text,
+            date,
+            trusted,
+            opening,
+        )
         made: tuple[object, Terms] | None = chain.resolved.get(Terms)
         if made is None or made[0] != asked:
-            terms = terms_of(self.options, rules, self.security, peer_text, date, trusted, opening)
+            terms = terms_of(
+                self.options, self.session_options, rules, self.security, peer_text, date, trusted, opening
+            )
             made = chain.resolved[Terms] = asked, terms
         return made[1]
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator
+
 from momentum_trio import __version__
 from momentum_trio.listener.esmtp_options import SessionOptions
-from momentum_trio.listener.esmtp_security import Security
+from momentum_trio.listener.esmtp_security import AUTH, STARTTLS, Security
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.smtp.claims import XCLIENT_OFFER
 from momentum_trio.protocol.smtp.terms import Injection, LoneLineEnds, Terms
 from momentum_trio.reception.reception_options import ReceptionOptions, forward_paths_max
 from momentum_trio.reception.rules import Rules
 
-CHUNKING, BINARYMIME, LIMITS = "CHUNKING", "BINARYMIME", "LIMITS"
+CHUNKING, BINARYMIME, LIMITS, SIZE = "CHUNKING", "BINARYMIME", "LIMITS", "SIZE"
 LIMIT_MAX = 999_999
 """What a limit can be told to be at most: it has six digits (RFC 9422 section 4)."""
 
@@ -26,6 +29,9 @@ TRUSTED = {
     "XDUMPCONTEXT": "XDUMPCONTEXT",
 }
 
+ALWAYS_OFFERED = ("PIPELINING", "8BITMIME")
+_KNOWN = frozenset((*ALWAYS_OFFERED, SIZE, LIMITS, STARTTLS, *OFFERED_IF_LISTED, *TRUSTED))
+
 DATE = "DATE"
 
 
@@ -34,6 +40,7 @@ INJECTION = {"reject": Injection.REJECT, "ignore": Injection.IGNORE, "allow": In
 
 def terms_of(
     options: SessionOptions,
+    limits: SessionOptions,
     rules: Rules,
     security: Security,
     peer_text: str,
@@ -41,7 +48,7 @@ def terms_of(
     trusted: tuple[str, ...] = (),
     opening: str = "",
 ) -> Terms:
-    """The terms that *options*, *rules* and *security* make for one client.
+    """The terms that *options* (of what he is told), *limits*, *rules* and *security* make for one client.
 
     peer_text: his address. date: the time in the greeting. trusted: what ``for_trusted`` gives him. opening: a line in
     front of the greeting, ``220-TEXT``.
@@ -52,19 +59,20 @@ def terms_of(
         host=host,
         greeting=Reply(220, "", (opening[4:], banner[4:])) if opening else Reply.of(banner),
         extensions=(*extensions(options, mail), *trusted, *security.extensions),
-        message_octets_max=options.message_octets_max,
-        require_ehlo=options.require_ehlo,
-        pedantic_addresses=options.pedantic_addresses,
-        trailing_whitespace=options.trailing_whitespace or options.whitespace_in_envelope,
-        bad_commands_max=options.bad_commands_max,
+        message_octets_max=limits.message_octets_max,
+        require_ehlo=limits.require_ehlo,
+        pedantic_addresses=limits.pedantic_addresses,
+        trailing_whitespace=limits.trailing_whitespace,
+        whitespace_in_envelope=limits.whitespace_in_envelope,
+        bad_commands_max=limits.bad_commands_max,
         peer_text=peer_text,
         unqualified_reverse_path=bool(mail.domain_for_unqualified_senders),
         unqualified_forward_path=bool(mail.domain_for_unqualified_recipients),
         in_tls=security.in_tls,
         starttls_injection=INJECTION[options.starttls_injection_policy],
         mechanisms_in_tls=security.mechanisms_in_tls,
-        lone_line_ends_in_headers=LoneLineEnds(options.lone_lf_in_headers),
-        lone_line_ends_in_body=LoneLineEnds(options.lone_lf_in_body),
+        lone_line_ends_in_headers=LoneLineEnds(limits.lone_lf_in_headers),
+        lone_line_ends_in_body=LoneLineEnds(limits.lone_lf_in_body),
     )
 
 
@@ -76,17 +84,25 @@ def extensions(options: SessionOptions, mail: ReceptionOptions) -> tuple[str, ..
     listed = {word.upper() for word in options.smtp_extensions}
     if CHUNKING not in listed:
         listed.discard(BINARYMIME)
-    size: tuple[str, ...] = ("SIZE",) if "SIZE" in listed else ()
+    size: tuple[str, ...] = (SIZE,) if SIZE in listed else ()
     if options.message_octets_max:
-        size = (f"SIZE {options.message_octets_max}",)
+        size = (f"{SIZE} {options.message_octets_max}",)
     limits = (_limits(mail),) if LIMITS in listed else ()
-    return ("PIPELINING", "8BITMIME", *size, *(word for word in OFFERED_IF_LISTED if word in listed), *limits)
+    return (*ALWAYS_OFFERED, *size, *(word for word in OFFERED_IF_LISTED if word in listed), *limits)
 
 
 def for_trusted(options: SessionOptions) -> tuple[str, ...]:
     """The EHLO lines of what only a trusted peer may do: *options* are those of the peer that we see ourselves."""
     listed = {word.upper() for word in options.smtp_extensions}
     return tuple(line for word, line in TRUSTED.items() if word in listed)
+
+
+def strangers(listed: Iterable[str]) -> Iterator[str]:
+    """What SMTP_Extensions lists that is no extension, each with what is meant perhaps."""
+    for word in listed:
+        if word.upper() not in _KNOWN and not word.upper().startswith(AUTH):
+            near = difflib.get_close_matches(word.upper(), sorted(_KNOWN), 1)
+            yield f"there is no {word}" + (f" (did you mean {near[0]}?)" if near else "")
 
 
 def _limits(mail: ReceptionOptions) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from momentum_trio.config.chain import Chain
+from momentum_trio.config.tree import ConfigTree
 from momentum_trio.limits.client_key import client_key
 from momentum_trio.limits.rate import Rate, rate_of
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.kind import Connection, Generation, Services
 from momentum_trio.net.endpoint import Endpoint
-from momentum_trio.net.netblock import Address
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import Decision, Deferred
@@ -20,19 +20,14 @@ MESSAGES_TOO_FAST = Deferred(replies.MESSAGES_TOO_FAST, "limits", "Message_Rate_
 
 
 class Standing(Protocol):
-    """Whose options hold for the client of a connection. session_options: along ``chain()``."""
+    """Whose options hold for the client of a connection. session_options: along the chain of where he is."""
 
     client: Client
     generation: Generation
     listen: Endpoint | None
-    address: Address
 
     @property
     def session_options(self) -> SessionOptions: ...
-
-    def chain(self) -> Chain:
-        """Who answers for the client's options."""
-        ...
 
 
 class MessageLimits:
@@ -68,12 +63,16 @@ class MessageLimits:
         """Whether this message is one too many of the client's address; counted if not."""
         standing, limits = self._standing, self._services.limits
         address = client_key(standing.client.peer_address)
-        rate = rate_of(standing.generation.tree, standing.chain(), SessionOptions.message_rate_per_address, address)
+        tree = standing.generation.tree
+        rate = rate_of(tree, self._chain(tree), SessionOptions.message_rate_per_address, address)
         return rate is not None and not limits.throttle(rate.key, rate.events_per_second, rate.burst).admitted
 
     def _inbound_throttle(self) -> Rate | None:
         """Inbound_Throttle_Messages as it is now: it may change while the client waits."""
-        tree, standing = self._connection.generations.current.tree, self._standing
-        listener, pathway = self._connection.listener, standing.client.pathway
-        chain = tree.chain_for(listener, standing.listen, standing.address, pathway)
-        return rate_of(tree, chain, SessionOptions.inbound_throttle)
+        tree = self._connection.generations.current.tree
+        return rate_of(tree, self._chain(tree), SessionOptions.inbound_throttle)
+
+    def _chain(self, tree: ConfigTree) -> Chain:
+        """Who answers in *tree* for the options of where the client is."""
+        standing, client = self._standing, self._standing.client
+        return tree.chain_for(self._connection.listener, standing.listen, client.peer_address, client.pathway)

@@ -10,6 +10,7 @@ from momentum_trio.config.binding import Binding
 from momentum_trio.config.check import LISTENER_KINDS
 from momentum_trio.config.floating import address_of, floating
 from momentum_trio.config.include import DirectoryListing, ErrorOfReading, Loader, Supply
+from momentum_trio.config.kind import STRINGS
 from momentum_trio.config.load import checked
 from momentum_trio.config.manual import STORED_ONLY, state
 from momentum_trio.config.merged import Scope
@@ -28,6 +29,7 @@ from momentum_trio.listener.control_options import ControlOptions
 from momentum_trio.listener.control_terms import speaks_tls, terms_of
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.listener.esmtp_security import unoffered
+from momentum_trio.listener.esmtp_terms import strangers
 from momentum_trio.listener.http_terms import unoffered as http_unoffered
 from momentum_trio.listener.kind import ListenerKind
 from momentum_trio.listener.listen_options import ListenOptions
@@ -44,6 +46,7 @@ from momentum_trio.webhook.configured import unused
 UNREAD_SHOWN_MAX = 10
 DOMAINS_TRIED_MAX = 1000
 DOMAINS_SHOWN_MAX = 3
+EXTENDED = ("esmtp_listener", "pathway", "pathway_group")  # where SMTP_Extensions may stand, in them or below
 DEFAULT = "default"  # the binding group and the binding of mail that none was chosen for
 _OTHERS_WRITE = 0o002
 _ELSEWHERE = IPv4Address("192.0.2.1")  # any host but this one
@@ -187,7 +190,18 @@ def warnings(tree: ConfigTree) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _strangers(tree: ConfigTree) -> Iterator[str]:
+    """What is listed as an extension of SMTP and is none."""
+    around = [scope for scope in tree.root.children if scope.kind in EXTENDED]
+    for scope in (inner for outer in around for inner in outer.walk()):
+        if (setting := scope.settings.get(SessionOptions.smtp_extensions.key)) is not None:
+            for why in strangers(STRINGS.parse(setting.value)):
+                yield f"{setting.at}: {setting.name}: {why}"
+
+
 def _unoffered(tree: ConfigTree) -> Iterator[str]:
+    """Extensions and schemes that a configuration names and nobody is offered."""
+    yield from _strangers(tree)
     for scope in tree.listens("esmtp_listener"):
         chain = tree.chain_for("esmtp_listener", scope.endpoint, None)
         if ListenOptions.resolve(chain).enable:

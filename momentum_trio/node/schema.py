@@ -59,6 +59,7 @@ from momentum_trio.reception.mail_authentication_options import (
     DmarcOptions,
     SpfOptions,
 )
+from momentum_trio.reception.mail_loop_options import MailLoopOptions
 from momentum_trio.reception.milter_options import MilterOptions
 from momentum_trio.reception.policy_options import PolicyOptions
 from momentum_trio.reception.reception_options import (
@@ -113,6 +114,7 @@ GROUPS: tuple[type[Options], ...] = (
     LmtpOptions,
     LocalChangesOptions,
     LoggerOptions,
+    MailLoopOptions,
     MaildirOptions,
     MilterOptions,
     MsgcClientOptions,

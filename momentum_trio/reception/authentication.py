@@ -12,6 +12,7 @@ REQUIRED = Refused(replies.AUTH_REQUIRED, "auth", "Enable_Authentication wants t
 def authenticated(transaction: Transaction) -> Decision:
     """Has this client proved who he is, where that is asked for?"""
     rules, client = transaction.rules, transaction.client
-    if not rules.options.enable_authentication or client.identity is not None or rules.client_may_relay:
+    options = rules.options
+    if not options.enable_authentication or client.identity is not None or rules.client_may_relay:
         return ACCEPTED
-    return ACCEPTED if rules.options.always_allow else REQUIRED
+    return ACCEPTED if options.always_allow and not options.always_deny else REQUIRED

@@ -14,6 +14,9 @@ from momentum_trio.protocol.smtp import replies
 ANONYMOUS = "anonymous"
 """The user whom ``Always_Allow`` makes of anybody."""
 
+FAIL, ERROR = "fail", "error"
+"""The words of ``auth_status`` (spec/listeners.md section 2.7)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -36,8 +39,10 @@ class Client:
     itself, so that TLS is with him. context: pairs of the connection context that a trusted client has set.
     own_right: why he may send anywhere, in words, where his protocol alone lets him; else empty. pathway: that policy
     has sent him through; None: none. is_early_talker: he spoke before he was greeted.
-    unrecognized_count, bad_count: of his commands that nobody knows, that are ill-formed.
-    tls: what is spoken; None in clear. identity: who it is; None: nobody knows. auth_failed: it could not say so.
+    unrecognized_count, bad_count: of his commands that nobody knows, that are ill-formed. received_count: of the last
+    mail of his that has been through too many hosts and was taken (mail_loop); 0: there was none.
+    tls: what is spoken; None in clear. identity: who it is; None: nobody knows. auth_failure: FAIL where AUTH has not
+    said so, ERROR where it could not be judged; else empty.
     """
 
     connection_id: str
@@ -51,7 +56,7 @@ class Client:
     extended: bool = True
     tls: TlsFacts | None = None
     identity: Identity | None = None
-    auth_failed: bool = False
+    auth_failure: str = ""
     is_proxied: bool = False
     is_spoken_for: bool = False
     context: Mapping[str, str] | None = None
@@ -60,6 +65,7 @@ class Client:
     is_early_talker: bool = False
     unrecognized_count: int = 0
     bad_count: int = 0
+    received_count: int = 0
     peer_text: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -12,8 +12,11 @@ from momentum_trio.reception.transaction import Tally, Transaction
 Context = tuple[tuple[str, str], ...]
 
 
-def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
-    """The connection context as the rejectlog prints it: name and value of what is known, in its order."""
+def connection_context(client: Client, rules: Rules, tally: Tally, transaction: Transaction | None) -> Context:
+    """The connection context as the rejectlog prints it: name and value of what is known, in its order.
+
+    rules, transaction: of the mail transaction, where there is one.
+    """
     pairs = [("pathway", rules.pathway)]
     if client.hello_line:
         pairs += [("ehlo_string", client.hello_line), ("ehlo_domain", client.hello_domain)]
@@ -21,7 +24,9 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
         pairs.append(("connection_message_count", str(tally.receptions)))
     if tally.recipients:
         pairs.append(("connection_rcpt_count", str(tally.recipients)))
-    if rules.client_may_relay:
+    if transaction is not None and transaction.forward_paths:
+        pairs.append(("message_rcpt_count", str(len(transaction.forward_paths))))
+    if rules.client_may_relay or (transaction is not None and transaction.is_of_relayed_sender):
         pairs.append(("can_relay", "true"))
     if client.is_early_talker:
         pairs.append(("early_talker", "yes"))
@@ -29,6 +34,8 @@ def connection_context(client: Client, rules: Rules, tally: Tally) -> Context:
         pairs.append(("conntrol_bad_commands", str(client.bad_count)))
     if client.unrecognized_count:
         pairs.append(("conntrol_unrecognized_commands", str(client.unrecognized_count)))
+    if client.received_count:
+        pairs.append(("mail_loop_header_count", str(client.received_count)))
     found = (*pairs, *_of_tls(client), *_of_identity(client))
     set_for_him = rules.options.context
     if not (set_for_him or client.context):
@@ -57,8 +64,8 @@ def _of_identity(client: Client) -> Iterator[tuple[str, str]]:
         yield "auth_name", client.identity.mechanism
         yield "auth_status", "pass"
         yield "auth_user", client.identity.user
-    elif client.auth_failed:
-        yield "auth_status", "fail"
+    elif client.auth_failure:
+        yield "auth_status", client.auth_failure
 
 
 def message_context(transaction: Transaction | None) -> Context:
@@ -76,8 +83,6 @@ def message_context(transaction: Transaction | None) -> Context:
             ("rcptto_string", asked.line),
             ("rcptto_localpart", local_part_of(asked.path)),
         ]
-    if transaction.forward_paths:
-        pairs.append(("message_rcpt_count", str(len(transaction.forward_paths))))
     if transaction.is_undated:
         pairs.append(("rfc2822_date_missing", "true"))
     return tuple({**dict(pairs), **transaction.variables}.items()) if transaction.variables else tuple(pairs)

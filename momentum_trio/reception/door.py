@@ -33,6 +33,7 @@ from momentum_trio.reception.decision import ACCEPTED, Decision, Deferred
 from momentum_trio.reception.envelopes import Envelopes
 from momentum_trio.reception.form import Form, Formed, form_of
 from momentum_trio.reception.incoming import Incoming, Whole, batch_of, deferral, messages_of
+from momentum_trio.reception.mail_loop_options import MailLoopOptions, mail_loop_chain
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.kept import Kept
@@ -71,6 +72,7 @@ class OfTree(NamedTuple):
     modules: Modules
     milters: Sequence[Milter]
     pathways: AbstractSet[str]
+    mail_loop: MailLoopOptions
     rules: dict[tuple[Chain, str, bool, str], tuple[Sequence[Plugin], Rules]]
 
 
@@ -125,7 +127,14 @@ class Door:
         if held is None or held.tree is not tree:
             modules = Modules.of(tree.root)
             held = self._of_tree = OfTree(
-                tree, blackholes(tree), Bindings(tree), modules, self._milters(tree), tree.pathways(), {}
+                tree,
+                blackholes(tree),
+                Bindings(tree),
+                modules,
+                self._milters(tree),
+                tree.pathways(),
+                MailLoopOptions.resolve(mail_loop_chain(tree.root)),
+                {},
             )
         if client.identity is not None or client.tls is not None:
             return self._rules(held, chain, client, plugins)
@@ -140,7 +149,14 @@ class Door:
     def _rules(self, held: OfTree, chain: Chain, client: Client, plugins: Sequence[Plugin]) -> Rules:
         rows = rows_of(chain, self.lists, self.desk, held.modules, plugins, held.milters)
         return Rules.of(
-            chain, client, self.machine.process.hostname, held.blackhole, held.bindings, rows, held.pathways
+            chain,
+            client,
+            self.machine.process.hostname,
+            held.blackhole,
+            held.bindings,
+            rows,
+            held.pathways,
+            held.mail_loop,
         )
 
     def checks_under(self, rules: Rules) -> Checks:
@@ -176,7 +192,7 @@ class Reception(Envelopes):
     def secured(self, tls: TlsFacts) -> None:
         """TLS has begun: what the client said in clear is forgotten (RFC 3207 section 4.2)."""
         client = self.client
-        client.tls, client.identity, client.auth_failed = tls, None, False
+        client.tls, client.identity, client.auth_failure = tls, None, ""
         client.hello_domain = client.hello_line = ""
         self._opening = ""
 
@@ -189,7 +205,7 @@ class Reception(Envelopes):
     def begun_anew(self, hello: str = "") -> None:
         """Somebody else talks now. hello: what he is said to have called himself."""
         client = self.client
-        client.identity, client.auth_failed = None, False
+        client.identity, client.auth_failure = None, ""
         if client.hello_domain != hello:
             self._opening = ""
         client.hello_domain, client.hello_line = hello, ""
@@ -197,7 +213,9 @@ class Reception(Envelopes):
     @property
     def contexts(self) -> tuple[Context, Context]:
         """Of the connection, and of the mail transaction."""
-        return connection_context(self.client, self.rules, self._tally), message_context(self._transaction)
+        transaction = self._transaction
+        of_connection = connection_context(self.client, self.rules_now, self._tally, transaction)
+        return of_connection, message_context(transaction)
 
     @property
     def rules_now(self) -> Rules:
@@ -387,7 +405,7 @@ class Reception(Envelopes):
                 code=reply.code,
                 module=module,
                 text=reply.text,
-                connection_context=connection_context(client, rules, self._tally),
+                connection_context=connection_context(client, rules, self._tally, transaction),
                 message_context=message_context(transaction),
                 protocol=client.protocol,
             )

@@ -7,25 +7,17 @@ import re
 from momentum_trio.config.host_kind import ADDRESS_LIST, NO_HOSTS
 from momentum_trio.config.kind import BOOLEAN, HOST_NAME, PATH, integer_between, quoted, word_of
 from momentum_trio.config.option import Kind, Option, Options
+from momentum_trio.config.reply_code import ACCEPTS, REPLY_CODE
 from momentum_trio.config.scope import INBOUND_SMTP_AND_GLOBAL, scopes
 from momentum_trio.config.value import Value
 from momentum_trio.protocol.smtp.claims import is_own_name
 from momentum_trio.protocol.spf.record import VERSION, SpfRecord
 
 SPF, DKIM, DMARC = scopes("spf_v1"), scopes("dkim_validate"), scopes("dmarc")
-ACCEPTS = 250
 TIMEOUT_SECONDS, TIMEOUT_SECONDS_MAX = 20, 60
 TEXT_CHARACTERS_MAX = 200
 
 _VARIABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-
-
-def _reply_code(value: Value) -> int:
-    text = word_of(value, expected := "250 to accept, or a code from 400 to 459 or 500 to 559, but not 421")
-    code = int(text) if text.isascii() and text.isdigit() and len(text) == 3 else 0
-    if code != ACCEPTS and (code == 421 or not (400 <= code <= 459 or 500 <= code <= 559)):
-        raise ValueError(f"expected {expected}")
-    return code
 
 
 def _reply_text(value: Value) -> str:
@@ -49,7 +41,6 @@ def _rule(value: Value) -> str:
     return text
 
 
-REPLY_CODE: Kind[int] = Kind("integer", _reply_code, str)
 REPLY_TEXT: Kind[str] = Kind("string", _reply_text, quoted)
 VARIABLE: Kind[str] = Kind("string", _variable, quoted)
 SPF_RULE: Kind[str] = Kind("string", _rule, quoted)

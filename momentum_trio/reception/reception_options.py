@@ -29,6 +29,7 @@ from momentum_trio.config.scope import (
 )
 from momentum_trio.config.value import Value
 from momentum_trio.mail.domain_globs import DomainGlobs
+from momentum_trio.protocol.smtp.claims import is_own_name
 
 DOMAIN_GLOBS: Kind[DomainGlobs] = Kind(
     "domain-list",
@@ -56,6 +57,15 @@ def _blackhole(value: Value) -> str:
     return _BLACKHOLE_WORDS[word]
 
 
+def _context(value: Value) -> tuple[tuple[str, str], ...]:
+    pairs = DICTIONARY.parse(value)
+    for name, _ in pairs:
+        if is_own_name(name) and not name.startswith("__"):
+            raise ValueError(f"expected variables that are not the host's own, not '{name}'")
+    return pairs
+
+
+CONTEXT = Kind(DICTIONARY.name, _context, DICTIONARY.show)
 BLACKHOLE = Kind("enum(false|true|inline|internal)", _blackhole, quoted)
 NO_DOMAINS = DomainGlobs()
 
@@ -107,6 +117,7 @@ class ReceptionOptions(Options):
     )
     enable_authentication = AuthenticationOptions.enable_authentication
     always_allow = AuthenticationOptions.always_allow
+    always_deny = AuthenticationOptions.always_deny
     relay_for_sending_domains = Option(
         "Relay_For_Sending_Domains",
         DOMAIN_GLOBS,
@@ -196,7 +207,7 @@ class ReceptionOptions(Options):
     )
     context = Option(
         "Context",
-        DICTIONARY,
+        CONTEXT,
         (),
         INBOUND_MAIL,
         "Variables of the connection context; __bypass_NAME = true leaves out the row of policy NAME.",

@@ -38,6 +38,6 @@ def permission(transaction: Transaction, recipient: Recipient) -> str:
         return BOUNCE_DOMAIN
     if rules.client_may_relay:
         return rules.relay_right
-    if transaction.sender_domain in options.relay_for_sending_domains:
+    if transaction.is_of_relayed_sender:
         return SENDING_DOMAIN
     return POSTMASTER if recipient.is_postmaster else ""

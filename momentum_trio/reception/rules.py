@@ -11,6 +11,7 @@ from momentum_trio.config.chain import Chain
 from momentum_trio.reception.binding import Bindings, Tree
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.line_length import LineLimit, line_limit
+from momentum_trio.reception.mail_loop_options import MailLoopOptions
 from momentum_trio.reception.policy.row import NO_ROWS, Rows
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -34,7 +35,7 @@ class Rules:
     hostname: this host's, which a bare postmaster belongs to unless unqualified addresses have a domain.
     received_hostname: our name in trace fields. blackhole: the word of Blackhole that holds for a domain; None where
         no scope sets it. has_default_binding: mail that no binding claims is taken. bindings: those there are.
-    pathways: the names of those. line_limit: of content.
+    pathways: the names of those. line_limit: of content. mail_loop: when mail has been through too many hosts.
     """
 
     options: ReceptionOptions
@@ -50,6 +51,7 @@ class Rules:
     rows: Rows = field(default_factory=dict)
     pathways: AbstractSet[str] = frozenset()
     line_limit: LineLimit | None = None
+    mail_loop: MailLoopOptions = field(default_factory=lambda: MailLoopOptions.resolve(Chain(())))
 
     @property
     def postmasters_domain(self) -> str:
@@ -66,6 +68,7 @@ class Rules:
         bindings: Bindings | None = None,
         rows: Rows = NO_ROWS,
         pathways: AbstractSet[str] = frozenset(),
+        mail_loop: MailLoopOptions | None = None,
     ) -> Rules:
         """The rules along *chain*, which was made for *client*'s listener, Listen and address."""
         options = ReceptionOptions.resolve(chain)
@@ -84,6 +87,7 @@ class Rules:
             rows,
             pathways,
             line_limit(options),
+            mail_loop or MailLoopOptions.resolve(Chain(())),
         )
 
     def choose_binding(self) -> Binding:

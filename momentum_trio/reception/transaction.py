@@ -99,6 +99,11 @@ class Transaction(msgspec.Struct):
         return domain_of(self.reverse_path)
 
     @property
+    def is_of_relayed_sender(self) -> bool:
+        """Whether Relay_For_Sending_Domains holds the reverse-path's domain: then it may be sent anywhere."""
+        return self.sender_domain in self.rules.options.relay_for_sending_domains
+
+    @property
     def is_null(self) -> bool:
         """Whether the reverse-path is the null one: a bounce."""
         return self.reverse_path == NULL_REVERSE_PATH

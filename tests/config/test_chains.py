@@ -126,6 +126,39 @@ def test_pathways(listen: str, peer: str, idle_time: float, open_relay: bool) ->
     assert (found.idle_time, found.open_relay) == (idle_time, open_relay)
 
 
+@pytest.mark.parametrize(
+    ("scopes", "kinds"),
+    [
+        ("", []),
+        ("Pathway other { }  Pathway_Group g { Pathway third { } }", []),
+        ("Pathway default { }", ["pathway"]),
+        ("Pathway_Group g { Pathway default { } }", ["pathway", "pathway_group"]),
+        ("Pathway_Group default { Pathway other { } }", ["pathway_group"]),
+        ("Pathway default { }  Pathway_Group default { }", ["pathway", "pathway_group"]),
+    ],
+)
+def test_without_a_pathway_it_is_the_default_one_in_the_default_group(scopes: str, kinds: list[str]) -> None:
+    tree = load(f'{scopes} ESMTP_Listener {{ Listen ":25" {{ }} }} Control_Listener {{ Listen ":2025" {{ }} }}')
+    peer = parse_address("192.0.2.1")
+    chain = tree.chain_for("esmtp_listener", Endpoint.parse(":25"), peer)
+    assert [scope.kind for scope in chain.scopes] == ["listen", "esmtp_listener", *kinds, "global"]
+    eval_chain = tree.chain_path((("esmtp_listener", ""), ("listen", "*:25")))
+    assert [scope.kind for scope in eval_chain.scopes] == [scope.kind for scope in chain.scopes]
+    assert tree.chain_for("esmtp_listener", Endpoint.parse(":25"), peer, pathway="default").scopes == chain.scopes
+    console = tree.chain_for("control_listener", Endpoint.parse(":2025"), peer)
+    assert [scope.kind for scope in console.scopes] == ["listen", "control_listener", "global"]
+
+
+def test_a_pathway_in_no_group_is_in_the_default_one() -> None:
+    tree = load('Pathway alone { }  Pathway_Group default { }  ESMTP_Listener { Pathway = alone  Listen ":25" { } }')
+    chain = tree.chain_for("esmtp_listener", Endpoint.parse(":25"), None)
+    assert [scope.kind for scope in chain.scopes][2:] == ["pathway", "pathway_group", "global"]
+
+
+def test_the_default_pathway_may_be_named_without_a_scope() -> None:
+    load('ESMTP_Listener { Pathway = default  Listen ":25" { } }')
+
+
 def test_a_pathway_chosen_for_one_message() -> None:
     tree = load(PATHWAYS)
     chain = tree.chain_for("esmtp_listener", Endpoint.parse(":25"), parse_address("192.0.2.1"), pathway="alone")

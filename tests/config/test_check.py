@@ -42,6 +42,8 @@ def said(text: str) -> list[str]:
         ("Local_Changes_Only = true", "Local_Changes_File is not set"),
         ("ESMTP_Listener { Pathway = p }", "there is no Pathway 'p'"),
         ("ESMTP_Listener { Listen :25 { } } HTTP_Listener { Listen *:25 { } }", "already listened on"),
+        ("Pathway p { } Pathway_Group g { Pathway p { } }", "there is a Pathway 'p' already, at ecelerity.conf:1:1"),
+        ("Pathway_Group g { Pathway p { } } Pathway_Group h { Pathway p { } }", "each pathway stands once"),
         ("ESMTP_Listener { Enable = ( ) }", "not a list"),
         ("Bounce_Pattern = '(?=a)'", "RE2 has no lookahead (?=...)"),
         ('Authorization { Role "a" { Allow = ( "^config" "(a)\\1" ) } }', "RE2 has no back reference"),
@@ -65,6 +67,7 @@ def test_said(text: str, expected: str) -> None:
         "ESMTP_Listener { Listen 10.0.0.1:25 { Duravip_Preference = n1 } }",  # only in Listen
         "ECStream_Listener { Peer 10.0.0.1 { Pathway = p } } Pathway p { }",
         "Pathway_Group g { Pathway p { } } ESMTP_Listener { Pathway = p }",
+        "Pathway_Group g { Pathway p { } Pathway p { Idle_Time = 3 } }",
         "Control_Listener { Peer 10.0.0.1 { AuthLoginParameters = [ uri = x ] } }",  # lenient: an example does it
         "Memory_HWM = 95 Blackhole = 0 TLS = IfAvailable Max_Retries = 5 Message_Expiration = -1",
         'ec_logger { mainlog = "x" }',

@@ -73,7 +73,7 @@ async def test_a_change_at_the_console_is_told_of_as_such(tmp_path: Path) -> Non
         )
         _, text = await console.ask("json config explain 10.0.0.5 to :2525 rcpt a@b.example")
         turn = json.loads(text)["conversation"][3]
-        assert turn["reply"] == ["250 2.1.5 RCPT TO accepted"]
+        assert turn["reply"] == ["250 2.1.5 RCPT TO accepted."]
         assert turn["rule"] == "Relay_Hosts holds the client's address: it may send anywhere"
         assert [option["at"] for option in turn["options"]] == ["set on the console"]
 

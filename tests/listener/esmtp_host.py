@@ -206,7 +206,7 @@ class Talk:
     async def envelope(self) -> None:
         """MAIL and RCPT."""
         assert await self.ask("MAIL FROM:<a@b.example>") == "250 2.1.0 MAIL FROM accepted"
-        assert await self.ask("RCPT TO:<c@d.example>") == "250 2.1.5 RCPT TO accepted"
+        assert await self.ask("RCPT TO:<c@d.example>") == "250 2.1.5 RCPT TO accepted."
 
     async def message(self, content: bytes = MESSAGE) -> str:
         """A whole transaction; the final reply."""

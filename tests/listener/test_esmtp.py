@@ -74,7 +74,7 @@ def with_listener(*options: str) -> str:
                 ("MAIL FROM:<a@b.example>", "250 2.1.0 MAIL FROM accepted"),
                 ("RCPT TO:<c@elsewhere.example>", "550 5.7.1 relaying denied"),
                 ("DATA", "503 5.5.1 DATA without RCPT TO"),
-                ("RCPT TO:<c@d.example>", "250 2.1.5 RCPT TO accepted"),
+                ("RCPT TO:<c@d.example>", "250 2.1.5 RCPT TO accepted."),
                 ("DATA", "354"),
                 ("no header\r\n.", "550 5.6.0 Required headers not found (see RFC2822 section 3.6)"),
                 ("MAIL FROM:<>", "250"),
@@ -118,6 +118,10 @@ def with_listener(*options: str) -> str:
         (
             with_listener("Allow_Trailing_Whitespace_In_Commands = on"),
             [("", "220"), ("NOOP  ", "250"), ("MAIL FROM:< a@b.example >  ", "250")],
+        ),
+        (
+            "RFC2821_Allow_Whitespace_In_Envelope = on\n" + BASIC,
+            [("", "220"), ("RSET ", "501"), ("MAIL FROM:< a@b.example >", "501"), ("MAIL FROM:<>  ", "250")],
         ),
         ("RFC2821_Pedantic_Address_Rules = off\n" + BASIC, [("", "220"), ("MAIL FROM:<a..b@x.example>", "250")]),
         (BASIC, [("", "220"), ("MAIL FROM:<a..b@x.example>", "501 5.5.2 MAIL FROM syntax error")]),
@@ -179,6 +183,28 @@ async def test_the_rejectlog_names_phase_and_module() -> None:
         ]
         assert at.rejected[3].text == "5.7.1 relaying denied"
         assert dict(at.rejected[3].connection_context)["ehlo_string"] == "EHLO client.example"
+
+
+@pytest.mark.parametrize(
+    ("scope", "hops", "reply"),
+    [
+        ("", 20, "250"),
+        ("", 21, "554 5.4.6 mail loop: too many Received headers"),
+        ('mail_loop "a" { max_received_headers = 2 }', 2, "250"),
+        ('mail_loop "a" { max_received_headers = 2 }', 3, "554 5.4.6"),
+        ('mail_loop "a" { max_received_headers = 30  code = 451 } mail_loop "b" { code = 550 }', 30, "250"),
+        ('mail_loop "a" { max_received_headers = 30  code = 451 } mail_loop "b" { code = 550 }', 31, "451 4.4.6"),
+        ('mail_loop "a" { code = 250 }', 21, "250"),
+        ('mail_loop "a" { enabled = off max_received_headers = 2 }', 20, "250"),
+        ('mail_loop { enabled = off } mail_loop "b" { max_received_headers = 2 }', 3, "554 5.4.6"),
+    ],
+)
+async def test_mail_that_goes_in_a_circle(scope: str, hops: int, reply: str) -> None:
+    async with conversation(f"{scope}\n{BASIC}") as (at, talk):
+        assert (await talk.message(b"Received: x\r\n" * hops + MESSAGE)).startswith(reply)
+        await talk.ask("NONSENSE")
+        counted = dict(at.rejected[-1].connection_context).get("mail_loop_header_count")
+        assert counted == ("21" if "250 " in scope else None)
 
 
 @pytest.mark.parametrize("octets", [100_000, 3_000_000])

@@ -159,6 +159,7 @@ async def test_a_file_that_cannot_be_read_is_a_temporary_failure(tmp_path: Path,
         await talk.ask("EHLO client.example")
         assert await authenticate(talk, "PLAIN") == "454 4.7.0 temporary authentication failure"
         assert await authenticate(talk, "CRAM-MD5") == "454 4.7.0 temporary authentication failure"
+        assert {dict(r.connection_context)["auth_status"] for r in at.rejected} == {"error"}
         panics = [record.text for record in at.records if isinstance(record, Panic)]
         assert len(panics) == 2
         assert all(f"{tmp_path}/file" in text for text in panics)
@@ -220,6 +221,7 @@ async def test_users_there_are_none_of_cost_the_same_and_a_right_password_is_kno
         ("Enable_Authentication = true Relay_Hosts = ( 127.0.0.1 )", "250"),
         ("Enable_Authentication = true Open_Relay = true", "250"),
         ("Enable_Authentication = true Always_Allow = true", "250"),
+        ("Enable_Authentication = true Always_Allow = true Always_Deny = true", "530"),
         ("Enable_Authentication = false", "250"),
         ("", "250"),
     ],
@@ -228,7 +230,7 @@ async def test_authentication_may_be_demanded(options: str, code: str, tmp_path:
     async with conversation(config(tmp_path, options)) as (_, talk):
         await talk.ask("EHLO client.example")
         assert (await talk.ask("MAIL FROM:<a@b.example>"))[:3] == code
-        if code == "530":
+        if code == "530" and "Deny" not in options:
             assert (await authenticate(talk, "PLAIN"))[:3] == "235"
             assert (await talk.ask("MAIL FROM:<a@b.example>"))[:3] == "250"
 
@@ -241,6 +243,18 @@ async def test_always_allow_lets_anybody_in_and_nobody_relay(tmp_path: Path, aut
         await talk.ask("MAIL FROM:<a@b.example>")
         assert (await talk.ask(ELSEWHERE))[:3] == "550"
         assert dict(at.rejected[-1].connection_context)["auth_user"] == "anonymous"
+
+
+async def test_who_was_let_in_as_anybody_is_asked_to_come_again_when_anybody_is_not(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    text = config(tmp_path, "Enable_Authentication = true Always_Allow = true")
+    async with conversation(text) as (at, talk):
+        await talk.ask("EHLO client.example")
+        assert (await authenticate(talk, "PLAIN", "ann", "wrong"))[:3] == "235"
+        at.configure(text.replace("Always_Allow = true", ""))
+        assert (await talk.ask("MAIL FROM:<a@b.example>"))[:3] == "421"
 
 
 async def test_always_deny_wins(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from esmtp_host import BASIC, MESSAGE, Talk, host, talk_to
+from trio.testing import MockClock
 
+from momentum_trio.limits.deadline import SLACK_SECONDS
 from momentum_trio.protocol.proxy.strategies import version_2
 
 PROXY_PEER, STRANGER = "10.0.0.9", "192.0.2.66"
@@ -101,6 +104,33 @@ async def test_xremoteip_at_any_time() -> None:
         assert (await talk.ask(ELSEWHERE)).startswith("452")
 
 
+async def test_after_xremoteip_the_limits_are_those_of_the_peer_that_matches_now(jumping_clock: MockClock) -> None:
+    of_peer = 'Max_Message_Size = 50 Idle_Time = 7 Static_Banner = "220 other" Pathway = "p"'
+    text = TRUSTING.replace('  Peer "203.0.113.7" {', f'  Peer "203.0.113.7" {{ {of_peer}').replace(
+        "XCLIENT", "SIZE XCLIENT"
+    )
+    text = f'Pathway "p" {{ RFC2821_Pedantic_Address_Rules = false }}\n{text}'
+    async with host(text, connected_as=PROXY_PEER) as at, talk_to(at) as talk:
+        offered = await talk.ask("EHLO proxy.example")
+        await talk.ask("MAIL FROM:<a@b.example>")
+        assert (await talk.ask("XREMOTEIP 203.0.113.7")).startswith("250")
+        await talk.ask("RCPT TO:<c@d.example>")
+        await talk.ask("DATA")
+        assert (await talk.ask(MESSAGE + b".\r\n")).startswith("250"), "the transaction that was open had its rules"
+        assert (await talk.ask("MAIL FROM:<a@b.example> SIZE=51")).startswith("552 5.3.4")
+        assert (await talk.ask("MAIL FROM:<a..a@b.example>")).startswith("250")
+        await talk.ask("RCPT TO:<c@d.example>")
+        await talk.ask("DATA")
+        assert (await talk.ask(MESSAGE + b".\r\n")).startswith("552 5.3.4")
+        assert await talk.ask("EHLO proxy.example") == offered.replace(PROXY_PEER, "203.0.113.7")
+        await talk.ask("MAIL FROM:<a@b.example>")
+        began = trio.current_time()
+        with trio.fail_after(60):
+            await trio.lowlevel.wait_readable(talk.stream.socket)
+        assert (await talk.reply()).startswith("421 4.4.2")
+        assert 7 <= trio.current_time() - began <= 7 + SLACK_SECONDS + 0.5
+
+
 async def test_contexts() -> None:
     async with host(TRUSTING, connected_as=PROXY_PEER) as at, talk_to(at) as talk:
         await talk.ask("ehlo there")
@@ -111,12 +141,27 @@ async def test_contexts() -> None:
         )
         await talk.ask("MAIL FROM:<a@b.example>")
         assert "250-[message] mailfrom_domain b.example" in await talk.ask("XDUMPCONTEXT")
+        await talk.ask("RCPT TO:<c@d.example>")
+        assert "|250-[connection] message_rcpt_count 1|" in await talk.ask("XDUMPCONTEXT")
         await talk.ask(ELSEWHERE)
         assert ("campaign", "a b") in at.rejected[-1].connection_context
         await talk.ask("RSET")
+        assert "message_rcpt_count" not in await talk.ask("XDUMPCONTEXT")
         assert (await talk.ask("XSETCONTEXT can_relay=true")).startswith("550 5.7.1 ")
         await talk.ask("MAIL FROM:<a@b.example>")
         assert (await talk.ask(ELSEWHERE)).startswith("550")
+
+
+async def test_who_may_relay_for_one_transaction_is_known_to_for_as_long() -> None:
+    text = TRUSTING.replace("ESMTP_Listener {", "ESMTP_Listener {\n  Relay_For_Sending_Domains = ( b.example )")
+    async with host(text, connected_as=PROXY_PEER) as at, talk_to(at) as talk:
+        seen = []
+        for reverse_path in ("a@b.example", "", "a@c.example"):
+            await talk.ask(f"MAIL FROM:<{reverse_path}>")
+            seen.append("250-[connection] can_relay true|" in await talk.ask("XDUMPCONTEXT"))
+            await talk.ask("RSET")
+            assert "can_relay" not in await talk.ask("XDUMPCONTEXT")
+        assert seen == [True, False, False]
 
 
 async def test_the_context_is_bounded() -> None:

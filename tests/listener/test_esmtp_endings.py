@@ -129,7 +129,7 @@ async def test_a_drain_lets_a_transaction_finish() -> None:
     async with conversation() as (at, talk):
         await talk.envelope()
         at.drain()
-        assert await talk.ask("RCPT TO:<e@d.example>") == "250 2.1.5 RCPT TO accepted"
+        assert await talk.ask("RCPT TO:<e@d.example>") == "250 2.1.5 RCPT TO accepted."
         assert (await talk.ask("DATA"))[:3] == "354"
         assert (await talk.ask(MESSAGE + b".\r\n"))[:12] == "250 2.0.0 OK"
         assert await talk.reply() == SHUT
@@ -225,12 +225,12 @@ async def test_a_message_underway_is_finished_by_the_old_rules() -> None:
     async with conversation() as (at, talk):
         await talk.envelope()
         at.configure(changed('"d.example"', '"other.example"'))
-        assert await talk.ask("RCPT TO:<e@d.example>") == "250 2.1.5 RCPT TO accepted"
+        assert await talk.ask("RCPT TO:<e@d.example>") == "250 2.1.5 RCPT TO accepted."
         assert (await talk.ask("DATA"))[:3] == "354"
         assert (await talk.ask(MESSAGE + b".\r\n"))[:3] == "250"
         assert await talk.ask("MAIL FROM:<>") == "250 2.1.0 MAIL FROM accepted"
         assert await talk.ask("RCPT TO:<c@d.example>") == "550 5.7.1 relaying denied"
-        assert await talk.ask("RCPT TO:<c@other.example>") == "250 2.1.5 RCPT TO accepted"
+        assert await talk.ask("RCPT TO:<c@other.example>") == "250 2.1.5 RCPT TO accepted."
 
 
 async def test_tightened_limits_act_from_the_next_transaction() -> None:

@@ -11,7 +11,7 @@ import pytest
 from momentum_trio.config.authentication_options import AuthenticationOptions
 from momentum_trio.config.kind import BOOLEAN, COUNT, HOSTNAME, OCTETS, SECONDS, STRING, STRINGS
 from momentum_trio.config.option import Option
-from momentum_trio.config.value import Array, Value, Word
+from momentum_trio.config.value import Array, Dictionary, Value, Word
 from momentum_trio.listener.esmtp_options import SessionOptions
 from momentum_trio.reception.reception_options import (
     BlackholeOptions,
@@ -96,3 +96,23 @@ def test_what_is_shown_can_be_read_again(option: Option[Any]) -> None:
 def test_what_is_wrong_is_said(option: Option[Any], wrong: str) -> None:
     with pytest.raises(ValueError, match=r"expected|is not an"):
         option.kind.parse(Word(wrong, True))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        ("who", True),
+        ("__bypass_dmarc", True),
+        ("can_relay", False),
+        ("Auth_User", False),
+        ("tls", False),
+        ("#x", False),
+    ],
+)
+def test_the_context_has_no_variable_that_is_the_hosts_own(name: str, is_taken: bool) -> None:
+    kind, value = ReceptionOptions.context.kind, Dictionary(((name, Word("true")),))
+    if is_taken:
+        assert kind.parse(value) == ((name, "true"),)
+        return
+    with pytest.raises(ValueError, match=f"not '{name}'"):
+        kind.parse(value)

@@ -57,6 +57,20 @@ def test_extensions_that_nobody_is_offered(listen: str, said: list[str]) -> None
     assert [sentence.removeprefix("*:25: ") for sentence in found] == said
 
 
+def test_extensions_that_there_are_not() -> None:
+    text = """Pathway "p" { SMTP_Extensions = ( 8bitmime size ) }
+ESMTP_Listener {
+  SMTP_Extensions = ( DSN STARTLS )
+  Listen ":25" { Peer "10.0.0.1" { SMTP_Extensions = ( "ENHANCEDSTATUSCODE" ALWAYS-ALLOW XCLIENT ) } }
+}
+"""
+    assert warnings(load_text(text, "mx.conf", declared=DECLARED)) == (
+        "mx.conf:3:3: SMTP_Extensions: there is no STARTLS (did you mean STARTTLS?)",
+        "mx.conf:4:36: SMTP_Extensions: there is no ENHANCEDSTATUSCODE (did you mean ENHANCEDSTATUSCODES?)",
+        "mx.conf:4:36: SMTP_Extensions: there is no ALWAYS-ALLOW",
+    )
+
+
 @pytest.mark.parametrize("option", ['Pool_Name = "x"', "Events_Per_Iter = 10"])
 def test_what_a_listener_does_not_read_is_said_of_it(option: str) -> None:
     for listener in ("ECStream_Listener", "HTTP_Listener", "Control_Listener"):

@@ -100,7 +100,7 @@ The session
   < 250 2.1.0 MAIL FROM accepted
       passed authenticated, receptions_per_connection, bound, null_reverse_path, sender
   > RCPT TO:<bob@example.com>
-  < 250 2.1.5 RCPT TO accepted
+  < 250 2.1.5 RCPT TO accepted.
       Relay_Domains holds the recipient's domain: anyone may send to it
       by its item example.com
         Relay_Domains = ( "example.com" "*.example.com" )  mx.conf:2:1  Global
@@ -126,7 +126,8 @@ Content is judged by
       RFC2822_Missing_Headers = "reject"  default
   date: RFC2822_Date_Header = pedantic: a Date field is required.
       RFC2822_Date_Header = "ifneeded"  default
-  loop: More than RECEIVED_MAX Received fields: refused (RFC 5321 section 6.3).
+  loop: More than max_received_headers Received fields (mail_loop): refused (RFC 5321 section 6.3).
+      max_received_headers = 20  default
 
 Depends on the moment
   the sessions of Listen ":25": when there are 500, 421 4.4.5 Service unavailable, concurrency limit reached
@@ -240,7 +241,7 @@ def test_short_answers(
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(told(capsys, "--format", "json", "192.0.2.70", "rcpt", "x@other.example"))
     turn = data["conversation"][3]
-    assert (turn["said"], turn["reply"]) == ("RCPT TO:<x@other.example>", ["250 2.1.5 RCPT TO accepted"])
+    assert (turn["said"], turn["reply"]) == ("RCPT TO:<x@other.example>", ["250 2.1.5 RCPT TO accepted."])
     assert turn["rule"] == "Relay_Hosts holds the client's address: it may send anywhere"
     assert turn["note"] == "by its item 192.0.2.70"
     assert [check["check"] for check in turn["checks"]][-2:] == ["relay", "blackhole"]
@@ -374,7 +375,7 @@ def test_authentication_is_explained() -> None:
     assert "  < 530 5.7.0 authentication required\n      refused by auth: Enable_Authentication wants" in refused
     assert "        Enable_Authentication = true  ecelerity.conf:4:3  ESMTP_Listener\n" in refused
     let_in = answer(tree, ("192.0.2.7", "to", ":587", "auth", "ann", "rcpt", "x@elsewhere.example"), "h").text
-    assert "  < 250 2.1.5 RCPT TO accepted\n      SMTP AUTH: the client has proved who it is" in let_in
+    assert "  < 250 2.1.5 RCPT TO accepted.\n      SMTP AUTH: the client has proved who it is" in let_in
 
 
 AUTHENTICATION = """

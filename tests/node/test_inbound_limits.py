@@ -108,6 +108,15 @@ def test_a_drain_ends_the_pause() -> None:
     assert Site().run(BASE + 'conntrol "c" { pause_time = 60 }' + LISTENER, story).startswith("421 4.3.2 ")
 
 
+def test_of_several_the_first_that_is_enabled_holds() -> None:
+    async def story(site: Site) -> str:
+        return str((await site.talk())[0])
+
+    scopes = 'conntrol { enabled = false banner = "220-a" } conntrol "b" { banner = "220-b" }'
+    assert Site().run(BASE + scopes + LISTENER, story).startswith("220-b\n220 ")
+    assert Site().run(BASE + scopes.partition("}")[0] + "}" + LISTENER, story).startswith("220 ")
+
+
 @pytest.mark.parametrize(
     "text",
     [

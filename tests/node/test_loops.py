@@ -8,7 +8,7 @@ from simulated_host import CONFIG_PATH, Site, write_file
 
 from momentum_trio.mail.record import Failed, Received
 from momentum_trio.node.node import run_node
-from momentum_trio.reception.loop import RECEIVED_MAX
+from momentum_trio.reception.mail_loop_options import RECEIVED_MAX
 
 OTHER = "10.0.0.9"
 EACH = """

@@ -164,7 +164,7 @@ async def rcptto(session, mail, recipient):
         await trio.sleep(5)
         assert len(await site.mailbox("yes")) == 1
         assert not await site.mailbox("no1") + await site.mailbox("no2")
-        assert [dict(each.message_context).get("message_rcpt_count") for each in site.rejected] == [None, "1"]
+        assert [dict(each.connection_context).get("message_rcpt_count") for each in site.rejected] == [None, "1"]
         assert [dict(each.message_context).get("seen") for each in site.rejected] == [None, "1"]
 
     told(module, story)

@@ -196,6 +196,6 @@ async def test_what_could_not_be_kept_is_recorded_with_its_own_transaction() -> 
     (rejected,) = [record for record in here.records if isinstance(record, Rejected)]
     context = dict(rejected.message_context)
     assert context["rcptto_string"] == "RCPT TO:<last@d.example>"
-    assert context["message_rcpt_count"] == "2"
+    assert dict(rejected.connection_context)["message_rcpt_count"] == "2"
     assert "rfc2822_date_missing" not in context
     assert all(isinstance(batch, Batch) for batch in here.accepted)

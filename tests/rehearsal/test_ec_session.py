@@ -55,7 +55,7 @@ S: 250 8BITMIME
 C: MAIL FROM:<a@b.example>
 S: 250 2.1.0 MAIL FROM accepted
 C: RCPT TO:<c@d.example>
-S: 250 2.1.5 RCPT TO accepted
+S: 250 2.1.5 RCPT TO accepted.
 C: RCPT TO:<c@elsewhere.example>
 S: 550 5.7.1 relaying denied    [relay]
 C: DATA
@@ -107,7 +107,7 @@ def mail(domain: str, peer: str = "192.0.2.7") -> Recording:
         Line(0.1, "MAIL FROM:<a@b.example>"),
         Said(0.1, "250 2.1.0 MAIL FROM accepted"),
         Line(0.2, f"RCPT TO:<c@{domain}>"),
-        Said(0.2, "250 2.1.5 RCPT TO accepted"),
+        Said(0.2, "250 2.1.5 RCPT TO accepted."),
         Line(0.3, "DATA"),
         Said(0.3, '354 continue.  finished with "\\r\\n.\\r\\n"'),
         CONTENT,
@@ -184,7 +184,7 @@ def test_a_replay_tells_what_differs(capsys: pytest.CaptureFixture[str]) -> None
     assert (status, wrong) == (1, "")
     assert said == (
         "sessions:2: 192.0.2.9:4711, Mon, 21 Sep 2026 14:13:20 +0000\n"
-        "  RCPT TO:<c@example.net>: 250 2.1.5 RCPT TO accepted becomes 550 5.7.1 relaying denied, by relay\n"
+        "  RCPT TO:<c@example.net>: 250 2.1.5 RCPT TO accepted. becomes 550 5.7.1 relaying denied, by relay\n"
         "1 of 3 sessions differ\n"
     )
     said = run(capsys, "replay", "-c", "new.conf", "--all", "sessions")[1]
@@ -210,7 +210,7 @@ def test_a_recording_without_the_content_that_is_asked_for_now(capsys: pytest.Ca
     status, said, _ = run(capsys, "replay", "-c", "old.conf", "--all", "sessions")
     assert status == 1
     rcpt, data, end = said.splitlines()[1:]
-    assert rcpt.endswith("550 5.7.1 relaying denied becomes 250 2.1.5 RCPT TO accepted (was refused by relay)")
+    assert rcpt.endswith("550 5.7.1 relaying denied becomes 250 2.1.5 RCPT TO accepted. (was refused by relay)")
     assert data.startswith("  DATA: 503 5.5.1 DATA without RCPT TO becomes 354 continue.")
     assert end == "1 of 1 sessions differ"
     assert run(capsys, "replay", "-c", "new.conf", "sessions")[0] == 0
@@ -221,7 +221,7 @@ def test_a_diff_groups(capsys: pytest.CaptureFixture[str]) -> None:
     write("first", *[mail("example.net", f"192.0.2.{n}") for n in range(1, 4)], mail("d.example"))
     write("second", mail("example.net"), mail("example.net"))
     said = (
-        "5 sessions: RCPT of example.net: 250 2.1.5 RCPT TO accepted becomes 550 5.7.1 relaying denied, by relay\n"
+        "5 sessions: RCPT of example.net: 250 2.1.5 RCPT TO accepted. becomes 550 5.7.1 relaying denied, by relay\n"
         "    was: Relay_Domains holds the recipient's domain: anyone may send to it\n"
         "    by its item example.net\n"
         '      Relay_Domains = ( "d.example" "example.net" )  old.conf:3:1  Global\n'
@@ -252,7 +252,7 @@ def test_a_diff_says_which_limit_is_met_by_which_recipient(capsys: pytest.Captur
     Path("new.conf").write_text(OLD.replace("{}", "{\n    Max_Recipients_Per_Message = 2\n  }"))
     status, said, _ = run(capsys, "diff", "old.conf", "new.conf", "sessions")
     assert status == 1
-    assert said.splitlines()[0].startswith("1 session: RCPT of d.example: 250 2.1.5 RCPT TO accepted becomes 452")
+    assert said.splitlines()[0].startswith("1 session: RCPT of d.example: 250 2.1.5 RCPT TO accepted. becomes 452")
     assert "      Max_Recipients_Per_Message = 2  new.conf:6:5" in said
 
 

@@ -126,7 +126,16 @@ def configurations(draw: st.DrawFn) -> str:
     inner = draw(
         st.sampled_from(("", "Open_Relay = true", 'Relay_Domains = ( "y.example" )', 'Bounce_Domains = "x.example"'))
     )
-    return f"""{relay_domains}
+    default = draw(
+        st.sampled_from(
+            (
+                "",
+                'Pathway "default" { Open_Relay = true }',
+                'Pathway_Group "default" { Relay_Domains = ( "y.example" ) }',
+            )
+        )
+    )
+    return f"""{relay_domains} {default}
     ESMTP_Listener {{ {draw(BODY)} {draw(PEERS)}\n{listens} }}
     Pathway "p" {{ {inner} }}
     Pathway_Group "g" {{ Relay_Hosts = ( "10.1.0.0/16" ) Pathway "q" {{ {inner} }} }}

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.command import Answer, Command, Data, Request
 from momentum_trio.delivery.dkim_options import DkimModuleOptions
+from momentum_trio.listener.conntrol_options import ConntrolOptions
 from momentum_trio.log.log_options import BounceLoggerOptions, LoggerOptions
 from momentum_trio.reception.mail_authentication_options import DkimValidationOptions, DmarcOptions, SpfOptions
+from momentum_trio.reception.mail_loop_options import MailLoopOptions
 
 ModuleOptions = (
-    LoggerOptions | BounceLoggerOptions | DkimModuleOptions | SpfOptions | DkimValidationOptions | DmarcOptions
+    LoggerOptions
+    | BounceLoggerOptions
+    | ConntrolOptions
+    | DkimModuleOptions
+    | SpfOptions
+    | DkimValidationOptions
+    | DmarcOptions
+    | MailLoopOptions
 )
 
 
@@ -28,11 +37,15 @@ class ModuleKind:
 
 MODULES = {
     "bounce_logger": ModuleKind(BounceLoggerOptions, "Logger", "log/bouncelog.py", "writes the bouncelog"),
+    "conntrol": ModuleKind(ConntrolOptions, "Policy", "listener/conntrol.py", "the pause before the greeting"),
     "dkim_validate": ModuleKind(
         DkimValidationOptions, "Policy", "reception/policy/dkim.py", "verifies signatures of mail that comes in (DKIM)"
     ),
     "dmarc": ModuleKind(DmarcOptions, "Policy", "reception/policy/dmarc.py", "whether mail is its author's (DMARC)"),
     "ec_logger": ModuleKind(LoggerOptions, "Logger", "log/logs.py", "writes mainlog, rejectlog, paniclog and acctlog"),
+    "mail_loop": ModuleKind(
+        MailLoopOptions, "Policy", "reception/loop.py", "mail that has been through too many hosts"
+    ),
     "opendkim": ModuleKind(DkimModuleOptions, "Singleton", "delivery/signing.py", "signs mail that goes out (DKIM)"),
     "spf_v1": ModuleKind(SpfOptions, "Policy", "reception/policy/spf.py", "who may send for a domain (SPF)"),
 }

@@ -30,6 +30,7 @@ from momentum_trio.reception.checks import CHECKS, Checks
 from momentum_trio.reception.client import Client
 from momentum_trio.reception.decision import ACCEPTED, Accepted, Decision
 from momentum_trio.reception.envelopes import Envelopes
+from momentum_trio.reception.mail_loop_options import MailLoopOptions, mail_loop_chain
 from momentum_trio.reception.policy.hello import judged
 from momentum_trio.reception.policy.row import HELO, bypassed
 from momentum_trio.reception.policy.verdict import Reject
@@ -46,6 +47,7 @@ ITEMS_SHOWN_MAX = 3
 
 _session, _mail = SessionOptions, ReceptionOptions
 _GREETING: tuple[Option[str], ...] = (_session.static_banner, _session.banner_hostname, NameOptions.hostname)
+_OF_COMMANDS = (_session.pedantic_addresses, _session.trailing_whitespace, _session.whitespace_in_envelope)
 _OFFER = (_session.smtp_extensions, _session.message_octets_max)
 _OF_CONTENT = (_session.message_octets_max, _session.lone_lf_in_body)
 _OF_HELLO = (ScreeningOptions.hello_qualified, ScreeningOptions.hello_literal, ScreeningOptions.hello_not_ours)
@@ -53,11 +55,11 @@ _OF_PROTOCOL: dict[str, tuple[str, tuple[Option[Any], ...]]] = {
     replies.HELLO_NEEDED.text: ("Require_EHLO wants EHLO or HELO first", (_session.require_ehlo,)),
     replies.MAIL_SYNTAX.text: (
         "the grammar of RFC 5321 section 4.1.2 as these options have it",
-        (_session.pedantic_addresses, _session.trailing_whitespace, _mail.domain_for_unqualified_senders),
+        (*_OF_COMMANDS, _mail.domain_for_unqualified_senders),
     ),
     replies.RCPT_SYNTAX.text: (
         "the grammar of RFC 5321 section 4.1.2 as these options have it",
-        (_session.pedantic_addresses, _session.trailing_whitespace, _mail.domain_for_unqualified_recipients),
+        (*_OF_COMMANDS, _mail.domain_for_unqualified_recipients),
     ),
     replies.MESSAGE_TOO_LARGE.text: ("SIZE declares more than Max_Message_Size", (_session.message_octets_max,)),
     replies.PARAMETER_UNKNOWN.text: ("no extension that EHLO offers here has this parameter", _OFFER),
@@ -112,6 +114,7 @@ class Conversation:
         security = security_of(observed, options, client)
         self._server = Server(
             terms_of(
+                options,
                 options,
                 self.rules,
                 security,
@@ -270,7 +273,8 @@ def watched_rules(witness: Witness, chain: Chain, client: Client, system_hostnam
     """The rules of *client* along *chain*, observed: what they hold that follows from options is worked out anew
     whenever it is asked for, so that these are read then.
     """
-    rules = Rules.of(chain, client, system_hostname, blackholes(witness), Bindings(witness))
+    loops = MailLoopOptions.resolve(witness.watched(mail_loop_chain(witness.root)))
+    rules = Rules.of(chain, client, system_hostname, blackholes(witness), Bindings(witness), mail_loop=loops)
     follows: dict[str, Callable[[], object]] = {
         "client_may_relay": lambda: relay_right_of(rules.options, client),
         "has_default_binding": lambda: DefaultBindingOptions.resolve(chain).default_binding,

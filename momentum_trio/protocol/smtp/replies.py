@@ -12,7 +12,7 @@ from momentum_trio.mail.reply import Reply
 
 # Success.
 MAIL_ACCEPTED: Final = Reply.of("250 2.1.0 MAIL FROM accepted")
-RCPT_ACCEPTED: Final = Reply.of("250 2.1.5 RCPT TO accepted")
+RCPT_ACCEPTED: Final = Reply.of("250 2.1.5 RCPT TO accepted.")
 CONTINUE: Final = Reply.of('354 continue.  finished with "\\r\\n.\\r\\n"')
 OK: Final = Reply.of("250 2.0.0 OK")
 RESET: Final = Reply.of("250 2.0.0 OK")

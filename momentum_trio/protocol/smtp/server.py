@@ -49,6 +49,8 @@ from momentum_trio.protocol.smtp.transitions import (
     Step,
 )
 
+ENVELOPE = ("MAIL ", "RCPT ")
+
 # Looked up once: in Python 3.11 a member of an Enum class costs ten times as much as a global name.
 _AUTHENTICATING = State.AUTHENTICATING
 _CHUNKS_REFUSED = State.CHUNKS_REFUSED
@@ -296,7 +298,7 @@ class Server:
                 return self._refuse(shown(line), international)
             text = international
         terms = self._terms
-        if terms.trailing_whitespace:
+        if terms.trailing_whitespace or (terms.whitespace_in_envelope and text[:5].upper() in ENVELOPE):
             text = text.rstrip(" \t")
         if not text.isprintable():
             if line == PROXY_V2:

@@ -260,6 +260,7 @@ all_terms = st.builds(
     require_ehlo=st.booleans(),
     pedantic_addresses=st.booleans(),
     trailing_whitespace=st.booleans(),
+    whitespace_in_envelope=st.booleans(),
     bad_commands_max=st.sampled_from([0, 2, 20]),
     peer_text=st.just("192.0.2.7"),
     unqualified_reverse_path=st.booleans(),

@@ -45,6 +45,7 @@ class Terms:
     require_ehlo: MAIL is refused before EHLO or HELO.
     pedantic_addresses: local-parts keep to RFC 5321; otherwise ``a..b@x`` and ``ab.@x`` are taken too.
     trailing_whitespace: blanks at the end of a command, and around a path's brackets, are overlooked.
+    whitespace_in_envelope: those at the end of MAIL and RCPT are.
     bad_commands_max: commands wrong in syntax or order that get their own reply; the next gets 421 and the end.
         0: no limit.
     peer_text: the client as the EHLO reply shows it: ``192.0.2.7``.
@@ -66,6 +67,7 @@ class Terms:
     require_ehlo: bool = False
     pedantic_addresses: bool = True
     trailing_whitespace: bool = False
+    whitespace_in_envelope: bool = False
     bad_commands_max: int = BAD_COMMANDS_MAX
     peer_text: str = ""
     unqualified_reverse_path: bool = False

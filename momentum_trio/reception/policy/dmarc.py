@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from momentum_trio.config.reply_code import ACCEPTS
 from momentum_trio.mail.authentication_results import Method
 from momentum_trio.protocol.dkim.author import author_domains
 from momentum_trio.protocol.dkim.finding import DkimResult
@@ -11,7 +12,7 @@ from momentum_trio.protocol.dkim.signature import received_fields
 from momentum_trio.protocol.dmarc.evaluation import DmarcFinding, DmarcResult, Passed, evaluate
 from momentum_trio.protocol.dmarc.record import DmarcPolicy
 from momentum_trio.protocol.spf.record import SpfResult
-from momentum_trio.reception.mail_authentication_options import ACCEPTS, DmarcOptions
+from momentum_trio.reception.mail_authentication_options import DmarcOptions
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.evidence import Findings
 from momentum_trio.reception.policy.facts import Asked

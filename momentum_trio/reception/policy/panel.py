@@ -87,7 +87,13 @@ class Panel:
         for row in rules.rows.get(phase, ()):
             mail = _mail(transaction, self.evidence.findings)
             asked = Asked(
-                self._session(rules), mail, content, recipient, self.evidence, kept=self._kept, draft=self._draft
+                self._session(rules, transaction),
+                mail,
+                content,
+                recipient,
+                self.evidence,
+                kept=self._kept,
+                draft=self._draft,
             )
             verdict = await row.ask(phase, asked)
             ruling = self._obeyed(row, phase, verdict, rules, transaction)
@@ -191,7 +197,7 @@ class Panel:
 
     # what they see
 
-    def _session(self, rules: Rules) -> Session:
+    def _session(self, rules: Rules, transaction: Transaction | None) -> Session:
         client = self._client
         identity = client.identity if client.identity is not None and client.identity.is_proved else None
         return Session(
@@ -209,7 +215,7 @@ class Panel:
             mechanism="" if identity is None else identity.mechanism,
             may_relay=rules.client_may_relay,
             pathway=rules.pathway,
-            variables=dict(connection_context(client, rules, self._tally)),
+            variables=dict(connection_context(client, rules, self._tally, transaction)),
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from momentum_trio.config.reply_code import ACCEPTS
 from momentum_trio.mail.authentication_results import Method, quoted, value_of
 from momentum_trio.protocol.spf.evaluation import SpfFinding, SpfIdentity, check_host
 from momentum_trio.protocol.spf.record import SpfResult
-from momentum_trio.reception.mail_authentication_options import ACCEPTS, SpfOptions
+from momentum_trio.reception.mail_authentication_options import SpfOptions
 from momentum_trio.reception.policy.desk import Desk
 from momentum_trio.reception.policy.facts import Asked, Mail, Session
 from momentum_trio.reception.policy.modules import PHASES, SPF

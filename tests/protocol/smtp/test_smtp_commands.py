@@ -126,7 +126,7 @@ def test_rcpt(arguments: str, forward_path: str) -> None:
     line = f"RCPT TO:{arguments}"
     assert said(line.encode(), before=b"MAIL FROM:<>\r\n") == (
         Rcpt(forward_path, {}, line),
-        "250 2.1.5 RCPT TO accepted",
+        "250 2.1.5 RCPT TO accepted.",
     )
 
 
@@ -319,6 +319,24 @@ def test_no_extension_no_parameter(parameter: bytes) -> None:
 )
 def test_trailing_whitespace_tolerated(line: bytes, reply: str) -> None:
     assert said(line, TOLERANT)[1] == reply
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        (b"MAIL FROM:<a@b> \t", "250 2.1.0 MAIL FROM accepted"),
+        (b"mail from:<a@b> SIZE=1  ", "250 2.1.0 MAIL FROM accepted"),
+        (b"MAIL FROM: <a@b>", "501 5.5.2 MAIL FROM syntax error"),
+        (b"MAIL FROM:< a@b >", "501 5.5.2 MAIL FROM syntax error"),
+        (b"RCPT TO:<a@b> ", "250 2.1.5 RCPT TO accepted."),
+        (b"RCPT TO:<a@b >", "501 5.5.2 RCPT TO syntax error"),
+        (b"RSET ", "501 5.5.4 invalid arguments to RSET"),
+        (b"EHLO a ", "501 5.5.2 invalid EHLO"),
+    ],
+)
+def test_whitespace_tolerated_at_the_end_of_an_envelope_command_alone(line: bytes, reply: str) -> None:
+    before = b"MAIL FROM:<>\r\n" if line.startswith(b"RCPT") else b""
+    assert said(line, replace(TERMS, whitespace_in_envelope=True), before)[1] == reply
 
 
 def test_tolerant_addresses() -> None:

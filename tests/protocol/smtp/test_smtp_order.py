@@ -184,7 +184,7 @@ def test_the_replies_of_a_whole_session() -> None:
         "220 mx.example ESMTP\r\n"
         "250-mx.example says EHLO to 192.0.2.7\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000\r\n"
         "250 2.1.0 MAIL FROM accepted\r\n"
-        "250 2.1.5 RCPT TO accepted\r\n"
+        "250 2.1.5 RCPT TO accepted.\r\n"
         '354 continue.  finished with "\\r\\n.\\r\\n"\r\n'
         "250 2.0.0 OK\r\n250 2.0.0 OK\r\n250 2.0.0 OK\r\n"
         "252 2.5.2 cannot VRFY user, but will accept message and attempt delivery\r\n"
