@@ -47,9 +47,32 @@ Logs reopened.
 ! ec_logger:other reopen logs
 Unknown command 'ec_logger:other reopen logs'. Try 'help'.
 ! ec_logger:ec_logger1 shutdown
-Unknown command 'ec_logger:ec_logger1 shutdown'. Try 'help'.
+Unknown command 'ec_logger:ec_logger1 shutdown'. Try 'ec_logger:ec_logger1 help'.
 ! ec_logger:ec_logger1
-Unknown command 'ec_logger:ec_logger1'. Try 'help'.
+Unknown command 'ec_logger:ec_logger1'. Try 'ec_logger:ec_logger1 help'.
+> ec_logger:ec_logger1 help
+help [COMMAND]
+	List the commands, or tell more of one.
+reopen logs
+	Open the log files anew, after they were renamed.
+> config set ec_logger Main enabled false
+        enabled = false
+> config set bounce_logger B enabled false
+        enabled = false
+> ec_logger:Main	reopen logs
+Logs reopened.
+> ec_logger:Main	 help
+help [COMMAND]
+	List the commands, or tell more of one.
+reopen logs
+	Open the log files anew, after they were renamed.
+! ec_logger:main reopen logs
+Unknown command 'ec_logger:main reopen logs'. Try 'help'.
+> bounce_logger:B help
+help [COMMAND]
+	List the commands, or tell more of one.
+! domain:example.net help
+'domain:example.net' is no module: 'module list' lists those there are
 """,
     "nearest": """
 ! sumary
@@ -502,6 +525,7 @@ config unset                   Remove an option from a scope, or a scope with al
 config writeback               Write what was changed here to the configuration files.
 count                          Count open connections by address or network.
 counter add                    Add to a counter.
+counter help                   List the commands about counters.
 counter increment              Add one to a counter.
 counter list                   List the counters.
 counter reset                  Let a counter count from zero.
