@@ -91,6 +91,7 @@ COMMANDS = (
     CONFIRM,
     COUNT,
     counter.ADD,
+    counter.HELP,
     counter.INCREMENT,
     counter.LIST,
     counter.RESET,
