@@ -97,7 +97,7 @@ Message Type: full message
                Created: 2026-01-01 00:00:00
           Next Attempt: 2026-01-01 00:10:00
                Retries: 1
-          Received Via: ESMTP 10.0.0.7 (IPv4)
+          Received Via: SMTP 10.0.0.7 (IPv4)
                 Sender: ann@example.com
              Recipient: bob@dead.example
                   Code: 451 4.4.1 [internal] No valid hosts (unable to make any connections): Error connecting to \
