@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.facade import Administration
+from momentum_trio.console.word import split
 from momentum_trio.console.workspace import Workspace
 
 Data = None | bool | int | float | str | Sequence["Data"] | Mapping[str, "Data"]
@@ -58,6 +59,14 @@ class Request:
     commands: tuple[Command, ...]
     workspace: Workspace = field(default_factory=Workspace)
     module: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of ``rest`` without their quotes; as they stand where a quote stays open."""
+        try:
+            return split(self.rest)
+        except ValueError:
+            return tuple(self.rest.split())
 
     @property
     def tree(self) -> ConfigTree:

@@ -475,6 +475,34 @@ usage: dns_cache lookup NAME A|MX|PTR|X|X_AAAA|TXT|AAAA|CNAME
 ! dns_cache lookup example.com ANY
 usage: dns_cache lookup NAME A|MX|PTR|X|X_AAAA|TXT|AAAA|CNAME
 """,
+    "destinations": """
+> domain BÜCHER.Example.
+domain xn--bcher-kva.example
+> flush domain "Example.COM."
+flush domain all example.com
+> binding flush domain 'b1' ALL
+flush domain b1 all
+> binding fail domain quiet "b1" "bücher.example" 550 so "it" is
+fail domain b1 quiet xn--bcher-kva.example 550 so "it" is
+> binding fail domain b1 all it's gone
+fail domain b1  all it's gone
+> mailq -d "bücher.example" Example.com. --binding "b1"
+mailq 20 d:xn--bcher-kva.example d:example.com b:b1
+> showqueue "[IPv6:2001:DB8::1]"
+showqueue default/default [ipv6:2001:db8::1] 100 0
+> reroute queue bücher.example 10.1.2.3
+reroute queue xn--bcher-kva.example 10.1.2.3
+! reroute queue bücher.example XN--BCHER-KVA.example
+usage: reroute queue DOMAIN OTHER
+> rebind all bücher.example
+rebind all xn--bcher-kva.example
+> dig bücher.example
+dig xn--bcher-kva.example
+> dns_cache lookup Bücher.example txt
+dns_cache lookup xn--bcher-kva.example TXT
+> message details full "10/00-00481-001F3556"
+message details full 10/00-00481-001F3556
+""",
     "reload": """
 > config reload
 Reconfigured.
