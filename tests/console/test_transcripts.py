@@ -500,6 +500,10 @@ rebind all xn--bcher-kva.example
 dig xn--bcher-kva.example
 > dns_cache lookup Bücher.example txt
 dns_cache lookup xn--bcher-kva.example TXT
+> trace smtp add * Bücher.Example. f
+trace smtp add * xn--bcher-kva.example f
+> trace smtp add b1 * f
+trace smtp add b1 * f
 > message details full "10/00-00481-001F3556"
 message details full 10/00-00481-001F3556
 """,
