@@ -104,7 +104,7 @@ class QueueDesk:
         return self._generations.current.tree
 
     async def _which(self, binding: str, domain: str | None = None) -> Which:
-        """The lanes of a binding that there is, ``NAME``, ``GROUP/NAME`` or ``all``, and of a routing domain, if any."""
+        """The lanes of a binding that there is, ``NAME``, ``GROUP/NAME`` or ``all``, and of a routing domain."""
         group, _, name = binding.rpartition("/")
         wanted = Which(None, name, group or None)
         if binding == ALL:
