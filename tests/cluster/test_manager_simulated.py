@@ -69,14 +69,21 @@ Sent to labrat-1
 There is no node 'labrat-9'; there are: labrat-1, labrat-2, labrat-3
 ! unicast labrat-1
 usage: unicast NODE COMMAND
+> unicast  LABRAT-2	 pid
+Sent to labrat-2
+> retrieve_node Labrat-2	 pid
+[labrat-2]
+1002
 ! broadcast
 usage: broadcast COMMAND
+> subcluster broadcast WEST version
+Sent to labrat-3
 ! subcluster broadcast east version
-There is no node in subcluster 'east'; there are: labrat-1, labrat-2, labrat-3
+There is no node in subcluster 'east'; there are: default, west
 ! retrieve_node labrat-2 config set Sspend true
 There are no answers to that: it was not asked, or not of them, or is forgotten
 > flush control cache
-Forgotten: 5 commands and their answers
+Forgotten: 7 commands and their answers
 ! retrieve config get Suspend_Delivery
 There are no answers to that: it was not asked, or not of them, or is forgotten
 ! cluster membership

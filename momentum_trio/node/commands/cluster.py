@@ -122,7 +122,7 @@ def _shared_show(cluster: Clustered, request: Request) -> Answer:
         case [name]:
             view = cluster.shared_view(name)
         case [name, word, node] if word.lower() == "from":
-            view = cluster.shared_view(name, node)
+            view = cluster.shared_view(name, node.lower())
         case _:
             return failure(f"usage: {SHARED_SHOW.synopsis}")
     if isinstance(view, str):

@@ -134,9 +134,9 @@ async def _version(request: Request) -> Answer:
 
 
 def _first(text: str) -> tuple[str, str]:
-    """The first word of *text*, and what follows it."""
-    word, _, rest = text.partition(" ")
-    return word, rest.strip()
+    """The first word of *text*, a name in a cluster, which is in lower case, and what follows it."""
+    word, *rest = text.split(maxsplit=1) or [""]
+    return word.lower(), "".join(rest)
 
 
 def _nodes(request: Request) -> Sequence[str]:
