@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
-from momentum_trio.node.commands.destination import destination
+from momentum_trio.console.destination import destination
 
 QUIET = "quiet"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 from momentum_trio.node.commands.counts import is_count
-from momentum_trio.node.commands.destination import destination
 
 LIMIT = "20"
 KINDS = {"-d": "d:", "--domain": "d:", "-b": "b:", "--binding": "b:", "-l": "l:", "--limit": "l:"}

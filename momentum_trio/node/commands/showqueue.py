@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 from momentum_trio.node.commands.counts import is_count
-from momentum_trio.node.commands.destination import destination
 from momentum_trio.node.queue_desk import SHOWN_MAX
 
 WINDOW = "100,0"

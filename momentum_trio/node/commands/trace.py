@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 from momentum_trio.console.word import split
 from momentum_trio.delivery.tracing import TRACERS_MAX
 from momentum_trio.node.commands.counts import is_count
-from momentum_trio.node.commands.destination import destination
 
 
 async def _add(request: Request) -> Answer:
