@@ -244,11 +244,9 @@ Option 'Banner_Hostname' is not set in scope 'ESMTP_Listener Listen :2525'.
 """,
     "scopes": """
 > config show esmtp_listener
-ESMTP_Listener {
-  Banner_Hostname = "mx1"
-  Listen "*:2525" { ... }
-  Listen "127.0.0.1:2526" { ... }
-}
+Banner_Hostname = "mx1"
+Listen "*:2525" { ... }
+Listen "127.0.0.1:2526" { ... }
 > config showrecurse esmtp_listener
 ESMTP_Listener {
   Banner_Hostname = "mx1"
@@ -274,9 +272,7 @@ there is no scope 'nonsense' in the file level
 > config set esmtp_listener listen :2527 peer 192.0.2.0/24 idle_time 5
         Idle_Time = 5
 > config show esmtp_listener listen :2527
-Listen ":2527" {
-  Peer "192.0.2.0/24" { ... }
-}
+Peer "192.0.2.0/24" { ... }
 """,
     # the examples of section 6
     "locate": """
@@ -551,7 +547,7 @@ config reload                  Read the configuration files again, and let them 
 config replay                  Show the changes of the transaction so far, as the commands that make them.
 config rollback                Drop the changes of the transaction.
 config set                     Set an option in a scope, at once.
-config show                    Show a scope, the scopes in it collapsed.
+config show                    Show what is in a scope, the scopes in it collapsed.
 config showrecurse             Show a scope and all in it.
 config unset                   Remove an option from a scope, or a scope with all in it.
 config writeback               Write what was changed here to the configuration files.
@@ -616,7 +612,7 @@ The delivery rate counts successes and failures. 'received' are messages accepte
 'with-mobile' is taken and adds nothing.
 > help config show
 config show [SCOPE [INSTANCE]] ...
-	Show a scope, the scopes in it collapsed.
+	Show what is in a scope, the scopes in it collapsed.
 
 Scopes are named from the file level inwards: a named scope with its instance, as in
 'esmtp_listener listen :25', others by themselves. Names are taken in any case.

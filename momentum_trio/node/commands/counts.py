@@ -46,7 +46,7 @@ async def _domain(request: Request) -> Answer:
     tree = request.administration.tree
     if answer.failed or tree.root.child("domain", domain) is None:
         return answer
-    return Answer(f"{tree.show((('domain', domain),))}\n{answer.text}", answer.data)
+    return Answer(f"{tree.show((('domain', domain),), recurse=True)}\n{answer.text}", answer.data)
 
 
 async def _domain_all(request: Request) -> Answer:
