@@ -176,7 +176,6 @@ MANAGER_COMMANDS = (
     LISTENERS_COMMAND,
     LOCATE,
     eccmgr.INFO,
-    eccmgr.VERSION,
     PANICLOG,
     PID,
     QUIT,
@@ -196,6 +195,7 @@ MANAGER_COMMANDS = (
     SYSINFO,
     eccmgr.UNICAST,
     UNSET,
+    VERSION,
 )
 """Those of eccmgr."""
 

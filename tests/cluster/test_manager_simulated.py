@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from functools import partial
 
+import trio
 from managed import MANAGER_NAME, Managed
+from simulated_host import CONTROL
 from transcript import exchanges
+
+from momentum_trio.machine import Machine
+from momentum_trio.protocol.console.client import Client
+from momentum_trio.protocol.console.frame import Banner
 
 TRANSCRIPT = """
 > version
@@ -105,6 +111,25 @@ def test_what_an_operator_sees() -> None:
                 assert "Sspend" in text
             else:
                 assert text == answer, typed
+
+    Managed().tell(story)
+
+
+async def greeted_by(machine: Machine) -> str:
+    """The program that the console of this host says it is."""
+    client = Client("test")
+    with trio.fail_after(30), trio.socket.socket(trio.socket.AF_UNIX) as socket:
+        await socket.connect(CONTROL)
+        while (event := client.next_event()) is None:
+            client.receive(await socket.recv(65536))
+        assert isinstance(event, Banner)
+        return event.product
+
+
+def test_a_console_is_told_which_program_it_is_at() -> None:
+    async def story(site: Managed) -> None:
+        assert await site.hosts[MANAGER_NAME].call(greeted_by) == "eccmgr"
+        assert await site.hosts["labrat-1"].call(greeted_by) == "ecelerity"
 
     Managed().tell(story)
 
