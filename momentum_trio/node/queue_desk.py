@@ -13,6 +13,7 @@ from momentum_trio.console.command import Data
 from momentum_trio.delivery.census import Count
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.operations import Verdict, Which
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.roster import Standing
 from momentum_trio.delivery.tally import Tally
@@ -23,6 +24,7 @@ from momentum_trio.node.folders import Folders
 from momentum_trio.node.import_desk import ImportDesk
 from momentum_trio.node.link import Ask, Said
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.outbound_desk import connection_fields
 from momentum_trio.reception.binding import Bindings, words_in
 from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.importing import owed_of
@@ -58,11 +60,12 @@ class QueueDesk:
         spool: Spool,
         queue: Queue,
         hosts: Hosts,
+        outbound: OutboundConnections,
         generations: Generations,
         errands: trio.Nursery,
     ) -> None:
         self._machine, self._spool, self._queue, self._hosts = machine, spool, queue, hosts
-        self._generations = generations
+        self._outbound, self._generations = outbound, generations
         self._began = trio.current_time()
         options = SpoolOptions.resolve(self._tree.chain_global())
         folders = Folders.of(SpoolOptions.import_directories.name, options.base, options.import_directories)
@@ -136,8 +139,14 @@ class QueueDesk:
         failures = self._queue.carriage.failures(domain)
         lines = [] if report is None else list(report.lines())
         lines += [f"Domain has had {failures} consecutive connection failures"] if failures else []
-        lines += queue_pages.domain_page(count)
-        fields: Data = {"domain": domain, "connection_failures": failures, **queue_pages.fields(count)}
+        connections = [each for each in self._outbound if each.domain == domain]
+        lines += queue_pages.domain_page(count, connections, trio.current_time())
+        fields: Data = {
+            "domain": domain,
+            "connection_failures": failures,
+            **queue_pages.fields(count),
+            "active_connections": list(map(connection_fields, connections)),
+        }
         return Said("\n".join(lines), fields)
 
     async def _mailq(self, limit: str, *filters: str) -> Said:
