@@ -55,11 +55,21 @@ def _group(value: Value) -> str:
     return text
 
 
+def _named_group(value: Value) -> str:
+    if not (text := _group(value)):
+        raise ValueError("expected a word, the name of a group")
+    return text
+
+
 def _address(value: Value) -> str:
     text = word_of(value, "an address")
-    if text and parse_address(text).is_loopback:
-        raise ValueError("expected an address that the other nodes reach, not one of loopback")
-    return str(parse_address(text)) if text else ""
+    if not text:
+        return ""
+    address = parse_address(text)
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        what = ", not one of loopback" if address.is_loopback else ""
+        raise ValueError(f"expected an address that the other nodes reach{what}")
+    return str(address)
 
 
 def _delay(value: Value) -> float:
@@ -70,7 +80,8 @@ def _delay(value: Value) -> float:
 
 
 NAME: Kind[str] = Kind("string", _name, quoted)
-GROUP: Kind[str] = Kind("string", _group, quoted)
+GROUP: Kind[str] = Kind("string", _named_group, quoted)
+GROUP_IF_ANY: Kind[str] = Kind("string", _group, quoted)
 NODE_ADDRESS: Kind[str] = Kind("ip-address", _address, quoted)
 DELAY: Kind[float] = Kind("number", _delay, str)
 
@@ -86,7 +97,12 @@ class ClusterOptions(Options):
         "Control_Group", GROUP, "ec_console", CLUSTER, "The group in which nodes take console commands.", dynamic=False
     )
     log_group = Option(
-        "Log_Group", GROUP, "", CLUSTER, "A group that the lines of the paniclog are told as well.", dynamic=False
+        "Log_Group",
+        GROUP_IF_ANY,
+        "",
+        CLUSTER,
+        "A group that the lines of the paniclog are told as well.",
+        dynamic=False,
     )
     nodename = Option(
         "Nodename",

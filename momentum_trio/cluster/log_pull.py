@@ -45,6 +45,8 @@ PIECE_OCTETS = 1 << 20
 ANSWERS_MAX = 1024
 """Messages in answer to one question."""
 RECOVERY_SECONDS = 5.0
+IDLE_SECONDS_MIN = 1.0
+"""Between two questions of which the first brought nothing, whatever the intervals are."""
 
 
 @dataclass(slots=True)
@@ -80,11 +82,16 @@ async def pull_logs(
                 for node in sorted(wanted - under_way.keys()):
                     under_way[node] = scope = trio.CancelScope()
                     nursery.start_soon(gathering.follow, node, scope)
-                await trio.sleep(max(gathering.pace.active_interval, 1.0))
+                await trio.sleep(max(gathering.pace.active_interval, IDLE_SECONDS_MIN))
                 await gathering.files.close_idle()
     finally:
         with trio.CancelScope(shield=True):
             await gathering.files.close()
+
+
+def pause(pace: PublishedOptions, *, had_lines: bool) -> float:
+    """The seconds until a node is asked again; had_lines: whether it had any just now."""
+    return pace.active_interval if had_lines else max(pace.idle_interval, pace.active_interval, IDLE_SECONDS_MIN)
 
 
 def subscribers_of(tree: ConfigTree, manager: str, node: str) -> tuple[str, ...]:
@@ -135,7 +142,7 @@ class _Gathering:
                     self._counts.failures += 1
                     if said != (said := str(fault)):
                         self._say(Level.WARNING, f"logs of {node.name}: {said}")
-                await trio.sleep(max(self.pace.idle_interval, 1.0))
+                await trio.sleep(max(self.pace.idle_interval, IDLE_SECONDS_MIN))
 
     async def _converse(self, node: NodePlace, channel: Channel) -> None:
         """Raises Broken, OSError."""
@@ -145,8 +152,7 @@ class _Gathering:
             if not isinstance(listed, Logs):
                 await misplaced(channel, listed)
             moved = [await self._gather(node, channel, facts) for facts in listed.logs]
-            pace = self.pace
-            await trio.sleep(pace.active_interval if any(moved) else max(pace.idle_interval, pace.active_interval))
+            await trio.sleep(pause(self.pace, had_lines=any(moved)))
 
     async def _gather(self, node: NodePlace, channel: Channel, facts: LogFacts) -> bool:
         """A piece of one log; whether there was any. Raises Broken, OSError."""

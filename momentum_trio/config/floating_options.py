@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.kind import BOOLEAN, SECONDS, STRING, integer_between
+from momentum_trio.config.kind import BOOLEAN, SECONDS, SECONDS_MAX, STRING, integer_between
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.scope import scopes
 
@@ -59,7 +59,11 @@ class DuravipOptions(Options):
     """How the nodes agree on who has which address."""
 
     check_seconds = Option(
-        "If_Check_Interval", SECONDS, 30.0, _CLUSTER, "How often what is up is compared with what should be."
+        "If_Check_Interval",
+        integer_between(1, SECONDS_MAX, "time-seconds", "seconds"),
+        30,
+        _CLUSTER,
+        "How often what is up is compared with what should be.",
     )
     missing_seconds = Option(
         "If_Down_Limit",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 
 from momentum_trio.config.pattern import check_pattern
+from momentum_trio.mail.international import a_labels
 from momentum_trio.net.endpoint import Endpoint
 from momentum_trio.net.netblock import Netblock
 
@@ -50,7 +51,7 @@ def pattern_of(instance: str) -> str | None:
 
 
 def destination_key(instance: str) -> str:
-    """A domain: its name in lower case, ``[IPv6:...]`` with the address normalised, a pattern as it stands."""
+    """A domain: its A-labels in lower case, ``[IPv6:...]`` with the address normalised, a pattern as it stands."""
     if instance.startswith("/"):
         pattern = pattern_of(instance)
         if not pattern:
@@ -64,7 +65,8 @@ def destination_key(instance: str) -> str:
     except ValueError:
         if not lower or lower.startswith("["):
             raise ValueError("expected a domain, an IPv4 address, [IPv6:ADDRESS] or /pattern/") from None
-        return lower.removesuffix(".") or "."
+        name = lower.removesuffix(".") or "."
+        return name if name.isascii() else a_labels(name)
     return str(address) if address.version == 4 else f"[ipv6:{address}]"
 
 

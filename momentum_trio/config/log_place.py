@@ -40,6 +40,8 @@ class LogPlace(NamedTuple):
         if not separator:
             return cls(text)
         if scheme.lower() in FILE:
+            if not rest.startswith("/"):
+                raise ValueError("expected a path that begins with / behind file://")
             return cls(rest)
         if scheme.lower() not in DURABLE:
             raise ValueError(f"expected a path, file://, cluster:// or jlog://, not {scheme}://")
@@ -71,7 +73,7 @@ def _parts(rest: str) -> tuple[str, tuple[str, ...]]:
         names = tuple(dict.fromkeys(listed.split(",")))
     else:
         path, names = rest, (MASTER,)
-    if not all(map(is_subscriber, names)) or len(names) > SUBSCRIBERS_MAX:
+    if "?" in path or not all(map(is_subscriber, names)) or len(names) > SUBSCRIBERS_MAX:
         raise ValueError(f"expected =>SUBSCRIBER or ?subscribers=A,B: at most {SUBSCRIBERS_MAX} words")
     return path, names
 

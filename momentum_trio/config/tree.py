@@ -400,15 +400,15 @@ class ConfigTree:
         return f'"{entry.name}" has been unset. Effective value is now:\n{self.eval(path, option)}'
 
     def show(self, path: ScopePath = (), recurse: bool = False) -> str:
-        """The scope at *path*: its options, and the scopes in it as ``Name { ... }`` or, with *recurse*, whole.
+        """What is in the scope at *path*: its options, and the scopes in it as ``Name { ... }``.
 
-        Raises ConfigErrors when there is no such scope.
+        recurse: the scope as a whole, with all in it. Raises ConfigErrors when there is no such scope.
         """
         scope = self.scope(path)
         if scope is None:
             raise _refused(self.path_text(path), "there is no such scope")
         lines = list(scope_lines(scope, self.schema, recurse=recurse))
-        if path:
+        if path and recurse:
             lines = [f"{scope_head(scope)} {{", *("  " + line for line in lines), "}"]
         return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.console.facade import Administration
+from momentum_trio.console.word import split
 from momentum_trio.console.workspace import Workspace
 
 Data = None | bool | int | float | str | Sequence["Data"] | Mapping[str, "Data"]
@@ -49,7 +50,7 @@ def failure(problem: str) -> Answer:
 class Request:
     """One command asked for. rest: the line after the command's own words; commands: the table it was found in.
 
-    workspace: what the session has under way.
+    workspace: what the session has under way. module: the instance it is said to, ``ec_logger:NAME``; empty: the host.
     """
 
     operator: Operator
@@ -57,12 +58,25 @@ class Request:
     administration: Administration
     commands: tuple[Command, ...]
     workspace: Workspace = field(default_factory=Workspace)
+    module: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of ``rest`` without their quotes; as they stand where a quote stays open."""
+        try:
+            return split(self.rest)
+        except ValueError:
+            return tuple(self.rest.split())
 
     @property
     def tree(self) -> ConfigTree:
         """The configuration the session sees: that of its transaction, else the one that holds."""
         transaction = self.workspace.transaction
         return self.administration.tree if transaction is None else transaction.tree
+
+
+ANY_MODULE = "*"
+"""``Command.module`` of what instances of every scope take."""
 
 
 def _nothing(request: Request) -> Sequence[str]:
@@ -75,7 +89,7 @@ class Command:
 
     words: what calls it, lower case. arguments: what may follow, as the synopsis shows it; empty: nothing may.
     meaning: one line. help: what more there is to say. run: does it; raises nothing but what dispatch.py names.
-    module: the scope whose instances take it too, before its words: ``ec_logger:NAME reopen logs``.
+    module: the scope whose instances take it too, behind their name: ``ec_logger:NAME reopen logs``.
     candidates: what the next word could be, where ``request.rest`` holds the whole words before it.
     """
 
@@ -91,6 +105,10 @@ class Command:
     def name(self) -> str:
         """``config set``."""
         return " ".join(self.words)
+
+    def is_for(self, module: str) -> bool:
+        """Whether an instance takes it, ``ec_logger:NAME``."""
+        return self.module in (module.partition(":")[0], ANY_MODULE)
 
     @property
     def synopsis(self) -> str:

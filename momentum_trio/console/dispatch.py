@@ -68,11 +68,11 @@ class Dispatch:
         said, masked = line, masked_line(self._secrets, line)
         module, line = self._module(said)
         for command in sorted(self.commands, key=lambda command: -len(command.words)):
-            if module and command.module != module:
+            if module and not command.is_for(module):
                 continue
             if (rest := _after(line, command.words)) is not None:
-                return Call(said, masked, form, command, self._request(operator, rest, workspace))
-        return Call(said, masked, form, None, self._request(operator, line, workspace))
+                return Call(said, masked, form, command, self._request(operator, rest, workspace, module))
+        return Call(said, masked, form, None, self._request(operator, line, workspace, module))
 
     async def perform(self, call: Call) -> Output:
         """Run what was called. Faults of ours are not caught here: they end the session."""
@@ -98,7 +98,7 @@ class Dispatch:
     async def answer(self, call: Call) -> Answer:
         """As ``perform``, in both forms."""
         if call.command is None:
-            return failure(self._unknown(call.masked))
+            return failure(self._unknown(call.masked, call.request.module))
         if call.request.rest and not call.command.arguments:
             return failure(f"{call.command.name} takes no arguments")
         try:
@@ -110,18 +110,21 @@ class Dispatch:
             return failure("\n".join(error.problems))
 
     def _module(self, line: str) -> tuple[str, str]:
-        """The scope of the module that *line* is for, and the line for it: ``ec_logger:NAME reopen logs``."""
-        scope, colon, instance = _first(line).partition(":")
-        if colon and self.administration.tree.root.child(scope, instance) is not None:
-            return scope, line.split(maxsplit=1)[1] if " " in line else ""
+        """The instance that *line* is for, and the line for it: ``ec_logger:NAME reopen logs``."""
+        word = line.split(maxsplit=1)[0] if line else ""
+        scope, _, instance = word.partition(":")
+        if instance and self.administration.tree.root.child(scope, instance) is not None:
+            return f"{scope.lower()}:{instance}", line[len(word) :].lstrip()
         return "", line
 
-    def _request(self, operator: Operator, rest: str, workspace: Workspace) -> Request:
-        return Request(operator, rest, self.administration, self.commands, workspace)
+    def _request(self, operator: Operator, rest: str, workspace: Workspace, module: str) -> Request:
+        return Request(operator, rest, self.administration, self.commands, workspace, module)
 
-    def _unknown(self, line: str) -> str:
+    def _unknown(self, line: str, module: str) -> str:
         if not line:
             return "No command given. Try 'help'."
+        if module:
+            return f"Unknown command '{line}'. Try '{module} help'."
         names = {command.name: command for command in self.commands}
         asked = tuple(line.lower().split())
         if begun := sorted(name for name, command in names.items() if command.words[: len(asked)] == asked):

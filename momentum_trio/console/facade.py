@@ -99,6 +99,11 @@ class Administration(Protocol):
         ...
 
     @property
+    def product(self) -> str:
+        """Which program this is: ``ecelerity``, or ``eccmgr``."""
+        ...
+
+    @property
     def version(self) -> str:
         """Of this program: ``0.1.0``."""
         ...

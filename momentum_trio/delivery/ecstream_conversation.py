@@ -28,7 +28,8 @@ class Conversation:
     """A conversation over *wire*, which stays its owner's to close.
 
     patience_seconds: how long nothing may come while results are awaited. tls_context: of its TLS, if it has any.
-    closed: how it ended, once it has. octets_sent: all that the connection took.
+    closed: how it ended, once it has. octets_sent: all that the connection took. heard_at: trio's time at which
+    something last came.
     """
 
     def __init__(self, wire: Wire, name: str, patience_seconds: float, tls_context: TlsContext | None) -> None:
@@ -40,6 +41,7 @@ class Conversation:
         self.tls_context = tls_context
         self.closed: Closed | None = None
         self.octets_sent = 0
+        self.heard_at = trio.current_time()
 
     @property
     def stage(self) -> Stage:
@@ -77,6 +79,7 @@ class Conversation:
         with self._hearing:
             try:
                 await self._receive()
+                self.heard_at = trio.current_time()
             except OSError:  # a reset: an end like any other
                 self._client.received(0)
         if self._hearing.cancelled_caught:

@@ -16,10 +16,12 @@ from momentum_trio.mail.stage import Stage
 
 
 class Talk(Protocol):
-    """What is asked of a conversation."""
+    """What is asked of a conversation. heard_at: trio's time at which the server last got somewhere."""
 
     @property
     def stage(self) -> Stage: ...
+    @property
+    def heard_at(self) -> float: ...
     @property
     def tls_context(self) -> TlsContext | None: ...
 
@@ -40,6 +42,11 @@ class OutboundConnection:
     def stage(self) -> Stage:
         """Where its conversation stands."""
         return Stage.NOT_CONNECTED if self.talk is None else self.talk.stage
+
+    @property
+    def since(self) -> float:
+        """Trio's time at which it last got somewhere."""
+        return self.began_at if self.talk is None else self.talk.heard_at
 
     @property
     def tls_context(self) -> TlsContext | None:

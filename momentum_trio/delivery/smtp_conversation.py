@@ -83,6 +83,11 @@ class Conversation:
         return self._client.stage
 
     @property
+    def heard_at(self) -> float:
+        """Trio's time at which the server last got somewhere."""
+        return self.deadline.touched_at
+
+    @property
     def tls_context(self) -> TlsContext | None:
         """Of the TLS it has, if it has any."""
         return self._tls_context

@@ -18,9 +18,6 @@ from momentum_trio.machine.contract import Wire
 from momentum_trio.protocol.console.frame import Banner, Farewell, encode
 from momentum_trio.protocol.console.server import Server
 
-PRODUCT = "ecelerity"
-"""The program a console is told it speaks to, as the manual has it in the banner."""
-
 
 async def converse(connection: Connection, services: Services) -> None:
     """Be a console to this client. Raises: a fault of ours in a command."""
@@ -53,7 +50,7 @@ async def _session(connection: Connection, over: Wire, services: Services) -> Se
     user = let_in.user if isinstance(let_in, Admitted) else peer.user
     guesses = Guesses(services.limits, KIND.service, connection.peer_address)
     mechanisms = let_in.mechanisms if isinstance(let_in, Demanded) else ()
-    said = banner(PRODUCT, administration.version, administration.hostname, user, held, mechanisms)
+    said = banner(administration.product, administration.version, administration.hostname, user, held, mechanisms)
     return Session(
         wire=over,
         server=Server(said),

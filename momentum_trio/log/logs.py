@@ -72,9 +72,9 @@ async def run_logs(
             nursery.start_soon(logs.beat_for_ever)
             task_status.started(logs)
     finally:
-        machine.events.unsubscribe(logs.take)
         with trio.move_on_after(LAST_FLUSH_SECONDS, shield=True):
             await logs.finish()
+        machine.events.unsubscribe(logs.take)
 
 
 class Logs:
@@ -163,18 +163,24 @@ class Logs:
         healthy = [await self._flush_one(destination) for destination in (*self._destinations.values(), *retired)]
         for destination in retired:
             await destination.close(self._machine.disk)
-            if destination.waiting:
-                self._panic(f"log {destination.path}: closed with lines unwritten")
+            self._say_unwritten(destination)
         self._flushed.set()
         self._flushed = trio.Event()
         return all(healthy)
 
     async def finish(self) -> None:
         """Write what waits and close the files."""
-        await self.flush()
+        if not await self.flush():
+            for destination in [each for each in self._destinations.values() if each.waiting]:
+                self._say_unwritten(destination)
+            await self.flush()
         for destination in self._destinations.values():
             await destination.close(self._machine.disk)
         await self.durable.close()
+
+    def _say_unwritten(self, destination: AnyDestination) -> None:
+        if destination.waiting:
+            self._panic(f"log {destination.path}: closed with lines unwritten")
 
     async def _flush_one(self, destination: AnyDestination) -> bool:
         try:

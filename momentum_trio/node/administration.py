@@ -17,7 +17,7 @@ from momentum_trio.config.tree import ConfigTree
 from momentum_trio.config.writeback import edited, edits
 from momentum_trio.console.command import Answer, failure
 from momentum_trio.console.facade import ApplyError, ListenReport, ListenState, Summary
-from momentum_trio.listener.kind import Generations, ListenerKind, Plane
+from momentum_trio.listener.kind import Generations, Plane
 from momentum_trio.log.logs import Logs
 from momentum_trio.machine import Machine
 from momentum_trio.mail.record import Level, Panic, Reconfigured
@@ -35,6 +35,7 @@ from momentum_trio.node.link import Adopt, Ask, ControlEnd, Count, Counted, Coun
 from momentum_trio.node.node_options import NodeOptions
 from momentum_trio.node.node_to_node import published_logs
 from momentum_trio.node.policies import load_policies
+from momentum_trio.node.program import Program
 from momentum_trio.node.reconcile import Place
 from momentum_trio.node.schema import DECLARED
 from momentum_trio.node.supervisor import Prepared, Supervisor
@@ -62,7 +63,7 @@ class NodeAdministration:
         self,
         machine: Machine,
         config_path: str,
-        kinds: Sequence[ListenerKind],
+        program: Program,
         generations: Generations,
         supervisor: Supervisor,
         link: ControlEnd,
@@ -70,7 +71,8 @@ class NodeAdministration:
         instruments: NodeInstruments,
         cluster_plane: ClusterPlane,
     ) -> None:
-        self._machine, self._config_path, self._kinds = machine, config_path, {kind.key: kind for kind in kinds}
+        self._machine, self._config_path, self.product = machine, config_path, program.name
+        self._kinds = {kind.key: kind for kind in program.listeners}
         self._generations, self._supervisor, self._link = generations, supervisor, link
         self._logs = logs
         self.log_service = LogService(logs.durable, lambda: published_logs(self.tree))

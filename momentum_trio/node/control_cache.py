@@ -42,8 +42,8 @@ class ControlCache:
         there = [node for node in self._nodes() if _is_of(node.nodename, node.subcluster, nodename, subcluster)]
         if not there:
             what = f"node '{nodename}'" if nodename else f"node in subcluster '{subcluster}'" if subcluster else "node"
-            names = ", ".join(sorted(node.nodename for node in self._nodes()))
-            return f"There is no {what}; there are: {names or 'none'}"
+            names = {node.subcluster if subcluster else node.nodename for node in self._nodes()}
+            return f"There is no {what}; there are: {', '.join(sorted(names)) or 'none'}"
         question = self._relay.ask(line, "text", who, (nodename,) if nodename else (), subcluster)
         if question is None:
             return NOT_ASKED

@@ -182,7 +182,7 @@ class MailPlane:
             errands.cancel_scope.cancel()
 
     def _queue_desk(self, errands: trio.Nursery) -> QueueDesk:
-        return QueueDesk(self._machine, self.spool, self.queue, self.hosts, self.generations, errands)
+        return QueueDesk(self._machine, self.spool, self.queue, self.hosts, self.outbound, self.generations, errands)
 
     async def _tell_measured(self, link: MailEnd, number: int) -> None:
         """The answer to a Measure."""

@@ -8,6 +8,8 @@ from momentum_trio.console.command import Data
 from momentum_trio.spool.message import Batch, Held
 
 LABEL_WIDTH = 22
+SERVICES = {"esmtp": "SMTP"}
+"""What took a message in, where the manual does not call it as the mainlog's protocol."""
 
 
 def queue_row(word: str, message_id: str, held: Held) -> str:
@@ -76,7 +78,7 @@ def _time(seconds: float) -> str:
 
 
 def _via(batch: Batch) -> str:
-    protocol = batch.protocol.upper()
+    service = SERVICES.get(batch.protocol, batch.protocol.upper())
     if not batch.peer_address:
-        return protocol
-    return f"{protocol} {batch.peer_address} ({'IPv6' if ':' in batch.peer_address else 'IPv4'})"
+        return service
+    return f"{service} {batch.peer_address} ({'IPv6' if ':' in batch.peer_address else 'IPv4'})"

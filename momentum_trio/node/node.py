@@ -231,7 +231,7 @@ async def _run_planes(
             program.node_type,
         )
         administration = NodeAdministration(
-            machine, config_path, program.listeners, generations, supervisor, control_end, logs, instruments, cluster
+            machine, config_path, program, generations, supervisor, control_end, logs, instruments, cluster
         )
         console = Dispatch(program.commands, administration)
         measures = Measures(machine, administration, control_end, control)

@@ -46,7 +46,7 @@ class OutboundDesk:
 
     def _show(self) -> Said:
         seen = list(self._outbound)
-        return Said("\n".join(map(_line, seen)), list(map(_fields, seen)))
+        return Said("\n".join(map(_line, seen)), list(map(connection_fields, seen)))
 
     # TLS
 
@@ -95,7 +95,8 @@ def _line(connection: OutboundConnection) -> str:
     return f"{connection.descriptor}: [outbound/connection_handleconnect] {connection.domain} {where}"
 
 
-def _fields(connection: OutboundConnection) -> Data:
+def connection_fields(connection: OutboundConnection) -> Data:
+    """*connection* as values."""
     place, tls = connection.place, connection.tls_context
     return {
         "descriptor": connection.descriptor,

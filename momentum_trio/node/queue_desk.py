@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import trio
 
@@ -12,6 +13,7 @@ from momentum_trio.console.command import Data
 from momentum_trio.delivery.census import Count
 from momentum_trio.delivery.hosts import Hosts
 from momentum_trio.delivery.operations import Verdict, Which
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.delivery.roster import Standing
 from momentum_trio.delivery.tally import Tally
@@ -22,6 +24,7 @@ from momentum_trio.node.folders import Folders
 from momentum_trio.node.import_desk import ImportDesk
 from momentum_trio.node.link import Ask, Said
 from momentum_trio.node.node_options import SpoolOptions
+from momentum_trio.node.outbound_desk import connection_fields
 from momentum_trio.reception.binding import Bindings, words_in
 from momentum_trio.spool.fault import SpoolFault
 from momentum_trio.spool.importing import owed_of
@@ -41,6 +44,13 @@ _PERMANENT = re.compile(r"5[0-9][0-9] ")
 Action = Callable[..., Awaitable[Said]]
 
 
+class NoSuchBinding(Exception):
+    """None of that name is configured, and no mail has it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no such binding: {name}")
+
+
 class QueueDesk:
     """For one queue. errands: where an import goes on. A command may take long; others are answered meanwhile."""
 
@@ -50,11 +60,12 @@ class QueueDesk:
         spool: Spool,
         queue: Queue,
         hosts: Hosts,
+        outbound: OutboundConnections,
         generations: Generations,
         errands: trio.Nursery,
     ) -> None:
         self._machine, self._spool, self._queue, self._hosts = machine, spool, queue, hosts
-        self._generations = generations
+        self._outbound, self._generations = outbound, generations
         self._began = trio.current_time()
         options = SpoolOptions.resolve(self._tree.chain_global())
         folders = Folders.of(SpoolOptions.import_directories.name, options.base, options.import_directories)
@@ -88,19 +99,32 @@ class QueueDesk:
             return await self._commands[asked.command](*asked.words)
         except SpoolFault as fault:
             return Said(f"the spool: {fault}; what was done until then stays done", failed=True)
+        except NoSuchBinding as none:
+            return Said(str(none), failed=True)
 
     @property
     def _tree(self) -> ConfigTree:
         return self._generations.current.tree
 
+    async def _which(self, binding: str, domain: str | None = None) -> Which:
+        """The lanes of a binding that there is, ``NAME``, ``GROUP/NAME`` or ``all``, and of a routing domain."""
+        group, _, name = binding.rpartition("/")
+        wanted = Which(None, name, group or None)
+        if binding == ALL:
+            return Which(domain)
+        known = (("default", "default"), *configured_bindings(self._tree))
+        if not any(wanted.holds((*key, "")) for key in known) and not await self._queue.operations.lanes(wanted):
+            raise NoSuchBinding(binding)
+        return replace(wanted, domain=domain)
+
     # Counts
 
     async def _active(self, binding: str, threshold: str) -> Said:
-        counted = await self._queue.census.by_domain(which(binding))
+        counted = await self._queue.census.by_domain(await self._which(binding))
         return queue_pages.domain_rows(counted, lambda count: count.active > int(threshold))
 
     async def _delayed(self, binding: str, threshold: str) -> Said:
-        counted = await self._queue.census.by_domain(which(binding))
+        counted = await self._queue.census.by_domain(await self._which(binding))
         return queue_pages.domain_rows(counted, lambda count: count.delayed > int(threshold))
 
     async def _domain_all(self) -> Said:
@@ -115,15 +139,21 @@ class QueueDesk:
         failures = self._queue.carriage.failures(domain)
         lines = [] if report is None else list(report.lines())
         lines += [f"Domain has had {failures} consecutive connection failures"] if failures else []
-        lines += queue_pages.domain_page(count)
-        fields: Data = {"domain": domain, "connection_failures": failures, **queue_pages.fields(count)}
+        connections = [each for each in self._outbound if each.domain == domain]
+        lines += queue_pages.domain_page(count, connections, trio.current_time())
+        fields: Data = {
+            "domain": domain,
+            "connection_failures": failures,
+            **queue_pages.fields(count),
+            "active_connections": list(map(connection_fields, connections)),
+        }
         return Said("\n".join(lines), fields)
 
     async def _mailq(self, limit: str, *filters: str) -> Said:
         domains: list[str | None] = [each[2:] for each in filters if each.startswith("d:")] or [None]
         bindings = [each[2:] for each in filters if each.startswith("b:")] or [ALL]
         counted: dict[tuple[str, str, str], Count] = {}
-        wanted = [which(binding, domain) for binding in bindings for domain in domains]
+        wanted = [await self._which(binding, domain) for binding in bindings for domain in domains]
         for key, count in await self._queue.census.by_lane(Which()):
             if (count.active or count.delayed) and any(each.holds(key) for each in wanted):
                 counted.setdefault(key, Count()).add(count)
@@ -136,10 +166,10 @@ class QueueDesk:
         if name.isdecimal():
             keys = [key for slot, key in enumerate(keys) if str(slot) == name]
         elif name:
-            wanted = Which(binding_group=group) if group else which(name)
+            wanted = Which(binding_group=group) if group else await self._which(name)
             keys = [key for key in keys if wanted.holds((*key, ""))]
         if not keys:
-            return Said(f"There is no such binding: {name}", failed=True)
+            raise NoSuchBinding(name)
         residents = self._queue.census.residents(keys)
         rows = [(key, counted.get(key, Count()), tallies.get(key, Tally()), residents[key]) for key in keys]
         return queue_pages.binding_summaries(rows, group, trio.current_time() - self._began)
@@ -148,7 +178,7 @@ class QueueDesk:
 
     async def _showqueue(self, binding: str, domain: str, count_max: str, offset: str) -> Said:
         count = min(int(count_max), SHOWN_MAX)
-        waiting = self._queue.census.tickets(which(binding, domain), int(offset), count)
+        waiting = self._queue.census.tickets(await self._which(binding, domain), int(offset), count)
         named = [(word, ticket, message_id) for word, ticket in waiting if (message_id := self._name(ticket))]
         rows, data = list[str](), list[Data]()
         for word, ticket, message_id in named:
@@ -234,14 +264,16 @@ class QueueDesk:
     # Queues
 
     async def _flush(self, binding: str, domain: str) -> Said:
-        count = await self._queue.operations.flush(which(binding, None if domain == ALL else domain))
+        count = await self._queue.operations.flush(await self._which(binding, None if domain == ALL else domain))
         name = "All domains" if domain == ALL else domain
         return Said(f"{name} flushed.  {count} messages requeued.", {"domain": domain, "requeued": count})
 
     async def _fail(self, binding: str, quiet: str, domain: str, message: str) -> Said:
         told = PURGED_TOLD if not message else message if _PERMANENT.match(message) else f"554 {message}"
         verdict = Verdict(told if message else PURGED_LOGGED, told, quiet=bool(quiet))
-        count = await self._queue.operations.fail(which(binding, None if domain == ALL else domain), verdict)
+        count = await self._queue.operations.fail(
+            await self._which(binding, None if domain == ALL else domain), verdict
+        )
         if domain == ALL:
             text = f"All domains purged.  {count} messages failed."
         else:
@@ -259,16 +291,8 @@ class QueueDesk:
                 "Outbound_Binding is not the same for all listeners, and which took a message is not kept", failed=True
             )
         bindings = Bindings(self._tree).wanted(*words or {""})
-        count = await self._queue.operations.rebind(which(binding, domain or None), bindings)
+        count = await self._queue.operations.rebind(await self._which(binding, domain or None), bindings)
         return Said(f"Rebound {count} messages.", {"rebound": count})
-
-
-def which(binding: str, domain: str | None = None) -> Which:
-    """The lanes of a binding, ``NAME``, ``GROUP/NAME`` or ``all``, and of a routing domain, if there is one."""
-    if binding == ALL:
-        return Which(domain)
-    group, _, name = binding.rpartition("/")
-    return Which(domain, name, group or None)
 
 
 def configured_bindings(tree: ConfigTree) -> list[tuple[str, str]]:

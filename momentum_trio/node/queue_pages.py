@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from momentum_trio.console.command import Data
 from momentum_trio.delivery.census import Count
+from momentum_trio.delivery.outbound import OutboundConnection
 from momentum_trio.delivery.tally import Tally
 from momentum_trio.node.link import Said
 
@@ -60,14 +61,18 @@ def _aged(count: Count) -> dict[str, Data]:
     return {**fields(count), "oldest_seconds": round(count.oldest_seconds, 3)}
 
 
-def domain_page(count: Count) -> Iterator[str]:
-    """The part of ``domain NAME`` that tells of its mail."""
+def domain_page(count: Count, connections: Sequence[OutboundConnection], now: float) -> Iterator[str]:
+    """The part of ``domain NAME`` that tells of its mail, and of the *connections* to it. now: trio's time."""
     yield "Queue:"
     yield f"        Active: {count.active:10d}"
     yield f"        Delayed: {count.delayed:9d}"
     yield f"Deliveries: {count.sent:9d}"
     yield f"Failures: {count.failed:11d}"
-    yield f"Active Connections: {count.connections}"
+    yield f"Active Connections: {len(connections)}"
+    for number, each in enumerate(connections[:ROWS_MAX], 1):
+        state = f"{each.stage.words} ({(now - each.since) * 1000:.2f}ms)"
+        yield f"[{number:2d}] FD: {each.descriptor:6d}  IP: {each.place.address_text:>15}  State: {state}"
+    yield from _more(len(connections))
 
 
 def _more(count: int) -> list[str]:

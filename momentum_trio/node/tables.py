@@ -91,6 +91,7 @@ COMMANDS = (
     CONFIRM,
     COUNT,
     counter.ADD,
+    counter.HELP,
     counter.INCREMENT,
     counter.LIST,
     counter.RESET,
@@ -175,7 +176,6 @@ MANAGER_COMMANDS = (
     LISTENERS_COMMAND,
     LOCATE,
     eccmgr.INFO,
-    eccmgr.VERSION,
     PANICLOG,
     PID,
     QUIT,
@@ -195,6 +195,7 @@ MANAGER_COMMANDS = (
     SYSINFO,
     eccmgr.UNICAST,
     UNSET,
+    VERSION,
 )
 """Those of eccmgr."""
 

@@ -9,7 +9,8 @@ import pytest
 import trio
 from node_world import LOG, TREES, node, place, world
 
-from momentum_trio.cluster.log_pull import PullCounts, pull_logs, subscribers_of
+from momentum_trio.cluster.log_pull import PullCounts, pause, pull_logs, subscribers_of
+from momentum_trio.cluster.published_options import PublishedOptions
 from momentum_trio.config.load import load_text
 from momentum_trio.machine import Machine
 from momentum_trio.node.schema import DECLARED
@@ -67,6 +68,21 @@ async def story(hosts: World, victim: str, steps: int | None) -> bool:
     assert gathered(hosts) == lines(0, LINES)
     a.kill()
     return has_failed
+
+
+@pytest.mark.parametrize(
+    ("paces", "had_lines", "seconds"),
+    [
+        ("", True, 1),
+        ("", False, 10),
+        ("Log_Active_Interval = 0", True, 0),
+        ("Log_Active_Interval = 20", False, 20),
+        ("Log_Active_Interval = 0 Log_Idle_Interval = 0", False, 1),
+    ],
+)
+def test_a_node_that_has_nothing_new_is_not_asked_without_a_pause(paces: str, had_lines: bool, seconds: float) -> None:
+    tree = load_text(f"cluster {{ {paces} }}", declared=DECLARED)
+    assert pause(PublishedOptions.resolve(tree.chain_scope("cluster")), had_lines=had_lines) == seconds
 
 
 def test_each_line_is_gathered_once_and_its_segment_can_go() -> None:

@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from functools import partial
 
+import trio
 from managed import MANAGER_NAME, Managed
+from simulated_host import CONTROL
 from transcript import exchanges
+
+from momentum_trio.machine import Machine
+from momentum_trio.protocol.console.client import Client
+from momentum_trio.protocol.console.frame import Banner
 
 TRANSCRIPT = """
 > version
@@ -69,14 +75,21 @@ Sent to labrat-1
 There is no node 'labrat-9'; there are: labrat-1, labrat-2, labrat-3
 ! unicast labrat-1
 usage: unicast NODE COMMAND
+> unicast  LABRAT-2	 pid
+Sent to labrat-2
+> retrieve_node Labrat-2	 pid
+[labrat-2]
+1002
 ! broadcast
 usage: broadcast COMMAND
+> subcluster broadcast WEST version
+Sent to labrat-3
 ! subcluster broadcast east version
-There is no node in subcluster 'east'; there are: labrat-1, labrat-2, labrat-3
+There is no node in subcluster 'east'; there are: default, west
 ! retrieve_node labrat-2 config set Sspend true
 There are no answers to that: it was not asked, or not of them, or is forgotten
 > flush control cache
-Forgotten: 5 commands and their answers
+Forgotten: 7 commands and their answers
 ! retrieve config get Suspend_Delivery
 There are no answers to that: it was not asked, or not of them, or is forgotten
 ! cluster membership
@@ -98,6 +111,25 @@ def test_what_an_operator_sees() -> None:
                 assert "Sspend" in text
             else:
                 assert text == answer, typed
+
+    Managed().tell(story)
+
+
+async def greeted_by(machine: Machine) -> str:
+    """The program that the console of this host says it is."""
+    client = Client("test")
+    with trio.fail_after(30), trio.socket.socket(trio.socket.AF_UNIX) as socket:
+        await socket.connect(CONTROL)
+        while (event := client.next_event()) is None:
+            client.receive(await socket.recv(65536))
+        assert isinstance(event, Banner)
+        return event.product
+
+
+def test_a_console_is_told_which_program_it_is_at() -> None:
+    async def story(site: Managed) -> None:
+        assert await site.hosts[MANAGER_NAME].call(greeted_by) == "eccmgr"
+        assert await site.hosts["labrat-1"].call(greeted_by) == "ecelerity"
 
     Managed().tell(story)
 

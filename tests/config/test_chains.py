@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from momentum_trio.config.error import ConfigErrors
 from momentum_trio.config.kind import BOOLEAN, COUNT, SECONDS, STRINGS
 from momentum_trio.config.load import load_text
 from momentum_trio.config.option import Option, Options
@@ -258,6 +259,19 @@ def test_a_domain_out_of_a_message_is_never_a_pattern(domain: str) -> None:
     chain = load('Domain "/example/" { } Domain "/zz/" { }').chain_outbound("", "", domain)
     assert [scope.kind for scope in chain.scopes] in (["global"], ["domain", "global"])
     assert (len(chain.scopes) == 2) is (domain == "\u00e9.example")
+
+
+@pytest.mark.parametrize("spelling", ["b\u00fccher.example", "B\u00dcCHER.Example.", "XN--bcher-kva.example"])
+def test_a_domain_with_u_labels_is_the_one_that_mail_has_with_a_labels(spelling: str) -> None:
+    tree = load(f'Domain "{spelling}" {{ Message_Expiration = 1 }}')
+    chain = tree.chain_outbound("", "", "xn--bcher-kva.example")
+    assert [scope.instance for scope in chain.scopes] == [spelling, ""]
+
+
+@pytest.mark.parametrize("domain", ["\u2603.example", "a_\u00fc.example", "\u00fc..example"])
+def test_what_idna_forbids_is_no_domain(domain: str) -> None:
+    with pytest.raises(ConfigErrors):
+        load(f'Domain "{domain}" {{ Message_Expiration = 1 }}')
 
 
 def test_chains_are_shared() -> None:

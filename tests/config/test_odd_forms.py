@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from momentum_trio.config.load import load_text
+from momentum_trio.config.log_place import LogPlace
 from momentum_trio.config.merged import Scope
 from momentum_trio.config.schema import Schema
 from momentum_trio.config.tree import ConfigTree
@@ -172,6 +173,22 @@ def test_17_empty_and_one_line_bodies() -> None:
 def test_18_braces_and_percent_inside_quotes() -> None:
     tree = load('Logs { logfile = "/var/log/eccluster/%Y/%m/%d/%{l}/%{s}/%{n}" Manager "m" { Node "n" { } } }')
     assert text_of(at(tree, ("logs", "")), "logfile") == "/var/log/eccluster/%Y/%m/%d/%{l}/%{s}/%{n}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("cluster:///var/log/x?subscriber=a", "expected =>SUBSCRIBER or \\?subscribers=A,B"),
+        ("cluster:///var/log/x?subscribers=a?subscribers=b", "expected =>SUBSCRIBER"),
+        ("cluster:///var/log/x=>", "expected =>SUBSCRIBER"),
+        ("cluster://var/log/x", "expected the path of a folder"),
+        ("file://var/log/x", "expected a path that begins with / behind file://"),
+        ("syslog:///x", "not syslog://"),
+    ],
+)
+def test_what_is_no_place_of_a_log(uri: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        LogPlace.parse(uri)
 
 
 @pytest.mark.parametrize("uri", ["cluster:///var/log/x.cluster=>master", "jlog:///var/log/x?subscribers=a,b,c"])

@@ -78,7 +78,7 @@ def ask(tree: ConfigTree, command: str) -> str:
         ("eval esmtp_listener listen :25 tcp_recv_buffer_size", "        TCP_Recv_Buffer_Size = 4096"),
         ("eval host mx.example max_outbound_connections", "        Max_Outbound_Connections = -1"),  # never falls back
         ("eval domain x.example max_outbound_connections", "        Max_Outbound_Connections = 20"),
-        ("show esmtp_listener", 'ESMTP_Listener {\n  Idle_Time = 100\n  Listen "*:25" { ... }\n}'),
+        ("show esmtp_listener", 'Idle_Time = 100\nListen "*:25" { ... }'),
         (
             "showrecurse esmtp_listener listen :25",
             'Listen "*:25" {\n  Peer "10.0.0.0/8" {\n    Idle_Time = 7\n  }\n}',

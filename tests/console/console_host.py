@@ -143,6 +143,7 @@ class PlainAdministration:
     unconfirmed_seconds: float | None = None
     shutting_down: bool = False
     logs_failing: Sequence[str] = ()
+    product: str = "ecelerity"
     version: str = "0.1.0"
     instruments: PlainInstruments = field(default_factory=PlainInstruments)
     hostname: str = "mx1.example.com"

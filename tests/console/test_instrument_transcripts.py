@@ -207,6 +207,19 @@ Jobs in the CPU pool
 }
 """,
     "counter": """
+> counter help
+counter add COUNTER NUMBER
+	Add to a counter.
+counter help
+	List the commands about counters.
+counter increment COUNTER
+	Add one to a counter.
+counter list
+	List the counters.
+counter reset COUNTER
+	Let a counter count from zero.
+counter unlink COUNTER
+	Delete a counter.
 > counter list
 VALUE       RESET_TIME       SEMANTICS COUNTER
 0 counters listed.

@@ -20,6 +20,7 @@ from momentum_trio.console.command import Operator
 from momentum_trio.console.dispatch import Dispatch
 from momentum_trio.delivery.blackhole import Blackhole
 from momentum_trio.delivery.hosts import Hosts
+from momentum_trio.delivery.outbound import OutboundConnections
 from momentum_trio.delivery.queue import Queue
 from momentum_trio.limits.local import LocalState
 from momentum_trio.listener.kind import Generation, Generations
@@ -82,8 +83,8 @@ async def perform(lines: list[str], form: Form) -> list[str]:
     answers = []
     async with trio.open_nursery() as nursery:
         await nursery.start(queue.run)
-        hosts = Hosts(machine, node.generations)
-        node.mail = QueueDesk(machine, custody, queue, hosts, node.generations, nursery).answer
+        hosts, outbound = Hosts(machine, node.generations), OutboundConnections()
+        node.mail = QueueDesk(machine, custody, queue, hosts, outbound, node.generations, nursery).answer
         ids = []
         for paths in (("1@a.example", "2@b.example"), ("3@a.example",)):
             receipt = spool.receive(*paths)

@@ -93,10 +93,8 @@ ann> config set domain example.org max_retries 5
 ann> config commit
 Committed: 2 changes. Generation 4 holds.
 ann> config show domain example.org
-Domain "example.org" {
-  Message_Expiration = 5
-  Max_Retries = 5
-}
+Message_Expiration = 5
+Max_Retries = 5
 ann> config get message_expiration
 Message_Expiration = 5
 """,

@@ -47,9 +47,32 @@ Logs reopened.
 ! ec_logger:other reopen logs
 Unknown command 'ec_logger:other reopen logs'. Try 'help'.
 ! ec_logger:ec_logger1 shutdown
-Unknown command 'ec_logger:ec_logger1 shutdown'. Try 'help'.
+Unknown command 'ec_logger:ec_logger1 shutdown'. Try 'ec_logger:ec_logger1 help'.
 ! ec_logger:ec_logger1
-Unknown command 'ec_logger:ec_logger1'. Try 'help'.
+Unknown command 'ec_logger:ec_logger1'. Try 'ec_logger:ec_logger1 help'.
+> ec_logger:ec_logger1 help
+help [COMMAND]
+	List the commands, or tell more of one.
+reopen logs
+	Open the log files anew, after they were renamed.
+> config set ec_logger Main enabled false
+        enabled = false
+> config set bounce_logger B enabled false
+        enabled = false
+> ec_logger:Main	reopen logs
+Logs reopened.
+> ec_logger:Main	 help
+help [COMMAND]
+	List the commands, or tell more of one.
+reopen logs
+	Open the log files anew, after they were renamed.
+! ec_logger:main reopen logs
+Unknown command 'ec_logger:main reopen logs'. Try 'help'.
+> bounce_logger:B help
+help [COMMAND]
+	List the commands, or tell more of one.
+! domain:example.net help
+'domain:example.net' is no module: 'module list' lists those there are
 """,
     "nearest": """
 ! sumary
@@ -221,11 +244,9 @@ Option 'Banner_Hostname' is not set in scope 'ESMTP_Listener Listen :2525'.
 """,
     "scopes": """
 > config show esmtp_listener
-ESMTP_Listener {
-  Banner_Hostname = "mx1"
-  Listen "*:2525" { ... }
-  Listen "127.0.0.1:2526" { ... }
-}
+Banner_Hostname = "mx1"
+Listen "*:2525" { ... }
+Listen "127.0.0.1:2526" { ... }
 > config showrecurse esmtp_listener
 ESMTP_Listener {
   Banner_Hostname = "mx1"
@@ -251,9 +272,7 @@ there is no scope 'nonsense' in the file level
 > config set esmtp_listener listen :2527 peer 192.0.2.0/24 idle_time 5
         Idle_Time = 5
 > config show esmtp_listener listen :2527
-Listen ":2527" {
-  Peer "192.0.2.0/24" { ... }
-}
+Peer "192.0.2.0/24" { ... }
 """,
     # the examples of section 6
     "locate": """
@@ -452,6 +471,38 @@ usage: dns_cache lookup NAME A|MX|PTR|X|X_AAAA|TXT|AAAA|CNAME
 ! dns_cache lookup example.com ANY
 usage: dns_cache lookup NAME A|MX|PTR|X|X_AAAA|TXT|AAAA|CNAME
 """,
+    "destinations": """
+> domain BÜCHER.Example.
+domain xn--bcher-kva.example
+> flush domain "Example.COM."
+flush domain all example.com
+> binding flush domain 'b1' ALL
+flush domain b1 all
+> binding fail domain quiet "b1" "bücher.example" 550 so "it" is
+fail domain b1 quiet xn--bcher-kva.example 550 so "it" is
+> binding fail domain b1 all it's gone
+fail domain b1  all it's gone
+> mailq -d "bücher.example" Example.com. --binding "b1"
+mailq 20 d:xn--bcher-kva.example d:example.com b:b1
+> showqueue "[IPv6:2001:DB8::1]"
+showqueue default/default [ipv6:2001:db8::1] 100 0
+> reroute queue bücher.example 10.1.2.3
+reroute queue xn--bcher-kva.example 10.1.2.3
+! reroute queue bücher.example XN--BCHER-KVA.example
+usage: reroute queue DOMAIN OTHER
+> rebind all bücher.example
+rebind all xn--bcher-kva.example
+> dig bücher.example
+dig xn--bcher-kva.example
+> dns_cache lookup Bücher.example txt
+dns_cache lookup xn--bcher-kva.example TXT
+> trace smtp add * Bücher.Example. f
+trace smtp add * xn--bcher-kva.example f
+> trace smtp add b1 * f
+trace smtp add b1 * f
+> message details full "10/00-00481-001F3556"
+message details full 10/00-00481-001F3556
+""",
     "reload": """
 > config reload
 Reconfigured.
@@ -496,12 +547,13 @@ config reload                  Read the configuration files again, and let them 
 config replay                  Show the changes of the transaction so far, as the commands that make them.
 config rollback                Drop the changes of the transaction.
 config set                     Set an option in a scope, at once.
-config show                    Show a scope, the scopes in it collapsed.
+config show                    Show what is in a scope, the scopes in it collapsed.
 config showrecurse             Show a scope and all in it.
 config unset                   Remove an option from a scope, or a scope with all in it.
 config writeback               Write what was changed here to the configuration files.
 count                          Count open connections by address or network.
 counter add                    Add to a counter.
+counter help                   List the commands about counters.
 counter increment              Add one to a counter.
 counter list                   List the counters.
 counter reset                  Let a counter count from zero.
@@ -560,7 +612,7 @@ The delivery rate counts successes and failures. 'received' are messages accepte
 'with-mobile' is taken and adds nothing.
 > help config show
 config show [SCOPE [INSTANCE]] ...
-	Show a scope, the scopes in it collapsed.
+	Show what is in a scope, the scopes in it collapsed.
 
 Scopes are named from the file level inwards: a named scope with its instance, as in
 'esmtp_listener listen :25', others by themselves. Names are taken in any case.

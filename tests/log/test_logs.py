@@ -289,6 +289,17 @@ async def test_a_full_disk_loses_no_line_and_repeats_none(after_octets: int, aut
     assert h.said == ["ERROR: log /m: No space left on device"]  # once, not ten times
 
 
+async def test_lines_that_wait_at_the_end_are_said_in_the_paniclog_too(autojump_clock: object) -> None:
+    store = SimStore()
+    loggers = options(mainlog="/m/log", rejectlog="", paniclog="/p", acctlog="", heartbeat="0")
+    async with house(store.mount(), loggers) as h:
+        store.inject = lambda step: Fault(errno.EROFS) if isinstance(step, Append) and "/m" in step.file.path else None
+        h.publish(RECEIVED)
+    unwritten = "log /m/log: closed with lines unwritten"
+    assert h.said == ["ERROR: log /m/log: Read-only file system", f"ERROR: {unwritten}"]
+    assert store.octets("/p").decode().endswith(f":{unwritten}\n")
+
+
 async def test_a_torn_line_that_cannot_be_cut_off_is_ended(autojump_clock: object) -> None:
     store = SimStore()
     async with house(store.mount(), options(mainlog="/m", rejectlog="", paniclog="", acctlog="", heartbeat="0")) as h:

@@ -90,6 +90,7 @@ SHOWN = [
     "counter increment /a/b",
     "counter reset /a/b",
     "counter unlink /a/b",
+    "counter help",
     "config confirm",
     "config rollback",
     "pid",

@@ -376,7 +376,7 @@ Relay_Hosts = (
   10.0.0.1
   10.0.0.2
   )
-  Listen "X" { ... }
+Listen "X" { ... }
 Listen "X"
   is at X::Listen:X\:587:
 Reconfigure failed
@@ -460,7 +460,7 @@ X purged, 2 messages failed.
 All domains purged.  2 messages failed.
 Message: X
 Message Type: full message
-          Received Via: X 10.0.0.7 (IPv4)
+          Received Via: SMTP 10.0.0.7 (IPv4)
 Message requeued for delivery
 Rebound 2 messages.
 Moved 2 messages from 'X' to 'X'

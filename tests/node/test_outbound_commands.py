@@ -140,6 +140,11 @@ def test_who_is_connected_and_in_which_phase() -> None:
         assert re.fullmatch(r"\d+: \[outbound/connection_handleconnect\] 10\.0\.0\.9 IPv4 10\.0\.0\.9\n", out)
         (seen,) = await data(site, "show outbound")
         assert (seen["stage"], seen["binding"], seen["port"], seen["tls"]) == ("during mail", "default", 25, False)
+        page = await ask(site, "domain 10.0.0.9")
+        row = r"\[ 1\] FD: {6}\d  IP: {8}10\.0\.0\.9  State: during MAIL FROM \(2[56]\d\d\.\d\dms\)"
+        assert re.search(rf"(?m)^Active Connections: 1\n{row}$", page), page
+        (shown,) = (await data(site, "domain 10.0.0.9"))["active_connections"]
+        assert (shown["address"], shown["stage"]) == ("10.0.0.9", "during mail")
         assert await ask(site, "count SMTP 10.0.0.7") == "1 sessions\n"
         assert await ask(site, "count outbound 32") == f"      1{' ' * 33}10.0.0.9/32\n"
         assert await ask(site, "count outbound/other 10.0.0.9") == "0 sessions\n"

@@ -97,7 +97,7 @@ Message Type: full message
                Created: 2026-01-01 00:00:00
           Next Attempt: 2026-01-01 00:10:00
                Retries: 1
-          Received Via: ESMTP 10.0.0.7 (IPv4)
+          Received Via: SMTP 10.0.0.7 (IPv4)
                 Sender: ann@example.com
              Recipient: bob@dead.example
                   Code: 451 4.4.1 [internal] No valid hosts (unable to make any connections): Error connecting to \
@@ -207,6 +207,20 @@ usage: active THRESHOLD
 usage: active THRESHOLD
 ! binding delayed 3
 usage: binding delayed BINDING THRESHOLD
+! binding active B1 0
+There is no such binding: B1
+! binding delayed b2/b1 0
+There is no such binding: b2/b1
+! mailq -b default -b nowhere
+There is no such binding: nowhere
+! showqueue binding nowhere held.example
+There is no such binding: nowhere
+! binding flush domain nowhere all
+There is no such binding: nowhere
+! binding fail domain quiet B1 all
+There is no such binding: B1
+! rebind B1
+There is no such binding: B1
 ! domain
 usage: domain DOMAIN|all
 ! mailq held.example

@@ -26,7 +26,6 @@ from momentum_trio.protocol.console.message import (
     written,
 )
 
-PRODUCT = "ecelerity"
 IDLE_SECONDS = ControlOptions.timeout.default
 MISTAKES_MAX = 10
 """Messages that say nothing, before the connection is closed."""
@@ -51,7 +50,7 @@ class ConsoleSession:
     async def converse(self) -> None:
         """From the banner to the end."""
         node = self._dispatch.administration
-        banner = Banner(PRODUCT, node.version, node.hostname, self._exchange.user, IDLE_SECONDS)
+        banner = Banner(node.product, node.version, node.hostname, self._exchange.user, IDLE_SECONDS)
         mistakes, goes_on = 0, await self._socket.send(written(banner))
         while goes_on and (said := await self._next()) is not None:
             try:

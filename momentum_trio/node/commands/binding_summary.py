@@ -6,7 +6,7 @@ from momentum_trio.console.command import Answer, Command, Request, failure
 
 
 async def _summary(request: Request) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) > 1:
         return failure(f"usage: {BINDING_SUMMARY.synopsis}")
     return await request.administration.ask_mail("binding summary", words or ("",))

@@ -11,21 +11,21 @@ NAMES = ("dns", "hosts", "keys", "tls")
 
 
 async def _list(request: Request) -> Answer:
-    attributes = request.rest.lower().split()
+    attributes = [word.lower() for word in request.words]
     if any(each not in (*ATTRIBUTES, SUMMARY, ALL) for each in attributes):
         return failure(VALID)
     return await request.administration.ask_mail("cache list", attributes)
 
 
 async def _stat(request: Request) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) != 1:
         return failure(f"usage: {STAT.synopsis}")
     return await request.administration.ask_mail("cache stat", words)
 
 
 async def _stats(request: Request) -> Answer:
-    return await request.administration.ask_mail("cache stats", request.rest.split())
+    return await request.administration.ask_mail("cache stats", request.words)
 
 
 def _names(request: Request) -> Sequence[str]:

@@ -8,6 +8,7 @@ from momentum_trio.console.clustered import Clustered, MemberRow, SharedRow, Sha
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
 from momentum_trio.net.netblock import Address, parse_address
 from momentum_trio.node.commands.count import MASK_MAX, networks
+from momentum_trio.node.commands.help import help_of
 
 IN_NO_CLUSTER = "This node is in no cluster: its configuration has no cluster {} that is enabled"
 SHARED_SHORTEST = 8
@@ -26,12 +27,6 @@ def _asked(answer: Callable[[Clustered, Request], Answer]) -> Callable[[Request]
         return answer(cluster, request)
 
     return run
-
-
-async def _help(request: Request) -> Answer:
-    commands = [command for command in request.commands if command.words[0] == "cluster"]
-    data: Data = [{"command": command.synopsis, "meaning": command.meaning} for command in commands]
-    return Answer("\n".join(f"{command.synopsis}\n\t{command.meaning}" for command in commands), data)
 
 
 def _abort(cluster: Clustered, request: Request) -> Answer:
@@ -127,7 +122,7 @@ def _shared_show(cluster: Clustered, request: Request) -> Answer:
         case [name]:
             view = cluster.shared_view(name)
         case [name, word, node] if word.lower() == "from":
-            view = cluster.shared_view(name, node)
+            view = cluster.shared_view(name, node.lower())
         case _:
             return failure(f"usage: {SHARED_SHOW.synopsis}")
     if isinstance(view, str):
@@ -173,7 +168,7 @@ def _objects(request: Request) -> Sequence[str]:
 
 
 ABORT = Command(("cluster", "abort"), "Abort the job of that number.", _asked(_abort), arguments="ID")
-HELP = Command(("cluster", "help"), "List the commands of the cluster.", _help)
+HELP = help_of("cluster", "List the commands of the cluster.")
 INFO = Command(("cluster", "info"), "Show how this node is connected to its cluster.", _asked(_info))
 MEMBERSHIP = Command(
     ("cluster", "membership"),

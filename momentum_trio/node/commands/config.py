@@ -280,7 +280,7 @@ UNSET = Command(
 )
 SHOW = Command(
     ("config", "show"),
-    "Show a scope, the scopes in it collapsed.",
+    "Show what is in a scope, the scopes in it collapsed.",
     _show,
     arguments=_SCOPES,
     help=_ABOUT_SCOPES,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from momentum_trio.console.command import Answer, Command, Data, Request, failure
 from momentum_trio.console.counters import CounterRefused
 from momentum_trio.console.word import split
+from momentum_trio.node.commands.help import help_of
 
 SEMANTICS = "relaxed"
 DIGITS_MAX = 19
@@ -99,6 +100,7 @@ ADD = Command(
     help=f"A counter that does not exist is made. The number may be negative. {_KEPT}",
     candidates=_names,
 )
+HELP = help_of("counter", "List the commands about counters.")
 INCREMENT = Command(
     ("counter", "increment"),
     "Add one to a counter.",

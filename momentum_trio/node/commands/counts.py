@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 
 COUNT_DIGITS_MAX = 9
 ROWS = "C: connections, A: active messages, D: delayed messages, S: messages sent since there has been mail."
@@ -15,7 +16,7 @@ def is_count(word: str) -> bool:
 
 
 async def _threshold(request: Request, command: str, usage: str, *, of_binding: bool) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) != 1 + of_binding or not is_count(words[-1]):
         return failure(usage)
     return await request.administration.ask_mail(command, words if of_binding else ("all", *words))
@@ -38,14 +39,14 @@ async def _binding_delayed(request: Request) -> Answer:
 
 
 async def _domain(request: Request) -> Answer:
-    words = request.rest.lower().split()
-    if len(words) != 1:
+    if len(request.words) != 1:
         return failure("usage: domain DOMAIN|all")
-    answer = await request.administration.ask_mail("domain", words)
+    domain = destination(request.words[0])
+    answer = await request.administration.ask_mail("domain", (domain,))
     tree = request.administration.tree
-    if answer.failed or tree.root.child("domain", words[0]) is None:
+    if answer.failed or tree.root.child("domain", domain) is None:
         return answer
-    return Answer(f"{tree.show((('domain', words[0]),))}\n{answer.text}", answer.data)
+    return Answer(f"{tree.show((('domain', domain),), recurse=True)}\n{answer.text}", answer.data)
 
 
 async def _domain_all(request: Request) -> Answer:

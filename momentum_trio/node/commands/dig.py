@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 
 
 async def _dig(request: Request) -> Answer:
-    words = request.rest.lower().split()
+    words = tuple(map(destination, request.words))
     return await request.administration.ask_mail("dig", words) if len(words) == 1 else failure("usage: dig DOMAIN")
 
 
 async def _refresh(request: Request) -> Answer:
-    words = request.rest.lower().split()
+    words = tuple(map(destination, request.words))
     if len(words) != 1:
         return failure("usage: refresh domain DOMAIN|all")
     return await request.administration.ask_mail("refresh domain", words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 from momentum_trio.node.dns_desk import TYPES
 
 
@@ -23,10 +24,10 @@ async def _lookup(request: Request) -> Answer:
 
 
 async def _about_record(request: Request, word: str) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) != 2 or words[1].upper() not in TYPES:
         return failure(f"usage: dns_cache {word} NAME {'|'.join(TYPES)}")
-    return await request.administration.ask_mail(f"dns_cache {word}", (words[0].lower(), words[1].upper()))
+    return await request.administration.ask_mail(f"dns_cache {word}", (destination(words[0]), words[1].upper()))
 
 
 _ARGUMENTS = "NAME TYPE"

@@ -109,8 +109,8 @@ async def _debug(floating: Floating, request: Request) -> Answer:
 
 
 async def _move(floating: Floating, request: Request) -> Answer:
-    match request.rest.split():
-        case [what, word, to] if word.lower() == "to":
+    match request.rest.lower().split():
+        case [what, "to", to]:
             pass
         case [what, to]:
             pass

@@ -128,15 +128,10 @@ def _member(row: MemberRow) -> Iterator[str]:
     yield "  </Member>"
 
 
-async def _version(request: Request) -> Answer:
-    version = request.administration.version
-    return Answer(f"eccmgr version: {version}", {"product": "eccmgr", "version": version})
-
-
 def _first(text: str) -> tuple[str, str]:
-    """The first word of *text*, and what follows it."""
-    word, _, rest = text.partition(" ")
-    return word, rest.strip()
+    """The first word of *text*, a name in a cluster, which is in lower case, and what follows it."""
+    word, *rest = text.split(maxsplit=1) or [""]
+    return word.lower(), "".join(rest)
 
 
 def _nodes(request: Request) -> Sequence[str]:
@@ -164,7 +159,6 @@ FLUSH_CONTROL_CACHE = Command(
     ("flush", "control", "cache"), "Forget the commands that were sent, and their answers.", _asked(_flush)
 )
 INFO = Command(("info",), "Show how this manager is connected to its cluster.", cluster.INFO.run)
-VERSION = Command(("version",), "Show the product and its version.", _version)
 RETRIEVE = Command(
     ("retrieve",), "Show what nodes answered to a command.", _asked(_retrieve), arguments="COMMAND", help=NEWEST
 )

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 
 QUIET = "quiet"
 
 
 async def _fail(request: Request) -> Answer:
-    words = request.rest.split()
+    words = request.words
     quiet = QUIET if len(words) > 1 and words[0].lower() == QUIET else ""
     if len(words) != 1 + bool(quiet):
         return failure(f"usage: {FAIL.synopsis}")
-    return await request.administration.ask_mail("fail domain", ("all", quiet, words[-1].lower(), ""))
+    return await request.administration.ask_mail("fail domain", ("all", quiet, destination(words[-1]), ""))
 
 
 async def _binding_fail(request: Request) -> Answer:
-    words = request.rest.split(maxsplit=3)
-    quiet = QUIET if len(words) > 2 and words[0].lower() == QUIET else ""
-    words = request.rest.split(maxsplit=2 + bool(quiet))[bool(quiet) :]
-    if len(words) < 2:
+    words = request.words
+    skipped = int(len(words) > 2 and words[0].lower() == QUIET)
+    if len(words) < skipped + 2:
         return failure(f"usage: {BINDING_FAIL.synopsis}")
-    binding, domain, *message = words
-    return await request.administration.ask_mail("fail domain", (binding, quiet, domain.lower(), *(message or [""])))
+    binding, domain = words[skipped], destination(words[skipped + 1])
+    message = request.rest.split(maxsplit=skipped + 2)[skipped + 2 :] or [""]
+    return await request.administration.ask_mail("fail domain", (binding, QUIET * skipped, domain, *message))
 
 
 FAIL = Command(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 
 
 async def _flush(request: Request) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) != 1:
         return failure(f"usage: {FLUSH.synopsis}")
-    return await request.administration.ask_mail("flush domain", ("all", words[0].lower()))
+    return await request.administration.ask_mail("flush domain", ("all", destination(words[0])))
 
 
 async def _binding_flush(request: Request) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) != 2:
         return failure(f"usage: {BINDING_FLUSH.synopsis}")
-    return await request.administration.ask_mail("flush domain", (words[0], words[1].lower()))
+    return await request.administration.ask_mail("flush domain", (words[0], destination(words[1])))
 
 
 FLUSH = Command(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from momentum_trio.console.command import Answer, Command, Data, Request, failure
+from momentum_trio.console.command import ANY_MODULE, Answer, Command, Data, Request, failure
+from momentum_trio.node.commands.module_list import MODULES
 
 
 async def _help(request: Request) -> Answer:
+    if request.module:
+        return _of_module(request.module, request.commands)
     asked = tuple(request.rest.lower().split())
     found = sorted((c for c in request.commands if c.words[: len(asked)] == asked), key=lambda command: command.words)
     if not found:
@@ -16,6 +19,28 @@ async def _help(request: Request) -> Answer:
     if exact:
         return Answer(_page(exact[0]), _fields(exact[0]))
     return Answer(_list(found), [_fields(command) for command in found])
+
+
+def _of_module(module: str, commands: Sequence[Command]) -> Answer:
+    """The commands that the instance *module* takes."""
+    if module.partition(":")[0] not in MODULES:
+        return failure(f"'{module}' is no module: 'module list' lists those there are")
+    return _described([command for command in commands if command.is_for(module)])
+
+
+def help_of(word: str, meaning: str) -> Command:
+    """``WORD help``: lists the commands that begin with *word*."""
+
+    async def run(request: Request) -> Answer:
+        return _described([command for command in request.commands if command.words[0] == word])
+
+    return Command((word, "help"), meaning, run)
+
+
+def _described(commands: Sequence[Command]) -> Answer:
+    """Each of *commands*, and behind it on a line of its own what it does."""
+    text = "\n".join(f"{command.synopsis}\n\t{command.meaning}" for command in commands)
+    return Answer(text, [_fields(command) for command in commands])
 
 
 def _list(commands: Sequence[Command]) -> str:
@@ -48,6 +73,8 @@ HELP = Command(
     _help,
     arguments="[COMMAND]",
     help="'help config' lists the commands that begin so; 'help config set' tells all about that one.\n"
-    "Before any command 'json' asks for the reply as JSON: 'json summary'.",
+    "Before any command 'json' asks for the reply as JSON: 'json summary'.\n"
+    "'ec_logger:NAME help' lists what that instance of a module takes.",
+    module=ANY_MODULE,
     candidates=_candidates,
 )

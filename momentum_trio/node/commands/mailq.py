@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 from momentum_trio.node.commands.counts import is_count
 
 LIMIT = "20"
@@ -13,7 +14,7 @@ KINDS = {"-d": "d:", "--domain": "d:", "-b": "b:", "--binding": "b:", "-l": "l:"
 
 async def _mailq(request: Request) -> Answer:
     try:
-        options = list(_options(request.rest.split()))
+        options = list(_options(request.words))
     except ValueError:
         return failure(f"usage: {MAILQ.synopsis}")
     limits = [each[2:] for each in options if each.startswith("l:")] or [LIMIT]
@@ -23,7 +24,7 @@ async def _mailq(request: Request) -> Answer:
     return await request.administration.ask_mail("mailq", (limits[-1], *filters))
 
 
-def _options(words: list[str]) -> Iterator[str]:
+def _options(words: Sequence[str]) -> Iterator[str]:
     """Each value, its kind before it. Raises ValueError where a value has no option, or an option no value."""
     kind, wanting = "", False
     for word in words:
@@ -35,7 +36,7 @@ def _options(words: list[str]) -> Iterator[str]:
             raise ValueError(word)
         else:
             wanting = False
-            yield kind + (word.lower() if kind == "d:" else word)
+            yield kind + (destination(word) if kind == "d:" else word)
     if wanting:
         raise ValueError(kind)
 

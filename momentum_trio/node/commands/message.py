@@ -17,7 +17,7 @@ async def _fail(request: Request) -> Answer:
 
 
 async def _about_one(request: Request, command: Command, modes: tuple[str, ...]) -> Answer:
-    words = request.rest.split()
+    words = request.words
     mode = words[0].lower() if len(words) == 2 else ""
     if not words or len(words) > 2 or (len(words) == 2 and mode not in modes):
         return failure(f"usage: {command.synopsis}")
@@ -33,7 +33,7 @@ async def _spool_in(request: Request) -> Answer:
 
 
 async def _alone(request: Request, command: Command) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if len(words) != 1:
         return failure(f"usage: {command.synopsis}")
     return await request.administration.ask_mail(command.name, words)

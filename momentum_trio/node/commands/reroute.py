@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 
 
 async def _reroute(request: Request) -> Answer:
-    words = request.rest.lower().split()
+    words = tuple(map(destination, request.words))
     if len(words) != 2 or words[0] == words[1]:
         return failure(f"usage: {REROUTE.synopsis}")
     return await request.administration.ask_mail("reroute queue", words)
 
 
 async def _rebind(request: Request) -> Answer:
-    words = request.rest.split()
+    words = request.words
     if not 1 <= len(words) <= 2:
         return failure(f"usage: {REBIND.synopsis}")
-    return await request.administration.ask_mail("rebind", (words[0], words[1].lower() if words[1:] else ""))
+    return await request.administration.ask_mail("rebind", (words[0], destination(words[1]) if words[1:] else ""))
 
 
 REROUTE = Command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from momentum_trio.console.command import Answer, Command, Request, failure
+from momentum_trio.console.destination import destination
 from momentum_trio.console.word import split
 from momentum_trio.delivery.tracing import TRACERS_MAX
 from momentum_trio.node.commands.counts import is_count
@@ -15,7 +16,8 @@ async def _add(request: Request) -> Answer:
         return failure(str(error))
     if len(words) != 3:
         return failure(f"usage: {ADD.synopsis}")
-    return await request.administration.ask_mail("trace smtp add", words)
+    binding, domain, path = words
+    return await request.administration.ask_mail("trace smtp add", (binding, destination(domain), path))
 
 
 async def _list(request: Request) -> Answer:

@@ -6,8 +6,8 @@ from momentum_trio.console.command import Answer, Command, Request
 
 
 async def _version(request: Request) -> Answer:
-    version = request.administration.version
-    return Answer(f"ecelerity version: {version}", {"product": "ecelerity", "version": version})
+    product, version = request.administration.product, request.administration.version
+    return Answer(f"{product} version: {version}", {"product": product, "version": version})
 
 
 VERSION = Command(("version",), "Show the product and its version.", _version)
