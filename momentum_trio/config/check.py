@@ -163,7 +163,7 @@ class _Check:
     def _particular(self, setting: Setting, entry: OptionEntry) -> Iterator[ConfigError]:
         """What no type says."""
         key, value = entry.key, setting.value
-        if key == "pathway" and isinstance(value, Word) and value.text not in self._pathways:
+        if key == "pathway" and isinstance(value, Word) and value.text not in ("", *self._pathways):
             near = difflib.get_close_matches(value.text, self._pathways, 1)
             hint = f"did you mean '{near[0]}'?" if near else f'write Pathway "{value.text}" {{ ... }}'
             yield ConfigError(self._value_at(setting.at), entry.name, f"there is no Pathway '{value.text}'", hint)

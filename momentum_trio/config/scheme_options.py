@@ -1,4 +1,4 @@
-"""Options of secrets in databases: the scopes Datasource, and Authenticate in a Scheme of auth_ds."""
+"""Options of secrets in databases: the scopes auth_ds and Datasource, and Authenticate in a Scheme of auth_ds."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ def _templates(value: Value) -> tuple[tuple[str, str], ...]:
 
 def _forms(value: Value) -> tuple[tuple[str, str], ...]:
     return tuple((key, _FORM.parse(Word(form))) for key, form in DICTIONARY.parse(value))
+
+
+class AuthDsOptions(Options):
+    """One auth_ds."""
+
+    enabled = Option("enabled", BOOLEAN, True, scopes("auth_ds"), "Whether its schemes can be used.")
 
 
 class DatasourceOptions(Options):

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.config.merged import Scope
-from momentum_trio.config.scheme_options import CLEAR, DIGEST, PASSWORD, AuthenticateOptions, DatasourceOptions
+from momentum_trio.config.scheme_options import (
+    CLEAR,
+    DIGEST,
+    PASSWORD,
+    AuthDsOptions,
+    AuthenticateOptions,
+    DatasourceOptions,
+)
 
 _DRIVER = "sqlite"
 
@@ -48,7 +55,8 @@ def query_of(chain: Chain, scheme: str) -> SecretQuery | str:
     """The query of the Scheme of that name (lower case), or why there is none. chain: it ends at the file level."""
     root = chain.scopes[-1]
     assert isinstance(root, Scope)
-    named = (found for module in root.all("auth_ds") for found in module.all("scheme") if found.key.lower() == scheme)
+    modules = [module for module in root.all("auth_ds") if AuthDsOptions.resolve(Chain((module,))).enabled]
+    named = (found for module in modules for found in module.all("scheme") if found.key.lower() == scheme)
     inner = next(named, None)
     if inner is None:
         return f"there is no Scheme '{scheme}' in auth_ds"

@@ -14,8 +14,8 @@ from momentum_trio.listener.smtp_authentication import Dialogues, Outcome, Unava
 from momentum_trio.mail.record import Authenticated
 from momentum_trio.protocol.sasl.mechanism import Challenge, Failed, Proved
 from momentum_trio.protocol.smtp.event import Auth, AuthResponse
-from momentum_trio.protocol.smtp.terms import Terms
 from momentum_trio.reception.client import ANONYMOUS, ERROR, FAIL, Client, Identity
+from momentum_trio.reception.rules import Rules
 
 
 class Standing(Protocol):
@@ -24,7 +24,9 @@ class Standing(Protocol):
     client: Client
     proved_by: tuple[str, BackEnd] | None
     security: Security
-    terms: Terms
+
+    @property
+    def rules(self) -> Rules: ...
 
     def chain(self) -> Chain:
         """Who answers for the client's options."""
@@ -76,7 +78,9 @@ class Proving:
     def _new_dialogues(self, service: str) -> Dialogues:
         services, standing = self._services, self._standing
         assert services.dialogues is not None
-        return services.dialogues(Guesses(services.limits, service, standing.client.peer_address), standing.terms.host)
+        return services.dialogues(
+            Guesses(services.limits, service, standing.client.peer_address), standing.rules.hostname
+        )
 
     def _identify(self, identity: Identity, dialogues: Dialogues) -> None:
         held, standing = dialogues.held, self._standing

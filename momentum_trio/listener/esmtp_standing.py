@@ -87,6 +87,11 @@ class Standing:
         """How long the client may be silent; Idle_Time = 0 lets him be so for ever."""
         return self.session_options.idle_time or math.inf
 
+    @property
+    def rules(self) -> Rules:
+        """Those of the client's next mail transaction."""
+        return self.reception.rules
+
     def chain(self) -> Chain:
         """Who answers for the client's options."""
         return self._chain_of(self.address)

@@ -13,7 +13,7 @@ from momentum_trio.config.floating_options import DuravipOptions, FloatingOption
 from momentum_trio.config.idle_options import IdleOptions
 from momentum_trio.config.local_changes_options import LocalChangesOptions
 from momentum_trio.config.option import Option, Options
-from momentum_trio.config.scheme_options import AuthenticateOptions, DatasourceOptions
+from momentum_trio.config.scheme_options import AuthDsOptions, AuthenticateOptions, DatasourceOptions
 from momentum_trio.config.suspension_options import SuspensionOptions
 from momentum_trio.config.tls_options import TlsOptions
 from momentum_trio.console.role_options import RoleOptions
@@ -73,6 +73,7 @@ from momentum_trio.webhook.webhook_options import WebhookOptions
 
 GROUPS: tuple[type[Options], ...] = (
     AsLoggerOptions,
+    AuthDsOptions,
     AuthenticateOptions,
     AuthenticationOptions,
     AuthenticationResultsOptions,

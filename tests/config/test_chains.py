@@ -156,8 +156,11 @@ def test_a_pathway_in_no_group_is_in_the_default_one() -> None:
     assert [scope.kind for scope in chain.scopes][2:] == ["pathway", "pathway_group", "global"]
 
 
-def test_the_default_pathway_may_be_named_without_a_scope() -> None:
-    load('ESMTP_Listener { Pathway = default  Listen ":25" { } }')
+@pytest.mark.parametrize("word", ["default", '""'])
+def test_the_default_pathway_may_be_chosen_without_a_scope(word: str) -> None:
+    tree = load(f'Pathway p {{ }} ESMTP_Listener {{ Pathway = p  Listen ":25" {{ Pathway = {word} }} }}')
+    chain = tree.chain_for("esmtp_listener", Endpoint.parse(":25"), None)
+    assert [scope.kind for scope in chain.scopes] == ["listen", "esmtp_listener", "global"]
 
 
 def test_a_pathway_chosen_for_one_message() -> None:

@@ -86,6 +86,12 @@ async def test_who_proves_who_he_is_may_relay(mechanism: str, tls: bool, tmp_pat
         assert b"with " + word in at.spool.kept[0][1]
 
 
+async def test_the_realm_is_the_hosts_name_whatever_the_greeting_says(tmp_path: Path) -> None:
+    async with conversation(config(tmp_path, "Banner_Hostname = other.example")) as (_, talk):
+        assert "250-other.example says" in await talk.ask("EHLO client.example")
+        assert (await authenticate(talk, "DIGEST-MD5"))[:3] == "235"
+
+
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 async def test_a_wrong_password_gives_no_right_and_costs_a_pause(
     mechanism: str, tmp_path: Path, autojump_clock: MockClock

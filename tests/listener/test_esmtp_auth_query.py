@@ -228,6 +228,7 @@ async def test_so_many_wait_for_a_database_and_the_next_is_told_to_come_again(tm
     ("change", "why"),
     [
         (('Scheme "sql"', 'Scheme "other"'), "there is no Scheme 'sql' in auth_ds"),
+        (("auth_ds {", "auth_ds { enabled = false"), "there is no Scheme 'sql' in auth_ds"),
         (('cache = "accounts"', 'cache = "x"'), "there is no Datasource 'x'"),
         (("sqlite:/", "mysql:user=root;password=x;/"), "Datasource 'accounts' has to have one uri, sqlite:/PATH"),
         ((f'query = "{BY_NAME}"', ""), "Authenticate of Scheme 'sql' has no query"),

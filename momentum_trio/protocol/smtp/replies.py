@@ -44,6 +44,7 @@ MAIL_TWICE: Final = Reply.of("501 5.5.1 MAIL FROM already established")
 RCPT_WITHOUT_MAIL: Final = Reply.of("503 RCPT TO without MAIL FROM")
 DATA_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 DATA without MAIL FROM")
 DATA_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 DATA without RCPT TO")
+BAD_SEQUENCE: Final = Reply.of("503 5.5.1 bad sequence of commands")
 BDAT_WITHOUT_MAIL: Final = Reply.of("503 5.5.1 BDAT without MAIL FROM")  # ours, as the next five
 BDAT_WITHOUT_RCPT: Final = Reply.of("503 5.5.1 BDAT without RCPT TO")
 BDAT_AFTER_FAILURE: Final = Reply.of("503 5.5.1 BDAT after one that failed: RSET first")
@@ -57,8 +58,6 @@ NOT_HTTP: Final = Reply.of("421 4.7.0 this is SMTP, not HTTP")  # ours
 
 # TLS and authentication: all ours, with the codes of RFC 3207 section 4 and RFC 4954 sections 4 and 6.
 TLS_ACTIVE: Final = Reply.of("503 5.5.1 TLS is active")
-NOT_IN_TRANSACTION: Final = Reply.of("503 5.5.1 not permitted in a mail transaction")
-EHLO_FIRST: Final = Reply.of("503 5.5.1 EHLO first")
 STARTTLS_INJECTION: Final = Reply.of("501 5.5.4 commands sent together with STARTTLS")
 TLS_UNAVAILABLE: Final = Reply.of("454 4.7.0 TLS not available due to temporary reason")
 AUTHENTICATED_ALREADY: Final = Reply.of("503 5.5.1 already authenticated")

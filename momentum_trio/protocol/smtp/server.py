@@ -409,7 +409,7 @@ class Server:
             return None
         assert isinstance(event, Auth)
         if self.authenticated or not self._extended:
-            return self._refuse(text, replies.AUTHENTICATED_ALREADY if self.authenticated else replies.EHLO_FIRST)
+            return self._refuse(text, replies.AUTHENTICATED_ALREADY if self.authenticated else replies.BAD_SEQUENCE)
         if 0 < self._terms.auth_tries_max <= self._auth_tries:
             return self._hang_up(text, replies.TOO_MANY_TRIES)
         self._auth_tries += 1

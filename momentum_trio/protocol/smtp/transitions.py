@@ -94,7 +94,7 @@ def _outside(state: State) -> dict[type[Event], Step | Reply]:
 
 
 _INSIDE: Final[Mapping[type[Event], Step | Reply]] = MappingProxyType(
-    dict.fromkeys((StartTls, Auth, XClient, XSetContext), replies.NOT_IN_TRANSACTION)
+    dict.fromkeys((StartTls, Auth, XClient, XSetContext), replies.BAD_SEQUENCE)
 )
 """The same, and AUTH, in a mail transaction."""
 
@@ -121,7 +121,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Bdat: replies.HELLO_NEEDED,
             Reset: Step(State.HELLO_REQUIRED, State.HELLO_REQUIRED),
             **_outside(State.HELLO_REQUIRED),
-            Auth: replies.EHLO_FIRST,
+            Auth: replies.BAD_SEQUENCE,
         },
         State.FRESH: {
             **_stays(State.FRESH),
@@ -131,7 +131,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[type[Event], Step | Reply]]] = Mapping
             Bdat: replies.BDAT_WITHOUT_MAIL,
             Reset: Step(State.FRESH, State.FRESH),
             **_outside(State.FRESH),
-            Auth: replies.EHLO_FIRST,
+            Auth: replies.BAD_SEQUENCE,
         },
         State.GREETED: {
             **_stays(State.GREETED),

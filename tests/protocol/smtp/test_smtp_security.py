@@ -39,6 +39,13 @@ def heard(*flights: bytes, terms: Terms = IN_CLEAR, tls: Terms = IN_TLS) -> Hear
     return whole
 
 
+@pytest.mark.parametrize(
+    "dialogue", [b"AUTH PLAIN\r\n", b"EHLO a\r\n" + M + b"AUTH PLAIN\r\n", b"EHLO a\r\n" + M + b"STARTTLS\r\n"]
+)
+def test_order_in_the_manuals_words(dialogue: bytes) -> None:
+    assert heard(dialogue).octets.endswith(b"\r\n503 5.5.1 bad sequence of commands\r\n")
+
+
 # ---- RFC 3207
 
 
