@@ -128,7 +128,7 @@ class Dispatch:
         names = {command.name: command for command in self.commands}
         asked = tuple(line.lower().split())
         if begun := sorted(name for name, command in names.items() if command.words[: len(asked)] == asked):
-            return f"'{line}' begins several commands: {', '.join(begun)}"
+            return f"'{line}' begins {'several commands' if begun[1:] else 'a command'}: {', '.join(begun)}"
         longest = max(len(command.words) for command in self.commands)
         for count in range(min(len(asked), longest), 0, -1):
             if near := get_close_matches(" ".join(asked[:count]), names, n=1, cutoff=0.7):

@@ -83,6 +83,8 @@ Unknown command 'config sett blackhole on'. Did you mean 'config set'?
 'config' begins several commands: config begin, config commit, config confirm, config eval, config explain, \
 config get, config locate, config reload, config replay, config rollback, config set, config show, \
 config showrecurse, config unset, config writeback
+! reopen
+'reopen' begins a command: reopen logs
 ! frobnicate
 Unknown command 'frobnicate'. Try 'help'.
 ! pid 1
@@ -269,6 +271,14 @@ ESMTP_Listener Listen 127.0.0.1:2526: there is no such scope
 usage: config unset [SCOPE [INSTANCE]] ... [OPTION]
 ! config show nonsense
 there is no scope 'nonsense' in the file level
+! config show esmtp_listner
+there is no scope 'esmtp_listner' in the file level (did you mean ESMTP_Listener?)
+! config showrecurse esmtp_listener lsten
+there is no scope 'lsten' in ESMTP_Listener (did you mean Listen?)
+! config get esmtp_listner idle_time
+esmtp_listner: no such option in Global (did you mean ESMTP_Listener?)
+! config eval esmtp_listener lsten :25 enable
+lsten: no such option in ESMTP_Listener (did you mean Listen?)
 > config set esmtp_listener listen :2527 peer 192.0.2.0/24 idle_time 5
         Idle_Time = 5
 > config show esmtp_listener listen :2527

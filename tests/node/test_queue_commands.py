@@ -235,6 +235,8 @@ usage: showqueue [binding BINDING|all] DOMAIN [MAXIMUM,OFFSET]
 usage: showqueue [binding BINDING|all] DOMAIN [MAXIMUM,OFFSET]
 ! fail domain
 usage: fail domain [quiet] DOMAIN|all
+! fail domain quiet
+usage: fail domain [quiet] DOMAIN|all
 ! fail domain held.example now
 usage: fail domain [quiet] DOMAIN|all
 ! binding fail domain b1

@@ -155,7 +155,10 @@ def _shown(request: Request, *, recurse: bool) -> Answer:
     except ValueError as error:
         return failure(str(error))
     if rest:
-        return failure(f"there is no scope '{rest[0]}' in {tree.path_text(path) or 'the file level'}")
+        kinds = ("global", *(kind for kind, _ in path))
+        near = tree.schema.nearest(kinds, rest[0].lower())
+        hint = f" (did you mean {near}?)" if near.lower() in tree.schema.scopes else ""
+        return failure(f"there is no scope '{rest[0]}' in {tree.path_text(path) or 'the file level'}{hint}")
     text = tree.show(path, recurse)
     scope = tree.scope(path)
     assert scope is not None
@@ -168,6 +171,7 @@ def _one_option(request: Request, synopsis: str) -> Asked:
     if not asked.option:
         raise ValueError(f"usage: {synopsis}")
     if asked.value:
+        request.tree.entry(asked.path, asked.option)  # a word that is no option is what is wrong
         raise ValueError(f"'{asked.value}' is too much: one option is asked for, and '{asked.option}' is it")
     return asked
 

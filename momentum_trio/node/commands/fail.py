@@ -10,7 +10,7 @@ QUIET = "quiet"
 
 async def _fail(request: Request) -> Answer:
     words = request.words
-    quiet = QUIET if len(words) > 1 and words[0].lower() == QUIET else ""
+    quiet = QUIET if words and words[0].lower() == QUIET else ""
     if len(words) != 1 + bool(quiet):
         return failure(f"usage: {FAIL.synopsis}")
     return await request.administration.ask_mail("fail domain", ("all", quiet, destination(words[-1]), ""))
