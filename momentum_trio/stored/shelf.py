@@ -81,15 +81,10 @@ class Shelf(Generic[H, B]):
     """
 
     def __init__(self, machine: Machine, folder: str, sort: Sort[H, B]) -> None:
-        self._machine, self._folder, self._sort = machine, folder, sort
+        self._machine, self._folder, self.sort = machine, folder, sort
         self._disk = Confined(machine.disk, folder)
         self._turn = trio.Lock()  # of who changes something
         self._is_made = self._is_looked_through = self._is_sick = False
-
-    @property
-    def sort(self) -> Sort[H, B]:
-        """What is on it."""
-        return self._sort
 
     async def ids(self) -> list[str]:
         """Of all things, in order."""
@@ -123,7 +118,7 @@ class Shelf(Generic[H, B]):
                 ids = await self._ids()
                 if kept_id in ids and await self._sound(kept_id) is not None:
                     return Unkept.THERE
-                if kept_id not in ids and len(ids) >= self._sort.things_max:
+                if kept_id not in ids and len(ids) >= self.sort.things_max:
                     return Unkept.FULL
                 return await self._write(kept_id, kept)
 
@@ -161,7 +156,7 @@ class Shelf(Generic[H, B]):
 
     async def _write(self, kept_id: str, kept: tuple[H, B]) -> H | Unkept:
         head, body = map(msgspec.json.encode, kept)
-        if len(body) > self._sort.octets_max:
+        if len(body) > self.sort.octets_max:
             return Unkept.LARGE
         path = self._path(kept_id)
         try:
@@ -186,7 +181,7 @@ class Shelf(Generic[H, B]):
         except _Damaged:
             path = self._path(kept_id)
             await self._disk.perform([Rename(path, path + DAMAGED), SyncDirectory(self._folder)])
-            self._say(f"{path} is damaged, or no {self._sort.name} of that name: it is {path + DAMAGED} from now on")
+            self._say(f"{path} is damaged, or no {self.sort.name} of that name: it is {path + DAMAGED} from now on")
             return None
 
     # -- at any time
@@ -210,15 +205,15 @@ class Shelf(Generic[H, B]):
 
     async def _head(self, kept_id: str) -> H | None:
         octets = await self._octets(kept_id, TOP_OCTETS)
-        return None if octets is None else _decoded(self._sort.head, head_of(self._seed(kept_id), octets))
+        return None if octets is None else _decoded(self.sort.head, head_of(self._seed(kept_id), octets))
 
     async def _kept(self, kept_id: str) -> tuple[H, B] | None:
-        most = AROUND_OCTETS + HEAD_OCTETS_MAX + self._sort.octets_max
+        most = AROUND_OCTETS + HEAD_OCTETS_MAX + self.sort.octets_max
         octets = await self._octets(kept_id, most)
         if octets is None:
             return None
         head, body = parts_of(self._seed(kept_id), octets) or (None, None)
-        return _decoded(self._sort.head, head), _decoded(self._sort.body, body)
+        return _decoded(self.sort.head, head), _decoded(self.sort.body, body)
 
     async def _octets(self, kept_id: str, octets_max: int) -> bytes | None:
         if not is_id(kept_id):
@@ -237,7 +232,7 @@ class Shelf(Generic[H, B]):
         return f"{self._folder}/{kept_id}{SUFFIX}"
 
     def _seed(self, kept_id: str) -> int:
-        return seed_of(self._sort.name, kept_id)
+        return seed_of(self.sort.name, kept_id)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

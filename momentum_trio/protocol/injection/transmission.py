@@ -339,6 +339,7 @@ def of_data(data: Data, at: str) -> Iterator[Flaw]:
 
 def of_metadata(metadata: Data, at: str, octets_max: int = METADATA_OCTETS_MAX) -> Iterator[Flaw]:
     """What is wrong with *metadata*, which are kept and shown."""
-    yield from of_data(metadata, at)
-    if len(msgspec.json.encode(metadata)) > octets_max:
+    too_deep = list(of_data(metadata, at))
+    yield from too_deep
+    if not too_deep and len(msgspec.json.encode(metadata)) > octets_max:
         yield Flaw(at, f"it has at most {octets_max} octets as JSON")

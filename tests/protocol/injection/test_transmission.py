@@ -257,6 +257,14 @@ def test_what_is_no_request(octets: bytes, problem: str) -> None:
         parse(octets)
 
 
+def test_what_can_just_be_read_is_too_deep() -> None:
+    """Where reading it takes all the depth there is, writing it would take more."""
+    before, after = msgspec.json.encode(PLAIN)[:-1] + b',"metadata":{"a":', b"}}"
+    for depth in range(900, 1000):
+        with pytest.raises(Flaws, match="nested"):
+            check(parse(before + b"[" * depth + b"]" * depth + after), NOW)
+
+
 def test_times() -> None:
     for text, at in (("2026-11-24T17:00:00+01:00", NOW + SCHEDULE_SECONDS_MAX), ("2020-01-01T00:00:00Z", 0.0)):
         transmission = checked(PLAIN | {"options": {"start_time": text}})
