@@ -35,7 +35,8 @@ campaign: dev peers
 	MOMENTUM_LOAD=20000 MOMENTUM_KILLS=20 .venv/bin/python -m pytest -q -s --timeout 600 tests/interop/test_durability.py
 	MOMENTUM_KILLS=100 MOMENTUM_LIFE=2 .venv/bin/python -m pytest -q -s --timeout 1800 tests/interop/test_relay_durability.py
 	MOMENTUM_RELOADS=1000 .venv/bin/python -m pytest -q -s tests/interop/test_reloads.py
-	MOMENTUM_FAULTS=1 .venv/bin/python -m pytest -q -n 2 --timeout 600 tests/node/test_whole_node_faults.py
+	MOMENTUM_FAULTS=1 .venv/bin/python -m pytest -q -n 2 --timeout 600 tests/node/test_whole_node_faults.py \
+	  tests/node/test_stored.py
 
 # Postfix and this host, alternating in one run (docs/benchmarks.md has the figures)
 bench: dev peers

@@ -1,4 +1,7 @@
-"""A request to inject is refused, with the field that is wrong, or makes messages of what it says, and no more."""
+"""A request to inject is refused, with the field that is wrong, or makes messages of what it says, and no more.
+
+So does one to store a template or a list; what is stored is what was said, and can be shown.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,25 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Final
 
+import msgspec
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from momentum_trio.protocol.injection import raw
+from momentum_trio.protocol.injection import raw, stored_list, stored_template
 from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaws
 from momentum_trio.protocol.injection.letter import Letter, Writer
 from momentum_trio.protocol.injection.strategies import octets as requests
-from momentum_trio.protocol.injection.transmission import Attachment, InlineImage, Transmission, parse
+from momentum_trio.protocol.injection.strategies import stored_octets
+from momentum_trio.protocol.injection.transmission import (
+    Attachment,
+    Content,
+    InlineImage,
+    Recipient,
+    StoredRecipients,
+    Transmission,
+    check,
+    parse,
+)
 
 NOW: Final = 1_764_000_000.0
 EACH: Final = ("from", "to", "subject", "mime-version", "content-type")
@@ -22,7 +36,7 @@ EACH: Final = ("from", "to", "subject", "mime-version", "content-type")
 
 def strategy() -> st.SearchStrategy[bytes]:
     """Octets worth trying: requests, good and nearly good."""
-    return requests
+    return requests | stored_octets
 
 
 def run(octets: bytes) -> None:
@@ -31,8 +45,12 @@ def run(octets: bytes) -> None:
         raw.parse(octets)
     except Flaws as flaws:
         _judge(flaws)
+    _store(octets)
     try:
-        transmission = parse(octets, NOW)
+        transmission = parse(octets)
+        if transmission.content.template_id is not UNSET or isinstance(transmission.recipients, StoredRecipients):
+            return
+        check(transmission, NOW)
         writer = Writer(transmission)
     except Flaws as flaws:
         _judge(flaws)
@@ -44,6 +62,25 @@ def run(octets: bytes) -> None:
             _judge(flaws)
         else:
             _judge_letter(letter, transmission)
+
+
+def _store(octets: bytes) -> None:
+    try:
+        template = stored_template.parse_new(octets)
+    except Flaws as flaws:
+        _judge(flaws)
+    else:
+        assert msgspec.json.decode(msgspec.json.encode(template.content), type=Content) == template.content
+        try:
+            stored_template.shown(template.content, {})
+        except Flaws as flaws:
+            _judge(flaws)
+    try:
+        recipients = stored_list.parse_new(octets).recipients
+    except Flaws as flaws:
+        _judge(flaws)
+    else:
+        assert msgspec.json.decode(msgspec.json.encode(recipients), type=list[Recipient]) == recipients
 
 
 def _judge(flaws: Flaws) -> None:

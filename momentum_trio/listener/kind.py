@@ -34,6 +34,7 @@ from momentum_trio.protocol.proxy.header import Header
 from momentum_trio.protocol.rehearsal.notes import Notes
 from momentum_trio.reception.door import Door
 from momentum_trio.reception.policy.plugin import Plugin
+from momentum_trio.stored.stored import Stored
 
 
 class Plane(Enum):
@@ -166,6 +167,7 @@ class Services:
     console's view of the node; console: what answers a console line (control plane; HTTP reads and acts by them too).
     events: what happens, for those who follow it. measure: what metrics of the node have come to. bus: the server of
     the message bus, while the node has one (control plane). node_to_node: what other nodes may ask (mail plane).
+    stored: templates and recipient lists (mail plane).
     """
 
     machine: Machine
@@ -183,6 +185,7 @@ class Services:
     measure: Callable[[], Awaitable[Sequence[Family]]] | None = None
     bus: BusServer | None = None
     node_to_node: NodeToNode | None = None
+    stored: Stored | None = None
     conntrol: Conntrol = field(default_factory=Conntrol)
     turnstile: Turnstile = field(init=False)
 

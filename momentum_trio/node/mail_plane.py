@@ -57,11 +57,14 @@ from momentum_trio.reception.policy.dnsbl import Lists
 from momentum_trio.reception.policy.milter import Milters
 from momentum_trio.reception.transfer import Transfers
 from momentum_trio.spool.spool import Spool, SpoolTerms, open_spool
+from momentum_trio.stored.stored import Stored
 from momentum_trio.webhook.webhook import Outfit as WebhookOutfit
 from momentum_trio.webhook.webhooks import Webhooks
 
 WEBHOOKS = "webhooks"
 """The folder of the spool in which they keep what waits for them."""
+STORED = "stored"
+"""That in which templates and recipient lists are."""
 WEBHOOKS_SECONDS = 5.0
 """How long they may take, at the end, to keep what has happened."""
 
@@ -129,6 +132,7 @@ class MailPlane:
             door,
             self.recorder,
             Proofs(machine, credentials),
+            stored=Stored(machine, f"{place}/{STORED}"),
         )
         resolve, context = addresses_with(self.hosts, self.generations), self.hosts.contexts.context
         self.webhooks = Webhooks(

@@ -57,7 +57,7 @@ def test_the_examples_of_the_page_are_answered_as_it_says(host: Host) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not here")
     examples = list(EXAMPLE.finditer(PAGE.read_text()))
-    assert len(examples) == 8
+    assert len(examples) == 12
     for example in examples:
         command, answer = (example[part].replace("*:25", LISTEN) for part in ("command", "answer"))
         command = f"API=http://127.0.0.1:{port_of(host)}\n" + command.replace(" :25 ", f" {LISTEN} ")

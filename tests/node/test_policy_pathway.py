@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import trio
+from http_api import OPEN, WHOLE, Api
 from simulated_host import MX, console, read_reply, send_all
-from test_http_api import OPEN, WHOLE, Api
 from test_policy import CONFIG, Policy, told
 
 from momentum_trio.machine import Machine

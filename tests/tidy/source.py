@@ -21,6 +21,7 @@ FLOORS = {
     "limits": 3,
     "spool": 3,
     "reception": 3,
+    "stored": 3,
     "console": 3,
     "events": 3,
     "https": 3,

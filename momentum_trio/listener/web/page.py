@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -12,6 +12,7 @@ ROWS: Final = 100
 ROWS_MAX: Final = 1_000
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Window(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -33,6 +34,11 @@ class Page(msgspec.Struct, frozen=True):
 
 def page(rows: Sequence[Row], window: Window, key: Callable[[Row], str]) -> Page:
     """The part of *rows*, which are in the order of *key*, that *window* asks for."""
+    return Page(*part(rows, window, key))
+
+
+def part(rows: Sequence[T], window: Window, key: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    """The same of any rows, and the cursor of the part behind it."""
     behind = [row for row in rows if key(row) > window.cursor] if window.cursor else rows
     shown = behind[: window.limit]
-    return Page(shown, key(shown[-1]) if len(behind) > len(shown) else None)
+    return shown, key(shown[-1]) if len(behind) > len(shown) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.listener.web import configuration, console, console_lines
+from momentum_trio.listener.web import configuration, console, console_lines, recipient_lists, templates
 from momentum_trio.listener.web.cluster import CLUSTER
 from momentum_trio.listener.web.events import EVENTS
 from momentum_trio.listener.web.files import FILES
@@ -35,9 +35,20 @@ _ROUTES: tuple[Route | Socket, ...] = (
     QUEUE,
     QUEUES,
     READYZ,
+    recipient_lists.CHANGE,
+    recipient_lists.CREATION,
+    recipient_lists.LIST,
+    recipient_lists.LISTS,
+    recipient_lists.REMOVAL,
     SESSIONS,
     SUMMARY,
     SWITCH,
+    templates.CHANGE,
+    templates.CREATION,
+    templates.PREVIEW,
+    templates.REMOVAL,
+    templates.TEMPLATE,
+    templates.TEMPLATES,
     TRANSMISSIONS,
     WITHDRAWAL,
     *FILES,

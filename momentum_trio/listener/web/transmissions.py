@@ -11,16 +11,17 @@ from msgspec import Meta
 
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import errors_of as errors_of_flaws
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.injecting import door_of, injecting, key_of
 from momentum_trio.listener.web.route import USER, Operation, Route
+from momentum_trio.listener.web.stored import stored_of, telling
 from momentum_trio.listener.web.taken import SmtpReply, errors_of, status_of
 from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.http.refusal import Error, refusals
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaws
 from momentum_trio.protocol.injection.letter import Writer, context_of
-from momentum_trio.protocol.injection.transmission import Transmission, parse, starts_at
+from momentum_trio.protocol.injection.transmission import Transmission, check, parse, starts_at
 from momentum_trio.reception.injected import Addressee, Injected
 from momentum_trio.reception.injection import Injection
 
@@ -64,19 +65,17 @@ class TransmissionResults(msgspec.Struct, frozen=True):
 
 
 async def post(exchange: Exchange) -> Response:
-    """Make the messages and take them into custody."""
+    """Make the messages and take them into custody. Raises: as ``telling`` tells."""
     door = door_of(exchange)
     now = door.machine.clock.now()
     key = key_of(exchange)
     if isinstance(key, Response):
         return key
     octets = await exchange.body.whole(REQUEST_OCTETS_MAX)
-    try:
-        query = queried(exchange, Query)
-        transmission = parse(octets, now)
-        writer = Writer(transmission)
-    except Flaws as flaws:
-        return flawed(flaws)
+    query = queried(exchange, Query)
+    transmission = await stored_of(exchange).whole(parse(octets))
+    check(transmission, now)
+    writer = Writer(transmission)
     seed = sha256(f"{key} ".encode() + octets).digest() if key else door.machine.entropy.octets(ID_OCTETS)
     number = int.from_bytes(seed[:ID_OCTETS]) >> 1  # of a request that is repeated it is the same
     mailing = Mailing(transmission, writer, str(number), starts_at(transmission, now), key)
@@ -143,13 +142,14 @@ def _nobody(said: list[Reply]) -> Error:
 TRANSMISSIONS = Route(
     "POST",
     "/api/v1/transmissions",
-    post,
+    telling(post),
     USER,
     Operation(
         "Inject a message for each recipient, made of one content",
-        "Texts may hold {{expressions}} over substitution_data. 200: somebody's mail was taken, and is on disk as after"
-        " 250 in SMTP; the answer tells whose. 422: nobody's was, for good; 503: nobody's was, but come again. The same"
-        " Idempotency-Key with the same request injects it once.",
+        "Texts may hold {{expressions}} over substitution_data. Content and recipients may be those of a stored"
+        " template and of a stored list. 200: somebody's mail was taken, and is on disk as after 250 in SMTP; the"
+        " answer tells whose. 422: nobody's was, for good; 503: nobody's was, but come again. The same Idempotency-Key"
+        " with the same request injects it once.",
         takes=Transmission,
         gives={200: TransmissionResults},
         query=Query,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -29,6 +31,12 @@ class Flaws(ValueError):
     def __init__(self, *flaws: Flaw, is_no_json: bool = False) -> None:
         super().__init__("; ".join(f"{flaw.field}: {flaw.problem}" for flaw in flaws))
         self.flaws, self.is_no_json = flaws[:FLAWS_MAX], is_no_json
+
+
+def judge(flaws: Iterable[Flaw]) -> None:
+    """Raises Flaws where there are any; after FLAWS_MAX nobody looks for more."""
+    if found := tuple(islice(flaws, FLAWS_MAX)):
+        raise Flaws(*found)
 
 
 def read(octets: bytes, kind: type[T]) -> T:

@@ -7,11 +7,12 @@ repeated with under one Idempotency-Key is known again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from momentum_trio.mail.mime.attachment import attached, shown
 from momentum_trio.mail.mime.composition import composed, with_crlf
@@ -90,35 +91,91 @@ def _canonical(given: Mailbox) -> Mailbox:
     return Mailbox(address, given.name)
 
 
+class Wording:
+    """What a content says, its templates parsed once. Raises Flaws, for templates that cannot be read.
+
+    The content was checked, and is no whole message. text, html: None: it has none.
+    """
+
+    __slots__ = ("_author", "_author_name", "_headers", "_reply_to", "_subject", "html", "text")
+
+    def __init__(self, content: Content) -> None:
+        self.text = _writing("content.text", content.text)
+        self.html = _writing("content.html", content.html, escaping=True)
+        assert content.subject is not UNSET
+        self._subject = Writing.of("content.subject", content.subject)
+        self._reply_to = _writing("content.reply_to", content.reply_to)
+        self._author, self._author_name = _author(content)
+        self._headers = [(name, Writing.of(f"content.headers.{name}", text)) for name, text in content.headers.items()]
+
+    def judge(self) -> None:
+        """Whether what depends on no data can be sent. Raises Flaws."""
+        for writing, read in self._lines():
+            if writing.template.is_constant:
+                read(())
+
+    def _lines(self) -> Iterator[tuple[Writing, Callable[[Scopes], object]]]:
+        """What goes into fields, and who reads it there."""
+        yield self._author, self._address
+        if self._author_name is not None:
+            yield self._author_name, self._author_name.line
+        yield self._subject, self._subject.line
+        if self._reply_to is not None:
+            yield self._reply_to, self._reply_to.addresses
+        for name, writing in self._headers:
+            yield writing, writing.addresses if name.lower() in ADDRESS_FIELDS else writing.line
+
+    def fields(self, to: Mailbox, scopes: Scopes) -> list[str]:
+        """The fields of a letter to *to*, each with its CRLF. Raises Flaws."""
+        fields = [
+            of_mailboxes("From", [self._from(scopes)]),
+            of_mailboxes("To", [to]),
+            unstructured("Subject", self._subject.line(scopes)),
+        ]
+        if self._reply_to is not None:
+            fields.append(of_mailboxes("Reply-To", self._reply_to.addresses(scopes)))
+        return fields + [_field(name, writing, scopes) for name, writing in self._headers]
+
+    def shown(self, content: Content, scopes: Scopes) -> Content:
+        """*content*, of which this is the wording, as somebody with these data reads it. Raises Flaws, as a letter."""
+        for _, read in self._lines():
+            read(scopes)
+        author = self._from(scopes)
+        return replace(
+            content,
+            sender=Sender(author.address, author.name),
+            subject=self._subject.line(scopes),
+            text=UNSET if self.text is None else self.text.written(scopes),
+            html=UNSET if self.html is None else self.html.written(scopes),
+            reply_to=UNSET if self._reply_to is None else self._reply_to.line(scopes),
+            headers={name: writing.line(scopes) for name, writing in self._headers},
+        )
+
+    def _from(self, scopes: Scopes) -> Mailbox:
+        found = self._address(scopes)
+        name = found.name if self._author_name is None else self._author_name.line(scopes)
+        return Mailbox(found.address, name)
+
+    def _address(self, scopes: Scopes) -> Mailbox:
+        """Of From."""
+        found = self._author.addresses(scopes)
+        if len(found) != 1:
+            raise Flaws(Flaw(self._author.field, "it is one mailbox"))
+        return found[0]
+
+
 class Writer:
     """Makes the letters of one transmission, which was checked. Raises Flaws, for templates that cannot be read."""
 
-    __slots__ = (
-        "_attachments",
-        "_author",
-        "_author_name",
-        "_headers",
-        "_html",
-        "_images",
-        "_reply_to",
-        "_subject",
-        "_text",
-        "_whole",
-        "transmission",
-    )
+    __slots__ = ("_attachments", "_images", "_whole", "_wording", "transmission")
 
     def __init__(self, transmission: Transmission) -> None:
         self.transmission = transmission
         content = transmission.content
         self._whole = None if content.email_rfc822 is UNSET else with_crlf(content.email_rfc822).encode()
-        self._text = _writing("content.text", content.text)
-        self._html = _writing("content.html", content.html, escaping=True)
-        self._subject = _writing("content.subject", content.subject)
-        self._reply_to = _writing("content.reply_to", content.reply_to)
-        self._author, self._author_name = _author(content)
+        self._wording = None if self._whole is not None else Wording(content)
         self._images = [shown(each.name, each.type, each.data) for each in content.inline_images]
         self._attachments = [attached(each.name, each.type, each.data) for each in content.attachments]
-        self._headers = [(name, Writing.of(f"content.headers.{name}", text)) for name, text in content.headers.items()]
 
     def letter(self, recipient: Recipient) -> Letter:
         """The message for *recipient*. Raises Flaws, with fields of the content: his data do not make one."""
@@ -127,43 +184,26 @@ class Writer:
         return Letter(back, recipient.to.email, octets)
 
     def _octets(self, recipient: Recipient) -> bytes:
+        wording, to = self._wording, recipient.to
+        assert wording is not None
         scopes = (recipient.substitution_data, self.transmission.substitution_data)
-        text = None if self._text is None else self._text.written(scopes)
-        html = None if self._html is None else self._html.written(scopes)
-        return composed(self._fields(recipient, scopes), text, html, self._images, self._attachments)
-
-    def _fields(self, recipient: Recipient, scopes: Scopes) -> list[str]:
-        assert self._author is not None
-        assert self._subject is not None
-        to = recipient.to
-        fields = [
-            of_mailboxes("From", [self._from(scopes)]),
-            of_mailboxes("To", [_canonical(Mailbox(to.header_to or to.email, to.name))]),
-            unstructured("Subject", self._subject.line(scopes)),
-        ]
-        if self._reply_to is not None:
-            fields.append(of_mailboxes("Reply-To", self._reply_to.addresses(scopes)))
-        return fields + [_field(name, writing, scopes) for name, writing in self._headers]
-
-    def _from(self, scopes: Scopes) -> Mailbox:
-        assert self._author is not None
-        found = self._author.addresses(scopes)
-        if len(found) != 1:
-            raise Flaws(Flaw(self._author.field, "it is one mailbox"))
-        name = found[0].name if self._author_name is None else self._author_name.line(scopes)
-        return Mailbox(found[0].address, name)
+        text = None if wording.text is None else wording.text.written(scopes)
+        html = None if wording.html is None else wording.html.written(scopes)
+        fields = wording.fields(_canonical(Mailbox(to.header_to or to.email, to.name)), scopes)
+        return composed(fields, text, html, self._images, self._attachments)
 
 
 def _writing(field: str, text: str | UnsetType, *, escaping: bool = False) -> Writing | None:
     return None if text is UNSET else Writing.of(field, text, escaping=escaping)
 
 
-def _author(content: Content) -> tuple[Writing | None, Writing | None]:
+def _author(content: Content) -> tuple[Writing, Writing | None]:
     """Address, or address and name, of From; and the name where it stands by itself."""
     if isinstance(content.sender, Sender):
-        name = _writing("content.from.name", content.sender.name)
-        return _writing("content.from.email", content.sender.email), name
-    return _writing("content.from", content.sender), None
+        name = Writing.of("content.from.name", content.sender.name)
+        return Writing.of("content.from.email", content.sender.email), name
+    assert content.sender is not UNSET
+    return Writing.of("content.from", content.sender), None
 
 
 def _field(name: str, writing: Writing, scopes: Scopes) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.mail.mime.composition import with_crlf
-from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, read
+from momentum_trio.protocol.injection.flaw import Flaw, judge, read
 from momentum_trio.protocol.injection.kinds import Base64, Email, MailParameters, RcptParameters
 
 MESSAGES_MAX: Final = 1_000
@@ -63,8 +63,7 @@ class RawMessages(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 def parse(octets: bytes) -> RawMessages:
     """The request in *octets* of JSON. Envelopes are judged where the mail is taken. Raises Flaws."""
     request = read(octets, RawMessages)
-    if flaws := list(_flaws(request)):
-        raise Flaws(*flaws[:FLAWS_MAX])
+    judge(_flaws(request))
     return request
 
 

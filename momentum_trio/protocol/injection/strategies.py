@@ -145,3 +145,18 @@ bad_requests = requests_of(
     bad_attachments,
 )
 octets = st.one_of(good_requests, good_requests, bad_requests).map(msgspec.json.encode)
+
+ids = st.sampled_from(["a", "news-2026", "_", "A.b_c-1", "x" * 64, "a.kept", "a.kept.new"])
+bad_ids = st.sampled_from(["", ".", "..", ".a", "a/b", "a\n", "é", "x" * 65, "a b", "a\0"])
+
+
+def stored_of(requests: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Requests to store the content, and the recipients, of *requests*."""
+    names = st.fixed_dictionaries({}, optional={"id": ids, "name": lines, "description": texts})
+    parts = requests.map(lambda said: {"content": said["content"]}) | requests.map(
+        lambda said: {"recipients": said["recipients"]}
+    )
+    return st.builds(lambda said, more: {**said, **more}, parts, names)
+
+
+stored_octets = stored_of(good_requests | bad_requests).map(msgspec.json.encode)

@@ -74,6 +74,11 @@ class Template:
         """Raises TemplateError."""
         return cls(_Parser(text).whole())
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it comes to the same whatever the data are."""
+        return all(isinstance(node, str) for node in self.nodes)
+
     def render(self, scopes: Sequence[Mapping[str, Data]], *, escaping: bool) -> str:
         """The text for *scopes*, the narrowest first. escaping: it is HTML. Raises TooLong."""
         rendering = _Rendering(scopes, escaping)

@@ -1,6 +1,7 @@
 """``POST /api/v1/transmissions``: what may be asked (spec/listeners.md section 4), as values, and whether it can be.
 
 The names are those of the manual. Unknown ones are refused: nobody learns from his recipients that he misspelt one.
+What a request takes from what is stored is put in its place, and then judged as if it had stood in the request.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict, replace
 
 from momentum_trio.mail.mime.attachment import CONTENT_ID, IMAGE_TYPE, MEDIA_TYPE, is_content_id, is_media_type
 from momentum_trio.mail.mime.field import is_field_name, is_line
 from momentum_trio.mail.path import mailbox
 from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
-from momentum_trio.protocol.injection.flaw import FLAWS_MAX, Flaw, Flaws, depth_of, read
+from momentum_trio.protocol.injection.flaw import Flaw, depth_of, judge, read
 from momentum_trio.protocol.injection.kinds import LINE, LINE_CHARACTERS_MAX, Base64, Email, Line
+from momentum_trio.protocol.injection.stored_name import NO_ID, Id, is_id
 
 RECIPIENTS_MAX: Final = 10_000
 HEADERS_MAX: Final = 100
@@ -51,15 +54,17 @@ Headers = Annotated[
 WHOLE: Final = {"required": ["email_rfc822"], "maxProperties": 1}
 BOTH: Final = {"required": ["from", "email_rfc822"]}
 INLINE: Final = {"required": ["from", "subject"], "anyOf": [{"required": ["text"]}, {"required": ["html"]}]}
-TOGETHER: Final = {"oneOf": [INLINE, WHOLE], "not": BOTH, "dependentRequired": {"inline_images": ["html"]}}
-UNBUILT: Final = dict.fromkeys(
-    ("content.template_id", "content.use_draft_template"),
-    "stored templates are not built here: write the content in the request",
-)
-"""What the manual knows and nobody does here, and what to say of it."""
+WITH_IMAGES: Final = {"inline_images": ["html"]}
+TOGETHER: Final = {"oneOf": [INLINE, WHOLE], "not": BOTH, "dependentRequired": WITH_IMAGES}
+BY_ID: Final = {"required": ["template_id"], "propertyNames": {"enum": ["template_id", "use_draft_template"]}}
+OR_BY_ID: Final = {
+    "oneOf": [INLINE, WHOLE, BY_ID],
+    "not": BOTH,
+    "dependentRequired": WITH_IMAGES | {"use_draft_template": ["template_id"]},
+}
 
 
-class Address(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Address(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """Where a message goes. header_to: what To says instead of the address, for copies."""
 
     email: Email
@@ -67,7 +72,7 @@ class Address(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     header_to: Email = ""
 
 
-class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """Somebody who gets a message of his own. return_path: instead of the transmission's."""
 
     address: Address | Email
@@ -82,16 +87,16 @@ class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return self.address if isinstance(self.address, Address) else Address(self.address)
 
 
-class RecipientList(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A stored recipient list: this host stores none."""
+class StoredRecipients(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Those of a stored recipient list."""
 
-    list_id: str
+    list_id: Id
 
 
 Recipients = Annotated[list[Recipient], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
 
 
-class Sender(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class Sender(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """Whom From names."""
 
     email: Author
@@ -114,7 +119,7 @@ class InlineImage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     data: Base64
 
 
-class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"sender": "from"}):
+class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True, rename={"sender": "from"}):
     """What is said. Texts may hold ``{{expressions}}``, but for email_rfc822, a whole message, which goes as it is.
 
     sender: ``from`` of the request.
@@ -131,6 +136,13 @@ class Content(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"
     email_rfc822: str | UnsetType = UNSET
 
 
+class TransmissionContent(Content, frozen=True):
+    """The same, or that of a stored template, by itself. use_draft_template: of its draft; else what is published."""
+
+    template_id: Id | UnsetType = UNSET
+    use_draft_template: bool | UnsetType = UNSET
+
+
 class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How it is sent. start_time: not before then; with its offset from UTC."""
 
@@ -143,8 +155,8 @@ class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One request: a message for each recipient. Data of a recipient go before those of all."""
 
     return_path: Email
-    recipients: Annotated[Recipients | RecipientList, Meta(extra_json_schema={"type": "array"})]
-    content: Annotated[Content, Meta(extra_json_schema=TOGETHER)]
+    recipients: Recipients | StoredRecipients
+    content: Annotated[TransmissionContent, Meta(extra_json_schema=OR_BY_ID)]
     substitution_data: Data = {}
     options: Options = Options()
     campaign_id: Annotated[str, Meta(max_length=CAMPAIGN_OCTETS_MAX)] = ""
@@ -152,7 +164,7 @@ class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     @property
     def to(self) -> list[Recipient]:
-        """Its recipients."""
+        """Its recipients. What is stored was put in its place."""
         assert isinstance(self.recipients, list)
         return self.recipients
 
@@ -163,26 +175,25 @@ class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return tuple(f"options.{name}: this host tracks nothing" for name in asked if getattr(self.options, name))
 
 
-def parse(octets: bytes, now: float) -> Transmission:
-    """The request in *octets* of JSON, at *now*, Unix seconds. Raises Flaws."""
-    try:
-        transmission = read(octets, Transmission)
-    except Flaws as wrong:
-        raise Flaws(*map(_told, wrong.flaws), is_no_json=wrong.is_no_json) from None
-    if isinstance(transmission.recipients, RecipientList):
-        raise Flaws(Flaw("recipients.list_id", "stored recipient lists are not built here: write them in the request"))
-    flaws = []
-    for flaw in _flaws(transmission, now):
-        flaws.append(flaw)
-        if len(flaws) == FLAWS_MAX:
-            break
-    if flaws:
-        raise Flaws(*flaws)
+def parse(octets: bytes) -> Transmission:
+    """The request in *octets* of JSON, which is to be made whole and then checked. Raises Flaws."""
+    transmission = read(octets, Transmission)
+    judge(_of_references(transmission))
     return transmission
 
 
-def _told(flaw: Flaw) -> Flaw:
-    return Flaw(flaw.field, UNBUILT.get(flaw.field, flaw.problem))
+def whole(transmission: Transmission, content: Content | None, recipients: list[Recipient] | None) -> Transmission:
+    """The same with what was stored in its place: *content*, *recipients*; None: it stands in the request."""
+    return replace(
+        transmission,
+        content=transmission.content if content is None else TransmissionContent(**asdict(content)),
+        recipients=transmission.recipients if recipients is None else recipients,
+    )
+
+
+def check(transmission: Transmission, now: float) -> None:
+    """Whether it can be, whole, at *now*, Unix seconds. Raises Flaws."""
+    judge(_flaws(transmission, now))
 
 
 def starts_at(transmission: Transmission, now: float) -> float:
@@ -200,10 +211,22 @@ def second_of(text: str) -> float:
 
 
 def _flaws(transmission: Transmission, now: float) -> Iterator[Flaw]:
-    yield from _of_content(transmission.content)
+    yield from of_content(transmission.content)
     yield from _of_extras(transmission, now)
-    for place, recipient in enumerate(transmission.to):
-        yield from _of_recipient(recipient, f"recipients[{place}]", transmission)
+    yield from of_recipients(transmission.to, as_it_is=transmission.content.email_rfc822 is not UNSET)
+
+
+def _of_references(transmission: Transmission) -> Iterator[Flaw]:
+    content, recipients = transmission.content, transmission.recipients
+    if isinstance(recipients, StoredRecipients) and not is_id(recipients.list_id):
+        yield Flaw("recipients.list_id", NO_ID)
+    if content.template_id is UNSET:
+        if content.use_draft_template is not UNSET:
+            yield Flaw("content.use_draft_template", "it is said of a template_id")
+    elif not is_id(content.template_id):
+        yield Flaw("content.template_id", NO_ID)
+    elif content != TransmissionContent(template_id=content.template_id, use_draft_template=content.use_draft_template):
+        yield Flaw("content.template_id", "it is a whole content: nothing of one stands beside it")
 
 
 def _of_extras(transmission: Transmission, now: float) -> Iterator[Flaw]:
@@ -211,8 +234,8 @@ def _of_extras(transmission: Transmission, now: float) -> Iterator[Flaw]:
         yield Flaw("campaign_id", f"it has at most {CAMPAIGN_OCTETS_MAX} octets")
     if not transmission.campaign_id.isprintable():
         yield Flaw("campaign_id", "a line end or a control stands in it")
-    yield from _of_data(transmission.substitution_data, "substitution_data")
-    yield from _of_metadata(transmission.metadata, "metadata")
+    yield from of_data(transmission.substitution_data, "substitution_data")
+    yield from of_metadata(transmission.metadata, "metadata")
     if transmission.options.start_time is not None:
         yield from _of_time(transmission.options.start_time, now)
 
@@ -225,7 +248,8 @@ def _of_time(text: str, now: float) -> Iterator[Flaw]:
         yield Flaw("options.start_time", str(wrong))
 
 
-def _of_content(content: Content) -> Iterator[Flaw]:
+def of_content(content: Content) -> Iterator[Flaw]:
+    """What is wrong with *content*, but for its templates."""
     inline = ("sender", "subject", "text", "html", "reply_to")
     given = [name for name in inline if getattr(content, name) is not UNSET]
     if content.email_rfc822 is not UNSET:
@@ -279,18 +303,24 @@ def _of_headers(headers: Mapping[str, str]) -> Iterator[Flaw]:
         seen.add(name.lower())
 
 
-def _of_recipient(recipient: Recipient, at: str, transmission: Transmission) -> Iterator[Flaw]:
+def of_recipients(recipients: Sequence[Recipient], *, as_it_is: bool) -> Iterator[Flaw]:
+    """What is wrong with *recipients*. as_it_is: of a message that is whole."""
+    for place, recipient in enumerate(recipients):
+        yield from _of_recipient(recipient, f"recipients[{place}]", as_it_is=as_it_is)
+
+
+def _of_recipient(recipient: Recipient, at: str, *, as_it_is: bool) -> Iterator[Flaw]:
     to = recipient.to
     is_whole = isinstance(recipient.address, Address)
     yield from _of_address(to.email, f"{at}.address.email" if is_whole else f"{at}.address")
     if to.header_to:
         yield from _of_address(to.header_to, f"{at}.address.header_to")
-        if transmission.content.email_rfc822 is not UNSET:
+        if as_it_is:
             yield Flaw(f"{at}.address.header_to", "it has no effect on email_rfc822")
     if not is_line(to.name):
         yield Flaw(f"{at}.address.name", "a line end or a control stands in it")
-    yield from _of_data(recipient.substitution_data, f"{at}.substitution_data")
-    yield from _of_metadata(recipient.metadata, f"{at}.metadata")
+    yield from of_data(recipient.substitution_data, f"{at}.substitution_data")
+    yield from of_metadata(recipient.metadata, f"{at}.metadata")
 
 
 def _of_address(text: str, at: str) -> Iterator[Flaw]:
@@ -301,12 +331,15 @@ def _of_address(text: str, at: str) -> Iterator[Flaw]:
         yield Flaw(at, str(wrong))
 
 
-def _of_data(data: Data, at: str) -> Iterator[Flaw]:
+def of_data(data: Data, at: str) -> Iterator[Flaw]:
+    """What is wrong with *data*, which templates are rendered with."""
     if depth_of(data, DATA_DEPTH_MAX) > DATA_DEPTH_MAX:
         yield Flaw(at, f"it is nested more than {DATA_DEPTH_MAX} deep")
 
 
-def _of_metadata(metadata: Data, at: str) -> Iterator[Flaw]:
-    yield from _of_data(metadata, at)
-    if len(msgspec.json.encode(metadata)) > METADATA_OCTETS_MAX:
-        yield Flaw(at, f"it has at most {METADATA_OCTETS_MAX} octets as JSON")
+def of_metadata(metadata: Data, at: str, octets_max: int = METADATA_OCTETS_MAX) -> Iterator[Flaw]:
+    """What is wrong with *metadata*, which are kept and shown."""
+    too_deep = list(of_data(metadata, at))
+    yield from too_deep
+    if not too_deep and len(msgspec.json.encode(metadata)) > octets_max:
+        yield Flaw(at, f"it has at most {octets_max} octets as JSON")

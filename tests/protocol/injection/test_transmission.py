@@ -18,6 +18,8 @@ from momentum_trio.protocol.injection.transmission import (
     FILES_MAX,
     METADATA_OCTETS_MAX,
     RECIPIENTS_MAX,
+    Transmission,
+    check,
     parse,
     starts_at,
 )
@@ -34,8 +36,14 @@ IMAGE = {"name": "logo", "type": "image/png", "data": "iVBORw=="}
 HTML: dict[str, Any] = PLAIN["content"] | {"html": '<img src="cid:logo">'}
 
 
+def checked(request: Any) -> Transmission:
+    transmission = parse(msgspec.json.encode(request))
+    check(transmission, NOW)
+    return transmission
+
+
 def letters(request: Any) -> list[Letter]:
-    transmission = parse(msgspec.json.encode(request), NOW)
+    transmission = checked(request)
     writer = Writer(transmission)
     return [writer.letter(recipient) for recipient in transmission.to]
 
@@ -178,7 +186,10 @@ WHOLE: dict[str, Any] = {"email_rfc822": "a: b"}
         ("return_path", "DELETED", "return_path", "missing"),
         ("recipients", [], "recipients", "length >= 1"),
         ("recipients", [{"address": "a@b"}] * (RECIPIENTS_MAX + 1), "recipients", f"length <= {RECIPIENTS_MAX}"),
-        ("recipients", {"list_id": "x"}, "recipients.list_id", "not built"),
+        ("recipients", {"list_id": "../x"}, "recipients.list_id", "an id has"),
+        ("recipients", {"list_id": ""}, "recipients.list_id", "length >= 1"),
+        ("recipients", {"list_id": "x\n"}, "recipients.list_id", "an id has"),
+        ("recipients", {"list_id": "x", "name": "y"}, "recipients.name", "no such field"),
         ("recipients.0", {}, "recipients[0].address", "missing"),
         ("recipients.0.address.email", 3, "recipients[0].address.email", "got `int`"),
         ("recipients.0.address", "b.example", "recipients[0].address", "domain"),
@@ -201,7 +212,11 @@ WHOLE: dict[str, Any] = {"email_rfc822": "a: b"}
         ("content.headers", {"X-A": "a", "x-a": "b"}, "content.headers.x-a", "twice"),
         ("content.headers", {"CC": "undisclosed"}, "content.headers.CC", "domain"),
         ("content.email_rfc822", "a: b", "content.email_rfc822", "whole message"),
-        ("content.template_id", "x", "content.template_id", "not built"),
+        ("content.template_id", "x", "content.template_id", "nothing of one stands beside it"),
+        ("content", {"template_id": ".."}, "content.template_id", "an id has"),
+        ("content", {"template_id": "x" * 65}, "content.template_id", "length <= 64"),
+        ("content", {"template_id": "x", "headers": {"a": "b"}}, "content.template_id", "nothing of one stands"),
+        ("content.use_draft_template", False, "content.use_draft_template", "said of a template_id"),
         ("content.attachments", [PDF | {"name": "a\r\nBcc: x@y"}], "content.attachments[0].name", "line end"),
         ("content.attachments", [PDF | {"name": ""}], "content.attachments[0].name", "length >= 1"),
         ("content.attachments", [PDF | {"type": "pdf"}], "content.attachments[0].type", "no media type"),
@@ -239,19 +254,27 @@ def test_the_field_that_is_wrong_is_told(place: str, value: Any, field: str, pro
 )
 def test_what_is_no_request(octets: bytes, problem: str) -> None:
     with pytest.raises(Flaws, match=problem):
-        parse(octets, NOW)
+        parse(octets)
+
+
+def test_what_can_just_be_read_is_too_deep() -> None:
+    """Where reading it takes all the depth there is, writing it would take more."""
+    before, after = msgspec.json.encode(PLAIN)[:-1] + b',"metadata":{"a":', b"}}"
+    for depth in range(900, 1000):
+        with pytest.raises(Flaws, match="nested"):
+            check(parse(before + b"[" * depth + b"]" * depth + after), NOW)
 
 
 def test_times() -> None:
     for text, at in (("2026-11-24T17:00:00+01:00", NOW + SCHEDULE_SECONDS_MAX), ("2020-01-01T00:00:00Z", 0.0)):
-        transmission = parse(msgspec.json.encode(PLAIN | {"options": {"start_time": text}}), NOW)
+        transmission = checked(PLAIN | {"options": {"start_time": text}})
         assert starts_at(transmission, NOW) == at
 
 
 def test_what_is_remembered_with_the_message() -> None:
     extras = {"campaign_id": "c", "metadata": {"a": 1, "b": 2}, "options": {"open_tracking": True}}
     own = {"address": "a@b.example", "metadata": {"b": 3}, "tags": ["t"]}
-    transmission = parse(msgspec.json.encode(PLAIN | extras | {"recipients": [own]}), NOW)
+    transmission = checked(PLAIN | extras | {"recipients": [own]})
     assert dict(context_of(transmission, "17", transmission.to[0])) == {
         "transmission_id": "17",
         "campaign_id": "c",

@@ -1,0 +1,1 @@
+"""What is kept for later requests to inject: templates and recipient lists."""
