@@ -1,6 +1,7 @@
 """What the paths of stored templates and of stored recipient lists have in common.
 
-Keeping them needs a role, as at a console, though no console has these commands; to send by them needs none.
+Keeping them needs a role, as at a console, though no console has these commands; to send by them needs none. A request
+that is cut off anywhere leaves a thing what it was or what it was to be, whole.
 """
 
 from __future__ import annotations
