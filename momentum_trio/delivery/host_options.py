@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from momentum_trio.config.chain import Chain
 from momentum_trio.config.host_kind import ADDRESS_LIST, NEXT_HOP, NO_HOSTS
 from momentum_trio.config.kind import BOOLEAN, COUNT, PATH, SECONDS, show_list, words_of
 from momentum_trio.config.option import Kind, Option, Options
 from momentum_trio.config.scope import GLOBAL, OUTBOUND, scopes
 from momentum_trio.config.value import Value
+from momentum_trio.net.next_hop import NextHop
 from momentum_trio.net.route_item import RouteItem
 
+STATIC_ROUTES = scopes("static_routes")
 DOMAIN_AND_GLOBAL = GLOBAL | scopes("domain")
 
 
@@ -135,10 +138,17 @@ class DnsOptions(Options):
 class StaticRouteOptions(Options):
     """The scope ``static_routes``."""
 
+    enabled = Option("enabled", BOOLEAN, True, STATIC_ROUTES, "Whether the target takes any mail.")
     target = Option(
         "Target",
         NEXT_HOP,
         None,
-        scopes("static_routes"),
+        STATIC_ROUTES,
         "The one host that all mail goes to which no Gateway and no Routes take elsewhere.",
     )
+
+
+def static_target(chain: Chain) -> NextHop | None:
+    """Where all mail goes that nothing else takes elsewhere. chain: of the scope ``static_routes``."""
+    options = StaticRouteOptions.resolve(chain)
+    return options.target if options.enabled else None

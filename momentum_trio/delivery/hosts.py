@@ -20,7 +20,7 @@ from momentum_trio.delivery.cache_counts import CacheCounts, CacheReport
 from momentum_trio.delivery.delivery_options import DeliveryOptions
 from momentum_trio.delivery.destination import Destination, Lookup
 from momentum_trio.delivery.exchanges import Host, in_order
-from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
+from momentum_trio.delivery.host_options import DnsOptions, HostOptions, static_target
 from momentum_trio.delivery.host_report import AddressReport, DomainReport, HostReport
 from momentum_trio.delivery.method import Feed
 from momentum_trio.delivery.nameservers import ConfiguredNameservers
@@ -218,7 +218,7 @@ class Hosts:
     def _static_target(self) -> NextHop | None:
         if self._generations is None:
             return None
-        return StaticRouteOptions.resolve(self._generations.current.tree.chain_scope("static_routes")).target
+        return static_target(self._generations.current.tree.chain_scope("static_routes"))
 
     async def _destination(self, target: Target, chain: Chain, resolver: Resolver) -> Destination:
         """What is known of *target*, looked up if that is due."""

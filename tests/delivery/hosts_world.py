@@ -74,6 +74,7 @@ class Search:
     seed: int = 1
     files: Mapping[str, bytes] = field(default_factory=dict)
     static_target: str = ""
+    static_enabled: str = "true"
 
     def __post_init__(self) -> None:
         self.world = World(self.seed)
@@ -148,4 +149,4 @@ class _Generations:
         return self._search.chain()
 
     def chain_scope(self, kind: str, instance: str = "") -> Chain:
-        return Chain([scope(kind, {"Target": self._search.static_target})])
+        return Chain([scope(kind, {"Target": self._search.static_target, "enabled": self._search.static_enabled})])

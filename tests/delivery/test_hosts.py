@@ -196,6 +196,13 @@ def test_static_routes_take_what_nothing_else_does() -> None:
     assert [(place.address_text, place.port) for place in found.places] == [("10.3.0.9", 1234)]
 
 
+def test_static_routes_that_are_not_enabled_take_nothing() -> None:
+    search = Search((ZONE,), static_target="10.3.0.9:1234", static_enabled="false")
+    found = search.run(lambda: search.find("example"))
+    assert isinstance(found, Found)
+    assert "10.3.0.9" not in [place.address_text for place in found.places]
+
+
 # -- DNS that fails
 
 

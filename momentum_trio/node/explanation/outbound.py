@@ -23,7 +23,7 @@ from momentum_trio.delivery.delivery_options import (
 )
 from momentum_trio.delivery.dkim_options import OutboundSigningOptions
 from momentum_trio.delivery.ecstream_options import EcstreamDeliveryOptions
-from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions
+from momentum_trio.delivery.host_options import DnsOptions, HostOptions, StaticRouteOptions, static_target
 from momentum_trio.delivery.lmtp_options import LmtpOptions
 from momentum_trio.delivery.maildir_options import MaildirOptions
 from momentum_trio.delivery.report_options import ReportOptions
@@ -168,7 +168,7 @@ def _deciding(tree: ConfigTree, route: Route) -> Iterator[tuple[Chain, Option[An
         yield route.own_chain, DeliveryOptions.gateway
     elif HostOptions.resolve(route.chain).routes:
         yield route.chain, HostOptions.routes
-    elif StaticRouteOptions.resolve(tree.chain_scope("static_routes")).target is not None:
+    elif static_target(tree.chain_scope("static_routes")) is not None:
         yield tree.chain_scope("static_routes"), StaticRouteOptions.target
 
 
@@ -184,7 +184,7 @@ def _way(tree: ConfigTree, route: Route, system_hostname: str) -> str:
         return f"into {path}" if (path := MaildirOptions.resolve(route.chain).path) else "kept: Maildir_Path is not set"
     if route.word == "ECSTREAM" and route.gateway is None:
         return "kept: delivery by ECSTREAM needs a Gateway"
-    static = StaticRouteOptions.resolve(tree.chain_scope("static_routes")).target
+    static = static_target(tree.chain_scope("static_routes"))
     target = target_of(route.domain, route.gateway, route.chain, static, system_hostname)
     port = PORTS.get(route.word, SmtpOptions.port).resolve(route.chain)
     return f"by {route.word} to {_next_hop(target, port)}"
