@@ -19,7 +19,7 @@ from momentum_trio.mail.reply import Reply
 from momentum_trio.protocol.http.refusal import refusal, refusals
 from momentum_trio.protocol.http.response import JSON, Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaw, Flaws
-from momentum_trio.protocol.injection.kinds import Email, MailParameters
+from momentum_trio.protocol.injection.kinds import Email, EmailOrNothing, MailParameters
 from momentum_trio.protocol.injection.raw import RawMessages, parse
 from momentum_trio.reception.injected import Addressee, Injected
 from momentum_trio.reception.injection import Injection
@@ -45,7 +45,7 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_def
     return_path: empty for the null reverse-path. parameters: of MAIL.
     """
 
-    return_path: Email | UnsetType = UNSET
+    return_path: EmailOrNothing | UnsetType = UNSET
     to: Annotated[list[Email], Meta(max_length=RECIPIENTS_MAX)] = []
     parameters: MailParameters = ""
 

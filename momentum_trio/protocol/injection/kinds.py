@@ -15,6 +15,9 @@ Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, extra_json_schema=LIN
 
 Email = Annotated[str, Meta(max_length=ADDRESS_CHARACTERS_MAX, extra_json_schema={"format": "email"})]
 """An address without brackets."""
+EMAIL_OR_NOTHING: Final = {"anyOf": [{"format": "email"}, {"maxLength": 0}]}
+EmailOrNothing = Annotated[str, Meta(max_length=ADDRESS_CHARACTERS_MAX, extra_json_schema=EMAIL_OR_NOTHING)]
+"""The same, or none: where it is a reverse-path, the null one."""
 
 MailParameters = Annotated[
     str,

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.mail.mime.composition import with_crlf
 from momentum_trio.protocol.injection.flaw import Flaw, judge, read
-from momentum_trio.protocol.injection.kinds import Base64, Email, MailParameters, RcptParameters
+from momentum_trio.protocol.injection.kinds import Base64, Email, EmailOrNothing, MailParameters, RcptParameters
 
 MESSAGES_MAX: Final = 1_000
 RECIPIENTS_MAX: Final = 10_000
@@ -31,7 +31,7 @@ class RawMessage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     content: its text, any line ends. content_base64: its octets instead, which stay as they are.
     """
 
-    return_path: Email
+    return_path: EmailOrNothing
     recipients: Annotated[list[RawRecipient | Email], Meta(min_length=1, max_length=RECIPIENTS_MAX)]
     content: Text | UnsetType = UNSET
     content_base64: Base64 | UnsetType = UNSET

@@ -19,7 +19,7 @@ from momentum_trio.mail.mime.field import is_field_name, is_line
 from momentum_trio.mail.path import mailbox
 from momentum_trio.mail.schedule import SCHEDULE_SECONDS_MAX
 from momentum_trio.protocol.injection.flaw import Flaw, depth_of, judge, read
-from momentum_trio.protocol.injection.kinds import LINE, LINE_CHARACTERS_MAX, Base64, Email, Line
+from momentum_trio.protocol.injection.kinds import LINE, LINE_CHARACTERS_MAX, Base64, Email, EmailOrNothing, Line
 from momentum_trio.protocol.injection.stored_name import NO_ID, Id, is_id
 
 RECIPIENTS_MAX: Final = 10_000
@@ -69,7 +69,7 @@ class Address(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defa
 
     email: Email
     name: Line = ""
-    header_to: Email = ""
+    header_to: EmailOrNothing = ""
 
 
 class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -79,7 +79,7 @@ class Recipient(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_de
     substitution_data: Data = {}
     metadata: Data = {}
     tags: Annotated[list[Annotated[str, Meta(max_length=255)]], Meta(max_length=TAGS_MAX)] = []
-    return_path: Email | UnsetType = UNSET
+    return_path: EmailOrNothing | UnsetType = UNSET
 
     @property
     def to(self) -> Address:
@@ -154,7 +154,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Transmission(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One request: a message for each recipient. Data of a recipient go before those of all."""
 
-    return_path: Email
+    return_path: EmailOrNothing
     recipients: Recipients | StoredRecipients
     content: Annotated[TransmissionContent, Meta(extra_json_schema=OR_BY_ID)]
     substitution_data: Data = {}
@@ -212,6 +212,7 @@ def second_of(text: str) -> float:
 
 def _flaws(transmission: Transmission, now: float) -> Iterator[Flaw]:
     yield from of_content(transmission.content)
+    yield from _of_reverse_path(transmission.return_path, "return_path")
     yield from _of_extras(transmission, now)
     yield from of_recipients(transmission.to, as_it_is=transmission.content.email_rfc822 is not UNSET)
 
@@ -319,8 +320,15 @@ def _of_recipient(recipient: Recipient, at: str, *, as_it_is: bool) -> Iterator[
             yield Flaw(f"{at}.address.header_to", "it has no effect on email_rfc822")
     if not is_line(to.name):
         yield Flaw(f"{at}.address.name", "a line end or a control stands in it")
+    if recipient.return_path is not UNSET:
+        yield from _of_reverse_path(recipient.return_path, f"{at}.return_path")
     yield from of_data(recipient.substitution_data, f"{at}.substitution_data")
     yield from of_metadata(recipient.metadata, f"{at}.metadata")
+
+
+def _of_reverse_path(text: str, at: str) -> Iterator[Flaw]:
+    if text:
+        yield from _of_address(text, at)
 
 
 def _of_address(text: str, at: str) -> Iterator[Flaw]:

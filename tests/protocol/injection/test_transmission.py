@@ -184,6 +184,8 @@ WHOLE: dict[str, Any] = {"email_rfc822": "a: b"}
     ("place", "value", "field", "problem"),
     [
         ("return_path", "DELETED", "return_path", "missing"),
+        ("return_path", "nobody", "return_path", "domain"),
+        ("recipients.0.return_path", "nobody", "recipients[0].return_path", "domain"),
         ("recipients", [], "recipients", "length >= 1"),
         ("recipients", [{"address": "a@b"}] * (RECIPIENTS_MAX + 1), "recipients", f"length <= {RECIPIENTS_MAX}"),
         ("recipients", {"list_id": "../x"}, "recipients.list_id", "an id has"),
