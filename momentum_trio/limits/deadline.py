@@ -119,6 +119,11 @@ class Deadline:
         """The wait that begins is ours (a commit, a look-up): it must not cost the peer its session."""
         self._left, self._due = self._due - trio.current_time(), math.inf
 
+    def park_anew(self, tolerance_seconds: float) -> None:
+        """As ``touch``, and ``park``: the peer has got somewhere, and now it is we who work."""
+        self._left = self.tolerance_seconds = tolerance_seconds
+        self.touched_at, self._due = trio.current_time(), math.inf
+
     def resume(self) -> None:
         """Our own wait is over: the peer has as much time left as it had when that began."""
         self._move(trio.current_time() + self._left)

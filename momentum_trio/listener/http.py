@@ -180,9 +180,8 @@ class Session:
     async def _answer(self, request: Request) -> None:
         """Answer *request*, and record it whatever becomes of it; that of one whose client was too slow comes later."""
         line, sent, status = self.line, self._connection.octets_sent, BROKEN.status
-        self._request, self._began = request, trio.current_time()
-        line.begins("answering", self._standing.terms.idle_seconds)
-        line.deadline.park()
+        line.works(self._standing.terms.idle_seconds)
+        self._request, self._began = request, line.deadline.touched_at
         try:
             answer = await self._answered(request)
             if isinstance(answer, Upgraded):
@@ -198,7 +197,7 @@ class Session:
         finally:
             if status:
                 self._record(status, sent)
-        line.begins("idle", self._standing.terms.idle_seconds)
+        line.rests(self._standing.terms.idle_seconds)
 
     async def _answered(self, request: Request) -> Response | Upgraded:
         if self._standing.is_gone:

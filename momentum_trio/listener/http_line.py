@@ -14,12 +14,14 @@ from momentum_trio.protocol.http.server import RECEIVE_OCTETS, Server
 HEAD_SECONDS = 30.0
 """From the first octet of a head to its last."""
 
+_IDLE, _READING, _ANSWERING = "idle", "reading the request", "answering"  # phases, for operators
+
 
 class Line:
     """What *server* has to say goes out here, and what the client says comes in.
 
     wire: the socket, or TLS above it. deadline: of the client's silence; while our own work is waited for it is parked
-    (``at_work``). is_torn: an answer was sent in part, so that nothing else can be said.
+    (``works``). is_torn: an answer was sent in part, so that nothing else can be said.
     """
 
     __slots__ = ("_connection", "_is_resting", "_phase", "_server", "deadline", "is_torn", "wire")
@@ -27,7 +29,7 @@ class Line:
     def __init__(self, connection: Connection, wire: Wire, server: Server, deadline: Deadline) -> None:
         self._connection, self._server, self.wire, self.deadline = connection, server, wire, deadline
         self._is_resting = self.is_torn = False
-        self._phase = "idle"
+        self._phase = _IDLE
         connection.on_drain, connection.doing = self._drain, self._doing
 
     async def receive(self) -> None:
@@ -40,7 +42,7 @@ class Line:
         self._connection.octets_received += len(octets)
         server.receive(octets)
         if rested:
-            self._phase = "reading the request"
+            self._phase = _READING
             self.deadline.touch(min(HEAD_SECONDS, self.deadline.tolerance_seconds))
 
     async def receive_body(self) -> None:
@@ -74,9 +76,14 @@ class Line:
                 self.deadline.credit(sent)
         self.is_torn = False
 
-    def begins(self, phase: str, idle_seconds: float) -> None:
-        """A request has come whole, or is answered: the client has all of his time anew. phase: for operators."""
-        self._phase = phase
+    def works(self, idle_seconds: float) -> None:
+        """A request has come, and is worked on: then the client has all of his time anew."""
+        self._phase = _ANSWERING
+        self.deadline.park_anew(idle_seconds)
+
+    def rests(self, idle_seconds: float) -> None:
+        """It is answered: the client has all of his time anew."""
+        self._phase = _IDLE
         self.deadline.touch(idle_seconds)
 
     async def linger(self) -> None:
@@ -93,4 +100,4 @@ class Line:
 
     def _doing(self) -> Doing:
         """For ``show inbound``."""
-        return Doing(self._phase, self.deadline.touched_at, floating=self._phase == "answering")
+        return Doing(self._phase, self.deadline.touched_at, floating=self._phase is _ANSWERING)

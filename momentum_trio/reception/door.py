@@ -47,6 +47,7 @@ from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import added_fields, received_opening
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction, bare
+from momentum_trio.spool.message import Message
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
@@ -312,9 +313,12 @@ class Reception(Envelopes):
             return None
         tally.recipients += len(recipients)
         tally.receptions += 1
-        paths = [recipient.path for recipient in recipients]
-        wishes = {place: each.wish for place, each in enumerate(recipients) if each.wish != NO_WISH}
-        messages = messages_of(batch_id, paths, wishes, spool)
+        if len(recipients) == 1 and recipients[0].wish == NO_WISH:  # as most have
+            messages = [Message(batch_id, recipients[0].path)]
+        else:
+            paths = [recipient.path for recipient in recipients]
+            wishes = {place: each.wish for place, each in enumerate(recipients) if each.wish != NO_WISH}
+            messages = messages_of(batch_id, paths, wishes, spool)
         batch = batch_of(transaction, batch_id, messages, now, octets, transaction.rules.choose_binding())
         return Judged(Formed(form, recipients, not seen.has_date), None, None, Whole(content, batch))
 
@@ -326,7 +330,7 @@ class Reception(Envelopes):
         taken = False
         try:
             outcomes = await self._door.spool.commit_all(
-                [(whole.content, whole.batch, whole.claim) for whole in [judged.whole for judged in messages]]
+                [(judged.whole.content, judged.whole.batch, judged.whole.claim) for judged in messages]
             )
             answers = [self._settled(*pair) for pair in zip(messages, outcomes, strict=True)]
             receipts = [answer for answer in answers if isinstance(answer, Receipt)]

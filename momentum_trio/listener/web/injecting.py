@@ -24,7 +24,10 @@ def injecting(exchange: Exchange) -> Injector:
 
 def key_of(exchange: Exchange) -> str | Response:
     """The Idempotency-Key of the request, empty where it has none; or why it is no good one."""
-    key = exchange.request.field("idempotency-key").strip().removeprefix('"').removesuffix('"')
+    said = exchange.request.field("idempotency-key")
+    if not said:  # as most have none
+        return ""
+    key = said.strip().removeprefix('"').removesuffix('"')
     if len(key) > KEY_CHARACTERS_MAX or not key.isprintable() or not key.isascii():
         why = f"It has at most {KEY_CHARACTERS_MAX} printable characters of ASCII."
         return refusal(400, "Bad key", why, field="idempotency-key")

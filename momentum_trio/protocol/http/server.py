@@ -7,8 +7,8 @@ server.answer(response, date)                          # to each Begun, before o
 await send(socket, server.octets_to_send())
 
 ``head`` and ``chunks`` look at the octets first, and refuse what h11 would let pass; h11 knows whose turn it is, and
-frames what has no declared length, and answers. Of a request it is told what that depends on, and its chunks: a body of
-a declared length is counted here. No octet behind the message that is answered is looked at before that is over
+frames what has no declared length. It is told what that depends on, and chunks: what has one is counted here, and h11
+takes it for a message without content. No octet behind the message that is answered is looked at before that is over
 (docs/http.md).
 """
 
@@ -48,6 +48,7 @@ _REASONS: Final = {status.value: status.phrase for status in HTTPStatus}
 _CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=_REASONS[100])
 _END: Final = h11.EndOfMessage()
 _WITHOUT_CONTENT: Final = frozenset((204, 304))
+_NO_OCTETS: Final = b"content-length: 0\r\n"
 _CUT = Fault(400, "Request cut off", "The connection ended before the request did.")
 
 
@@ -96,12 +97,13 @@ class _Said(NamedTuple):
     status: int
     fields: Fields
     media_type: str
-    octets: int | None
+    has_length: bool
     closes: bool
 
 
 class _Head(NamedTuple):
-    """The head of an answer. framing: the fields by which h11 frames it. rest: the others, and the line behind them."""
+    """The head of an answer. framing: the fields by which h11 frames it, of a length without an octet of content.
+    rest: the others, and the line behind them."""
 
     framing: h11.Response
     rest: bytes
@@ -262,25 +264,33 @@ class Server:
         """Answer with a *response* whose octets are all there. date: for its field of that name; empty: none."""
         content = response.content
         assert isinstance(content, bytes)
-        self.begin(response, date, len(content))
-        self.part(content)
+        self._begin(response, date, len(content))
+        if not self.omits_content:
+            self._to_send.append(content)
         self.finish()
 
-    def begin(self, response: Response, date: str, octets: int | None = None) -> None:
-        """Begin to answer. octets: how many follow; None: nobody knows."""
+    def begin(self, response: Response, date: str) -> None:
+        """Begin to answer with octets of which nobody knows how many follow."""
+        self._begin(response, date, None)
+
+    def _begin(self, response: Response, date: str, octets: int | None) -> None:
         assert self.may_answer
         status = response.status
         self.omits_content = self.omits_content or status in _WITHOUT_CONTENT
         if octets is None and not self.chunks:
             self._h11.their_http_version = b"1.0"  # by which h11 decides whether it writes chunks
         length = None if status in _WITHOUT_CONTENT else octets
-        said = _Said(status, response.fields, response.media_type, length, response.closes or self._leaves_body)
+        closes = response.closes or self._leaves_body
+        said = _Said(status, response.fields, response.media_type, length is not None, closes)
         if said != self._said:  # most answers of a connection begin alike: h11 checks the first
             self._said, self._head = said, _head(said)
         assert self._head is not None
-        self._send(self._head.framing)
+        begun = self._h11.send(self._head.framing)
+        assert begun is not None
+        if length is not None:
+            begun = begun.replace(_NO_OCTETS, b"content-length: %d\r\n" % length, 1)
         dated = f"date: {date}\r\n" if date else ""
-        self._to_send[-1] = self._to_send[-1][:-2] + dated.encode() + self._head.rest  # which h11 need not see again
+        self._to_send += (begun[:-2], dated.encode(), self._head.rest)  # which h11 need not see again
         self.may_answer = False
 
     def part(self, octets: bytes) -> None:
@@ -343,8 +353,8 @@ def _head(said: _Said) -> _Head:
     headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in said.fields]
     if said.media_type:
         headers.append((b"content-type", said.media_type.encode()))
-    if said.octets is not None:
-        headers.append((b"content-length", b"%d" % said.octets))
+    if said.has_length:
+        headers.append((b"content-length", b"0"))
     if said.closes:
         headers.append((b"connection", b"close"))
     if all(name != CACHING for name, _ in said.fields):
