@@ -41,6 +41,9 @@ class LineBody:
         declared = self._request.body_octets
         if declared is not None and declared > octets_max:
             raise RemoteProtocolError(_too_large(octets_max))
+        if (rest := self._server.rest_of_body()) is not None:  # as mostly
+            self._is_over = True
+            return rest
         parts: list[bytes] = []
         octets = 0
         while (part := await self._next()) is not None:

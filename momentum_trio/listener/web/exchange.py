@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from momentum_trio.config.chain import Chain
 from momentum_trio.console.command import Operator
@@ -50,8 +51,7 @@ class Authority(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """One request.
 
     parameters: what stood in the places of the route's path. client: of mail; its identity is that of this request.

@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import h11
+import msgspec
 
 from momentum_trio.protocol.http.chunks import BAD_CHUNK, Chunks
 from momentum_trio.protocol.http.head import HEAD_OCTETS_MAX, TOO_LARGE, Fault, request_of, whole
@@ -52,29 +53,29 @@ _NO_OCTETS: Final = b"content-length: 0\r\n"
 _CUT = Fault(400, "Request cut off", "The connection ended before the request did.")
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, frozen=True):
     """The head of a request."""
 
     request: Request
 
 
-class Part(NamedTuple):
+class Part(msgspec.Struct, frozen=True):
     """The next octets of the body."""
 
     octets: bytes
 
 
-class Ended(NamedTuple):
+class Ended(msgspec.Struct, frozen=True):
     """The body is whole."""
 
 
-class Broken(NamedTuple):
+class Broken(msgspec.Struct, frozen=True):
     """What came is no request, or too large: *refusal* is to be answered, and nothing comes any more."""
 
     refusal: Response
 
 
-class Left(NamedTuple):
+class Left(msgspec.Struct, frozen=True):
     """The client will send nothing more, and nothing of his is under way."""
 
 
@@ -252,6 +253,19 @@ class Server:
             return self._h11.next_event()
         except h11.RemoteProtocolError as fault:  # of a chunk's end, or of a trailer
             raise RemoteProtocolError(BAD_CHUNK.refusal) from fault
+
+    def rest_of_body(self) -> bytes | None:
+        """The rest of the body of the request that is to be answered, where all of it is here and its length was
+        declared: it has ended then. None: it comes by ``next_event``."""
+        lacking = self._lacking
+        if self.state is not State.BODY or lacking is None or lacking > len(self._held):
+            return None
+        octets = bytes(self._held[:lacking])
+        del self._held[:lacking]
+        self._lacking = 0
+        self._h11.next_event()  # the end
+        self.state = State.ANSWER
+        return octets
 
     # what is answered
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from momentum_trio.protocol.http.response import Response
+from momentum_trio.protocol.http.response import Response, of_text
 from momentum_trio.protocol.http.server import Begun, Ended, Event, Part, Server
 from momentum_trio.protocol.http.strategies import conversation, streams
 
@@ -67,6 +67,57 @@ def _theirs(octets: bytes) -> Iterator[Read]:
             return
         else:
             return
+
+
+@given(st.binary(min_size=1, max_size=200), st.integers(0, 200), st.booleans())
+def test_what_is_left_of_a_body_is_taken_at_once(body: bytes, cut: int, reads_first: bool) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+    server = Server()
+    server.receive(head + body[:cut])
+    assert isinstance(server.next_event(), Begun)
+    first = server.next_event() if reads_first else None
+    taken = first.octets if isinstance(first, Part) else b""
+    if cut < len(body):
+        assert server.rest_of_body() is None
+        server.receive(body[cut:])
+    rest = server.rest_of_body()
+    assert rest is not None
+    assert taken + rest == body
+    server.answer(of_text("ok"), "")
+    server.receive(head)
+    assert isinstance(server.next_event(), Begun)
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([200, 204, 404]),
+    st.sampled_from(["GET", "HEAD"]),
+    st.sampled_from(["HTTP/1.1\r\n", "HTTP/1.0\r\n", "HTTP/1.1\r\nConnection: close\r\n"]),
+)
+def test_h11_alone_reads_the_answers_that_are_given(content: bytes, status: int, method: str, line: str) -> None:
+    server, client = Server(), h11.Connection(h11.CLIENT)
+    answers = [b"" if status == 204 else content, b"" if status == 204 else content * 2]
+    for answer in answers:
+        client.send(h11.Request(method=method, target="/", headers=[("host", "a")]))
+        client.send(h11.EndOfMessage())
+        server.receive(f"{method} / {line}Host: a\r\n\r\n".encode())
+        assert isinstance(server.next_event(), Begun)
+        server.answer(Response(status, answer), "")
+        client.receive_data(server.octets_to_send())
+        begun, read = client.next_event(), b""
+        assert isinstance(begun, h11.Response)
+        assert begun.status_code == status
+        if status != 204:
+            assert (b"content-length", b"%d" % len(answer)) in begun.headers
+        while isinstance(event := client.next_event(), h11.Data):
+            read += event.data
+        assert isinstance(event, h11.EndOfMessage)
+        assert read == (b"" if method == "HEAD" else answer)
+        assert server.is_open == (line == "HTTP/1.1\r\n")
+        assert (client.their_state is h11.MUST_CLOSE) == (not server.is_open)
+        if not server.is_open:
+            return
+        client.start_next_cycle()
 
 
 @given(st.sampled_from(["\r\n", "\n", "\r", "\0"]))
