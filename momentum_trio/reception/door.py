@@ -19,7 +19,7 @@ from msgspec import structs
 from momentum_trio.config.chain import Chain
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
-from momentum_trio.mail.dsn import NO_WISH, Wish
+from momentum_trio.mail.dsn import Wish
 from momentum_trio.mail.record import Rejected
 from momentum_trio.mail.reply import Reply
 from momentum_trio.net.netblock import Address
@@ -47,7 +47,6 @@ from momentum_trio.reception.received import received
 from momentum_trio.reception.rules import Rules, blackholes
 from momentum_trio.reception.trace import added_fields, received_opening
 from momentum_trio.reception.transaction import Recipient, Tally, Transaction, bare
-from momentum_trio.spool.message import Message
 from momentum_trio.spool.spool import Claim, Receipt, Spool, SpoolFull, SpoolSick
 
 
@@ -313,12 +312,7 @@ class Reception(Envelopes):
             return None
         tally.recipients += len(recipients)
         tally.receptions += 1
-        if len(recipients) == 1 and recipients[0].wish == NO_WISH:  # as most have
-            messages = [Message(batch_id, recipients[0].path)]
-        else:
-            paths = [recipient.path for recipient in recipients]
-            wishes = {place: each.wish for place, each in enumerate(recipients) if each.wish != NO_WISH}
-            messages = messages_of(batch_id, paths, wishes, spool)
+        messages = messages_of(batch_id, [(each.path, each.wish) for each in recipients], spool)
         batch = batch_of(transaction, batch_id, messages, now, octets, transaction.rules.choose_binding())
         return Judged(Formed(form, recipients, not seen.has_date), None, None, Whole(content, batch))
 

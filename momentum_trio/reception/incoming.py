@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
-from msgspec.structs import replace
 
 from momentum_trio.config.binding import Binding
 from momentum_trio.machine import Machine
 from momentum_trio.mail.date import DateOfSecond
-from momentum_trio.mail.dsn import Wish
+from momentum_trio.mail.dsn import NO_WISH, Wish
 from momentum_trio.mail.header import HEADER_OCTETS_MAX, Scan, begins_with_field, scan, section_end
 from momentum_trio.protocol.smtp import replies
 from momentum_trio.protocol.smtp.command import BINARYMIME
@@ -237,7 +236,9 @@ class Incoming:
     def _batch(self, octets: int) -> Batch:
         """The batch of all recipients that policy has left in."""
         transaction, panel, batch_id = self._transaction, self._panel, self._batch_id
-        messages = messages_of(batch_id, transaction.forward_paths, transaction.wishes, self._spool)
+        wishes = transaction.wishes
+        wanted = [(path, wishes.get(place, NO_WISH)) for place, path in enumerate(transaction.forward_paths)]
+        messages = messages_of(batch_id, wanted, self._spool)
         binding = None
         if panel is not None:
             messages, binding = panel.kept(messages), panel.binding
@@ -245,15 +246,10 @@ class Incoming:
         return batch_of(transaction, batch_id, messages, self._received_at, octets, binding)
 
 
-def messages_of(batch_id: str, paths: Sequence[str], wishes: Mapping[int, Wish], spool: Spool) -> list[Message]:
-    """One for each of *paths*, with its wish where there is one by its place; the first has the batch's own id."""
-    assert paths
-    messages = [Message(batch_id, paths[0])]
-    if len(paths) > 1:
-        messages += [Message(spool.next_id(), path) for path in paths[1:]]
-    for place, wish in wishes.items():
-        messages[place] = replace(messages[place], notify=wish.notify, original_recipient=wish.original_recipient)
-    return messages
+def messages_of(batch_id: str, wanted: Sequence[tuple[str, Wish]], spool: Spool) -> list[Message]:
+    """One for each path that is *wanted*, with its wish; the first has the batch's own id."""
+    (path, wish), *others = wanted
+    return [Message(batch_id, path, *wish), *[Message(spool.next_id(), path, *wish) for path, wish in others]]
 
 
 def batch_of(
