@@ -190,14 +190,18 @@ class Server:
         self._scanned = len(held)
         if not octets:
             return Left() if self._has_left else None
-        head = bytes(held[:octets])
-        del held[:octets]
         self._scanned = 0
-        request = request_of(head)
+        request = request_of(self._taken(octets))
         self._frame(request)
         if self.body_octets_max is not None and (request.body_octets or 0) > self.body_octets_max:
             raise RemoteProtocolError(TOO_LARGE.refusal)
         return Begun(request)
+
+    def _taken(self, octets: int) -> bytes:
+        """The first of what is held, at most so many: it is held no more."""
+        taken = bytes(self._held[:octets])
+        del self._held[:octets]
+        return taken
 
     def _frame(self, request: Request) -> None:
         self._h11.receive_data(_framing(request))
@@ -231,8 +235,7 @@ class Server:
         if not self._lacking:
             self._h11.next_event()  # the end
             return b""
-        octets = bytes(self._held[: self._lacking])
-        del self._held[: len(octets)]
+        octets = self._taken(self._lacking)
         self._lacking -= len(octets)
         return octets or None
 
@@ -244,8 +247,7 @@ class Server:
             good = self._chunks.good(self._held)
             if not good:
                 return None
-            self._h11.receive_data(bytes(self._held[:good]))
-            del self._held[:good]
+            self._h11.receive_data(self._taken(good))
         return b""
 
     def _read(self) -> object:
@@ -260,9 +262,7 @@ class Server:
         lacking = self._lacking
         if self.state is not State.BODY or lacking is None or lacking > len(self._held):
             return None
-        octets = bytes(self._held[:lacking])
-        del self._held[:lacking]
-        self._lacking = 0
+        octets, self._lacking = self._taken(lacking), 0
         self._h11.next_event()  # the end
         self.state = State.ANSWER
         return octets
