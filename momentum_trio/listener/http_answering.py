@@ -12,6 +12,7 @@ from momentum_trio.listener.http_authority import ConsoleAuthority
 from momentum_trio.listener.http_standing import Standing
 from momentum_trio.listener.kind import Connection, Services
 from momentum_trio.listener.web.exchange import Body, Exchange
+from momentum_trio.listener.web.flawed import flawed
 from momentum_trio.listener.web.injectors import Injectors
 from momentum_trio.listener.web.lookup import OPTIONS, Found, Lookup, OtherMethods
 from momentum_trio.listener.web.route import OPEN, Command, Route, Socket
@@ -20,6 +21,7 @@ from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.request import Request
 from momentum_trio.protocol.http.response import Response
 from momentum_trio.protocol.http.target import ASTERISK
+from momentum_trio.protocol.injection.flaw import Flaws
 from momentum_trio.reception.client import Identity
 
 NOT_FOUND = refusal(404, "Not found", "There is nothing at this path.")
@@ -79,7 +81,12 @@ class Answering:
         exchange = self._exchange(request, body, found, who)
         if not await _may(exchange, route):
             return refusal(403, "Forbidden", NOT_AUTHORIZED)
-        return await route.answer(exchange) if isinstance(route, Route) else Upgraded(route, exchange)
+        if not isinstance(route, Route):
+            return Upgraded(route, exchange)
+        try:
+            return await route.answer(exchange)
+        except Flaws as flaws:
+            return flawed(flaws)
 
     def _exchange(self, request: Request, body: Body, found: Found, who: Identity) -> Exchange:
         standing, connection, services = self._standing, self._connection, self._services

@@ -10,10 +10,9 @@ from msgspec import Meta
 
 from momentum_trio.listener.web.asking import PATTERN, ask, failed
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.route import USER, Operation, Route
 from momentum_trio.protocol.http.response import Response, of_json
-from momentum_trio.protocol.injection.flaw import Flaws
 
 WORDS_CHARACTERS_MAX = 2_000
 
@@ -32,10 +31,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 async def _get(command: str, exchange: Exchange) -> Response:
-    try:
-        words = queried(exchange, Words).words
-    except Flaws as flaws:
-        return flawed(flaws)
+    words = queried(exchange, Words).words
     answer = await ask(exchange, f"{command} {words}")
     if isinstance(answer, Response):
         return answer

@@ -12,7 +12,6 @@ from momentum_trio.console.command import failure
 from momentum_trio.console.workspace import Workspace
 from momentum_trio.listener.web.asking import LINE_CHARACTERS_MAX, PATTERN, ask, is_line
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed
 from momentum_trio.listener.web.route import USER, Operation, Route
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.flaw import Flaw, Flaws, read
@@ -50,12 +49,9 @@ class AllSaid(msgspec.Struct, frozen=True):
 async def post(exchange: Exchange) -> Response:
     """Do them."""
     octets = await exchange.body.whole(REQUEST_OCTETS_MAX)
-    try:
-        lines = read(octets, Lines)
-    except Flaws as flaws:
-        return flawed(flaws)
+    lines = read(octets, Lines)
     if not all(map(is_line, lines.commands)):
-        return flawed(Flaws(Flaw("commands", "a line end or a control stands in one")))
+        raise Flaws(Flaw("commands", "a line end or a control stands in one"))
     workspace, results = Workspace(), list[Said]()
     for line in lines.commands:
         answer = await ask(exchange, line, workspace)

@@ -8,11 +8,10 @@ from momentum_trio.config.kind import quoted
 from momentum_trio.console.facade import Administration, ListenReport, ListenState
 from momentum_trio.listener.web.asking import ask, failed, forbidden
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed
 from momentum_trio.listener.web.route import USER, Command, Operation, Route
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
-from momentum_trio.protocol.injection.flaw import Flaws, read
+from momentum_trio.protocol.injection.flaw import read
 
 PATH = "/api/v1/listeners"
 LINE = "listeners"
@@ -69,10 +68,7 @@ async def get(exchange: Exchange) -> Response:
 async def patch(exchange: Exchange) -> Response:
     """As the console's ``config set``: the whole configuration is checked, sockets are open or closed on return."""
     octets = await exchange.body.whole(REQUEST_OCTETS_MAX)
-    try:
-        change = read(octets, Change)
-    except Flaws as flaws:
-        return flawed(flaws)
+    change = read(octets, Change)
     found = _found(exchange, change)
     if found is None:
         if not await exchange.may(LINE):  # nobody learns here which there are

@@ -8,12 +8,11 @@ import msgspec
 
 from momentum_trio.listener.web.asking import ask, failed
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.route import USER, Operation, Route
 from momentum_trio.mail.identifier import FORM
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
-from momentum_trio.protocol.injection.flaw import Flaws
 
 NAME = {"counter": r"^[0-9A-F]{2}$", "rest": r"^[0-9A-F]{2}-[0-9]{5}-[0-9A-F]{8}$"}
 PATH = "/api/v1/messages/{counter}/{rest}"
@@ -39,19 +38,13 @@ class Message(msgspec.Struct, frozen=True):
 
 async def get(exchange: Exchange) -> Response:
     """As the console's ``message details``."""
-    try:
-        part = queried(exchange, Part).part
-    except Flaws as flaws:
-        return flawed(flaws)
+    part = queried(exchange, Part).part
     return await _asked(exchange, "message details full" if part == "full" else "message details")
 
 
 async def delete(exchange: Exchange) -> Response:
     """As the console's ``message fail``."""
-    try:
-        quiet = queried(exchange, Withdrawal).quiet
-    except Flaws as flaws:
-        return flawed(flaws)
+    quiet = queried(exchange, Withdrawal).quiet
     return await _asked(exchange, "message fail quiet" if quiet else "message fail")
 
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.injecting import door_of, injecting, key_of
 from momentum_trio.listener.web.route import MESSAGE, USER, Operation, Route
 from momentum_trio.listener.web.taken import SmtpReply, errors_of, replies_of, status_of
@@ -78,10 +78,7 @@ async def post(exchange: Exchange) -> Response:
         return key
     if exchange.request.media_type == MESSAGE:
         return await _as_it_is(exchange, key)
-    try:
-        request = parse(await exchange.body.whole(REQUEST_OCTETS_MAX))
-    except Flaws as flaws:
-        return flawed(flaws)
+    request = parse(await exchange.body.whole(REQUEST_OCTETS_MAX))
     messages = [
         Injected(
             message.return_path,
@@ -98,27 +95,25 @@ async def post(exchange: Exchange) -> Response:
 
 async def _as_it_is(exchange: Exchange, key: str) -> Response:
     """The body is the message; one that is not small goes to the spool as it comes."""
-    try:
-        envelope = queried(exchange, Envelope, lists=("to",))
-        if envelope.return_path is UNSET or not envelope.to:
-            raise Flaws(Flaw("to" if envelope.to == [] else "return_path", "it is missing in the query"))
-    except Flaws as flaws:
-        return flawed(flaws)
+    envelope = queried(exchange, Envelope, lists=("to",))
+    if envelope.return_path is UNSET or not envelope.to:
+        raise Flaws(Flaw("to" if envelope.to == [] else "return_path", "it is missing in the query"))
     declared = exchange.request.body_octets
     if declared is not None and declared <= WHOLE_OCTETS_MAX:
-        message = _injected(envelope, envelope.return_path, await exchange.body.whole(WHOLE_OCTETS_MAX), key)
+        message = _injected(envelope, await exchange.body.whole(WHOLE_OCTETS_MAX), key)
         async with injecting(exchange) as injector:
             return _answer([message], await injector.inject([message]), "to")
     async with door_of(exchange).spool.begin() as entry, injecting(exchange) as injector:
         if refused := await _written(exchange, entry, injector.terms.message_octets_max):
             return refused
-        message = _injected(envelope, envelope.return_path, entry, key)
+        message = _injected(envelope, entry, key)
         return _answer([message], await injector.inject([message]), "to")
 
 
-def _injected(envelope: Envelope, return_path: str, content: bytes | Entry, key: str) -> Injected:
+def _injected(envelope: Envelope, content: bytes | Entry, key: str) -> Injected:
+    assert envelope.return_path is not UNSET
     to = tuple(map(Addressee, envelope.to))
-    return Injected(return_path, to, content, envelope.parameters.strip(), key=key)
+    return Injected(envelope.return_path, to, content, envelope.parameters.strip(), key=key)
 
 
 async def _written(exchange: Exchange, entry: Entry, octets_max: int) -> Response | None:

@@ -11,12 +11,11 @@ from msgspec import Meta
 
 from momentum_trio.listener.web.asking import ask, failed
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.page import ROWS, ROWS_MAX, Page, Row, Window, page
 from momentum_trio.listener.web.route import USER, Command, Operation, Route
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
-from momentum_trio.protocol.injection.flaw import Flaws
 
 LINE = "domain all"
 DOMAIN = r"^[A-Za-z0-9._:\[\]-]+$"
@@ -43,10 +42,7 @@ class Offset(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 async def get(exchange: Exchange) -> Response:
     """As the console's ``domain all``."""
-    try:
-        window = queried(exchange, Window)
-    except Flaws as flaws:
-        return flawed(flaws)
+    window = queried(exchange, Window)
     answer = await ask(exchange, LINE)
     if isinstance(answer, Response):
         return answer
@@ -57,10 +53,7 @@ async def get(exchange: Exchange) -> Response:
 
 async def of_domain(exchange: Exchange) -> Response:
     """As the console's ``showqueue``, in all bindings. While mail comes and goes a page may miss or repeat some."""
-    try:
-        window = queried(exchange, Offset)
-    except Flaws as flaws:
-        return flawed(flaws)
+    window = queried(exchange, Offset)
     begin, domain = window.cursor, exchange.parameters["domain"]
     if re.fullmatch(DOMAIN, domain) is None:
         return refusal(404, "Not found", "That is no domain.")

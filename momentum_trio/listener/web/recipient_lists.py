@@ -9,7 +9,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
-from momentum_trio.listener.web.asking import forbidden
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.page import Window
@@ -17,10 +16,10 @@ from momentum_trio.listener.web.route import USER, Command, Operation, Route
 from momentum_trio.listener.web.stored import (
     PATH,
     KeptResult,
+    admitted_id,
     heads_of,
-    kept,
-    made_id,
     missing,
+    removed,
     stored_of,
     telling,
     unkept,
@@ -92,9 +91,9 @@ async def get_all(exchange: Exchange) -> Response:
 async def post(exchange: Exchange) -> Response:
     """Keep one that is not there yet. Raises: as ``telling`` tells."""
     new = parse_new(await exchange.body.whole(REQUEST_OCTETS_MAX))
-    list_id = made_id(exchange) if new.id is UNSET else new.id
-    if not await exchange.authorize(f"recipient-list create {list_id}"):
-        return forbidden()
+    list_id = await admitted_id(exchange, new.id, "recipient-list create")
+    if isinstance(list_id, Response):
+        return list_id
     shelf = stored_of(exchange).lists
     return _kept(await shelf.create(list_id, created(new, list_id)), shelf)
 
@@ -119,8 +118,7 @@ async def put(exchange: Exchange) -> Response:
 
 async def delete(exchange: Exchange) -> Response:
     """Keep one no more. Raises: as ``telling`` tells."""
-    shelf, list_id = stored_of(exchange).lists, exchange.parameters["id"]
-    return kept(await shelf.remove(list_id), shelf, list_id)
+    return await removed(exchange, stored_of(exchange).lists)
 
 
 def _shown(head: ListHead, recipients: list[Recipient] | UnsetType) -> Response:

@@ -61,8 +61,9 @@ Serve = Callable[[Exchange, WebSocket], Awaitable[None]]
 class Route(NamedTuple):
     """One method of one path.
 
-    path: ``/api/v1/messages/{id}``; a parameter is one segment, and not empty. consumes: the media types that a request
-    which changes something may have. operation: None: OpenAPI does not tell of it.
+    path: ``/api/v1/messages/{id}``; a parameter is one segment, and not empty. answer: may raise Flaws, of a request of
+    which nothing was done. consumes: the media types that a request which changes something may have. operation: None:
+    OpenAPI does not tell of it.
     """
 
     method: str

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from momentum_trio.listener.web.asking import ask
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.page import Page, Row, Window, page
 from momentum_trio.listener.web.route import Command, Operation, Route
 from momentum_trio.protocol.http.response import Response, of_json
-from momentum_trio.protocol.injection.flaw import Flaws
 
 LINE = "show inbound"
 
 
 async def get(exchange: Exchange) -> Response:
     """As the console's ``show inbound``, in the order of descriptors."""
-    try:
-        window = queried(exchange, Window)
-    except Flaws as flaws:
-        return flawed(flaws)
+    window = queried(exchange, Window)
     answer = await ask(exchange, LINE)
     if isinstance(answer, Response):
         return answer

@@ -10,15 +10,16 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from momentum_trio.listener.web.asking import forbidden
 from momentum_trio.listener.web.exchange import Exchange
-from momentum_trio.listener.web.flawed import flawed, queried
+from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.page import Window, part
 from momentum_trio.listener.web.route import Answer
 from momentum_trio.listener.web.taken import RETRY_SECONDS
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
-from momentum_trio.protocol.injection.flaw import Flaws
 from momentum_trio.protocol.injection.stored_name import ID
 from momentum_trio.stored.shelf import Shelf, StoreFault, Unkept
 from momentum_trio.stored.stored import Stored
@@ -49,24 +50,17 @@ def stored_of(exchange: Exchange) -> Stored:
 
 
 def telling(answer: Answer) -> Answer:
-    """*answer*, whose Flaws and StoreFaults are told to the client."""
+    """*answer*, whose StoreFaults are told to the client."""
 
     @wraps(answer)
     async def told(exchange: Exchange) -> Response:
         try:
             return await answer(exchange)
-        except Flaws as flaws:
-            return flawed(flaws)
         except StoreFault as fault:
             why = f"The disk failed ({fault}): come again later."
             return refusal(503, "Store failed", why, fields=(("Retry-After", str(RETRY_SECONDS)),))
 
     return told
-
-
-def made_id(exchange: Exchange) -> str:
-    """An id for what has none."""
-    return str(int.from_bytes(exchange.services.machine.entropy.octets(ID_OCTETS)) >> 1)
 
 
 async def heads_of(exchange: Exchange, shelf: Shelf[H, B]) -> tuple[list[H], str | None]:
@@ -94,6 +88,18 @@ def unkept(why: Unkept, shelf: Shelf[Any, Any]) -> Response:
             return refusal(409, "Too many", f"There are {sort.things_max} of them: one has to go first.")
         case Unkept.LARGE:
             return refusal(413, "Content too large", f"It is kept in at most {sort.octets_max} octets of JSON.")
+
+
+async def admitted_id(exchange: Exchange, said: str | UnsetType, command: str) -> str | Response:
+    """The id of what is to be kept, made where none is *said*; the refusal, where he may not say *command* of it."""
+    kept_id = str(int.from_bytes(exchange.services.machine.entropy.octets(ID_OCTETS)) >> 1) if said is UNSET else said
+    return kept_id if await exchange.authorize(f"{command} {kept_id}") else forbidden()
+
+
+async def removed(exchange: Exchange, shelf: Shelf[Any, Any]) -> Response:
+    """The answer to DELETE: what the path names is kept no more."""
+    kept_id = exchange.parameters["id"]
+    return kept(await shelf.remove(kept_id), shelf, kept_id)
 
 
 def kept(done: object, shelf: Shelf[Any, Any], kept_id: str) -> Response:

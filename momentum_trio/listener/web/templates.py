@@ -9,12 +9,21 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
-from momentum_trio.listener.web.asking import forbidden
 from momentum_trio.listener.web.exchange import Exchange
 from momentum_trio.listener.web.flawed import queried
 from momentum_trio.listener.web.page import Window
 from momentum_trio.listener.web.route import USER, Command, Operation, Route
-from momentum_trio.listener.web.stored import PATH, KeptResult, heads_of, kept, made_id, missing, stored_of, telling
+from momentum_trio.listener.web.stored import (
+    PATH,
+    KeptResult,
+    admitted_id,
+    heads_of,
+    kept,
+    missing,
+    removed,
+    stored_of,
+    telling,
+)
 from momentum_trio.protocol.http.refusal import refusal
 from momentum_trio.protocol.http.response import Response, of_json
 from momentum_trio.protocol.injection.stored_template import (
@@ -85,9 +94,9 @@ async def get_all(exchange: Exchange) -> Response:
 async def post(exchange: Exchange) -> Response:
     """Keep one that is not there yet. Raises: as ``telling`` tells."""
     new = parse_new(await exchange.body.whole(REQUEST_OCTETS_MAX))
-    template_id = made_id(exchange) if new.id is UNSET else new.id
-    if not await exchange.authorize(f"template create {template_id}"):
-        return forbidden()
+    template_id = await admitted_id(exchange, new.id, "template create")
+    if isinstance(template_id, Response):
+        return template_id
     shelf = stored_of(exchange).templates
     template = created(new, template_id, exchange.services.machine.clock.now())
     return kept(await shelf.create(template_id, template), shelf, template_id)
@@ -115,8 +124,7 @@ async def put(exchange: Exchange) -> Response:
 
 async def delete(exchange: Exchange) -> Response:
     """Keep one no more, neither version. Raises: as ``telling`` tells."""
-    shelf, template_id = stored_of(exchange).templates, exchange.parameters["id"]
-    return kept(await shelf.remove(template_id), shelf, template_id)
+    return await removed(exchange, stored_of(exchange).templates)
 
 
 async def preview(exchange: Exchange) -> Response:
