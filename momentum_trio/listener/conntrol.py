@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momentum_trio.config.chain import Chain
+from momentum_trio.config.enabled import first_enabled
 from momentum_trio.config.tree import ConfigTree
 from momentum_trio.listener.conntrol_options import ConntrolOptions
 
@@ -16,8 +16,8 @@ class Conntrol:
     def options(self, tree: ConfigTree) -> ConntrolOptions | None:
         """Those of *tree*; None: it has no such scope that is enabled."""
         if self._of is None or self._of[0] is not tree:
-            every = (ConntrolOptions.resolve(Chain((scope,))) for scope in tree.root.all("conntrol"))
-            self._of = (tree, next((options for options in every if options.enabled), None))
+            chain = first_enabled(tree.root, "conntrol", ConntrolOptions.resolve)
+            self._of = (tree, None if chain is None else ConntrolOptions.resolve(chain))
         return self._of[1]
 
     def opening(self, tree: ConfigTree) -> str:

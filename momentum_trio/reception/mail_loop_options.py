@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from momentum_trio.config.binding import Nested
 from momentum_trio.config.chain import Chain
+from momentum_trio.config.enabled import first_enabled
 from momentum_trio.config.kind import BOOLEAN, integer_between
 from momentum_trio.config.option import Option, Options
 from momentum_trio.config.reply_code import REPLY_CODE
@@ -36,5 +37,4 @@ class MailLoopOptions(Options):
 
 def mail_loop_chain(root: Nested) -> Chain:
     """Who answers for them in a configuration. root: its file level."""
-    every = (Chain((scope,)) for scope in root.children if scope.kind == "mail_loop")
-    return next((chain for chain in every if MailLoopOptions.resolve(chain).enabled), Chain(()))
+    return first_enabled(root, "mail_loop", MailLoopOptions.resolve) or Chain(())

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from momentum_trio.config.binding import Nested
 from momentum_trio.config.chain import Chain
+from momentum_trio.config.enabled import first_enabled
 from momentum_trio.reception.mail_authentication_options import DkimValidationOptions, DmarcOptions, SpfOptions
 from momentum_trio.reception.policy.phase import PolicyPhase
 
@@ -50,6 +51,5 @@ class Modules:
 
 
 def _first(root: Nested, kind: str, group: type[M]) -> M | None:
-    scopes = (scope for scope in root.children if scope.kind == kind)
-    modules = (group.resolve(Chain((scope,))) for scope in scopes)
-    return next((module for module in modules if module.enabled), None)
+    chain = first_enabled(root, kind, group.resolve)
+    return None if chain is None else group.resolve(chain)
