@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from functools import partial
 
 import trio
 from streams import (
@@ -22,6 +23,8 @@ from streams import (
     tcp,
     told,
 )
+
+PORTS_TRIED_MAX = 10
 
 
 async def full_backlog(folder: str) -> object:
@@ -180,19 +183,24 @@ async def dual_stack(folder: str) -> object:
 
 async def v6_only(folder: str) -> object:
     """With IPV6_V6ONLY both wildcards listen on one port; after bind the option is EINVAL."""
-    six = trio.socket.socket(socket.AF_INET6)
-    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    await six.bind(("::", 0))
-    six.listen(5)
-    port = port_of(six)
-    late = told(lambda: six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0))
-    four = await tcp("0.0.0.0", port)
-    with closing(six, four):
-        with closing(await dial(port, V6), await dial(port, V4)):
-            await settle()
-            (await six.accept())[0].close()
-            (await four.accept())[0].close()
-            return late, six.is_readable(), four.is_readable()
+    for _ in range(PORTS_TRIED_MAX):
+        six = trio.socket.socket(socket.AF_INET6)
+        with closing(six):
+            six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            await six.bind(("::", 0))
+            six.listen(5)
+            port = port_of(six)
+            late = told(partial(six.setsockopt, socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0))
+            try:
+                four = await tcp("0.0.0.0", port)
+            except OSError:  # of IPv4 somebody else on this machine has it
+                continue
+            with closing(four), closing(await dial(port, V6), await dial(port, V4)):
+                await settle()
+                (await six.accept())[0].close()
+                (await four.accept())[0].close()
+                return late, six.is_readable(), four.is_readable()
+    raise AssertionError("no port is free in both families")
 
 
 async def v6_loopback(folder: str) -> object:
